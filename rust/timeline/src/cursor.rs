@@ -1,0 +1,431 @@
+//! A loop's live position: moves over a plan batch by batch, and writes down what really happened.
+
+use std::collections::VecDeque;
+
+use crate::error::{Error, MAX_COUNT, count};
+use crate::locate::Location;
+use crate::quantity::Quantity;
+use crate::segment::{Entry, Segment, append};
+use crate::timeline::Timeline;
+use crate::unit::{Boundary, Unit};
+
+/// How an epoch came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The loader had no more.
+    Exhausted,
+    /// The loop left it.
+    Cut,
+}
+
+/// The counts at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    batch: u64,
+    step: u64,
+    sample: Option<u64>,
+    token: u64,
+    epoch: u64,
+    iter: u64,
+    /// Batches of the epoch, where known.
+    length: Option<u64>,
+}
+
+/// The live position on a timeline that becomes, batch by batch, what was observed.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    /// What is complete, in canonical form; the running epoch's earlier parts among it.
+    history: Vec<Segment>,
+    /// The part of the running epoch at hand; `None` between epochs.
+    part: Option<Segment>,
+    /// Batches of it that are done.
+    done: u64,
+    /// What is still planned.
+    rest: VecDeque<Segment>,
+    now: Counts,
+    /// Before the last advance.
+    before: Counts,
+    /// Where the last batch was.
+    last: Option<Location>,
+    /// Batches in the open window, and how many of them count towards its end.
+    pending: u64,
+    phase: u64,
+    closes: bool,
+    /// How a window that was not full ended with the last batch, if one did.
+    short: Entry,
+    skipped: u64,
+    /// Planned batches in all.
+    total: Option<u64>,
+}
+
+impl Cursor {
+    /// Stands on a timeline after its first `batch` batches.
+    pub fn new(timeline: &Timeline, batch: u64) -> Result<Self, Error> {
+        let (history, rest) = timeline.split(batch)?;
+        let mut cursor = Self {
+            history,
+            part: None,
+            done: 0,
+            rest: rest.into(),
+            now: Counts { batch, sample: timeline.samples_after(batch), ..Counts::default() },
+            before: Counts::default(),
+            last: None,
+            pending: 0,
+            phase: 0,
+            closes: false,
+            short: Entry::Continue,
+            skipped: 0,
+            total: timeline.batches(),
+        };
+        (cursor.now.step, cursor.pending, cursor.phase) = timeline.window_after(batch);
+        if let Some(last) = batch.checked_sub(1) {
+            let at = timeline.locate(Unit::Batch, last)?;
+            cursor.last = Some(at);
+            (cursor.now.epoch, cursor.now.iter) = (at.epoch + 1, 0);
+            if cursor.rest.front().is_some_and(|next| next.joins) {
+                (cursor.now.epoch, cursor.now.iter) = (at.epoch, at.iter + 1);
+                cursor.now.length = timeline.epoch_length(at.epoch);
+                cursor.part = cursor.take_epoch();
+            }
+        }
+        // Epochs of no batches may lie behind the last batch as well.
+        if cursor.part.is_none() {
+            cursor.now.epoch =
+                cursor.history.iter().filter(|segment| !segment.joins).filter_map(|segment| segment.epochs).sum();
+        }
+        cursor.before = cursor.now;
+        Ok(cursor)
+    }
+
+    /// Begins the next epoch; false where the plan has no more. An epoch that was left open is closed as cut.
+    pub fn begin_epoch(&mut self) -> Result<bool, Error> {
+        if self.part.is_some() {
+            self.end_epoch(End::Cut)?;
+        }
+        let Some(part) = self.take_epoch() else { return Ok(false) };
+        let parts = self.rest.iter().take_while(|segment| segment.joins);
+        self.now.length = parts
+            .map(|segment| segment.batches)
+            .fold(part.batches, |sum, more| sum.zip(more).and_then(|(sum, more)| sum.checked_add(more)));
+        self.now.iter = 0;
+        self.done = 0;
+        self.part = Some(part);
+        Ok(true)
+    }
+
+    /// Takes one epoch (or what is left of it) off what is planned.
+    fn take_epoch(&mut self) -> Option<Segment> {
+        let next = self.rest.front_mut()?;
+        let part = Segment { epochs: Some(1), ..*next };
+        match &mut next.epochs {
+            Some(1) => {
+                self.rest.pop_front();
+            }
+            later => {
+                *later = later.map(|epochs| epochs - 1);
+                // Only the first of them enters with what was open before, or goes on inside an epoch.
+                (next.entry, next.joins) = (Entry::Continue, false);
+            }
+        }
+        Some(part)
+    }
+
+    /// Whether an epoch has begun and not ended.
+    #[must_use]
+    pub fn in_epoch(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Whether the next batch must be known to be the last, or not, before it is counted: a short update may close there.
+    #[must_use]
+    pub fn looks_ahead(&self) -> bool {
+        self.part.is_some_and(|part| part.batches.is_none() && part.accumulate > 1 && part.boundary == Boundary::Flush)
+    }
+
+    /// Counts one more batch; `last` says that the loader has no more after it, where `looks_ahead` asks for it. False
+    /// where the plan has no such batch: it is counted all the same, and the epoch's length is no longer known.
+    pub fn advance(&mut self, last: bool) -> Result<bool, Error> {
+        let Some(mut part) = self.part else { return Err(Error::invalid("a batch was counted outside an epoch")) };
+        if self.now.batch == MAX_COUNT {
+            return Err(Error::overflow("the number of batches"));
+        }
+        let mut planned = true;
+        if part.batches == Some(self.done) {
+            (part, planned) = self.next_part(part)?;
+        }
+        self.before = self.now;
+        self.done += 1;
+        let ends = last || (part.batches == Some(self.done) && !self.rest.front().is_some_and(|next| next.joins));
+        self.now.batch += 1;
+        self.now.iter += 1;
+        if last {
+            self.now.length = Some(self.now.iter);
+        }
+        let size = if ends { part.last_batch_size.or(part.batch_size) } else { part.batch_size };
+        self.now.sample = self.now.sample.zip(size).and_then(|(sum, size)| sum.checked_add(size));
+        self.last = Some(Location { epoch: self.now.epoch, iter: self.now.iter - 1 });
+        self.pending += 1;
+        self.phase += 1;
+        self.short = Entry::Continue;
+        let full = self.phase >= part.accumulate;
+        if ends && !full {
+            self.short = match part.boundary {
+                Boundary::Flush => Entry::Flush,
+                Boundary::Carry => Entry::Continue,
+                Boundary::Drop => Entry::Drop,
+            };
+        }
+        self.closes = full || self.short == Entry::Flush;
+        self.now.step += u64::from(self.closes);
+        if self.closes || self.short == Entry::Drop {
+            (self.pending, self.phase) = (0, 0);
+        }
+        Ok(planned)
+    }
+
+    /// Moves on to the next part of the epoch; false where there is none planned, so that how long it is is not known.
+    fn next_part(&mut self, part: Segment) -> Result<(Segment, bool), Error> {
+        append(&mut self.history, part)?;
+        self.done = 0;
+        let planned = self.rest.front().is_some_and(|next| next.joins);
+        let next = if planned { self.rest.pop_front() } else { None };
+        // The epoch seemed to end with the batch before, and its window with it.
+        let beyond = Segment {
+            batches: None,
+            last_batch_size: None,
+            joins: true,
+            epochs: Some(1),
+            cut: false,
+            entry: self.short,
+            samples: None,
+            ..part
+        };
+        let next = next.unwrap_or(beyond);
+        self.part = Some(next);
+        if !planned {
+            self.now.length = None;
+            self.total = None;
+        }
+        Ok((next, planned))
+    }
+
+    /// Ends the running epoch. Returns the batches that it was planned to have where it had fewer.
+    pub fn end_epoch(&mut self, end: End) -> Result<Option<u64>, Error> {
+        let Some(part) = self.part.take() else { return Ok(None) };
+        let later = self.rest.iter().take_while(|segment| segment.joins).count();
+        let whole = part.batches == Some(self.done) && later == 0;
+        let short = self.now.length.filter(|_| !whole);
+        let mut seen = if whole {
+            part
+        } else {
+            Segment { batches: Some(self.done), last_batch_size: part.batch_size.filter(|_| self.done > 0), ..part }
+        };
+        let flush_missed = part.boundary == Boundary::Flush && self.pending > 0;
+        if !whole && (end == End::Cut || flush_missed) {
+            seen.cut = true;
+        } else if part.boundary == Boundary::Drop && !seen.cut {
+            (self.pending, self.phase) = (0, 0);
+        }
+        if !whole && part.batch_size.is_none() {
+            // What a shorter epoch consumed nobody said.
+            seen.samples = None;
+        }
+        self.rest.drain(..later);
+        append(&mut self.history, seen)?;
+        if self.now.length != Some(self.now.iter) {
+            // Between this moment and the last batch the epoch turned out to be over.
+            self.before = self.now;
+        }
+        self.now.epoch = count(u128::from(self.now.epoch) + 1, || "the number of epochs".into())?;
+        (self.now.iter, self.now.length, self.done) = (0, None, 0);
+        if short.is_some() {
+            self.total = self.timeline()?.batches();
+        }
+        Ok(short)
+    }
+
+    /// What was observed, then what is planned.
+    pub fn timeline(&self) -> Result<Timeline, Error> {
+        let running = self.part.into_iter().flat_map(|part| {
+            let done = Segment {
+                batches: Some(self.done),
+                last_batch_size: part.batch_size,
+                epochs: Some(1),
+                cut: false,
+                ..part
+            };
+            let to_come = Segment { joins: true, entry: Entry::Continue, ..part };
+            match (self.done, part.batches) {
+                (0, Some(_)) => vec![part],
+                (done, Some(all)) if done == all => vec![part],
+                (_, Some(all)) => vec![done, Segment { batches: Some(all - self.done), ..to_come }],
+                // Nothing after an epoch of unknown length can be placed: it and the later ones are one open segment.
+                (0, None) if !part.joins => {
+                    let later = self.rest.front().map_or(Some(0), |rest| rest.epochs);
+                    vec![Segment { epochs: later.map(|later| later + 1), ..part }]
+                }
+                (0, None) => vec![Segment { epochs: None, ..part }],
+                (_, None) => vec![done, Segment { epochs: None, ..to_come }],
+            }
+        });
+        let segments = self.history.iter().copied().chain(running);
+        let known = self.part.is_none_or(|part| part.batches.is_some());
+        let rest = self.rest.iter().copied().filter(|_| known);
+        Timeline::from_segments(segments.chain(rest))
+    }
+
+    /// Batches counted.
+    #[must_use]
+    pub fn batch(&self) -> u64 {
+        self.now.batch
+    }
+
+    /// Steps attempted.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.now.step
+    }
+
+    /// Steps that really happened.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.now.step.saturating_sub(self.skipped)
+    }
+
+    /// Samples counted, as long as every batch's size is known.
+    #[must_use]
+    pub fn sample(&self) -> Option<u64> {
+        self.now.sample
+    }
+
+    /// Tokens counted.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.now.token
+    }
+
+    /// Whether the last batch closed an accumulation window.
+    #[must_use]
+    pub fn closes_step(&self) -> bool {
+        self.closes
+    }
+
+    /// Where the last batch was.
+    #[must_use]
+    pub fn location(&self) -> Option<Location> {
+        self.last
+    }
+
+    /// Epochs complete, and batches of the next one.
+    #[must_use]
+    pub fn position(&self) -> Location {
+        let (epoch, iter) = self.now.position();
+        Location { epoch, iter }
+    }
+
+    /// Marks steps that were attempted and not applied.
+    pub fn skip(&mut self, steps: u64) -> Result<(), Error> {
+        let skipped = self.skipped.saturating_add(steps);
+        if skipped > self.now.step {
+            return Err(Error::invalid(format!(
+                "{skipped} skipped steps are more than the {} attempted",
+                self.now.step
+            )));
+        }
+        self.skipped = skipped;
+        Ok(())
+    }
+
+    /// Counts tokens of the last batch.
+    pub fn count_tokens(&mut self, tokens: u64) -> Result<(), Error> {
+        self.now.token = count(u128::from(self.now.token) + u128::from(tokens), || "the number of tokens".into())?;
+        Ok(())
+    }
+
+    /// Whether the last advance crossed a multiple of `quantity`.
+    pub fn crossed_every(&self, quantity: Quantity) -> Result<bool, Error> {
+        if quantity.value.num() == 0 {
+            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
+        }
+        Ok(self.multiples(&self.now, quantity)? > self.multiples(&self.before, quantity)?)
+    }
+
+    /// Whether the last advance reached `quantity`.
+    pub fn crossed_at(&self, quantity: Quantity) -> Result<bool, Error> {
+        if quantity.value.num() == 0 {
+            return Ok(false);
+        }
+        Ok(self.multiples(&self.now, quantity)? > 0 && self.multiples(&self.before, quantity)? == 0)
+    }
+
+    /// How often `quantity` fits into what is done so far.
+    pub fn multiples_now(&self, quantity: Quantity) -> Result<u64, Error> {
+        if quantity.value.num() == 0 {
+            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
+        }
+        count(self.multiples(&self.now, quantity)?, || format!("the multiples of {quantity}"))
+    }
+
+    /// How often `quantity` fits into what is done.
+    fn multiples(&self, counts: &Counts, quantity: Quantity) -> Result<u128, Error> {
+        let (num, den) = (u128::from(quantity.value.num()), u128::from(quantity.value.den()));
+        let unknown = |what: &str| Error::Unknown(format!("when {quantity} is reached cannot be known: {what}"));
+        let (done, of) = match quantity.unit {
+            Unit::Batch => (u128::from(counts.batch), 1),
+            Unit::Step => (u128::from(counts.step), 1),
+            Unit::Token => (u128::from(counts.token), 1),
+            Unit::Sample => (u128::from(counts.sample.ok_or_else(|| unknown("the clock has no batch_size"))?), 1),
+            Unit::Duration => (
+                u128::from(counts.batch),
+                u128::from(self.total.ok_or_else(|| unknown("the plan has no end, or no lengths"))?.max(1)),
+            ),
+            Unit::Epoch => {
+                let (epoch, iter) = counts.position();
+                match counts.length {
+                    Some(length) if iter > 0 => {
+                        (u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
+                    }
+                    None if iter > 0 && den > 1 => return Err(unknown("the length of the epoch is not")),
+                    _ => (u128::from(epoch), 1),
+                }
+            }
+        };
+        Ok(done * den / (of * num))
+    }
+}
+
+impl Counts {
+    /// The canonical form of a boundary: the next epoch, and none of it done.
+    fn position(&self) -> (u64, u64) {
+        if self.iter > 0 && self.length == Some(self.iter) { (self.epoch + 1, 0) } else { (self.epoch, self.iter) }
+    }
+}
+
+impl Timeline {
+    fn samples_after(&self, batch: u64) -> Option<u64> {
+        match self.piece_at(batch) {
+            Some((piece, within)) => piece
+                .sample0
+                .zip(piece.samples_within(within))
+                .and_then(|(before, within)| u64::try_from(u128::from(before) + within).ok()),
+            None => self.pieces.samples,
+        }
+    }
+
+    /// Steps closed by the first `batch` batches; batches pending then, and how many of them count towards the window.
+    fn window_after(&self, batch: u64) -> (u64, u64, u64) {
+        match self.piece_at(batch) {
+            None => (self.pieces.steps, self.pieces.pending.0, self.pieces.pending.1),
+            Some((piece, within)) => {
+                let steps = piece.step0 + piece.steps_within(within);
+                if !piece.is_open(within) {
+                    return (steps, 0, 0);
+                }
+                let counted = if piece.per_epoch { within % piece.batches } else { piece.phase + within };
+                let phase = counted % piece.accumulate;
+                // Where gradients are pending that do not count (Keras), at least one batch is.
+                (steps, phase.max(1), phase)
+            }
+        }
+    }
+}

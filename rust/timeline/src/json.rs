@@ -1,0 +1,60 @@
+//! The serialised form: versioned JSON, read back into an equal timeline.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::segment::Segment;
+use crate::timeline::Timeline;
+
+/// Raised whenever an older version could misread what a newer one wrote.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: String,
+    version: u32,
+    segments: Vec<Segment>,
+}
+
+/// Read first, so that a newer document is refused for its version and not for a field that is new in it.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+const FORMAT: &str = "stepbridge.timeline";
+
+impl Timeline {
+    /// Writes the timeline as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let document = Document { format: FORMAT.into(), version: VERSION, segments: self.segments().to_vec() };
+        // Integers, booleans and strings always serialise.
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    /// Reads what `to_json` wrote.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let unreadable = |error: serde_json::Error| Error::Json(format!("this is not a timeline's JSON: {error}"));
+        let header: Header = serde_json::from_str(text).map_err(unreadable)?;
+        if header.format != FORMAT {
+            return Err(Error::Json(format!(
+                "this is not a timeline's JSON: its format is {:?}, not {FORMAT:?}",
+                header.format
+            )));
+        }
+        if header.version > VERSION {
+            return Err(Error::Json(format!(
+                "this timeline was written by a newer stepbridge (version {} of the format, this one reads up to {VERSION}): upgrade stepbridge",
+                header.version
+            )));
+        }
+        let document: Document = serde_json::from_str(text).map_err(unreadable)?;
+        Self::from_segments(document.segments).map_err(|error| match error {
+            Error::Invalid(text) => Error::Json(format!("this is not a timeline's JSON: {text}")),
+            other => other,
+        })
+    }
+}

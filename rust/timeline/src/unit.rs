@@ -1,0 +1,110 @@
+//! The words of the field: units, and what becomes of an accumulation window at the end of an epoch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// One training example.
+    Sample,
+    /// One token; known only where the run counted them.
+    Token,
+    /// One batch from the loader, all ranks together.
+    Batch,
+    /// One optimizer update.
+    Step,
+    /// One pass over the loader.
+    Epoch,
+    /// The planned run as a whole; amounts are fractions of it.
+    Duration,
+}
+
+impl Unit {
+    /// Every unit, smallest first.
+    pub const ALL: [Self; 6] = [Self::Sample, Self::Token, Self::Batch, Self::Step, Self::Epoch, Self::Duration];
+
+    /// The unit string that stands behind a number: `"3ep"`.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Sample => "sp",
+            Self::Token => "tok",
+            Self::Batch => "ba",
+            Self::Step => "st",
+            Self::Epoch => "ep",
+            Self::Duration => "dur",
+        }
+    }
+
+    /// The unit's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sample => "sample",
+            Self::Token => "token",
+            Self::Batch => "batch",
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Duration => "duration",
+        }
+    }
+
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Sample => "samples",
+            Self::Token => "tokens",
+            Self::Batch => "batches",
+            Self::Step => "steps",
+            Self::Epoch => "epochs",
+            Self::Duration => "durations",
+        }
+    }
+
+    /// Reads a unit's name or symbol.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|unit| text == unit.name() || text == unit.symbol()).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|unit| format!("{} ({})", unit.symbol(), unit.name())).collect();
+            Error::invalid(format!("unknown unit {text:?}: expected one of {}", known.join(", ")))
+        })
+    }
+
+    /// True where only whole amounts make sense.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        !matches!(self, Self::Epoch | Self::Duration)
+    }
+}
+
+/// What becomes of an accumulation window that is still open when its epoch ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Boundary {
+    /// A short update closes it (Lightning, HF Trainer, Accelerate).
+    #[default]
+    Flush,
+    /// It goes on into the next epoch (Keras, optax, Ignite).
+    Carry,
+    /// It is thrown away; no update happens.
+    Drop,
+}
+
+impl Boundary {
+    /// The rule's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flush => "flush",
+            Self::Carry => "carry",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// Reads a rule's name.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        [Self::Flush, Self::Carry, Self::Drop].into_iter().find(|rule| rule.name() == text).ok_or_else(|| {
+            Error::invalid(format!("unknown boundary {text:?}: expected \"flush\", \"carry\" or \"drop\""))
+        })
+    }
+}
