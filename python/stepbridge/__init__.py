@@ -1,0 +1,32 @@
+"""What does step 12,000 mean? One clock for every training loop, one index for every training log.
+
+>>> import stepbridge as sb
+>>> plan = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
+>>> plan.locate(25, base=1)
+Location(epoch=5, iter=5)
+"""
+
+from stepbridge._core import __version__
+from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
+from stepbridge.clock import StepClock, Trigger
+from stepbridge.errors import StepbridgeWarning, UnitMismatchError
+from stepbridge.timeline import Segment, Timeline
+from stepbridge.units import Quantity
+
+__all__ = [
+    "Answer",
+    "Between",
+    "Beyond",
+    "Exact",
+    "Location",
+    "Position",
+    "Quantity",
+    "Segment",
+    "StepClock",
+    "StepbridgeWarning",
+    "Timeline",
+    "Trigger",
+    "UnitMismatchError",
+    "Unknown",
+    "__version__",
+]

@@ -1,0 +1,140 @@
+"""How each framework counts, as data. The tables exist once, here, and are handed down to the Rust core.
+
+A counter is read just after a batch completed. `kind="index"` names the thing at hand and counts from `base`;
+`kind="count"` says how many are complete. The step of kind "index" is the update that the batch contributes to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from stepbridge._core import DeclaredCounter
+
+__all__ = ["CONVENTIONS", "Convention", "ConventionName", "Counter", "convention"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One counter of a framework: its name there, what it counts, and how."""
+
+    name: str
+    role: Literal["epoch", "iter", "batch", "step", "sample"]
+    kind: Literal["index", "count"]
+    base: Literal[0, 1] = 0
+
+    @property
+    def declared(self) -> DeclaredCounter:
+        """The counter as the core takes it."""
+        return (self.name, self.role, self.kind, self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """A framework's counters, and what it does to an open accumulation window.
+
+    `boundary` is what happens to it at the end of an epoch, `pending` what happens where `accumulate` changes inside it;
+    None where the framework leaves that to the author of the loop. `source` says where this can be checked.
+    """
+
+    name: ConventionName
+    counters: tuple[Counter, ...]
+    boundary: Literal["flush", "carry", "drop"] | None
+    pending: Literal["flush", "drop", "carry", "modulo"] | None
+    source: str
+
+    def counter(self, name: str) -> Counter:
+        """Returns the counter called `name`.
+
+        Raises:
+            ValueError: the framework has none of that name; the message lists those that it has.
+        """
+        for counter in self.counters:
+            if counter.name == name:
+                return counter
+        names = ", ".join(counter.name for counter in self.counters)
+        raise ValueError(f"{self.name} has no counter {name!r}: expected one of {names}")
+
+
+ConventionName: TypeAlias = Literal["pytorch", "pytorch1", "keras", "tensorflow", "lightning", "huggingface"]
+
+CONVENTIONS: dict[str, Convention] = {
+    convention.name: convention
+    for convention in (
+        Convention(
+            "pytorch",
+            (
+                Counter("epoch", "epoch", "index", 0),
+                Counter("iter", "iter", "index", 0),
+                Counter("batch", "batch", "index", 0),
+                Counter("step", "step", "index", 0),
+            ),
+            boundary=None,
+            pending=None,
+            source="a loop of enumerate(loader) whose counters start at 0 and are read before they are raised",
+        ),
+        Convention(
+            "pytorch1",
+            (
+                Counter("epoch", "epoch", "index", 1),
+                Counter("iter", "iter", "index", 1),
+                Counter("batch", "batch", "count"),
+                Counter("step", "step", "count"),
+            ),
+            boundary=None,
+            pending=None,
+            source="a loop whose counters start at 1: the last line of the textbook run is Epoch 5, Iter 5, Step 25",
+        ),
+        Convention(
+            "keras",
+            (
+                Counter("epoch", "epoch", "index", 0),
+                Counter("batch", "iter", "index", 0),
+                Counter("iterations", "step", "count"),
+            ),
+            boundary="carry",
+            pending="modulo",
+            source="keras 3: Callback.on_train_batch_end(batch); BaseOptimizer.iterations and its "
+            "`(self._iterations + 1) % self.gradient_accumulation_steps == 0`",
+        ),
+        Convention(
+            "tensorflow",
+            (Counter("global_step", "step", "count"),),
+            boundary=None,
+            pending=None,
+            source="tf.compat.v1.train.get_global_step after the train op; Optimizer.apply_gradients raises it once",
+        ),
+        Convention(
+            "lightning",
+            (
+                Counter("epoch", "epoch", "index", 0),
+                Counter("batch_idx", "iter", "index", 0),
+                Counter("step", "step", "index", 0),
+                Counter("global_step", "step", "count"),
+            ),
+            boundary="flush",
+            pending="flush",
+            source="lightning 2: Trainer.global_step counts updates; its loggers write the index of the update (step)",
+        ),
+        Convention(
+            "huggingface",
+            (Counter("global_step", "step", "count"),),
+            boundary="flush",
+            pending="flush",
+            source="transformers: TrainerState.global_step, also the step of log_history",
+        ),
+    )
+}
+
+
+def convention(name: str) -> Convention:
+    """Returns the convention called `name`.
+
+    Raises:
+        ValueError: there is none of that name; the message lists those that there are.
+    """
+    try:
+        return CONVENTIONS[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None

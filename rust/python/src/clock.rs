@@ -1,0 +1,172 @@
+//! `_core.Clock`: the live counters of a loop. `stepbridge.StepClock` derives from it, so that reading one costs no detour.
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use stepbridge_timeline::{Cursor, End, Location, Quantity};
+
+use crate::errors::timeline_error;
+use crate::timeline::{Amount, PyTimeline, quantity};
+
+/// Texts of triggers, by the identity of their str: a loop asks with the same literal in every batch.
+const REMEMBERED: usize = 16;
+
+#[pyclass(name = "Clock", module = "stepbridge._core", subclass)]
+pub(crate) struct PyClock {
+    cursor: Cursor,
+    asked: Vec<(Py<PyString>, Quantity)>,
+}
+
+#[pymethods]
+impl PyClock {
+    #[new]
+    #[pyo3(signature = (*_args, **_options))]
+    fn new(_args: &Bound<'_, PyAny>, _options: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let nothing = stepbridge_timeline::Timeline::from_segments([]).map_err(timeline_error)?;
+        Ok(Self { cursor: Cursor::new(&nothing, 0).map_err(timeline_error)?, asked: Vec::new() })
+    }
+
+    /// Stands on `timeline` after its first `batch` batches.
+    fn _stand(&mut self, timeline: &PyTimeline, batch: u64) -> PyResult<()> {
+        self.cursor = Cursor::new(&timeline.inner, batch).map_err(timeline_error)?;
+        Ok(())
+    }
+
+    fn _begin_epoch(&mut self) -> PyResult<bool> {
+        self.cursor.begin_epoch().map_err(timeline_error)
+    }
+
+    #[pyo3(signature = (last=false))]
+    fn _advance(&mut self, last: bool) -> PyResult<bool> {
+        self.cursor.advance(last).map_err(timeline_error)
+    }
+
+    /// The batches that the epoch was planned to have, where the loader had fewer.
+    fn _end_epoch(&mut self, cut: bool) -> PyResult<Option<u64>> {
+        self.cursor.end_epoch(if cut { End::Cut } else { End::Exhausted }).map_err(timeline_error)
+    }
+
+    fn _timeline(&self) -> PyResult<PyTimeline> {
+        self.cursor.timeline().map(|inner| PyTimeline { inner }).map_err(timeline_error)
+    }
+
+    #[getter]
+    fn _in_epoch(&self) -> bool {
+        self.cursor.in_epoch()
+    }
+
+    #[getter]
+    fn _looks_ahead(&self) -> bool {
+        self.cursor.looks_ahead()
+    }
+
+    #[getter]
+    fn _location(&self) -> Option<(u64, u64)> {
+        self.cursor.location().map(|at| (at.epoch, at.iter))
+    }
+
+    #[getter]
+    fn _position(&self) -> (u64, u64) {
+        let at = self.cursor.position();
+        (at.epoch, at.iter)
+    }
+
+    fn _multiples(&self, amount: Amount) -> PyResult<u64> {
+        self.cursor.multiples_now(quantity(amount)?).map_err(timeline_error)
+    }
+
+    fn _skip(&mut self, steps: u64) -> PyResult<()> {
+        self.cursor.skip(steps).map_err(timeline_error)
+    }
+
+    fn _count_tokens(&mut self, tokens: u64) -> PyResult<()> {
+        self.cursor.count_tokens(tokens).map_err(timeline_error)
+    }
+
+    /// Batches taken so far, the one at hand included: a count.
+    #[getter]
+    fn batch(&self) -> u64 {
+        self.cursor.batch()
+    }
+
+    /// Steps (updates) attempted so far, the one at hand included: a count. Look it up with ``plan.locate(n, base=1)``.
+    #[getter]
+    fn step(&self) -> u64 {
+        self.cursor.step()
+    }
+
+    /// Steps that really happened: those attempted less those skipped.
+    #[getter]
+    fn applied(&self) -> u64 {
+        self.cursor.applied()
+    }
+
+    /// Samples taken so far, the batch at hand included: a count; None where a batch's size is not known.
+    #[getter]
+    fn sample(&self) -> Option<u64> {
+        self.cursor.sample()
+    }
+
+    /// Tokens counted so far with ``count_tokens``.
+    #[getter]
+    fn token(&self) -> u64 {
+        self.cursor.token()
+    }
+
+    /// Where the batch at hand is: its epoch, an index from 0.
+    #[getter]
+    fn epoch(&self) -> PyResult<u64> {
+        self.at_hand().map(|at| at.epoch)
+    }
+
+    /// Where the batch at hand is inside its epoch, an index from 0.
+    #[getter]
+    fn iter(&self) -> PyResult<u64> {
+        self.at_hand().map(|at| at.iter)
+    }
+
+    /// Whether the batch at hand closes an accumulation window, so that the optimizer steps now.
+    #[getter]
+    fn closes_step(&self) -> bool {
+        self.cursor.closes_step()
+    }
+
+    /// Whether the last advance crossed a multiple of ``quantity`` ("500st", "1ep", "10%"); asking twice is harmless.
+    fn every(&mut self, quantity: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let quantity = self.quantity(quantity)?;
+        self.cursor.crossed_every(quantity).map_err(timeline_error)
+    }
+
+    /// Whether the last advance reached ``quantity`` from the start of the run ("90%", "3ep").
+    fn at(&mut self, quantity: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let quantity = self.quantity(quantity)?;
+        self.cursor.crossed_at(quantity).map_err(timeline_error)
+    }
+}
+
+impl PyClock {
+    fn at_hand(&self) -> PyResult<Location> {
+        self.cursor.location().ok_or_else(|| PyRuntimeError::new_err("the clock has counted no batch yet, so there is none at hand"))
+    }
+
+    fn quantity(&mut self, asked: &Bound<'_, PyAny>) -> PyResult<Quantity> {
+        for (text, quantity) in &self.asked {
+            if text.is(asked) {
+                return Ok(*quantity);
+            }
+        }
+        let text = asked.str()?;
+        let quantity = Quantity::parse(text.to_str().map_err(|_| PyValueError::new_err("a quantity's text must be valid Unicode"))?).map_err(timeline_error)?;
+        if let Ok(text) = asked.cast_exact::<PyString>() {
+            if self.asked.len() == REMEMBERED {
+                self.asked.clear();
+            }
+            self.asked.push((text.clone().unbind(), quantity));
+        }
+        Ok(quantity)
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyClock>()
+}

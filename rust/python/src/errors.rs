@@ -1,0 +1,21 @@
+//! The one place where errors of the Rust core become Python exceptions.
+
+use pyo3::PyErr;
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
+use stepbridge_timeline::Error;
+
+/// The exception for what went wrong on a timeline.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub(crate) fn timeline_error(error: Error) -> PyErr {
+    let text = error.to_string();
+    // What is wrong with one element of an array is what would be wrong with it alone.
+    let kind = match &error {
+        Error::Element { error, .. } => error,
+        alone => alone,
+    };
+    match kind {
+        Error::Overflow { .. } => PyOverflowError::new_err(text),
+        Error::OutOfRange(_) | Error::Element { .. } => PyIndexError::new_err(text),
+        Error::Invalid(_) | Error::Unknown(_) | Error::Quantity(_) | Error::Json(_) => PyValueError::new_err(text),
+    }
+}

@@ -1,0 +1,20 @@
+//! The extension module `stepbridge._core`: arguments in, arrays out, errors mapped. No arithmetic.
+#![forbid(unsafe_code)]
+
+mod arrays;
+mod clock;
+mod errors;
+mod logs;
+mod table;
+mod timeline;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    timeline::register(module)?;
+    clock::register(module)?;
+    logs::register(module)?;
+    table::register(module)
+}

@@ -1,0 +1,307 @@
+//! `_core.Timeline`: the core's timeline behind plain numbers, strings and arrays.
+
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use stepbridge_timeline::{
+    Answer, Boundary, Change, Counter, Entry, History, Invalid, Kind, Location, Pending, Plan, Quantity, Ratio, Role,
+    Segment, Timeline, Unit,
+};
+
+use crate::arrays::{self, Input, Output};
+use crate::errors::timeline_error;
+
+/// A quantity as Python sees it: numerator, denominator, unit symbol.
+pub(crate) type Amount = (u64, u64, String);
+
+/// A counter as conventions.py declares it: name, role, kind ("index" or "count"), base.
+type Declared = (String, String, String, i64);
+
+#[pyclass(name = "Timeline", module = "stepbridge._core", frozen)]
+pub(crate) struct PyTimeline {
+    pub(crate) inner: Timeline,
+}
+
+fn wrap(result: Result<Timeline, stepbridge_timeline::Error>) -> PyResult<PyTimeline> {
+    result.map(|inner| PyTimeline { inner }).map_err(timeline_error)
+}
+
+fn unit(text: &str) -> PyResult<Unit> {
+    Unit::parse(text).map_err(timeline_error)
+}
+
+fn invalid(text: &str) -> PyResult<Invalid> {
+    match text {
+        "raise" => Ok(Invalid::Raise),
+        "mask" => Ok(Invalid::Mask),
+        _ => Err(PyValueError::new_err(format!("unknown invalid={text:?}: expected \"raise\" or \"mask\""))),
+    }
+}
+
+pub(crate) fn quantity((num, den, symbol): Amount) -> PyResult<Quantity> {
+    let value = Ratio::new(u128::from(num), u128::from(den)).map_err(timeline_error)?;
+    Quantity::new(value, unit(&symbol)?).map_err(timeline_error)
+}
+
+fn amount(quantity: &Quantity) -> Amount {
+    (quantity.value.num(), quantity.value.den(), quantity.unit.symbol().to_owned())
+}
+
+/// A number that counts from `base`, as an index.
+fn index_from(name: &str, value: i64, base: i64) -> PyResult<u64> {
+    if !(0..=1).contains(&base) {
+        return Err(PyValueError::new_err(format!("base must be 0 or 1, not {base}")));
+    }
+    value.checked_sub(base).and_then(|index| u64::try_from(index).ok()).ok_or_else(|| {
+        timeline_error(stepbridge_timeline::Error::OutOfRange(format!("{name} {value} is below the base {base}")))
+    })
+}
+
+fn to_base(index: u64, base: i64, what: &str) -> PyResult<i64> {
+    i64::try_from(index)
+        .ok()
+        .and_then(|index| index.checked_add(base))
+        .ok_or_else(|| timeline_error(stepbridge_timeline::Error::Overflow { what: what.to_owned() }))
+}
+
+fn counter((name, role, kind, base): Declared) -> PyResult<Counter> {
+    let kind = match kind.as_str() {
+        "index" => Kind::Index(base),
+        "count" => Kind::Count,
+        _ => {
+            return Err(PyValueError::new_err(format!(
+                "unknown kind {kind:?} of counter {name}: expected \"index\" or \"count\""
+            )));
+        }
+    };
+    Ok(Counter { role: Role::parse(&role).map_err(timeline_error)?, kind, name })
+}
+
+#[pymethods]
+impl PyTimeline {
+    #[staticmethod]
+    #[pyo3(signature = (*, samples, batches, batch_size, epochs, drop_last, accumulate, boundary))]
+    fn plan(
+        samples: Option<u64>,
+        batches: Option<u64>,
+        batch_size: Option<u64>,
+        epochs: Option<u64>,
+        drop_last: bool,
+        accumulate: u64,
+        boundary: &str,
+    ) -> PyResult<Self> {
+        let boundary = Boundary::parse(boundary).map_err(timeline_error)?;
+        wrap(Timeline::plan(&Plan { samples, batches, batch_size, epochs, drop_last, accumulate, boundary }))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (lengths, *, samples, batch_size, accumulate, boundary, cut))]
+    fn from_epochs(
+        py: Python<'_>,
+        lengths: &Bound<'_, PyAny>,
+        samples: Option<&Bound<'_, PyAny>>,
+        batch_size: Option<u64>,
+        accumulate: u64,
+        boundary: &str,
+        cut: bool,
+    ) -> PyResult<Self> {
+        let lengths = counts(lengths, "lengths")?;
+        let samples = samples.map(|samples| counts(samples, "samples")).transpose()?;
+        let boundary = Boundary::parse(boundary).map_err(timeline_error)?;
+        wrap(py.detach(|| {
+            Timeline::from_epochs(&History {
+                lengths: &lengths,
+                samples: samples.as_deref(),
+                batch_size,
+                accumulate,
+                boundary,
+                cut,
+            })
+        }))
+    }
+
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        wrap(py.detach(|| Timeline::from_json(text)))
+    }
+
+    fn to_json(&self, py: Python<'_>) -> String {
+        py.detach(|| self.inner.to_json())
+    }
+
+    fn describe(&self) -> String {
+        self.inner.to_string()
+    }
+
+    fn equals(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+
+    #[getter]
+    fn epochs(&self) -> Option<u64> {
+        self.inner.epochs()
+    }
+
+    #[getter]
+    fn batches(&self) -> Option<u64> {
+        self.inner.batches()
+    }
+
+    #[getter]
+    fn steps(&self) -> Option<u64> {
+        self.inner.steps()
+    }
+
+    #[getter]
+    fn samples(&self) -> Option<u64> {
+        self.inner.samples()
+    }
+
+    fn segments<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.inner.segments().iter().map(|segment| segment_dict(py, segment)).collect()
+    }
+
+    fn epoch_length(&self, epoch: u64) -> Option<u64> {
+        self.inner.epoch_length(epoch)
+    }
+
+    fn locate(&self, index: i64, unit_name: &str, base: i64) -> PyResult<(i64, i64)> {
+        let unit = unit(unit_name)?;
+        let from_zero = index_from(unit.name(), index, base)?;
+        let at = self.inner.locate_from(unit, from_zero, u64::from(base == 1)).map_err(timeline_error)?;
+        Ok((to_base(at.epoch, base, "the epoch")?, to_base(at.iter, base, "the iter")?))
+    }
+
+    fn index(&self, epoch: i64, iter: i64, unit_name: &str, base: i64) -> PyResult<i64> {
+        let at = Location { epoch: index_from("epoch", epoch, base)?, iter: index_from("iter", iter, base)? };
+        let index = self.inner.index(unit(unit_name)?, at).map_err(timeline_error)?;
+        to_base(index, base, unit_name)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
+    fn locate_array(
+        &self,
+        py: Python<'_>,
+        values: &Bound<'_, PyAny>,
+        unit_name: &str,
+        base: i64,
+        epoch: &Bound<'_, PyAny>,
+        iter: &Bound<'_, PyAny>,
+        on_invalid: &str,
+    ) -> PyResult<usize> {
+        let (mut epoch, mut iter) = (Output::new(epoch)?, Output::new(iter)?);
+        let values = Input::new(values)?;
+        arrays::locate(py, &self.inner, unit(unit_name)?, base, invalid(on_invalid)?, &values, &mut epoch, &mut iter)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
+    fn index_array(
+        &self,
+        py: Python<'_>,
+        epoch: &Bound<'_, PyAny>,
+        iter: &Bound<'_, PyAny>,
+        unit_name: &str,
+        base: i64,
+        out: &Bound<'_, PyArray1<i64>>,
+        on_invalid: &str,
+    ) -> PyResult<usize> {
+        let (epoch, iter) = (Input::new(epoch)?.to_vec("epoch")?, Input::new(iter)?.to_vec("iter")?);
+        let (unit, invalid) = (unit(unit_name)?, invalid(on_invalid)?);
+        let mut out = out.try_readwrite().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let out = out.as_slice_mut()?;
+        py.detach(|| self.inner.index_all(unit, base, &epoch, &iter, out, invalid)).map_err(timeline_error)
+    }
+
+    /// `("exact", amount)`, `("between", lower, upper or None)`, `("beyond", end)` or `("unknown", why)`.
+    fn convert<'py>(&self, py: Python<'py>, from: Amount, unit_name: &str) -> PyResult<Bound<'py, PyTuple>> {
+        match self.inner.convert(quantity(from)?, unit(unit_name)?).map_err(timeline_error)? {
+            Answer::Exact(exact) => ("exact", amount(&exact)).into_pyobject(py),
+            Answer::Between(lower, upper) => ("between", amount(&lower), upper.as_ref().map(amount)).into_pyobject(py),
+            Answer::Beyond(end) => ("beyond", amount(&end)).into_pyobject(py),
+            Answer::Unknown(why) => ("unknown", why).into_pyobject(py),
+        }
+    }
+
+    fn compare(&self, left: Amount, right: Amount) -> PyResult<i8> {
+        self.inner.compare(quantity(left)?, quantity(right)?).map(|order| order as i8).map_err(timeline_error)
+    }
+
+    fn translate(&self, given: Vec<(Declared, i64)>, wanted: Vec<Declared>) -> PyResult<Vec<Option<i64>>> {
+        let given: Vec<_> =
+            given.into_iter().map(|(declared, value)| Ok((counter(declared)?, value))).collect::<PyResult<_>>()?;
+        let wanted: Vec<_> = wanted.into_iter().map(counter).collect::<PyResult<_>>()?;
+        self.inner.translate(&given, &wanted).map_err(timeline_error)
+    }
+
+    #[pyo3(signature = (at, *, batch_size, accumulate, batches, samples, pending))]
+    fn change(
+        &self,
+        at: Amount,
+        batch_size: Option<u64>,
+        accumulate: Option<u64>,
+        batches: Option<u64>,
+        samples: Option<u64>,
+        pending: Option<&str>,
+    ) -> PyResult<Self> {
+        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+        wrap(self.inner.change(quantity(at)?, &Change { batch_size, accumulate, batches, samples, pending }))
+    }
+}
+
+/// The counts in an integer array; a negative one is refused with its place.
+fn counts(array: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u64>> {
+    let refuse = |(at, value): (usize, i64)| {
+        u64::try_from(value)
+            .map_err(|_| PyValueError::new_err(format!("{name} cannot be negative: {value} at index {at}")))
+    };
+    Input::new(array)?.to_vec(name)?.into_iter().enumerate().map(refuse).collect()
+}
+
+fn segment_dict<'py>(py: Python<'py>, segment: &Segment) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("epochs", segment.epochs)?;
+    fields.set_item("batches", segment.batches)?;
+    fields.set_item("batch_size", segment.batch_size)?;
+    fields.set_item("last_batch_size", segment.last_batch_size)?;
+    fields.set_item("samples", segment.samples)?;
+    fields.set_item("drop_last", segment.drop_last)?;
+    fields.set_item("accumulate", segment.accumulate)?;
+    fields.set_item("boundary", segment.boundary.name())?;
+    fields.set_item("joins", segment.joins)?;
+    fields.set_item("cut", segment.cut)?;
+    let (entry, phase) = match segment.entry {
+        Entry::Continue => ("continue", None),
+        Entry::Flush => ("flush", None),
+        Entry::Drop => ("drop", None),
+        Entry::Phase(phase) => ("phase", Some(phase)),
+    };
+    fields.set_item("entry", entry)?;
+    fields.set_item("phase", phase)?;
+    Ok(fields)
+}
+
+/// Reads a quantity's text: numerator, denominator, unit symbol.
+#[pyfunction]
+fn parse_quantity(text: &str) -> PyResult<Amount> {
+    Quantity::parse(text).map(|quantity| amount(&quantity)).map_err(timeline_error)
+}
+
+/// Writes a quantity as a person would; `parse_quantity` reads it back.
+#[pyfunction]
+fn format_quantity(amount: Amount) -> PyResult<String> {
+    quantity(amount).map(|quantity| quantity.to_string())
+}
+
+/// Reads a unit's name or symbol: symbol, name, whether it only comes whole.
+#[pyfunction]
+fn parse_unit(text: &str) -> PyResult<(&'static str, &'static str, bool)> {
+    unit(text).map(|unit| (unit.symbol(), unit.name(), unit.is_counted()))
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyTimeline>()?;
+    module.add_function(wrap_pyfunction!(parse_quantity, module)?)?;
+    module.add_function(wrap_pyfunction!(format_quantity, module)?)?;
+    module.add_function(wrap_pyfunction!(parse_unit, module)?)
+}
