@@ -1,0 +1,15 @@
+"""How hard the laws are tried: `HYPOTHESIS_PROFILE=thorough` before a release, a short run otherwise.
+
+No deadline: the first example of a law pays for what is made lazily, and machines are shared.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("dev", deadline=None, max_examples=60)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=3000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
