@@ -10,6 +10,7 @@ from stepbridge._core import __version__
 from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
 from stepbridge.clock import StepClock, Trigger
 from stepbridge.errors import StepbridgeWarning, UnitMismatchError
+from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
 from stepbridge.timeline import Segment, Timeline
 from stepbridge.units import Quantity
 
@@ -18,15 +19,20 @@ __all__ = [
     "Between",
     "Beyond",
     "Exact",
+    "Inferred",
     "Location",
+    "Logs",
     "Position",
+    "Problem",
     "Quantity",
     "Segment",
     "StepClock",
     "StepbridgeWarning",
+    "Table",
     "Timeline",
     "Trigger",
     "UnitMismatchError",
     "Unknown",
     "__version__",
+    "read_logs",
 ]

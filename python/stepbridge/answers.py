@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
 
 from stepbridge.units import Quantity, Unit
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from stepbridge._core import Conversion
 
 __all__ = ["Answer", "Between", "Beyond", "Exact", "Location", "Position", "Unknown"]
@@ -22,7 +23,7 @@ class Location(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A state: how many epochs are complete, and how many batches of the next one. After an epoch's last batch: iter 0."""
+    """A state: how many epochs are complete, and how many batches of the next one; after an epoch's last, iter 0."""
 
     epoch: int
     iter: int

@@ -1,4 +1,4 @@
-"""The live clock of a training loop. Counting is done in Rust; this is the loop's side of it: generators, state, names."""
+"""The live clock of a training loop. Rust counts; this is the loop's side of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepbridge import _core
 from stepbridge.answers import Answer, Location, Position
-from stepbridge.conventions import ConventionName
 from stepbridge.errors import StepbridgeWarning
 from stepbridge.timeline import Boundary, Timeline
 from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
@@ -15,6 +14,8 @@ from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Literal
+
+    from stepbridge.conventions import ConventionName
 
     Resume = Literal["continues", "skip", "restart"]
 
@@ -78,7 +79,7 @@ class StepClock(_core.Clock):
         self._bounded = plan.epochs is not None
         self._resumed_inside = False
         self._iterating = False
-        self._stand(plan._core, 0)
+        self._stand(plan._core, 0, 0)
 
     def epochs(self, n: int | None = None) -> Iterator[int]:
         """Runs epoch after epoch; yields each one's index, from 0. A resumed clock goes on with the epoch it was in.
@@ -152,7 +153,7 @@ class StepClock(_core.Clock):
                 'batches(loader, resume="continues" | "skip" | "restart")'
             )
         if resume == "restart":
-            self._end_epoch(True)
+            self._end_epoch(cut=True)
             self._begin_epoch()
         return done if resume == "skip" else 0
 
@@ -179,7 +180,7 @@ class StepClock(_core.Clock):
         if not self._in_epoch:
             return
         epoch, seen = self._position
-        planned = self._end_epoch(False)
+        planned = self._end_epoch(cut=False)
         if planned is not None:
             warnings.warn(
                 f"{self.name}: epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}",
@@ -262,6 +263,7 @@ class StepClock(_core.Clock):
             "version": STATE_VERSION,
             "timeline": self.timeline.to_json(),
             "batch": self.batch,
+            "epochs": self._position[0],
             "skipped": self.step - self.applied,
             "token": self.token,
         }
@@ -280,11 +282,11 @@ class StepClock(_core.Clock):
             newer = isinstance(version, int) and version > STATE_VERSION
             hint = "it was saved by a newer stepbridge: upgrade" if newer else f"expected version {STATE_VERSION}"
             raise ValueError(f"{self.name}: cannot load a state of version {version!r}: {hint}")
-        missing = [key for key in ("timeline", "batch", "skipped", "token") if key not in state]
+        missing = [key for key in ("timeline", "batch", "epochs", "skipped", "token") if key not in state]
         if missing:
             raise ValueError(f"{self.name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
         timeline = Timeline.from_json(state["timeline"])
-        self._stand(timeline._core, state["batch"])
+        self._stand(timeline._core, state["batch"], state["epochs"])
         self._skip(state["skipped"])
         self._count_tokens(state["token"])
         self._bounded = timeline.epochs is not None
@@ -292,7 +294,9 @@ class StepClock(_core.Clock):
 
     def __repr__(self) -> str:
         epoch, iteration = self._position
-        return f"{type(self).__name__}({self.name}: epoch {epoch}, iter {iteration}, step {self.step}, batch {self.batch})"
+        return (
+            f"{type(self).__name__}({self.name}: epoch {epoch}, iter {iteration}, step {self.step}, batch {self.batch})"
+        )
 
 
 class Trigger:

@@ -34,7 +34,7 @@ class Counter:
 class Convention:
     """A framework's counters, and what it does to an open accumulation window.
 
-    `boundary` is what happens to it at the end of an epoch, `pending` what happens where `accumulate` changes inside it;
+    `boundary` is what happens to it at the end of an epoch, `pending` what happens where `accumulate` changes in it;
     None where the framework leaves that to the author of the loop. `source` says where this can be checked.
     """
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from stepbridge._core import Timeline as CoreTimeline
+
     #: Integers in an array of any shape, or a sequence of them.
     Integers: TypeAlias = npt.NDArray[np.integer[Any]] | Sequence[int]
     Outputs: TypeAlias = tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.integer[Any]]]
@@ -54,8 +56,8 @@ class Segment:
 class Timeline:
     """An immutable account of a run, planned or observed, from which every counter follows.
 
-    Make one with `Timeline.plan`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two timelines are equal when
-    they say the same, however they were made. Counts are integers up to 2**63 - 1; past it an OverflowError is raised.
+    Make one with `Timeline.plan`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two are equal when they say
+    the same, however they were made. Counts are integers up to 2**63 - 1; past it an OverflowError is raised.
 
     >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
     >>> plan
@@ -69,13 +71,15 @@ class Timeline:
     """
 
     __slots__ = ("_core",)
-    _core: _core.Timeline
+    _core: CoreTimeline
 
     def __init__(self) -> None:
-        raise TypeError("a Timeline is made by Timeline.plan(...), Timeline.from_epochs(...) or Timeline.from_json(...)")
+        raise TypeError(
+            "a Timeline is made by Timeline.plan(...), Timeline.from_epochs(...) or Timeline.from_json(...)"
+        )
 
     @classmethod
-    def _of(cls, core: _core.Timeline) -> Timeline:
+    def _of(cls, core: CoreTimeline) -> Timeline:
         timeline = object.__new__(cls)
         object.__setattr__(timeline, "_core", core)
         return timeline
@@ -109,8 +113,8 @@ class Timeline:
             TypeError: a size is not an integer.
             OverflowError: a total passes 2**63 - 1.
 
-        >>> Timeline.plan(samples=1000, batch_size=300, epochs=2)
-        Timeline(2 epochs of 4 batches (1,000 samples in batches of 300, the last 100) = 8 batches, 8 steps, 2,000 samples)
+        >>> Timeline.plan(samples=700, batch_size=300, epochs=1)
+        Timeline(1 epoch of 3 batches (700 samples in batches of 300, the last 100) = 3 batches, 3 steps, 700 samples)
         >>> Timeline.plan(batches=7, epochs=2, accumulate=3, boundary="carry").steps
         4
         """
@@ -261,7 +265,7 @@ class Timeline:
         (array([0, 0, 0]), array([1, 3, 4]))
         """
         base, invalid = whole_number("base", base), _invalid(invalid)
-        if not isinstance(n, np.ndarray) and hasattr(n, "__index__"):
+        if _is_number(n):
             if out is not None:
                 raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
             number = whole_number("n", n)
@@ -289,13 +293,12 @@ class Timeline:
 
     @overload
     def index(
-        self,
-        epoch: Integers | int,
-        iter: Integers | int,
-        unit: UnitLike = ...,
-        base: int = ...,
-        *,
-        invalid: Invalid = ...,
+        self, epoch: Integers, iter: Integers | int, unit: UnitLike = ..., base: int = ..., *, invalid: Invalid = ...
+    ) -> npt.NDArray[np.int64]: ...
+
+    @overload
+    def index(
+        self, epoch: int, iter: Integers, unit: UnitLike = ..., base: int = ..., *, invalid: Invalid = ...
     ) -> npt.NDArray[np.int64]: ...
 
     def index(
@@ -320,16 +323,21 @@ class Timeline:
         24
         """
         base, invalid = whole_number("base", base), _invalid(invalid)
-        if not isinstance(epoch, np.ndarray) and hasattr(epoch, "__index__"):
-            if not isinstance(iter, np.ndarray) and hasattr(iter, "__index__"):
-                at = whole_number("epoch", epoch), whole_number("iter", iter)
-                try:
-                    return self._core.index(*at, unit, base)
-                except IndexError:
-                    if invalid == "mask":
-                        return None
-                    raise
-        epochs, iters = np.broadcast_arrays(_integers("epoch", epoch), _integers("iter", iter))
+        if _is_number(epoch) and _is_number(iter):
+            at = whole_number("epoch", epoch), whole_number("iter", iter)
+            try:
+                return self._core.index(*at, unit, base)
+            except IndexError:
+                if invalid == "mask":
+                    return None
+                raise
+        epochs, iters = _integers("epoch", epoch), _integers("iter", iter)
+        try:
+            epochs, iters = np.broadcast_arrays(epochs, iters)
+        except ValueError:
+            raise ValueError(
+                f"epoch (shape {epochs.shape}) and iter (shape {iters.shape}) do not go together"
+            ) from None
         out = np.empty(epochs.shape, np.int64)
         self._core.index_array(_flat(epochs), _flat(iters), unit, base, out.reshape(-1), invalid)
         return out
@@ -457,6 +465,11 @@ def _invalid(value: Invalid) -> Invalid:
     return value
 
 
+def _is_number(value: object) -> bool:
+    """A single number, where an array (of whatever library, of whatever size) is none."""
+    return hasattr(value, "__index__") and not isinstance(value, np.ndarray) and getattr(value, "shape", ()) == ()
+
+
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -476,13 +489,19 @@ def _size(name: str, value: object) -> int | None:
 
 def _integers(name: str, values: object) -> npt.NDArray[np.integer[Any]]:
     """`values` as an integer array in the machine's byte order, without a copy where it is one."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise TypeError(f"{name} is a masked array: what is masked has no number; give n.compressed() or n.filled(-1)")
     array = np.asarray(values)
     if array.size == 0 and not isinstance(values, np.ndarray):
         array = array.astype(np.int64)  # numpy makes an empty list a float array
     if array.dtype.kind == "O" and any(type(value) is int and abs(value) > MAX_COUNT for value in array.flat):
         raise OverflowError(f"{name} holds a number past 2**63 - 1, the largest count that stepbridge holds")
     if array.dtype.kind not in "iu":
-        kind = f"an array of {array.dtype}" if isinstance(values, np.ndarray) else f"{type(values).__name__} ({array.dtype})"
+        kind = (
+            f"an array of {array.dtype}"
+            if isinstance(values, np.ndarray)
+            else f"{type(values).__name__} ({array.dtype})"
+        )
         hint = ""
         if array.dtype.kind == "f":
             hint = "; a float cannot count exactly: convert it with .astype(np.int64) where it is whole"
@@ -523,5 +542,5 @@ def _flat_output(array: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[
         return array
     flat = array.reshape(-1)
     if array.size and not np.shares_memory(flat, array):
-        raise ValueError("out= must be contiguous where it has more than one dimension: its rows cannot be written as one")
+        raise ValueError("out= must be contiguous where it has more than one dimension")
     return flat

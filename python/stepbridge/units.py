@@ -1,4 +1,4 @@
-"""Amounts with a unit: `"3ep"`, `"500st"`, `"1/3ep"`, `"10%"`. The text is parsed in Rust, exactly; no float is involved."""
+"""Amounts with a unit: `"3ep"`, `"500st"`, `"1/3ep"`, `"10%"`. Their text is parsed in Rust, never as a float."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def whole_number(name: str, value: object) -> int:
     """
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be an integer, not {type(value).__name__} ({value!r})")
-    if getattr(value, "dtype", None) == bool:
+    if str(getattr(value, "dtype", "")) == "bool":
         raise TypeError(f"{name} must be an integer, not a numpy bool ({value!r})")
     number = int(value.__index__())
     if not -MAX_COUNT - 1 <= number <= MAX_COUNT:
@@ -152,7 +152,7 @@ def _parse(text: str) -> Quantity:
     return Quantity._of(_core.parse_quantity(text))
 
 
-def as_quantity(name: str, quantity: QuantityLike) -> Quantity:
+def as_quantity(name: str, quantity: object) -> Quantity:
     """Returns a `Quantity` from one, or from its text.
 
     Raises:
@@ -163,6 +163,5 @@ def as_quantity(name: str, quantity: QuantityLike) -> Quantity:
         return quantity
     if isinstance(quantity, str):
         return _parse(quantity)
-    raise TypeError(f"{name} needs a unit: give a str such as '12ba' or a Quantity, not {quantity!r} ({type(quantity).__name__})")
-
-
+    given = f"{quantity!r} ({type(quantity).__name__})"
+    raise TypeError(f"{name} needs a unit: give a str such as '12ba' or a Quantity, not {given}")

@@ -210,6 +210,6 @@ fn too_narrow<T: Integer>(name: &str, value: i64, at: usize) -> PyErr {
     let (sign, width) = bits.split_at(1);
     let dtype = if sign == "i" { "int" } else { "uint" };
     PyOverflowError::new_err(format!(
-        "{name} {value} (at index {at}) does not fit out='s {dtype}{width}: give a wider array"
+        "{name} {value} (at index {at}) does not fit out='s {dtype}{width}: give a wider type, signed where numbers are masked"
     ))
 }

@@ -23,12 +23,12 @@ impl PyClock {
     #[pyo3(signature = (*_args, **_options))]
     fn new(_args: &Bound<'_, PyAny>, _options: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let nothing = stepbridge_timeline::Timeline::from_segments([]).map_err(timeline_error)?;
-        Ok(Self { cursor: Cursor::new(&nothing, 0).map_err(timeline_error)?, asked: Vec::new() })
+        Ok(Self { cursor: Cursor::new(&nothing, 0, 0).map_err(timeline_error)?, asked: Vec::new() })
     }
 
-    /// Stands on `timeline` after its first `batch` batches.
-    fn _stand(&mut self, timeline: &PyTimeline, batch: u64) -> PyResult<()> {
-        self.cursor = Cursor::new(&timeline.inner, batch).map_err(timeline_error)?;
+    /// Stands on `timeline` after its first `batch` batches and `epochs` complete epochs.
+    fn _stand(&mut self, timeline: &PyTimeline, batch: u64, epochs: u64) -> PyResult<()> {
+        self.cursor = Cursor::new(&timeline.inner, batch, epochs).map_err(timeline_error)?;
         Ok(())
     }
 
@@ -146,7 +146,9 @@ impl PyClock {
 
 impl PyClock {
     fn at_hand(&self) -> PyResult<Location> {
-        self.cursor.location().ok_or_else(|| PyRuntimeError::new_err("the clock has counted no batch yet, so there is none at hand"))
+        self.cursor
+            .location()
+            .ok_or_else(|| PyRuntimeError::new_err("the clock has counted no batch yet, so there is none at hand"))
     }
 
     fn quantity(&mut self, asked: &Bound<'_, PyAny>) -> PyResult<Quantity> {
@@ -156,7 +158,10 @@ impl PyClock {
             }
         }
         let text = asked.str()?;
-        let quantity = Quantity::parse(text.to_str().map_err(|_| PyValueError::new_err("a quantity's text must be valid Unicode"))?).map_err(timeline_error)?;
+        let quantity = Quantity::parse(
+            text.to_str().map_err(|_| PyValueError::new_err("a quantity's text must be valid Unicode"))?,
+        )
+        .map_err(timeline_error)?;
         if let Ok(text) = asked.cast_exact::<PyString>() {
             if self.asked.len() == REMEMBERED {
                 self.asked.clear();

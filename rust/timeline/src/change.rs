@@ -75,7 +75,7 @@ impl Timeline {
             positive(name, value)?;
         }
         let batch = self.exact_batch(at, "at")?;
-        let (mut segments, rest) = self.split(batch)?;
+        let (mut segments, rest) = self.split(batch, None);
         let entry = self.entry(batch, &rest, change)?;
         let mut changed = if change.resizes() { self.resize(batch, &rest, change)? } else { rest.clone() };
         if let Some(accumulate) = change.accumulate {
@@ -107,15 +107,28 @@ impl Timeline {
         Self::from_segments(segments)
     }
 
-    /// The segments before a point, and those after it: the first of them goes on inside an epoch where the point does.
-    pub(crate) fn split(&self, batch: u64) -> Result<(Vec<Segment>, Vec<Segment>), Error> {
+    /// The segments before a point, and those after it: the first of them goes on inside an epoch where the point does. Of
+    /// epochs without batches at the point so many are before it that `epochs` are complete; `None`: all of them.
+    pub(crate) fn split(&self, batch: u64, epochs: Option<u64>) -> (Vec<Segment>, Vec<Segment>) {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let mut left = batch;
+        let mut complete = 0;
         for segment in self.segments() {
             let (Some(batches), true) = (segment.batches, after.is_empty()) else {
                 after.push(*segment);
                 continue;
             };
+            let wanted = epochs.map(|epochs| epochs.saturating_sub(complete));
+            if let (0, 0, Some(all), Some(wanted)) = (left, batches, segment.epochs, wanted)
+                && wanted < all
+            {
+                if wanted > 0 {
+                    before.push(Segment { epochs: Some(wanted), cut: false, ..*segment });
+                }
+                after.push(Segment { epochs: Some(all - wanted), ..*segment });
+                continue;
+            }
+            complete += segment.epochs.filter(|_| !segment.joins).unwrap_or(0);
             let width = segment.epochs.map(|epochs| epochs.saturating_mul(batches));
             if width.is_some_and(|width| width <= left) {
                 left -= width.unwrap_or(0);
@@ -161,7 +174,7 @@ impl Timeline {
                 after.push(Segment { epochs: remaining.map(|all| all - 1), entry: Entry::Continue, ..*segment });
             }
         }
-        Ok((before, after))
+        (before, after)
     }
 
     /// What becomes of the window that is open at the point; `None`: what already stands there.
@@ -192,6 +205,12 @@ impl Timeline {
     }
 
     fn resize(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Vec<Segment>, Error> {
+        // Of parts laid out for other sizes one cannot say what is left of each with new ones.
+        if rest.iter().skip(1).any(|segment| segment.joins) {
+            return Err(Error::invalid(
+                "the timeline already changes inside an epoch after this point: make changes of sizes in the order of training",
+            ));
+        }
         let done = self.done(batch, rest);
         let mut changed = Vec::with_capacity(rest.len());
         let running = rest.iter().take_while(|segment| segment.joins).count();
@@ -253,7 +272,12 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
                 )));
             }
             // Batches that the data set known so far does not fill are those of another one, and full.
-            Ok(Segment { batches: Some(left), last_batch_size: filled.or(size), samples: stated(first, change).filter(|_| filled.is_some()), ..part })
+            Ok(Segment {
+                batches: Some(left),
+                last_batch_size: filled.or(size),
+                samples: stated(first, change).filter(|_| filled.is_some()),
+                ..part
+            })
         }
         (None, Some(samples), Some(size)) => {
             let before = done.samples.ok_or_else(|| {
@@ -261,9 +285,16 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
             })?;
             let rest = samples.checked_sub(before).ok_or_else(|| less_than_done("samples", samples, before))?;
             let left = if first.drop_last { rest / size } else { rest.div_ceil(size) };
-            Ok(Segment { batches: Some(left), last_batch_size: fill(samples, before, left, size, first.drop_last), samples: stated(first, change), ..part })
+            Ok(Segment {
+                batches: Some(left),
+                last_batch_size: fill(samples, before, left, size, first.drop_last),
+                samples: stated(first, change),
+                ..part
+            })
         }
-        _ if parts.iter().any(|part| part.batches.is_none()) => Ok(Segment { batches: None, last_batch_size: None, epochs: first.epochs, ..part }),
+        _ if parts.iter().any(|part| part.batches.is_none()) => {
+            Ok(Segment { batches: None, last_batch_size: None, epochs: first.epochs, ..part })
+        }
         _ => Err(needs_more()),
     }
 }
@@ -281,7 +312,8 @@ fn stated(first: &Segment, change: &Change) -> Option<u64> {
 
 /// The samples of the running epoch's data set: stated now, before, or added up.
 fn epoch_samples(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Option<u64> {
-    stated(first, change).or_else(|| parts.iter().try_fold(done.samples?, |sum, part| sum.checked_add(part.consumed()?)))
+    stated(first, change)
+        .or_else(|| parts.iter().try_fold(done.samples?, |sum, part| sum.checked_add(part.consumed()?)))
 }
 
 /// A segment of whole epochs with the new sizes.

@@ -217,10 +217,6 @@ impl Timeline {
     }
 
     /// The amounts of `unit` at a point: twice the same where it is exact, else the neighbours; `Err` says what is unknown.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the two layers are two kinds of no: an error, and an answer that nobody has"
-    )]
     fn amount(&self, point: Point, unit: Unit) -> Result<Result<(Ratio, Option<Ratio>), String>, Error> {
         if unit == Unit::Step {
             return Ok(Ok(self.step_amount(point)));

@@ -50,6 +50,8 @@ pub struct Cursor {
     /// Batches in the open window, and how many of them count towards its end.
     pending: u64,
     phase: u64,
+    /// Batches a step in the part that was entered last.
+    accumulate: u64,
     closes: bool,
     /// How a window that was not full ended with the last batch, if one did.
     short: Entry,
@@ -59,9 +61,9 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Stands on a timeline after its first `batch` batches.
-    pub fn new(timeline: &Timeline, batch: u64) -> Result<Self, Error> {
-        let (history, rest) = timeline.split(batch)?;
+    /// Stands on a timeline after its first `batch` batches and `epochs` complete epochs.
+    pub fn new(timeline: &Timeline, batch: u64, epochs: u64) -> Result<Self, Error> {
+        let (history, rest) = timeline.split(batch, Some(epochs));
         let mut cursor = Self {
             history,
             part: None,
@@ -72,6 +74,7 @@ impl Cursor {
             last: None,
             pending: 0,
             phase: 0,
+            accumulate: 1,
             closes: false,
             short: Entry::Continue,
             skipped: 0,
@@ -88,6 +91,8 @@ impl Cursor {
                 cursor.part = cursor.take_epoch();
             }
         }
+        let next = cursor.part.or_else(|| cursor.rest.front().copied());
+        cursor.accumulate = next.map_or(1, |next| next.accumulate);
         // Epochs of no batches may lie behind the last batch as well.
         if cursor.part.is_none() {
             cursor.now.epoch =
@@ -110,13 +115,14 @@ impl Cursor {
         self.now.iter = 0;
         self.done = 0;
         self.part = Some(part);
+        self.enter(&part);
         Ok(true)
     }
 
     /// Takes one epoch (or what is left of it) off what is planned.
     fn take_epoch(&mut self) -> Option<Segment> {
         let next = self.rest.front_mut()?;
-        let part = Segment { epochs: Some(1), ..*next };
+        let part = Segment { epochs: Some(1), cut: next.cut && next.epochs == Some(1), ..*next };
         match &mut next.epochs {
             Some(1) => {
                 self.rest.pop_front();
@@ -168,11 +174,12 @@ impl Cursor {
         self.phase += 1;
         self.short = Entry::Continue;
         let full = self.phase >= part.accumulate;
-        if ends && !full {
+        if !full {
             self.short = match part.boundary {
-                Boundary::Flush => Entry::Flush,
-                Boundary::Carry => Entry::Continue,
-                Boundary::Drop => Entry::Drop,
+                Boundary::Flush if ends && !part.cut => Entry::Flush,
+                Boundary::Drop if ends && !part.cut => Entry::Drop,
+                _ if part.batches == Some(self.done) => self.planned_end(),
+                _ => Entry::Continue,
             };
         }
         self.closes = full || self.short == Entry::Flush;
@@ -181,6 +188,22 @@ impl Cursor {
             (self.pending, self.phase) = (0, 0);
         }
         Ok(planned)
+    }
+
+    /// What a change planned for after this batch does to the open window.
+    fn planned_end(&self) -> Entry {
+        let next = self.rest.iter().find(|segment| segment.batches != Some(0));
+        next.map_or(Entry::Continue, |next| next.entry)
+    }
+
+    /// Goes over to a part's accumulation.
+    fn enter(&mut self, part: &Segment) {
+        match part.entry {
+            Entry::Phase(phase) => self.phase = phase,
+            _ if part.accumulate != self.accumulate => self.phase = self.pending.min(part.accumulate - 1),
+            _ => {}
+        }
+        self.accumulate = part.accumulate;
     }
 
     /// Moves on to the next part of the epoch; false where there is none planned, so that how long it is is not known.
@@ -202,6 +225,7 @@ impl Cursor {
         };
         let next = next.unwrap_or(beyond);
         self.part = Some(next);
+        self.enter(&next);
         if !planned {
             self.now.length = None;
             self.total = None;
@@ -214,7 +238,7 @@ impl Cursor {
         let Some(part) = self.part.take() else { return Ok(None) };
         let later = self.rest.iter().take_while(|segment| segment.joins).count();
         let whole = part.batches == Some(self.done) && later == 0;
-        let short = self.now.length.filter(|_| !whole);
+        let short = self.now.length.filter(|length| *length != self.now.iter);
         let mut seen = if whole {
             part
         } else {

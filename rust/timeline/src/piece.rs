@@ -199,7 +199,7 @@ impl Pieces {
         for (index, segment) in segments.iter().enumerate() {
             builder.add(segment, segments.get(index + 1))?;
         }
-        builder.finish()
+        Ok(builder.finish())
     }
 }
 
@@ -229,18 +229,13 @@ impl Builder {
         };
         let goes_on = next.is_some_and(|next| next.joins);
         let epoch0 = if segment.joins { self.epoch - 1 } else { self.epoch };
-        let epochs = match segment.epochs {
-            Some(epochs) => epochs,
-            None => {
-                self.open = true;
-                if batches == 0 {
-                    return Err(Error::invalid("epochs of no batches cannot go on without an end"));
-                }
-                // The last of them reaches past the limit, so that every count up to it has its place.
-                let by_batches = (MAX_COUNT - self.batch).div_ceil(batches);
-                by_batches.min(MAX_COUNT - epoch0)
-            }
-        };
+        if segment.epochs.is_none() && batches == 0 {
+            return Err(Error::invalid("epochs of no batches cannot go on without an end"));
+        }
+        self.open = segment.epochs.is_none();
+        // Where the end is open, the last epoch reaches past the limit, so that every count up to it has its place.
+        let most = || (MAX_COUNT - self.batch).div_ceil(batches).min(MAX_COUNT - epoch0);
+        let epochs = segment.epochs.unwrap_or_else(most);
         self.within_limit(u128::from(epoch0) + u128::from(epochs), Unit::Epoch)?;
         self.within_limit(u128::from(self.batch) + u128::from(epochs) * u128::from(batches), Unit::Batch)?;
         let size = match (segment.batch_size, segment.last_batch_size, segment.samples) {
@@ -371,7 +366,7 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Pieces, Error> {
+    fn finish(mut self) -> Pieces {
         let mut closes_later = false;
         // What the parts of one epoch share; a last epoch that goes on for nobody knows how long has no length yet.
         let mut epoch_length = None;
@@ -394,7 +389,7 @@ impl Builder {
                 };
             }
         }
-        Ok(Pieces {
+        Pieces {
             epochs: self.epoch,
             batches: self.batch,
             steps: self.step,
@@ -404,6 +399,6 @@ impl Builder {
             ends_open: self.pending,
             pending: (self.pending_count, self.phase),
             all: self.pieces,
-        })
+        }
     }
 }

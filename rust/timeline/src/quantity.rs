@@ -110,24 +110,26 @@ impl Quantity {
         let split = trimmed.find(|c: char| c.is_alphabetic() || c == '%').unwrap_or(trimmed.len());
         let (number, unit) = (trimmed[..split].trim_end(), &trimmed[split..]);
         if number.is_empty() {
-            return Err(not_understood(
-                text,
-                if trimmed.is_empty() { "it is empty".into() } else { format!("there is no number before {unit:?}") },
-            ));
+            let why = if trimmed.is_empty() {
+                "it is empty".to_owned()
+            } else {
+                format!("there is no number before {unit:?}")
+            };
+            return Err(not_understood(text, &why));
         }
         if unit.is_empty() {
-            return Err(not_understood(text, format!("{number:?} has no unit")));
+            return Err(not_understood(text, &format!("{number:?} has no unit")));
         }
         let (unit, scale) = match unit {
             "%" => (Unit::Duration, 100),
             _ => match Unit::parse(unit) {
                 Ok(unit) => (unit, 1),
-                Err(_) => return Err(not_understood(text, format!("{unit:?} is not a unit"))),
+                Err(_) => return Err(not_understood(text, &format!("{unit:?} is not a unit"))),
             },
         };
         let (num, den) = parse_number(number).map_err(|why| match why {
-            NumberError::Text(part) => not_understood(text, format!("{part:?} is not a number")),
-            NumberError::Zero => not_understood(text, "its denominator is 0".into()),
+            NumberError::Text(part) => not_understood(text, &format!("{part:?} is not a number")),
+            NumberError::Zero => not_understood(text, "its denominator is 0"),
             NumberError::Large => Error::overflow(format!("the amount {text:?}")),
         })?;
         let value = den
@@ -138,7 +140,7 @@ impl Quantity {
                 Error::Overflow { .. } => Error::overflow(format!("the amount {text:?}")),
                 other => other,
             })?;
-        Self::new(value, unit).map_err(|_| not_understood(text, format!("{} come whole", unit.plural())))
+        Self::new(value, unit).map_err(|_| not_understood(text, &format!("{} come whole", unit.plural())))
     }
 }
 
@@ -158,7 +160,7 @@ impl fmt::Display for Quantity {
     }
 }
 
-fn not_understood(text: &str, why: String) -> Error {
+fn not_understood(text: &str, why: &str) -> Error {
     Error::Quantity(format!(
         "{text:?} is not a quantity: {why}; expected a number and a unit, such as \"3ep\", \"500st\", \"12_000ba\", \"1/3ep\" or \"10%\" (units: sp, tok, ba, st, ep, dur)"
     ))

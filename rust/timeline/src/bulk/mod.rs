@@ -137,7 +137,11 @@ impl Timeline {
                 let length = u64::try_from(epoch).ok().and_then(|epoch| self.epoch_length(epoch));
                 known = (epoch, length.map_or(f64::NAN, to_float));
             }
-            *out = if epoch < 0 { f64::NAN } else { epoch as f64 + (iter + 1) as f64 / known.1 };
+            *out = if epoch < 0 {
+                f64::NAN
+            } else {
+                to_float(epoch.cast_unsigned()) + to_float((iter + 1).cast_unsigned()) / known.1
+            };
         }
     }
 }
@@ -193,7 +197,7 @@ pub struct Mapper<'a> {
     /// Numbers from here on have no place.
     reached: u64,
     starts: Option<&'a Starts>,
-    /// The epoch (with `starts`) or the piece found last.
+    /// With `starts`: the epoch found last.
     last: usize,
     kernel: Kernel,
 }
@@ -224,13 +228,17 @@ impl<'a> Mapper<'a> {
         let mut masked = 0;
         let mut done = 0;
         while done < length {
-            done += self.kernel.run(self.base, &values[done..], &mut epoch[done..], &mut iter[done..]);
+            let (values_left, epoch_left, iter_left) = (&values[done..], &mut epoch[done..], &mut iter[done..]);
+            done += match self.starts {
+                Some(starts) => starts.map(self.base, &mut self.last, values_left, epoch_left, iter_left),
+                None => self.kernel.run(self.base, values_left, epoch_left, iter_left),
+            };
             if done == length {
                 break;
             }
             // A number below the base wraps to one past any end.
-            let index = values[done].wrapping_sub(self.base) as u64;
-            let enters = index < self.reached && self.enter(index);
+            let index = values[done].wrapping_sub(self.base).cast_unsigned();
+            let enters = self.starts.is_none() && index < self.reached && self.enter(index);
             if !enters {
                 if self.invalid == Invalid::Raise {
                     return Err(Error::Element { index: done, error: Box::new(self.reason(values[done])) });
@@ -244,18 +252,7 @@ impl<'a> Mapper<'a> {
     }
 
     /// Moves the kernel to where `index` is; false where that cannot be known.
-    #[inline]
     fn enter(&mut self, index: u64) -> bool {
-        if let Some(starts) = self.starts {
-            let next = self.last + 1;
-            // Only a value just past the last epoch is likely to be in the next one.
-            let follows = index >= self.kernel.start + self.kernel.width && starts.holds(next, index);
-            let epoch = if follows { next } else { starts.find(index) };
-            let (start, width) = starts.span(epoch);
-            self.last = epoch;
-            self.kernel = Kernel { start, width, epoch: epoch as u64, iter: 0, form: Form::Flat };
-            return true;
-        }
         let Ok((piece, batch)) = self.timeline.find(self.unit, index) else { return false };
         self.kernel = Kernel::new(piece, self.unit);
         // Where only an epoch's samples are known, its first sample has a location and the others have none.
@@ -344,7 +341,7 @@ impl Kernel {
     #[inline]
     fn run(&self, base: i64, values: &[i64], epoch: &mut [i64], iter: &mut [i64]) -> usize {
         let Some(&first) = values.first() else { return 0 };
-        if (first.wrapping_sub(base) as u64).wrapping_sub(self.start) >= self.width {
+        if first.wrapping_sub(base).cast_unsigned().wrapping_sub(self.start) >= self.width {
             return 0;
         }
         match self.form {
@@ -352,7 +349,8 @@ impl Kernel {
             Form::Batches(by) => self.each(base, values, epoch, iter, move |x| by.divide(x)),
             Form::StepsPerEpoch { per_epoch, accumulate, batches } => self.each(base, values, epoch, iter, move |x| {
                 let (epoch, step) = per_epoch.divide(x);
-                (epoch, (step + 1).saturating_mul(accumulate).min(batches) - 1)
+                // No overflow: it is below `batches + accumulate`.
+                (epoch, ((step + 1) * accumulate).min(batches) - 1)
             }),
             Form::StepsThrough { epoch: by, accumulate, phase, width } => {
                 self.each(base, values, epoch, iter, move |x| {
@@ -376,16 +374,17 @@ impl Kernel {
         form: impl Fn(u64) -> (u64, u64),
     ) -> usize {
         // In two's complement the base and the piece's begin are one subtraction, and the outputs' bases one addition.
-        let begin = self.start.wrapping_add(base as u64);
-        let (epoch0, iter0) = (self.epoch.wrapping_add(base as u64), self.iter.wrapping_add(base as u64));
+        let base = base.cast_unsigned();
+        let begin = self.start.wrapping_add(base);
+        let (epoch0, iter0) = (self.epoch.wrapping_add(base), self.iter.wrapping_add(base));
         for (at, ((&value, epoch), iter)) in values.iter().zip(epoch).zip(iter).enumerate() {
-            let x = (value as u64).wrapping_sub(begin);
+            let x = value.cast_unsigned().wrapping_sub(begin);
             if x >= self.width {
                 return at;
             }
             let (e, i) = form(x);
-            *epoch = e.wrapping_add(epoch0) as i64;
-            *iter = i.wrapping_add(iter0) as i64;
+            *epoch = e.wrapping_add(epoch0).cast_signed();
+            *iter = i.wrapping_add(iter0).cast_signed();
         }
         values.len()
     }

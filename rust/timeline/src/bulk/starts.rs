@@ -1,10 +1,10 @@
 //! A list of ascending starts in which the last one at or below a value is found without a binary search.
 
-/// The starts of all epochs, and buckets of equal width that say where in the list to begin.
+/// Where all epochs start, and buckets of equal width that say where in the list to begin.
 #[derive(Debug)]
 pub(crate) struct Starts {
     /// One start an epoch, then the end.
-    starts: Vec<u64>,
+    edges: Vec<u64>,
     /// For each bucket the last epoch that starts at or below the bucket's first value.
     buckets: Vec<u32>,
     shift: u32,
@@ -13,13 +13,22 @@ pub(crate) struct Starts {
 /// Epochs that a bucket may hold before a binary search of it is cheaper than a walk.
 const WALK: usize = 6;
 
+/// Values looked at together to tell sorted from scattered.
+const BLOCK: usize = 512;
+
+/// Values are scattered where more than one in so many is below the one before it.
+const DISORDER: usize = 8;
+
 impl Starts {
     /// Takes the starts and, last, the end; `None` where a bucket's entry could not hold the number of epochs.
     pub(crate) fn new(starts: Vec<u64>) -> Option<Self> {
-        u32::try_from(starts.len()).ok()?;
+        if starts.len() < 2 || u32::try_from(starts.len()).is_err() {
+            return None;
+        }
         let end = *starts.last()?;
         let mut shift = 0;
-        while (end >> shift) > starts.len() as u64 {
+        // Half an epoch a bucket: two steps from its first epoch nearly always reach the right one.
+        while (end >> shift) > 2 * starts.len() as u64 {
             shift += 1;
         }
         let mut buckets = Vec::with_capacity(usize::try_from(end >> shift).ok()? + 2);
@@ -35,41 +44,100 @@ impl Starts {
         }
         // What follows the last bucket: the last epoch.
         buckets.push(u32::try_from(starts.len().saturating_sub(2)).ok()?);
-        Some(Self { starts, buckets, shift })
+        Some(Self { edges: starts, buckets, shift })
     }
 
-    /// Whether there is such an epoch and `value` lies in it.
-    #[inline]
-    pub(crate) fn holds(&self, epoch: usize, value: u64) -> bool {
-        matches!(self.starts.get(epoch..epoch + 2), Some(&[start, end]) if start <= value && value < end)
+    /// Writes epoch and iter (both counting from `base`) of all values up to the first one that lies in no epoch, and
+    /// returns how many those are. `last` is the epoch to try first, and becomes the one found last.
+    pub(crate) fn map(
+        &self,
+        base: i64,
+        last: &mut usize,
+        values: &[i64],
+        epoch: &mut [i64],
+        iter: &mut [i64],
+    ) -> usize {
+        let mut done = 0;
+        for ((values, epoch), iter) in values.chunks(BLOCK).zip(epoch.chunks_mut(BLOCK)).zip(iter.chunks_mut(BLOCK)) {
+            let descents = values.windows(2).filter(|pair| pair[1] < pair[0]).count();
+            let mapped = if descents > values.len() / DISORDER {
+                self.scattered(base, values, epoch, iter)
+            } else {
+                self.ordered(base, last, values, epoch, iter)
+            };
+            done += mapped;
+            if mapped < values.len() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// For values that mostly ascend: tries the same epoch again, then the next one.
+    fn ordered(&self, base: i64, last: &mut usize, values: &[i64], epoch: &mut [i64], iter: &mut [i64]) -> usize {
+        let end = self.end();
+        let (mut start, mut width) = self.span(*last);
+        for (at, ((&value, epoch), iter)) in values.iter().zip(epoch).zip(iter).enumerate() {
+            let index = value.wrapping_sub(base).cast_unsigned();
+            if index.wrapping_sub(start) >= width {
+                if index >= end {
+                    return at;
+                }
+                let (next, next_width) = self.span((*last + 1).min(self.edges.len() - 2));
+                *last = if index.wrapping_sub(next) < next_width { *last + 1 } else { self.find(index) };
+                (start, width) = self.span(*last);
+            }
+            *epoch = (*last as u64).cast_signed() + base;
+            *iter = (index - start).cast_signed() + base;
+        }
+        values.len()
+    }
+
+    /// For values in no order: nothing depends on the one before, so that the processor can work on several at once.
+    fn scattered(&self, base: i64, values: &[i64], epoch: &mut [i64], iter: &mut [i64]) -> usize {
+        let end = self.end();
+        for (at, ((&value, epoch), iter)) in values.iter().zip(epoch).zip(iter).enumerate() {
+            let index = value.wrapping_sub(base).cast_unsigned();
+            if index >= end {
+                return at;
+            }
+            let found = self.find(index);
+            *epoch = (found as u64).cast_signed() + base;
+            *iter = (index - self.edges[found]).cast_signed() + base;
+        }
+        values.len()
+    }
+
+    fn end(&self) -> u64 {
+        self.edges[self.edges.len() - 1]
     }
 
     /// First value and width of an epoch.
     #[inline]
-    pub(crate) fn span(&self, epoch: usize) -> (u64, u64) {
-        let start = self.starts[epoch];
-        (start, self.starts[epoch + 1] - start)
+    fn span(&self, epoch: usize) -> (u64, u64) {
+        let start = self.edges[epoch];
+        (start, self.edges[epoch + 1] - start)
     }
 
     /// The epoch that holds `value`, which is below the end.
     #[inline]
-    pub(crate) fn find(&self, value: u64) -> usize {
+    fn find(&self, value: u64) -> usize {
         let bucket = usize::try_from(value >> self.shift).unwrap_or(usize::MAX - 1);
         let mut epoch = self.buckets[bucket] as usize;
         // The first two steps without a branch: which of a bucket's few epochs it is cannot be predicted.
-        epoch += usize::from(self.starts[epoch + 1] <= value);
-        epoch += usize::from(self.starts[(epoch + 1).min(self.starts.len() - 1)] <= value);
-        if self.starts[epoch + 1] > value {
+        epoch += usize::from(self.edges[epoch + 1] <= value);
+        epoch += usize::from(self.edges[(epoch + 1).min(self.edges.len() - 1)] <= value);
+        if self.edges[epoch + 1] > value {
             return epoch;
         }
         let last = self.buckets[bucket + 1] as usize;
         if last - epoch <= WALK {
-            while self.starts[epoch + 1] <= value {
+            while self.edges[epoch + 1] <= value {
                 epoch += 1;
             }
             return epoch;
         }
-        epoch + self.starts[epoch + 1..=last].partition_point(|start| *start <= value)
+        epoch + self.edges[epoch + 1..=last].partition_point(|start| *start <= value)
     }
 }
 

@@ -1,0 +1,53 @@
+"""`stepbridge convert`: says what a quantity is in another unit."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import click
+
+from stepbridge.answers import Answer, Between, Beyond, Exact, Unknown
+from stepbridge.cli.options import PlanOptions, as_json, plan_options
+from stepbridge.cli.show import print_json
+
+EXAMPLES = """\b
+Units: sample (sp), token (tok), batch (ba), step (st), epoch (ep), duration (dur; 10% is a tenth of the run).
+Examples:
+  stepbridge convert 3ep step --samples 1000 --batch-size 200
+  stepbridge convert 10% batch --batches-per-epoch 1719 --epochs 5
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("quantity")
+@click.argument("unit")
+@plan_options
+@as_json
+def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> None:
+    """Convert QUANTITY ("3ep", "500st") to UNIT on a plan.
+
+    Where there is no exact answer, it says between which two the quantity lies, that it is past the end of the plan, or
+    why it is not known.
+    """
+    timeline = plan.timeline()
+    try:
+        answer = timeline.convert(quantity, unit)  # type: ignore[arg-type]  # the library checks the unit
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        print_json(as_fields(answer))
+    else:
+        click.echo(str(answer))
+
+
+def as_fields(answer: Answer) -> dict[str, object]:
+    """Give the answer for programs: its kind, and its parts; fractions as text, since JSON has none."""
+    match answer:
+        case Exact(value, unit):
+            return {"answer": "exact", "value": str(value) if isinstance(value, Fraction) else value, "unit": unit}
+        case Between(lower, upper):
+            return {"answer": "between", "lower": str(lower), "upper": None if upper is None else str(upper)}
+        case Beyond(end):
+            return {"answer": "beyond", "end": str(end)}
+        case Unknown(why):
+            return {"answer": "unknown", "why": why}

@@ -1,0 +1,57 @@
+"""`stepbridge infer`: shows the epochs' lengths that follow from logs which state the epoch."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from stepbridge.cli.options import as_json
+from stepbridge.cli.reading import path_argument, read, report
+from stepbridge.cli.show import print_json
+
+if TYPE_CHECKING:
+    from stepbridge.logs import Inferred
+
+EXAMPLES = """\b
+Examples:
+  stepbridge infer runs/bert
+  stepbridge infer runs --json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@path_argument
+@as_json
+def infer(path: str, *, as_json: bool) -> None:
+    """Show the timeline of each run below PATH, as far as its log states epochs, and what it rests on."""
+    logs = read(path)
+    found = logs.infer()
+    if as_json:
+        print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
+        return
+    for run in logs.runs:
+        click.echo(f"{run}: {as_text(found.get(run))}")
+    report(logs.problems)
+
+
+def as_text(inferred: Inferred | None) -> str:
+    """Say the timeline and its evidence, or why there is none."""
+    if inferred is None:
+        return "unknown: its log states no epoch"
+    if inferred.timeline is None:
+        return f"unknown: {inferred.evidence}"
+    return f"{inferred.timeline!r}\n  {inferred.evidence}"
+
+
+def as_fields(inferred: Inferred) -> dict[str, object]:
+    """Give the same for programs."""
+    timeline = None if inferred.timeline is None else json.loads(inferred.timeline.to_json())
+    return {
+        "timeline": timeline,
+        "evidence": inferred.evidence,
+        "checked": inferred.checked,
+        "unit": inferred.unit,
+        "base": inferred.base,
+    }

@@ -1,0 +1,57 @@
+"""`stepbridge plan`: shows what a plan comes to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from stepbridge.cli.options import PlanOptions, as_json, plan_options
+from stepbridge.cli.show import print_json, print_table
+
+if TYPE_CHECKING:
+    from stepbridge.timeline import Timeline
+
+EXAMPLES = """\b
+Examples:
+  stepbridge plan --samples 1000 --batch-size 200 --epochs 5
+  stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@plan_options
+@as_json
+def plan(plan: PlanOptions, *, as_json: bool) -> None:
+    """Show a plan: its totals, its segments, and where its last step happens."""
+    timeline = plan.timeline()
+    if as_json:
+        print_json(facts(timeline))
+        return
+    totals = facts(timeline)["totals"]
+    print_table(list(totals), [list(totals.values())], right=range(len(totals)))
+    click.echo(repr(timeline))
+    if line := last_line(timeline):
+        click.echo(line)
+
+
+def facts(timeline: Timeline) -> dict[str, dict[str, object]]:
+    """Gather what is known of a timeline; a total that is unknown or endless is None."""
+    return {
+        "totals": {
+            "epochs": timeline.epochs,
+            "batches": timeline.batches,
+            "steps": timeline.steps,
+            "samples": timeline.samples,
+        },
+        "timeline": json.loads(timeline.to_json()),
+    }
+
+
+def last_line(timeline: Timeline) -> str | None:
+    """Say where the last step happens, all numbers from 1, as training loops print it; None without a last step."""
+    if not timeline.steps:
+        return None
+    place = timeline.locate(timeline.steps, unit="step", base=1)
+    return f"Epoch {place.epoch}, Iter {place.iter}, Step {timeline.steps}"

@@ -1,0 +1,346 @@
+"""Training logs: what was read below a path, its runs' timelines, and its records with epoch and iter as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+
+from stepbridge import _core
+from stepbridge.conventions import ConventionName, convention
+from stepbridge.timeline import Timeline
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from stepbridge.units import UnitLike
+
+__all__ = ["OUTPUTS", "Assumed", "Inferred", "LogFile", "Logs", "Problem", "Table", "read_logs"]
+
+#: Endings of the names of files that a table can be written to.
+OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
+
+
+class Problem(NamedTuple):
+    """Something in a file that could not be read, or that contradicts the rest."""
+
+    file: str
+    """The file, relative to the path that was read."""
+    offset: int | None
+    """Where the range begins, in bytes; None where it is the file as a whole."""
+    record: int | None
+    """Which record of the file it is, from 0: the frame of an event file, the row, the entry."""
+    kind: str
+    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "repeated", ..."""
+    reason: str
+    """One clause: what was found, and what was done about it."""
+    length: int | None
+    """How many bytes the range has."""
+
+
+class LogFile(NamedTuple):
+    """A file that was read."""
+
+    file: str
+    """The file, relative to the path that was read."""
+    run: str
+    """The run that it belongs to: its folder."""
+    format: Literal["tfevents", "lightning_csv", "trainer_state"]
+    """The format, as found from its content."""
+    size: int
+    """Its size in bytes."""
+    sound: int
+    """How many sound events, rows or entries it holds."""
+    others: int
+    """How many values it holds that are no numbers: images, histograms, texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What the log of one run says of its timeline."""
+
+    timeline: Timeline | None
+    """The timeline; None where none fits, or several do."""
+    evidence: str
+    """What it was found from and what cannot be seen in it, or why there is none."""
+    checked: int
+    """How many pairs of step and stated epoch it agrees with: all that there are."""
+    unit: str | None
+    """What the run's steps count, as far as its epochs show."""
+    base: int | None
+    """0 where a step is an index, 1 where it is the n-th; the same."""
+
+
+class Assumed(NamedTuple):
+    """What a run's steps were taken to be, as neither its format nor the caller says it."""
+
+    run: str
+    unit: str
+    base: int
+    reason: str
+
+
+class Table:
+    """Records in columns: run, tag, step, epoch_logged, wall_time, value, source, and epoch, iter and epoch_float.
+
+    It is made by `Logs.reindex`. Polars, pandas, pyarrow and DuckDB take it as it is, through Arrow's PyCapsule
+    interface, and share its memory.
+    """
+
+    __slots__ = ("_core", "assumed", "problems")
+
+    def __init__(
+        self, core: _core.Table, problems: tuple[Problem, ...] = (), assumed: tuple[Assumed, ...] = ()
+    ) -> None:
+        self._core = core
+        self.problems = problems
+        """What could not be located, or contradicts the timeline: one entry a file."""
+        self.assumed = assumed
+        """What was taken for granted of the steps."""
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __repr__(self) -> str:
+        return f"Table({len(self):,} records: {', '.join(self.column_names)})"
+
+    @property
+    def num_rows(self) -> int:
+        """How many records there are."""
+        return len(self._core)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' names, in order."""
+        return self._core.column_names()
+
+    def __arrow_c_schema__(self) -> object:
+        """Hands out the columns' names and types to what speaks Arrow."""
+        return self._core.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hands out the columns to what speaks Arrow."""
+        return self._core.__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> pa.Table:
+        """Returns the table as a `pyarrow.Table`.
+
+        Raises:
+            ImportError: pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa  # noqa: PLC0415 - optional, and slow to import
+        except ImportError as error:
+            _missing("pyarrow", "pandas", error)
+        return pa.table(self)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Returns the table as a `polars.DataFrame`.
+
+        Raises:
+            ImportError: polars is not installed.
+        """
+        try:
+            import polars as pl  # noqa: PLC0415 - optional, and slow to import
+        except ImportError as error:
+            _missing("polars", "polars", error)
+        return pl.DataFrame(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns the table as a `pandas.DataFrame`; run, tag and source are categories, and nulls are NaN.
+
+        Raises:
+            ImportError: pandas or pyarrow is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: F401, PLC0415 - optional, and slow to import
+        except ImportError as error:
+            _missing("pandas", "pandas", error)
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
+
+        JSON has no NaN and no infinities: in .jsonl they are null.
+
+        Raises:
+            ValueError: the name has another ending.
+            OSError: the system does not let it be written; what was there before still is.
+        """
+        self._core.write(Path(path))
+
+
+class Logs:
+    """What was read below a path: records of runs and tags, and a list of what could not be read.
+
+    It is made by `read_logs`.
+    """
+
+    __slots__ = ("_core", "_table")
+
+    def __init__(self, core: _core.Logs) -> None:
+        self._core = core
+        self._table: Table | None = None
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __repr__(self) -> str:
+        counts = (len(self), "records"), (len(self.runs), "runs"), (len(self.tags), "tags")
+        said = ", ".join(f"{count:,} {name if count != 1 else name[:-1]}" for count, name in counts)
+        problems = len(self.problems)
+        return f"Logs({said}{f', {problems:,} problems' if problems else ''})"
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the runs: folders relative to the path that was read, "." for that path itself."""
+        return self._core.runs()
+
+    @property
+    def tags(self) -> list[str]:
+        """Names of the series of values, over all runs."""
+        return self._core.tags()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read, file by file; everything around it was."""
+        return tuple(Problem(*row) for row in self._core.problems())
+
+    @property
+    def files(self) -> tuple[LogFile, ...]:
+        """The files that were read."""
+        return tuple(LogFile(*row) for row in self._core.files())
+
+    def infer(self) -> dict[str, Inferred]:
+        """Finds the timeline of each run whose log states epochs beside steps.
+
+        Returns:
+            The timeline and its evidence by the run's name, or why there is none; nothing for runs that state no epoch.
+        """
+        found = {}
+        for run, (core, evidence, checked, step) in self._core.infer().items():
+            unit, base = step or (None, None)
+            timeline = None if core is None else Timeline._of(core)
+            found[run] = Inferred(timeline, evidence, checked, unit, base)
+        return found
+
+    def reindex(
+        self,
+        timeline: Timeline | Mapping[str, Timeline] | None = None,
+        *,
+        unit: UnitLike | None = None,
+        base: Literal[0, 1] | None = None,
+        convention: ConventionName | None = None,
+        batch: bool = False,
+        sample: bool = False,
+    ) -> Table:
+        """Gives every record its epoch, its iter and the position after its step.
+
+        Args:
+            timeline: one for all runs, one a run by its name, or None: what each run's own log says.
+            unit: what the logged steps count, where it is not what the format declares ("step", "batch", "epoch", ...).
+            base: 0 where they are indices, 1 where they are the n-th; the same.
+            convention: the framework whose logged step it is, in place of `unit` and `base`.
+            batch: whether the index of each record's batch in the run is added.
+            sample: whether the index of that batch's first sample is added.
+
+        Returns:
+            All records, in the order of the files. Epoch and iter are indices from 0, null where a record has none;
+            `problems` of the table counts those and names what contradicts the timeline.
+
+        Raises:
+            ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
+        """
+        if convention is not None:
+            if unit is not None or base is not None:
+                raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
+            unit, base = _logged_step(convention)
+        core, problems, assumed = self._core.reindex(_given(timeline), unit=unit, base=base, batch=batch, sample=sample)
+        return Table(
+            core,
+            tuple(Problem(*row) for row in problems),
+            tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
+        )
+
+    def __arrow_c_schema__(self) -> object:
+        """Hands out the columns' names and types to what speaks Arrow."""
+        return self._records().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hands out the records as they were logged to what speaks Arrow."""
+        return self._records().__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> pa.Table:
+        """Returns the records as they were logged; see `Table.to_arrow`."""
+        return self._records().to_arrow()
+
+    def to_polars(self) -> pl.DataFrame:
+        """Returns the records as they were logged; see `Table.to_polars`."""
+        return self._records().to_polars()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns the records as they were logged; see `Table.to_pandas`."""
+        return self._records().to_pandas()
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the records as they were logged; see `Table.write`."""
+        self._records().write(path)
+
+    def _records(self) -> Table:
+        if self._table is None:
+            self._table = Table(self._core.table())
+        return self._table
+
+
+def read_logs(path: str | os.PathLike[str]) -> Logs:
+    """Reads every known log below a folder, or one file: TensorBoard event files, Lightning's and Hugging Face's logs.
+
+    The format is found from each file's content. What cannot be read is listed in `problems`; the rest is kept.
+
+    Raises:
+        FileNotFoundError: there is no such path.
+        PermissionError: it may not be read.
+        ValueError: it holds no log, or none that can be read.
+
+    >>> logs = read_logs("demo/logs/roberta_lora")
+    >>> logs.runs
+    ['results']
+    >>> logs.reindex().column_names[:6]
+    ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
+    """
+    return Logs(_core.Logs.read(Path(path)))
+
+
+def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline | dict[str, _core.Timeline] | None:
+    """Unwraps what `reindex` was given."""
+    if timeline is None:
+        return None
+    if isinstance(timeline, Timeline):
+        return timeline._core
+    if isinstance(timeline, Mapping):
+        cores = {}
+        for run, each in timeline.items():
+            if not isinstance(each, Timeline):
+                raise TypeError(f"run {run!r} has a {type(each).__name__} where a Timeline is expected")
+            cores[run] = each._core
+        return cores
+    raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
+
+
+def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
+    """Returns what a framework's logged step counts, and from where."""
+    for counter in convention(name).counters:
+        if counter.role == "step":
+            # A count that is read after the update is the number of that update.
+            return "step", counter.base if counter.kind == "index" else 1
+    raise ValueError(f"{name} declares no step: give unit= and base=")
+
+
+def _missing(module: str, extra: str, error: ImportError) -> NoReturn:
+    raise ImportError(f"this needs {module}, which is not installed: pip install 'stepbridge[{extra}]'") from error

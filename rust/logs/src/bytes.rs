@@ -1,0 +1,126 @@
+//! Files as random access, and a sliding window over one.
+//!
+//! Files are read into a buffer, not mapped: a file that shrinks while it is read then ends early instead of killing
+//! the process, and memory stays bounded whatever the file's size is.
+
+use std::fs::File;
+use std::io;
+
+/// Bytes that can be read at any offset by several threads.
+pub(crate) trait ReadAt: Sync {
+    /// Reads up to `buffer.len()` bytes from `offset` on; 0 only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
+
+/// How much a window takes at a time: it stays in the second-level cache, so that the copy costs little.
+const BLOCK: usize = 256 * 1024;
+
+/// A window that slides over the bytes of a file.
+pub(crate) struct Window<'a, S: ReadAt + ?Sized> {
+    source: &'a S,
+    /// Where the file ends; it comes down when the file turns out shorter.
+    size: u64,
+    buffer: Vec<u8>,
+    /// Where the buffer's first byte stands in the file.
+    start: u64,
+    filled: usize,
+}
+
+impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
+    pub(crate) fn new(source: &'a S, size: u64) -> Self {
+        Self { source, size, buffer: Vec::new(), start: 0, filled: 0 }
+    }
+
+    /// Where the file ends, as far as is known.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What the window holds from `offset` on: at least `wanted` bytes, fewer only where the file ends before.
+    ///
+    /// `wanted` must not exceed what the file is known to hold: the window grows to it.
+    pub(crate) fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
+        let held = self.held(offset);
+        if held < wanted && offset + (held as u64) < self.size {
+            self.slide(offset, held, wanted)?;
+        }
+        let from = self.filled - self.held(offset);
+        Ok(&self.buffer[from..self.filled])
+    }
+
+    /// How many bytes from `offset` on are in the buffer.
+    fn held(&self, offset: u64) -> usize {
+        let end = self.start + self.filled as u64;
+        if offset < self.start || offset > end {
+            return 0;
+        }
+        // At most the buffer's length.
+        usize::try_from(end - offset).unwrap_or(0)
+    }
+
+    fn slide(&mut self, offset: u64, held: usize, wanted: usize) -> io::Result<()> {
+        let capacity = wanted.max(BLOCK);
+        if self.buffer.len() < capacity {
+            self.buffer.resize(capacity, 0);
+        }
+        self.buffer.copy_within(self.filled - held..self.filled, 0);
+        self.start = offset;
+        self.filled = held;
+        while self.filled < wanted {
+            let at = offset + self.filled as u64;
+            let room = usize::try_from(self.size.saturating_sub(at)).unwrap_or(usize::MAX);
+            let end = self.buffer.len().min(self.filled.saturating_add(room));
+            let count = match self.source.read_at(&mut self.buffer[self.filled..end], at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            if count == 0 {
+                self.size = self.size.min(at);
+                break;
+            }
+            self.filled += count;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slides_grows_and_ends_early() {
+        let bytes: Vec<u8> = (0..3 * BLOCK).map(|i| u8::try_from(i % 251).expect("below 256")).collect();
+        // The file is believed to be longer than it is, as one that shrinks.
+        let mut window = Window::new(&bytes[..], bytes.len() as u64 + 1000);
+        for (offset, wanted) in [(0, 10), (5, 2 * BLOCK), (2 * BLOCK, 12), (3, 1), (3 * BLOCK - 5, 5)] {
+            let seen = window.at(offset as u64, wanted).expect("no fault");
+            assert!(seen.len() >= wanted);
+            assert_eq!(seen, &bytes[offset..offset + seen.len()]);
+        }
+        assert_eq!(window.at(bytes.len() as u64 - 5, 100).expect("no fault").len(), 5);
+        assert_eq!(window.size(), bytes.len() as u64);
+        assert!(window.at(bytes.len() as u64, 1).expect("no fault").is_empty());
+    }
+}

@@ -1,0 +1,64 @@
+//! Records as they come, row by row, for the formats that hold a row a record or more.
+
+use std::collections::HashMap;
+
+use crate::format::Format;
+use crate::piece::Piece;
+use crate::record::{Chunk, Stated};
+
+/// Records of one file, gathered one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    tags: Vec<String>,
+    numbers: HashMap<String, u32>,
+    tag: Vec<u32>,
+    step: Vec<i64>,
+    missing: Vec<bool>,
+    epoch: Vec<Option<Stated>>,
+    value: Vec<f64>,
+    /// Pairs of (step, epoch) that stand outside the records.
+    pub(crate) evidence: Vec<(i64, Stated)>,
+}
+
+/// Where a row says that it stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) step: Option<i64>,
+    pub(crate) epoch: Option<Stated>,
+}
+
+impl Columns {
+    /// The number of a tag.
+    pub(crate) fn number(&mut self, tag: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(tag) {
+            return number;
+        }
+        // Each tag takes bytes of a file that was read whole or by rows; there are never 2^32.
+        let number = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
+        self.tags.push(tag.to_owned());
+        self.numbers.insert(tag.to_owned(), number);
+        number
+    }
+
+    pub(crate) fn push(&mut self, tag: u32, place: Place, value: f64) {
+        self.tag.push(tag);
+        self.step.push(place.step.unwrap_or(0));
+        self.missing.push(place.step.is_none());
+        self.epoch.push(place.epoch);
+        self.value.push(value);
+    }
+
+    /// The records. A column that no record has anything in is left out.
+    pub(crate) fn into_piece(self, format: Format) -> Piece {
+        let mut chunk = Chunk::new(0, 0, format);
+        if self.missing.contains(&false) {
+            chunk.step = Some(self.step);
+            chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
+        }
+        chunk.epoch = self.epoch.iter().any(Option::is_some).then_some(self.epoch);
+        chunk.tag = self.tag;
+        chunk.value = self.value;
+        chunk.evidence = self.evidence;
+        Piece { tags: self.tags, chunk }
+    }
+}

@@ -1,0 +1,128 @@
+//! Why a timeline cannot be known, as kinds; the sentence is made where it is read.
+
+use std::fmt;
+
+use stepbridge_timeline::Boundary;
+
+use super::pairs::Pairs;
+use crate::record::Stated;
+
+/// Why no timeline is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// No record holds a step and an epoch.
+    NoPairs,
+    /// Some files of the run count from 0, some are the n-th.
+    TwoMeanings,
+    /// Every length in a range fits.
+    AnyLength { low: u64, high: Option<u64> },
+    /// The same of epochs that are whole numbers; with the shortest one, this many epochs have a record at their very end.
+    AnyIndexed { low: u64, high: u64, ends: usize },
+    /// Two ratios of batches to accumulation fit, or two rules for the end of an epoch.
+    TwoRates { first: Rate, second: Rate },
+    /// One length up to an epoch and another one from there on would fit, in more than one way.
+    TwoPieces { refuted_by: usize },
+    /// The pairs before this one have an answer, with it they have none.
+    Refuted { by: usize },
+    /// The pair holds no epoch as its format states it.
+    Nonsense { at: usize },
+    /// The numbers pass 128 bits, or the counts 63.
+    TooLarge,
+}
+
+/// Batches an epoch, batches a step, and what becomes of the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) batches: u64,
+    pub(crate) accumulate: u64,
+    pub(crate) boundary: Boundary,
+}
+
+impl Why {
+    /// The sentence, with the pairs that it speaks of.
+    pub(crate) fn text(&self, pairs: &Pairs) -> String {
+        match self {
+            Self::NoPairs => "no record of the run holds both a step and an epoch".to_owned(),
+            Self::TwoMeanings => {
+                "some of the run's files count steps from 0 and some from 1: read them apart".to_owned()
+            }
+            Self::AnyLength { low, high: Some(high) } => {
+                format!(
+                    "an epoch may have any number of steps from {low} to {high}: each fits {}",
+                    pairs.describe_all()
+                )
+            }
+            Self::AnyLength { low, high: None } => {
+                format!("an epoch may have {low} steps or any number above: each fits {}", pairs.describe_all())
+            }
+            Self::AnyIndexed { low, high, ends } => {
+                let any = Self::AnyLength { low: *low, high: Some(*high) }.text(pairs);
+                if *ends < 2 {
+                    any
+                } else {
+                    format!("{any}; with {low}, {ends} epochs have a record at their very end")
+                }
+            }
+            Self::TwoRates { first, second } => {
+                format!("{first} would fit, and so would {second}: {}", pairs.describe_all())
+            }
+            Self::TwoPieces { refuted_by } => format!(
+                "the epochs are not all of one length ({} is the first to contradict that), and where which other length \
+                 begins can be told in more than one way",
+                pairs.describe(*refuted_by)
+            ),
+            Self::Refuted { by } => {
+                format!(
+                    "no length of an epoch fits: {} is the first to contradict what is before it",
+                    pairs.describe(*by)
+                )
+            }
+            Self::Nonsense { at } => format!("{} states no epoch that could be counted", pairs.describe(*at)),
+            Self::TooLarge => "steps and epochs have more digits than can be computed with exactly".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} batches an epoch with {} a step ({})", self.batches, self.accumulate, self.boundary.name())
+    }
+}
+
+/// A stated number as it was printed.
+pub(crate) fn decimal(stated: Stated) -> String {
+    let sign = if stated.mantissa < 0 { "-" } else { "" };
+    let digits = stated.mantissa.unsigned_abs().to_string();
+    let Ok(scale @ 1..) = usize::try_from(stated.scale) else { return format!("{sign}{digits}") };
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stated_number_reads_as_it_was_printed() {
+        for text in ["0", "-1", "0.02", "-0.50", "24.286581663630844", "3.0"] {
+            assert_eq!(decimal(Stated::parse(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn reasons_name_the_numbers_and_the_record() {
+        let pairs = Pairs::of_test(&[(49, "4"), (99, "9")]);
+        let why = Why::AnyLength { low: 10, high: Some(11) };
+        assert_eq!(
+            why.text(&pairs),
+            "an epoch may have any number of steps from 10 to 11: each fits all 2 pairs of step and epoch, up to step 99 \
+             with epoch 9"
+        );
+        let why = Why::Refuted { by: 1 };
+        assert_eq!(
+            why.text(&pairs),
+            "no length of an epoch fits: step 99 with epoch 9 is the first to contradict what is before it"
+        );
+    }
+}

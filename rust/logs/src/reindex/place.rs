@@ -1,0 +1,212 @@
+//! One chunk's records on one timeline, in blocks that stay in the processor's cache.
+
+use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
+
+use super::{Options, check};
+use crate::format::StepMeaning;
+use crate::infer;
+use crate::record::{Chunk, Records};
+
+/// Numbers a block: a few of its columns fit into a core's own cache.
+const BLOCK: usize = 1 << 13;
+
+/// Where the records of one chunk are: columns as long as the chunk's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Places {
+    /// Indices of epochs; -1 where there is none.
+    pub epoch: Vec<i64>,
+    /// Indices of batches in their epochs; -1 where there is none.
+    pub iter: Vec<i64>,
+    /// The position after the step, in epochs; NaN where it is not known.
+    pub epoch_float: Vec<f64>,
+    /// Indices of batches in the run; -1 where there is none.
+    pub batch: Option<Vec<i64>>,
+    /// Indices of the first samples of those batches; -1 where they are not known.
+    pub sample: Option<Vec<i64>>,
+}
+
+/// What a chunk's steps are, and on which timeline.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock<'a> {
+    pub(super) timeline: Option<&'a Timeline>,
+    pub(super) step: StepMeaning,
+}
+
+/// Columns beyond the rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) batch: bool,
+    pub(super) sample: bool,
+}
+
+/// Records of one kind: how many, and the first of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) count: usize,
+    pub(super) first: Option<usize>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, index: usize) {
+        self.count += 1;
+        self.first.get_or_insert(index);
+    }
+}
+
+/// What is to be reported of a chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) past_end: Tally,
+    pub(super) before_start: Tally,
+    pub(super) disagrees: Tally,
+}
+
+/// Refuses a unit of which no record could be located.
+pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: Options) -> Result<(), Error> {
+    let asked = if options.sample { Unit::Sample } else { unit };
+    for unit in [unit, asked] {
+        if unit != Unit::Epoch
+            && let Err(error @ (Error::Invalid(_) | Error::Unknown(_))) = timeline.locate(unit, 0)
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Locates the records of chunk `index`.
+pub(super) fn place(records: &Records, index: usize, clock: Clock, columns: Columns) -> (Places, Seen) {
+    let chunk = &records.chunks[index];
+    let mut places = Places::nowhere(chunk.len());
+    let mut seen = Seen::default();
+    match (clock.step.unit, clock.timeline) {
+        (Unit::Epoch, timeline) => by_epoch(chunk, clock.step.base, timeline, &mut places, &mut seen),
+        (_, Some(timeline)) => {
+            by_timeline(chunk, clock.step, timeline, &mut places, &mut seen);
+            check::check(records, chunk, timeline, &places, &mut seen);
+        }
+        (_, None) => by_statement(chunk, &mut places),
+    }
+    if let Some(timeline) = clock.timeline {
+        places.batch = columns.batch.then(|| indices(timeline, Unit::Batch, &places));
+        places.sample = columns.sample.then(|| indices(timeline, Unit::Sample, &places));
+    }
+    for (asked, column) in [(columns.batch, &mut places.batch), (columns.sample, &mut places.sample)] {
+        if asked {
+            column.get_or_insert_with(|| vec![MASKED; chunk.len()]);
+        }
+    }
+    (places, seen)
+}
+
+impl Places {
+    fn nowhere(length: usize) -> Self {
+        // All of it is written once more, by whoever locates; zeros come from the system for nothing.
+        Self {
+            epoch: vec![0; length],
+            iter: vec![0; length],
+            epoch_float: vec![0.0; length],
+            batch: None,
+            sample: None,
+        }
+    }
+
+    fn set(&mut self, index: usize, epoch: i64, epoch_float: f64) {
+        (self.epoch[index], self.iter[index], self.epoch_float[index]) = (epoch, MASKED, epoch_float);
+    }
+}
+
+fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &mut Places, seen: &mut Seen) {
+    // Everything is counted from 0 inside: one pass over a block in cache turns the n-th into an index.
+    let base = i64::from(step.base);
+    let (Some(steps), Ok(mut mapper)) = (&chunk.step, Mapper::new(timeline, step.unit, 0, Invalid::Mask)) else {
+        (0..chunk.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
+        return;
+    };
+    let mut indices = vec![0; BLOCK.min(steps.len())];
+    for begin in (0..steps.len()).step_by(BLOCK) {
+        let block = begin..steps.len().min(begin + BLOCK);
+        let values = if base == 0 {
+            &steps[block.clone()]
+        } else {
+            for (index, step) in indices.iter_mut().zip(&steps[block.clone()]) {
+                *index = step.saturating_sub(base);
+            }
+            &indices[..block.len()]
+        };
+        let (epoch, iter) = (&mut places.epoch[block.clone()], &mut places.iter[block.clone()]);
+        let masked = mapper.map(values, epoch, iter).unwrap_or(block.len());
+        timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
+        if masked > 0 || chunk.step_missing.is_some() {
+            explain(chunk, steps, base, block, places, seen);
+        }
+    }
+}
+
+/// Sorts out the records of a block that have no place.
+fn explain(
+    chunk: &Chunk,
+    steps: &[i64],
+    base: i64,
+    block: std::ops::Range<usize>,
+    places: &mut Places,
+    seen: &mut Seen,
+) {
+    for index in block {
+        if chunk.step_of(index).is_none() {
+            places.set(index, MASKED, f64::NAN);
+        } else if places.epoch[index] == MASKED {
+            if steps[index] >= base {
+                seen.past_end.add(index);
+            } else if steps[index] == 0 {
+                // A count of 0: nothing happened yet.
+                places.epoch_float[index] = 0.0;
+            } else {
+                seen.before_start.add(index);
+            }
+        }
+    }
+}
+
+/// A step that is an epoch: it needs no timeline, which only says where the last one is.
+fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut Places, seen: &mut Seen) {
+    let base = i64::from(base);
+    let epochs = timeline.and_then(Timeline::epochs).and_then(|epochs| i64::try_from(epochs).ok());
+    for index in 0..chunk.len() {
+        places.set(index, MASKED, f64::NAN);
+        let Some(step) = chunk.step_of(index) else { continue };
+        let epoch = step.saturating_sub(base);
+        if epoch < 0 {
+            if step == 0 {
+                places.epoch_float[index] = 0.0;
+            } else {
+                seen.before_start.add(index);
+            }
+        } else if epochs.is_some_and(|epochs| epoch >= epochs) {
+            seen.past_end.add(index);
+        } else {
+            #[expect(clippy::cast_precision_loss, reason = "a number to plot")]
+            let after = epoch as f64 + 1.0;
+            places.set(index, epoch, after);
+        }
+    }
+}
+
+/// Without a timeline: the whole epoch that the log states is all that is known.
+fn by_statement(chunk: &Chunk, places: &mut Places) {
+    let states_index = infer::states_index(chunk.format);
+    for index in 0..chunk.len() {
+        let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]).filter(|_| states_index);
+        let epoch = stated.and_then(infer::whole).and_then(|epoch| i64::try_from(epoch).ok());
+        places.set(index, epoch.unwrap_or(MASKED), f64::NAN);
+    }
+}
+
+/// The index of the batch at each place, or of its first sample.
+fn indices(timeline: &Timeline, unit: Unit, places: &Places) -> Vec<i64> {
+    let mut out = vec![MASKED; places.epoch.len()];
+    if timeline.index_all(unit, 0, &places.epoch, &places.iter, &mut out, Invalid::Mask).is_err() {
+        out.fill(MASKED);
+    }
+    out
+}

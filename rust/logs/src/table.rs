@@ -1,0 +1,275 @@
+//! Records as Arrow tables, which share the columns' memory with the records they are made of.
+
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer, ToByteSlice};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
+use bytes::Bytes;
+
+use crate::parallel;
+use crate::read::Logs;
+use crate::record::{Chunk, Records, Stated};
+use crate::reindex::{Places, Reindexed};
+
+/// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
+const SMALL: usize = 1 << 15;
+
+/// A table of records, in batches.
+#[derive(Debug, Clone)]
+pub struct Table {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl Table {
+    /// All records of `logs`, with the columns of `places` if there are some, built on up to `threads` threads.
+    ///
+    /// `places` must have been made of these records.
+    pub fn new(logs: &Arc<Logs>, places: Option<&Arc<Reindexed>>, threads: usize) -> Result<Self, ArrowError> {
+        let maker = Maker::new(logs, places)?;
+        let chunks = &logs.records.chunks;
+        let held: Vec<usize> = (0..chunks.len()).filter(|&index| !chunks[index].is_empty()).collect();
+        let groups = group(&held, |index| chunks[index].len());
+        let batches = parallel::map(groups.len(), threads, |index| {
+            let batches: Result<Vec<_>, _> = groups[index].iter().map(|&chunk| maker.batch(chunk)).collect();
+            match batches?.as_slice() {
+                [one] => Ok(one.clone()),
+                several => concat_batches(&maker.schema, several),
+            }
+        });
+        Ok(Self { batches: batches.into_iter().collect::<Result<_, _>>()?, schema: maker.schema })
+    }
+
+    /// Names and types of the columns.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows, in order.
+    #[must_use]
+    pub fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// Neighbours put together until they are no longer small.
+fn group(held: &[usize], rows: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut open = 0;
+    for &index in held {
+        let rows = rows(index);
+        match groups.last_mut() {
+            Some(last) if open + rows <= SMALL => last.push(index),
+            _ => {
+                groups.push(vec![index]);
+                open = 0;
+            }
+        }
+        open += rows;
+    }
+    groups
+}
+
+/// Makes batches of one schema.
+struct Maker<'a> {
+    logs: &'a Arc<Logs>,
+    places: Option<&'a Arc<Reindexed>>,
+    schema: SchemaRef,
+    runs: ArrayRef,
+    tags: ArrayRef,
+    sources: ArrayRef,
+}
+
+impl<'a> Maker<'a> {
+    fn new(logs: &'a Arc<Logs>, places: Option<&'a Arc<Reindexed>>) -> Result<Self, ArrowError> {
+        let Records { runs, tags, sources, chunks, .. } = &logs.records;
+        if places.is_some_and(|places| places.chunks.len() != chunks.len()) {
+            return Err(ArrowError::InvalidArgumentError("the places are those of other records".to_owned()));
+        }
+        let extra = |chosen: fn(&Places) -> bool| places.is_some_and(|places| places.chunks.iter().any(chosen));
+        let name = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let mut fields = vec![
+            Field::new("run", name.clone(), false),
+            Field::new("tag", name.clone(), false),
+            Field::new("step", DataType::Int64, true),
+        ];
+        if places.is_some() {
+            fields.push(Field::new("epoch", DataType::Int64, true));
+            fields.push(Field::new("iter", DataType::Int64, true));
+            fields.push(Field::new("epoch_float", DataType::Float64, true));
+        }
+        if extra(|places| places.batch.is_some()) {
+            fields.push(Field::new("batch", DataType::Int64, true));
+        }
+        if extra(|places| places.sample.is_some()) {
+            fields.push(Field::new("sample", DataType::Int64, true));
+        }
+        fields.extend([
+            Field::new("epoch_logged", DataType::Float64, true),
+            Field::new("wall_time", DataType::Float64, true),
+            Field::new("value", DataType::Float64, false),
+            Field::new("source", name, false),
+        ]);
+        let names = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
+        Ok(Self {
+            logs,
+            places,
+            schema: Arc::new(Schema::new(fields)),
+            runs: names(runs),
+            tags: names(tags),
+            sources: names(sources),
+        })
+    }
+
+    /// One chunk, without a copy of what both hold in the same form.
+    fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
+        let chunk = &self.logs.records.chunks[index];
+        let rows = chunk.len();
+        let columns: Result<Vec<ArrayRef>, ArrowError> = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| match field.name().as_str() {
+                "run" => constant(chunk.run, rows, &self.runs),
+                "source" => constant(chunk.source, rows, &self.sources),
+                "tag" => names(self.column(index, |chunk| &chunk.tag), &self.tags),
+                "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
+                "step" => Ok(self.steps(index)),
+                "epoch_logged" => Ok(stated(chunk)),
+                "wall_time" => Ok(match &chunk.wall_time {
+                    None => no_floats(rows),
+                    Some(time) => floats(
+                        self.column(index, |chunk| chunk.wall_time.as_deref().unwrap_or_default()),
+                        valid(time, |time| !time.is_nan()),
+                    ),
+                }),
+                name => Ok(self.place(index, name, rows)),
+            })
+            .collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), columns?)
+    }
+
+    fn steps(&self, index: usize) -> ArrayRef {
+        let chunk = &self.logs.records.chunks[index];
+        if chunk.step.is_none() {
+            return no_integers(chunk.len());
+        }
+        let missing = chunk.step_missing.as_ref();
+        integers(
+            self.column(index, |chunk| chunk.step.as_deref().unwrap_or_default()),
+            missing.and_then(|missing| valid(missing, |missing| !missing)),
+        )
+    }
+
+    /// A column that re-indexing added; it is empty where the chunk's run has no timeline.
+    fn place(&self, index: usize, name: &str, rows: usize) -> ArrayRef {
+        let view: fn(&Places) -> Option<&[i64]> = match name {
+            "epoch" => |places| Some(&places.epoch),
+            "iter" => |places| Some(&places.iter),
+            "batch" => |places| places.batch.as_deref(),
+            "sample" => |places| places.sample.as_deref(),
+            _ => return self.epoch_floats(index, rows),
+        };
+        let Some((places, column)) = self.places.and_then(|places| Some((places, view(&places.chunks[index])?))) else {
+            return no_integers(rows);
+        };
+        if column.len() != rows {
+            return no_integers(rows);
+        }
+        let nulls = valid(column, |number| *number >= 0);
+        integers(shared(places, move |places| view(&places.chunks[index]).unwrap_or_default()), nulls)
+    }
+
+    fn epoch_floats(&self, index: usize, rows: usize) -> ArrayRef {
+        match self.places {
+            Some(places) if places.chunks[index].epoch_float.len() == rows => {
+                let nulls = valid(&places.chunks[index].epoch_float, |number| !number.is_nan());
+                floats(shared(places, move |places| &places.chunks[index].epoch_float), nulls)
+            }
+            _ => no_floats(rows),
+        }
+    }
+
+    /// A column of a chunk, shared.
+    fn column<N: ArrowNativeType>(
+        &self,
+        index: usize,
+        view: impl Fn(&Chunk) -> &[N] + Send + Sync + 'static,
+    ) -> Buffer {
+        shared(self.logs, move |logs| view(&logs.records.chunks[index]))
+    }
+}
+
+/// Part of a value that several own, as bytes.
+struct Held<T, F> {
+    owner: Arc<T>,
+    view: F,
+}
+
+impl<T, N: ArrowNativeType, F: Fn(&T) -> &[N]> AsRef<[u8]> for Held<T, (F, std::marker::PhantomData<fn() -> N>)> {
+    fn as_ref(&self) -> &[u8] {
+        (self.view.0)(&self.owner).to_byte_slice()
+    }
+}
+
+/// A slice of what `owner` holds, as a buffer that keeps it alive.
+fn shared<T: Send + Sync + 'static, N: ArrowNativeType>(
+    owner: &Arc<T>,
+    view: impl Fn(&T) -> &[N] + Send + Sync + 'static,
+) -> Buffer {
+    let held = Held { owner: Arc::clone(owner), view: (view, std::marker::PhantomData) };
+    Buffer::from(Bytes::from_owner(held))
+}
+
+fn integers(column: Buffer, nulls: Option<NullBuffer>) -> ArrayRef {
+    Arc::new(Int64Array::new(column.into(), nulls))
+}
+
+fn floats(column: Buffer, nulls: Option<NullBuffer>) -> ArrayRef {
+    Arc::new(Float64Array::new(column.into(), nulls))
+}
+
+fn no_integers(rows: usize) -> ArrayRef {
+    Arc::new(Int64Array::new_null(rows))
+}
+
+fn no_floats(rows: usize) -> ArrayRef {
+    Arc::new(Float64Array::new_null(rows))
+}
+
+/// Which elements are there; `None` where all are.
+fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
+    if column.iter().all(&is_there) {
+        return None;
+    }
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(column.len(), |index| is_there(&column[index]))))
+}
+
+/// Epochs as the log states them.
+fn stated(chunk: &Chunk) -> ArrayRef {
+    match &chunk.epoch {
+        None => no_floats(chunk.len()),
+        Some(epoch) => Arc::new(epoch.iter().map(|stated| stated.map(Stated::to_f64)).collect::<Float64Array>()),
+    }
+}
+
+/// A dictionary column of numbers that several rows share.
+fn names(keys: Buffer, names: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let keys = Int32Array::new(ScalarBuffer::from(keys), None);
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(names))?))
+}
+
+/// A dictionary column of one name.
+fn constant(key: u32, rows: usize, all: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    names(Buffer::from_vec(vec![key; rows]), all)
+}

@@ -1,0 +1,206 @@
+//! `TensorBoard` event files.
+//!
+//! A large file is read in parts, on several threads, each of which looks for the first frame behind its own beginning.
+//! That is a guess: what looks like a frame may stand inside another one's payload, and what a tag holds may have been
+//! said before. [`Joined`] checks both when the parts are put together, and reads a part again that guessed wrong. So the
+//! result is that of one walk from the first byte to the last, whatever the number of threads.
+
+mod event;
+mod frame;
+mod proto;
+mod tags;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use crate::bytes::{ReadAt, Window};
+use crate::format::Format;
+use crate::piece::{Facts, FileRead, Piece};
+use crate::problem::{Problem, ProblemKind};
+use crate::record::Chunk;
+use event::{Columns, Verdict};
+use frame::{Damage, DamageKind, Walked};
+use tags::Tags;
+
+/// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
+pub(crate) const PART: u64 = 4 << 20;
+
+/// One part of a file, as it was read.
+pub(crate) struct Part {
+    /// Where its first frame begins; its own beginning where that could not be read.
+    begin: u64,
+    walked: Walked,
+    columns: Columns,
+    /// Why reading stopped early, if it did.
+    fault: Option<io::Error>,
+}
+
+/// How many parts a file of `size` bytes has: at least one.
+pub(crate) fn parts(size: u64) -> u64 {
+    size.div_ceil(PART).max(1)
+}
+
+/// Reads the part number `index` of a file of `size` bytes, guessing where its first frame begins.
+pub(crate) fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> Part {
+    let mut window = Window::new(source, size);
+    let boundary = index * PART;
+    let begin = if index == 0 { Ok(Some(0)) } else { frame::search(&mut window, boundary, boundary) };
+    match begin {
+        Ok(begin) => read_from(window, begin.unwrap_or(size), boundary + PART, Tags::default()),
+        Err(fault) => Part::unread(index, fault),
+    }
+}
+
+/// Whether a file begins as an event file does: a sound header, then the version that every writer puts first.
+pub(crate) fn looks_like_event_file(head: &[u8]) -> bool {
+    let version = b"brain.Event:";
+    frame::looks_like_frame(head) && head.windows(version.len()).take(64).any(|window| window == version)
+}
+
+impl Part {
+    /// The part number `index`, of which nothing could be read.
+    pub(crate) fn unread(index: u64, fault: io::Error) -> Self {
+        let begin = index * PART;
+        let walked = Walked { end: begin, ..Walked::default() };
+        Self { begin, walked, columns: Columns::default(), fault: Some(fault) }
+    }
+}
+
+fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u64, known: Tags) -> Part {
+    let mut columns = Columns::knowing(known);
+    let mut walked = Walked { end: begin, ..Walked::default() };
+    let end = until.min(window.size());
+    let outcome = frame::walk(&mut window, until, &mut walked, |payload, walked| {
+        // The first scalars tell how many more there are about; room that is not used costs no memory.
+        if walked.frames == 4 && !columns.value.is_empty() {
+            let about = (end - walked.end) / (payload.len() as u64 + frame::AROUND);
+            columns.reserve(usize::try_from(about).unwrap_or(0));
+        }
+        let kind = match columns.event(payload) {
+            Ok(Verdict::Sound) => return,
+            Ok(Verdict::NotANumber) => DamageKind::NotANumber,
+            Err(_) => DamageKind::Malformed,
+        };
+        let length = payload.len() as u64 + frame::AROUND;
+        walked.damage.push(Damage { offset: walked.end, length, frame: walked.frames, kind });
+    });
+    Part { begin, walked, columns, fault: outcome.err() }
+}
+
+/// Puts the parts of one file together, in order.
+pub(crate) struct Joined<'a, S: ReadAt + ?Sized> {
+    source: &'a S,
+    size: u64,
+    file: &'a str,
+    /// Where the next frame begins.
+    position: u64,
+    /// How many frames stand before it.
+    frames: u64,
+    /// How many scalars.
+    scalars: u64,
+    known: Tags,
+    stopped: bool,
+    problems: Vec<Problem>,
+    facts: Facts,
+}
+
+impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
+    pub(crate) fn new(source: &'a S, size: u64, file: &'a str) -> Self {
+        Self {
+            source,
+            size,
+            file,
+            position: 0,
+            frames: 0,
+            scalars: 0,
+            known: Tags::default(),
+            stopped: false,
+            problems: Vec::new(),
+            facts: Facts { bytes: size, ..Facts::default() },
+        }
+    }
+
+    /// Takes the part number `index`, which must come after the ones before.
+    pub(crate) fn part(&mut self, index: u64, mut part: Part) -> Option<Piece> {
+        let until = (index + 1) * PART;
+        if self.stopped || self.position >= until {
+            return None;
+        }
+        if part.begin != self.position || !self.known.would_not_change(&part.columns.tags) {
+            let window = Window::new(self.source, self.size);
+            part = read_from(window, self.position, until, self.known.clone());
+        }
+        let Columns { tags, tag, step, wall_time, value, others, starts } = part.columns;
+        self.known.learn(&tags);
+        self.position = part.walked.end;
+        for damage in &part.walked.damage {
+            self.problems.push(problem(self.file, damage, self.frames, self.size));
+        }
+        if let Some(fault) = part.fault {
+            self.unreadable(&fault);
+        }
+        self.frames += part.walked.frames;
+        self.facts.sound += part.walked.frames - part.walked.damage.len() as u64;
+        self.facts.others += others;
+        self.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
+        self.scalars += value.len() as u64;
+        let chunk =
+            Chunk { tag, step: Some(step), wall_time: Some(wall_time), value, ..Chunk::new(0, 0, Format::TfEvents) };
+        Some(Piece { tags: tags.names().collect(), chunk })
+    }
+
+    /// The file, of which `pieces` were taken; a problem where it is no event file at all.
+    pub(crate) fn finish(self, pieces: Vec<Piece>) -> Result<FileRead, Problem> {
+        let garbage = self.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
+        if self.facts.sound == 0 && garbage {
+            let reason = "it has the name of an event file, and there is no sound record in it";
+            return Err(Problem::new(self.file, ProblemKind::NotALog, reason).at(0, self.size));
+        }
+        Ok(FileRead { pieces, problems: self.problems, facts: self.facts })
+    }
+
+    fn unreadable(&mut self, fault: &io::Error) {
+        self.stopped = true;
+        let (at, left) = (self.position, self.size.saturating_sub(self.position));
+        let reason = format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
+        self.problems.push(Problem::new(self.file, ProblemKind::Unreadable, reason).at(at, left));
+    }
+}
+
+/// A damaged range for people; `frames` stand before the part that it is in.
+fn problem(file: &str, damage: &Damage, frames: u64, size: u64) -> Problem {
+    let length = damage.length;
+    let next = if damage.offset + length < size {
+        format!("the next sound record is {length} bytes further on")
+    } else {
+        format!("no sound record is found in the {length} bytes up to the end of the file")
+    };
+    let (kind, reason) = match damage.kind {
+        DamageKind::Truncated => (
+            ProblemKind::Truncated,
+            format!(
+                "the file ends inside a record, of which {length} bytes are there: it is still being written, or its \
+                 writer was stopped"
+            ),
+        ),
+        DamageKind::Length => (ProblemKind::Corrupt, format!("a record's length does not match its checksum; {next}")),
+        DamageKind::Lost => (
+            ProblemKind::Corrupt,
+            format!("a record does not match its checksum, and none follows where it should end; {next}"),
+        ),
+        DamageKind::Payload => {
+            (ProblemKind::Corrupt, format!("a record of {length} bytes does not match its checksum; it was left out"))
+        }
+        DamageKind::Malformed => (
+            ProblemKind::Corrupt,
+            format!("a record of {length} bytes matches its checksum and is no event all the same; it was left out"),
+        ),
+        DamageKind::NotANumber => (
+            ProblemKind::NotANumber,
+            "a tag that holds scalars has a value here that is not one number; it was left out".to_owned(),
+        ),
+    };
+    Problem::new(file, kind, reason).at(damage.offset, length).of_record(frames + damage.frame)
+}

@@ -1,0 +1,137 @@
+//! Just enough of protocol buffers for event files: a cursor over the fields of one message, without copies.
+//!
+//! The numbers of the fields stand beside their use, in `event.rs` and `tensor.rs`.
+
+/// The bytes are no such message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// What a field holds, by wire type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Fixed32(u32),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
+        if let Self::Bytes(bytes) = self { Ok(bytes) } else { Err(Malformed) }
+    }
+
+    pub(crate) fn varint(self) -> Result<u64, Malformed> {
+        if let Self::Varint(number) = self { Ok(number) } else { Err(Malformed) }
+    }
+
+    pub(crate) fn double(self) -> Result<f64, Malformed> {
+        if let Self::Fixed64(bits) = self { Ok(f64::from_bits(bits)) } else { Err(Malformed) }
+    }
+
+    pub(crate) fn float(self) -> Result<f32, Malformed> {
+        if let Self::Fixed32(bits) = self { Ok(f32::from_bits(bits)) } else { Err(Malformed) }
+    }
+}
+
+/// The fields of a message, in the order in which they stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    #[inline]
+    pub(crate) fn of(message: &'a [u8]) -> Self {
+        Self(message)
+    }
+
+    /// The next field: its number and its value.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Malformed> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let key = varint(&mut self.0)?;
+        let value = match key & 7 {
+            0 => Value::Varint(varint(&mut self.0)?),
+            1 => Value::Fixed64(u64::from_le_bytes(self.take()?)),
+            2 => {
+                let length = usize::try_from(varint(&mut self.0)?).map_err(|_| Malformed)?;
+                let (bytes, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+                self.0 = rest;
+                Value::Bytes(bytes)
+            }
+            5 => Value::Fixed32(u32::from_le_bytes(self.take()?)),
+            // 3 and 4 are groups, which no message of event files ever had; 6 and 7 do not exist.
+            _ => return Err(Malformed),
+        };
+        Ok(Some((key >> 3, value)))
+    }
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*bytes)
+    }
+}
+
+/// Takes a variable-length integer off the front. Of a tenth byte only the lowest bit counts, as in every protobuf
+/// implementation.
+#[inline]
+pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    let Some((&first, rest)) = bytes.split_first() else {
+        return Err(Malformed);
+    };
+    if first < 0x80 {
+        *bytes = rest;
+        return Ok(u64::from(first));
+    }
+    let mut number = 0;
+    for (index, &byte) in bytes.iter().enumerate().take(10) {
+        number |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            *bytes = &bytes[index + 1..];
+            return Ok(number);
+        }
+    }
+    Err(Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn varints() {
+        for (mut bytes, expected) in [
+            (&[0x00][..], Ok(0)),
+            (&[0x7f], Ok(127)),
+            (&[0xac, 0x02], Ok(300)),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Ok(u64::MAX)),
+            (&[0x80; 11], Err(Malformed)),
+            (&[0x80], Err(Malformed)),
+            (&[], Err(Malformed)),
+        ] {
+            assert_eq!(varint(&mut bytes), expected);
+        }
+    }
+
+    #[test]
+    fn fields_of_every_wire_type() {
+        let message = [0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 5, 0x1a, 2, b'h', b'i', 0x25, 0, 0, 0x80, 0x3f];
+        let mut fields = Fields::of(&message);
+        assert_eq!(fields.next(), Ok(Some((1, Value::Fixed64(1_f64.to_bits())))));
+        assert_eq!(fields.next(), Ok(Some((2, Value::Varint(5)))));
+        assert_eq!(fields.next(), Ok(Some((3, Value::Bytes(b"hi")))));
+        assert_eq!(fields.next(), Ok(Some((4, Value::Fixed32(1_f32.to_bits())))));
+        assert_eq!(fields.next(), Ok(None));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut fields = Fields::of(&bytes);
+            while let Ok(Some(_)) = fields.next() {}
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The files below a path, in an order that depends on their names alone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::problem::{Problem, ProblemKind};
+
+/// Folders of version control: they hold copies of what stands beside them.
+const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    /// The folders from the root down to it.
+    pub(crate) folder: Vec<String>,
+    pub(crate) name: String,
+}
+
+impl Found {
+    /// The path relative to the root, as it is shown everywhere.
+    pub(crate) fn source(&self) -> String {
+        self.folder.iter().chain([&self.name]).map(String::as_str).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// All files below a folder, and the folders and links that could not be followed.
+pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
+    let mut walk = Walk::default();
+    walk.visited.insert(fs::canonicalize(root)?);
+    walk.folder(fs::read_dir(root)?, &[]);
+    // Links come last, and what was met under its own name is not read again under another.
+    while !walk.links.is_empty() {
+        let mut links = std::mem::take(&mut walk.links);
+        links.sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
+        for link in links {
+            walk.link(link);
+        }
+    }
+    walk.found.sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
+    walk.problems.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok((walk.found, walk.problems))
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Vec<Found>,
+    links: Vec<Found>,
+    problems: Vec<Problem>,
+    /// Real paths of the folders that were read, and of the files that links led to.
+    visited: HashSet<PathBuf>,
+}
+
+impl Walk {
+    fn folder(&mut self, entries: fs::ReadDir, folder: &[String]) {
+        let mut below = vec![(entries, folder.to_vec())];
+        while let Some((entries, folder)) = below.pop() {
+            for entry in entries {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        self.unreadable(&folder.join("/"), &error);
+                        break;
+                    }
+                };
+                let found = Found { path: entry.path(), folder: folder.clone(), name: shown(&entry.file_name()) };
+                match entry.file_type() {
+                    Ok(kind) if kind.is_symlink() => self.links.push(found),
+                    Ok(kind) if kind.is_dir() => {
+                        if SKIPPED.contains(&&*found.name) {
+                            continue;
+                        }
+                        if let Some(entries) = self.enter(&found) {
+                            below.push((entries, inside(&found)));
+                        }
+                    }
+                    Ok(kind) if kind.is_file() => self.found.push(found),
+                    // Sockets, pipes, devices.
+                    Ok(_) => {}
+                    Err(error) => self.unreadable(&found.source(), &error),
+                }
+            }
+        }
+    }
+
+    /// The entries of a folder that was not read yet.
+    fn enter(&mut self, found: &Found) -> Option<fs::ReadDir> {
+        let opened = fs::canonicalize(&found.path).and_then(|real| Ok((real, fs::read_dir(&found.path)?)));
+        match opened {
+            Ok((real, entries)) => self.visited.insert(real).then_some(entries),
+            Err(error) => {
+                self.unreadable(&found.source(), &error);
+                None
+            }
+        }
+    }
+
+    fn link(&mut self, found: Found) {
+        let (real, kind) = match fs::canonicalize(&found.path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
+            Ok((kind, real)) => (real, kind),
+            Err(error) => {
+                self.unreadable(&found.source(), &error);
+                return;
+            }
+        };
+        if kind.is_dir() {
+            let holder = found.path.parent().and_then(|holder| fs::canonicalize(holder).ok());
+            if holder.is_some_and(|holder| holder.starts_with(&real)) {
+                let reason = "the link leads back to a folder that holds it; it was not followed";
+                self.problems.push(Problem::new(found.source(), ProblemKind::SymlinkLoop, reason));
+            } else if let Some(entries) = self.enter(&found) {
+                self.folder(entries, &inside(&found));
+            }
+        } else if kind.is_file() {
+            let below = real.parent().is_some_and(|holder| self.visited.contains(holder));
+            if !below && self.visited.insert(real) {
+                self.found.push(found);
+            }
+        }
+    }
+
+    fn unreadable(&mut self, source: &str, error: &io::Error) {
+        let reason = format!("the system does not let it be read ({error})");
+        self.problems.push(Problem::new(source, ProblemKind::Unreadable, reason));
+    }
+}
+
+fn inside(found: &Found) -> Vec<String> {
+    let mut folder = found.folder.clone();
+    folder.push(found.name.clone());
+    folder
+}
+
+/// A name for people: what is no Unicode is replaced.
+pub(crate) fn shown(name: &std::ffi::OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}

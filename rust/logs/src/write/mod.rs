@@ -1,0 +1,260 @@
+//! Tables on disk: Parquet, Arrow IPC, CSV and JSON lines, each written whole or not at all.
+
+mod text;
+mod whole;
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::table::Table;
+use whole::WholeFile;
+
+/// What a table can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// Apache Parquet, compressed with Snappy.
+    Parquet,
+    /// Comma-separated values with a header; nulls are empty, NaN and infinities are `NaN`, `inf` and `-inf`.
+    Csv,
+    /// One JSON object a line; NaN and infinities, which JSON lacks, are null.
+    JsonLines,
+    /// An Arrow IPC file.
+    Arrow,
+}
+
+impl Output {
+    /// Every output, by the ending of its files' names.
+    pub const ALL: [(&'static str, Self); 4] =
+        [(".parquet", Self::Parquet), (".csv", Self::Csv), (".jsonl", Self::JsonLines), (".arrow", Self::Arrow)];
+
+    /// The output that a file's name asks for.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        Self::ALL.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, output)| *output)
+    }
+}
+
+/// Why a table was not written. No file was left behind, and one that was there is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The name says nothing that is known.
+    #[error("'{}' does not say what to write: its name must end in .parquet, .csv, .jsonl or .arrow", path.display())]
+    UnknownOutput {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// The system does not let it be written.
+    #[error("'{}' cannot be written ({source}); nothing was written", path.display())]
+    Io {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The encoder refuses the table.
+    #[error("'{}' cannot be written ({reason}); nothing was written", path.display())]
+    Encoding {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// What the encoder says.
+        reason: String,
+    },
+}
+
+/// A fault on the way, before it is known to belong to a path.
+enum Fault {
+    Io(io::Error),
+    Encoding(String),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ArrowError> for Fault {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, error) => Self::Io(error),
+            other => Self::Encoding(other.to_string()),
+        }
+    }
+}
+
+impl From<ParquetError> for Fault {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(error) => Self::Io(*error),
+                Err(other) => Self::Encoding(other.to_string()),
+            },
+            other => Self::Encoding(other.to_string()),
+        }
+    }
+}
+
+impl Table {
+    /// Writes the table to `path`, as its name's ending says. The file appears when it is complete, or not at all.
+    pub fn write(&self, path: &Path) -> Result<(), WriteError> {
+        let output = Output::of(path).ok_or_else(|| WriteError::UnknownOutput { path: path.to_owned() })?;
+        self.write_as(output, path).map_err(|fault| match fault {
+            Fault::Io(source) => WriteError::Io { path: path.to_owned(), source },
+            Fault::Encoding(reason) => WriteError::Encoding { path: path.to_owned(), reason },
+        })
+    }
+
+    fn write_as(&self, output: Output, path: &Path) -> Result<(), Fault> {
+        let mut file = WholeFile::create(path)?;
+        let mut buffered = BufWriter::with_capacity(1 << 20, file.writer());
+        match output {
+            Output::Parquet => self.parquet(&mut buffered)?,
+            Output::Arrow => self.arrow(&mut buffered)?,
+            Output::Csv => text::csv(self, &mut buffered)?,
+            Output::JsonLines => text::json_lines(self, &mut buffered)?,
+        }
+        buffered.flush()?;
+        drop(buffered);
+        Ok(file.complete()?)
+    }
+
+    fn parquet(&self, file: &mut (impl Write + Send)) -> Result<(), Fault> {
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(self.schema()), Some(properties))?;
+        for batch in self.batches() {
+            writer.write(batch)?;
+        }
+        writer.close()?;
+        Ok(())
+    }
+
+    fn arrow(&self, file: &mut impl Write) -> Result<(), Fault> {
+        let mut writer = FileWriter::try_new(file, self.schema())?;
+        for batch in self.batches() {
+            writer.write(batch)?;
+        }
+        Ok(writer.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use arrow_array::RecordBatch;
+    use arrow_ipc::reader::FileReader;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::format::Format;
+    use crate::read::Logs;
+    use crate::record::{Chunk, Records, Stated};
+    use crate::reindex::{Places, Reindexed};
+
+    /// Two chunks: one with everything that can be odd, one with as little as there can be.
+    fn table() -> Table {
+        let odd = Chunk {
+            tag: vec![0, 1, 0],
+            step: Some(vec![i64::MAX, 0, -1]),
+            step_missing: Some(vec![false, true, false]),
+            epoch: Some(vec![Stated::parse("0.25"), None, Some(Stated::integer(3))]),
+            wall_time: Some(vec![1.5e9, f64::NAN, 0.1]),
+            value: vec![f64::NAN, f64::NEG_INFINITY, 1e-7],
+            ..Chunk::new(0, 0, Format::LightningCsv)
+        };
+        let bare = Chunk { tag: vec![1], value: vec![0.5], ..Chunk::new(1, 1, Format::LightningCsv) };
+        let records = Records {
+            runs: vec![".".into(), "b".into()],
+            tags: vec!["loss, \"mean\"\n".into(), "lr".into()],
+            sources: vec!["metrics.csv".into(), "b/metrics.csv".into()],
+            chunks: vec![odd, bare],
+            problems: Vec::new(),
+        };
+        let first = Places {
+            epoch: vec![0, -1, 2],
+            iter: vec![4, -1, 0],
+            epoch_float: vec![1.0, f64::NAN, 2.5],
+            ..Places::default()
+        };
+        let places = Reindexed { chunks: vec![first, Places::default()], ..Reindexed::default() };
+        let logs = Arc::new(Logs { records, files: Vec::new() });
+        Table::new(&logs, Some(&Arc::new(places)), 2).expect("a table")
+    }
+
+    fn written(name: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        table().write(&path).expect("written");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing else is left");
+        fs::read(path).expect("the file")
+    }
+
+    #[test]
+    fn csv_says_all_there_is() {
+        let text = String::from_utf8(written("table.csv")).expect("text");
+        assert_eq!(
+            text,
+            "run,tag,step,epoch,iter,epoch_float,epoch_logged,wall_time,value,source\n\
+             .,\"loss, \"\"mean\"\"\n\",9223372036854775807,0,4,1.0,0.25,1500000000.0,NaN,metrics.csv\n\
+             .,lr,,,,,,,-inf,metrics.csv\n\
+             .,\"loss, \"\"mean\"\"\n\",-1,2,0,2.5,3.0,0.1,1e-7,metrics.csv\n\
+             b,lr,,,,,,,0.5,b/metrics.csv\n"
+        );
+    }
+
+    #[test]
+    fn json_lines_are_json() {
+        let text = String::from_utf8(written("table.jsonl")).expect("text");
+        let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(rows.len(), 4);
+        assert_eq!(rows[0]["tag"], "loss, \"mean\"\n");
+        assert_eq!(rows[0]["step"], i64::MAX);
+        assert_eq!(rows[0]["value"], serde_json::Value::Null);
+        assert_eq!(rows[2]["value"], 1e-7);
+        assert_eq!(rows[3]["epoch"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn arrow_and_parquet_come_back_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let table = table();
+        let rows =
+            |batches: &[RecordBatch]| format!("{:?}", batches.iter().map(RecordBatch::columns).collect::<Vec<_>>());
+        let expected = rows(table.batches());
+        let arrow = folder.path().join("t.arrow");
+        table.write(&arrow).expect("written");
+        let batches: Vec<_> = FileReader::try_new(File::open(arrow).expect("open"), None)
+            .expect("IPC")
+            .map(|batch| batch.expect("rows"))
+            .collect();
+        assert_eq!(rows(&batches), expected);
+        let path = folder.path().join("t.parquet");
+        table.write(&path).expect("written");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("open")).expect("Parquet");
+        assert_eq!(reader.schema().fields(), table.schema().fields());
+        let rows: usize = reader.build().expect("reader").map(|batch| batch.expect("rows").num_rows()).sum();
+        assert_eq!(rows, 4);
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let unknown = table().write(&folder.path().join("t.xlsx")).expect_err("no such output");
+        assert!(unknown.to_string().contains("must end in .parquet, .csv, .jsonl or .arrow"), "{unknown}");
+        let taken = folder.path().join("taken.csv");
+        fs::create_dir(&taken).expect("a folder in the way");
+        let error = table().write(&taken).expect_err("a folder is in the way");
+        assert!(matches!(error, WriteError::Io { .. }), "{error}");
+        assert!(table().write(&folder.path().join("absent").join("t.csv")).is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "only what was there");
+    }
+}

@@ -1,0 +1,128 @@
+//! Tables as lines of text.
+//!
+//! A number's text is the shortest that reads back as the same number.
+
+use std::io::{self, Write};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, Float64Array, Int32Array, Int64Array, RecordBatch};
+use arrow_schema::DataType;
+
+use crate::table::Table;
+
+/// How a cell is written where its kind of text differs.
+#[derive(Clone, Copy)]
+struct Style {
+    null: &'static str,
+    /// A finite number is the same in both.
+    float: fn(f64) -> Option<&'static str>,
+    name: fn(&str) -> String,
+}
+
+const CSV: Style = Style {
+    null: "",
+    float: |value| match value {
+        f64::INFINITY => Some("inf"),
+        f64::NEG_INFINITY => Some("-inf"),
+        value if value.is_nan() => Some("NaN"),
+        _ => None,
+    },
+    name: quoted,
+};
+
+const JSON: Style = Style {
+    null: "null",
+    float: |value| (!value.is_finite()).then_some("null"),
+    name: |name| serde_json::Value::from(name).to_string(),
+};
+
+/// Lines of values under a header.
+pub(super) fn csv(table: &Table, file: &mut impl Write) -> io::Result<()> {
+    let names: Vec<&str> = table.schema().fields().iter().map(|field| field.name().as_str()).collect();
+    writeln!(file, "{}", names.join(","))?;
+    for batch in table.batches() {
+        let columns = columns(batch, CSV);
+        for row in 0..batch.num_rows() {
+            for (index, column) in columns.iter().enumerate() {
+                if index > 0 {
+                    file.write_all(b",")?;
+                }
+                column.write(row, CSV, file)?;
+            }
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// An object a line.
+pub(super) fn json_lines(table: &Table, file: &mut impl Write) -> io::Result<()> {
+    let keys: Vec<String> = table
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(index, field)| format!("{}\"{}\":", if index == 0 { '{' } else { ',' }, field.name()))
+        .collect();
+    for batch in table.batches() {
+        let columns = columns(batch, JSON);
+        for row in 0..batch.num_rows() {
+            for (key, column) in keys.iter().zip(&columns) {
+                file.write_all(key.as_bytes())?;
+                column.write(row, JSON, file)?;
+            }
+            file.write_all(b"}\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// A column whose names, if it holds some, are text already.
+enum Column<'a> {
+    Names(&'a Int32Array, Vec<String>),
+    Integers(&'a Int64Array),
+    Floats(&'a Float64Array),
+}
+
+/// The columns of a batch; tables hold these three kinds and no others.
+fn columns(batch: &RecordBatch, style: Style) -> Vec<Column<'_>> {
+    batch
+        .columns()
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Int64 => Column::Integers(column.as_primitive::<Int64Type>()),
+            DataType::Float64 => Column::Floats(column.as_primitive::<Float64Type>()),
+            _ => {
+                let dictionary = column.as_dictionary::<Int32Type>();
+                let names = dictionary.values().as_string::<i32>().iter();
+                Column::Names(dictionary.keys(), names.map(|name| (style.name)(name.unwrap_or_default())).collect())
+            }
+        })
+        .collect()
+}
+
+impl Column<'_> {
+    fn write(&self, row: usize, style: Style, file: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Names(keys, names) => {
+                let name = usize::try_from(keys.value(row)).ok().and_then(|key| names.get(key));
+                file.write_all(name.map_or(style.null, String::as_str).as_bytes())
+            }
+            Self::Integers(column) if column.is_valid(row) => write!(file, "{}", column.value(row)),
+            Self::Floats(column) if column.is_valid(row) => {
+                let value = column.value(row);
+                match (style.float)(value) {
+                    Some(text) => file.write_all(text.as_bytes()),
+                    None => write!(file, "{value:?}"),
+                }
+            }
+            Self::Integers(_) | Self::Floats(_) => file.write_all(style.null.as_bytes()),
+        }
+    }
+}
+
+/// A name as a CSV cell.
+fn quoted(name: &str) -> String {
+    if name.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+}

@@ -1,0 +1,230 @@
+//! Re-indexing: where records are, what is checked, and what is reported.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{events, plan, records, stating};
+use stepbridge_logs::reindex::{Options, Places, Reindexed, Timelines, reindex};
+use stepbridge_logs::{Chunk, Format, ProblemKind, Records, StepMeaning};
+use stepbridge_timeline::{Boundary, Error, Timeline, Unit};
+
+fn by_one(records: &Records, timeline: &Timeline, options: Options) -> Reindexed {
+    reindex(records, Timelines::One(timeline), options, 2).expect("a unit with locations")
+}
+
+/// (epoch, iter) and `epoch_float` of each record; -1 stands for NaN.
+fn rows(places: &Places) -> Vec<(i64, i64, f64)> {
+    let columns = places.epoch.iter().zip(&places.iter).zip(&places.epoch_float);
+    columns.map(|((epoch, iter), float)| (*epoch, *iter, if float.is_nan() { -1.0 } else { *float })).collect()
+}
+
+fn reasons(reindexed: &Reindexed) -> Vec<(ProblemKind, &str)> {
+    reindexed.problems.iter().map(|problem| (problem.kind, problem.reason.as_str())).collect()
+}
+
+#[test]
+fn an_index_and_an_nth_are_at_the_batch_that_they_close() {
+    let timeline = plan(4, 1, Boundary::Flush, None);
+    let index = records(stating(Format::LightningCsv, &[(3, "0"), (4, "1")]));
+    assert_eq!(rows(&by_one(&index, &timeline, Options::default()).chunks[0]), [(0, 3, 1.0), (1, 0, 1.25)]);
+    let nth = records(stating(Format::TrainerState, &[(0, "0"), (4, "1.0"), (5, "1.25")]));
+    let found = by_one(&nth, &timeline, Options::default());
+    assert_eq!(rows(&found.chunks[0]), [(-1, -1, 0.0), (0, 3, 1.0), (1, 0, 1.25)]);
+    assert_eq!(reasons(&found), []);
+}
+
+#[test]
+fn a_step_is_where_its_window_closes() {
+    let nth = records(stating(Format::TrainerState, &[(1, "0.4"), (2, "0.8"), (3, "1.0"), (4, "1.4")]));
+    let found = by_one(&nth, &plan(5, 2, Boundary::Flush, None), Options { batch: true, ..Options::default() });
+    assert_eq!(rows(&found.chunks[0]), [(0, 1, 0.4), (0, 3, 0.8), (0, 4, 1.0), (1, 1, 1.4)]);
+    assert_eq!(found.chunks[0].batch, Some(vec![1, 3, 4, 6]));
+    assert_eq!(reasons(&found), []);
+}
+
+#[test]
+fn what_has_no_place_is_null_and_counted_once_a_file() {
+    let mut log = records(stating(Format::LightningCsv, &[(9, "1"), (10, "2"), (-3, "0"), (11, "2"), (0, "0")]));
+    log.chunks[0].step_missing = Some(vec![false, false, false, false, true]);
+    log.chunks.push(stating(Format::LightningCsv, &[(12, "2")]));
+    let found = by_one(&log, &plan(5, 1, Boundary::Flush, Some(2)), Options::default());
+    let nothing = (-1, -1, -1.0);
+    assert_eq!(rows(&found.chunks[0]), [(1, 4, 2.0), nothing, nothing, nothing, nothing]);
+    assert_eq!(
+        reasons(&found),
+        [
+            (
+                ProblemKind::PastEnd,
+                "3 records lie past the end of the timeline (10 steps) and have no epoch; the first is loss at step 10"
+            ),
+            (
+                ProblemKind::BeforeStart,
+                "1 record has a step below the first one, and no epoch; the first is loss at step -3"
+            ),
+        ]
+    );
+    assert_eq!(found.problems[0].file, "log");
+}
+
+#[test]
+fn a_stated_epoch_is_checked_not_obeyed() {
+    let timeline = plan(131, 1, Boundary::Flush, None);
+    let log = records(stating(Format::TrainerState, &[(25, "0.19"), (50, "0.39"), (131, "1.0"), (150, "1.15")]));
+    let found = by_one(&log, &timeline, Options::default());
+    assert_eq!(found.chunks[0].iter[1], 49);
+    assert_eq!(
+        reasons(&found),
+        [(
+            ProblemKind::Disagrees,
+            "1 record states another epoch than the timeline; the first is loss at step 50: epoch 0.39 stated, 0 + 50/131 found"
+        )]
+    );
+    let log = records(stating(Format::LightningCsv, &[(130, "1"), (131, "0"), (132, "1")]));
+    assert_eq!(
+        reasons(&by_one(&log, &timeline, Options::default())),
+        [(
+            ProblemKind::Disagrees,
+            "2 records state another epoch than the timeline; the first is loss at step 130: epoch 1 stated, 0 found"
+        )]
+    );
+}
+
+#[test]
+fn a_tag_of_epochs_is_checked_too() {
+    let timeline = plan(100, 1, Boundary::Flush, None);
+    let log = records(events(&[(0, 99, 7.0), (1, 99, 0.0), (1, 100, 1.0), (1, 250, 1.0)]));
+    let found = by_one(&log, &timeline, Options::default());
+    assert_eq!(
+        reasons(&found),
+        [(
+            ProblemKind::Disagrees,
+            "1 record states another epoch than the timeline; the first is epoch at step 250: epoch 1.00 stated, \
+             2 + 51/100 found"
+        )]
+    );
+    assert_eq!(found.assumed[0].why, "the epochs among its values count its steps this way");
+}
+
+#[test]
+fn what_event_files_do_not_say_is_assumed_and_said() {
+    let timeline = plan(4, 1, Boundary::Flush, None);
+    let log = records(events(&[(0, 4, 1.0)]));
+    let found = by_one(&log, &timeline, Options::default());
+    assert_eq!(rows(&found.chunks[0]), [(1, 0, 1.25)]);
+    assert_eq!(found.assumed.len(), 1);
+    assert_eq!(found.assumed[0].run, "run");
+    assert_eq!(found.assumed[0].step, StepMeaning { unit: Unit::Step, base: 0 });
+    let said = Options { unit: Some(Unit::Batch), base: Some(1), ..Options::default() };
+    let found = by_one(&log, &timeline, said);
+    assert_eq!(rows(&found.chunks[0]), [(0, 3, 1.0)]);
+    assert_eq!(found.assumed, []);
+}
+
+#[test]
+fn a_step_that_is_an_epoch_needs_no_timeline() {
+    let log = records(events(&[(0, 0, 1.0), (0, 2, 1.0), (0, 3, 1.0)]));
+    let options = Options { unit: Some(Unit::Epoch), base: Some(0), ..Options::default() };
+    let found = reindex(&log, Timelines::Inferred, options, 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(0, -1, 1.0), (2, -1, 3.0), (3, -1, 4.0)]);
+    assert_eq!(reasons(&found), []);
+    let found = by_one(&log, &plan(4, 1, Boundary::Flush, Some(3)), Options { base: Some(1), ..options });
+    assert_eq!(rows(&found.chunks[0]), [(-1, -1, 0.0), (1, -1, 2.0), (2, -1, 3.0)]);
+}
+
+#[test]
+fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
+    let log = records(stating(Format::LightningCsv, &[(49, "4"), (99, "9")]));
+    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(4, -1, -1.0), (9, -1, -1.0)]);
+    assert_eq!(found.problems.len(), 1);
+    assert_eq!(found.problems[0].kind, ProblemKind::NoTimeline);
+    assert_eq!(
+        found.problems[0].reason,
+        "run run has no timeline (an epoch may have any number of steps from 10 to 11: each fits all 2 pairs of step and \
+         epoch, up to step 99 with epoch 9 (log); with 10, 2 epochs have a record at their very end): give \
+         --batches-per-epoch, or --samples with --batch-size"
+    );
+    let log = records(stating(Format::TrainerState, &[(10, "0.1"), (20, "0.2")]));
+    let found = reindex(&log, Timelines::Inferred, Options { batch: true, ..Options::default() }, 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(-1, -1, -1.0); 2]);
+    assert_eq!(found.chunks[0].batch, Some(vec![-1, -1]));
+}
+
+#[test]
+fn an_inferred_timeline_locates_what_it_was_found_from() {
+    let log = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2"), (299, "2")]));
+    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    assert_eq!(found.chunks[0].iter, [99, 0, 0, 99]);
+    assert_eq!(reasons(&found), []);
+    // Event files whose steps are the n-th, as their epochs show.
+    let log = records(events(&[(0, 655, 1.0), (2, 655, 5.0), (2, 660, f64::from(5.04_f32))]));
+    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    assert_eq!(rows(&found.chunks[0])[0], (4, 130, 5.0));
+    assert_eq!(found.assumed[0].step.base, 1);
+}
+
+#[test]
+fn each_run_has_its_own_timeline_or_none() {
+    let mut log = records(stating(Format::LightningCsv, &[(7, "1")]));
+    log.runs.push("other".into());
+    log.sources.push("other/log".into());
+    log.chunks.push(Chunk { run: 1, source: 1, ..stating(Format::LightningCsv, &[(7, "3")]) });
+    let timelines = BTreeMap::from([("run".to_owned(), plan(4, 1, Boundary::Flush, None))]);
+    let found = reindex(&log, Timelines::Each(&timelines), Options::default(), 2).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(1, 3, 2.0)]);
+    assert_eq!(rows(&found.chunks[1]), [(3, -1, -1.0)]);
+    assert_eq!(
+        reasons(&found),
+        [(
+            ProblemKind::NoTimeline,
+            "run other has no timeline (nothing was given for this run): give --batches-per-epoch, or --samples with \
+             --batch-size"
+        )]
+    );
+}
+
+#[test]
+fn a_unit_without_locations_is_refused() {
+    let log = records(events(&[(0, 4, 1.0)]));
+    let timeline = plan(4, 1, Boundary::Flush, None);
+    for unit in [Unit::Token, Unit::Duration, Unit::Sample] {
+        let options = Options { unit: Some(unit), ..Options::default() };
+        let refused = reindex(&log, Timelines::One(&timeline), options, 1);
+        assert!(
+            matches!(refused, Err(Error::Invalid(_) | Error::Unknown(_) | Error::OutOfRange(_))),
+            "{unit:?}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn the_result_does_not_depend_on_blocks_or_threads() {
+    let timeline = plan(1000, 3, Boundary::Flush, Some(60));
+    let steps: Vec<i64> = (0..30_000).collect();
+    for base in [0, 1] {
+        let chunk = Chunk {
+            tag: vec![0; steps.len()],
+            step: Some(steps.clone()),
+            value: vec![0.0; steps.len()],
+            ..Chunk::new(0, 0, Format::TfEvents)
+        };
+        let mut log = records(chunk.clone());
+        log.chunks.push(chunk);
+        let options = Options { unit: Some(Unit::Step), base: Some(base), ..Options::default() };
+        let found = reindex(&log, Timelines::One(&timeline), options, 1).unwrap();
+        let again = reindex(&log, Timelines::One(&timeline), options, 4).unwrap();
+        for (one, other) in found.chunks.iter().zip(&again.chunks) {
+            assert_eq!(rows(one), rows(other));
+        }
+        for (&step, row) in steps.iter().zip(rows(&found.chunks[0])) {
+            let index = u64::try_from(step - i64::from(base));
+            let at = index.ok().and_then(|index| timeline.locate(Unit::Step, index).ok());
+            let expected =
+                at.map_or((-1, -1), |at| (i64::try_from(at.epoch).unwrap(), i64::try_from(at.iter).unwrap()));
+            assert_eq!((row.0, row.1), expected, "step {step}, base {base}");
+        }
+    }
+}

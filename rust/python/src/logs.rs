@@ -1,0 +1,199 @@
+//! `_core.Logs`: what was read below a path, and its ways out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValueError};
+use pyo3::prelude::*;
+use stepbridge_logs::infer::{Inferred, Outcome, infer};
+use stepbridge_logs::reindex::{Options, Timelines, reindex};
+use stepbridge_logs::{Logs, Problem, ReadError, StepMeaning, Table, read};
+use stepbridge_timeline::{Timeline, Unit};
+
+use crate::errors::timeline_error;
+use crate::table::PyTable;
+use crate::timeline::PyTimeline;
+
+/// file, offset, record, kind, reason, length.
+type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
+
+/// source, run, format, bytes, sound units, values that are no numbers.
+type FileRow = (String, String, &'static str, u64, u64, u64);
+
+/// Unit symbol and base.
+type Step = (&'static str, u8);
+
+/// The timeline, the sentence that explains it or its absence, how many records it was checked against, the steps.
+type InferredRow = (Option<PyTimeline>, String, usize, Option<Step>);
+
+/// The run, its steps, and why they were taken to be that.
+type AssumedRow = (String, Step, String);
+
+#[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
+pub(crate) struct PyLogs {
+    inner: Arc<Logs>,
+}
+
+#[pymethods]
+impl PyLogs {
+    #[staticmethod]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let logs = py.detach(|| read(&path, threads())).map_err(read_error)?;
+        Ok(Self { inner: Arc::new(logs) })
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.records.len()
+    }
+
+    fn runs(&self) -> Vec<String> {
+        self.inner.records.runs.clone()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.inner.records.tags.clone()
+    }
+
+    fn problems(&self) -> Vec<ProblemRow> {
+        rows(&self.inner.records.problems)
+    }
+
+    fn files(&self) -> Vec<FileRow> {
+        let records = &self.inner.records;
+        let files = records.sources.iter().zip(&self.inner.files);
+        files
+            .map(|(source, file)| {
+                let run = records.runs[file.run as usize].clone();
+                let facts = &file.facts;
+                (source.clone(), run, file.format.name(), facts.bytes, facts.sound, facts.others)
+            })
+            .collect()
+    }
+
+    fn table(&self, py: Python<'_>) -> PyResult<PyTable> {
+        table(py.detach(|| Table::new(&self.inner, None, threads())))
+    }
+
+    fn infer(&self, py: Python<'_>) -> BTreeMap<String, InferredRow> {
+        let found = py.detach(|| infer(&self.inner.records));
+        found.into_iter().map(|(run, inferred)| (run, inferred_row(inferred))).collect()
+    }
+
+    /// `timelines`: None, one for all, or a dictionary by run.
+    #[pyo3(signature = (timelines, *, unit, base, batch, sample))]
+    fn reindex(
+        &self,
+        py: Python<'_>,
+        timelines: Option<Given>,
+        unit: Option<&str>,
+        base: Option<i64>,
+        batch: bool,
+        sample: bool,
+    ) -> PyResult<(PyTable, Vec<ProblemRow>, Vec<AssumedRow>)> {
+        let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
+        let base = base.map(zero_or_one).transpose()?;
+        let options = Options { unit, base, batch, sample };
+        let timelines = timelines.map(Given::into_core);
+        let (built, places) = py.detach(|| {
+            let timelines = match &timelines {
+                None => Timelines::Inferred,
+                Some(Owned::One(timeline)) => Timelines::One(timeline),
+                Some(Owned::Each(by_run)) => Timelines::Each(by_run),
+            };
+            let places = Arc::new(reindex(&self.inner.records, timelines, options, threads()).map_err(timeline_error)?);
+            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), threads()), places))
+        })?;
+        let assumed =
+            places.assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone()));
+        Ok((table(built)?, rows(&places.problems), assumed.collect()))
+    }
+}
+
+/// Timelines as Python hands them over.
+#[derive(FromPyObject)]
+enum Given {
+    One(Py<PyTimeline>),
+    Each(BTreeMap<String, Py<PyTimeline>>),
+}
+
+/// Timelines that need no interpreter.
+#[expect(clippy::large_enum_variant, reason = "one a call")]
+enum Owned {
+    One(Timeline),
+    Each(BTreeMap<String, Timeline>),
+}
+
+impl Given {
+    fn into_core(self) -> Owned {
+        match self {
+            Self::One(timeline) => Owned::One(timeline.get().inner.clone()),
+            Self::Each(by_run) => {
+                Owned::Each(by_run.into_iter().map(|(run, timeline)| (run, timeline.get().inner.clone())).collect())
+            }
+        }
+    }
+}
+
+fn zero_or_one(base: i64) -> PyResult<u8> {
+    match base {
+        0 => Ok(0),
+        1 => Ok(1),
+        _ => Err(PyValueError::new_err(format!("base must be 0 or 1, not {base}"))),
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+fn table(built: Result<Table, arrow_schema::ArrowError>) -> PyResult<PyTable> {
+    built.map(|inner| PyTable { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
+    problems
+        .iter()
+        .map(|problem| {
+            let Problem { file, offset, length, record, kind, reason } = problem.clone();
+            (file, offset, record, kind.name(), reason, length)
+        })
+        .collect()
+}
+
+fn step(meaning: StepMeaning) -> Step {
+    (meaning.unit.symbol(), meaning.base)
+}
+
+fn inferred_row(inferred: Inferred) -> InferredRow {
+    let meaning = inferred.step.map(step);
+    match inferred.outcome {
+        Outcome::Known { timeline, evidence, checked } => {
+            (Some(PyTimeline { inner: timeline }), evidence, checked, meaning)
+        }
+        Outcome::Unknown { why } => (None, why, 0, meaning),
+    }
+}
+
+fn read_error(error: ReadError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        ReadError::NotFound { .. } => PyFileNotFoundError::new_err(text),
+        ReadError::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            PyPermissionError::new_err(text)
+        }
+        ReadError::Unreadable { .. } => PyOSError::new_err(text),
+        ReadError::EmptyFolder { .. }
+        | ReadError::NoLogs { .. }
+        | ReadError::NotALog { .. }
+        | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyLogs>()
+}
