@@ -137,6 +137,7 @@ class Run:
         """Change the window's length where asked to, and do with an open one as asked."""
         if change.accumulate is None:
             return
+        self.counted = len(self.window)
         if change.pending == "flush":
             self.close_step()
         elif change.pending == "drop":
@@ -272,9 +273,6 @@ class NotKnown:
     """The run does not know it."""
 
 
-Answer = Exactly | Within | Past | NotKnown
-
-
 @dataclass(frozen=True)
 class Place:
     """A place on the batch axis: after `batches` whole ones, or somewhere inside the one that follows."""
@@ -287,9 +285,7 @@ class Scanner:
     """Answers questions about a run by walking through it."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
-        self.total = len(run.batches)
-        self.epochs = len(run.starts)
+        self.run, self.total, self.epochs = run, len(run.batches), len(run.starts)
 
     def batches_of(self, epoch: int) -> int:
         """Count the batches of an epoch."""
@@ -376,12 +372,12 @@ class Scanner:
                 return Place(batches - 1, inside=True)
         return Past()
 
-    def convert(self, value: Fraction, unit: str, target: str) -> Answer:
+    def convert(self, value: Fraction, unit: str, target: str) -> Exactly | Within | Past | NotKnown:
         """Convert a quantity: to the place it has on the batch axis, then to the other unit there."""
         place = self.place(value, unit)
         return self.read(place, target) if isinstance(place, Place) else place
 
-    def read(self, place: Place, unit: str) -> Answer:
+    def read(self, place: Place, unit: str) -> Exactly | Within | Past | NotKnown:
         """Give a place in a unit."""
         n = place.batches
         if unit == "step":

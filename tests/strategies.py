@@ -62,8 +62,8 @@ class Case:
         )
 
 
-def make(spec: Plan | History) -> sb.Timeline:
-    """Make the timeline that a specification describes."""
+def make(spec: Plan | History, *, open_ended: bool = False) -> sb.Timeline:
+    """Make the timeline that a specification describes; of a plan perhaps without its end."""
     rest: dict[str, Any] = {
         "batch_size": spec.batch_size,
         "accumulate": spec.accumulate,
@@ -71,9 +71,8 @@ def make(spec: Plan | History) -> sb.Timeline:
     }
     if isinstance(spec, History):
         return sb.Timeline.from_epochs(list(spec.lengths), samples=spec.samples, cut=spec.cut, **rest)
-    return sb.Timeline.plan(
-        samples=spec.samples, batches=spec.batches, epochs=spec.epochs, drop_last=spec.drop_last, **rest
-    )
+    epochs = None if open_ended else spec.epochs
+    return sb.Timeline.plan(samples=spec.samples, batches=spec.batches, epochs=epochs, drop_last=spec.drop_last, **rest)
 
 
 def apply(timeline: sb.Timeline, change: Change) -> sb.Timeline:
@@ -93,15 +92,15 @@ boundaries = st.sampled_from(BOUNDARIES)
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
-    """Draw a plan of a few epochs of a few batches."""
+def plans(draw: st.DrawFn, *, sized: bool = False) -> Plan:
+    """Draw a plan of a few epochs of a few batches; where `sized`, of a known batch size."""
     rest: dict[str, Any] = {
         "epochs": draw(st.integers(1, 4)),
         "accumulate": draw(accumulates),
         "boundary": draw(boundaries),
     }
     if draw(st.booleans()):
-        batch_size = draw(st.none() | st.integers(1, 4))
+        batch_size = draw(st.integers(1, 4) if sized else st.none() | st.integers(1, 4))
         return Plan(batches=draw(st.integers(1, 8)), batch_size=batch_size, **rest)
     drop_last = draw(st.booleans())
     batch_size = draw(st.integers(1, 8))
@@ -143,7 +142,7 @@ def changes_of(draw: st.DrawFn, case: Case, first: int) -> Change:
     for kind in draw(st.sets(st.sampled_from(kinds), min_size=1, max_size=2)):
         settings[kind] = draw(accumulates)
     if "accumulate" in settings and run.open_at[at]:
-        settings["pending"] = draw(st.sampled_from([*BOUNDARIES, "modulo"]))
+        settings["pending"] = draw(st.sampled_from([*BOUNDARIES, *["modulo"] * (spec.boundary == "carry")]))
     if isinstance(spec, Plan):
         epoch = max(e for e, start in enumerate(run.starts) if start <= at)
         mine = [batch for batch in run.batches[run.starts[epoch] : at] if batch.epoch == epoch]

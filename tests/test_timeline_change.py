@@ -161,6 +161,50 @@ def test_a_carry_into_a_smaller_window_closes_at_the_next_batch() -> None:
     assert steps_of(plan.change(at="4ba", accumulate=2, pending="carry")) == [0, 0, 0, 0, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "expected", "samples"),
+    [
+        pytest.param(
+            {"at": "13ba", "accumulate": 2},
+            {"at": "6ba", "batch_size": 200},
+            [5] * 5,
+            5000,
+            id="nothing, epochs before",
+        ),
+        pytest.param(
+            {"at": "13ba", "accumulate": 2}, {"at": "12ba", "batch_size": 200}, [5] * 5, 5000, id="nothing, same epoch"
+        ),
+        pytest.param(
+            {"at": "16ba", "batch_size": 50}, {"at": "12ba", "batch_size": 100}, [5, 5, 8, 10, 10], 5000, id="a size"
+        ),
+        pytest.param(
+            {"at": "13ba", "samples": 700},
+            {"at": "12ba", "batch_size": 100},
+            [5, 5, 5, 7, 7],
+            4100,
+            id="samples, a size",
+        ),
+        pytest.param(
+            {"at": "13ba", "accumulate": 2}, {"at": "6ba", "samples": 1400}, [5, 7, 7, 7, 7], 6600, id="samples"
+        ),
+        pytest.param({"at": "13ba", "accumulate": 2}, {"at": "6ba", "batches": 7}, [5, 7, 7, 7, 7], 6600, id="batches"),
+    ],
+)
+def test_a_change_before_an_earlier_one_is_right_or_refused(
+    first: Any, then: Any, expected: list[int], samples: int
+) -> None:
+    """Nothing is counted twice, and what was changed further on is not forgotten in silence."""
+    changed = TEXTBOOK.change(**first)
+    try:
+        again = changed.change(**then)
+    except ValueError:
+        return
+    assert lengths(again) == expected
+    assert again.samples == samples
+    if expected == lengths(changed):
+        assert again == changed
+
+
 def test_the_window_at_the_very_end_does_as_told() -> None:
     plan = sb.Timeline.plan(batches=4, epochs=1, accumulate=3, boundary="carry")
     assert plan.change(at="4ba", accumulate=2, pending="flush").steps == 2

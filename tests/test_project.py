@@ -1,0 +1,54 @@
+"""What is said in several places says the same: the lowest Python, the version, the targets, the demo's sources."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+from pathlib import Path
+
+import stepbridge as sb
+
+ROOT = Path(__file__).parent.parent
+LOGS = ROOT / "demo" / "logs"
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def only(pattern: str, name: str) -> str:
+    """Find the one place in a file that the pattern matches."""
+    (found,) = re.findall(pattern, text(name))
+    return str(found)
+
+
+def test_one_lowest_python() -> None:
+    lowest = only(r'requires-python = ">=([\d.]+)"', "pyproject.toml")
+    digits = lowest.replace(".", "")
+    assert only(r"abi3-py(\d+)", "Cargo.toml") == digits
+    assert only(r'target-version = "py(\d+)"', "pyproject.toml") == digits
+    assert only(r'python_version = "([\d.]+)"', "pyproject.toml") == lowest
+    assert re.findall(r":: Python :: (3\.\d+)", text("pyproject.toml"))[0] == lowest
+    assert f"Python {lowest} or newer" in text("README.md")
+
+
+def test_one_version() -> None:
+    version = only(r'\[workspace\.package\]\nversion = "([^"]+)"', "Cargo.toml")
+    assert sb.__version__ == version == importlib.metadata.version("stepbridge")
+
+
+def test_every_target_is_explained() -> None:
+    makefile = text("Makefile")
+    assert set(re.findall(r"^\.PHONY: (\S+)", makefile, re.MULTILINE)) == set(
+        re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    )
+
+
+def test_each_demo_log_is_what_its_source_says() -> None:
+    rows = re.findall(r"^\| `(.+?)` \|.*\| (\w+) \| ([0-9a-f]{64}) \|$", text("demo/logs/SOURCE.md"), re.MULTILINE)
+    found = {str(path.relative_to(LOGS)) for path in LOGS.rglob("*") if path.is_file()}
+    assert {file for file, _, _ in rows} == {file for file in found if not file.endswith(("SOURCE.md", "LICENSE"))}
+    for file, licence, digest in rows:
+        assert hashlib.sha256((LOGS / file).read_bytes()).hexdigest() == digest
+        assert licence in (LOGS / file.split("/")[0] / "LICENSE").read_text(encoding="utf-8")
