@@ -4,6 +4,7 @@
 //! is looked up in a table of their starts (`starts`). Either way the piece or epoch found last is tried first, then the
 //! next one: logs are mostly sorted.
 
+mod marks;
 mod reciprocal;
 mod starts;
 
@@ -293,7 +294,7 @@ enum Form {
     /// Equal epochs, a number a batch.
     Batches(Reciprocal),
     /// Equal epochs with accumulation windows of their own.
-    StepsPerEpoch { per_epoch: Reciprocal, accumulate: u64, batches: u64 },
+    StepsPerEpoch { per_epoch: Reciprocal, accumulate: u64, last: u64 },
     /// Windows that run through.
     StepsThrough { epoch: Reciprocal, accumulate: u64, phase: u64, width: u64 },
     /// Samples in equal batches.
@@ -323,7 +324,7 @@ impl Kernel {
             _ if windowed && piece.per_epoch => Form::StepsPerEpoch {
                 per_epoch: Reciprocal::new(piece.steps_per_epoch()),
                 accumulate: piece.accumulate,
-                batches: piece.batches,
+                last: piece.batches - 1,
             },
             _ if windowed => Form::StepsThrough {
                 epoch: Reciprocal::new(piece.batches),
@@ -347,11 +348,16 @@ impl Kernel {
         match self.form {
             Form::Flat => self.each(base, values, epoch, iter, |x| (0, x)),
             Form::Batches(by) => self.each(base, values, epoch, iter, move |x| by.divide(x)),
-            Form::StepsPerEpoch { per_epoch, accumulate, batches } => self.each(base, values, epoch, iter, move |x| {
-                let (epoch, step) = per_epoch.divide(x);
-                // No overflow: it is below `batches + accumulate`.
-                (epoch, ((step + 1) * accumulate).min(batches) - 1)
-            }),
+            Form::StepsPerEpoch { per_epoch, accumulate, last } => {
+                // The batches of all windows before the epoch and in it, less those before it: the products may wrap, their
+                // difference is below `batches + accumulate`. So neither multiplication waits for the other.
+                let windows = per_epoch.divisor().wrapping_mul(accumulate);
+                self.each(base, values, epoch, iter, move |x| {
+                    let (epoch, _) = per_epoch.divide(x);
+                    let closes = x.wrapping_mul(accumulate).wrapping_add(accumulate - 1);
+                    (epoch, closes.wrapping_sub(epoch.wrapping_mul(windows)).min(last))
+                })
+            }
             Form::StepsThrough { epoch: by, accumulate, phase, width } => {
                 self.each(base, values, epoch, iter, move |x| {
                     by.divide(((x + 1).saturating_mul(accumulate) - phase).min(width) - 1)

@@ -20,6 +20,10 @@ impl Reciprocal {
         Self { divisor, multiplier: u64::try_from(multiplier).unwrap_or(u64::MAX), shift }
     }
 
+    pub(crate) fn divisor(self) -> u64 {
+        self.divisor
+    }
+
     /// Quotient and remainder.
     #[inline]
     pub(crate) fn divide(self, n: u64) -> (u64, u64) {

@@ -1,5 +1,7 @@
 //! A list of ascending starts in which the last one at or below a value is found without a binary search.
 
+use super::marks::Marks;
+
 /// Where all epochs start, and buckets of equal width that say where in the list to begin.
 #[derive(Debug)]
 pub(crate) struct Starts {
@@ -8,6 +10,8 @@ pub(crate) struct Starts {
     /// For each bucket the last epoch that starts at or below the bucket's first value.
     buckets: Vec<u32>,
     shift: u32,
+    /// For values in no order, where the epochs are short.
+    marks: Option<Marks>,
 }
 
 /// Epochs that a bucket may hold before a binary search of it is cheaper than a walk.
@@ -16,7 +20,10 @@ const WALK: usize = 6;
 /// Values looked at together to tell sorted from scattered.
 const BLOCK: usize = 512;
 
-/// Values are scattered where more than one in so many is below the one before it.
+/// One pair of neighbours in so many values is looked at.
+const SAMPLED: usize = 8;
+
+/// Values are scattered where more than one pair in so many descends.
 const DISORDER: usize = 8;
 
 impl Starts {
@@ -44,7 +51,8 @@ impl Starts {
         }
         // What follows the last bucket: the last epoch.
         buckets.push(u32::try_from(starts.len().saturating_sub(2)).ok()?);
-        Some(Self { edges: starts, buckets, shift })
+        let marks = Marks::new(&starts);
+        Some(Self { edges: starts, buckets, shift, marks })
     }
 
     /// Writes epoch and iter (both counting from `base`) of all values up to the first one that lies in no epoch, and
@@ -59,8 +67,9 @@ impl Starts {
     ) -> usize {
         let mut done = 0;
         for ((values, epoch), iter) in values.chunks(BLOCK).zip(epoch.chunks_mut(BLOCK)).zip(iter.chunks_mut(BLOCK)) {
-            let descents = values.windows(2).filter(|pair| pair[1] < pair[0]).count();
-            let mapped = if descents > values.len() / DISORDER {
+            // A sample of the block tells: to look at each pair would cost as much as to map it.
+            let sampled = values.chunks_exact(SAMPLED).filter(|pair| pair[1] < pair[0]).count();
+            let mapped = if sampled > values.len() / (SAMPLED * DISORDER) {
                 self.scattered(base, values, epoch, iter)
             } else {
                 self.ordered(base, last, values, epoch, iter)
@@ -101,11 +110,20 @@ impl Starts {
             if index >= end {
                 return at;
             }
-            let found = self.find(index);
-            *epoch = (found as u64).cast_signed() + base;
-            *iter = (index - self.edges[found]).cast_signed() + base;
+            let (found, start) = match &self.marks {
+                Some(marks) => marks.find(index),
+                None => self.find_start(index),
+            };
+            *epoch = found.cast_signed() + base;
+            *iter = (index - start).cast_signed() + base;
         }
         values.len()
+    }
+
+    #[inline]
+    fn find_start(&self, value: u64) -> (u64, u64) {
+        let epoch = self.find(value);
+        (epoch as u64, self.edges[epoch])
     }
 
     fn end(&self) -> u64 {
@@ -147,9 +165,15 @@ mod tests {
 
     use super::*;
 
+    /// Short epochs, and epochs of every sort, empty ones among them.
+    fn lengths() -> impl Strategy<Value = Vec<u64>> {
+        let mixed = prop_oneof![Just(0_u64), 1..4_u64, 1..5000_u64];
+        prop_oneof![prop::collection::vec(1..300_u64, 1..100), prop::collection::vec(mixed, 1..200)]
+    }
+
     proptest! {
         #[test]
-        fn finds_what_a_walk_finds(lengths in prop::collection::vec(prop_oneof![Just(0_u64), 1..4_u64, 1..5000_u64], 1..200)) {
+        fn finds_what_a_walk_finds(lengths in lengths()) {
             let mut starts = vec![0];
             for length in &lengths {
                 starts.push(starts.last().copied().unwrap_or(0) + length);
@@ -159,6 +183,9 @@ mod tests {
             for value in (0..end.min(3000)).chain(end.saturating_sub(500)..end) {
                 let walked = starts.iter().rposition(|start| *start <= value).unwrap();
                 prop_assert_eq!(table.find(value), walked);
+                if let Some(marks) = &table.marks {
+                    prop_assert_eq!(marks.find(value), (walked as u64, starts[walked]));
+                }
             }
         }
     }
