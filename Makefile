@@ -1,0 +1,118 @@
+# One way in: people, pre-commit and CI call these targets and nothing else. `make help` lists them.
+# What a target needs, it makes: an environment in .venv (Python >= 3.10), its packages, the Rust extension.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+# A stamp says that a step was done with the files it depends on; they go when the environment goes.
+DONE := $(VENV)/.done
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(HOME)/.cargo/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
+
+INSTALL := uv pip install --quiet --constraint constraints.txt
+RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
+PYTHON_CODE := python tests benches demo tools
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: $(DONE)/test $(DONE)/lint $(DONE)/extension ## make .venv with all that the tests and the checks need
+
+.PHONY: demo
+demo: $(DONE)/extension ## re-index real logs (no framework needed) and show the result
+	@python demo/demo.py
+
+.PHONY: test
+test: test-rust test-python test-pythons ## run every test
+
+.PHONY: test-rust
+test-rust: | $(DONE)/rust ## run the tests of the Rust crates
+	cargo test --workspace --quiet
+
+.PHONY: test-python
+test-python: $(DONE)/test $(DONE)/extension ## run the Python tests and every example in the docs
+	pytest
+
+.PHONY: test-pythons
+test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machine, from one wheel
+	python tools/pythons.py $(DONE)/wheels/*.whl
+
+.PHONY: check
+check: $(DONE)/lint $(DONE)/test $(DONE)/extension ## lint, format, types, stubs: without a warning
+	ruff check $(PYTHON_CODE)
+	ruff format --check $(PYTHON_CODE)
+	mypy
+	python -m mypy.stubtest stepbridge._core --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: format
+format: $(DONE)/lint | $(DONE)/rust ## rewrite the code as `make check` wants it
+	ruff check --fix $(PYTHON_CODE)
+	ruff format $(PYTHON_CODE)
+	cargo fmt --all
+
+.PHONY: bench
+bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, write benches/RESULTS.md
+	python benches/run.py
+
+.PHONY: wheels
+wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the source distribution into dist/
+	rm -rf dist
+	maturin build --release --zig --compatibility manylinux2014 --out dist
+	maturin sdist --out dist
+
+.PHONY: pins
+pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
+	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
+		--group build --group test --group lint --group bench --group wheels --output-file constraints.txt
+
+.PHONY: clean
+clean: ## remove all that was built, the environment included
+	rm -rf $(VENV) target build dist python/stepbridge/_core*.so .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find $(PYTHON_CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the steps -------------------------------------------------------------------------------------------------
+
+$(DONE)/rust:
+	@command -v cargo >/dev/null || { echo "make: no cargo on the PATH: install Rust (https://rustup.rs), then run make again" >&2; exit 1; }
+	@mkdir -p $(@D) && touch $@
+
+# uv makes the environment where there is one; else Python's own venv module does, and gets uv inside.
+$(DONE)/venv:
+	@command -v uv >/dev/null && uv venv --quiet --allow-existing --python '>=3.10' $(VENV) || { \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10: name another one, as in make PYTHON=python3.12" >&2; exit 1; }; \
+		$(PYTHON) -m venv $(VENV) && $(VENV)/bin/python -m pip install --quiet uv || { \
+			echo "make: $(PYTHON) has neither uv nor a working venv module: install one of them (Debian: apt install python3-venv)" >&2; exit 1; }; }
+	@mkdir -p $(@D) && touch $@
+
+$(DONE)/build: pyproject.toml constraints.txt | $(DONE)/venv
+	$(INSTALL) --requirements pyproject.toml --group build
+	@touch $@
+
+$(DONE)/test $(DONE)/lint $(DONE)/bench: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
+	$(INSTALL) --requirements pyproject.toml --group $*
+	@touch $@
+
+$(DONE)/wheels-tools: pyproject.toml constraints.txt | $(DONE)/build
+	$(INSTALL) --group wheels
+	@touch $@
+
+# The quick profile: optimised, without the minutes of link-time optimisation that a released wheel gets.
+$(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust
+	maturin develop --uv --profile quick --quiet
+	@touch $@
+
+$(DONE)/wheel: $(DONE)/extension $(wildcard python/stepbridge/*.py*) | $(DONE)/build
+	rm -rf $(DONE)/wheels
+	maturin build --profile quick --quiet --out $(DONE)/wheels
+	@touch $@
