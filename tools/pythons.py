@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -40,11 +41,16 @@ def main() -> int:
         print("no CPython that pyproject.toml claims is installed", file=sys.stderr)
         return 1
     oldest, newest = next(iter(found)), next(reversed(found))
+    chosen = [version for version in found if arguments.all or version in {oldest, newest}]
+
+    def test(version: str) -> tuple[str, bool, str]:
+        return (version, *tested(arguments.wheel.resolve(), version, found[version], lowest=version == oldest))
+
     failed = []
-    for version, python in found.items():
-        if arguments.all or version in {oldest, newest}:
-            print(f"--- the core tests on CPython {version}", flush=True)
-            if not tested(arguments.wheel.resolve(), version, python, lowest=version == oldest):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for version, passed, output in pool.map(test, chosen):
+            print(f"--- the core tests on CPython {version}\n{output}", flush=True)
+            if not passed:
                 failed.append(version)
     if failed:
         print(f"failed on CPython {', '.join(failed)}", file=sys.stderr)
@@ -71,8 +77,8 @@ def interpreter(version: str) -> str | None:
     return answer.stdout.strip()
 
 
-def tested(wheel: Path, version: str, python: str, *, lowest: bool) -> bool:
-    """Install the wheel into an environment of its own and run the core tests there."""
+def tested(wheel: Path, version: str, python: str, *, lowest: bool) -> tuple[bool, str]:
+    """Install the wheel into an environment of its own and run the core tests there; give what that printed."""
     venv = VENVS / version
     environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
     install = ["uv", "pip", "install", "--quiet", "--python", str(venv)]
@@ -81,15 +87,23 @@ def tested(wheel: Path, version: str, python: str, *, lowest: bool) -> bool:
     # numpy stays as the package got it, while the tests' own packages are the pinned ones.
     tools = ["--group", "core", *([] if lowest else pins)]
     tests = sorted(str(path) for pattern in CORE for path in (ROOT / "tests").glob(pattern))
-    versions = "import numpy, platform; print(platform.python_version(), 'with numpy', numpy.__version__, flush=True)"
+    told = "import numpy, stepbridge; print('numpy', numpy.__version__, stepbridge.__file__)"
     steps = (
         ["uv", "venv", "--quiet", "--clear", "--python", python, str(venv)],
         [*install, *package, "--reinstall-package", "stepbridge", str(wheel)],
         [*install, *tools],
-        [str(venv / "bin" / "python"), "-c", versions],
+        [str(venv / "bin" / "python"), "-c", told],
         [str(venv / "bin" / "pytest"), "--quiet", *tests],
     )
-    return all(subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode == 0 for step in steps)
+    output = ""
+    for step in steps:
+        done = subprocess.run(
+            step, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        output += done.stdout
+        if done.returncode:
+            return False, output
+    return True, output
 
 
 if __name__ == "__main__":

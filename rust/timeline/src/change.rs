@@ -91,7 +91,14 @@ impl Timeline {
         }
         // With the new sizes the running epoch may be over.
         let over = changed.first().is_some_and(|first| first.joins && first.batches == Some(0));
-        let entry = if over { entry.or(Some(changed.remove(0).entry)) } else { entry };
+        let mut entry = entry;
+        if over {
+            let none_left = changed.remove(0);
+            entry = entry.or(Some(none_left.entry));
+            if let Some(last) = segments.last_mut() {
+                last.samples = none_left.samples;
+            }
+        }
         match (changed.first_mut(), entry) {
             (Some(first), Some(entry @ (Entry::Continue | Entry::Phase(_)))) => first.entry = entry,
             (Some(first), Some(entry)) if !over => first.entry = entry,

@@ -294,7 +294,7 @@ enum Form {
     /// Equal epochs, a number a batch.
     Batches(Reciprocal),
     /// Equal epochs with accumulation windows of their own.
-    StepsPerEpoch { per_epoch: Reciprocal, accumulate: u64, last: u64 },
+    StepsPerEpoch { per_epoch: Reciprocal, accumulate: u64, most: u64 },
     /// Windows that run through.
     StepsThrough { epoch: Reciprocal, accumulate: u64, phase: u64, width: u64 },
     /// Samples in equal batches.
@@ -324,7 +324,7 @@ impl Kernel {
             _ if windowed && piece.per_epoch => Form::StepsPerEpoch {
                 per_epoch: Reciprocal::new(piece.steps_per_epoch()),
                 accumulate: piece.accumulate,
-                last: piece.batches - 1,
+                most: (piece.batches - 1).saturating_sub(piece.accumulate - 1),
             },
             _ if windowed => Form::StepsThrough {
                 epoch: Reciprocal::new(piece.batches),
@@ -335,7 +335,11 @@ impl Kernel {
             _ if piece.epochs == 1 => Form::Flat,
             _ => Form::Batches(Reciprocal::new(piece.batches)),
         };
-        Self { start, width, epoch: piece.epoch0, iter: piece.iter0, form }
+        let iter = match form {
+            Form::StepsPerEpoch { .. } => piece.iter0 + (piece.accumulate - 1).min(piece.batches - 1),
+            _ => piece.iter0,
+        };
+        Self { start, width, epoch: piece.epoch0, iter, form }
     }
 
     /// Maps values as long as they lie inside; returns how many did.
@@ -348,14 +352,13 @@ impl Kernel {
         match self.form {
             Form::Flat => self.each(base, values, epoch, iter, |x| (0, x)),
             Form::Batches(by) => self.each(base, values, epoch, iter, move |x| by.divide(x)),
-            Form::StepsPerEpoch { per_epoch, accumulate, last } => {
-                // The batches of all windows before the epoch and in it, less those before it: the products may wrap, their
-                // difference is below `batches + accumulate`. So neither multiplication waits for the other.
+            Form::StepsPerEpoch { per_epoch, accumulate, most } => {
+                // The batches of all windows so far, less those of the epochs before: the products may wrap, their difference is
+                // below `batches`. So neither multiplication waits for the other. Where a window ends is in the kernel's iter.
                 let windows = per_epoch.divisor().wrapping_mul(accumulate);
                 self.each(base, values, epoch, iter, move |x| {
                     let (epoch, _) = per_epoch.divide(x);
-                    let closes = x.wrapping_mul(accumulate).wrapping_add(accumulate - 1);
-                    (epoch, closes.wrapping_sub(epoch.wrapping_mul(windows)).min(last))
+                    (epoch, x.wrapping_mul(accumulate).wrapping_sub(epoch.wrapping_mul(windows)).min(most))
                 })
             }
             Form::StepsThrough { epoch: by, accumulate, phase, width } => {

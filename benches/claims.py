@@ -1,0 +1,81 @@
+"""Holds every measured claim: who the peer is and what ratio must be reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from timing import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ratio that a run must reach: a speed of at least `target` times the peer's, or a cost of at most that."""
+
+    what: str
+    peer: str
+    kind: Literal["speed, at least", "cost, at most"]
+    target: float
+
+
+SPEED: Literal["speed, at least"] = "speed, at least"
+COST: Literal["cost, at most"] = "cost, at most"
+
+ONE_OUT = "one epoch length, out= given"
+ONE_FRESH = "one epoch length, fresh outputs"
+SORTED = "800,000 irregular epochs, sorted steps, out= given"
+RANDOM = "800,000 irregular epochs, random order, out= given"
+ACCUMULATE = "accumulate=4, flush, out= given"
+EVENTS = "event file to a table with epoch and iter"
+BATCHES = "clock.batches() alone"
+READ = 'clock.batches() with step, closes_step, every("500st")'
+
+# The one table: the claims of each bench, by its file. run.py fails where one is missed or was not measured.
+CLAIMS: dict[str, tuple[Claim, ...]] = {
+    "bulk_map": (
+        Claim(ONE_OUT, "numpy.copyto of both outputs", SPEED, 0.8),
+        Claim(ONE_OUT, "numpy.divmod(out=)", SPEED, 1.5),
+        Claim(ONE_FRESH, "numpy.divmod", SPEED, 1.5),
+        Claim(ONE_FRESH, "polars // and %", SPEED, 1.0),
+        Claim(SORTED, "numpy.searchsorted and a subtraction", SPEED, 10.0),
+        Claim(RANDOM, "numpy.searchsorted and a subtraction", SPEED, 5.0),
+        Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
+    ),
+    "read_tfevents": (
+        Claim(EVENTS, "tensorboard-data-server --checksum --samples-per-plugin=scalars=all", SPEED, 10.0),
+        Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 100.0),
+    ),
+    "clock_overhead": (
+        Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
+        Claim(READ, "tqdm over the same loop", COST, 5.0),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A claim with what was measured for it."""
+
+    claim: Claim
+    pairs: Pairs
+    unit: Literal["ms", "ns a batch"]
+    scale: float
+
+    @property
+    def ratio(self) -> float:
+        """Give the measured ratio, in the claim's own direction."""
+        return self.pairs.speed if self.claim.kind == SPEED else self.pairs.cost
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the claim's target was reached."""
+        return self.ratio >= self.claim.target if self.claim.kind == SPEED else self.ratio <= self.claim.target
+
+    def row(self) -> tuple[str, ...]:
+        """Give the row of the results table."""
+        medians = (self.pairs.our_median, self.pairs.peer_median)
+        ours, peer = (f"{seconds * self.scale:,.1f} {self.unit}" for seconds in medians)
+        verdict = "yes" if self.holds else "**no**"
+        asked = f"{self.claim.kind} {self.claim.target:g}"
+        return (self.claim.what, self.claim.peer, ours, peer, f"{self.ratio:.2f}", asked, verdict)

@@ -1,0 +1,69 @@
+"""Measures what the clock adds to each batch of a plain loop, beside what tqdm adds to the same loop.
+
+The loop's own time is taken in every repeat and subtracted from both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from tqdm import tqdm
+
+import stepbridge as sb
+from claims import CLAIMS, Measured
+from timing import once, pairs
+
+BATCHES = 1_000_000
+REPEATS = 9
+
+Loop = Callable[[Iterable[int]], None]
+
+
+def measure() -> Iterator[Measured]:
+    """Measure the bare iteration, then a loop that reads the clock in each batch."""
+    alone, read = CLAIMS["clock_overhead"]
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a path
+        bar = partial(overhead, partial(watched, nowhere))
+        for claim, loop in ((alone, clocked), (read, reading)):
+            yield Measured(claim, pairs(partial(overhead, loop), bar, REPEATS), "ns a batch", 1e9 / BATCHES)
+
+
+def overhead(loop: Loop) -> float:
+    """Return the seconds that a loop takes more than the bare one over the same batches."""
+    batches = range(BATCHES)
+    bare = once(lambda: plain(batches))
+    return once(lambda: loop(batches)) - bare
+
+
+def plain(batches: Iterable[int]) -> None:
+    """Run the bare loop."""
+    for _ in batches:
+        pass
+
+
+def watched(nowhere: object, batches: Iterable[int]) -> None:
+    """Run the loop under tqdm, which draws as it does by default, but to nowhere."""
+    for _ in tqdm(batches, file=nowhere):
+        pass
+
+
+def clocked(batches: Iterable[int]) -> None:
+    """Run the loop under the clock."""
+    clock = sb.StepClock(batches=BATCHES, epochs=1)
+    for _ in clock.epochs():
+        for _ in clock.batches(batches):
+            pass
+
+
+def reading(batches: Iterable[int]) -> None:
+    """Run the loop under the clock and read in each batch what a training loop reads."""
+    clock = sb.StepClock(batches=BATCHES, epochs=1)
+    for _ in clock.epochs():
+        for _ in clock.batches(batches):
+            clock.step  # noqa: B018 - the reading is what is measured
+            if clock.closes_step:
+                pass
+            if clock.every("500st"):
+                pass

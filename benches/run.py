@@ -1,0 +1,72 @@
+"""Measures every claim (or those of the benches named as arguments) and writes RESULTS.md beside this file.
+
+Exits with 1 where a claim's ratio was missed. A run of only some benches prints, and leaves RESULTS.md alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+
+from claims import CLAIMS, Measured
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+HEAD = ("what", "peer", "stepbridge", "peer's time", "ratio", "asked", "reached")
+PACKAGES = ("stepbridge", "numpy", "polars", "pyarrow", "tensorboard", "tensorboard-data-server", "tqdm")
+
+
+def main(names: list[str]) -> int:
+    """Run the benches and say whether all of their claims hold."""
+    if unknown := set(names) - set(CLAIMS):
+        print(
+            f"no bench is called {', '.join(sorted(unknown))}: name one of {', '.join(CLAIMS)}",
+            file=sys.stderr,
+        )
+        return 2
+    rows: list[Measured] = []
+    for name in names or CLAIMS:
+        for measured in importlib.import_module(name).measure():
+            print(" | ".join(measured.row()), flush=True)
+            rows.append(measured)
+    if not names:
+        RESULTS.write_text(report(rows), encoding="utf-8")
+    asked = sum(len(CLAIMS[name]) for name in names or CLAIMS)
+    missed = sum(not measured.holds for measured in rows)
+    print(f"{len(rows)} of {asked} claims measured, {missed} missed")
+    return 1 if missed or len(rows) != asked else 0
+
+
+def report(rows: list[Measured]) -> str:
+    """Write the page: the machine, the versions, a table."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    lines = [
+        "# Measured claims",
+        "",
+        "Written by `make bench`, which fails where a ratio is missed; the targets stand in `claims.py`. Each pair is",
+        "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
+        "divided by ours; cost: ours divided by the peer's).",
+        "",
+        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        f"- Versions: CPython {platform.python_version()}, {versions}",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "| " + " | ".join("---" for _ in HEAD) + " |",
+        *("| " + " | ".join(measured.row()) + " |" for measured in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    """Name the processor, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "an unnamed processor")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
