@@ -72,7 +72,9 @@ pub struct Assumed {
 pub fn reindex(records: &Records, timelines: Timelines, options: Options, threads: usize) -> Result<Reindexed, Error> {
     let inferred = if matches!(timelines, Timelines::Inferred) { infer::infer(records) } else { BTreeMap::new() };
     let mut assumed = Vec::new();
-    let hints = infer::steps(records);
+    // What steps are is read off the logged epochs only where nobody said it.
+    let said = options.unit.is_some() && options.base.is_some();
+    let hints = if said { BTreeMap::new() } else { infer::steps(records) };
     let runs: Vec<Run> = records
         .runs
         .iter()
