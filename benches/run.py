@@ -55,8 +55,8 @@ def report(rows: list[Measured], busy: float | None) -> str:
         "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
         "divided by ours; cost: ours divided by the peer's).",
         "",
-        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
-        f"load before the run: {'unknown' if busy is None else f'{busy:.1f}'}",
+        f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        f"- Load before the run: {'unknown' if busy is None else f'{busy:.1f}'}",
         f"- Versions: CPython {platform.python_version()}, {versions}",
         "",
         "| " + " | ".join(HEAD) + " |",
