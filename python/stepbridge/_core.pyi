@@ -3,7 +3,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 Amount: TypeAlias = tuple[int, int, Literal["sp", "tok", "ba", "st", "ep", "dur"]]
 DeclaredCounter: TypeAlias = tuple[str, str, str, int]
@@ -94,6 +94,7 @@ class Timeline:
         pending: str | None,
     ) -> Timeline: ...
 
+@disjoint_base
 class Clock:
     def __new__(cls, *_args: object, **_options: object) -> Self: ...
     def _stand(self, timeline: Timeline, batch: int, epochs: int) -> None: ...

@@ -37,9 +37,19 @@ pub(super) fn check(records: &Records, chunk: &Chunk, timeline: &Timeline, place
         if !is_epoch.contains(&true) {
             return;
         }
+        // How a number was printed is dear to find out, and an epoch is stated once a step.
+        let mut known: Option<(u64, Option<Stated>)> = None;
         for (index, &tag) in chunk.tag.iter().enumerate() {
-            if is_epoch.get(tag as usize) == Some(&true)
-                && let Some(stated) = stated_of(chunk.value[index])
+            if is_epoch.get(tag as usize) != Some(&true) {
+                continue;
+            }
+            let value = chunk.value[index];
+            let stated = match known {
+                Some((bits, stated)) if bits == value.to_bits() => stated,
+                _ => stated_of(value),
+            };
+            known = Some((value.to_bits(), stated));
+            if let Some(stated) = stated
                 && !checker.agrees(places, index, stated, Form::Either)
             {
                 seen.disagrees.add(index);

@@ -50,7 +50,7 @@ impl Marks {
         let word = self.words[usize::try_from(value / 64).unwrap_or(usize::MAX)];
         let upto = word.bits & (u64::MAX >> (63 - (value & 63)));
         let epoch = u64::from(word.before) + u64::from(upto.count_ones()) - 1;
-        let start = if upto == 0 { first - u64::from(word.back) } else { first + u64::from(63 - upto.leading_zeros()) };
+        let start = if upto == 0 { first - u64::from(word.back) } else { first + u64::from(upto.ilog2()) };
         (epoch, start)
     }
 }
