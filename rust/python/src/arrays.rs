@@ -136,6 +136,7 @@ fn too_large(name: &str, value: impl Display, at: usize) -> PyErr {
 }
 
 /// Locates every value of `input`; returns how many were masked. The interpreter is released meanwhile.
+#[expect(clippy::too_many_arguments, reason = "a question, its rules, and three arrays")]
 pub(crate) fn locate(
     py: Python<'_>,
     timeline: &Timeline,
@@ -173,6 +174,7 @@ pub(crate) fn locate(
 }
 
 /// Widens, maps and narrows a block at a time.
+#[expect(clippy::needless_pass_by_value, reason = "an array view is a reference")]
 fn locate_blocks<I: Integer, E: Integer, J: Integer>(
     mut mapper: Mapper<'_>,
     input: ArrayView1<'_, I>,
