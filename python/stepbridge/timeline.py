@@ -126,7 +126,7 @@ class Timeline:
                 epochs=_size("epochs", epochs),
                 drop_last=_flag("drop_last", drop_last),
                 accumulate=_required("accumulate", accumulate),
-                boundary=boundary,
+                boundary=_text("boundary", boundary),
             )
         )
 
@@ -166,7 +166,7 @@ class Timeline:
                 samples=None if samples is None else _vector("samples", samples),
                 batch_size=_size("batch_size", batch_size),
                 accumulate=_required("accumulate", accumulate),
-                boundary=boundary,
+                boundary=_text("boundary", boundary),
                 cut=_flag("cut", cut),
             )
         )
@@ -358,7 +358,7 @@ class Timeline:
         >>> plan.convert("15ba", "epoch"), plan.convert("15ba", "step")
         (Exact(Fraction(3, 2), 'ep'), Between(lower=Quantity(4, 'st'), upper=Quantity(5, 'st')))
         """
-        return from_core(self._core.convert(as_quantity("quantity", quantity)._amount, unit))
+        return from_core(self._core.convert(as_quantity("quantity", quantity)._amount, _text("unit", unit)))
 
     def compare(self, left: QuantityLike, right: QuantityLike) -> int:
         """Returns -1, 0 or 1 as `left` lies before, at or after `right` on this timeline, whatever their units.
@@ -468,6 +468,12 @@ def _invalid(value: Invalid) -> Invalid:
 def _is_number(value: object) -> bool:
     """A single number, where an array (of whatever library, of whatever size) is none."""
     return hasattr(value, "__index__") and not isinstance(value, np.ndarray) and getattr(value, "shape", ()) == ()
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__} ({value!r})")
+    return value
 
 
 def _flag(name: str, value: object) -> bool:
