@@ -137,6 +137,8 @@ class Run:
         """Change the window's length where asked to, and do with an open one as asked."""
         if change.accumulate is None:
             return
+        if change.accumulate == self.accumulate and change.pending in (None, "carry"):
+            return  # nothing changes: an open window goes on as it counts, by whatever counter
         self.counted = len(self.window)
         if change.pending == "flush":
             self.close_step()

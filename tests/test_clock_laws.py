@@ -78,6 +78,22 @@ def test_a_resumed_clock_goes_on_as_if_nothing_had_been(case: Case, data: st.Dat
     assert second.timeline == case.timeline
 
 
+@given(cases())
+def test_what_is_done_is_known_in_every_unit(case: Case) -> None:
+    assume(0 not in lengths_of(case))
+    clock, scanner = sb.StepClock(case.timeline), case.scanner
+    for done, _ in enumerate(drive(clock, lengths_of(case)), 1):
+        assert clock.amount("epoch") == scanner.epoch_of(done)
+        assert clock.amount("duration") == Fraction(done, len(case.run.batches))
+        assert clock.amount("step") == case.run.steps_at[done]
+        samples = scanner.samples_after(done)
+        if samples is None:
+            with pytest.raises(ValueError, match="batch_size"):
+                clock.amount("sample")
+        else:
+            assert clock.amount("sample") == samples
+
+
 #: Lengths of loaders that the clock is not told.
 UNKNOWN = st.lists(st.integers(0, 7), min_size=1, max_size=5)
 RULES = st.sampled_from(["flush", "carry", "drop"])

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepbridge import _core
 from stepbridge.answers import Answer, Location, Position
 from stepbridge.errors import StepbridgeWarning
-from stepbridge.timeline import Boundary, Timeline
+from stepbridge.resume import STATE_VERSION, check_state, goes_on, stand_at
+from stepbridge.timeline import Boundary, Pending, Timeline, _size
+from stepbridge.trigger import Trigger
 from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
+from stepbridge.updates import Updates, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Literal
 
     from stepbridge.conventions import ConventionName
+    from stepbridge.ledger import LedgerWriter
 
     Resume = Literal["continues", "skip", "restart"]
 
 __all__ = ["StepClock", "Trigger"]
 
 Item = TypeVar("Item")
-
-#: The version of `state_dict`; raised whenever an older stepbridge could misread a newer one's.
-STATE_VERSION = 1
 
 
 class StepClock(_core.Clock):
@@ -35,11 +38,19 @@ class StepClock(_core.Clock):
     (indices from 0). `every("500st")` and `at("90%")` ask whether the last advance crossed such a point.
 
     Args:
-        plan: a `Timeline` to follow. Else the other arguments are those of `Timeline.plan`; with none of them the clock
-            learns the lengths.
+        plan: a `Timeline` to follow. Else `samples` to `boundary` are those of `Timeline.plan`; with none of them the
+            clock learns the lengths.
+        name: what warnings and the ledger call it.
+        until: where training stops, in any unit ("20_000st"), though more be planned.
+        initial: where the run stands already, in any unit: for a checkpoint that has no clock in it.
+        padding: copies that a distributed sampler adds to each epoch; `sample` leaves them out, `padding` counts them.
+        ledger: a folder (or a file's name) for the record of what really happened, `stepclock.jsonl`.
+        logged_as: unit and base of the step that the loop gives its loggers, for the ledger: ("step", 1) where it is
+            `clock.step`. Without it the ledger says that this is assumed.
 
     Raises:
-        ValueError, TypeError: as `Timeline.plan`; a plan beside its own parts.
+        ValueError, TypeError: as `Timeline.plan`; a plan beside its own parts; an `initial` that is inside a batch.
+        IndexError: `initial` is past the end of the plan.
 
     >>> clock = StepClock(samples=1000, batch_size=200, epochs=5)
     >>> for epoch in clock.epochs():
@@ -61,6 +72,11 @@ class StepClock(_core.Clock):
         accumulate: int = 1,
         boundary: Boundary = "flush",
         name: str = "clock",
+        until: QuantityLike | None = None,
+        initial: QuantityLike | None = None,
+        padding: int = 0,
+        ledger: str | os.PathLike[str] | None = None,
+        logged_as: tuple[UnitLike, Literal[0, 1]] | None = None,
     ) -> None:
         parts = (samples, batch_size, batches, epochs)
         if plan is not None and (any(part is not None for part in parts) or drop_last or accumulate != 1):
@@ -76,10 +92,32 @@ class StepClock(_core.Clock):
                 boundary=boundary,
             )
         self.name = name
-        self._bounded = plan.epochs is not None
-        self._resumed_inside = False
+        self._until = None if until is None else as_quantity("until", until)
         self._iterating = False
-        self._stand(plan._core, 0, 0)
+        self._padding_each = whole_number("padding", padding)
+        self._padding = 0
+        self._told: set[str] = set()
+        self._watched: Watched | None = None
+        #: What push adapters hang in: called after each advance.
+        self._on_advance: list[Callable[[], object]] = []
+        self._skips: list[list[int]] = []
+        self._ledger: LedgerWriter | None = None
+        if ledger is not None:
+            from stepbridge.ledger import LedgerWriter  # noqa: PLC0415 - most clocks write none
+
+            self._ledger = LedgerWriter(ledger, logged_as=logged_as)
+        elif logged_as is not None:
+            raise ValueError("logged_as= is what the ledger takes down: give ledger= as well")
+        self._adopt(plan, 0, 0)
+        if initial is not None:
+            self._adopt(plan, *stand_at(plan, as_quantity("initial", initial)))
+
+    def _adopt(self, plan: Timeline, batch: int, epochs: int, timeline: Timeline | None = None) -> None:
+        """Stands on a timeline (without one: the plan) after so many batches and complete epochs."""
+        self._plan = plan
+        self._stand((timeline or plan)._core, batch, epochs)
+        self._bounded = (timeline or plan).epochs is not None
+        self._resumed_inside = self._in_epoch
 
     def epochs(self, n: int | None = None) -> Iterator[int]:
         """Runs epoch after epoch; yields each one's index, from 0. A resumed clock goes on with the epoch it was in.
@@ -88,12 +126,12 @@ class StepClock(_core.Clock):
             n: how many to run, where the plan has no end; where it has one, at most so many.
 
         Raises:
-            ValueError: neither the plan nor `n` says how many.
+            ValueError: neither the plan nor `n` nor `until` says how many.
             RuntimeError: the clock is in an `epochs()` already.
         """
         if n is not None:
             n = whole_number("n", n)
-        elif not self._bounded:
+        elif not self._bounded and self._until is None:
             raise ValueError(f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)")
         return self._epochs(n)
 
@@ -104,25 +142,39 @@ class StepClock(_core.Clock):
         done = 0
         try:
             while n is None or done < n:
-                # A resumed clock is inside the epoch that it goes on with.
-                if not self._resumed_inside and not self._begin_epoch():
+                if not self._begin():
                     return
                 yield self._position[0]
                 self._resumed_inside = False
                 done += 1
         finally:
             self._iterating = False
+            if self._ledger is not None:
+                self._ledger.stop(self)
+
+    def _begin(self) -> bool:
+        """Begins the next epoch, where one is to come; a resumed clock is inside the epoch that it goes on with."""
+        if self._until is not None and self._reached(self._until._amount):
+            return False
+        if self._ledger is not None:
+            self._ledger.open_session(self)
+        if self._resumed_inside:
+            return True
+        self._finish(cut=True)
+        return self._begin_epoch()
 
     def batches(self, loader: Iterable[Item], *, resume: Resume | None = None) -> Iterator[Item]:
         """Yields the loader's batches and counts each one before the loop's body sees it.
 
-        A flush with accumulation over a loader of unknown length reads one batch ahead; nothing else does.
+        A flush with accumulation over a loader of unknown length reads one batch ahead; nothing else does. Where
+        `until` is reached it ends, and the epoch stays open: a resume goes on inside it.
 
         Args:
             loader: any iterable.
             resume: in an epoch that was resumed in its middle, what the loader does: "continues" (it yields what is
-                left), "skip" (it begins again, and what is done is read and left out) or "restart" (it begins again,
-                and so does the epoch: the part done stays on record as an epoch that was cut).
+                left; a loader with a `state_dict` of its own is taken to), "skip" (it begins again, and what is done is
+                read and left out) or "restart" (it begins again, and so does the epoch: the part done stays on record
+                as an epoch that was cut).
 
         Raises:
             RuntimeError: outside `epochs()`.
@@ -133,19 +185,22 @@ class StepClock(_core.Clock):
         """
         if not self._in_epoch:
             raise RuntimeError(f"{self.name}: batches() belongs inside `for epoch in clock.epochs():`")
-        skip = self._resume_inside(resume)
+        skip = self._resume_inside(loader, resume)
         items = iter(loader)
         for missing in range(skip, 0, -1):
             if next(items, self) is self:
                 raise ValueError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
         return self._looking_ahead(items) if self._looks_ahead else self._batches(items)
 
-    def _resume_inside(self, resume: Resume | None) -> int:
+    def _resume_inside(self, loader: object, resume: Resume | None) -> int:
         """Batches to leave out before the first one that is new."""
         if resume not in (None, "continues", "skip", "restart"):
             raise ValueError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
         done = self._position[1]
         if not self._resumed_inside or done == 0:
+            return 0
+        if resume is None and hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict"):
+            # A StatefulDataLoader: it was saved beside the clock, and yields what is left.
             return 0
         if resume is None:
             raise ValueError(
@@ -153,17 +208,23 @@ class StepClock(_core.Clock):
                 'batches(loader, resume="continues" | "skip" | "restart")'
             )
         if resume == "restart":
-            self._end_epoch(cut=True)
-            self._begin_epoch()
+            self._resumed_inside = False
+            self._begin()
         return done if resume == "skip" else 0
 
     def _batches(self, items: Iterator[Item]) -> Iterator[Item]:
-        advance = self._advance
+        advance, until, hooks = self._advance, self._until, self._on_advance
         for item in items:
+            if self._watched:
+                self._watched.settle()
             if not advance():
                 self._warn_longer()
+            if hooks:
+                self._advanced()
             yield item
-        self._close_epoch()
+            if until is not None and self._reached(until._amount):
+                return self._leave()
+        return self._finish()
 
     def _looking_ahead(self, items: Iterator[Item]) -> Iterator[Item]:
         """Knows the last batch when it yields it: a short update closes there."""
@@ -171,31 +232,56 @@ class StepClock(_core.Clock):
         item: Any = next(items, none)
         while item is not none:
             following: Any = next(items, none)
+            if self._watched:
+                self._watched.settle()
             self._advance(following is none)
+            self._advanced()
             yield item
+            if self._until is not None and self._reached(self._until._amount):
+                return self._leave()
             item = following
-        self._close_epoch()
+        return self._finish()
 
-    def _close_epoch(self) -> None:
+    def _advanced(self) -> None:
+        for hook in self._on_advance:
+            hook()
+
+    def _leave(self) -> None:
+        """Leaves the loop where `until` is reached: an epoch that is not whole stays open."""
+        if self._position[1] == 0:
+            self._finish()
+
+    def _finish(self, *, cut: bool = False) -> None:
+        """Ends the epoch at hand, if there is one."""
         if not self._in_epoch:
             return
+        if self._watched:
+            self._watched.settle()
         epoch, seen = self._position
-        planned = self._end_epoch(cut=False)
-        if planned is not None:
-            warnings.warn(
-                f"{self.name}: epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}",
-                StepbridgeWarning,
-                stacklevel=3,
-            )
+        planned = self._end_epoch(cut)
+        if not cut and planned is None:
+            self._padding += self._padding_each
+        if self._ledger is not None:
+            self._ledger.epoch(self, cut=cut, skipped=self._skips)
+            self._skips = []
+        if planned is not None and not cut:
+            self._warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
 
     def _warn_longer(self) -> None:
         epoch, iteration = self.location
-        warnings.warn(
-            f"{self.name}: epoch {epoch} (an index from 0) goes on past the {iteration} batches expected; "
-            "its length is counted as it comes",
-            StepbridgeWarning,
-            stacklevel=3,
+        self._warn(
+            f"epoch {epoch} (an index from 0) goes on past the {iteration} batches expected; "
+            "its length is counted as it comes"
         )
+
+    def _warn(self, text: str) -> None:
+        warnings.warn(f"{self.name}: {text}", StepbridgeWarning, stacklevel=3)
+
+    def _disagrees(self, counter: str, expected: object, seen: object, hint: str = "") -> None:
+        """Says once that a framework's counter is not what the clock expects."""
+        if counter not in self._told:
+            self._told.add(counter)
+            self._warn(f"{counter}: expected {expected}, seen {seen}{f': {hint}' if hint else ''}")
 
     @property
     def location(self) -> Location:
@@ -220,6 +306,25 @@ class StepClock(_core.Clock):
         """Converts an amount into another unit: the past as observed, the future as planned. See `Timeline.convert`."""
         return self.timeline.convert(quantity, unit)
 
+    def amount(self, unit: UnitLike) -> int | Fraction:
+        """Returns how much of `unit` is done, the batch at hand included; whole, except for epochs and the duration.
+
+        Raises:
+            ValueError: it is not known: samples without a batch size, a part of an epoch of unknown length.
+
+        >>> clock = StepClock(samples=1000, batch_size=200, epochs=4)
+        >>> for epoch in clock.epochs(1):
+        ...     for batch in clock.batches(range(5)):
+        ...         print(clock.amount("epoch"), clock.amount("sample"), clock.amount("duration"))
+        1/5 200 1/20
+        2/5 400 1/10
+        3/5 600 3/20
+        4/5 800 1/5
+        1 1000 1/4
+        """
+        num, den = self._amount(unit)
+        return num if den == 1 else Fraction(num, den)
+
     def counters(self, convention: ConventionName) -> dict[str, int | None]:
         """Returns what a framework's own counters show now, just after the batch at hand.
 
@@ -241,13 +346,111 @@ class StepClock(_core.Clock):
         """Returns an object that remembers since when, and is true once for each multiple of `quantity` crossed."""
         return Trigger(self, quantity)
 
+    @property
+    def finished(self) -> bool:
+        """Whether `until` is reached, or the last planned epoch is complete."""
+        if self._until is not None and self._reached(self._until._amount):
+            return True
+        return self._bounded and self._at_end
+
+    @property
+    def padding(self) -> int:
+        """Copies that the sampler added in the epochs complete so far; `sample` does not count them."""
+        return self._padding
+
+    def change(
+        self,
+        *,
+        batch_size: int | None = None,
+        accumulate: int | None = None,
+        batches: int | None = None,
+        samples: int | None = None,
+        pending: Pending | None = None,
+    ) -> None:
+        """Plans something different from the batch at hand on; see `Timeline.change`.
+
+        Raises:
+            ValueError: as `Timeline.change`.
+
+        >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
+        >>> for epoch in clock.epochs():
+        ...     if epoch == 1:
+        ...         clock.change(batch_size=100)
+        ...     for batch in clock.batches(range(5 if epoch == 0 else 10)):
+        ...         pass
+        >>> clock.step, clock.sample
+        (15, 2000)
+        """
+        self._change(
+            batch_size=_size("batch_size", batch_size),
+            accumulate=_size("accumulate", accumulate),
+            batches=_size("batches", batches),
+            samples=_size("samples", samples),
+            pending=pending,
+        )
+        if self._ledger is not None:
+            self._ledger.change(self)
+
+    def _replan(self, plan: Timeline, *, pending: Pending | None = None) -> None:
+        """Has the run go on by another plan of equal epochs, which are those of the whole run."""
+        if self.batch or self._in_epoch or self._position[0]:
+            self._go_on(plan._core, pending)
+            self._plan, self._bounded = plan, plan.epochs is not None
+        else:
+            self._adopt(plan, 0, 0)
+        if self._ledger is not None:
+            self._ledger.change(self)
+
     def skip_update(self, steps: int = 1) -> None:
-        """Takes down that attempted steps were not applied (a mixed-precision scaler left them out).
+        """Takes down that the last attempted steps were not applied (a mixed-precision scaler left them out).
 
         Raises:
             ValueError: more were skipped than attempted.
         """
-        self._skip(whole_number("steps", steps))
+        steps = whole_number("steps", steps)
+        self._skip(steps)
+        if self._ledger is not None and steps:
+            first = self.step - steps + 1
+            if self._skips and sum(self._skips[-1]) == first:
+                self._skips[-1][1] += steps
+            else:
+                self._skips.append([first, steps])
+
+    def updates(self, name: str) -> Updates:
+        """Returns the updates of a watched optimizer, which is registered where it was not yet.
+
+        From then on a step in which no watched optimizer was updated counts as skipped. Adapters call it; a loop of
+        one's own may as well, and then `updates.count()` after each real update.
+
+        >>> clock = StepClock(batches=3, epochs=1)
+        >>> sgd = clock.updates("sgd")
+        >>> for epoch in clock.epochs():
+        ...     for batch in clock.batches(range(3)):
+        ...         if batch != 1:  # the second one overflows
+        ...             sgd.count()
+        >>> clock.step, clock.applied, clock.applied_by("sgd")
+        (3, 2, 2)
+        """
+        if self._watched is None:
+            self._watched = Watched(self)
+        return self._watched.add(name)
+
+    def applied_by(self, name: str) -> int:
+        """Returns how many updates of one watched optimizer were applied.
+
+        Raises:
+            ValueError: no optimizer of that name is watched.
+        """
+        optimizers = {} if self._watched is None else self._watched.optimizers
+        if name not in optimizers:
+            watched = ", ".join(optimizers) or "none"
+            raise ValueError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
+        return optimizers[name].applied
+
+    def _logged_as(self, unit: UnitLike, base: Literal[0, 1], by: str) -> None:
+        """Takes down in the ledger how a writer is given the step."""
+        if self._ledger is not None:
+            self._ledger.logged_as(unit, base, stated=True, by=by)
 
     def count_tokens(self, tokens: int) -> None:
         """Adds the tokens of the batch at hand to `token`.
@@ -258,79 +461,63 @@ class StepClock(_core.Clock):
         self._count_tokens(whole_number("tokens", tokens))
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the clock's state: ints and strings only, so that any checkpoint format holds it."""
+        """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
+        if self._watched is not None:
+            self._watched.settle()
         return {
             "version": STATE_VERSION,
             "timeline": self.timeline.to_json(),
+            "plan": self._plan.to_json(),
             "batch": self.batch,
             "epochs": self._position[0],
             "skipped": self.step - self.applied,
             "token": self.token,
+            "padding": self._padding,
+            "optimizers": {} if self._watched is None else self._watched.state(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from where `state` was saved, with its timeline: what was observed, then what was planned.
+    def load_state_dict(
+        self, state: Mapping[str, Any], *, changed: bool = False, pending: Pending | None = None
+    ) -> None:
+        """Goes on from where `state` was saved: what was observed, then what was planned.
+
+        A clock made with a plan of its own compares it with the checkpoint's. Another batch size, accumulation or
+        number of epochs is taken over from here on, at the exact sample reached; nothing is recomputed from steps.
+        Other samples, batches an epoch, `drop_last` or boundary are another run's, and refused unless `changed`.
+
+        Args:
+            state: what `state_dict` returned.
+            changed: the same run goes on with another data set, so that those may differ.
+            pending: where `accumulate` differs and a window is open: what becomes of it, as in `Timeline.change`. The
+                gradients of such a window are lost in a restart unless the loop saved them: then it is "drop".
 
         Raises:
-            ValueError: the state is incomplete, or was saved by a newer stepbridge.
+            ValueError: the state is incomplete, was saved by a newer stepbridge, or is that of another plan.
             RuntimeError: inside `epochs()`.
         """
         if self._iterating:
             raise RuntimeError(f"{self.name}: load_state_dict belongs before epochs()")
-        version = state.get("version")
-        if version != STATE_VERSION:
-            newer = isinstance(version, int) and version > STATE_VERSION
-            hint = "it was saved by a newer stepbridge: upgrade" if newer else f"expected version {STATE_VERSION}"
-            raise ValueError(f"{self.name}: cannot load a state of version {version!r}: {hint}")
-        missing = [key for key in ("timeline", "batch", "epochs", "skipped", "token") if key not in state]
-        if missing:
-            raise ValueError(f"{self.name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
-        timeline = Timeline.from_json(state["timeline"])
-        self._stand(timeline._core, state["batch"], state["epochs"])
+        check_state(self.name, state)
+        timeline, saved = Timeline.from_json(state["timeline"]), Timeline.from_json(state["plan"])
+        own = self._plan
+        differs = goes_on(self.name, own, saved, changed=changed)
+        # Until all of it is known to fit, the clock stays where it is.
+        fresh = StepClock(saved, name=self.name)
+        fresh._adopt(saved, state["batch"], state["epochs"], timeline)
+        if differs:
+            fresh._go_on(own._core, pending)
+        fresh._skip(state["skipped"])
+        fresh._count_tokens(state["token"])
+        self._adopt(own if differs else saved, state["batch"], state["epochs"], fresh.timeline)
         self._skip(state["skipped"])
         self._count_tokens(state["token"])
-        self._bounded = timeline.epochs is not None
-        self._resumed_inside = self._in_epoch
+        self._padding = state["padding"]
+        if state["optimizers"]:
+            self._watched = self._watched or Watched(self)
+            self._watched.load(state["optimizers"])
 
     def __repr__(self) -> str:
         epoch, iteration = self._position
         return (
             f"{type(self).__name__}({self.name}: epoch {epoch}, iter {iteration}, step {self.step}, batch {self.batch})"
         )
-
-
-class Trigger:
-    """True once for each multiple of an amount that the clock crossed since it was last true; its state can be saved.
-
-    >>> clock = StepClock(batches=5, epochs=1)
-    >>> trigger = clock.trigger("2st")
-    >>> [bool(trigger) for epoch in clock.epochs() for batch in clock.batches(range(5))]
-    [False, True, False, True, False]
-    """
-
-    def __init__(self, clock: StepClock, quantity: QuantityLike) -> None:
-        self._clock = clock
-        self._quantity = as_quantity("quantity", quantity)
-        self._seen = self._multiples()
-
-    def _multiples(self) -> int:
-        return self._clock._multiples(self._quantity._amount)
-
-    def __bool__(self) -> bool:
-        now = self._multiples()
-        fired, self._seen = now > self._seen, now
-        return fired
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns the multiples seen so far, to be saved beside the clock."""
-        return {"quantity": str(self._quantity), "seen": self._seen}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
-
-        Raises:
-            ValueError: it belongs to another amount.
-        """
-        if state["quantity"] != str(self._quantity):
-            raise ValueError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
-        self._seen = state["seen"]

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use stepbridge_timeline::{Cursor, End, Location, Quantity};
+use stepbridge_timeline::{Change, Cursor, End, Location, Pending, Quantity, Unit, segments_json};
 
 use crate::errors::timeline_error;
 use crate::timeline::{Amount, PyTimeline, quantity};
@@ -41,6 +41,11 @@ impl PyClock {
         self.cursor.advance(last).map_err(timeline_error)
     }
 
+    /// Several batches that came as one event.
+    fn _advance_many(&mut self, batches: u64) -> PyResult<bool> {
+        self.cursor.advance_many(batches).map_err(timeline_error)
+    }
+
     /// The batches that the epoch was planned to have, where the loader had fewer.
     fn _end_epoch(&mut self, cut: bool) -> PyResult<Option<u64>> {
         self.cursor.end_epoch(if cut { End::Cut } else { End::Exhausted }).map_err(timeline_error)
@@ -48,6 +53,55 @@ impl PyClock {
 
     fn _timeline(&self) -> PyResult<PyTimeline> {
         self.cursor.timeline().map(|inner| PyTimeline { inner }).map_err(timeline_error)
+    }
+
+    #[pyo3(signature = (*, batch_size, accumulate, batches, samples, pending))]
+    fn _change(
+        &mut self,
+        batch_size: Option<u64>,
+        accumulate: Option<u64>,
+        batches: Option<u64>,
+        samples: Option<u64>,
+        pending: Option<&str>,
+    ) -> PyResult<()> {
+        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+        let change = Change { batch_size, accumulate, batches, samples, pending };
+        self.cursor.change(&change).map_err(timeline_error)
+    }
+
+    /// From here on `plan` is in force, whose epochs are those of the whole run.
+    fn _go_on(&mut self, plan: &PyTimeline, pending: Option<&str>) -> PyResult<()> {
+        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+        self.cursor.replan(&plan.inner, pending).map_err(timeline_error)
+    }
+
+    /// The parts of the epoch that ended last, as the segments of a timeline's JSON.
+    fn _observed_epoch(&self) -> String {
+        segments_json(self.cursor.ended())
+    }
+
+    /// What is done of the running epoch, in the same form.
+    fn _running(&self) -> String {
+        segments_json(&self.cursor.running())
+    }
+
+    /// What is planned from here on, in the same form.
+    fn _planned(&self) -> String {
+        segments_json(&self.cursor.planned())
+    }
+
+    fn _reached(&self, amount: Amount) -> PyResult<bool> {
+        self.cursor.reached(quantity(amount)?).map_err(timeline_error)
+    }
+
+    fn _amount(&self, unit_name: &str) -> PyResult<(u64, u64)> {
+        let unit = Unit::parse(unit_name).map_err(timeline_error)?;
+        self.cursor.amount(unit).map(|amount| (amount.num(), amount.den())).map_err(timeline_error)
+    }
+
+    #[getter]
+    fn _at_end(&self) -> bool {
+        self.cursor.at_end()
     }
 
     #[getter]

@@ -185,7 +185,7 @@ impl Timeline {
     }
 
     /// What becomes of the window that is open at the point; `None`: what already stands there.
-    fn entry(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Option<Entry>, Error> {
+    pub(crate) fn entry(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Option<Entry>, Error> {
         let (open, accumulate) = match (self.piece_at(batch), rest.first()) {
             (Some((piece, within)), Some(first)) => (piece.is_open(within), first.accumulate),
             (None, Some(first)) => (self.pieces.ends_open, first.accumulate),
@@ -251,7 +251,7 @@ impl Timeline {
 }
 
 /// Has the very last epoch end its open window by `boundary`.
-fn end_window(segments: &mut Vec<Segment>, boundary: Boundary) {
+pub(crate) fn end_window(segments: &mut Vec<Segment>, boundary: Boundary) {
     let Some(last) = segments.pop() else { return };
     if let Some(epochs @ 2..) = last.epochs {
         segments.push(Segment { epochs: Some(epochs - 1), cut: false, ..last });

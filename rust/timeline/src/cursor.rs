@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use crate::change::{Change, Pending, end_window};
 use crate::error::{Error, MAX_COUNT, count};
 use crate::locate::Location;
-use crate::quantity::Quantity;
+use crate::quantity::{Quantity, Ratio};
 use crate::segment::{Entry, Segment, append};
 use crate::timeline::Timeline;
 use crate::unit::{Boundary, Unit};
@@ -42,6 +43,9 @@ pub struct Cursor {
     done: u64,
     /// What is still planned.
     rest: VecDeque<Segment>,
+    /// Parts of the running epoch that are done, as far as this cursor saw them, and those of the one that ended last.
+    parts: Vec<Segment>,
+    ended: Vec<Segment>,
     now: Counts,
     /// Before the last advance.
     before: Counts,
@@ -69,6 +73,8 @@ impl Cursor {
             part: None,
             done: 0,
             rest: rest.into(),
+            parts: Vec::new(),
+            ended: Vec::new(),
             now: Counts { batch, sample: timeline.samples_after(batch), ..Counts::default() },
             before: Counts::default(),
             last: None,
@@ -114,6 +120,7 @@ impl Cursor {
             .fold(part.batches, |sum, more| sum.zip(more).and_then(|(sum, more)| sum.checked_add(more)));
         self.now.iter = 0;
         self.done = 0;
+        self.parts.clear();
         self.part = Some(part);
         self.enter(&part);
         Ok(true)
@@ -151,6 +158,26 @@ impl Cursor {
     /// Counts one more batch; `last` says that the loader has no more after it, where `looks_ahead` asks for it. False
     /// where the plan has no such batch: it is counted all the same, and the epoch's length is no longer known.
     pub fn advance(&mut self, last: bool) -> Result<bool, Error> {
+        let before = self.now;
+        let planned = self.count_one(last)?;
+        self.before = before;
+        Ok(planned)
+    }
+
+    /// Counts several batches that came as one event, so that what they cross together is crossed by one advance.
+    pub fn advance_many(&mut self, batches: u64) -> Result<bool, Error> {
+        let before = self.now;
+        let mut planned = true;
+        let mut closes = false;
+        for _ in 0..batches {
+            planned &= self.count_one(false)?;
+            closes |= self.closes;
+        }
+        (self.before, self.closes) = (before, closes);
+        Ok(planned)
+    }
+
+    fn count_one(&mut self, last: bool) -> Result<bool, Error> {
         let Some(mut part) = self.part else { return Err(Error::invalid("a batch was counted outside an epoch")) };
         if self.now.batch == MAX_COUNT {
             return Err(Error::overflow("the number of batches"));
@@ -159,7 +186,6 @@ impl Cursor {
         if part.batches == Some(self.done) {
             (part, planned) = self.next_part(part)?;
         }
-        self.before = self.now;
         self.done += 1;
         let ends = last || (part.batches == Some(self.done) && !self.rest.front().is_some_and(|next| next.joins));
         self.now.batch += 1;
@@ -209,6 +235,7 @@ impl Cursor {
     /// Moves on to the next part of the epoch; false where there is none planned, so that how long it is is not known.
     fn next_part(&mut self, part: Segment) -> Result<(Segment, bool), Error> {
         append(&mut self.history, part)?;
+        self.parts.push(part);
         self.done = 0;
         let planned = self.rest.front().is_some_and(|next| next.joins);
         let next = if planned { self.rest.pop_front() } else { None };
@@ -256,6 +283,8 @@ impl Cursor {
         }
         self.rest.drain(..later);
         append(&mut self.history, seen)?;
+        self.ended = std::mem::take(&mut self.parts);
+        self.ended.push(seen);
         if self.now.length != Some(self.now.iter) {
             // Between this moment and the last batch the epoch turned out to be over.
             self.before = self.now;
@@ -270,32 +299,125 @@ impl Cursor {
 
     /// What was observed, then what is planned.
     pub fn timeline(&self) -> Result<Timeline, Error> {
-        let running = self.part.into_iter().flat_map(|part| {
-            let done = Segment {
-                batches: Some(self.done),
-                last_batch_size: part.batch_size,
-                epochs: Some(1),
-                cut: false,
-                ..part
-            };
-            let to_come = Segment { joins: true, entry: Entry::Continue, ..part };
-            match (self.done, part.batches) {
-                (0, Some(_)) => vec![part],
-                (done, Some(all)) if done == all => vec![part],
-                (_, Some(all)) => vec![done, Segment { batches: Some(all - self.done), ..to_come }],
-                // Nothing after an epoch of unknown length can be placed: it and the later ones are one open segment.
-                (0, None) if !part.joins => {
-                    let later = self.rest.front().map_or(Some(0), |rest| rest.epochs);
-                    vec![Segment { epochs: later.map(|later| later + 1), ..part }]
-                }
-                (0, None) => vec![Segment { epochs: None, ..part }],
-                (_, None) => vec![done, Segment { epochs: None, ..to_come }],
-            }
-        });
-        let segments = self.history.iter().copied().chain(running);
+        let running = self.part.into_iter().flat_map(|part| self.laid_out(part));
+        Timeline::from_segments(self.history.iter().copied().chain(running).chain(self.later()))
+    }
+
+    /// The running epoch: what is done of it, and what is still to come.
+    fn laid_out(&self, part: Segment) -> Vec<Segment> {
+        let to_come = Segment { joins: true, entry: Entry::Continue, ..part };
+        match (self.done, part.batches) {
+            (0, Some(_)) => vec![part],
+            (done, Some(all)) if done == all => vec![part],
+            (_, Some(all)) => vec![self.done_of(part), Segment { batches: Some(all - self.done), ..to_come }],
+            (0, None) => vec![Segment { epochs: self.unknown_epochs(), ..part }],
+            (_, None) => vec![self.done_of(part), Segment { epochs: self.unknown_epochs(), ..to_come }],
+        }
+    }
+
+    /// The batches of a part that are done, as a part.
+    fn done_of(&self, part: Segment) -> Segment {
+        Segment { batches: Some(self.done), last_batch_size: part.batch_size, epochs: Some(1), cut: false, ..part }
+    }
+
+    /// Nothing after an epoch of unknown length can be placed: it and the later ones are one segment.
+    fn unknown_epochs(&self) -> Option<u64> {
+        self.rest.front().map_or(Some(0), |rest| rest.epochs).map(|later| later + 1)
+    }
+
+    /// What is planned after the running epoch, where it can be placed.
+    fn later(&self) -> impl Iterator<Item = Segment> {
         let known = self.part.is_none_or(|part| part.batches.is_some());
-        let rest = self.rest.iter().copied().filter(|_| known);
-        Timeline::from_segments(segments.chain(rest))
+        self.rest.iter().copied().filter(move |_| known)
+    }
+
+    /// The parts of the epoch that ended last: all of them, or those since the cursor stood inside it.
+    #[must_use]
+    pub fn ended(&self) -> &[Segment] {
+        &self.ended
+    }
+
+    /// What is done of the running epoch, in parts: all of it, or what was done since the cursor stood inside it.
+    #[must_use]
+    pub fn running(&self) -> Vec<Segment> {
+        let done = self.part.filter(|_| self.done > 0).map(|part| self.done_of(part));
+        self.parts.iter().copied().chain(done).collect()
+    }
+
+    /// What is planned from here on: the first of it goes on inside the running epoch, if one runs.
+    #[must_use]
+    pub fn planned(&self) -> Vec<Segment> {
+        let to_come =
+            self.part.filter(|part| part.batches != Some(self.done)).and_then(|part| self.laid_out(part).pop());
+        to_come.into_iter().chain(self.later()).collect()
+    }
+
+    /// From here on something is different; see [`Timeline::change`].
+    pub fn change(&mut self, change: &Change) -> Result<(), Error> {
+        let at = Quantity::whole(self.now.batch, Unit::Batch);
+        let now = self.timeline()?;
+        let changed = now.change(at, change)?;
+        // What changes nothing must not divide the running epoch into parts.
+        if changed == now { Ok(()) } else { self.move_to(&changed) }
+    }
+
+    /// From here on another plan is in force; see [`Timeline::resume`].
+    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
+        let (epochs, _) = self.now.position();
+        let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
+        self.move_to(&changed)
+    }
+
+    /// Stands at the same moment of a timeline that differs only from here on.
+    fn move_to(&mut self, timeline: &Timeline) -> Result<(), Error> {
+        let steps = self.now.step;
+        let (before, after) = timeline.split(self.now.batch, Some(self.now.position().0));
+        let inside = after.first().is_some_and(|next| next.joins);
+        if let Some(part) = self.part.filter(|_| self.now.iter > 0 && !inside) {
+            // The batch at hand is the epoch's last, perhaps only with the new sizes; the loop is still inside the epoch.
+            let (samples, boundary) =
+                before.last().map_or((part.samples, part.boundary), |last| (last.samples, last.boundary));
+            let last_batch_size = if part.batches == Some(self.done) { part.last_batch_size } else { part.batch_size };
+            let batches = Some(self.done);
+            if self.done == 0 {
+                // The part at hand has nothing: how the epoch ends stands with what was done before it.
+                end_window(&mut self.history, boundary);
+                if let Some(last) = self.history.last_mut() {
+                    last.samples = samples;
+                }
+            }
+            self.part = Some(Segment { batches, last_batch_size, samples, boundary, cut: false, ..part });
+            (self.now.step, self.pending, self.phase) = timeline.window_after(self.now.batch);
+            (self.now.length, self.short) = (Some(self.now.iter), Entry::Continue);
+            (self.rest, self.total) = (after.into(), timeline.batches());
+        } else {
+            let mut next = Self::new(timeline, self.now.batch, self.now.position().0)?;
+            if self.part.is_some() && !inside {
+                // It has begun, and has no batch yet.
+                next.begin_epoch()?;
+            }
+            next.parts = self.running();
+            (next.ended, next.skipped, next.closes) = (std::mem::take(&mut self.ended), self.skipped, self.closes);
+            next.now.token = self.now.token;
+            next.before = self.before;
+            *self = next;
+        }
+        self.closes |= self.now.step > steps;
+        if self.before.epoch == self.now.epoch {
+            self.before.length = self.now.length;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more is planned.
+    #[must_use]
+    pub fn at_end(&self) -> bool {
+        self.rest.is_empty() && self.part.is_none_or(|part| part.batches == Some(self.done))
+    }
+
+    /// Whether `quantity` is done.
+    pub fn reached(&self, quantity: Quantity) -> Result<bool, Error> {
+        Ok(quantity.value.num() == 0 || self.multiples(&self.now, quantity)? > 0)
     }
 
     /// Batches counted.
@@ -390,31 +512,44 @@ impl Cursor {
         count(self.multiples(&self.now, quantity)?, || format!("the multiples of {quantity}"))
     }
 
+    /// How much of `unit` is done, as an exact fraction.
+    pub fn amount(&self, unit: Unit) -> Result<Ratio, Error> {
+        let (done, of) = self.done_in(&self.now, unit, false).map_err(|why| {
+            Error::Unknown(format!("how much of the {} is done cannot be known: {why}", unit.plural()))
+        })?;
+        Ratio::new(done, of)
+    }
+
     /// How often `quantity` fits into what is done.
     fn multiples(&self, counts: &Counts, quantity: Quantity) -> Result<u128, Error> {
         let (num, den) = (u128::from(quantity.value.num()), u128::from(quantity.value.den()));
-        let unknown = |what: &str| Error::Unknown(format!("when {quantity} is reached cannot be known: {what}"));
-        let (done, of) = match quantity.unit {
+        let (done, of) = self
+            .done_in(counts, quantity.unit, den == 1)
+            .map_err(|why| Error::Unknown(format!("when {quantity} is reached cannot be known: {why}")))?;
+        Ok(done * den / (of * num))
+    }
+
+    /// What is done in `unit`, as a numerator and a denominator; of epochs perhaps only the whole ones.
+    fn done_in(&self, counts: &Counts, unit: Unit, whole: bool) -> Result<(u128, u128), &'static str> {
+        Ok(match unit {
             Unit::Batch => (u128::from(counts.batch), 1),
             Unit::Step => (u128::from(counts.step), 1),
             Unit::Token => (u128::from(counts.token), 1),
-            Unit::Sample => (u128::from(counts.sample.ok_or_else(|| unknown("the clock has no batch_size"))?), 1),
-            Unit::Duration => (
-                u128::from(counts.batch),
-                u128::from(self.total.ok_or_else(|| unknown("the plan has no end, or no lengths"))?.max(1)),
-            ),
+            Unit::Sample => (u128::from(counts.sample.ok_or("the clock has no batch_size")?), 1),
+            Unit::Duration => {
+                (u128::from(counts.batch), u128::from(self.total.ok_or("the plan has no end, or no lengths")?.max(1)))
+            }
             Unit::Epoch => {
                 let (epoch, iter) = counts.position();
                 match counts.length {
                     Some(length) if iter > 0 => {
                         (u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
                     }
-                    None if iter > 0 && den > 1 => return Err(unknown("the length of the epoch is not")),
+                    None if iter > 0 && !whole => return Err("the length of the epoch is not"),
                     _ => (u128::from(epoch), 1),
                 }
             }
-        };
-        Ok(done * den / (of * num))
+        })
     }
 }
 

@@ -26,6 +26,13 @@ struct Header {
 
 const FORMAT: &str = "stepbridge.timeline";
 
+/// Writes segments as they stand in a timeline's JSON: a list of objects, on one line.
+#[must_use]
+pub fn segments_json(segments: &[Segment]) -> String {
+    // Integers, booleans and strings always serialise.
+    serde_json::to_string(segments).unwrap_or_default()
+}
+
 impl Timeline {
     /// Writes the timeline as one line of JSON.
     #[must_use]

@@ -2,7 +2,7 @@
 //!
 //! Everything is a monotone staircase over the batch axis. [`Timeline`] lays a run out along it as [`Segment`]s (`segment`),
 //! compiled to pieces with closed forms (`piece`). From those follow single look-ups (`locate`), arrays (`bulk`),
-//! conversion between units (`convert`), a plan that changes on the way (`change`), other frameworks' counters
+//! conversion between units (`convert`), a plan that changes on the way (`change`) or on a resume (`resume`), other frameworks' counters
 //! (`translate`) and the live position of a loop (`cursor`). All counts are integers up to 2^63 - 1; products are taken in 128 bits; nothing is ever a float.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod json;
 mod locate;
 mod piece;
 mod quantity;
+mod resume;
 mod segment;
 mod timeline;
 mod translate;
@@ -26,6 +27,7 @@ pub use change::{Change, Pending};
 pub use convert::Answer;
 pub use cursor::{Cursor, End};
 pub use error::{Error, MAX_COUNT};
+pub use json::segments_json;
 pub use locate::Location;
 pub use quantity::{Quantity, Ratio};
 pub use segment::{Entry, Segment};

@@ -181,8 +181,12 @@ impl Timeline {
     pub fn epochs(&self) -> Option<u64> {
         match self.pieces.unknown {
             // How many there are may be planned although nobody knows how long they are.
-            Some(tail) if !tail.joins => tail.epochs.and_then(|more| self.pieces.epochs.checked_add(more)),
-            _ => self.bounded(self.pieces.epochs),
+            Some(tail) => {
+                // A part that goes on inside an epoch: that epoch is counted already.
+                let more = tail.epochs.map(|epochs| epochs - u64::from(tail.joins));
+                more.and_then(|more| self.pieces.epochs.checked_add(more))
+            }
+            None => self.bounded(self.pieces.epochs),
         }
     }
 

@@ -1,0 +1,62 @@
+//! A run that goes on by another plan: what was done stays, what is left of the running epoch is laid out anew, and the
+//! later epochs are the plan's.
+
+use crate::change::{Change, Pending};
+use crate::error::Error;
+use crate::quantity::Quantity;
+use crate::segment::{Entry, Segment};
+use crate::timeline::Timeline;
+use crate::unit::Unit;
+
+impl Timeline {
+    /// What this timeline says up to a point (`batch` batches, `epochs` complete epochs), and from there on `plan`, whose
+    /// epochs are those of the whole run. `pending` says what becomes of an open window where the accumulation differs.
+    pub fn resume(&self, batch: u64, epochs: u64, plan: &Self, pending: Option<Pending>) -> Result<Self, Error> {
+        let [planned] = plan.segments() else {
+            return Err(Error::invalid(
+                "a run goes on by a plan of equal epochs: make one with Timeline.plan, and later changes with change",
+            ));
+        };
+        let (mut segments, after) = self.split(batch, Some(epochs));
+        let running: Vec<Segment> = after.into_iter().take_while(|segment| segment.joins).map(only).collect();
+        let complete = epochs + u64::from(!running.is_empty());
+        let later = match planned.epochs {
+            None => None,
+            Some(all) => Some(all.checked_sub(complete).ok_or_else(|| {
+                Error::invalid(format!("the plan ends after epochs={all}, but the run is in epoch {complete} already"))
+            })?),
+        };
+        let inside = !running.is_empty();
+        segments.extend(&running);
+        let here = Self::from_segments(segments)?;
+        let change = change_to(planned, inside, pending);
+        let entry = here.entry(batch, &running, &change)?;
+        let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
+        // Where the running epoch goes on, the change has taken the window along.
+        let over = changed.batches() == Some(batch);
+        let entry = entry.filter(|entry| over && matches!(entry, Entry::Phase(_))).unwrap_or_default();
+        let rest = Segment { epochs: later, entry, ..*planned };
+        let mut segments = changed.segments().to_vec();
+        match segments.last_mut() {
+            // Nothing after an epoch of unknown length can be placed: it and the later ones are one segment.
+            Some(last) if last.batches.is_none() => last.epochs = later.map(|later| later + 1),
+            _ => segments.push(rest),
+        }
+        Self::from_segments(segments)
+    }
+}
+
+/// The running epoch alone, where it and later ones were one segment of unknown length.
+fn only(part: Segment) -> Segment {
+    Segment { epochs: Some(1), ..part }
+}
+
+/// What is different in the running epoch.
+fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>) -> Change {
+    let (batch_size, samples, batches) = match (planned.batch_size, planned.samples) {
+        (Some(_), Some(_)) => (planned.batch_size, planned.samples, None),
+        _ => (planned.batch_size.filter(|_| planned.batches.is_some()), None, planned.batches),
+    };
+    let sizes = Change { batch_size, samples, batches, accumulate: Some(planned.accumulate), pending };
+    if inside { sizes } else { Change { batch_size: None, samples: None, batches: None, ..sizes } }
+}
