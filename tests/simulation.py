@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Boundary = Literal["flush", "carry", "drop"]
-Pending = Literal["flush", "carry", "drop", "modulo"]
+Pending = Literal["flush", "carry", "drop", "modulo"] | int
 
 
 @dataclass
@@ -146,6 +146,8 @@ class Run:
             self.drop_window()
         elif change.pending == "modulo":  # as Keras: closed where the count of all batches is a multiple
             self.counted = len(self.batches) % change.accumulate
+        elif isinstance(change.pending, int):  # as if so many were pending
+            self.counted = change.pending
         self.accumulate = change.accumulate
 
 

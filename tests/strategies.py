@@ -142,7 +142,8 @@ def changes_of(draw: st.DrawFn, case: Case, first: int) -> Change:
     for kind in draw(st.sets(st.sampled_from(kinds), min_size=1, max_size=2)):
         settings[kind] = draw(accumulates)
     if "accumulate" in settings and run.open_at[at]:
-        settings["pending"] = draw(st.sampled_from([*BOUNDARIES, *["modulo"] * (spec.boundary == "carry")]))
+        numbers = range(settings["accumulate"]) if spec.boundary == "carry" else ()
+        settings["pending"] = draw(st.sampled_from([*BOUNDARIES, *["modulo"] * (spec.boundary == "carry"), *numbers]))
     if isinstance(spec, Plan):
         epoch = max(e for e, start in enumerate(run.starts) if start <= at)
         mine = [batch for batch in run.batches[run.starts[epoch] : at] if batch.epoch == epoch]

@@ -10,19 +10,50 @@ import pytest
 import stepbridge as sb
 
 
-def test_a_step_without_a_real_update_was_skipped() -> None:
+def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
     clock = sb.StepClock(batches=8, epochs=1, accumulate=2)
     sgd = clock.updates("sgd")
     overflows = {1, 3}  # indices of steps
     seen = []
-    for _ in clock.epochs():
-        for _ in clock.batches(range(8)):
-            if clock.closes_step and clock.step - 1 not in overflows:
-                sgd.count()
-            seen.append((clock.step, clock.applied))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in clock.epochs():
+            for _ in clock.batches(range(8)):
+                if clock.closes_step and clock.step - 1 not in overflows:
+                    sgd.count()
+                seen.append((clock.step, clock.applied))
     # A step counts as applied until the next batch shows that nothing came of it.
     assert seen == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 1), (3, 2), (3, 2), (4, 3)]
     assert (clock.step, clock.applied, sgd.applied, clock.applied_by("sgd")) == (4, 2, 2, 2)
+    (said,) = told
+    assert "the updates: expected one after batch 4, which closes a step, seen none" in str(said.message)
+
+
+def test_a_state_saved_before_the_update_does_not_have_it() -> None:
+    clock = sb.StepClock(batches=3, epochs=1)
+    sgd = clock.updates("sgd")
+    saved = []
+    for _ in clock.epochs():
+        for _ in clock.batches(range(3)):
+            saved.append(clock.state_dict()["skipped"])
+            sgd.count()
+            saved.append(clock.state_dict()["skipped"])
+    assert saved == [1, 0] * 3
+    assert clock.applied == 3
+
+
+def test_an_optimizer_that_nobody_watches_any_more_decides_nothing() -> None:
+    first = sb.StepClock(batches=3, epochs=2)
+    sgd = first.updates("sgd")
+    for _ in first.epochs(1):
+        for _ in first.batches(range(3)):
+            sgd.count()
+    second = sb.StepClock(batches=3, epochs=2)
+    second.load_state_dict(first.state_dict())
+    for _ in second.epochs():
+        for _ in second.batches(range(3)):
+            pass
+    assert (second.applied, second.applied_by("sgd")) == (6, 3)
 
 
 def test_who_knows_of_a_skip_says_it_at_once() -> None:
@@ -74,7 +105,9 @@ def test_counts_are_saved() -> None:
     sgd = first.updates("sgd")
     for _ in first.epochs(1):
         for batch in first.batches(range(4)):
-            if batch != 3:
+            if batch == 3:
+                sgd.skip()
+            else:
                 sgd.count()
     state = json.loads(json.dumps(first.state_dict()))
     second = sb.StepClock(batches=4, epochs=2)

@@ -10,7 +10,7 @@ from stepbridge import _core
 from stepbridge.answers import Answer, Location, Position
 from stepbridge.errors import StepbridgeWarning
 from stepbridge.resume import STATE_VERSION, check_state, goes_on, stand_at
-from stepbridge.timeline import Boundary, Pending, Timeline, _size
+from stepbridge.timeline import Boundary, Pending, Timeline, _pending, _size
 from stepbridge.trigger import Trigger
 from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
 from stepbridge.updates import Updates, Watched
@@ -118,6 +118,7 @@ class StepClock(_core.Clock):
         self._stand((timeline or plan)._core, batch, epochs)
         self._bounded = (timeline or plan).epochs is not None
         self._resumed_inside = self._in_epoch
+        self._fresh = False
 
     def epochs(self, n: int | None = None) -> Iterator[int]:
         """Runs epoch after epoch; yields each one's index, from 0. A resumed clock goes on with the epoch it was in.
@@ -186,11 +187,21 @@ class StepClock(_core.Clock):
         if not self._in_epoch:
             raise RuntimeError(f"{self.name}: batches() belongs inside `for epoch in clock.epochs():`")
         skip = self._resume_inside(loader, resume)
-        items = iter(loader)
+        items = iter(_not_empty(loader) if self._fresh and self._position[1] == 0 and _stateful(loader) else loader)
+        self._fresh = False
         for missing in range(skip, 0, -1):
             if next(items, self) is self:
                 raise ValueError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
-        return self._looking_ahead(items) if self._looks_ahead else self._batches(items)
+        if not self._looks_ahead:
+            return self._batches(items)
+        if _stateful(loader):
+            self._disagrees(
+                "the loader's state_dict in the body of the loop",
+                "that of the batch at hand",
+                "that of the next one, which is read ahead to know an epoch's last batch",
+                "give the clock the epoch's length (samples and batch_size, or batches)",
+            )
+        return self._looking_ahead(items)
 
     def _resume_inside(self, loader: object, resume: Resume | None) -> int:
         """Batches to leave out before the first one that is new."""
@@ -199,7 +210,7 @@ class StepClock(_core.Clock):
         done = self._position[1]
         if not self._resumed_inside or done == 0:
             return 0
-        if resume is None and hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict"):
+        if resume is None and _stateful(loader):
             # A StatefulDataLoader: it was saved beside the clock, and yields what is left.
             return 0
         if resume is None:
@@ -386,7 +397,7 @@ class StepClock(_core.Clock):
             accumulate=_size("accumulate", accumulate),
             batches=_size("batches", batches),
             samples=_size("samples", samples),
-            pending=pending,
+            pending=_pending(pending),
         )
         if self._ledger is not None:
             self._ledger.change(self)
@@ -420,13 +431,15 @@ class StepClock(_core.Clock):
         """Returns the updates of a watched optimizer, which is registered where it was not yet.
 
         From then on a step in which no watched optimizer was updated counts as skipped. Adapters call it; a loop of
-        one's own may as well, and then `updates.count()` after each real update.
+        one's own may as well, and then `count()` after each real update, and `skip()` after one that was left out.
 
         >>> clock = StepClock(batches=3, epochs=1)
         >>> sgd = clock.updates("sgd")
         >>> for epoch in clock.epochs():
         ...     for batch in clock.batches(range(3)):
-        ...         if batch != 1:  # the second one overflows
+        ...         if batch == 1:  # an overflow, which the scaler leaves out
+        ...             sgd.skip()
+        ...         else:
         ...             sgd.count()
         >>> clock.step, clock.applied, clock.applied_by("sgd")
         (3, 2, 2)
@@ -462,15 +475,15 @@ class StepClock(_core.Clock):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
-        if self._watched is not None:
-            self._watched.settle()
+        # An update that has not come by now is not in what is saved, whatever becomes of it in this process.
+        missing = self._watched is not None and self._watched.missing
         return {
             "version": STATE_VERSION,
             "timeline": self.timeline.to_json(),
             "plan": self._plan.to_json(),
             "batch": self.batch,
             "epochs": self._position[0],
-            "skipped": self.step - self.applied,
+            "skipped": self.step - self.applied + missing,
             "token": self.token,
             "padding": self._padding,
             "optimizers": {} if self._watched is None else self._watched.state(),
@@ -512,6 +525,7 @@ class StepClock(_core.Clock):
         self._skip(state["skipped"])
         self._count_tokens(state["token"])
         self._padding = state["padding"]
+        self._fresh = True
         if state["optimizers"]:
             self._watched = self._watched or Watched(self)
             self._watched.load(state["optimizers"])
@@ -521,3 +535,18 @@ class StepClock(_core.Clock):
         return (
             f"{type(self).__name__}({self.name}: epoch {epoch}, iter {iteration}, step {self.step}, batch {self.batch})"
         )
+
+
+def _stateful(loader: object) -> bool:
+    """A loader that is saved beside the clock and goes on by itself, such as torchdata's StatefulDataLoader."""
+    return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
+
+
+def _not_empty(loader: Iterable[Item]) -> Iterator[Item]:
+    """The loader's items; one that was saved in an epoch's last batch first yields the nothing left of it."""
+    empty = True
+    for item in loader:
+        empty = False
+        yield item
+    if empty:
+        yield from loader

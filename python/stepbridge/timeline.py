@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Boundary", "Segment", "Timeline"]
 
 Boundary: TypeAlias = Literal["flush", "carry", "drop"]
-Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"]
+Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
 Invalid: TypeAlias = Literal["raise", "mask"]
 
 
@@ -421,7 +421,8 @@ class Timeline:
             batches: new total of the running epoch and the later ones.
             samples: new size of the data set, for the running epoch and the later ones.
             pending: where `accumulate` changes inside an open window: "flush" it there, "drop" it, "carry" (the pending
-                batches count on), or "modulo" (it closes where the run's batch count is a multiple, as in Keras).
+                batches count on), "modulo" (it closes where the run's batch count is a multiple, as in Keras), or a
+                number: it closes as if so many batches were pending.
 
         Raises:
             ValueError: `at` is inside a batch; a total is below what is done; a new size leaves the number of batches
@@ -439,7 +440,7 @@ class Timeline:
                 accumulate=_size("accumulate", accumulate),
                 batches=_size("batches", batches),
                 samples=_size("samples", samples),
-                pending=pending,
+                pending=_pending(pending),
             )
         )
 
@@ -457,6 +458,15 @@ class Timeline:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Timeline is immutable; change(...) makes a new one (tried to set {name!r})")
+
+
+def _pending(pending: object) -> str | int | None:
+    if pending is None or isinstance(pending, str):
+        return pending
+    number = whole_number("pending", pending)
+    if number < 0:
+        raise ValueError(f"pending cannot be negative: {number}")
+    return number
 
 
 def _invalid(value: Invalid) -> Invalid:

@@ -13,14 +13,13 @@ __all__ = ["Updates", "Watched"]
 class Updates:
     """The updates of one watched optimizer. Its adapter calls `count` after each real one."""
 
-    __slots__ = ("_known", "_watched", "applied", "name")
+    __slots__ = ("_watched", "applied", "name")
 
     def __init__(self, watched: Watched, name: str, applied: int = 0) -> None:
         self.name = name
         self.applied = applied
         """Updates that really happened."""
         self._watched = watched
-        self._known = applied
 
     def count(self) -> None:
         """Takes down one real update.
@@ -29,52 +28,72 @@ class Updates:
             StepbridgeWarning: the clock expects none here, since its accumulation window is open.
         """
         self.applied += 1
-        clock = self._watched.clock
+        watched = self._watched
+        watched.updated = True
+        clock = watched.clock
         if not clock.closes_step:
-            expected = f"no update after batch {clock.batch}, where an accumulation window is open"
             clock._disagrees(
                 f"the updates of {self.name}",
-                expected,
+                f"no update after batch {clock.batch}, where an accumulation window is open",
                 f"update {self.applied}",
                 "step only where clock.closes_step is true, or give the clock the loop's accumulate",
             )
 
     def skip(self) -> None:
         """Takes down that the update at hand was attempted and left out, by one who knows it (an inf was found)."""
-        if len(self._watched.optimizers) == 1:
-            self._watched.settle()
-
-    def _changed(self) -> bool:
-        changed, self._known = self.applied != self._known, self.applied
-        return changed
+        watched = self._watched
+        watched.explained = True
+        if len(watched.live) == 1:
+            watched.settle()
 
 
 class Watched:
     """All watched optimizers of a clock. A step in which none of them was updated is one that was skipped."""
 
-    __slots__ = ("clock", "optimizers", "settled")
+    __slots__ = ("clock", "explained", "live", "optimizers", "settled", "updated")
 
     def __init__(self, clock: StepClock) -> None:
         self.clock = clock
         self.optimizers: dict[str, Updates] = {}
+        self.live: set[str] = set()
+        """Those that are watched in this process; of others the count is only carried on."""
         self.settled = clock.batch
         """The batch up to which it is decided which steps were applied."""
+        self.updated = False
+        """An optimizer was updated since then."""
+        self.explained = False
+        """Somebody knows why none was."""
 
     def add(self, name: str) -> Updates:
         """Returns the updates of the optimizer called `name`; a new one counts from 0, or from what was loaded."""
+        self.live.add(name)
         if name not in self.optimizers:
             self.optimizers[name] = Updates(self, name)
         return self.optimizers[name]
 
+    @property
+    def missing(self) -> bool:
+        """Whether the last batch closed a step, and no update came of it so far."""
+        clock = self.clock
+        return not self.updated and self.settled != clock.batch and bool(self.live) and clock.closes_step
+
     def settle(self) -> None:
         """Decides about the step that the last batch closed, before the next one comes."""
         clock = self.clock
-        if self.settled == clock.batch:
-            return
-        self.settled = clock.batch
-        updated = [updates._changed() for updates in self.optimizers.values()]
-        if clock.closes_step and not any(updated):
+        if self.updated:
+            self.updated = False
+        elif self.missing:
             clock.skip_update()
+            if not self.explained:
+                clock._disagrees(
+                    "the updates",
+                    f"one after batch {clock.batch}, which closes a step",
+                    "none",
+                    "where a loss scaler left it out, tell the adapter of the scaler; "
+                    "else give the clock the loop's accumulate",
+                )
+        self.settled = clock.batch
+        self.explained = False
 
     def state(self) -> dict[str, int]:
         """Returns the applied updates by name."""
@@ -83,6 +102,9 @@ class Watched:
     def load(self, state: dict[str, int]) -> None:
         """Goes on from what was saved; optimizers that are watched already keep their objects."""
         for name, applied in state.items():
-            updates = self.add(name)
-            updates.applied = updates._known = applied
+            if name in self.optimizers:
+                self.optimizers[name].applied = applied
+            else:
+                self.optimizers[name] = Updates(self, name, applied)
         self.settled = self.clock.batch
+        self.updated = self.explained = False

@@ -3,10 +3,10 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use stepbridge_timeline::{Change, Cursor, End, Location, Pending, Quantity, Unit, segments_json};
+use stepbridge_timeline::{Change, Cursor, End, Location, Quantity, Unit, segments_json};
 
 use crate::errors::timeline_error;
-use crate::timeline::{Amount, PyTimeline, quantity};
+use crate::timeline::{Amount, PendingGiven, PyTimeline, quantity};
 
 /// Texts of triggers, by the identity of their str: a loop asks with the same literal in every batch.
 const REMEMBERED: usize = 16;
@@ -62,16 +62,16 @@ impl PyClock {
         accumulate: Option<u64>,
         batches: Option<u64>,
         samples: Option<u64>,
-        pending: Option<&str>,
+        pending: Option<PendingGiven>,
     ) -> PyResult<()> {
-        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+        let pending = pending.map(PendingGiven::into_core).transpose()?;
         let change = Change { batch_size, accumulate, batches, samples, pending };
         self.cursor.change(&change).map_err(timeline_error)
     }
 
     /// From here on `plan` is in force, whose epochs are those of the whole run.
-    fn _go_on(&mut self, plan: &PyTimeline, pending: Option<&str>) -> PyResult<()> {
-        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+    fn _go_on(&mut self, plan: &PyTimeline, pending: Option<PendingGiven>) -> PyResult<()> {
+        let pending = pending.map(PendingGiven::into_core).transpose()?;
         self.cursor.replan(&plan.inner, pending).map_err(timeline_error)
     }
 

@@ -15,6 +15,22 @@ use crate::errors::timeline_error;
 /// A quantity as Python sees it: numerator, denominator, unit symbol.
 pub(crate) type Amount = (u64, u64, String);
 
+/// What becomes of pending batches, as Python says it: a rule's name, or how many count.
+#[derive(FromPyObject)]
+pub(crate) enum PendingGiven {
+    Count(u64),
+    Rule(String),
+}
+
+impl PendingGiven {
+    pub(crate) fn into_core(self) -> PyResult<Pending> {
+        match self {
+            Self::Count(pending) => Ok(Pending::Count(pending)),
+            Self::Rule(rule) => Pending::parse(&rule).map_err(timeline_error),
+        }
+    }
+}
+
 /// A counter as conventions.py declares it: name, role, kind ("index" or "count"), base.
 type Declared = (String, String, String, i64);
 
@@ -242,9 +258,9 @@ impl PyTimeline {
         accumulate: Option<u64>,
         batches: Option<u64>,
         samples: Option<u64>,
-        pending: Option<&str>,
+        pending: Option<PendingGiven>,
     ) -> PyResult<Self> {
-        let pending = pending.map(Pending::parse).transpose().map_err(timeline_error)?;
+        let pending = pending.map(PendingGiven::into_core).transpose()?;
         wrap(self.inner.change(quantity(at)?, &Change { batch_size, accumulate, batches, samples, pending }))
     }
 }

@@ -17,6 +17,8 @@ pub enum Pending {
     Carry,
     /// The window closes where the run's batch count is a multiple of the new accumulation (Keras).
     Modulo,
+    /// The window closes as if so many batches were pending.
+    Count(u64),
 }
 
 impl Pending {
@@ -197,6 +199,14 @@ impl Timeline {
             // It goes by the run's count of batches, whether a window is open or not.
             return Ok((open || !batch.is_multiple_of(new)).then_some(Entry::Phase(batch % new)));
         }
+        if let Some(Pending::Count(pending)) = change.pending {
+            if pending >= new {
+                return Err(Error::invalid(format!(
+                    "pending={pending} batches would fill a window of {new}: give less, or \"flush\" or \"drop\""
+                )));
+            }
+            return Ok(Some(Entry::Phase(pending)));
+        }
         if !open {
             return Ok(None);
         }
@@ -204,7 +214,7 @@ impl Timeline {
             None if new != accumulate => Err(Error::invalid(format!(
                 "accumulate changes from {accumulate} to {new} inside an open window (after batch {batch}): say what becomes of the pending batches with pending=\"flush\", \"drop\" or \"carry\""
             ))),
-            None | Some(Pending::Modulo) => Ok(None),
+            None | Some(Pending::Modulo | Pending::Count(_)) => Ok(None),
             Some(Pending::Carry) => Ok(Some(Entry::Continue)),
             Some(Pending::Flush) => Ok(Some(Entry::Flush)),
             Some(Pending::Drop) => Ok(Some(Entry::Drop)),
