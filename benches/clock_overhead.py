@@ -6,35 +6,30 @@ The loop's own time is taken in every repeat and subtracted from both.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 import stepbridge as sb
 from claims import CLAIMS, Measured
-from timing import once, pairs
+from timing import overhead, pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 BATCHES = 1_000_000
 REPEATS = 9
-
-Loop = Callable[[Iterable[int]], None]
 
 
 def measure() -> Iterator[Measured]:
     """Measure the bare iteration, then a loop that reads the clock in each batch."""
     alone, read = CLAIMS["clock_overhead"]
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a path
-        bar = partial(overhead, partial(watched, nowhere))
+        bar = partial(overhead, partial(watched, nowhere), plain, BATCHES)
         for claim, loop in ((alone, clocked), (read, reading)):
-            yield Measured(claim, pairs(partial(overhead, loop), bar, REPEATS), "ns a batch", 1e9 / BATCHES)
-
-
-def overhead(loop: Loop) -> float:
-    """Return the seconds that a loop takes more than the bare one over the same batches."""
-    batches = range(BATCHES)
-    bare = once(lambda: plain(batches))
-    return once(lambda: loop(batches)) - bare
+            measured = pairs(partial(overhead, loop, plain, BATCHES), bar, REPEATS)
+            yield Measured(claim, measured, "ns a batch", 1e9 / BATCHES)
 
 
 def plain(batches: Iterable[int]) -> None:

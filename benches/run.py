@@ -18,7 +18,17 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = ("what", "peer", "stepbridge", "peer's time", "ratio", "asked", "reached")
 # Half a core of something else is noise; more takes a core from what is measured on all of them.
 BUSY = 0.5
-PACKAGES = ("stepbridge", "numpy", "polars", "pyarrow", "tensorboard", "tensorboard-data-server", "tqdm")
+PACKAGES = (
+    "stepbridge",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "tensorboard",
+    "tensorboard-data-server",
+    "tqdm",
+    "torch",
+    "keras",
+)
 
 
 def main(names: list[str]) -> int:
@@ -53,7 +63,7 @@ def report(rows: list[Measured], busy: float | None) -> str:
         "",
         "Written by `make bench`, which fails where a ratio is missed; the targets stand in `claims.py`. Each pair is",
         "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
-        "divided by ours; cost: ours divided by the peer's).",
+        "divided by ours; cost: ours divided by the peer's; more: the median of the pairs' differences).",
         "",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         f"- Load before the run: {'unknown' if busy is None else f'{busy:.1f}'}",

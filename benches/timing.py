@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    Loop = Callable[[Iterable[int]], None]
 
 Seconds = float
 
@@ -45,6 +47,11 @@ class Pairs:
         """Give our time as a multiple of the peer's: the median over the pairs."""
         return statistics.median(ours / peer for ours, peer in zip(self.ours, self.peer, strict=True))
 
+    @property
+    def more(self) -> Seconds:
+        """Give how much longer ours took: the median over the pairs."""
+        return statistics.median(ours - peer for ours, peer in zip(self.ours, self.peer, strict=True))
+
 
 def once(work: Callable[[], object]) -> Seconds:
     """Run the work once, the garbage collector held back, and return the seconds it took."""
@@ -58,6 +65,13 @@ def once(work: Callable[[], object]) -> Seconds:
         gc.enable()
     del result
     return seconds
+
+
+def overhead(loop: Loop, bare: Loop, batches: int) -> Seconds:
+    """Run both loops over so many batches and return the seconds that the first takes more."""
+    items = range(batches)
+    seconds = once(lambda: bare(items))
+    return once(lambda: loop(items)) - seconds
 
 
 def pairs(ours: Callable[[], Seconds], peer: Callable[[], Seconds], repeats: int) -> Pairs:
