@@ -15,6 +15,7 @@ mod format;
 pub mod infer;
 mod join;
 mod json;
+pub mod ledger;
 mod lightning_csv;
 mod parallel;
 mod piece;
