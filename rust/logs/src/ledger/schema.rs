@@ -260,7 +260,7 @@ pub fn write(line: &impl Serialize) -> String {
 
 /// Reads one line, without its newline.
 pub(crate) fn read(bytes: &[u8]) -> Result<Line, Fault> {
-    let header: Header = serde_json::from_slice(bytes).map_err(fault)?;
+    let header: Header = serde_json::from_slice(bytes).map_err(|error| fault(&error, bytes))?;
     let known = checked(bytes);
     if known == Some(false) || (known.is_none() && header.crc.is_some()) {
         return Err(Fault::Broken("it does not match its checksum".into()));
@@ -277,7 +277,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Line, Fault> {
         _ if known == Some(true) => Ok(Line::Other),
         other => return Err(Fault::Broken(format!("{other:?} is no kind of line"))),
     };
-    line.map_err(fault)
+    line.map_err(|error| fault(&error, bytes))
 }
 
 /// Whether the beginning of a line goes on past the checksum's digits, so that it was damaged rather than cut.
@@ -293,6 +293,8 @@ fn checked(bytes: &[u8]) -> Option<bool> {
     Some(format!("{:08x}", crc32c::crc32c(text)).as_bytes() == digits)
 }
 
-fn fault(error: serde_json::Error) -> Fault {
-    if error.is_eof() { Fault::Short } else { Fault::Broken(error.to_string()) }
+fn fault(error: &serde_json::Error, bytes: &[u8]) -> Fault {
+    // A number that ends in its point is no number, to a reader that does not know of an end.
+    let at_the_end = error.column() >= bytes.len() && !passes_checksum(bytes);
+    if error.is_eof() || at_the_end { Fault::Short } else { Fault::Broken(error.to_string()) }
 }
