@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -152,6 +152,53 @@ class Clock:
 
 ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
 Step: TypeAlias = tuple[str, Literal[0, 1]]
+
+Position: TypeAlias = tuple[int, int, int, int | None]
+
+class LedgerSession(TypedDict):
+    number: int
+    time: float
+    name: str
+    library: str
+    start: Position
+    end: Position
+    applied: int | None
+    token: int
+    padding: int
+    timeline: Timeline
+    damaged: bool
+    changes: list[tuple[int, int, int, int, list[dict[str, Any]]]]
+    skipped: list[tuple[int, int]]
+    supersedes: tuple[int, Position] | None
+    logged_as: tuple[str, Literal[0, 1], bool, str] | None
+    stopped: bool
+
+def ledger_session(
+    session: int,
+    time: float,
+    *,
+    name: str,
+    at: Position,
+    beside: tuple[int, int, int],
+    timeline: Timeline,
+    supersedes: int | None,
+) -> str: ...
+def ledger_epoch(
+    session: int,
+    time: float,
+    *,
+    at: Position,
+    beside: tuple[int, int, int],
+    cut: bool,
+    segments: str,
+    skipped: list[tuple[int, int]],
+) -> str: ...
+def ledger_change(
+    session: int, time: float, *, batch: int, epoch: int, iter: int, step: int, segments: str
+) -> str: ...
+def ledger_logged_as(session: int, time: float, *, unit: str, base: int, stated: bool, by: str) -> str: ...
+def ledger_stop(session: int, time: float, *, at: Position, beside: tuple[int, int, int], segments: str) -> str: ...
+def read_ledger(path: Path) -> tuple[list[LedgerSession], list[ProblemRow], bool]: ...
 
 OUTPUTS: list[str]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from stepbridge import _core
 from stepbridge.conventions import ConventionName, convention
+from stepbridge.problems import Problem
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -24,23 +25,6 @@ __all__ = ["OUTPUTS", "Assumed", "Inferred", "LogFile", "Logs", "Problem", "Tabl
 
 #: Endings of the names of files that a table can be written to.
 OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
-
-
-class Problem(NamedTuple):
-    """Something in a file that could not be read, or that contradicts the rest."""
-
-    file: str
-    """The file, relative to the path that was read."""
-    offset: int | None
-    """Where the range begins, in bytes; None where it is the file as a whole."""
-    record: int | None
-    """Which record of the file it is, from 0: the frame of an event file, the row, the entry."""
-    kind: str
-    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "repeated", ..."""
-    reason: str
-    """One clause: what was found, and what was done about it."""
-    length: int | None
-    """How many bytes the range has."""
 
 
 class LogFile(NamedTuple):

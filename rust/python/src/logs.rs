@@ -19,7 +19,7 @@ use crate::table::PyTable;
 use crate::timeline::PyTimeline;
 
 /// file, offset, record, kind, reason, length.
-type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
+pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
 
 /// source, run, format, bytes, sound units, values that are no numbers.
 type FileRow = (String, String, &'static str, u64, u64, u64);
@@ -155,7 +155,7 @@ fn table(built: Result<Table, arrow_schema::ArrowError>) -> PyResult<PyTable> {
     built.map(|inner| PyTable { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
+pub(crate) fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
     problems
         .iter()
         .map(|problem| {

@@ -19,7 +19,8 @@ use session::Open;
 
 pub(crate) use schema::BEGINS;
 pub use schema::{
-    ChangeLine, EndOf, EpochLine, Kind, LoggedAs, LoggedAsLine, Position, SessionLine, StopLine, Supersedes, VERSION, write,
+    ChangeLine, EndOf, EpochLine, Kind, LoggedAs, LoggedAsLine, Position, SessionLine, StopLine, Supersedes, VERSION, segments,
+    write,
 };
 pub use session::{Changed, Session};
 

@@ -247,6 +247,11 @@ struct Header {
     crc: Option<serde::de::IgnoredAny>,
 }
 
+/// Reads segments from JSON, as a timeline's holds them.
+pub fn segments(json: &str) -> Result<Vec<Segment>, String> {
+    serde_json::from_str(json).map_err(|error| format!("these are no segments: {error}"))
+}
+
 /// Writes one line, with its checksum and the newline.
 #[must_use]
 pub fn write(line: &impl Serialize) -> String {
