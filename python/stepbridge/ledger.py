@@ -257,10 +257,12 @@ class LedgerWriter:
         self._at = (0, 0)
         self._size = 0
         self._stopped = False
-        self._logged: LoggedAs | None = None
+        #: What was stated of the step that loggers are given, and how much of it the session holds.
+        self._stated: list[LoggedAs] = []
+        self._told = 0
         if logged_as is not None:
             unit, base = logged_as
-            self._logged = _logged_as(unit, base, stated=True, by="StepClock(logged_as=...)")
+            self._stated.append(_logged_as(unit, base, stated=True, by="StepClock(logged_as=...)"))
 
     def open_session(self, clock: StepClock) -> None:
         """Begins a session where the clock begins to train, or goes on from elsewhere than it stood; else does nothing.
@@ -320,8 +322,8 @@ class LedgerWriter:
             ),
         )
 
-    def logged_as(self, unit: UnitLike, base: Base, *, stated: bool, by: str, clock: StepClock | None = None) -> None:
-        """Takes down how loggers are given the step; before the first session it is kept for it.
+    def logged_as(self, unit: UnitLike, base: Base, *, stated: bool, by: str) -> None:
+        """Takes down how a logger is given the step; before the first session it is kept for it.
 
         Warns:
             StepbridgeWarning: the ledger cannot be written.
@@ -330,12 +332,11 @@ class LedgerWriter:
             ValueError: an unknown unit, one that no logger is given, or a base that is not 0 or 1.
         """
         logged = _logged_as(unit, base, stated=stated, by=by)
-        known = self._logged
-        if known is not None and (known.stated or not stated) and (known.unit, known.base) == (logged.unit, logged.base):
+        if not stated or any((known.unit, known.base) == (logged.unit, logged.base) for known in self._stated):
             return
-        if known is None or stated:
-            self._logged = logged
-        self._append(clock, lambda session: _logged_line(session, logged))
+        self._stated.append(logged)
+        if not self._off and self._session is not None and self._file is not None and self._file.ours:
+            self._guarded(None, self._tell)
 
     def stop(self, clock: StepClock) -> None:
         """Takes down where the loop was left, and lets go of the file; a loop that goes on takes it up again.
@@ -402,6 +403,7 @@ class LedgerWriter:
         if self._stopped and self._session is not None and self._at == _at(clock) and file.size == self._size:
             # The same loop goes on, and nobody wrote meanwhile.
             self._stopped = False
+            self._tell()
             return
         number, supersedes, torn = self._stand(clock)
         line = _core.ledger_session(
@@ -416,9 +418,22 @@ class LedgerWriter:
         # What an earlier process left unfinished stays as it is; the first line of this one is a line of its own.
         file.append(b"\n" * torn + line.encode())
         self._session, self._stopped = number, False
-        logged = self._logged or LoggedAs(*ASSUMED, stated=False, by="StepClock, where logged_as= says nothing")
-        file.append(_logged_line(number, logged).encode())
-        self._at, self._size = _at(clock), file.size
+        self._at, self._size, self._told = _at(clock), file.size, 0
+        if not self._stated:
+            assumed = LoggedAs(*ASSUMED, stated=False, by="StepClock, where logged_as= says nothing")
+            file.append(_logged_line(number, assumed).encode())
+            self._size = file.size
+        self._tell()
+
+    def _tell(self) -> None:
+        """Writes what was stated and is not in the session yet."""
+        file = self._file
+        if file is None or self._session is None:
+            return
+        for logged in self._stated[self._told :]:
+            file.append(_logged_line(self._session, logged).encode())
+            self._told += 1
+            self._size = file.size
 
     def _stand(self, clock: StepClock) -> tuple[int, int | None, bool]:
         """The new session's number, the one that it supersedes, and whether the file ends inside a line."""
@@ -432,21 +447,19 @@ class LedgerWriter:
         rewound = _at(clock) < (batch, epochs)
         return max(session["number"] for session in sessions) + 1, last["number"] if rewound else None, torn
 
-    def _append(self, clock: StepClock | None, line: Any) -> None:  # noqa: ANN401 - a callable from the session's number
+    def _append(self, clock: StepClock, line: Any) -> None:  # noqa: ANN401 - a callable from the session's number
         """Writes a line of the session, if there is one."""
         if self._off or self._session is None or not self._is_ours():
             return
 
         def write() -> None:
-            if self._stopped and clock is not None:
+            if self._stopped:
                 self._begin(clock)
             session, file = self._session, self._file
             if session is None or file is None:
                 return
             file.append(line(session).encode())
-            self._size = file.size
-            if clock is not None:
-                self._at = _at(clock)
+            self._at, self._size = _at(clock), file.size
 
         self._guarded(clock, write)
 
