@@ -186,11 +186,15 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     path = Path(path)
     rows, problems, _ = _core.read_ledger(path)
     file = path / NAME if path.is_dir() else path
-    found = tuple(Problem(*row) for row in problems)
     if not rows:
-        why = f": {found[0].reason}" if found else ": it is empty"
+        why = f": {Problem(*problems[0]).reason}" if problems else ": it is empty"
         raise ValueError(f"no session can be read from the ledger '{file}'{why}")
-    return Ledger(file, tuple(_session(row) for row in rows), found)
+    return ledger_of(file, rows, problems)
+
+
+def ledger_of(path: Path, rows: list[_core.LedgerSession], problems: list[_core.ProblemRow]) -> Ledger:
+    """Makes a ledger of what the core read."""
+    return Ledger(path, tuple(_session(row) for row in rows), tuple(Problem(*row) for row in problems))
 
 
 def _session(row: _core.LedgerSession) -> Session:
