@@ -10,8 +10,8 @@ from stepbridge._core import __version__
 from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
 from stepbridge.clock import StepClock
 from stepbridge.errors import StepbridgeWarning, UnitMismatchError
-from stepbridge.ledger import Ledger, read_ledger
 from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
+from stepbridge.recorded import Ledger, read_ledger
 from stepbridge.timeline import Segment, Timeline
 from stepbridge.trigger import Trigger
 from stepbridge.units import Quantity

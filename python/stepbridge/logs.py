@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from stepbridge import _core
 from stepbridge.conventions import ConventionName, convention
-from stepbridge.ledger import Ledger, ledger_of
 from stepbridge.problems import Problem
+from stepbridge.recorded import Ledger, ledger_of
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:

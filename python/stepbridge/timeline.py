@@ -195,7 +195,7 @@ class Timeline:
             PermissionError, OSError: it may not, or cannot be read.
             ValueError: it is no ledger, a newer stepbridge wrote it, or lines of its last session are lost.
         """
-        from stepbridge.ledger import read_ledger  # noqa: PLC0415 - the ledger stands on the timeline
+        from stepbridge.recorded import read_ledger  # noqa: PLC0415 - what is read there stands on the timeline
 
         ledger = read_ledger(path)
         if ledger.sessions[-1].damaged:

@@ -12,7 +12,7 @@ from stepbridge.cli.reading import path_argument, read, report
 from stepbridge.cli.show import counted, print_json, print_table
 
 if TYPE_CHECKING:
-    from stepbridge.ledger import Ledger
+    from stepbridge.recorded import Ledger
 
 EXAMPLES = """\b
 Examples:
