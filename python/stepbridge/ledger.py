@@ -79,7 +79,7 @@ class LedgerWriter:
         if self._off or not self._is_ours():
             return
         running = clock._in_epoch and not clock._resumed_inside
-        if self._goes_on() and (running or self._at == _at(clock)):
+        if self._session is not None and not self._stopped and (running or self._at == _at(clock)):
             return
         self._guarded(clock, lambda: self._begin(clock))
 
@@ -170,9 +170,6 @@ class LedgerWriter:
     def _is_ours(self) -> bool:
         """Whether this process writes: not a worker that was forked from it."""
         return self._file is None or self._file.ours
-
-    def _goes_on(self) -> bool:
-        return self._session is not None
 
     def _guarded(self, clock: StepClock | None, act: Any) -> None:  # noqa: ANN401 - a callable of no arguments
         """Does what may fail, and says once where it does."""

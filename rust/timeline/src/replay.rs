@@ -124,7 +124,8 @@ impl Replay {
         inside || self.epochs.checked_add(1) == Some(epoch) && iter == 0
     }
 
-    /// From `batch` on this is planned; the first segment goes on inside the running epoch where there is one.
+    /// From `batch` on this is planned; the first segment goes on inside the running epoch where there is one, and may be
+    /// of unknown length there although the later ones are not.
     pub fn change(&mut self, batch: u64, planned: Vec<Segment>) {
         let before: u64 = self.running.iter().filter_map(|part| part.batches).sum();
         let mut left = batch.saturating_sub(self.batch).saturating_sub(before);
@@ -163,7 +164,7 @@ impl Replay {
         let running = if self.hole { &[][..] } else { &self.running };
         let mut segments: Vec<Segment> = self.observed.iter().chain(running).copied().collect();
         if self.known && !self.hole {
-            segments.extend(&self.planned);
+            segments.extend(placeable(&self.planned));
         } else {
             let joins = !running.is_empty() || self.iter > 0;
             segments.push(Segment { joins, ..UNKNOWN });
@@ -194,6 +195,19 @@ impl Replay {
             self.planned.pop_front();
         }
     }
+}
+
+/// What can be placed: nothing behind an epoch of unknown length can, so that it and the later ones are one segment.
+fn placeable(planned: &VecDeque<Segment>) -> impl Iterator<Item = Segment> {
+    let known = planned.iter().take_while(|segment| segment.batches.is_some()).count();
+    let unknown = planned.get(known).map(|unknown| {
+        let epochs = planned.iter().skip(known + 1).filter(|segment| !segment.joins).try_fold(
+            unknown.epochs.unwrap_or(MAX_COUNT),
+            |sum, later| sum.checked_add(later.epochs.unwrap_or(MAX_COUNT)),
+        );
+        Segment { epochs: epochs.filter(|epochs| *epochs < MAX_COUNT), ..*unknown }
+    });
+    planned.iter().take(known).copied().chain(unknown)
 }
 
 /// Epochs of which nothing is known.

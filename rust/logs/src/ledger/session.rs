@@ -167,11 +167,11 @@ impl Open {
                     line.batch, line.epoch, line.iter
                 ));
             }
-            if let Err(error) = plan_alone(&line.segments) {
+            self.replay.change(line.batch, line.segments.clone());
+            if let Err(error) = self.replay.timeline() {
                 self.end();
                 return Err(error.to_string());
             }
-            self.replay.change(line.batch, line.segments.clone());
         }
         let ChangeLine { batch, epoch, iter, step, segments, .. } = line;
         self.reached(Position { batch, epochs: epoch, step, sample: None });
@@ -213,13 +213,4 @@ impl Open {
         self.session.timeline = self.replay.timeline()?;
         Ok(self.session)
     }
-}
-
-/// What is planned makes a timeline, whatever comes before it.
-fn plan_alone(segments: &[Segment]) -> Result<Timeline, Error> {
-    let mut segments = segments.to_vec();
-    if let Some(first) = segments.first_mut() {
-        first.joins = false;
-    }
-    Timeline::from_segments(segments)
 }
