@@ -89,7 +89,12 @@ def test_a_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("logged_as", "said"),
-    [(None, ("st", 1, False)), (("step", 1), ("st", 1, True)), (("batch", 0), ("ba", 0, True)), (("ep", 0), ("ep", 0, True))],
+    [
+        (None, ("st", 1, False)),
+        (("step", 1), ("st", 1, True)),
+        (("batch", 0), ("ba", 0, True)),
+        (("ep", 0), ("ep", 0, True)),
+    ],
 )
 def test_how_steps_are_logged(tmp_path: Path, logged_as: Any, said: tuple[str, int, bool]) -> None:
     loop(sb.StepClock(batches=5, epochs=1, ledger=tmp_path, logged_as=logged_as))
@@ -111,7 +116,9 @@ def test_a_writer_says_how_it_logs_whenever_it_is_made(tmp_path: Path) -> None:
     assert not sb.read_ledger(tmp_path).logged_as.stated
 
 
-@pytest.mark.parametrize(("unit", "base", "error"), [("furlong", 0, "furlong"), ("dur", 0, "loggers"), ("step", 2, "0 or 1")])
+@pytest.mark.parametrize(
+    ("unit", "base", "error"), [("furlong", 0, "furlong"), ("dur", 0, "loggers"), ("step", 2, "0 or 1")]
+)
 def test_a_step_that_nobody_logs(tmp_path: Path, unit: str, base: Any, error: str) -> None:
     with pytest.raises(ValueError, match=error):
         LedgerWriter(tmp_path, logged_as=(unit, base))
@@ -135,7 +142,10 @@ def test_a_resume_is_a_session(tmp_path: Path) -> None:
     second.load_state_dict(first.state_dict())
     loop(second)
     ledger = sb.read_ledger(tmp_path)
-    assert [(session.number, session.start_batch, session.batch) for session in ledger.sessions] == [(0, 0, 10), (1, 10, 20)]
+    assert [(session.number, session.start_batch, session.batch) for session in ledger.sessions] == [
+        (0, 0, 10),
+        (1, 10, 20),
+    ]
     assert [session.supersedes for session in ledger.sessions] == [None, None]
     assert ledger.timeline == second.timeline
 
@@ -308,7 +318,9 @@ def test_a_lost_line_ends_what_is_known(written: Path) -> None:
     last_epoch = max(at for at, line in enumerate(content) if b'"kind":"epoch"' in line)
     content[last_epoch] = content[last_epoch].replace(b'"batch":', b'"batch":1', 1)
     written.write_bytes(b"".join(content))
-    with pytest.raises(ValueError, match=r"byte \d+: the line is damaged \(it does not match its checksum\).*read_ledger"):
+    with pytest.raises(
+        ValueError, match=r"byte \d+: the line is damaged \(it does not match its checksum\).*read_ledger"
+    ):
         sb.Timeline.from_ledger(written)
     ledger = sb.read_ledger(written)
     (problem,) = ledger.problems
@@ -365,7 +377,9 @@ def test_a_full_device(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_on_the_way(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("this user may not mount a file system")
     try:

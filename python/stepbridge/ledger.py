@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LedgerWriter", "rank"]
 
+
 def rank() -> int:
     """Returns the rank of this process among those that train together; 0 where it is alone. Imports nothing."""
     distributed: Any = sys.modules.get("torch.distributed")
@@ -181,7 +182,9 @@ class LedgerWriter:
             self._give_up(clock, f"{error.strerror} while the clock ran", "leave it in its place while a run goes on")
         except OSError as error:
             reason = error.strerror or str(error)
-            self._give_up(clock, f"the system says: {reason}", "make room, or give ledger= a folder that can be written")
+            self._give_up(
+                clock, f"the system says: {reason}", "make room, or give ledger= a folder that can be written"
+            )
         except (ValueError, OverflowError) as error:
             self._give_up(clock, str(error), "give ledger= another folder")
 

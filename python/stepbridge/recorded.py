@@ -14,7 +14,18 @@ from stepbridge.timeline import Segment, Timeline
 if TYPE_CHECKING:
     import os
 
-__all__ = ["ASSUMED", "NAME", "Base", "Change", "Ledger", "LoggedAs", "Session", "Supersedes", "ledger_of", "read_ledger"]
+__all__ = [
+    "ASSUMED",
+    "NAME",
+    "Base",
+    "Change",
+    "Ledger",
+    "LoggedAs",
+    "Session",
+    "Supersedes",
+    "ledger_of",
+    "read_ledger",
+]
 
 #: The file's name, where only its folder was given.
 NAME = "stepclock.jsonl"

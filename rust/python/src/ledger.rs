@@ -7,8 +7,8 @@ use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValu
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::ledger::{
-    self, ChangeLine, EndOf, EpochLine, Kind, Ledger, LedgerError, LoggedAs, LoggedAsLine, Position, Session, SessionLine,
-    StopLine, Supersedes, VERSION,
+    self, ChangeLine, EndOf, EpochLine, Kind, Ledger, LedgerError, LoggedAs, LoggedAsLine, Position, Session,
+    SessionLine, StopLine, Supersedes, VERSION,
 };
 use stepbridge_timeline::{Segment, Unit};
 
@@ -164,8 +164,7 @@ fn session_dict<'py>(py: Python<'py>, session: &Session) -> PyResult<Bound<'py, 
         .changes
         .iter()
         .map(|change| {
-            let segments: PyResult<Vec<_>> =
-                change.segments.iter().map(|segment| segment_dict(py, segment)).collect();
+            let segments: PyResult<Vec<_>> = change.segments.iter().map(|segment| segment_dict(py, segment)).collect();
             Ok((change.batch, change.epoch, change.iter, change.step, segments?))
         })
         .collect();

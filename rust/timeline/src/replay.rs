@@ -32,16 +32,7 @@ impl Replay {
         let (observed, planned) = timeline.split(batch, Some(epochs));
         let inside = planned.first().is_some_and(|next| next.joins);
         let iter = if inside { length_of_last(&observed) } else { 0 };
-        Self {
-            observed,
-            running: Vec::new(),
-            planned: planned.into(),
-            known: true,
-            hole: false,
-            batch,
-            epochs,
-            iter,
-        }
+        Self { observed, running: Vec::new(), planned: planned.into(), known: true, hole: false, batch, epochs, iter }
     }
 
     /// A run of which nothing is known but that it goes on.
@@ -201,10 +192,13 @@ impl Replay {
 fn placeable(planned: &VecDeque<Segment>) -> impl Iterator<Item = Segment> {
     let known = planned.iter().take_while(|segment| segment.batches.is_some()).count();
     let unknown = planned.get(known).map(|unknown| {
-        let epochs = planned.iter().skip(known + 1).filter(|segment| !segment.joins).try_fold(
-            unknown.epochs.unwrap_or(MAX_COUNT),
-            |sum, later| sum.checked_add(later.epochs.unwrap_or(MAX_COUNT)),
-        );
+        let epochs = planned
+            .iter()
+            .skip(known + 1)
+            .filter(|segment| !segment.joins)
+            .try_fold(unknown.epochs.unwrap_or(MAX_COUNT), |sum, later| {
+                sum.checked_add(later.epochs.unwrap_or(MAX_COUNT))
+            });
         Segment { epochs: epochs.filter(|epochs| *epochs < MAX_COUNT), ..*unknown }
     });
     planned.iter().take(known).copied().chain(unknown)

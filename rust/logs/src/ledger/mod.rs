@@ -19,8 +19,8 @@ use session::Open;
 
 pub(crate) use schema::BEGINS;
 pub use schema::{
-    ChangeLine, EndOf, EpochLine, Kind, LoggedAs, LoggedAsLine, Position, SessionLine, StopLine, Supersedes, VERSION, segments,
-    write,
+    ChangeLine, EndOf, EpochLine, Kind, LoggedAs, LoggedAsLine, Position, SessionLine, StopLine, Supersedes, VERSION,
+    segments, write,
 };
 pub use session::{Changed, Session};
 

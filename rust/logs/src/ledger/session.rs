@@ -73,7 +73,10 @@ impl Open {
         let timeline = Timeline::from_segments(line.segments).map_err(|error| error.to_string())?;
         let replay = Replay::new(&timeline, line.at.batch, line.at.epochs);
         if !replay.stands() {
-            return Err(format!("its segments have no position after {} batches and {} epochs", line.at.batch, line.at.epochs));
+            return Err(format!(
+                "its segments have no position after {} batches and {} epochs",
+                line.at.batch, line.at.epochs
+            ));
         }
         let session = Session {
             number: line.session,
@@ -137,7 +140,8 @@ impl Open {
     }
 
     pub(super) fn epoch(&mut self, line: EpochLine) -> Result<(), Misfit> {
-        let known = Position { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
+        let known =
+            Position { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
         self.reached(known);
         (self.session.applied, self.session.token, self.session.padding) = (line.applied, line.token, line.padding);
         self.session.skipped.extend(line.skipped);

@@ -173,7 +173,12 @@ fn cut_anywhere_it_is_what_the_whole_lines_say() {
         assert_eq!(ledger.problems.len(), usize::from(torn), "cut at {cut}");
         if torn {
             let problem = &ledger.problems[0];
-            assert_eq!((problem.kind, problem.offset), (ProblemKind::Truncated, Some(begun as u64)), "{cut}: {}", problem.reason);
+            assert_eq!(
+                (problem.kind, problem.offset),
+                (ProblemKind::Truncated, Some(begun as u64)),
+                "{cut}: {}",
+                problem.reason
+            );
             assert_eq!(problem.length, Some((cut - begun) as u64));
             assert!(ledger.open_line);
         }

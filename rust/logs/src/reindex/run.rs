@@ -148,13 +148,7 @@ impl<'a> Run<'a> {
     }
 
     /// What would refute the ledger, as far as the places rest on it.
-    pub(super) fn refutation(
-        &self,
-        clock: Clock,
-        basis: Basis,
-        period: usize,
-        options: Options,
-    ) -> Option<Refutation> {
+    pub(super) fn refutation(&self, clock: Clock, basis: Basis, period: usize, options: Options) -> Option<Refutation> {
         let logged = self.period(period).logged.as_ref()?;
         let rests = matches!(basis, Basis::Stated | Basis::Assumed);
         let bounded = clock.timeline.is_some_and(Timeline::is_bounded);
