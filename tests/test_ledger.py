@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from strategies import plans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from simulation import Plan
 
@@ -119,7 +119,7 @@ def test_a_writer_says_how_it_logs_whenever_it_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("unit", "base", "error"), [("furlong", 0, "furlong"), ("dur", 0, "loggers"), ("step", 2, "0 or 1")]
 )
-def test_a_step_that_nobody_logs(tmp_path: Path, unit: str, base: Any, error: str) -> None:
+def test_a_step_that_nobody_logs(tmp_path: Path, unit: Any, base: Any, error: str) -> None:
     with pytest.raises(ValueError, match=error):
         LedgerWriter(tmp_path, logged_as=(unit, base))
 
@@ -365,7 +365,7 @@ def one_warning(match: str) -> Iterator[None]:
 
 
 def test_a_full_device(tmp_path: Path) -> None:
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     (tmp_path / NAME).symlink_to("/dev/full")
     clock = sb.StepClock(batches=5, epochs=3, ledger=tmp_path)
@@ -377,10 +377,8 @@ def test_a_full_device(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_on_the_way(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount a file system")
     try:
         clock = sb.StepClock(batches=5, epochs=100, ledger=disk)
@@ -562,3 +560,22 @@ def test_a_long_run_is_written_in_constant_memory(tmp_path: Path) -> None:
     loop(clock, 2)
     assert sb.Timeline.from_ledger(tmp_path) == clock.timeline
     assert len(sb.Timeline.from_ledger(tmp_path).segments) == 1
+
+
+def test_the_documented_file_is_the_one_that_is_written(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "ledger.md").read_text(encoding="utf-8")
+    shown = [json.loads(line) for line in page.splitlines() if line.startswith("    {")]
+    clock = sb.StepClock(samples=1000, batch_size=200, epochs=3, ledger=tmp_path, logged_as=("step", 1))
+    for epoch in clock.epochs():
+        for _ in clock.batches(range(5)):
+            if clock.batch == 3:
+                clock.skip_update()
+        if epoch == 0:
+            clock.change(accumulate=2)
+    written = lines(tmp_path)
+    changing = ("time", "crc", "library")
+    assert [{**line, **dict.fromkeys(changing)} for line in shown] == [
+        {**line, **dict.fromkeys(changing)} for line in written
+    ]
+    fields = {field for line in written for field in line}
+    assert all(f"`{field}`" in page for field in fields)

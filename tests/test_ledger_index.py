@@ -89,7 +89,7 @@ def test_what_nobody_said_is_assumed_and_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("unit", "base"), STEPS)
-def test_what_is_stated_is_exact(tmp_path: Path, unit: str, base: Any) -> None:
+def test_what_is_stated_is_exact(tmp_path: Path, unit: Any, base: Any) -> None:
     logger = Logger(tmp_path / "runs" / "one" / "tensorboard")
     ledger = tmp_path / "runs" / "one"
     clock = sb.StepClock(samples=1000, batch_size=300, epochs=5, accumulate=2, ledger=ledger, logged_as=(unit, base))
@@ -133,7 +133,7 @@ def test_a_loop_of_uneven_epochs(tmp_path: Path) -> None:
 
 def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
     first = sb.StepClock(samples=1000, batch_size=200, epochs=4, ledger=tmp_path, logged_as=("step", 1))
-    one = Logger(tmp_path / "a")
+    one, state = Logger(tmp_path / "a"), first.state_dict()
     for _ in first.epochs():
         for _ in first.batches(range(5)):
             one.log(first, first.step)
@@ -245,7 +245,7 @@ def test_a_lightning_log_keeps_its_own_steps(tmp_path: Path, demo: Path) -> None
 # --- a log that says otherwise -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("step", "what"), [(0, "1 record has step 0"), (26, r"1 record lies past it")])
+@pytest.mark.parametrize(("step", "what"), [(0, "1 record has step 0"), (26, "1 record lies past the end")])
 def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int, what: str) -> None:
     logger = Logger(tmp_path)
     clock = sb.StepClock(batches=5, epochs=5, ledger=tmp_path)
@@ -259,7 +259,8 @@ def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int,
     (problem,) = table.problems
     assert problem.kind == "refuted"
     assert problem.reason.startswith(
-        "the log refutes what the ledger assumes (loggers are given the step, counted from 1 (25 steps)): " + what
+        "the log refutes what the ledger assumes (loggers are given the step, counted from 1; the timeline has 25 steps): "
+        + what
     )
     assert all(part in problem.reason for part in (f"loss at step {step}", "unit= and base=", "logged_as="))
     assert table.to_polars()["epoch_float"].null_count() == len(table) == 26
@@ -354,8 +355,8 @@ def test_the_command_line_says_where_the_timeline_comes_from(tmp_path: Path) -> 
     facts = json.loads(run("reindex", logs / "a", "-o", output, "--json").stdout)
     assert facts["timelines"] == [{"run": ".", "origin": "ledger", "ledger": "stepclock.jsonl"}]
     assert printed("info", logs / "a").splitlines()[-1] == (
-        "run .: its timeline is that of its ledger stepclock.jsonl (1 session; its loggers are given st from 1, assumed): "
-        "Timeline(3 epochs of 5 batches = 15 batches, 15 steps)"
+        "run .: its timeline is that of its ledger stepclock.jsonl "
+        "(1 session; its loggers are given st from 1, assumed): Timeline(3 epochs of 5 batches = 15 batches, 15 steps)"
     )
     facts = json.loads(printed("info", logs / "a", "--json"))
     assert facts["ledgers"]["."]["sessions"] == 1

@@ -1,16 +1,20 @@
 """A file that one process appends whole lines to: opened late, locked, never shortened.
 
-A line is one `os.write` on a descriptor opened with O_APPEND, so that it survives the process being killed; it is flushed to
-the disk itself only when the file is closed, since waiting for a disk belongs nowhere near a training loop. The lock is
+A line is one `os.write` on a descriptor opened with O_APPEND, so that it survives the process being killed. It is flushed
+to the disk itself only when the file is closed: waiting for a disk belongs nowhere near a training loop. The lock is
 advisory (`fcntl.flock`; on Windows a byte far behind the end). Where a file system has no locks, there is none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Appending", "InUseError", "VanishedError"]
 
@@ -99,7 +103,7 @@ class Appending:
         """
         descriptor = self._open()
         try:
-            there = os.stat(self.path)
+            there = self.path.stat()
         except FileNotFoundError as error:
             raise VanishedError(errno.ENOENT, "it was removed", str(self.path)) from error
         if not os.path.samestat(there, os.fstat(descriptor)):
@@ -117,10 +121,8 @@ class Appending:
         if descriptor is None or not self.ours:
             return
         for last in (os.fsync, _unlock):
-            try:
+            with contextlib.suppress(OSError):
                 last(descriptor)
-            except OSError:  # noqa: PERF203 - two calls, and the second one is owed whatever the first says
-                pass
         self._drop()
 
     def _open(self) -> int:
@@ -131,10 +133,8 @@ class Appending:
     def _drop(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            try:
+            with contextlib.suppress(OSError):
                 os.close(descriptor)
-            except OSError:
-                pass
 
     def __del__(self) -> None:
         if getattr(self, "_descriptor", None) is not None:

@@ -181,10 +181,8 @@ class LedgerWriter:
         except VanishedError as error:
             self._give_up(clock, f"{error.strerror} while the clock ran", "leave it in its place while a run goes on")
         except OSError as error:
-            reason = error.strerror or str(error)
-            self._give_up(
-                clock, f"the system says: {reason}", "make room, or give ledger= a folder that can be written"
-            )
+            why = f"the system says: {error.strerror or error}"
+            self._give_up(clock, why, "make room, or give ledger= a folder that can be written")
         except (ValueError, OverflowError) as error:
             self._give_up(clock, str(error), "give ledger= another folder")
 

@@ -257,9 +257,9 @@ class Logs:
         """Gives every record its epoch, its iter and the position after its step.
 
         Args:
-            timeline: one for all runs, one a run by its name, or None: that of the run's ledger (`stepclock.jsonl`), and
-                without a ledger what the run's own log says. With a ledger each record is on the timeline of the session
-                in force at its wall time.
+            timeline: one for all runs, one a run by its name, or None: that of the run's ledger (`stepclock.jsonl`),
+                and without a ledger what the run's own log says. With a ledger each record is on the timeline of the
+                session in force at its wall time.
             unit: what the logged steps count, where it is not what the format or the ledger declares ("step", "batch",
                 "epoch", ...).
             base: 0 where they are indices, 1 where they are the n-th; the same.

@@ -17,7 +17,7 @@ class Problem(NamedTuple):
     record: int | None
     """Which record of the file it is, from 0: the frame of an event file, the row, the entry, the line."""
     kind: str
-    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "repeated", "refuted", ..."""
+    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "refuted", ..."""
     reason: str
     """One clause: what was found, and what was done about it."""
     length: int | None

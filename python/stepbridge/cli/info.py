@@ -50,8 +50,8 @@ def as_text(ledger: Ledger) -> str:
     logged, sessions = ledger.logged_as, counted(len(ledger.sessions), "session")
     said = f"stated by {logged.by}" if logged.stated else "assumed"
     return (
-        f"its ledger {ledger.path.as_posix()} ({sessions}; its loggers are given {logged.unit} from {logged.base}, {said}): "
-        f"{ledger.timeline!r}"
+        f"its ledger {ledger.path.as_posix()} ({sessions}; "
+        f"its loggers are given {logged.unit} from {logged.base}, {said}): {ledger.timeline!r}"
     )
 
 

@@ -53,8 +53,8 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 def reindex(path: str, output: Path, plan: PlanOptions, *, as_json: bool, **step: Any) -> None:  # noqa: ANN401 - the library checks them
     """Write every record below PATH with its epoch and iter to one file.
 
-    Where no plan is given, each run's ledger (stepclock.jsonl) or its own log must say its epochs. The file is written whole or not at all. What is
-    damaged, has no place or contradicts the timeline is named on stderr.
+    Where no plan is given, each run's ledger (stepclock.jsonl) or its own log must say its epochs. The file is written
+    whole or not at all. What is damaged, has no place or contradicts the timeline is named on stderr.
     """
     timeline = plan.timeline() if plan.given else None
     logs = read(path)

@@ -61,7 +61,6 @@ fn ledger_session(
 
 #[pyfunction]
 #[pyo3(signature = (session, time, *, at, beside, cut, segments, skipped))]
-#[expect(clippy::too_many_arguments, reason = "the fields of the line")]
 fn ledger_epoch(
     session: u64,
     time: f64,

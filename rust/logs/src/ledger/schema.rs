@@ -3,6 +3,8 @@
 //! A line ends with `crc`, the CRC-32C of all its bytes before that field, so that not a digit changes unnoticed. Fields
 //! and kinds of line that are not known here are passed over: what changes the meaning of the others raises `VERSION`.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use stepbridge_timeline::Segment;
 
@@ -259,7 +261,8 @@ pub fn write(line: &impl Serialize) -> String {
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.pop();
     let crc = crc32c::crc32c(text.as_bytes());
-    text.push_str(&format!(",\"crc\":\"{crc:08x}\"}}\n"));
+    // Text takes all that is written to it.
+    let _ = writeln!(text, ",\"crc\":\"{crc:08x}\"}}");
     text
 }
 

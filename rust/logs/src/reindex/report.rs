@@ -76,7 +76,7 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
             }
         };
         for (total, one, many) in
-            [(file.zero, "has step 0", "have step 0"), (file.past_ledger, "lies past it", "lie past it")]
+            [(file.zero, "has step 0", "have step 0"), (file.past_ledger, "lies past the end", "lie past the end")]
         {
             report(ProblemKind::Refuted, total, &|chunk, index, part| {
                 let run = runs.get(chunk.run as usize);
@@ -119,6 +119,8 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
 fn refuted(part: &Part, by: &str, count: &str, first: &str) -> String {
     let step = part.clock.step;
     let end = part.clock.timeline.map_or_else(String::new, |timeline| end_of(timeline, step.unit));
+    let total = end.trim_matches([' ', '(', ')']);
+    let end = if total.is_empty() { String::new() } else { format!("; the timeline has {total}") };
     let says = format!("loggers are given the {}, counted from {}{end}", step.unit.name(), step.base);
     if part.basis == Basis::Assumed {
         return format!(

@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
             (Timelines::Own, None, Some(Outcome::Unknown { why })) => ((None, Some(why.clone())), Origin::None),
             (Timelines::Own, None, None) => ((None, None), Origin::None),
         };
-        let logged = ledger.and_then(|ledger| logged(ledger, ledger.ledger.sessions.len(), false));
+        let logged = ledger.map(|ledger| logged(ledger, ledger.ledger.sessions.len(), false));
         let period = Period { from: f64::NEG_INFINITY, timeline, unknown, logged };
         Self { name, hint, periods: vec![period], origin }
     }
@@ -166,23 +166,23 @@ impl<'a> Run<'a> {
 }
 
 /// The sessions of a ledger by the time when they were in force.
-fn periods<'a>(found: RunLedger<'a>, options: Options) -> Vec<Period<'a>> {
+fn periods(found: RunLedger<'_>, options: Options) -> Vec<Period<'_>> {
     let mut periods: Vec<Period> = Vec::with_capacity(found.ledger.sessions.len());
     for (index, session) in found.ledger.sessions.iter().enumerate() {
         // What was written before the first session began is taken to be the first one's.
         let from = periods.last().map_or(f64::NEG_INFINITY, |before: &Period| session.time.max(before.from));
         let logged = logged(found, index + 1, true);
-        let unit = options.unit.or(logged.as_ref().map(|logged| logged.step.unit)).unwrap_or(Unit::Step);
+        let unit = options.unit.unwrap_or(logged.step.unit);
         let unknown = place::check_unit(&session.timeline, unit, options).err();
         let timeline = if unknown.is_none() { Some(&session.timeline) } else { None };
         let unknown = unknown.map(|why| format!("its ledger {} does not tell: {why}", found.file));
-        periods.push(Period { from, timeline, unknown, logged });
+        periods.push(Period { from, timeline, unknown, logged: Some(logged) });
     }
     periods
 }
 
 /// What the ledger says of steps in the last of its first `sessions` sessions, or in one before.
-fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Option<Logged<'_>> {
+fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Logged<'_> {
     let said = found.ledger.sessions[..sessions].iter().rev().find_map(|session: &Session| session.logged_as.as_ref());
     let nothing = Logged {
         step: StepMeaning { unit: Unit::Step, base: 1 },
@@ -191,12 +191,12 @@ fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Option<Logge
         file: found.file,
         timeline,
     };
-    let Some(LoggedAs { unit, base, stated, by }) = said else { return Some(nothing) };
+    let Some(LoggedAs { unit, base, stated, by }) = said else { return nothing };
     match (Unit::parse(unit), base) {
         (Ok(unit), 0 | 1) => {
             let step = StepMeaning { unit, base: *base };
-            Some(Logged { step, stated: *stated, by: by.as_str(), ..nothing })
+            Logged { step, stated: *stated, by: by.as_str(), ..nothing }
         }
-        _ => Some(nothing),
+        _ => nothing,
     }
 }
