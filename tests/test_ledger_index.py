@@ -258,10 +258,8 @@ def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int,
     table = logs.reindex()
     (problem,) = table.problems
     assert problem.kind == "refuted"
-    assert problem.reason.startswith(
-        "the log refutes what the ledger assumes (loggers are given the step, counted from 1; the timeline has 25 steps): "
-        + what
-    )
+    says = "loggers are given the step, counted from 1; the timeline has 25 steps"
+    assert problem.reason.startswith(f"the log refutes what the ledger assumes ({says}): {what}")
     assert all(part in problem.reason for part in (f"loss at step {step}", "unit= and base=", "logged_as="))
     assert table.to_polars()["epoch_float"].null_count() == len(table) == 26
     assert table.assumed == ()
