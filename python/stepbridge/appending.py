@@ -1,7 +1,7 @@
 """A file that one process appends whole lines to: opened late, locked, never shortened.
 
-A line is one `os.write` on a descriptor opened with O_APPEND, so that it outlives its process. It is flushed to the disk
-itself only when the file is closed: waiting for a disk belongs nowhere near a training loop. The lock is advisory
+A line is one `os.write` on a descriptor opened with O_APPEND, so that it outlives its process. It is flushed to the
+disk itself only when the file is closed: waiting for a disk belongs nowhere near a training loop. The lock is advisory
 (`fcntl.flock`; on Windows a byte far behind the end). Where a file system has no locks, there is none.
 """
 
