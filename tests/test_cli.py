@@ -160,7 +160,10 @@ def without_epochs(folder: Path) -> None:
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl", "arrow", "CSV"])
 def test_reindex_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
     output = tmp_path / f"out.{ending}"
-    assert printed("reindex", TRAINER, "-o", output) == f"{output}: 119 records of 1 run\n"
+    assert (
+        printed("reindex", TRAINER, "-o", output)
+        == f"{output}: 119 records of 1 run, by the epochs in the log itself\n"
+    )
     magic = {"parquet": b"PAR1", "arrow": b"ARROW1", "jsonl": b'{"run":'}.get(ending, b"run,tag,")
     assert output.read_bytes().startswith(magic)
     assert [path.name for path in tmp_path.iterdir()] == [output.name]

@@ -11,6 +11,7 @@ from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Positio
 from stepbridge.clock import StepClock
 from stepbridge.errors import StepbridgeWarning, UnitMismatchError
 from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
+from stepbridge.recorded import Ledger, read_ledger
 from stepbridge.timeline import Segment, Timeline
 from stepbridge.trigger import Trigger
 from stepbridge.units import Quantity
@@ -21,6 +22,7 @@ __all__ = [
     "Beyond",
     "Exact",
     "Inferred",
+    "Ledger",
     "Location",
     "Logs",
     "Position",
@@ -35,5 +37,6 @@ __all__ = [
     "UnitMismatchError",
     "Unknown",
     "__version__",
+    "read_ledger",
     "read_logs",
 ]

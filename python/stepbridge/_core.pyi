@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +151,53 @@ class Clock:
     def at(self, quantity: object) -> bool: ...
 
 ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
+OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "none"], str | None]
 Step: TypeAlias = tuple[str, Literal[0, 1]]
+
+Position: TypeAlias = tuple[int, int, int, int | None]
+
+class LedgerSession(TypedDict):
+    number: int
+    time: float
+    name: str
+    library: str
+    start: Position
+    end: Position
+    applied: int | None
+    token: int
+    padding: int
+    timeline: Timeline
+    damaged: bool
+    changes: list[tuple[int, int, int, int, list[dict[str, Any]]]]
+    skipped: list[tuple[int, int]]
+    supersedes: tuple[int, Position] | None
+    logged_as: tuple[str, Literal[0, 1], bool, str] | None
+    stopped: bool
+
+def ledger_session(
+    session: int,
+    time: float,
+    *,
+    name: str,
+    at: Position,
+    beside: tuple[int, int, int],
+    timeline: Timeline,
+    supersedes: int | None,
+) -> str: ...
+def ledger_epoch(
+    session: int,
+    time: float,
+    *,
+    at: Position,
+    beside: tuple[int, int, int],
+    cut: bool,
+    segments: str,
+    skipped: list[tuple[int, int]],
+) -> str: ...
+def ledger_change(session: int, time: float, *, batch: int, epoch: int, iter: int, step: int, segments: str) -> str: ...
+def ledger_logged_as(session: int, time: float, *, unit: str, base: int, stated: bool, by: str) -> str: ...
+def ledger_stop(session: int, time: float, *, at: Position, beside: tuple[int, int, int], segments: str) -> str: ...
+def read_ledger(path: Path) -> tuple[list[LedgerSession], list[ProblemRow], bool]: ...
 
 OUTPUTS: list[str]
 
@@ -164,6 +210,7 @@ class Logs:
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
     def files(self) -> list[tuple[str, str, Literal["tfevents", "lightning_csv", "trainer_state"], int, int, int]]: ...
+    def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
     def table(self) -> Table: ...
     def infer(self) -> dict[str, tuple[Timeline | None, str, int, Step | None]]: ...
     def reindex(
@@ -174,7 +221,7 @@ class Logs:
         base: int | None,
         batch: bool,
         sample: bool,
-    ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]]]: ...
+    ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow]]: ...
 
 @final
 class Table:

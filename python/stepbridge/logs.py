@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from stepbridge import _core
 from stepbridge.conventions import ConventionName, convention
+from stepbridge.problems import Problem
+from stepbridge.recorded import Ledger, ledger_of
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -20,27 +22,10 @@ if TYPE_CHECKING:
 
     from stepbridge.units import UnitLike
 
-__all__ = ["OUTPUTS", "Assumed", "Inferred", "LogFile", "Logs", "Problem", "Table", "read_logs"]
+__all__ = ["OUTPUTS", "Assumed", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
 
 #: Endings of the names of files that a table can be written to.
 OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
-
-
-class Problem(NamedTuple):
-    """Something in a file that could not be read, or that contradicts the rest."""
-
-    file: str
-    """The file, relative to the path that was read."""
-    offset: int | None
-    """Where the range begins, in bytes; None where it is the file as a whole."""
-    record: int | None
-    """Which record of the file it is, from 0: the frame of an event file, the row, the entry."""
-    kind: str
-    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "repeated", ..."""
-    reason: str
-    """One clause: what was found, and what was done about it."""
-    length: int | None
-    """How many bytes the range has."""
 
 
 class LogFile(NamedTuple):
@@ -85,6 +70,16 @@ class Assumed(NamedTuple):
     reason: str
 
 
+class Origin(NamedTuple):
+    """Where the timeline of a run comes from."""
+
+    run: str
+    origin: Literal["given", "ledger", "inferred", "none"]
+    """The caller, the run's ledger, the epochs that its own log states; or there is none."""
+    ledger: str | None
+    """The ledger's file, relative to the path that was read."""
+
+
 class Table:
     """Records in columns: run, tag, step, epoch_logged, wall_time, value, source, and epoch, iter and epoch_float.
 
@@ -92,16 +87,22 @@ class Table:
     interface, and share its memory.
     """
 
-    __slots__ = ("_core", "assumed", "problems")
+    __slots__ = ("_core", "assumed", "origins", "problems")
 
     def __init__(
-        self, core: _core.Table, problems: tuple[Problem, ...] = (), assumed: tuple[Assumed, ...] = ()
+        self,
+        core: _core.Table,
+        problems: tuple[Problem, ...] = (),
+        assumed: tuple[Assumed, ...] = (),
+        origins: tuple[Origin, ...] = (),
     ) -> None:
         self._core = core
         self.problems = problems
         """What could not be located, or contradicts the timeline: one entry a file."""
         self.assumed = assumed
         """What was taken for granted of the steps."""
+        self.origins = origins
+        """Where the timeline of each run comes from."""
 
     def __len__(self) -> int:
         return len(self._core)
@@ -217,6 +218,19 @@ class Logs:
         """The files that were read."""
         return tuple(LogFile(*row) for row in self._core.files())
 
+    @property
+    def ledgers(self) -> dict[str, Ledger]:
+        """The ledger of each run that has one: in its folder, or in the nearest folder above it, by the run's name.
+
+        The `path` of such a ledger is relative to the path that was read.
+        """
+        found = {}
+        for file, runs, rows, problems in self._core.ledgers():
+            if rows:
+                ledger = ledger_of(Path(file), rows, problems)
+                found.update(dict.fromkeys(runs, ledger))
+        return {run: found[run] for run in self.runs if run in found}
+
     def infer(self) -> dict[str, Inferred]:
         """Finds the timeline of each run whose log states epochs beside steps.
 
@@ -243,8 +257,11 @@ class Logs:
         """Gives every record its epoch, its iter and the position after its step.
 
         Args:
-            timeline: one for all runs, one a run by its name, or None: what each run's own log says.
-            unit: what the logged steps count, where it is not what the format declares ("step", "batch", "epoch", ...).
+            timeline: one for all runs, one a run by its name, or None: that of the run's ledger (`stepclock.jsonl`),
+                and without a ledger what the run's own log says. With a ledger each record is on the timeline of the
+                session in force at its wall time.
+            unit: what the logged steps count, where it is not what the format or the ledger declares ("step", "batch",
+                "epoch", ...).
             base: 0 where they are indices, 1 where they are the n-th; the same.
             convention: the framework whose logged step it is, in place of `unit` and `base`.
             batch: whether the index of each record's batch in the run is added.
@@ -252,7 +269,9 @@ class Logs:
 
         Returns:
             All records, in the order of the files. Epoch and iter are indices from 0, null where a record has none;
-            `problems` of the table counts those and names what contradicts the timeline.
+            `problems` of the table counts those and names what contradicts the timeline, or ("refuted") what the ledger
+            says of the steps. What had to be assumed of them is in `assumed`, and where the timelines come from in
+            `origins`.
 
         Raises:
             ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
@@ -261,11 +280,14 @@ class Logs:
             if unit is not None or base is not None:
                 raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
             unit, base = _logged_step(convention)
-        core, problems, assumed = self._core.reindex(_given(timeline), unit=unit, base=base, batch=batch, sample=sample)
+        core, problems, assumed, origins = self._core.reindex(
+            _given(timeline), unit=unit, base=base, batch=batch, sample=sample
+        )
         return Table(
             core,
             tuple(Problem(*row) for row in problems),
             tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
+            tuple(Origin(*row) for row in origins),
         )
 
     def __arrow_c_schema__(self) -> object:

@@ -14,6 +14,7 @@ from stepbridge.conventions import ConventionName, convention
 from stepbridge.units import MAX_COUNT, QuantityLike, UnitLike, as_quantity, whole_number
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import numpy.typing as npt
@@ -179,6 +180,31 @@ class Timeline:
             ValueError: it is not a timeline's JSON, or a newer stepbridge wrote it.
         """
         return cls._of(_core.Timeline.from_json(text))
+
+    @classmethod
+    def from_ledger(cls, path: str | os.PathLike[str]) -> Timeline:
+        """Reads the timeline of a run from its ledger: what was observed, then what is planned.
+
+        A torn last line is passed over; `stepbridge.read_ledger` tells more than this.
+
+        Args:
+            path: the ledger, or the folder with its `stepclock.jsonl`.
+
+        Raises:
+            FileNotFoundError: there is none.
+            PermissionError, OSError: it may not, or cannot be read.
+            ValueError: it is no ledger, a newer stepbridge wrote it, or lines of its last session are lost.
+        """
+        from stepbridge.recorded import read_ledger  # noqa: PLC0415 - what is read there stands on the timeline
+
+        ledger = read_ledger(path)
+        if ledger.sessions[-1].damaged:
+            lost = next(problem for problem in reversed(ledger.problems) if problem.kind != "truncated")
+            raise ValueError(
+                f"'{ledger.path}', byte {lost.offset}: {lost.reason}. "
+                "read_ledger(path).timeline is what is still known, and ends there"
+            )
+        return ledger.timeline
 
     def to_json(self) -> str:
         """Returns the timeline as one line of JSON, which `from_json` turns into an equal timeline."""

@@ -53,8 +53,8 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 def reindex(path: str, output: Path, plan: PlanOptions, *, as_json: bool, **step: Any) -> None:  # noqa: ANN401 - the library checks them
     """Write every record below PATH with its epoch and iter to one file.
 
-    Where no plan is given, each run's own log must say its epochs. The file is written whole or not at all. What is
-    damaged, has no place or contradicts the timeline is named on stderr.
+    Where no plan is given, each run's ledger (stepclock.jsonl) or its own log must say its epochs. The file is written
+    whole or not at all. What is damaged, has no place or contradicts the timeline is named on stderr.
     """
     timeline = plan.timeline() if plan.given else None
     logs = read(path)
@@ -73,14 +73,34 @@ def reindex(path: str, output: Path, plan: PlanOptions, *, as_json: bool, **step
     problems = (*logs.problems, *table.problems)
     if as_json:
         facts: dict[str, object] = {"output": str(output), "records": len(table), "runs": logs.runs}
+        facts["timelines"] = [origin._asdict() for origin in table.origins]
         facts["problems"] = [problem._asdict() for problem in problems]
         print_json({**facts, "assumed": [assumed._asdict() for assumed in table.assumed]})
         return
-    click.echo(f"{output}: {counted(len(table), 'record')} of {counted(len(logs.runs), 'run')}")
+    click.echo(f"{output}: {counted(len(table), 'record')} of {counted(len(logs.runs), 'run')}, {origins(table)}")
     for assumed in table.assumed:
         taken = f"--unit {assumed.unit} --base {assumed.base}"
         complain(f"run {assumed.run}: its steps are read as with {taken}, since {assumed.reason}")
     report(problems)
+
+
+def origins(table: Table) -> str:
+    """Say where the timelines come from."""
+    several = len({origin.origin for origin in table.origins}) > 1
+    said = []
+    for kind in ("given", "ledger", "inferred", "none"):
+        runs = [origin for origin in table.origins if origin.origin == kind]
+        if not runs:
+            continue
+        files = sorted({origin.ledger for origin in runs if origin.ledger is not None})
+        clause = {
+            "given": "by the given plan",
+            "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(files)}",
+            "inferred": "by the epochs in the log itself",
+            "none": "without a timeline",
+        }[kind]
+        said.append(clause + (f" ({counted(len(runs), 'run')})" if several else ""))
+    return ", ".join(said)
 
 
 def without_timeline(logs: Logs, table: Table) -> str | None:

@@ -45,6 +45,14 @@ pub enum ReadError {
         /// The path that was asked for.
         path: PathBuf,
     },
+    /// What a clock took down of a run, and none of the run's logs.
+    #[error("there is no log at '{}', only the ledger '{ledger}', which `read_ledger` reads", path.display())]
+    OnlyLedger {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// The ledger, relative to it.
+        ledger: String,
+    },
     /// There are logs, and not one of them can be read.
     #[error("no log could be read at '{}': {}{}", path.display(), first(problems), more(problems))]
     NothingReadable {

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod beside;
 mod bytes;
 mod checkpoints;
 mod columns;
@@ -15,6 +16,7 @@ mod format;
 pub mod infer;
 mod join;
 mod json;
+pub mod ledger;
 mod lightning_csv;
 mod parallel;
 mod piece;
@@ -33,7 +35,7 @@ pub use error::ReadError;
 pub use format::{Format, StepMeaning};
 pub use piece::Facts;
 pub use problem::{Problem, ProblemKind};
-pub use read::{Logs, Source, read};
+pub use read::{FoundLedger, Logs, Source, read};
 pub use record::{Chunk, Precision, Records, Stated};
 pub use table::Table;
 pub use write::{Output, WriteError};

@@ -71,6 +71,10 @@ pub enum ProblemKind {
     BeforeStart,
     /// Nothing says how long the epochs of the run are.
     NoTimeline,
+    /// A newer version of stepbridge wrote it.
+    Newer,
+    /// The log contradicts what its ledger says of the steps that it was given.
+    Refuted,
 }
 
 impl ProblemKind {
@@ -92,6 +96,8 @@ impl ProblemKind {
             Self::PastEnd => "past_end",
             Self::BeforeStart => "before_start",
             Self::NoTimeline => "no_timeline",
+            Self::Newer => "newer",
+            Self::Refuted => "refuted",
         }
     }
 }

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use crate::beside;
 use crate::bytes::ReadAt;
 use crate::checkpoints;
 use crate::error::ReadError;
 use crate::format::Format;
 use crate::join;
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::lightning_csv;
 use crate::parallel;
 use crate::piece::{Facts, FileRead};
@@ -26,6 +28,19 @@ pub struct Logs {
     pub records: Records,
     /// The files, as [`Records::sources`] counts them.
     pub files: Vec<Source>,
+    /// The ledgers among the files.
+    pub ledgers: Vec<FoundLedger>,
+    /// Of each of [`Records::runs`], which of them is the run's.
+    pub ledger_of: Vec<Option<usize>>,
+}
+
+/// A ledger beside logs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundLedger {
+    /// The file, relative to the path that was asked for.
+    pub file: String,
+    /// What it holds.
+    pub ledger: Ledger,
 }
 
 /// A file that was read.
@@ -52,6 +67,7 @@ pub(crate) struct LogFile {
 /// What became of a file.
 enum Outcome {
     Read(Format, FileRead),
+    Ledger(Ledger),
     /// An event file of so many bytes, to be shared out.
     Large(u64),
     NoLog,
@@ -63,12 +79,14 @@ pub fn read(path: &Path, threads: usize) -> Result<Logs, ReadError> {
     let (found, problems) = list(path)?;
     let outcomes = parallel::map(found.len(), threads, |index| one(&found[index]));
     let looked_at = found.len();
-    let (files, mut broken) = sort_out(found, outcomes, threads);
+    let Sorted { mut files, ledgers, mut broken } = sort_out(found, outcomes, threads);
     if files.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
         return Err(if !broken.is_empty() {
             ReadError::NothingReadable { path, problems: broken }
+        } else if let Some(found) = ledgers.into_iter().next() {
+            ReadError::OnlyLedger { path, ledger: found.file }
         } else if looked_at == 0 {
             ReadError::EmptyFolder { path }
         } else if path.is_dir() {
@@ -77,9 +95,14 @@ pub fn read(path: &Path, threads: usize) -> Result<Logs, ReadError> {
             ReadError::NotALog { path }
         });
     }
-    let mut files = files;
     let repeated = checkpoints::fold(&mut files);
-    Ok(join::join(files, [problems, broken, repeated].concat()))
+    let mut logs = join::join(files, [problems, broken, repeated].concat());
+    for found in &ledgers {
+        logs.records.problems.extend(found.ledger.problems.iter().cloned());
+    }
+    let (ledger_of, ambiguous) = beside::ledgers(&logs.records.runs, &ledgers);
+    logs.records.problems.extend(ambiguous);
+    Ok(Logs { ledgers, ledger_of, ..logs })
 }
 
 /// The files at or below a path.
@@ -98,7 +121,13 @@ fn list(path: &Path) -> Result<(Vec<Found>, Vec<Problem>), ReadError> {
     // What cannot be opened is an error here, and a problem among others in a folder.
     File::open(path).map_err(unreadable)?;
     let name = path.file_name().map_or_else(String::new, walk::shown);
-    Ok((vec![Found { path: path.to_owned(), folder: Vec::new(), name }], Vec::new()))
+    let mut found = vec![Found { path: path.to_owned(), folder: Vec::new(), name }];
+    // The ledger beside a log belongs to it.
+    let beside = path.with_file_name(ledger::NAME);
+    if found[0].name != ledger::NAME && beside.is_file() {
+        found.push(Found { path: beside, folder: Vec::new(), name: ledger::NAME.to_owned() });
+    }
+    Ok((found, Vec::new()))
 }
 
 /// Looks at a file, and reads it unless it is large.
@@ -122,6 +151,7 @@ fn attempt(found: &Found) -> io::Result<Outcome> {
         Sniffed::Broken(kind, reason) => {
             return Ok(Outcome::Broken(Problem::new(found.source(), kind, reason).at(0, size)));
         }
+        Sniffed::Ledger => return Ok(read_ledger(&fs::read(&found.path)?, found)),
         Sniffed::Log(format) => format,
     };
     let source = found.source();
@@ -137,6 +167,17 @@ fn attempt(found: &Found) -> io::Result<Outcome> {
             Outcome::Read(format, trainer_state::read(&bytes, &source))
         }
     })
+}
+
+/// Reads a ledger, which nobody needs to be whole.
+fn read_ledger(bytes: &[u8], found: &Found) -> Outcome {
+    let source = found.source();
+    let kind = match Ledger::read(bytes, &source) {
+        Ok(ledger) => return Outcome::Ledger(ledger),
+        Err(error @ LedgerError::Newer { .. }) => (ProblemKind::Newer, error),
+        Err(error) => (ProblemKind::NotALog, error),
+    };
+    Outcome::Broken(Problem::new(source, kind.0, kind.1.to_string()).at(0, bytes.len() as u64))
 }
 
 /// Reads the beginning of a file.
@@ -163,8 +204,15 @@ fn event_file(file: &File, size: u64, source: &str, parts: impl IntoIterator<Ite
     }
 }
 
+/// Files by what they turned out to be.
+struct Sorted {
+    files: Vec<LogFile>,
+    ledgers: Vec<FoundLedger>,
+    broken: Vec<Problem>,
+}
+
 /// Reads the large files, in parts, and separates what is a log from what is none.
-fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>, threads: usize) -> (Vec<LogFile>, Vec<Problem>) {
+fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>, threads: usize) -> Sorted {
     let tasks: Vec<(usize, u64, u64)> = outcomes
         .iter()
         .enumerate()
@@ -179,7 +227,7 @@ fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>, threads: usize) -> (Vec<L
         }
     })
     .into_iter();
-    let (mut files, mut broken) = (Vec::new(), Vec::new());
+    let (mut files, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     for (found, outcome) in found.into_iter().zip(outcomes) {
         let outcome = match outcome {
             Outcome::Large(size) => {
@@ -199,9 +247,10 @@ fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>, threads: usize) -> (Vec<L
             Outcome::Read(format, read) => {
                 files.push(LogFile { source: found.source(), folder: found.folder, format, read });
             }
+            Outcome::Ledger(ledger) => ledgers.push(FoundLedger { file: found.source(), ledger }),
             Outcome::Broken(problem) => broken.push(problem),
             Outcome::NoLog | Outcome::Large(_) => {}
         }
     }
-    (files, broken)
+    Sorted { files, ledgers, broken }
 }

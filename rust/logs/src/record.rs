@@ -90,6 +90,20 @@ impl Chunk {
         self.value.is_empty()
     }
 
+    /// Some of its records, as a chunk of their own.
+    #[must_use]
+    pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            tag: self.tag[range.clone()].to_vec(),
+            step: self.step.as_ref().map(|step| step[range.clone()].to_vec()),
+            step_missing: self.step_missing.as_ref().map(|missing| missing[range.clone()].to_vec()),
+            epoch: self.epoch.as_ref().map(|epoch| epoch[range.clone()].to_vec()),
+            wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
+            value: self.value[range].to_vec(),
+            ..Self::new(self.run, self.source, self.format)
+        }
+    }
+
     /// The step of record `index`, if it has one.
     #[must_use]
     pub fn step_of(&self, index: usize) -> Option<i64> {

@@ -1,40 +1,67 @@
 //! Gives every record its epoch and iter: records, a timeline each run, and what their steps are.
 //!
 //! A record is located at the batch that its step closes. What has no place keeps none and is counted among the problems;
-//! an epoch that the log states is compared with the one that was found, and never replaces it.
+//! an epoch that the log states is compared with the one that was found, and never replaces it. Where a run has a ledger,
+//! each record is on the timeline of the session that was in force when it was written.
 
 mod check;
 mod place;
+mod refute;
 mod report;
+mod run;
 
 use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Error, Timeline, Unit};
 
 use crate::format::StepMeaning;
-use crate::infer::{self, Inferred, Outcome};
+use crate::infer;
+use crate::ledger::Ledger;
 use crate::parallel;
 use crate::problem::Problem;
+use crate::read::Logs;
 use crate::record::Records;
-use place::{Clock, Columns};
+use place::Columns;
+use run::Run;
 
 pub use place::Places;
 
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Timelines<'a> {
-    /// Each run's own log.
-    Inferred,
+    /// Each run's own: that of its ledger, else what its log says.
+    Own,
     /// One for all runs.
     One(&'a Timeline),
     /// One a run, by its name. Runs that are not there have none.
     Each(&'a BTreeMap<String, Timeline>),
 }
 
+/// The ledger of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct RunLedger<'a> {
+    /// Its file, as it is shown.
+    pub file: &'a str,
+    /// What it holds.
+    pub ledger: &'a Ledger,
+}
+
+impl Logs {
+    /// The ledger of each of [`Records::runs`], where it has one.
+    #[must_use]
+    pub fn run_ledgers(&self) -> Vec<Option<RunLedger<'_>>> {
+        let found = |index: usize| self.ledgers.get(index);
+        self.ledger_of
+            .iter()
+            .map(|index| index.and_then(found).map(|found| RunLedger { file: &found.file, ledger: &found.ledger }))
+            .collect()
+    }
+}
+
 /// What is asked for beyond the rule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// What the steps count, where it is not what the format declares.
+    /// What the steps count, where it is not what the format or the ledger declares.
     pub unit: Option<Unit>,
     /// 0 where a step is an index, 1 where it is the n-th; the same.
     pub base: Option<u8>,
@@ -53,6 +80,8 @@ pub struct Reindexed {
     pub problems: Vec<Problem>,
     /// What had to be assumed of steps, as no format declares it and nobody said it.
     pub assumed: Vec<Assumed>,
+    /// Where each run's timeline comes from, in the order of [`Records::runs`].
+    pub origins: Vec<Origin>,
 }
 
 /// What was assumed of the steps of a run.
@@ -66,85 +95,77 @@ pub struct Assumed {
     pub why: String,
 }
 
-/// Locates all records, on up to `threads` threads. The result does not depend on them.
+/// Where a run's timeline comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The caller gave it.
+    Given,
+    /// This ledger.
+    Ledger(String),
+    /// The epochs that its own log states.
+    Inferred,
+    /// There is none.
+    None,
+}
+
+/// Locates all records, on up to `threads` threads; `ledgers` are those of the runs, or none at all. The result does not
+/// depend on the threads.
 ///
 /// Fails where no record can be located at all: a unit without locations, or samples of unknown batches.
-pub fn reindex(records: &Records, timelines: Timelines, options: Options, threads: usize) -> Result<Reindexed, Error> {
-    let inferred = if matches!(timelines, Timelines::Inferred) { infer::infer(records) } else { BTreeMap::new() };
-    let mut assumed = Vec::new();
+pub fn reindex(
+    records: &Records,
+    ledgers: &[Option<RunLedger>],
+    timelines: Timelines,
+    options: Options,
+    threads: usize,
+) -> Result<Reindexed, Error> {
+    let ledger = |run: usize| ledgers.get(run).copied().flatten().filter(|found| !found.ledger.sessions.is_empty());
+    let own = matches!(timelines, Timelines::Own);
+    let alone = (0..records.runs.len()).any(|run| ledger(run).is_none());
+    let inferred = if own && alone { infer::infer(records) } else { BTreeMap::new() };
     // What steps are is read off the logged epochs only where nobody said it.
     let said = options.unit.is_some() && options.base.is_some();
     let hints = if said { BTreeMap::new() } else { infer::steps(records) };
     let runs: Vec<Run> = records
         .runs
         .iter()
-        .map(|name| Run::new(name, timelines, inferred.get(name), hints.get(name.as_str()).copied()))
+        .enumerate()
+        .map(|(index, name)| {
+            let hint = hints.get(name.as_str()).copied();
+            Run::new(name, timelines, ledger(index), inferred.get(name), hint, options)
+        })
         .collect();
-    let mut clocks = Vec::with_capacity(records.chunks.len());
     for chunk in &records.chunks {
-        let Some(run) = runs.get(chunk.run as usize) else {
-            clocks.push(None);
-            continue;
-        };
-        let (step, why) = run.step(chunk.format.step_meaning(), options);
-        let needs_timeline = step.unit != Unit::Epoch;
-        if let Some(why) = why
-            && (run.timeline.is_some() || !needs_timeline)
-            && assumed.iter().all(|known: &Assumed| known.run != run.name)
-        {
-            assumed.push(Assumed { run: run.name.to_owned(), step, why: why.to_owned() });
-        }
-        clocks.push(Some(Clock { timeline: run.timeline, step }));
-        if let Some(timeline) = run.timeline {
-            place::check_unit(timeline, step.unit, options)?;
+        if let Some(run) = runs.get(chunk.run as usize) {
+            run.check(chunk, options)?;
         }
     }
     let columns = Columns { batch: options.batch, sample: options.sample };
     let located = parallel::map(records.chunks.len(), threads, |index| {
-        clocks[index].map_or_else(Default::default, |clock| place::place(records, index, clock, columns))
+        let chunk = &records.chunks[index];
+        let run = runs.get(chunk.run as usize)?;
+        Some(place::place_all(records, chunk, run, options, columns))
     });
-    let (chunks, found): (Vec<_>, Vec<_>) = located.into_iter().unzip();
-    let problems = report::problems(records, &clocks, &found, |run| {
-        runs.get(run as usize).and_then(|run| run.unknown).unwrap_or("nothing was given for this run")
-    });
-    Ok(Reindexed { chunks, problems, assumed })
-}
-
-/// What is known of a run before its records are looked at.
-struct Run<'a> {
-    name: &'a str,
-    timeline: Option<&'a Timeline>,
-    /// Why there is no timeline.
-    unknown: Option<&'a str>,
-    /// What its stated epochs say of its steps.
-    hint: Option<StepMeaning>,
-}
-
-impl<'a> Run<'a> {
-    fn new(name: &'a str, timelines: Timelines<'a>, inferred: Option<&'a Inferred>, hint: Option<StepMeaning>) -> Self {
-        let (timeline, unknown) = match (timelines, inferred.map(|inferred| &inferred.outcome)) {
-            (Timelines::One(timeline), _) | (Timelines::Inferred, Some(Outcome::Known { timeline, .. })) => {
-                (Some(timeline), None)
+    let (mut chunks, mut parts) = (Vec::with_capacity(located.len()), Vec::with_capacity(located.len()));
+    for (places, located) in located.into_iter().map(Option::unwrap_or_default) {
+        chunks.push(places);
+        parts.push(located);
+    }
+    refute::refute(records, &mut chunks, &mut parts);
+    let problems = report::problems(records, &runs, &parts);
+    let mut assumed: Vec<Assumed> = Vec::new();
+    for (chunk, parts) in records.chunks.iter().zip(&parts) {
+        let Some(run) = runs.get(chunk.run as usize) else { continue };
+        for part in parts.iter().filter(|part| !part.refuted) {
+            let placed = part.clock.timeline.is_some() || part.clock.step.unit == Unit::Epoch;
+            if let (Some(why), true) = (run.assumption(chunk, part, options), placed) {
+                let found = Assumed { run: run.name.to_owned(), step: part.clock.step, why };
+                if assumed.iter().all(|known| (&known.run, known.step) != (&found.run, found.step)) {
+                    assumed.push(found);
+                }
             }
-            (Timelines::Each(by_run), _) => (by_run.get(name), None),
-            (Timelines::Inferred, Some(Outcome::Unknown { why })) => (None, Some(why.as_str())),
-            (Timelines::Inferred, None) => (None, None),
-        };
-        Self { name, timeline, unknown, hint: inferred.and_then(|inferred| inferred.step).or(hint) }
+        }
     }
-
-    /// What a step of the run is; with the reason, where it is an assumption.
-    fn step(&self, declared: Option<StepMeaning>, options: Options) -> (StepMeaning, Option<&'static str>) {
-        let (likely, why) = match (declared, self.hint) {
-            (Some(declared), _) => (declared, None),
-            (None, Some(hint)) => (hint, Some("the epochs among its values count its steps this way")),
-            (None, None) => (
-                StepMeaning { unit: Unit::Step, base: 0 },
-                Some("an event file does not say what its step is; the writer decides"),
-            ),
-        };
-        let step = StepMeaning { unit: options.unit.unwrap_or(likely.unit), base: options.base.unwrap_or(likely.base) };
-        let said = options.unit.is_some() && options.base.is_some();
-        (step, why.filter(|_| !said))
-    }
+    let origins = runs.into_iter().map(|run| run.origin).collect();
+    Ok(Reindexed { chunks, problems, assumed, origins })
 }

@@ -1,6 +1,7 @@
 //! Which format a file is in, found from its first bytes; the name only says what to expect of it.
 
 use crate::format::Format;
+use crate::ledger;
 use crate::lightning_csv;
 use crate::problem::ProblemKind;
 use crate::tfevents;
@@ -12,6 +13,8 @@ pub(crate) const HEAD: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sniffed {
     Log(Format),
+    /// A clock's record of a run; it holds no values.
+    Ledger,
     /// Nothing that is read, and nothing that says it is.
     Unknown,
     /// It says that it is a log.
@@ -21,7 +24,8 @@ pub(crate) enum Sniffed {
 /// What `head`, the first bytes of a file called `name`, shows.
 pub(crate) fn sniff(name: &str, head: &[u8]) -> Sniffed {
     let promised = promised(name);
-    if promised.is_some() {
+    let ledger = name == ledger::NAME;
+    if promised.is_some() || ledger {
         if head.is_empty() {
             return Sniffed::Broken(ProblemKind::Empty, "the file has no bytes");
         }
@@ -29,6 +33,9 @@ pub(crate) fn sniff(name: &str, head: &[u8]) -> Sniffed {
             let reason = "a Git LFS pointer stands in its place; fetch the file with `git lfs pull`";
             return Sniffed::Broken(ProblemKind::LfsPointer, reason);
         }
+    }
+    if ledger || head.starts_with(ledger::BEGINS) {
+        return Sniffed::Ledger;
     }
     if tfevents::looks_like_event_file(head) {
         return Sniffed::Log(Format::TfEvents);
@@ -115,6 +122,9 @@ mod tests {
             ("copy.csv", b"loss,\"epoch\",step\r\n1", Sniffed::Log(Format::LightningCsv)),
             ("metrics.csv", b"epoch,loss\n", Sniffed::Log(Format::LightningCsv)),
             ("results.csv", b"epoch,loss\n", Sniffed::Unknown),
+            ("stepclock.jsonl", b"damaged", Sniffed::Ledger),
+            ("run.jsonl", b"{\"stepclock\":1,", Sniffed::Ledger),
+            ("run.jsonl", b"{\"step\":1,", Sniffed::Unknown),
             ("notes.json", b"{\"a\": 1}", Sniffed::Unknown),
             ("empty.txt", b"", Sniffed::Unknown),
         ] {
@@ -122,6 +132,7 @@ mod tests {
         }
         for (name, head, kind) in [
             ("x.tfevents.y", &b""[..], ProblemKind::Empty),
+            ("stepclock.jsonl", &b""[..], ProblemKind::Empty),
             ("x.tfevents.y", b"version https://git-lfs.github.com/spec/v1\n", ProblemKind::LfsPointer),
             ("trainer_state.json", b"[]", ProblemKind::NotALog),
             ("metrics.csv", b"a,b\n", ProblemKind::MissingColumn),

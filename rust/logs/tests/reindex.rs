@@ -12,7 +12,7 @@ use stepbridge_logs::{Chunk, Format, ProblemKind, Records, StepMeaning};
 use stepbridge_timeline::{Boundary, Error, Timeline, Unit};
 
 fn by_one(records: &Records, timeline: &Timeline, options: Options) -> Reindexed {
-    reindex(records, Timelines::One(timeline), options, 2).expect("a unit with locations")
+    reindex(records, &[], Timelines::One(timeline), options, 2).expect("a unit with locations")
 }
 
 /// (epoch, iter) and `epoch_float` of each record; -1 stands for NaN.
@@ -127,7 +127,7 @@ fn what_event_files_do_not_say_is_assumed_and_said() {
 fn a_step_that_is_an_epoch_needs_no_timeline() {
     let log = records(events(&[(0, 0, 1.0), (0, 2, 1.0), (0, 3, 1.0)]));
     let options = Options { unit: Some(Unit::Epoch), base: Some(0), ..Options::default() };
-    let found = reindex(&log, Timelines::Inferred, options, 1).unwrap();
+    let found = reindex(&log, &[], Timelines::Own, options, 1).unwrap();
     assert_eq!(rows(&found.chunks[0]), [(0, -1, 1.0), (2, -1, 3.0), (3, -1, 4.0)]);
     assert_eq!(reasons(&found), []);
     let found = by_one(&log, &plan(4, 1, Boundary::Flush, Some(3)), Options { base: Some(1), ..options });
@@ -137,7 +137,7 @@ fn a_step_that_is_an_epoch_needs_no_timeline() {
 #[test]
 fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
     let log = records(stating(Format::LightningCsv, &[(49, "4"), (99, "9")]));
-    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
     assert_eq!(rows(&found.chunks[0]), [(4, -1, -1.0), (9, -1, -1.0)]);
     assert_eq!(found.problems.len(), 1);
     assert_eq!(found.problems[0].kind, ProblemKind::NoTimeline);
@@ -148,7 +148,7 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
          --batches-per-epoch, or --samples with --batch-size"
     );
     let log = records(stating(Format::TrainerState, &[(10, "0.1"), (20, "0.2")]));
-    let found = reindex(&log, Timelines::Inferred, Options { batch: true, ..Options::default() }, 1).unwrap();
+    let found = reindex(&log, &[], Timelines::Own, Options { batch: true, ..Options::default() }, 1).unwrap();
     assert_eq!(rows(&found.chunks[0]), [(-1, -1, -1.0); 2]);
     assert_eq!(found.chunks[0].batch, Some(vec![-1, -1]));
 }
@@ -156,12 +156,12 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
 #[test]
 fn an_inferred_timeline_locates_what_it_was_found_from() {
     let log = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2"), (299, "2")]));
-    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
     assert_eq!(found.chunks[0].iter, [99, 0, 0, 99]);
     assert_eq!(reasons(&found), []);
     // Event files whose steps are the n-th, as their epochs show.
     let log = records(events(&[(0, 655, 1.0), (2, 655, 5.0), (2, 660, f64::from(5.04_f32))]));
-    let found = reindex(&log, Timelines::Inferred, Options::default(), 1).unwrap();
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
     assert_eq!(rows(&found.chunks[0])[0], (4, 130, 5.0));
     assert_eq!(found.assumed[0].step.base, 1);
 }
@@ -173,7 +173,7 @@ fn each_run_has_its_own_timeline_or_none() {
     log.sources.push("other/log".into());
     log.chunks.push(Chunk { run: 1, source: 1, ..stating(Format::LightningCsv, &[(7, "3")]) });
     let timelines = BTreeMap::from([("run".to_owned(), plan(4, 1, Boundary::Flush, None))]);
-    let found = reindex(&log, Timelines::Each(&timelines), Options::default(), 2).unwrap();
+    let found = reindex(&log, &[], Timelines::Each(&timelines), Options::default(), 2).unwrap();
     assert_eq!(rows(&found.chunks[0]), [(1, 3, 2.0)]);
     assert_eq!(rows(&found.chunks[1]), [(3, -1, -1.0)]);
     assert_eq!(
@@ -192,7 +192,7 @@ fn a_unit_without_locations_is_refused() {
     let timeline = plan(4, 1, Boundary::Flush, None);
     for unit in [Unit::Token, Unit::Duration, Unit::Sample] {
         let options = Options { unit: Some(unit), ..Options::default() };
-        let refused = reindex(&log, Timelines::One(&timeline), options, 1);
+        let refused = reindex(&log, &[], Timelines::One(&timeline), options, 1);
         assert!(
             matches!(refused, Err(Error::Invalid(_) | Error::Unknown(_) | Error::OutOfRange(_))),
             "{unit:?}: {refused:?}"
@@ -214,8 +214,8 @@ fn the_result_does_not_depend_on_blocks_or_threads() {
         let mut log = records(chunk.clone());
         log.chunks.push(chunk);
         let options = Options { unit: Some(Unit::Step), base: Some(base), ..Options::default() };
-        let found = reindex(&log, Timelines::One(&timeline), options, 1).unwrap();
-        let again = reindex(&log, Timelines::One(&timeline), options, 4).unwrap();
+        let found = reindex(&log, &[], Timelines::One(&timeline), options, 1).unwrap();
+        let again = reindex(&log, &[], Timelines::One(&timeline), options, 4).unwrap();
         for (one, other) in found.chunks.iter().zip(&again.chunks) {
             assert_eq!(rows(one), rows(other));
         }

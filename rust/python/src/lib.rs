@@ -4,6 +4,7 @@
 mod arrays;
 mod clock;
 mod errors;
+mod ledger;
 mod logs;
 mod table;
 mod timeline;
@@ -15,6 +16,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     timeline::register(module)?;
     clock::register(module)?;
+    ledger::register(module)?;
     logs::register(module)?;
     table::register(module)
 }

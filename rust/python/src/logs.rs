@@ -9,17 +9,19 @@ use std::thread;
 
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer};
-use stepbridge_logs::reindex::{Options, Timelines, reindex};
-use stepbridge_logs::{Logs, Problem, ReadError, StepMeaning, Table, read};
+use stepbridge_logs::reindex::{Options, Origin, Timelines, reindex};
+use stepbridge_logs::{FoundLedger, Logs, Problem, ReadError, StepMeaning, Table, read};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;
+use crate::ledger;
 use crate::table::PyTable;
 use crate::timeline::PyTimeline;
 
 /// file, offset, record, kind, reason, length.
-type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
+pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
 
 /// source, run, format, bytes, sound units, values that are no numbers.
 type FileRow = (String, String, &'static str, u64, u64, u64);
@@ -32,6 +34,15 @@ type InferredRow = (Option<PyTimeline>, String, usize, Option<Step>);
 
 /// The run, its steps, and why they were taken to be that.
 type AssumedRow = (String, Step, String);
+
+/// The run, where its timeline comes from, and the ledger's file where it is that.
+type OriginRow = (String, &'static str, Option<String>);
+
+/// The table, the problems, what was assumed, where the timelines come from.
+type ReindexedRow = (PyTable, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>);
+
+/// A ledger's file, its runs, its sessions, its problems.
+type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<ProblemRow>);
 
 #[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
 pub(crate) struct PyLogs {
@@ -75,6 +86,19 @@ impl PyLogs {
             .collect()
     }
 
+    fn ledgers<'py>(&self, py: Python<'py>) -> PyResult<Vec<LedgerRow<'py>>> {
+        let Logs { records, ledgers, ledger_of, .. } = &*self.inner;
+        let of = |index: usize| {
+            let runs = records.runs.iter().zip(ledger_of).filter(move |(_, of)| **of == Some(index));
+            runs.map(|(run, _)| run.clone()).collect()
+        };
+        let row = |(index, found): (usize, &FoundLedger)| {
+            let sessions = ledger::sessions(py, &found.ledger)?;
+            Ok((found.file.clone(), of(index), sessions, rows(&found.ledger.problems)))
+        };
+        ledgers.iter().enumerate().map(row).collect()
+    }
+
     fn table(&self, py: Python<'_>) -> PyResult<PyTable> {
         table(py.detach(|| Table::new(&self.inner, None, threads())))
     }
@@ -94,23 +118,31 @@ impl PyLogs {
         base: Option<i64>,
         batch: bool,
         sample: bool,
-    ) -> PyResult<(PyTable, Vec<ProblemRow>, Vec<AssumedRow>)> {
+    ) -> PyResult<ReindexedRow> {
         let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
         let options = Options { unit, base, batch, sample };
         let timelines = timelines.map(Given::into_core);
         let (built, places) = py.detach(|| {
             let timelines = match &timelines {
-                None => Timelines::Inferred,
+                None => Timelines::Own,
                 Some(Owned::One(timeline)) => Timelines::One(timeline),
                 Some(Owned::Each(by_run)) => Timelines::Each(by_run),
             };
-            let places = Arc::new(reindex(&self.inner.records, timelines, options, threads()).map_err(timeline_error)?);
+            let ledgers = self.inner.run_ledgers();
+            let places = reindex(&self.inner.records, &ledgers, timelines, options, threads());
+            let places = Arc::new(places.map_err(timeline_error)?);
             Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), threads()), places))
         })?;
         let assumed =
             places.assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone()));
-        Ok((table(built)?, rows(&places.problems), assumed.collect()))
+        let origins = self.inner.records.runs.iter().zip(&places.origins).map(|(run, origin)| match origin {
+            Origin::Given => (run.clone(), "given", None),
+            Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
+            Origin::Inferred => (run.clone(), "inferred", None),
+            Origin::None => (run.clone(), "none", None),
+        });
+        Ok((table(built)?, rows(&places.problems), assumed.collect(), origins.collect()))
     }
 }
 
@@ -155,7 +187,7 @@ fn table(built: Result<Table, arrow_schema::ArrowError>) -> PyResult<PyTable> {
     built.map(|inner| PyTable { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
+pub(crate) fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
     problems
         .iter()
         .map(|problem| {
@@ -190,6 +222,7 @@ fn read_error(error: ReadError) -> PyErr {
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
+        | ReadError::OnlyLedger { .. }
         | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
     }
 }

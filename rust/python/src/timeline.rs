@@ -274,7 +274,7 @@ fn counts(array: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u64>> {
     Input::new(array)?.to_vec(name)?.into_iter().enumerate().map(refuse).collect()
 }
 
-fn segment_dict<'py>(py: Python<'py>, segment: &Segment) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn segment_dict<'py>(py: Python<'py>, segment: &Segment) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("epochs", segment.epochs)?;
     fields.set_item("batches", segment.batches)?;

@@ -344,12 +344,13 @@ impl Cursor {
         self.parts.iter().copied().chain(done).collect()
     }
 
-    /// What is planned from here on: the first of it goes on inside the running epoch, if one runs.
+    /// What is planned from here on: the first of it goes on inside the running epoch, if one runs. Where that one's length
+    /// is not known, the later ones stand behind it all the same, though a timeline could not place them.
     #[must_use]
     pub fn planned(&self) -> Vec<Segment> {
         let to_come =
             self.part.filter(|part| part.batches != Some(self.done)).and_then(|part| self.laid_out(part).pop());
-        to_come.into_iter().chain(self.later()).collect()
+        to_come.map(|part| Segment { epochs: Some(1), ..part }).into_iter().chain(self.rest.iter().copied()).collect()
     }
 
     /// From here on something is different; see [`Timeline::change`].

@@ -2,6 +2,7 @@
 
 use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
 
+use super::run::{Basis, Run};
 use super::{Options, check};
 use crate::format::StepMeaning;
 use crate::infer;
@@ -23,6 +24,32 @@ pub struct Places {
     pub batch: Option<Vec<i64>>,
     /// Indices of the first samples of those batches; -1 where they are not known.
     pub sample: Option<Vec<i64>>,
+}
+
+/// Records of a chunk next to each other that are on one timeline.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) range: std::ops::Range<usize>,
+    /// Index of the run's period.
+    pub(super) period: usize,
+    pub(super) clock: Clock<'a>,
+    /// What the clock's step rests on.
+    pub(super) basis: Basis,
+    /// Indices count in the chunk.
+    pub(super) seen: Seen,
+    /// What of it would refute the run's ledger.
+    pub(super) refutation: Option<Refutation>,
+    /// Whether it did, so that the records have no place.
+    pub(super) refuted: bool,
+}
+
+/// What refutes a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refutation {
+    /// A step 0.
+    pub(super) zero: bool,
+    /// One past the end.
+    pub(super) past_end: bool,
 }
 
 /// What a chunk's steps are, and on which timeline.
@@ -59,6 +86,18 @@ pub(super) struct Seen {
     pub(super) past_end: Tally,
     pub(super) before_start: Tally,
     pub(super) disagrees: Tally,
+    /// Steps 0 where steps count from 1: a count before the first one.
+    pub(super) zero: Tally,
+}
+
+impl Seen {
+    /// The same, where the records begin at `begin` of a chunk.
+    fn from(mut self, begin: usize) -> Self {
+        for tally in [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero] {
+            tally.first = tally.first.map(|first| first + begin);
+        }
+        self
+    }
 }
 
 /// Refuses a unit of which no record could be located.
@@ -74,9 +113,39 @@ pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: Options) -> R
     Ok(())
 }
 
-/// Locates the records of chunk `index`.
-pub(super) fn place(records: &Records, index: usize, clock: Clock, columns: Columns) -> (Places, Seen) {
-    let chunk = &records.chunks[index];
+/// Locates the records of a chunk, each part on its own timeline.
+pub(super) fn place_all<'a>(
+    records: &Records,
+    chunk: &Chunk,
+    run: &Run<'a>,
+    options: Options,
+    columns: Columns,
+) -> (Places, Vec<Part<'a>>) {
+    let ranges = run.parts(chunk);
+    let whole = ranges.len() == 1;
+    let mut all = Places::default();
+    let mut parts = Vec::with_capacity(ranges.len());
+    for (range, period) in ranges {
+        let (clock, basis) = run.clock(chunk, period, options);
+        let (places, seen) = if whole {
+            place(records, chunk, clock, columns)
+        } else {
+            place(records, &chunk.part(range.clone()), clock, columns)
+        };
+        let seen = seen.from(range.start);
+        let refutation = run.refutation(clock, basis, period, options);
+        parts.push(Part { range, period, clock, basis, seen, refutation, refuted: false });
+        if whole {
+            all = places;
+        } else {
+            all.append(places);
+        }
+    }
+    (all, parts)
+}
+
+/// Locates the records of a chunk.
+fn place(records: &Records, chunk: &Chunk, clock: Clock, columns: Columns) -> (Places, Seen) {
     let mut places = Places::nowhere(chunk.len());
     let mut seen = Seen::default();
     match (clock.step.unit, clock.timeline) {
@@ -108,6 +177,17 @@ impl Places {
             epoch_float: vec![0.0; length],
             batch: None,
             sample: None,
+        }
+    }
+
+    fn append(&mut self, mut more: Self) {
+        self.epoch.append(&mut more.epoch);
+        self.iter.append(&mut more.iter);
+        self.epoch_float.append(&mut more.epoch_float);
+        for (mine, more) in [(&mut self.batch, more.batch), (&mut self.sample, more.sample)] {
+            if let Some(mut more) = more {
+                mine.get_or_insert_default().append(&mut more);
+            }
         }
     }
 
@@ -161,6 +241,7 @@ fn explain(
             } else if steps[index] == 0 {
                 // A count of 0: nothing happened yet.
                 places.epoch_float[index] = 0.0;
+                seen.zero.add(index);
             } else {
                 seen.before_start.add(index);
             }
@@ -179,6 +260,7 @@ fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut P
         if epoch < 0 {
             if step == 0 {
                 places.epoch_float[index] = 0.0;
+                seen.zero.add(index);
             } else {
                 seen.before_start.add(index);
             }

@@ -4,74 +4,94 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Timeline, Unit};
 
-use super::place::{Clock, Seen, Tally};
+use super::place::{Clock, Part, Tally};
+use super::run::{Basis, Run};
 use crate::infer::{stated_of, stated_text};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::{Chunk, Records};
 
-/// A tally over all chunks of a file, and the chunk that holds the first record of it.
+/// A tally over all parts of a file, and the first record of it: its chunk, its part and its index in the chunk.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     count: usize,
-    first: Option<(usize, usize)>,
+    first: Option<(usize, usize, usize)>,
 }
 
 impl Total {
-    fn add(&mut self, chunk: usize, tally: Tally) {
+    fn add(&mut self, chunk: usize, part: usize, tally: Tally) {
         self.count += tally.count;
-        self.first = self.first.or(tally.first.map(|index| (chunk, index)));
+        self.first = self.first.or(tally.first.map(|index| (chunk, part, index)));
     }
 }
 
-/// What is to be reported of a file, with one of its chunks.
+/// What is to be reported of a file.
 #[derive(Debug, Clone, Copy, Default)]
 struct OfFile {
     past_end: Total,
     before_start: Total,
     disagrees: Total,
+    /// Of these the ledger says otherwise.
+    zero: Total,
+    past_ledger: Total,
 }
 
-/// The problems of all files; `unknown` says why a run has no timeline.
-pub(super) fn problems<'a>(
-    records: &Records,
-    clocks: &[Option<Clock>],
-    found: &[Seen],
-    unknown: impl Fn(u32) -> &'a str,
-) -> Vec<Problem> {
+/// The problems of all files.
+pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> Vec<Problem> {
     let mut files: BTreeMap<u32, OfFile> = BTreeMap::new();
-    let mut without: BTreeMap<u32, u32> = BTreeMap::new();
-    for (index, (chunk, seen)) in records.chunks.iter().zip(found).enumerate() {
+    let mut without: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
+    for (index, (chunk, parts)) in records.chunks.iter().zip(parts).enumerate() {
         let file = files.entry(chunk.source).or_default();
-        file.past_end.add(index, seen.past_end);
-        file.before_start.add(index, seen.before_start);
-        file.disagrees.add(index, seen.disagrees);
-        if clocks[index].is_some_and(|clock| clock.timeline.is_none() && clock.step.unit != Unit::Epoch) {
-            without.entry(chunk.run).or_insert(chunk.source);
+        for (at, part) in parts.iter().enumerate() {
+            let refutes = part.refutation;
+            if refutes.is_some_and(|refutes| refutes.past_end) {
+                file.past_ledger.add(index, at, part.seen.past_end);
+            } else {
+                file.past_end.add(index, at, part.seen.past_end);
+            }
+            if refutes.is_some_and(|refutes| refutes.zero) {
+                file.zero.add(index, at, part.seen.zero);
+            }
+            file.before_start.add(index, at, part.seen.before_start);
+            file.disagrees.add(index, at, part.seen.disagrees);
+            if part.clock.timeline.is_none() && part.clock.step.unit != Unit::Epoch {
+                without.entry(chunk.run).or_insert((chunk.source, part.period));
+            }
         }
     }
     let mut problems = Vec::new();
-    for (&run, &source) in &without {
+    for (&run, &(source, period)) in &without {
         let name = name_of(&records.runs, run);
-        let why = unknown(run);
+        let why = runs.get(run as usize).and_then(|run| run.period(period).unknown.as_deref());
+        let why = why.unwrap_or("nothing was given for this run");
         let reason =
             format!("run {name} has no timeline ({why}): give --batches-per-epoch, or --samples with --batch-size");
         problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::NoTimeline, reason));
     }
     for (&source, file) in &files {
         let file_name = name_of(&records.sources, source);
-        let mut report = |kind, total: Total, reason: &dyn Fn(&Chunk, usize, &Clock) -> String| {
-            if let Some((chunk, index)) = total.first
-                && let Some(clock) = &clocks[chunk]
-            {
-                let text = reason(&records.chunks[chunk], index, clock);
+        let mut report = |kind, total: Total, reason: &dyn Fn(&Chunk, usize, &Part) -> String| {
+            if let Some((chunk, part, index)) = total.first {
+                let text = reason(&records.chunks[chunk], index, &parts[chunk][part]);
                 problems.push(Problem::new(file_name, kind, text));
             }
         };
-        report(ProblemKind::PastEnd, file.past_end, &|chunk, index, clock| {
-            let end = clock.timeline.map_or_else(String::new, |timeline| end_of(timeline, clock.step.unit));
+        for (total, one, many) in
+            [(file.zero, "has step 0", "have step 0"), (file.past_ledger, "lies past the end", "lie past the end")]
+        {
+            report(ProblemKind::Refuted, total, &|chunk, index, part| {
+                let run = runs.get(chunk.run as usize);
+                let by = run.and_then(|run| run.period(part.period).logged.as_ref()).map_or("", |logged| logged.by);
+                let first = named(records, chunk, index);
+                refuted(part, by, &counted(total.count, one, many), &first)
+            });
+        }
+        report(ProblemKind::PastEnd, file.past_end, &|chunk, index, part| {
+            let timeline = part.clock.timeline;
+            let end = timeline.map_or_else(String::new, |timeline| end_of(timeline, part.clock.step.unit));
+            let what = if timeline.is_none_or(Timeline::is_bounded) { "the end" } else { "what is known" };
             let count = counted(file.past_end.count, "lies", "lie");
             format!(
-                "{count} past the end of the timeline{end} and have no epoch; the first is {}",
+                "{count} past {what} of the timeline{end} and have no epoch; the first is {}",
                 named(records, chunk, index)
             )
         });
@@ -79,7 +99,8 @@ pub(super) fn problems<'a>(
             let count = counted(file.before_start.count, "has a step", "have a step");
             format!("{count} below the first one, and no epoch; the first is {}", named(records, chunk, index))
         });
-        report(ProblemKind::Disagrees, file.disagrees, &|chunk, index, clock| {
+        report(ProblemKind::Disagrees, file.disagrees, &|chunk, index, part| {
+            let clock = &part.clock;
             let count = counted(file.disagrees.count, "states", "state");
             let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, chunk, index, clock));
             let stated =
@@ -92,6 +113,26 @@ pub(super) fn problems<'a>(
         });
     }
     problems
+}
+
+/// What the ledger says of its steps, and what the log holds instead.
+fn refuted(part: &Part, by: &str, count: &str, first: &str) -> String {
+    let step = part.clock.step;
+    let end = part.clock.timeline.map_or_else(String::new, |timeline| end_of(timeline, step.unit));
+    let total = end.trim_matches([' ', '(', ')']);
+    let end = if total.is_empty() { String::new() } else { format!("; the timeline has {total}") };
+    let says = format!("loggers are given the {}, counted from {}{end}", step.unit.name(), step.base);
+    if part.basis == Basis::Assumed {
+        return format!(
+            "the log refutes what the ledger assumes ({says}): {count}; the first is {first}. No record of this session has \
+             an epoch, since nobody knows what its steps are: say it with unit= and base= (--unit, --base), or in the clock \
+             with logged_as="
+        );
+    }
+    format!(
+        "the log refutes what the ledger states ({says}; said by {by}): {count}, and no epoch; the first is {first}. Where \
+         the statement is wrong, unit= and base= (--unit, --base) take its place"
+    )
 }
 
 fn name_of(names: &[String], number: u32) -> &str {

@@ -186,7 +186,7 @@ mod tests {
             ..Places::default()
         };
         let places = Reindexed { chunks: vec![first, Places::default()], ..Reindexed::default() };
-        let logs = Arc::new(Logs { records, files: Vec::new() });
+        let logs = Arc::new(Logs { records, ..Logs::default() });
         Table::new(&logs, Some(&Arc::new(places)), 2).expect("a table")
     }
 

@@ -1,0 +1,202 @@
+//! What is known of a run before its records are looked at: its timelines, and what its steps are.
+
+use std::ops::Range;
+
+use stepbridge_timeline::{Error, Timeline, Unit};
+
+use super::place::{self, Clock, Part, Refutation};
+use super::{Options, Origin, RunLedger, Timelines};
+use crate::format::StepMeaning;
+use crate::infer::{Inferred, Outcome};
+use crate::ledger::{LoggedAs, Session};
+use crate::record::Chunk;
+
+/// A run.
+pub(super) struct Run<'a> {
+    pub(super) name: &'a str,
+    /// What its stated epochs say of its steps.
+    hint: Option<StepMeaning>,
+    /// At least one, in the order of time.
+    periods: Vec<Period<'a>>,
+    pub(super) origin: Origin,
+}
+
+/// A time in which one timeline was in force.
+pub(super) struct Period<'a> {
+    /// Since when: seconds since 1970.
+    from: f64,
+    pub(super) timeline: Option<&'a Timeline>,
+    /// Why there is no timeline.
+    pub(super) unknown: Option<String>,
+    /// What the ledger says of the steps that the loggers are given.
+    pub(super) logged: Option<Logged<'a>>,
+}
+
+/// What a ledger says of the steps that loggers are given.
+pub(super) struct Logged<'a> {
+    step: StepMeaning,
+    pub(super) stated: bool,
+    /// Who says it, as a clause.
+    pub(super) by: &'a str,
+    file: &'a str,
+    /// Whether the timeline is that of the ledger as well.
+    pub(super) timeline: bool,
+}
+
+/// What a step is taken to be rests on this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// The caller, or the format.
+    Declared,
+    /// The epochs that the log states.
+    Hint,
+    /// A statement in the ledger.
+    Stated,
+    /// What the ledger assumes.
+    Assumed,
+    /// Nothing.
+    Nothing,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        name: &'a str,
+        timelines: Timelines<'a>,
+        ledger: Option<RunLedger<'a>>,
+        inferred: Option<&'a Inferred>,
+        hint: Option<StepMeaning>,
+        options: Options,
+    ) -> Self {
+        let hint = inferred.and_then(|inferred| inferred.step).or(hint);
+        let known = |timeline: &'a Timeline| (Some(timeline), None);
+        let ((timeline, unknown), origin) = match (timelines, ledger, inferred.map(|inferred| &inferred.outcome)) {
+            (Timelines::One(timeline), _, _) => (known(timeline), Origin::Given),
+            (Timelines::Each(by_run), _, _) => match by_run.get(name) {
+                Some(timeline) => (known(timeline), Origin::Given),
+                None => ((None, None), Origin::None),
+            },
+            (Timelines::Own, Some(ledger), _) => {
+                let origin = Origin::Ledger(ledger.file.to_owned());
+                return Self { name, hint, periods: periods(ledger, options), origin };
+            }
+            (Timelines::Own, None, Some(Outcome::Known { timeline, .. })) => (known(timeline), Origin::Inferred),
+            (Timelines::Own, None, Some(Outcome::Unknown { why })) => ((None, Some(why.clone())), Origin::None),
+            (Timelines::Own, None, None) => ((None, None), Origin::None),
+        };
+        let logged = ledger.map(|ledger| logged(ledger, ledger.ledger.sessions.len(), false));
+        let period = Period { from: f64::NEG_INFINITY, timeline, unknown, logged };
+        Self { name, hint, periods: vec![period], origin }
+    }
+
+    pub(super) fn period(&self, index: usize) -> &Period<'a> {
+        &self.periods[index]
+    }
+
+    /// Records next to each other that one period holds. What has no time belongs to the last.
+    pub(super) fn parts(&self, chunk: &Chunk) -> Vec<(Range<usize>, usize)> {
+        let last = self.periods.len() - 1;
+        let Some(times) = chunk.wall_time.as_ref().filter(|_| last > 0) else { return vec![(0..chunk.len(), last)] };
+        let mut parts: Vec<(Range<usize>, usize)> = Vec::new();
+        for (index, &time) in times.iter().enumerate() {
+            let period = if time.is_nan() {
+                last
+            } else {
+                self.periods.partition_point(|period| period.from <= time).saturating_sub(1)
+            };
+            match parts.last_mut() {
+                Some((range, same)) if *same == period => range.end = index + 1,
+                _ => parts.push((index..index + 1, period)),
+            }
+        }
+        parts
+    }
+
+    /// What a step is in a period, and what that rests on.
+    pub(super) fn step(&self, chunk: &Chunk, period: usize, options: Options) -> (StepMeaning, Basis) {
+        let logged = self.period(period).logged.as_ref();
+        let (likely, basis) = match (chunk.format.step_meaning(), logged, self.hint) {
+            (Some(declared), _, _) => (declared, Basis::Declared),
+            (None, Some(logged), _) if logged.stated => (logged.step, Basis::Stated),
+            (None, _, Some(hint)) => (hint, Basis::Hint),
+            (None, Some(logged), None) => (logged.step, Basis::Assumed),
+            (None, None, None) => (StepMeaning { unit: Unit::Step, base: 0 }, Basis::Nothing),
+        };
+        let step = StepMeaning { unit: options.unit.unwrap_or(likely.unit), base: options.base.unwrap_or(likely.base) };
+        let said = options.unit.is_some() && options.base.is_some();
+        (step, if said { Basis::Declared } else { basis })
+    }
+
+    /// Why the steps of a part are taken to be what they are, where that is an assumption.
+    pub(super) fn assumption(&self, chunk: &Chunk, part: &Part, options: Options) -> Option<String> {
+        match self.step(chunk, part.period, options).1 {
+            Basis::Declared | Basis::Stated => None,
+            Basis::Hint => Some("the epochs among its values count its steps this way".to_owned()),
+            Basis::Assumed => self.period(part.period).logged.as_ref().map(|logged| {
+                format!("the ledger {} only assumes how its loggers are given the step ({})", logged.file, logged.by)
+            }),
+            Basis::Nothing => Some("an event file does not say what its step is; the writer decides".to_owned()),
+        }
+    }
+
+    /// Refuses a unit of which no record could be located on a timeline that the caller answers for.
+    pub(super) fn check(&self, chunk: &Chunk, options: Options) -> Result<(), Error> {
+        if matches!(self.origin, Origin::Ledger(_)) {
+            return Ok(());
+        }
+        let (step, _) = self.step(chunk, 0, options);
+        self.periods[0].timeline.map_or(Ok(()), |timeline| place::check_unit(timeline, step.unit, options))
+    }
+
+    /// What would refute the ledger, as far as the places rest on it.
+    pub(super) fn refutation(&self, clock: Clock, basis: Basis, period: usize, options: Options) -> Option<Refutation> {
+        let logged = self.period(period).logged.as_ref()?;
+        let rests = matches!(basis, Basis::Stated | Basis::Assumed);
+        let bounded = clock.timeline.is_some_and(Timeline::is_bounded);
+        rests.then_some(Refutation {
+            zero: options.base.is_none() && clock.step.base == 1,
+            past_end: logged.timeline && bounded,
+        })
+    }
+
+    /// The timeline of a period for a chunk, and what its steps are.
+    pub(super) fn clock(&self, chunk: &Chunk, period: usize, options: Options) -> (Clock<'a>, Basis) {
+        let (step, basis) = self.step(chunk, period, options);
+        (Clock { timeline: self.period(period).timeline, step }, basis)
+    }
+}
+
+/// The sessions of a ledger by the time when they were in force.
+fn periods(found: RunLedger<'_>, options: Options) -> Vec<Period<'_>> {
+    let mut periods: Vec<Period> = Vec::with_capacity(found.ledger.sessions.len());
+    for (index, session) in found.ledger.sessions.iter().enumerate() {
+        // What was written before the first session began is taken to be the first one's.
+        let from = periods.last().map_or(f64::NEG_INFINITY, |before: &Period| session.time.max(before.from));
+        let logged = logged(found, index + 1, true);
+        let unit = options.unit.unwrap_or(logged.step.unit);
+        let unknown = place::check_unit(&session.timeline, unit, options).err();
+        let timeline = if unknown.is_none() { Some(&session.timeline) } else { None };
+        let unknown = unknown.map(|why| format!("its ledger {} does not tell: {why}", found.file));
+        periods.push(Period { from, timeline, unknown, logged: Some(logged) });
+    }
+    periods
+}
+
+/// What the ledger says of steps in the last of its first `sessions` sessions, or in one before.
+fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Logged<'_> {
+    let said = found.ledger.sessions[..sessions].iter().rev().find_map(|session: &Session| session.logged_as.as_ref());
+    let nothing = Logged {
+        step: StepMeaning { unit: Unit::Step, base: 1 },
+        stated: false,
+        by: "it does not say it",
+        file: found.file,
+        timeline,
+    };
+    let Some(LoggedAs { unit, base, stated, by }) = said else { return nothing };
+    match (Unit::parse(unit), base) {
+        (Ok(unit), 0 | 1) => {
+            let step = StepMeaning { unit, base: *base };
+            Logged { step, stated: *stated, by: by.as_str(), ..nothing }
+        }
+        _ => nothing,
+    }
+}

@@ -1,0 +1,198 @@
+//! Ledgers: their lines as text for the writer in Python, and a whole one as it was read.
+
+use std::io;
+use std::path::PathBuf;
+
+use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use stepbridge_logs::ledger::{
+    self, ChangeLine, EndOf, EpochLine, Kind, Ledger, LedgerError, LoggedAs, LoggedAsLine, Position, Session,
+    SessionLine, StopLine, Supersedes, VERSION,
+};
+use stepbridge_timeline::{Segment, Unit};
+
+use crate::errors::timeline_error;
+use crate::logs::{ProblemRow, rows};
+use crate::timeline::{PyTimeline, segment_dict};
+
+/// Batches, complete epochs, steps and samples: counts.
+type At = (u64, u64, u64, Option<u64>);
+
+/// Updates that really happened, tokens, padding: counts.
+type Beside = (u64, u64, u64);
+
+fn position((batch, epochs, step, sample): At) -> Position {
+    Position { batch, epochs, step, sample }
+}
+
+fn segments(json: &str) -> PyResult<Vec<Segment>> {
+    ledger::segments(json).map_err(PyValueError::new_err)
+}
+
+#[pyfunction]
+#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes))]
+fn ledger_session(
+    session: u64,
+    time: f64,
+    name: String,
+    at: At,
+    beside: Beside,
+    timeline: &PyTimeline,
+    supersedes: Option<u64>,
+) -> String {
+    let (applied, token, padding) = beside;
+    let at = position(at);
+    ledger::write(&SessionLine {
+        stepclock: VERSION,
+        kind: Kind::Session,
+        session,
+        time,
+        name,
+        library: env!("CARGO_PKG_VERSION").into(),
+        at,
+        applied: Some(applied),
+        token,
+        padding,
+        segments: timeline.inner.segments().to_vec(),
+        supersedes: supersedes.map(|session| Supersedes { session, from: at }),
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (session, time, *, at, beside, cut, segments, skipped))]
+fn ledger_epoch(
+    session: u64,
+    time: f64,
+    at: At,
+    beside: Beside,
+    cut: bool,
+    segments: &str,
+    skipped: Vec<(u64, u64)>,
+) -> PyResult<String> {
+    let Position { batch, epochs, step, sample } = position(at);
+    let (applied, token, padding) = beside;
+    let epoch = epochs.checked_sub(1).ok_or_else(|| PyValueError::new_err("no epoch has ended"))?;
+    let end = if cut { EndOf::Cut } else { EndOf::Exhausted };
+    Ok(ledger::write(&EpochLine {
+        kind: Kind::Epoch,
+        session,
+        time,
+        epoch,
+        batch,
+        step,
+        sample,
+        applied: Some(applied),
+        token,
+        padding,
+        end,
+        segments: self::segments(segments)?,
+        skipped,
+    }))
+}
+
+#[pyfunction]
+#[pyo3(signature = (session, time, *, batch, epoch, iter, step, segments))]
+fn ledger_change(
+    session: u64,
+    time: f64,
+    batch: u64,
+    epoch: u64,
+    iter: u64,
+    step: u64,
+    segments: &str,
+) -> PyResult<String> {
+    let segments = self::segments(segments)?;
+    Ok(ledger::write(&ChangeLine { kind: Kind::Change, session, time, batch, epoch, iter, step, segments }))
+}
+
+#[pyfunction]
+#[pyo3(signature = (session, time, *, unit, base, stated, by))]
+fn ledger_logged_as(session: u64, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
+    let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
+    let logged = LoggedAs { unit, base, stated, by };
+    Ok(ledger::write(&LoggedAsLine { kind: Kind::LoggedAs, session, time, logged }))
+}
+
+#[pyfunction]
+#[pyo3(signature = (session, time, *, at, beside, segments))]
+fn ledger_stop(session: u64, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+    let (applied, token, padding) = beside;
+    Ok(ledger::write(&StopLine {
+        kind: Kind::Stop,
+        session,
+        time,
+        at: position(at),
+        applied: Some(applied),
+        token,
+        padding,
+        segments: self::segments(segments)?,
+    }))
+}
+
+/// The sessions as dictionaries, the problems, and whether the last line has no newline.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+fn read_ledger(py: Python<'_>, path: PathBuf) -> PyResult<(Vec<Bound<'_, PyDict>>, Vec<ProblemRow>, bool)> {
+    let ledger = py.detach(|| Ledger::open(&path)).map_err(ledger_error)?;
+    Ok((sessions(py, &ledger)?, rows(&ledger.problems), ledger.open_line))
+}
+
+pub(crate) fn sessions<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    ledger.sessions.iter().map(|session| session_dict(py, session)).collect()
+}
+
+fn at(position: &Position) -> At {
+    (position.batch, position.epochs, position.step, position.sample)
+}
+
+fn session_dict<'py>(py: Python<'py>, session: &Session) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("number", session.number)?;
+    fields.set_item("time", session.time)?;
+    fields.set_item("name", &session.name)?;
+    fields.set_item("library", &session.library)?;
+    fields.set_item("start", at(&session.start))?;
+    fields.set_item("end", at(&session.end))?;
+    fields.set_item("applied", session.applied)?;
+    fields.set_item("token", session.token)?;
+    fields.set_item("padding", session.padding)?;
+    fields.set_item("timeline", PyTimeline { inner: session.timeline.clone() })?;
+    fields.set_item("damaged", session.damaged)?;
+    let changes: PyResult<Vec<_>> = session
+        .changes
+        .iter()
+        .map(|change| {
+            let segments: PyResult<Vec<_>> = change.segments.iter().map(|segment| segment_dict(py, segment)).collect();
+            Ok((change.batch, change.epoch, change.iter, change.step, segments?))
+        })
+        .collect();
+    fields.set_item("changes", changes?)?;
+    fields.set_item("skipped", session.skipped.clone())?;
+    fields.set_item("supersedes", session.supersedes.map(|it| (it.session, at(&it.from))))?;
+    let logged = session.logged_as.as_ref().map(|it| (it.unit.as_str(), it.base, it.stated, it.by.as_str()));
+    fields.set_item("logged_as", logged)?;
+    fields.set_item("stopped", session.stopped)?;
+    Ok(fields)
+}
+
+fn ledger_error(error: LedgerError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        LedgerError::NotFound { .. } => PyFileNotFoundError::new_err(text),
+        LedgerError::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            PyPermissionError::new_err(text)
+        }
+        LedgerError::Unreadable { .. } => PyOSError::new_err(text),
+        LedgerError::Newer { .. } | LedgerError::NoLedger { .. } => PyValueError::new_err(text),
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(ledger_session, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_epoch, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_change, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_logged_as, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_stop, module)?)?;
+    module.add_function(wrap_pyfunction!(read_ledger, module)?)
+}
