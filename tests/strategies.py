@@ -131,6 +131,7 @@ def histories(draw: st.DrawFn) -> History:
 def changes_of(draw: st.DrawFn, case: Case, first: int) -> Change:
     """Draw the next change of a run, at a batch not before `first`."""
     run, spec = case.run, case.spec
+    last = case.changes[-1].at if case.changes else -1
     at = draw(st.integers(first, len(run.batches)))
     if at == len(run.batches) and run.open_at[at]:
         at = first  # what becomes of a window at the very end is a table's matter
@@ -144,6 +145,8 @@ def changes_of(draw: st.DrawFn, case: Case, first: int) -> Change:
     if "accumulate" in settings and run.open_at[at]:
         numbers = range(settings["accumulate"]) if spec.boundary == "carry" else ()
         settings["pending"] = draw(st.sampled_from([*BOUNDARIES, *["modulo"] * (spec.boundary == "carry"), *numbers]))
+    elif "accumulate" in settings and spec.boundary == "carry" and last < at < len(run.batches):
+        settings["pending"] = draw(st.none() | st.sampled_from(range(settings["accumulate"])))
     if isinstance(spec, Plan):
         epoch = max(e for e, start in enumerate(run.starts) if start <= at)
         mine = [batch for batch in run.batches[run.starts[epoch] : at] if batch.epoch == epoch]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stepbridge import _core
 from stepbridge.answers import Answer, Location, Position
 from stepbridge.errors import StepbridgeWarning
+from stepbridge.ledger import LedgerWriter
 from stepbridge.resume import STATE_VERSION, check_state, goes_on, stand_at
 from stepbridge.timeline import Boundary, Pending, Timeline, _pending, _size
 from stepbridge.trigger import Trigger
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from stepbridge.conventions import ConventionName
-    from stepbridge.ledger import LedgerWriter
 
     Resume = Literal["continues", "skip", "restart"]
 
@@ -103,8 +103,6 @@ class StepClock(_core.Clock):
         self._skips: list[list[int]] = []
         self._ledger: LedgerWriter | None = None
         if ledger is not None:
-            from stepbridge.ledger import LedgerWriter  # noqa: PLC0415 - most clocks write none
-
             self._ledger = LedgerWriter(ledger, logged_as=logged_as)
         elif logged_as is not None:
             raise ValueError("logged_as= is what the ledger takes down: give ledger= as well")
@@ -253,6 +251,44 @@ class StepClock(_core.Clock):
             item = following
         return self._finish()
 
+    def advance(self, batches: int = 1) -> None:
+        """Counts batches that the loop did not take from `batches()`, as one event.
+
+        Triggers see what they cross together. Where the epoch's length is not planned, `end_epoch` says when it ends.
+
+        Raises:
+            RuntimeError: outside `epochs()`.
+            ValueError: fewer than 1.
+
+        Warns:
+            StepbridgeWarning: the epoch has more batches than planned.
+
+        >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
+        >>> for epoch in clock.epochs():
+        ...     for fused in (2, 2, 1):  # a compiled step that trains several batches at once
+        ...         clock.advance(fused)
+        >>> clock.step, clock.location
+        (10, Location(epoch=1, iter=4))
+        """
+        if not self._in_epoch:
+            raise RuntimeError(f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`")
+        batches = whole_number("batches", batches)
+        if batches < 1:
+            raise ValueError(f"{self.name}: batches must be at least 1, not {batches}")
+        if self._watched:
+            self._watched.settle()
+        if not self._advance_many(batches):
+            self._warn_longer()
+        self._advanced()
+
+    def end_epoch(self) -> None:
+        """Ends the epoch of a loop that counts with `advance`: the data have no more.
+
+        Warns:
+            StepbridgeWarning: the epoch has fewer batches than planned.
+        """
+        self._finish()
+
     def _advanced(self) -> None:
         for hook in self._on_advance:
             hook()
@@ -269,6 +305,7 @@ class StepClock(_core.Clock):
         if self._watched:
             self._watched.settle()
         epoch, seen = self._position
+        cut = cut and not self._is_whole
         planned = self._end_epoch(cut)
         if not cut and planned is None:
             self._padding += self._padding_each
@@ -404,7 +441,7 @@ class StepClock(_core.Clock):
 
     def _replan(self, plan: Timeline, *, pending: Pending | None = None) -> None:
         """Has the run go on by another plan of equal epochs, which are those of the whole run."""
-        if self.batch or self._in_epoch or self._position[0]:
+        if self.batch or self._in_epoch or self._position[0] or pending is not None:
             self._go_on(plan._core, pending)
             self._plan, self._bounded = plan, plan.epochs is not None
         else:
@@ -526,6 +563,8 @@ class StepClock(_core.Clock):
         self._count_tokens(state["token"])
         self._padding = state["padding"]
         self._fresh = True
+        if self._ledger is not None:
+            self._ledger.forget()
         if state["optimizers"]:
             self._watched = self._watched or Watched(self)
             self._watched.load(state["optimizers"])

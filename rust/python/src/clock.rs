@@ -90,6 +90,20 @@ impl PyClock {
         segments_json(&self.cursor.planned())
     }
 
+    /// What follows until `_release` counts as one advance.
+    fn _hold(&mut self) {
+        self.cursor.hold();
+    }
+
+    fn _release(&mut self) {
+        self.cursor.release();
+    }
+
+    #[getter]
+    fn _is_whole(&self) -> bool {
+        self.cursor.is_whole()
+    }
+
     fn _reached(&self, amount: Amount) -> PyResult<bool> {
         self.cursor.reached(quantity(amount)?).map_err(timeline_error)
     }

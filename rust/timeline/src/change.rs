@@ -205,7 +205,13 @@ impl Timeline {
                     "pending={pending} batches would fill a window of {new}: give less, or \"flush\" or \"drop\""
                 )));
             }
-            return Ok(Some(Entry::Phase(pending)));
+            let ended = rest.first().is_some_and(|first| matches!(first.entry, Entry::Flush | Entry::Drop));
+            if ended && pending > 0 {
+                return Err(Error::invalid(format!(
+                    "pending={pending}: a change at this very point has ended the open window already, and the next one begins empty"
+                )));
+            }
+            return Ok((open || pending > 0).then_some(Entry::Phase(pending)));
         }
         if !open {
             return Ok(None);
@@ -248,15 +254,18 @@ impl Timeline {
             Some((piece, within)) => piece.iter0 + within % piece.batches,
             None => self.pieces.all.last().map_or(0, |piece| piece.iter0 + piece.batches),
         };
-        let samples_at = |batch: u64| match self.piece_at(batch) {
-            Some((piece, within)) => {
-                piece.sample0.map(u128::from).zip(piece.samples_within(within)).map(|(before, within)| before + within)
-            }
-            None => self.pieces.samples.map(u128::from),
-        };
-        let samples =
-            samples_at(batch).zip(samples_at(batch - begun)).and_then(|(now, then)| u64::try_from(now - then).ok());
-        Some(Done { batches: begun, samples })
+        Some(Done { batches: begun, samples: self.samples_between(batch - begun, batch) })
+    }
+
+    /// Samples in the batches of a range; earlier ones may be of unknown size.
+    fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
+        let after = self.pieces.all.partition_point(|piece| piece.batch0 < end);
+        let mut sum = 0;
+        for piece in self.pieces.all[..after].iter().rev().take_while(|piece| piece.batch0 + piece.width() > first) {
+            let within = |batch: u64| piece.samples_within(batch.saturating_sub(piece.batch0).min(piece.width()));
+            sum += within(end)?.checked_sub(within(first)?)?;
+        }
+        u64::try_from(sum).ok()
     }
 }
 

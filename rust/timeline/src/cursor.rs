@@ -49,6 +49,8 @@ pub struct Cursor {
     now: Counts,
     /// Before the last advance.
     before: Counts,
+    /// Where one event began that is several advances.
+    held: Option<Counts>,
     /// Where the last batch was.
     last: Option<Location>,
     /// Batches in the open window, and how many of them count towards its end.
@@ -77,6 +79,7 @@ impl Cursor {
             ended: Vec::new(),
             now: Counts { batch, sample: timeline.samples_after(batch), ..Counts::default() },
             before: Counts::default(),
+            held: None,
             last: None,
             pending: 0,
             phase: 0,
@@ -260,6 +263,22 @@ impl Cursor {
         Ok((next, planned))
     }
 
+    /// What follows until `release` counts as one advance, over the ends of epochs too.
+    pub fn hold(&mut self) {
+        self.held = Some(self.now);
+    }
+
+    /// Ends what `hold` began.
+    pub fn release(&mut self) {
+        self.before = self.held.take().unwrap_or(self.before);
+    }
+
+    /// Whether the batch at hand is the last one of its epoch.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.part.is_some() && self.now.iter > 0 && self.now.length == Some(self.now.iter)
+    }
+
     /// Ends the running epoch. Returns the batches that it was planned to have where it had fewer.
     pub fn end_epoch(&mut self, end: End) -> Result<Option<u64>, Error> {
         let Some(part) = self.part.take() else { return Ok(None) };
@@ -400,7 +419,7 @@ impl Cursor {
             next.parts = self.running();
             (next.ended, next.skipped, next.closes) = (std::mem::take(&mut self.ended), self.skipped, self.closes);
             next.now.token = self.now.token;
-            next.before = self.before;
+            (next.before, next.held) = (self.before, self.held);
             *self = next;
         }
         self.closes |= self.now.step > steps;
@@ -579,7 +598,8 @@ impl Timeline {
             Some((piece, within)) => {
                 let steps = piece.step0 + piece.steps_within(within);
                 if !piece.is_open(within) {
-                    return (steps, 0, 0);
+                    // A window that nothing is pending in may begin part full all the same (Keras).
+                    return (steps, 0, if within == 0 { piece.phase } else { 0 });
                 }
                 let counted = if piece.per_epoch { within % piece.batches } else { piece.phase + within };
                 let phase = counted % piece.accumulate;
