@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
 
 INSTALL := uv pip install --quiet --constraint constraints.txt
 RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name '*.rs' -o -name Cargo.toml)
-PYTHON_CODE := python tests benches demo tools
+PYTHON_CODE := python tests benches demo examples tools
 
 .PHONY: help
 help: ## list the targets

@@ -1,13 +1,22 @@
-"""What several test files need: the real logs."""
+"""What several test files need: the real logs, and the frameworks in one process."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import importlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+# PyTorch's first optimizer imports Triton, and TensorBoard imports TensorFlow where it is installed. Both bring LLVM,
+# and the process aborts where TensorFlow's comes first (Triton 3.9, TensorFlow 2.21).
+with contextlib.suppress(ImportError):
+    importlib.import_module("triton")
+# The examples in docstrings share one process, and so one backend of Keras; those of TensorFlow need this one.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 ROOT = Path(__file__).parent.parent
 #: Real logs of real runs with a MANIFEST.tsv; too large for the repository.

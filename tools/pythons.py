@@ -22,10 +22,12 @@ CORE = (
     "test_clock*.py",
     "test_conventions*.py",
     "test_import.py",
+    "test_ledger.py",
     "test_simulation.py",
     "test_timeline*.py",
     "test_translate.py",
     "test_units*.py",
+    "test_updates.py",
 )
 
 

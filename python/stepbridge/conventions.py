@@ -10,9 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stepbridge._core import DeclaredCounter
 
-__all__ = ["CONVENTIONS", "Convention", "ConventionName", "Counter", "convention"]
+__all__ = [
+    "CONVENTIONS",
+    "DIVERGENCES",
+    "PHANTOM",
+    "Convention",
+    "ConventionName",
+    "Counter",
+    "Divergence",
+    "convention",
+    "predicted",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +150,100 @@ def convention(name: str) -> Convention:
         return CONVENTIONS[name]
     except (KeyError, TypeError):
         raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """A counter of a framework that gains (or lacks) something each time that an event happens."""
+
+    convention: str
+    counter: str
+    event: str
+    gains: int
+    """What the counter shows in addition, in its own unit, each time."""
+    where: str
+    """In which circumstances, for a reader; `on` has what a program can ask."""
+    seen_on: str
+    on: str | None = None
+    """The one backend that does it; None: all."""
+
+
+#: The batch that Keras counts on TensorFlow where the data end and nobody knew it.
+PHANTOM = Divergence(
+    "keras",
+    "iterations",
+    event="window closed by a batch that never was",
+    gains=1,
+    where="the data ends inside an epoch whose length is not known, or longer: TensorFlow, compiled without XLA, "
+    "steps_per_execution=1; with gradient accumulation where that batch closes the window",
+    seen_on="keras 3.15.1, tensorflow 2.21",
+    on="tensorflow",
+)
+
+#: Counters that are known not to show what their convention says.
+DIVERGENCES: tuple[Divergence, ...] = (
+    PHANTOM,
+    Divergence(
+        "keras",
+        "batch",
+        event="batch lacking in an execution",
+        gains=1,
+        where="steps_per_execution does not divide the epoch: on_train_batch_end says where a whole one would end",
+        seen_on="keras 3.15.1",
+    ),
+    Divergence(
+        "keras",
+        "epoch",
+        event="epoch left out of initial_epoch",
+        gains=-1,
+        where="a fit begins below the number of epochs begun so far: a second fit from 0, or an epoch that "
+        "BackupAndRestore begins again",
+        seen_on="keras 3.15.1",
+    ),
+    Divergence(
+        "keras",
+        "iterations",
+        event="skipped update",
+        gains=-1,
+        where="LossScaleOptimizer leaves an update out",
+        seen_on="keras 3.15.1",
+    ),
+    Divergence(
+        "tensorflow",
+        "global_step",
+        event="skipped update",
+        gains=-1,
+        where="LossScaleOptimizer leaves an update out; optimizer.iterations stands still",
+        seen_on="tensorflow 2.21",
+    ),
+    Divergence(
+        "pytorch1",
+        "step",
+        event="skipped update",
+        gains=-1,
+        where="GradScaler leaves an update out; the step in the optimizer's state stands still",
+        seen_on="torch 2.15",
+        on="torch",
+    ),
+    Divergence(
+        "pytorch",
+        "iter",
+        event="batch before a resume",
+        gains=-1,
+        where="enumerate(loader) begins at 0 in an epoch that is resumed in its middle",
+        seen_on="any Python",
+    ),
+)
+
+
+def predicted(
+    convention: str, counter: str, said: int | None, happened: Mapping[str, int], backend: str | None
+) -> int | None:
+    """Returns what the framework's own counter must show where the clock says `said`."""
+    if said is None:
+        return None
+    return said + sum(
+        one.gains * happened.get(one.event, 0)
+        for one in DIVERGENCES
+        if (one.convention, one.counter) == (convention, counter) and one.on in (None, backend)
+    )

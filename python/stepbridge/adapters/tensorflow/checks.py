@@ -1,0 +1,33 @@
+"""What every part of the adapter asks first."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from stepbridge.clock import StepClock
+
+__all__ = ["refuse_tracing", "the_clock"]
+
+
+def the_clock(clock: object) -> StepClock:
+    """Returns the clock, or says what was given in its place.
+
+    Raises:
+        TypeError: it is not a StepClock.
+    """
+    if not isinstance(clock, StepClock):
+        raise TypeError(f"expected a stepbridge.StepClock, not {type(clock).__name__}: clock_for(dataset) makes one")
+    return clock
+
+
+def refuse_tracing(clock: StepClock) -> None:
+    """Sees to it that batches are counted where Python runs once for each of them.
+
+    Raises:
+        RuntimeError: a `tf.function` is being traced, or a graph built.
+    """
+    if not tf.executing_eagerly():
+        raise RuntimeError(
+            f"{clock.name}: a batch was counted while a tf.function was traced, where Python runs once and not for "
+            "each batch: keep `for batch in clock.batches(dataset)` outside, and call the tf.function in its body"
+        )

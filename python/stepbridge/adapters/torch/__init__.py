@@ -1,0 +1,67 @@
+"""PyTorch: count real updates, make a clock from a loader, schedule and log in any unit.
+
+`clock.batches(loader)` takes any loader as it is. Beside it stand here:
+
+- `watch(clock, optimizer, scaler)` counts the updates that really happened;
+- `clock_for(loader, epochs=90)` makes the clock that a loader needs, a distributed one included;
+- `ClockLR`, `ClockLambdaLR` and `drive` are learning rate schedules in any unit;
+- `SummaryWriter` is TensorBoard's, with the clock's step where none is given;
+- `no_sync` and `ClockJoin` are for DistributedDataParallel.
+
+What PyTorch does to a step stands in the docstring of the module that deals with it.
+
+>>> import torch
+>>> model = torch.nn.Linear(4, 1)
+>>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+>>> loader = torch.utils.data.DataLoader(torch.randn(10, 4), batch_size=4)
+>>> clock = clock_for(loader, epochs=2)
+>>> watched = watch(clock, optimizer)
+>>> for epoch in clock.epochs():
+...     for batch in clock.batches(loader):
+...         optimizer.zero_grad()
+...         model(batch).mean().backward()
+...         optimizer.step()
+>>> clock.step, clock.applied, clock.sample
+(6, 6, 20)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+try:
+    import torch as _torch  # noqa: F401  # first and alone, so that a missing one is told apart from a broken one
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ImportError("stepbridge.adapters.torch needs PyTorch: pip install 'stepbridge[torch]'") from error
+
+from stepbridge.adapters.torch.distributed import ClockJoin, no_sync
+from stepbridge.adapters.torch.driving import Driven, drive
+from stepbridge.adapters.torch.loaders import clock_for
+from stepbridge.adapters.torch.schedules import ClockLambdaLR, ClockLR
+from stepbridge.adapters.torch.watching import Watch, watch
+
+if TYPE_CHECKING:
+    from stepbridge.adapters.torch.writer import SummaryWriter
+
+__all__ = [
+    "ClockJoin",
+    "ClockLR",
+    "ClockLambdaLR",
+    "Driven",
+    "SummaryWriter",
+    "Watch",
+    "clock_for",
+    "drive",
+    "no_sync",
+    "watch",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the writer only when it is asked for: TensorBoard is no part of PyTorch."""
+    if name != "SummaryWriter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("stepbridge.adapters.torch.writer").SummaryWriter

@@ -1,0 +1,214 @@
+"""Counts the updates that really happen, by the optimizer's own hooks.
+
+What PyTorch does (seen on 2.15):
+
+- `Optimizer.step` runs its post hooks once a call, however often a closure is evaluated inside (LBFGS), and also where
+  a learning rate scheduler has wrapped `step`.
+- `GradScaler.step` calls `optimizer.step` only where every gradient is finite; else nothing is called, no hook either.
+- An optimizer with `_step_supports_amp_scaling` (the fused Adam, AdamW, SGD, Adagrad) is always called. While it is,
+  its `found_inf` says whether the kernel left the parameters alone (not 0). Reading it waits for the device, as
+  `GradScaler.step` does for every other optimizer.
+- The older form of that contract passes `grad_scaler=` to `step`; there the scaler knows.
+- A disabled scaler calls `optimizer.step`.
+- `torch.distributed.checkpoint` fills an empty optimizer's state by `step(closure=None)` with every rate at 0 and zero
+  gradients, at a load and at each save of an optimizer that keeps no state: no update.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet, finalize, ref
+
+from torch.optim import Optimizer
+
+from stepbridge.adapters.torch.checks import the_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from typing_extensions import Self
+
+    from stepbridge.clock import StepClock
+
+    class Scaler(Protocol):
+        """A `torch.amp.GradScaler`, or what stands for one."""
+
+        def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> float | None: ...
+
+
+__all__ = ["Watch", "watch", "watches"]
+
+#: Who is watched by which clock. Weak on both sides: a clock or an optimizer that is done with is not kept.
+_WATCHES: WeakKeyDictionary[StepClock, WeakSet[Watch]] = WeakKeyDictionary()
+
+
+def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, name: str | None = None) -> Watch:
+    """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.applied_by(name)` for this one.
+
+    An update where the clock's accumulation window is open, and a closed window without one, is told once.
+
+    Args:
+        clock: the loop's clock.
+        optimizer: any `torch.optim.Optimizer`.
+        scaler: the `GradScaler` that calls `optimizer.step`. With it a skipped update is known at once, without it by
+            the next batch.
+        name: what this optimizer is called; "optimizer" by default, then "optimizer2", "optimizer3". Its count is
+            saved with the clock under this name.
+
+    Returns:
+        A handle: `applied` is its count, `remove()` ends the watch; it is a context manager too.
+
+    Raises:
+        TypeError: not a clock, not an optimizer, not a scaler.
+        ValueError: the clock watches this optimizer already, or another one by this name.
+
+    >>> import torch
+    >>> from stepbridge import StepClock
+    >>> weight = torch.nn.Parameter(torch.ones(2))
+    >>> optimizer = torch.optim.SGD([weight], lr=0.1)
+    >>> clock = StepClock(batches=4, epochs=1, accumulate=2)
+    >>> with watch(clock, optimizer) as watched:
+    ...     for epoch in clock.epochs():
+    ...         for batch in clock.batches(range(4)):
+    ...             weight.sum().backward()
+    ...             if clock.closes_step:
+    ...                 optimizer.step()
+    >>> watched.applied, clock.applied, clock.step
+    (2, 2, 2)
+    """
+    the_clock(clock)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"watch takes a torch.optim.Optimizer, not {type(optimizer).__name__}: "
+            "give the one inside, where this is a wrapper"
+        )
+    if scaler is not None and not callable(getattr(scaler, "step", None)):
+        raise TypeError(f"scaler must be a GradScaler (something with a step method), not {type(scaler).__name__}")
+    living = {watched.name: watched for watched in watches(clock)}
+    for watched in living.values():
+        if watched.optimizer is optimizer:
+            raise ValueError(
+                f"{clock.name}: this {type(optimizer).__name__} is watched already, as {watched.name!r}: "
+                "each update would count twice"
+            )
+    if name is None:
+        name = _free_name(living)
+    elif name in living:
+        raise ValueError(f"{clock.name}: another optimizer is watched as {name!r}: give this one a name of its own")
+    return Watch(clock, optimizer, scaler, name)
+
+
+def watches(clock: StepClock) -> list[Watch]:
+    """Returns the watches that are in force on this clock."""
+    return [watched for watched in _WATCHES.get(clock, ()) if watched.optimizer is not None]
+
+
+def _free_name(taken: dict[str, Watch]) -> str:
+    number, name = 1, "optimizer"
+    while name in taken:
+        number += 1
+        name = f"optimizer{number}"
+    return name
+
+
+class Watch:
+    """An optimizer that is watched; made by `watch`."""
+
+    def __init__(self, clock: StepClock, optimizer: Optimizer, scaler: Scaler | None, name: str) -> None:
+        self.clock = clock
+        self.name = name
+        # The optimizer's hook holds the watch; held in return, it would live on until the next garbage collection.
+        self._optimizer = ref(optimizer)
+        self._updates = clock.updates(name)
+        # Without it no step is expected to bring an update of this optimizer.
+        self._ends = finalize(optimizer, self._updates._watched.live.discard, name)
+        self._ends.atexit = False
+        self._calls = 0
+        self._handle = optimizer.register_step_post_hook(self._after_step)
+        self._scaling = None if scaler is None else _scaling(scaler)
+        if self._scaling is not None:
+            self._scaling.watched.add(self)
+        _WATCHES.setdefault(clock, WeakSet()).add(self)
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer; None once it is gone."""
+        return self._optimizer()
+
+    @property
+    def applied(self) -> int:
+        """Real updates of this optimizer so far: a count."""
+        return self._updates.applied
+
+    def remove(self) -> None:
+        """Ends the watch; the counts stay. Doing it twice is harmless."""
+        self._handle.remove()
+        self._ends()
+        if self._scaling is not None:
+            self._scaling.forget(self)
+            self._scaling = None
+        _WATCHES.get(self.clock, WeakSet()).discard(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.remove()
+
+    def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._calls += 1
+        if kwargs and _only_fills_the_state(optimizer, kwargs):
+            return
+        if _left_out(optimizer, kwargs):
+            self._updates.skip()
+            return
+        self._updates.count()
+
+
+def _only_fills_the_state(optimizer: Optimizer, kwargs: dict[str, Any]) -> bool:
+    """Whether torch.distributed.checkpoint called: a loop does not spell out that it has no closure, at rates of 0."""
+    return kwargs.get("closure", ...) is None and all(group.get("lr") == 0 for group in optimizer.param_groups)
+
+
+def _left_out(optimizer: Optimizer, kwargs: dict[str, Any]) -> bool:
+    """Whether the step that just ran left the parameters alone, as a scaler told it to."""
+    found = getattr(optimizer, "found_inf", None)
+    if found is not None:
+        return bool(found.item())
+    scaler = kwargs.get("grad_scaler")
+    if scaler is None:
+        return False
+    return any(found.item() for found in scaler._found_inf_per_device(optimizer).values())
+
+
+class _Scaling:
+    """Stands before a scaler's `step`, as a scheduler does before an optimizer's: what calls no hook is seen here."""
+
+    def __init__(self, scaler: Scaler) -> None:
+        self._scaler = scaler
+        self._step: Callable[..., float | None] = scaler.step
+        self.watched: WeakSet[Watch] = WeakSet()
+
+    def __call__(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> float | None:
+        watched = [(one, one._calls) for one in self.watched if one.optimizer is optimizer]
+        result = self._step(optimizer, *args, **kwargs)
+        for one, calls in watched:
+            if one._calls == calls:
+                one._updates.skip()
+        return result
+
+    def forget(self, watched: Watch) -> None:
+        self.watched.discard(watched)
+        if not self.watched and vars(self._scaler).get("step") is self:
+            del self._scaler.step
+
+
+def _scaling(scaler: Scaler) -> _Scaling:
+    """The one that stands before this scaler already, or a new one."""
+    present = vars(scaler).get("step")
+    if isinstance(present, _Scaling):
+        return present
+    scaling = _Scaling(scaler)
+    scaler.step = scaling  # type: ignore[method-assign]
+    return scaling

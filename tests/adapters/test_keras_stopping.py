@@ -1,0 +1,33 @@
+"""ClockEarlyStopping: after how many batches the training really ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapters.keras_runs import BACKENDS, value
+
+pytestmark = pytest.mark.parametrize("backend", BACKENDS)
+
+# An epoch has 7 batches. The metric improves up to and with the batch of index 13 (the last of epoch 1), 9, 0 or never.
+STOPS = {
+    "2ep": [28, [3, 6]],
+    "10st": [28, [3, 6]],  # 24 steps are due; the end of the epoch is the first moment to look
+    "10st, looking inside": [20, [2, 5]],  # the best at batch 10 of the run, and 10 more
+    "26sp, looking every 3": [27, [3, 5]],
+    "from 4ep": [35, [4, 6]],
+    "never": [63, None],
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_it_stops_where_patience_ends(case: str, backend: str) -> None:
+    assert value(backend, "patience")[case] == STOPS[case]
+
+
+def test_in_epochs_it_stops_where_keras_does(backend: str) -> None:
+    found = value(backend, "patience")
+    assert found["keras, 2 epochs"] == found["2ep"][0]
+
+
+def test_the_best_weights_are_restored(backend: str) -> None:
+    assert value(backend, "patience_restores_the_best_weights") == {"epochs": 3, "best": True}
