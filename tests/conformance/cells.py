@@ -1,0 +1,90 @@
+"""The columns of the matrix, and the cells that cannot be: data, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["CANNOT", "COLUMNS", "Column"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An adapter on one framework: which driver plays its scenarios, in which environment."""
+
+    title: str
+    driver: str
+    package: str | None
+    """What has to be installed."""
+    convention: str
+    """The framework's own counters, in stepbridge.conventions."""
+    environment: dict[str, str] = field(default_factory=dict)
+    backend: str | None = None
+    restarts: bool = False
+    """A checkpoint from inside an epoch begins that epoch again."""
+    sees_open_windows: bool = True
+    """Whether the adapter sees a batch that closes no step."""
+
+
+COLUMNS = {
+    "plain": Column("Plain loop", "plain", None, "pytorch1"),
+    "torch": Column("PyTorch", "torch_loop", "torch", "pytorch1", backend="torch"),
+    **{
+        f"keras-{backend}": Column(
+            f"Keras ({title})",
+            "keras_fit",
+            "keras",
+            "keras",
+            {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+            backend=backend,
+            restarts=True,
+        )
+        for backend, title in (("tensorflow", "TensorFlow"), ("jax", "JAX"), ("torch", "PyTorch"))
+    },
+    "tensorflow": Column(
+        "TensorFlow loop", "tensorflow_loop", "tensorflow", "tensorflow", {"KERAS_BACKEND": "tensorflow"}
+    ),
+    "tensorflow1": Column("TF1 session", "tensorflow_session", "tensorflow", "tensorflow", sees_open_windows=False),
+}
+
+_KERAS = ("keras-tensorflow", "keras-jax", "keras-torch")
+_FUSED = ("fused executions", "fused executions, partial tail")
+_FLUSH = ("accumulation, flush", "early stop in a window, flush")
+_LEFT_OPEN = ("early stop in a window", "early stop in a window, flush")
+
+#: Why, in which columns, in which scenarios.
+_REASONS = (
+    ("Keras has no flush: its window crosses epochs", _KERAS, _FLUSH),
+    ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop",)),
+    (
+        "a hook sees updates only: how many batches are pending where the data end, nobody tells it",
+        ("tensorflow1",),
+        ("unknown length, carry",),
+    ),
+    ("PyTorch has no fused executions: each batch comes to the loop's body", ("torch",), _FUSED),
+    ("Keras takes steps_per_execution=1 only on PyTorch", ("keras-torch",), _FUSED),
+    (
+        "a skipped update leaves the global step alone, and a hook sees nothing else",
+        ("tensorflow1",),
+        ("skipped update",),
+    ),
+    ("a session's checkpoint is of its last update: an open window is not in it", ("tensorflow1",), _LEFT_OPEN),
+    (
+        "a loop has workers only where a framework shares batches out",
+        ("plain",),
+        ("two workers", "two workers, padded"),
+    ),
+    ("Keras shares batches out on TensorFlow and JAX only", ("keras-torch",), ("two workers",)),
+    ("Keras adds no copies: a worker may get less of the last batch", _KERAS, ("two workers, padded",)),
+    (
+        "tf.data adds no copies: a replica may get less of the last batch",
+        ("tensorflow", "tensorflow1"),
+        ("two workers, padded",),
+    ),
+)
+
+CANNOT: dict[tuple[str, str], str] = {
+    (scenario, column): reason
+    for reason, columns, scenarios in _REASONS
+    for column in columns
+    for scenario in scenarios
+}
