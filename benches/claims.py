@@ -32,7 +32,7 @@ EVENTS = "event file to a table with epoch and iter"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
-CALLBACK = "Keras: ClockCallback, a batch's hooks"
+CALLBACK = "Keras: ClockCallback in a batch"
 IMPORT = "import numpy, stepbridge"
 
 # The one table: the claims of each bench, by its file. run.py fails where one is missed or was not measured.
@@ -56,7 +56,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "import_time": (Claim(IMPORT, "import numpy", MORE, 30.0),),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
-    "keras_overhead": (Claim(CALLBACK, "a callback with the same hooks that does nothing", COST, 3.0),),
+    "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
 }
 
 

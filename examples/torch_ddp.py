@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import start_processes
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
@@ -44,5 +45,4 @@ def train(rank: int, ranks: int, folder: str) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        run = multiprocessing.start_processes  # type: ignore[attr-defined]  # public, and not in its __all__
-        run(train, args=(2, folder), nprocs=2, start_method="fork")
+        start_processes(train, args=(2, folder), nprocs=2, start_method="fork")

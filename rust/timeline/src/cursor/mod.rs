@@ -1,11 +1,12 @@
 //! A loop's live position: moves over a plan batch by batch, and writes down what really happened.
 
+mod crossed;
+mod replan;
+
 use std::collections::VecDeque;
 
-use crate::change::{Change, Pending, end_window};
 use crate::error::{Error, MAX_COUNT, count};
 use crate::locate::Location;
-use crate::quantity::{Quantity, Ratio};
 use crate::segment::{Entry, Segment, append};
 use crate::timeline::Timeline;
 use crate::unit::{Boundary, Unit};
@@ -372,72 +373,10 @@ impl Cursor {
         to_come.map(|part| Segment { epochs: Some(1), ..part }).into_iter().chain(self.rest.iter().copied()).collect()
     }
 
-    /// From here on something is different; see [`Timeline::change`].
-    pub fn change(&mut self, change: &Change) -> Result<(), Error> {
-        let at = Quantity::whole(self.now.batch, Unit::Batch);
-        let now = self.timeline()?;
-        let changed = now.change(at, change)?;
-        // What changes nothing must not divide the running epoch into parts.
-        if changed == now { Ok(()) } else { self.move_to(&changed) }
-    }
-
-    /// From here on another plan is in force; see [`Timeline::resume`].
-    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
-        let (epochs, _) = self.now.position();
-        let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
-        self.move_to(&changed)
-    }
-
-    /// Stands at the same moment of a timeline that differs only from here on.
-    fn move_to(&mut self, timeline: &Timeline) -> Result<(), Error> {
-        let steps = self.now.step;
-        let (before, after) = timeline.split(self.now.batch, Some(self.now.position().0));
-        let inside = after.first().is_some_and(|next| next.joins);
-        if let Some(part) = self.part.filter(|_| self.now.iter > 0 && !inside) {
-            // The batch at hand is the epoch's last, perhaps only with the new sizes; the loop is still inside the epoch.
-            let (samples, boundary) =
-                before.last().map_or((part.samples, part.boundary), |last| (last.samples, last.boundary));
-            let last_batch_size = if part.batches == Some(self.done) { part.last_batch_size } else { part.batch_size };
-            let batches = Some(self.done);
-            if self.done == 0 {
-                // The part at hand has nothing: how the epoch ends stands with what was done before it.
-                end_window(&mut self.history, boundary);
-                if let Some(last) = self.history.last_mut() {
-                    last.samples = samples;
-                }
-            }
-            self.part = Some(Segment { batches, last_batch_size, samples, boundary, cut: false, ..part });
-            (self.now.step, self.pending, self.phase) = timeline.window_after(self.now.batch);
-            (self.now.length, self.short) = (Some(self.now.iter), Entry::Continue);
-            (self.rest, self.total) = (after.into(), timeline.batches());
-        } else {
-            let mut next = Self::new(timeline, self.now.batch, self.now.position().0)?;
-            if self.part.is_some() && !inside {
-                // It has begun, and has no batch yet.
-                next.begin_epoch()?;
-            }
-            next.parts = self.running();
-            (next.ended, next.skipped, next.closes) = (std::mem::take(&mut self.ended), self.skipped, self.closes);
-            next.now.token = self.now.token;
-            (next.before, next.held) = (self.before, self.held);
-            *self = next;
-        }
-        self.closes |= self.now.step > steps;
-        if self.before.epoch == self.now.epoch {
-            self.before.length = self.now.length;
-        }
-        Ok(())
-    }
-
     /// Whether nothing more is planned.
     #[must_use]
     pub fn at_end(&self) -> bool {
         self.rest.is_empty() && self.part.is_none_or(|part| part.batches == Some(self.done))
-    }
-
-    /// Whether `quantity` is done.
-    pub fn reached(&self, quantity: Quantity) -> Result<bool, Error> {
-        Ok(quantity.value.num() == 0 || self.multiples(&self.now, quantity)? > 0)
     }
 
     /// Batches counted.
@@ -506,77 +445,6 @@ impl Cursor {
     pub fn count_tokens(&mut self, tokens: u64) -> Result<(), Error> {
         self.now.token = count(u128::from(self.now.token) + u128::from(tokens), || "the number of tokens".into())?;
         Ok(())
-    }
-
-    /// Whether the last advance crossed a multiple of `quantity`.
-    pub fn crossed_every(&self, quantity: Quantity) -> Result<bool, Error> {
-        if quantity.value.num() == 0 {
-            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
-        }
-        Ok(self.multiples(&self.now, quantity)? > self.multiples(&self.before, quantity)?)
-    }
-
-    /// Whether the last advance reached `quantity`.
-    pub fn crossed_at(&self, quantity: Quantity) -> Result<bool, Error> {
-        if quantity.value.num() == 0 {
-            return Ok(false);
-        }
-        Ok(self.multiples(&self.now, quantity)? > 0 && self.multiples(&self.before, quantity)? == 0)
-    }
-
-    /// How often `quantity` fits into what is done so far.
-    pub fn multiples_now(&self, quantity: Quantity) -> Result<u64, Error> {
-        if quantity.value.num() == 0 {
-            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
-        }
-        count(self.multiples(&self.now, quantity)?, || format!("the multiples of {quantity}"))
-    }
-
-    /// How much of `unit` is done, as an exact fraction.
-    pub fn amount(&self, unit: Unit) -> Result<Ratio, Error> {
-        let (done, of) = self.done_in(&self.now, unit, false).map_err(|why| {
-            Error::Unknown(format!("how much of the {} is done cannot be known: {why}", unit.plural()))
-        })?;
-        Ratio::new(done, of)
-    }
-
-    /// How often `quantity` fits into what is done.
-    fn multiples(&self, counts: &Counts, quantity: Quantity) -> Result<u128, Error> {
-        let (num, den) = (u128::from(quantity.value.num()), u128::from(quantity.value.den()));
-        let (done, of) = self
-            .done_in(counts, quantity.unit, den == 1)
-            .map_err(|why| Error::Unknown(format!("when {quantity} is reached cannot be known: {why}")))?;
-        Ok(done * den / (of * num))
-    }
-
-    /// What is done in `unit`, as a numerator and a denominator; of epochs perhaps only the whole ones.
-    fn done_in(&self, counts: &Counts, unit: Unit, whole: bool) -> Result<(u128, u128), &'static str> {
-        Ok(match unit {
-            Unit::Batch => (u128::from(counts.batch), 1),
-            Unit::Step => (u128::from(counts.step), 1),
-            Unit::Token => (u128::from(counts.token), 1),
-            Unit::Sample => (u128::from(counts.sample.ok_or("the clock has no batch_size")?), 1),
-            Unit::Duration => {
-                (u128::from(counts.batch), u128::from(self.total.ok_or("the plan has no end, or no lengths")?.max(1)))
-            }
-            Unit::Epoch => {
-                let (epoch, iter) = counts.position();
-                match counts.length {
-                    Some(length) if iter > 0 => {
-                        (u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
-                    }
-                    None if iter > 0 && !whole => return Err("the length of the epoch is not"),
-                    _ => (u128::from(epoch), 1),
-                }
-            }
-        })
-    }
-}
-
-impl Counts {
-    /// The canonical form of a boundary: the next epoch, and none of it done.
-    fn position(&self) -> (u64, u64) {
-        if self.iter > 0 && self.length == Some(self.iter) { (self.epoch + 1, 0) } else { (self.epoch, self.iter) }
     }
 }
 
