@@ -18,6 +18,9 @@ with contextlib.suppress(ImportError):
 # The examples in docstrings share one process, and so one backend of Keras; those of TensorFlow need this one.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+# What worker processes run: programs that bring in a framework, with no examples in their docstrings.
+collect_ignore_glob = ["adapters/keras_*", "adapters/tensorflow_*", "adapters/torch_*", "conformance/drivers/*"]
+
 ROOT = Path(__file__).parent.parent
 #: Real logs of real runs with a MANIFEST.tsv; too large for the repository.
 DATA = Path(os.environ.get("STEPBRIDGE_DATA", ROOT.parent / "shared" / "data"))

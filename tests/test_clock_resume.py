@@ -17,6 +17,7 @@ from strategies import Case, accumulates, boundaries, cases, make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PENDING = ("flush", "carry", "drop", "modulo")
 
@@ -235,6 +236,29 @@ def test_epochs_of_unknown_length_stay_planned_over_a_resume() -> None:
     seen = [epoch for epoch in second.epochs() for _ in second.batches(iter("xy"), resume="continues")]
     assert seen == [1, 1, 2, 2]
     assert second.finished
+
+
+def test_an_epoch_that_is_restarted_is_trained_whole_and_so_are_the_later_ones() -> None:
+    for stop, lengths in ((3, [3, 5, 5]), (8, [5, 3, 5])):
+        clock = sb.StepClock(batches=5, epochs=2)
+        clock.load_state_dict(stopped(stop, batches=5, epochs=2))
+        for _ in clock.epochs():
+            for _ in clock.batches(range(5), resume="restart"):
+                pass
+        seen = clock.timeline
+        starts = [seen.index(epoch, 0, "batch") for epoch in range(3)]
+        assert starts == [sum(lengths[:epoch]) for epoch in range(3)]
+        assert (seen.epochs, seen.batches) == (3, sum(lengths))
+        assert clock.finished
+
+
+def test_a_restart_is_in_the_ledger(tmp_path: Path) -> None:
+    clock = sb.StepClock(batches=5, epochs=2, ledger=tmp_path)
+    clock.load_state_dict(stopped(8, batches=5, epochs=2))
+    for _ in clock.epochs():
+        for _ in clock.batches(range(5), resume="restart"):
+            pass
+    assert sb.Timeline.from_ledger(tmp_path) == clock.timeline
 
 
 # -- initial ------------------------------------------------------------------------------------------------------

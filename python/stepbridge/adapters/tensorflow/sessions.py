@@ -224,11 +224,11 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         clock = self._clock
         if clock._in_epoch and not clock._resumed_inside:
             return
-        if clock._resumed_inside and self._resume == "restart":
-            clock._resumed_inside = False
         # Where `until` is behind already, the updates happened all the same.
         if not clock._begin():
             clock._begin_epoch()
+        if clock._resumed_inside and self._resume == "restart":
+            clock._restart()
         clock._resumed_inside = False
         running = clock.timeline.segments[-1]
         if running.batches is None and running.accumulate > 1:

@@ -1,6 +1,6 @@
 //! A live run that goes on otherwise than planned: the history stays, the future is laid out anew.
 
-use super::Cursor;
+use super::{Cursor, End};
 use crate::change::{Change, Pending, end_window};
 use crate::error::Error;
 use crate::quantity::Quantity;
@@ -63,6 +63,31 @@ impl Cursor {
         if self.before.epoch == self.now.epoch {
             self.before.length = self.now.length;
         }
+        Ok(())
+    }
+
+    /// Ends the running epoch as cut, and plans it once more, whole: its loader begins again.
+    pub fn restart_epoch(&mut self) -> Result<(), Error> {
+        let Some(part) = self.part else { return Ok(()) };
+        let batches = self.now.length;
+        self.end_epoch(End::Cut)?;
+        let known = batches.is_some();
+        let last_batch_size = part.last_batch_size.filter(|_| known);
+        let whole = Segment {
+            epochs: Some(1),
+            batches,
+            last_batch_size,
+            joins: false,
+            cut: false,
+            entry: Entry::Continue,
+            ..part
+        };
+        match self.rest.front_mut() {
+            // Of unknown length: it and the later ones are one segment.
+            Some(next) if !known => next.epochs = next.epochs.map(|later| later + 1),
+            _ => self.rest.push_front(whole),
+        }
+        self.total = self.timeline()?.batches();
         Ok(())
     }
 }
