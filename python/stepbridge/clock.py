@@ -221,7 +221,7 @@ class StepClock(_core.Clock):
         return done if resume == "skip" else 0
 
     def _restart(self) -> None:
-        """Begins the resumed epoch again: the part done stays on record as cut, and as many whole epochs are to come."""
+        """Begins the resumed epoch again: the part done stays on record as cut, and is no epoch of the plan."""
         self._resumed_inside = False
         self._restart_epoch()
         if self._ledger is not None:
