@@ -274,7 +274,7 @@ def test_a_fraction_of_an_epoch_of_unknown_length() -> None:
     for _ in clock.epochs(1):
         for _ in clock.batches(iter(range(2))):
             optimizer.step()
-            with pytest.raises(ValueError, match=r"its position in ep after batch 1 is unknown: .*length"):
+            with pytest.raises(ValueError, match=r"how much of the epochs is done cannot be known: .*length"):
                 scheduler.step()
             break
 
