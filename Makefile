@@ -22,7 +22,7 @@ PYTHON_CODE := python tests benches demo examples tools
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 40
 
 .PHONY: setup
 setup: $(DONE)/test $(DONE)/lint $(DONE)/extension ## make .venv with all that the tests and the checks need
@@ -39,8 +39,21 @@ test-rust: | $(DONE)/rust ## run the tests of the Rust crates
 	cargo test --workspace --quiet
 
 .PHONY: test-python
-test-python: $(DONE)/test $(DONE)/extension ## run the Python tests and every example in the docs
-	pytest
+test-python: test-core test-torch test-keras test-tensorflow test-conformance ## run the Python tests and every example in the docs
+
+# A framework's tests have a process of their own, as its users' programs do: a worker that is forked from a process
+# which holds the threads of several frameworks can hang.
+.PHONY: test-core
+test-core: $(DONE)/test $(DONE)/extension ## run the tests that need no framework
+	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
+
+.PHONY: test-torch test-keras test-tensorflow
+test-torch test-keras test-tensorflow: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
+	pytest tests/adapters/test_$*_*.py python/stepbridge/adapters/$*
+
+.PHONY: test-conformance
+test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every framework
+	pytest tests/conformance
 
 .PHONY: test-pythons
 test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machine, from one wheel

@@ -40,8 +40,8 @@ def test_one_version() -> None:
 
 def test_every_target_is_explained() -> None:
     makefile = text("Makefile")
-    assert set(re.findall(r"^\.PHONY: (\S+)", makefile, re.MULTILINE)) == set(
-        re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    assert re.findall(r"^\.PHONY: (.+)", makefile, re.MULTILINE) == re.findall(
+        r"^([a-z -]+):.*## ", makefile, re.MULTILINE
     )
 
 
