@@ -17,6 +17,7 @@ DATA = TensorDataset(torch.linspace(-1, 1, 100).unsqueeze(1), torch.linspace(-3,
 def train(checkpoint: Path, stop: str | None) -> None:
     """Trains until `stop`, from the checkpoint where there is one."""
     loader = DataLoader(DATA, batch_size=8, shuffle=True, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**18)
