@@ -125,7 +125,7 @@ $(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust
 	maturin develop --uv --profile quick --quiet
 	@touch $@
 
-$(DONE)/wheel: $(DONE)/extension $(wildcard python/stepbridge/*.py*) | $(DONE)/build
+$(DONE)/wheel: $(DONE)/extension $(shell find python -name '*.py' -o -name '*.pyi') | $(DONE)/build
 	rm -rf $(DONE)/wheels
 	maturin build --profile quick --quiet --out $(DONE)/wheels
 	@touch $@
