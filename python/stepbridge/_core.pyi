@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
@@ -209,7 +210,16 @@ OUTPUTS: list[str]
 @final
 class Logs:
     @staticmethod
-    def read(path: Path) -> Logs: ...
+    def read(
+        path: Path,
+        *,
+        format: str | None = None,
+        step: str | None = None,
+        epoch: str | None = None,
+        wall_time: str | None = None,
+        pattern: str | None = None,
+        watch: Callable[[int, int], object] | None = None,
+    ) -> Logs: ...
     def __len__(self) -> int: ...
     def runs(self) -> list[str]: ...
     def tags(self) -> list[str]: ...

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 from stepbridge import _core
 from stepbridge.conventions import ConventionName, convention
@@ -22,7 +22,29 @@ if TYPE_CHECKING:
 
     from stepbridge.units import UnitLike
 
-__all__ = ["OUTPUTS", "Assumed", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
+__all__ = ["FORMATS", "OUTPUTS", "Assumed", "Format", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
+
+#: The formats that are read.
+Format: TypeAlias = Literal[
+    "tfevents",
+    "lightning_csv",
+    "keras_csv",
+    "trainer_state",
+    "mmengine",
+    "mmcv",
+    "detectron2",
+    "ultralytics",
+    "sb3",
+    "mlflow",
+    "mlflow_db",
+    "wandb",
+    "wandb_history",
+    "csv",
+    "jsonl",
+    "text",
+]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 #: Endings of the names of files that a table can be written to.
 OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
@@ -35,8 +57,8 @@ class LogFile(NamedTuple):
     """The file, relative to the path that was read."""
     run: str
     """The run that it belongs to: its folder."""
-    format: Literal["tfevents", "lightning_csv", "trainer_state"]
-    """The format, as found from its content."""
+    format: Format
+    """The format, as found from its content, or as it was given."""
     size: int
     """Its size in bytes."""
     sound: int
@@ -320,10 +342,29 @@ class Logs:
         return self._table
 
 
-def read_logs(path: str | os.PathLike[str]) -> Logs:
-    """Reads every known log below a folder, or one file: TensorBoard event files, Lightning's and Hugging Face's logs.
+def read_logs(
+    path: str | os.PathLike[str],
+    *,
+    format: Format | None = None,  # noqa: A002 - what people call it
+    step: str | None = None,
+    epoch: str | None = None,
+    wall_time: str | None = None,
+    pattern: str | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Logs:
+    """Reads every known log below a folder, or one file; docs/formats.md lists the formats.
 
     The format is found from each file's content. What cannot be read is listed in `problems`; the rest is kept.
+
+    Args:
+        path: a folder or a file. Files compressed with gzip or zstd are read as they are.
+        format: the format of every file, where it is not to be found from its content.
+        step: the column, or the key, that holds the step in tables and JSON lines of no known writer.
+        epoch: the one that holds the epoch; the same.
+        wall_time: the one that holds the time in seconds since 1970; the same.
+        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; each other
+            field is a tag.
+        progress: called a few times a second with the bytes that were read and the bytes that there are.
 
     Raises:
         FileNotFoundError: there is no such path.
@@ -336,7 +377,10 @@ def read_logs(path: str | os.PathLike[str]) -> Logs:
     >>> logs.reindex().column_names[:6]
     ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
     """
-    return Logs(_core.Logs.read(Path(path)))
+    core = _core.Logs.read(
+        Path(path), format=format, step=step, epoch=epoch, wall_time=wall_time, pattern=pattern, watch=progress
+    )
+    return Logs(core)
 
 
 def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline | dict[str, _core.Timeline] | None:

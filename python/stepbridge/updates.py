@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
 
-__all__ = ["Updates", "Watched"]
+__all__ = ["Polled", "Updates", "Watched"]
 
 
 class Updates:
@@ -46,17 +46,49 @@ class Updates:
         if len(watched.live) == 1:
             watched.settle()
 
+    def end(self) -> None:
+        """Expects no more updates of this optimizer; its count stays. Doing it twice is harmless."""
+        self._watched.live.discard(self.name)
+
+
+class Polled(Updates):
+    """Updates that the framework counts itself, in places where nobody can be called."""
+
+    __slots__ = ()
+
+    def __init__(self, watched: Watched, name: str) -> None:
+        super().__init__(watched, name, watched.add(name).applied)
+        watched.optimizers[name] = self
+        watched.polled.append(self)
+
+    def poll(self) -> None:
+        """Counts what the framework has counted since it was last asked."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Says what is odd about the counter's way through the batch; called after `poll`, when a step is decided."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        super().end()
+        if self in self._watched.polled:
+            self._watched.polled.remove(self)
+
 
 class Watched:
     """All watched optimizers of a clock. A step in which none of them was updated is one that was skipped."""
 
-    __slots__ = ("clock", "explained", "live", "optimizers", "settled", "updated")
+    __slots__ = ("clock", "deciding", "explained", "live", "optimizers", "polled", "settled", "updated")
 
     def __init__(self, clock: StepClock) -> None:
         self.clock = clock
         self.optimizers: dict[str, Updates] = {}
         self.live: set[str] = set()
         """Those that are watched in this process; of others the count is only carried on."""
+        self.polled: list[Polled] = []
+        """The live ones whose counters are read before a step is decided."""
+        self.deciding = False
+        """They were read just now, which takes longer than all the rest."""
         self.settled = clock.batch
         """The batch up to which it is decided which steps were applied."""
         self.updated = False
@@ -71,14 +103,36 @@ class Watched:
             self.optimizers[name] = Updates(self, name)
         return self.optimizers[name]
 
+    def poll(self) -> list[Polled]:
+        """Reads the counters, where a batch was counted since it was last decided; returns those that were read."""
+        polled = list(self.polled) if self.settled != self.clock.batch else []
+        for updates in polled:
+            updates.poll()
+        return polled
+
     @property
     def missing(self) -> bool:
         """Whether the last batch closed a step, and no update came of it so far."""
         clock = self.clock
+        if self.polled and not self.deciding:
+            self.poll()
         return not self.updated and self.settled != clock.batch and bool(self.live) and clock.closes_step
 
     def settle(self) -> None:
         """Decides about the step that the last batch closed, before the next one comes."""
+        if not self.polled:
+            self._decide()
+            return
+        polled = self.poll()
+        self.deciding = True
+        try:
+            for updates in polled:
+                updates.settle()
+            self._decide()
+        finally:
+            self.deciding = False
+
+    def _decide(self) -> None:
         clock = self.clock
         if self.updated:
             self.updated = False

@@ -4,7 +4,7 @@
 //! the longest stays, under the folder's name, with what the others say of themselves as evidence. States that begin
 //! otherwise are other runs, and keep the names of their own folders.
 
-use crate::format::Format;
+use crate::formats::Format;
 use crate::piece::{FileRead, Piece};
 use crate::problem::{Problem, ProblemKind};
 use crate::read::LogFile;

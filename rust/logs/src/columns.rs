@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::format::Format;
+use crate::formats::Format;
 use crate::piece::Piece;
 use crate::record::{Chunk, Stated};
 
@@ -59,6 +59,6 @@ impl Columns {
         chunk.tag = self.tag;
         chunk.value = self.value;
         chunk.evidence = self.evidence;
-        Piece { tags: self.tags, chunk }
+        Piece::new(self.tags, chunk)
     }
 }

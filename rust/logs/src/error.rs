@@ -53,6 +53,9 @@ pub enum ReadError {
         /// The ledger, relative to it.
         ledger: String,
     },
+    /// Its caller ended the reading.
+    #[error("reading was ended before all was read")]
+    Cancelled,
     /// There are logs, and not one of them can be read.
     #[error("no log could be read at '{}': {}{}", path.display(), first(problems), more(problems))]
     NothingReadable {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Boundary, Entry, History, Plan, Segment, Timeline, Unit};
 
-use crate::format::{Format, StepMeaning};
+use crate::formats::{Format, StepMeaning};
 use crate::record::Records;
 use elapsed::Found;
 use pairs::{Meaning, Pair, Pairs};
@@ -63,7 +63,7 @@ pub fn infer(records: &Records) -> BTreeMap<String, Inferred> {
 /// What the stated epochs of each run most likely say of its steps, where the format does not, without a look at whether
 /// any timeline fits.
 pub(crate) fn steps(records: &Records) -> BTreeMap<&str, StepMeaning> {
-    if records.chunks.iter().all(|chunk| chunk.format.step_meaning().is_some()) {
+    if records.chunks.iter().all(|chunk| chunk.meaning.step.is_some()) {
         return BTreeMap::new();
     }
     let likely = |pairs: &Pairs| pairs.meanings.first().map(|meaning| step_of(*meaning));
@@ -76,7 +76,7 @@ pub(crate) fn states_index(format: Format) -> bool {
 }
 
 fn step_of(meaning: Meaning) -> StepMeaning {
-    StepMeaning { unit: Unit::Step, base: meaning.base() }
+    StepMeaning::of_run(Unit::Step, meaning.base())
 }
 
 fn of_run(pairs: &Pairs) -> Inferred {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::piece::Piece;
+use crate::piece::{Piece, RunOf};
 use crate::problem::Problem;
 use crate::read::{LogFile, Logs, Source};
 use crate::record::Records;
@@ -32,10 +32,14 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
     let (mut runs, mut tags) = (Names::default(), Names::default());
     let mut logs = Logs::default();
     for (file, source) in files.into_iter().zip(0..) {
-        let name = if file.folder.is_empty() { ".".to_owned() } else { file.folder.join("/") };
-        let run = runs.number(&name);
+        let mut last: Option<(RunOf, u32)> = None;
         for piece in file.read.pieces {
-            let Piece { tags: names, mut chunk } = piece;
+            let Piece { tags: names, mut chunk, run: of } = piece;
+            let run = match last.take() {
+                Some((same, run)) if same == of => run,
+                _ => runs.number(&name(&file.folder, &of)),
+            };
+            last = Some((of, run));
             renumber(&mut chunk.tag, &names, &mut tags);
             chunk.run = run;
             chunk.source = source;
@@ -45,10 +49,22 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
         }
         problems.extend(file.read.problems);
         logs.records.sources.push(file.source);
+        let run = last.map_or_else(|| runs.number(&name(&file.folder, &RunOf::Folder)), |(_, run)| run);
         logs.files.push(Source { format: file.format, run, facts: file.read.facts });
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
     logs
+}
+
+/// The name of a run: the folder that it is, below the path that was asked for.
+fn name(folder: &[String], of: &RunOf) -> String {
+    let above = match of {
+        RunOf::Above(count) => &folder[..folder.len().saturating_sub(*count)],
+        RunOf::Folder | RunOf::Named(_) => folder,
+    };
+    let own = if let RunOf::Named(name) = of { Some(name) } else { None };
+    let name = above.iter().chain(own).map(String::as_str).collect::<Vec<_>>().join("/");
+    if name.is_empty() { ".".to_owned() } else { name }
 }
 
 /// Gives every tag its number among those of all files; tags without a record get none.

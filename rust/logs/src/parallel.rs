@@ -1,7 +1,8 @@
 //! Work shared out over threads, its results in order.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// `work` of every index below `count`, in order, on up to `threads` threads.
@@ -35,13 +36,140 @@ pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) ->
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does `work(index)` for all of `0..count` on up to `threads` threads, and hands the results to `take` on this one, in
+/// order. At most a few results wait at a time; the first error ends it.
+pub(crate) fn in_order<T: Send, E>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+    mut take: impl FnMut(usize, T) -> Result<(), E>,
+) -> Result<(), E> {
+    if threads.min(count) <= 1 {
+        return (0..count).try_for_each(|index| take(index, work(index)));
+    }
+    let waiting = Waiting { state: Mutex::default(), changed: Condvar::new(), room: 4 * threads };
+    let run = || {
+        while let Some(index) = waiting.next(count) {
+            // Should the work panic, nobody waits for what does not come.
+            let guard = Ends(&waiting);
+            let result = work(index);
+            std::mem::forget(guard);
+            waiting.put(index, result);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.min(count) {
+            scope.spawn(run);
+        }
+        let _ends = Ends(&waiting);
+        for index in 0..count {
+            // A thread that panicked ends all; the scope hands its panic on.
+            let Some(result) = waiting.get(index) else { break };
+            take(index, result)?;
+        }
+        Ok(())
+    })
+}
+
+/// Results that wait for their turn.
+struct Waiting<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    /// How far ahead of the one that is taken next work goes.
+    room: usize,
+}
+
+struct State<T> {
+    next: usize,
+    taken: usize,
+    ended: bool,
+    results: BTreeMap<usize, T>,
+}
+
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self { next: 0, taken: 0, ended: false, results: BTreeMap::new() }
+    }
+}
+
+impl<T> Waiting<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to do next, once there is room for its result.
+    fn next(&self, count: usize) -> Option<usize> {
+        let mut state = self.lock();
+        while !state.ended && state.next < count && state.next >= state.taken + self.room {
+            state = self.wait(state);
+        }
+        if state.ended || state.next >= count {
+            return None;
+        }
+        state.next += 1;
+        Some(state.next - 1)
+    }
+
+    fn put(&self, index: usize, result: T) {
+        self.lock().results.insert(index, result);
+        self.changed.notify_all();
+    }
+
+    fn get(&self, index: usize) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(result) = state.results.remove(&index) {
+                state.taken = index + 1;
+                self.changed.notify_all();
+                return Some(result);
+            }
+            if state.ended {
+                return None;
+            }
+            state = self.wait(state);
+        }
+    }
+}
+
+/// Ends all when it goes.
+struct Ends<'a, T>(&'a Waiting<T>);
+
+impl<T> Drop for Ends<'_, T> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_all();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn keeps_the_order() {
         for threads in [0, 1, 2, 7] {
             assert_eq!(super::map(100, threads, |i| 2 * i), (0..100).map(|i| 2 * i).collect::<Vec<_>>());
+            let mut taken = Vec::new();
+            let all = super::in_order(
+                100,
+                threads,
+                |i| 2 * i,
+                |at, result| {
+                    taken.push((at, result));
+                    if at < 90 { Ok(()) } else { Err(at) }
+                },
+            );
+            assert_eq!(all, Err(90));
+            assert_eq!(taken, (0..=90).map(|i| (i, 2 * i)).collect::<Vec<_>>());
         }
         assert!(super::map(0, 4, |i| i).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_does_not_hang() {
+        let _: Result<(), ()> = super::in_order(100, 2, |i| assert!(i < 50), |_, ()| Ok(()));
     }
 }

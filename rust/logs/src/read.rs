@@ -5,20 +5,18 @@ use std::io;
 use std::path::Path;
 
 use crate::beside;
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, whole};
 use crate::checkpoints;
 use crate::error::ReadError;
-use crate::format::Format;
+use crate::formats::{Format, HEAD, Head, Input, Sink, Sniffed, placeholder, reader, sniff};
 use crate::join;
 use crate::ledger::{self, Ledger, LedgerError};
-use crate::lightning_csv;
+use crate::options::ReadOptions;
 use crate::parallel;
 use crate::piece::{Facts, FileRead};
 use crate::problem::{Problem, ProblemKind};
+use crate::progress::Progress;
 use crate::record::Records;
-use crate::sniff::{HEAD, Sniffed, sniff};
-use crate::tfevents::{self, Joined, Part};
-use crate::trainer_state;
 use crate::walk::{self, Found};
 
 /// The records below a path, and what is known of each file that holds them.
@@ -55,7 +53,6 @@ pub struct Source {
 }
 
 /// A file that is a log, with all that it holds.
-#[derive(Debug)]
 pub(crate) struct LogFile {
     pub(crate) source: String,
     /// Names the run.
@@ -68,18 +65,54 @@ pub(crate) struct LogFile {
 enum Outcome {
     Read(Format, FileRead),
     Ledger(Ledger),
-    /// An event file of so many bytes, to be shared out.
-    Large(u64),
+    /// It is large: its parts are shared out, not files among others.
+    Large,
     NoLog,
-    Broken(Problem),
+    Broken(Vec<Problem>),
+}
+
+/// From this size on a file has all threads for itself.
+const LARGE: u64 = 4 << 20;
+
+/// What every file is read with.
+struct Reading<'a> {
+    options: &'a ReadOptions,
+    progress: &'a Progress,
+    threads: usize,
 }
 
 /// Reads every log below `path`, or the one that it is, on up to `threads` threads. The result does not depend on them.
-pub fn read(path: &Path, threads: usize) -> Result<Logs, ReadError> {
+pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
+    let reading = Reading { options, progress, threads };
     let (found, problems) = list(path)?;
-    let outcomes = parallel::map(found.len(), threads, |index| one(&found[index]));
+    let outcomes = reading.all(&found);
+    together(path, found, outcomes, problems, progress)
+}
+
+/// Reads a log that is in memory, as if it were the file called `name`.
+pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Result<Logs, ReadError> {
+    let progress = Progress::default();
+    let reading = Reading { options, progress: &progress, threads };
+    let path = Path::new(name);
+    let found = Found { path: path.to_owned(), folder: Vec::new(), name: name.to_owned() };
+    let unreadable = |source| ReadError::Unreadable { path: path.to_owned(), source };
+    let outcome = reading.look(&found, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
+    together(path, vec![found], vec![outcome], Vec::new(), &progress)
+}
+
+/// Puts together what became of the files.
+fn together(
+    path: &Path,
+    found: Vec<Found>,
+    outcomes: Vec<Outcome>,
+    problems: Vec<Problem>,
+    progress: &Progress,
+) -> Result<Logs, ReadError> {
     let looked_at = found.len();
-    let Sorted { mut files, ledgers, mut broken } = sort_out(found, outcomes, threads);
+    if progress.is_cancelled() {
+        return Err(ReadError::Cancelled);
+    }
+    let Sorted { mut files, ledgers, mut broken } = sort_out(found, outcomes);
     if files.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -130,43 +163,90 @@ fn list(path: &Path) -> Result<(Vec<Found>, Vec<Problem>), ReadError> {
     Ok((found, Vec::new()))
 }
 
-/// Looks at a file, and reads it unless it is large.
-fn one(found: &Found) -> Outcome {
-    match attempt(found) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            let reason = format!("the system does not let it be read ({error})");
-            Outcome::Broken(Problem::new(found.source(), ProblemKind::Unreadable, reason))
+impl Reading<'_> {
+    /// Reads all files: small ones side by side, then large ones one after the other.
+    fn all(&self, found: &[Found]) -> Vec<Outcome> {
+        let mut outcomes = parallel::map(found.len(), self.threads, |index| self.one(&found[index], 1));
+        for (found, outcome) in found.iter().zip(&mut outcomes) {
+            if matches!(outcome, Outcome::Large) {
+                *outcome = self.one(found, self.threads.max(2));
+            }
+        }
+        outcomes
+    }
+
+    /// Looks at a file, and reads it; a large one only where several threads are given to it.
+    fn one(&self, found: &Found, threads: usize) -> Outcome {
+        match self.attempt(found, threads) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let reason = format!("the system does not let it be read ({error})");
+                Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
+            }
         }
     }
-}
 
-fn attempt(found: &Found) -> io::Result<Outcome> {
-    let file = File::open(&found.path)?;
-    let size = file.metadata()?.len();
-    let mut head = [0; HEAD];
-    let length = fill(&file, &mut head)?;
-    let format = match sniff(&found.name, &head[..length]) {
-        Sniffed::Unknown => return Ok(Outcome::NoLog),
-        Sniffed::Broken(kind, reason) => {
-            return Ok(Outcome::Broken(Problem::new(found.source(), kind, reason).at(0, size)));
+    fn attempt(&self, found: &Found, threads: usize) -> io::Result<Outcome> {
+        let file = File::open(&found.path)?;
+        let size = file.metadata()?.len();
+        self.look(found, &file, size, threads)
+    }
+
+    fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
+        let mut head = vec![0; HEAD];
+        let length = fill(bytes, &mut head)?;
+        let head = Head { name: &found.name, folder: &found.folder, bytes: &head[..length] };
+        let sniffed = match self.options.format {
+            None => sniff(&head),
+            Some(format) => {
+                placeholder(head.bytes).map_or(Sniffed::Log(format), |(kind, reason)| Sniffed::Broken(kind, reason))
+            }
+        };
+        let source = found.source();
+        let format = match sniffed {
+            Sniffed::Unknown => return Ok(Outcome::NoLog),
+            Sniffed::Broken(kind, reason) => {
+                return Ok(Outcome::Broken(vec![Problem::new(source, kind, reason).at(0, size)]));
+            }
+            Sniffed::Ledger => return Ok(read_ledger(&whole(bytes)?, found)),
+            Sniffed::Log(format) => format,
+        };
+        if size > LARGE && threads == 1 {
+            return Ok(Outcome::Large);
         }
-        Sniffed::Ledger => return Ok(read_ledger(&fs::read(&found.path)?, found)),
-        Sniffed::Log(format) => format,
-    };
-    let source = found.source();
-    Ok(match format {
-        Format::TfEvents if size > tfevents::PART => Outcome::Large(size),
-        Format::TfEvents => {
-            let part = tfevents::read_part(&file, size, 0);
-            event_file(&file, size, &source, [part])
+        let mut input = Input {
+            file: &source,
+            path: &found.path,
+            folder: &found.folder,
+            name: &found.name,
+            bytes,
+            size,
+            threads: if threads == 1 { 1 } else { self.threads },
+            options: self.options,
+            mark: None,
+        };
+        let read = self.run(format, &mut input);
+        let broken = read.facts.sound == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
+        Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
+    }
+
+    /// Reads a file that is in this format, with all that is told of it.
+    fn run(&self, format: Format, input: &mut Input) -> FileRead {
+        let mut pieces = Vec::new();
+        let mut emit = |piece| pieces.push(piece);
+        let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
+        self.progress.expect(input.size);
+        if let Err(fault) = (reader(format).read)(input, &mut sink) {
+            let (at, end) = (sink.read, input.size.max(sink.read));
+            let reason =
+                format!("the system does not give its last {} bytes ({fault}); what stands before was read", end - at);
+            sink.report(ProblemKind::Unreadable, at, end, reason);
         }
-        Format::LightningCsv => Outcome::Read(format, lightning_csv::read(file, size, &source)),
-        Format::TrainerState => {
-            let bytes = fs::read(&found.path)?;
-            Outcome::Read(format, trainer_state::read(&bytes, &source))
-        }
-    })
+        // What a reader had no reason to look at is done as well.
+        let _ = sink.came_to(input.size);
+        let Sink { problems, facts, mark, .. } = sink;
+        FileRead { pieces, problems, facts, mark }
+    }
 }
 
 /// Reads a ledger, which nobody needs to be whole.
@@ -177,14 +257,14 @@ fn read_ledger(bytes: &[u8], found: &Found) -> Outcome {
         Err(error @ LedgerError::Newer { .. }) => (ProblemKind::Newer, error),
         Err(error) => (ProblemKind::NotALog, error),
     };
-    Outcome::Broken(Problem::new(source, kind.0, kind.1.to_string()).at(0, bytes.len() as u64))
+    Outcome::Broken(vec![Problem::new(source, kind.0, kind.1.to_string()).at(0, bytes.len() as u64)])
 }
 
 /// Reads the beginning of a file.
-fn fill(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(bytes: &dyn ReadAt, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
-        match file.read_at(&mut buffer[length..], length as u64) {
+        match bytes.read_at(&mut buffer[length..], length as u64) {
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -194,16 +274,6 @@ fn fill(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Puts the parts of an event file together.
-fn event_file(file: &File, size: u64, source: &str, parts: impl IntoIterator<Item = Part>) -> Outcome {
-    let mut joined = Joined::new(file, size, source);
-    let pieces = (0..).zip(parts).filter_map(|(index, part)| joined.part(index, part)).collect();
-    match joined.finish(pieces) {
-        Ok(read) => Outcome::Read(Format::TfEvents, read),
-        Err(problem) => Outcome::Broken(problem),
-    }
-}
-
 /// Files by what they turned out to be.
 struct Sorted {
     files: Vec<LogFile>,
@@ -211,45 +281,17 @@ struct Sorted {
     broken: Vec<Problem>,
 }
 
-/// Reads the large files, in parts, and separates what is a log from what is none.
-fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>, threads: usize) -> Sorted {
-    let tasks: Vec<(usize, u64, u64)> = outcomes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, outcome)| if let Outcome::Large(size) = outcome { Some((index, *size)) } else { None })
-        .flat_map(|(index, size)| (0..tfevents::parts(size)).map(move |part| (index, size, part)))
-        .collect();
-    let mut parts = parallel::map(tasks.len(), threads, |task| {
-        let (index, size, part) = tasks[task];
-        match File::open(&found[index].path) {
-            Ok(file) => tfevents::read_part(&file, size, part),
-            Err(fault) => Part::unread(part, fault),
-        }
-    })
-    .into_iter();
+/// Separates what is a log from what is none.
+fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>) -> Sorted {
     let (mut files, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     for (found, outcome) in found.into_iter().zip(outcomes) {
-        let outcome = match outcome {
-            Outcome::Large(size) => {
-                let count = usize::try_from(tfevents::parts(size)).unwrap_or(usize::MAX);
-                let parts: Vec<Part> = parts.by_ref().take(count).collect();
-                match File::open(&found.path) {
-                    Ok(file) => event_file(&file, size, &found.source(), parts),
-                    Err(error) => {
-                        let reason = format!("the system does not let it be read ({error})");
-                        Outcome::Broken(Problem::new(found.source(), ProblemKind::Unreadable, reason))
-                    }
-                }
-            }
-            other => other,
-        };
         match outcome {
             Outcome::Read(format, read) => {
                 files.push(LogFile { source: found.source(), folder: found.folder, format, read });
             }
             Outcome::Ledger(ledger) => ledgers.push(FoundLedger { file: found.source(), ledger }),
-            Outcome::Broken(problem) => broken.push(problem),
-            Outcome::NoLog | Outcome::Large(_) => {}
+            Outcome::Broken(problems) => broken.extend(problems),
+            Outcome::NoLog | Outcome::Large => {}
         }
     }
     Sorted { files, ledgers, broken }

@@ -3,7 +3,7 @@
 //! A log of millions of values is columns from the first moment on: nothing here is an object a record. Names are
 //! written once (`runs`, `tags`, `sources`) and referred to by number.
 
-use crate::format::Format;
+use crate::formats::{Format, Meaning};
 use crate::problem::Problem;
 
 /// Everything that was read below one path.
@@ -42,8 +42,10 @@ pub struct Chunk {
     pub run: u32,
     /// Index into [`Records::sources`].
     pub source: u32,
-    /// The format that the file is in, which says what `step` counts.
+    /// The format that the file is in.
     pub format: Format,
+    /// What `step` and `epoch` are: what the format says, or what these records say of themselves.
+    pub meaning: Meaning,
     /// Indices into [`Records::tags`].
     pub tag: Vec<u32>,
     /// The step as it was logged; `None` where the file has none.
@@ -58,6 +60,9 @@ pub struct Chunk {
     pub value: Vec<f64>,
     /// Pairs of (step, epoch) that the file states outside its records, as `trainer_state.json` does of itself.
     pub evidence: Vec<(i64, Stated)>,
+    /// How many batches an epoch has, where the file says it (`Step [10/1549]`): by the epoch as it is numbered there,
+    /// `None` where it is said of all.
+    pub lengths: Vec<(Option<i64>, u64)>,
 }
 
 impl Chunk {
@@ -68,6 +73,7 @@ impl Chunk {
             run,
             source,
             format,
+            meaning: format.meaning(),
             tag: Vec::new(),
             step: None,
             step_missing: None,
@@ -75,6 +81,7 @@ impl Chunk {
             wall_time: None,
             value: Vec::new(),
             evidence: Vec::new(),
+            lengths: Vec::new(),
         }
     }
 
@@ -100,6 +107,7 @@ impl Chunk {
             epoch: self.epoch.as_ref().map(|epoch| epoch[range.clone()].to_vec()),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
             value: self.value[range].to_vec(),
+            meaning: self.meaning,
             ..Self::new(self.run, self.source, self.format)
         }
     }

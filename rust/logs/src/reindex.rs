@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Error, Timeline, Unit};
 
-use crate::format::StepMeaning;
+use crate::formats::StepMeaning;
 use crate::infer;
 use crate::ledger::Ledger;
 use crate::parallel;

@@ -37,7 +37,7 @@ fn lightning_rows_after_training_belong_to_the_next_epoch() {
     let Outcome::Known { timeline, evidence, checked } = known.outcome else { panic!("unknown") };
     assert_eq!(timeline, plan(1719, 1, Boundary::Flush, None));
     assert_eq!(checked, 5);
-    assert_eq!(known.step, Some(StepMeaning { unit: Unit::Step, base: 0 }));
+    assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 0)));
     assert_eq!(
         evidence,
         "1719 steps an epoch is the only length that fits all 5 pairs of step and epoch, up to step 8595 with epoch 5 \
@@ -100,7 +100,7 @@ fn two_tags_of_event_files_state_epochs() {
     assert!(
         matches!(known.outcome, Outcome::Known { ref timeline, .. } if *timeline == plan(131, 1, Boundary::Flush, None))
     );
-    assert_eq!(known.step, Some(StepMeaning { unit: Unit::Step, base: 1 }));
+    assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 1)));
     // Whole numbers under Lightning's name that only fit as what was completed.
     let whole = [(1, 0, 0.0), (1, 401, 1.0), (1, 802, 2.0), (1, 12_030, 30.0)];
     assert_eq!(of_run(&records(events(&whole))).step.map(|step| step.base), Some(1));

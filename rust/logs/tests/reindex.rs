@@ -116,7 +116,7 @@ fn what_event_files_do_not_say_is_assumed_and_said() {
     assert_eq!(rows(&found.chunks[0]), [(1, 0, 1.25)]);
     assert_eq!(found.assumed.len(), 1);
     assert_eq!(found.assumed[0].run, "run");
-    assert_eq!(found.assumed[0].step, StepMeaning { unit: Unit::Step, base: 0 });
+    assert_eq!(found.assumed[0].step, StepMeaning::of_run(Unit::Step, 0));
     let said = Options { unit: Some(Unit::Batch), base: Some(1), ..Options::default() };
     let found = by_one(&log, &timeline, said);
     assert_eq!(rows(&found.chunks[0]), [(0, 3, 1.0)]);

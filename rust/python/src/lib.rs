@@ -8,6 +8,7 @@ mod ledger;
 mod logs;
 mod table;
 mod timeline;
+mod watched;
 
 use pyo3::prelude::*;
 

@@ -7,18 +7,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValueError};
+use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer};
 use stepbridge_logs::reindex::{Options, Origin, Timelines, reindex};
-use stepbridge_logs::{FoundLedger, Logs, Problem, ReadError, StepMeaning, Table, read};
+use stepbridge_logs::{
+    Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Table, read,
+};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;
 use crate::ledger;
 use crate::table::PyTable;
 use crate::timeline::PyTimeline;
+use crate::watched::watched;
 
 /// file, offset, record, kind, reason, length.
 pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
@@ -51,11 +54,25 @@ pub(crate) struct PyLogs {
 
 #[pymethods]
 impl PyLogs {
+    /// `watch` is called a few times a second with the bytes that were read and those that there are.
     #[staticmethod]
+    #[pyo3(signature = (path, *, format=None, step=None, epoch=None, wall_time=None, pattern=None, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let logs = py.detach(|| read(&path, threads())).map_err(read_error)?;
-        Ok(Self { inner: Arc::new(logs) })
+    #[expect(clippy::too_many_arguments, reason = "they have names")]
+    fn read(
+        py: Python<'_>,
+        path: PathBuf,
+        format: Option<&str>,
+        step: Option<String>,
+        epoch: Option<String>,
+        wall_time: Option<String>,
+        pattern: Option<String>,
+        watch: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let columns = NamedColumns { step, epoch, wall_time };
+        let options = ReadOptions { format: format.map(named).transpose()?, columns, pattern };
+        let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
+        Ok(Self { inner: Arc::new(logs.map_err(read_error)?) })
     }
 
     fn __len__(&self) -> usize {
@@ -171,6 +188,14 @@ impl Given {
     }
 }
 
+/// The format of a name.
+fn named(name: &str) -> PyResult<Format> {
+    Format::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        PyValueError::new_err(format!("there is no format {name:?}; expected one of {}", known.join(", ")))
+    })
+}
+
 fn zero_or_one(base: i64) -> PyResult<u8> {
     match base {
         0 => Ok(0),
@@ -219,6 +244,8 @@ fn read_error(error: ReadError) -> PyErr {
             PyPermissionError::new_err(text)
         }
         ReadError::Unreadable { .. } => PyOSError::new_err(text),
+        // Who ended it raises what it was ended for.
+        ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }

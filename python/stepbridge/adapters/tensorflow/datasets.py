@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from stepbridge.adapters.tensorflow.checks import refuse_tracing
+from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.clock import StepClock
 
 __all__ = ["clock_for"]

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, SupportsInt
 
 import tensorflow as tf
 
-from stepbridge.adapters.tensorflow.checks import the_clock
+from stepbridge.adapters.checks import the_clock
 from stepbridge.answers import Exact
 from stepbridge.errors import StepbridgeWarning
 from stepbridge.resume import stand_at

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import tensorflow as tf
 
 from stepbridge import _core
-from stepbridge.adapters.tensorflow.checks import refuse_tracing, the_clock
+from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock

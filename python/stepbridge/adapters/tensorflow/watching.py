@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
 
-from stepbridge.adapters.tensorflow.checks import refuse_tracing, the_clock
-from stepbridge.updates import Updates, Watched
+from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters.tensorflow.tracing import refuse_tracing
+from stepbridge.updates import Polled
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,8 +88,7 @@ class Watch:
         self.counter = _counter(optimizer, name)
         #: Whether it may leave an update out on purpose.
         self.scales = hasattr(optimizer, "inner_optimizer")
-        self._watched = _Polled.of(clock.updates(name)._watched)
-        self._updates = _Read(self._watched, self)
+        self._updates = _Read(self)
         clock._on_advance.append(self)
 
     @property
@@ -102,14 +102,14 @@ class Watch:
 
     def sync(self) -> None:
         """Reads the counter now: for after the update, where `clock.applied` is wanted in the same batch."""
-        self._watched.settle()
+        self._updates._watched.settle()
 
     def remove(self) -> None:
         """Ends the watch after the batch at hand; the counts stay. Doing it twice is harmless."""
         if self in self.clock._on_advance:
             self.sync()
             self.clock._on_advance.remove(self)
-            self._watched.live.discard(self.name)
+            self._updates.end()
 
     def __enter__(self) -> Self:
         return self
@@ -123,14 +123,13 @@ class Watch:
         self._updates.stand()
 
 
-class _Read(Updates):
-    """Updates that the framework counts itself, in places where nobody can be called."""
+class _Read(Polled):
+    """The updates of an optimizer by its own counter."""
 
     __slots__ = ("_mine", "_seen", "_since", "_watch")
 
-    def __init__(self, watched: _Polled, watch: Watch) -> None:
-        super().__init__(watched, watch.name, watched.optimizers[watch.name].applied)
-        watched.optimizers[watch.name] = self
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch.clock.updates(watch.name)._watched, watch.name)
         self._watch = watch
         self._seen: int | None = None
         # What was counted here; where `applied` is another number, a checkpoint was loaded.
@@ -184,55 +183,6 @@ class _Read(Updates):
                 f"{since} more ({self._seen})",
                 "a step of the clock is one update: apply gradients once where clock.closes_step is true",
             )
-
-
-class _Polled(Watched):
-    """Reads the optimizers' own counters before it decides about a step."""
-
-    __slots__ = ("deciding",)
-    deciding: bool
-
-    @classmethod
-    def of(cls, watched: Watched) -> _Polled:
-        """Puts itself in the place of a clock's watched optimizers."""
-        if isinstance(watched, cls):
-            return watched
-        polled = cls(watched.clock)
-        polled.deciding = False
-        for field in Watched.__slots__:
-            setattr(polled, field, getattr(watched, field))
-        for updates in polled.optimizers.values():
-            updates._watched = polled
-        polled.clock._watched = polled
-        return polled
-
-    def _read(self) -> list[_Read]:
-        found = [self.optimizers[name] for name in self.live]
-        return [updates for updates in found if isinstance(updates, _Read)]
-
-    def _poll(self) -> list[_Read]:
-        """Reads all of them, where a batch was counted since it was last decided."""
-        read = self._read() if self.settled != self.clock.batch else []
-        for updates in read:
-            updates.poll()
-        return read
-
-    @property
-    def missing(self) -> bool:
-        if not self.deciding:
-            self._poll()
-        return super().missing
-
-    def settle(self) -> None:
-        read = self._poll()
-        # Each was read just now, which takes longer than all the rest.
-        self.deciding = True
-        try:
-            for updates in read:
-                updates.settle()
-            super().settle()
-        finally:
-            self.deciding = False
 
 
 def _counter(optimizer: object, name: str) -> str:

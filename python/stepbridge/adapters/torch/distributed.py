@@ -20,7 +20,7 @@ import torch
 from torch import distributed
 from torch.distributed.algorithms.join import Joinable, JoinHook
 
-from stepbridge.adapters.torch.checks import the_clock
+from stepbridge.adapters.checks import the_clock
 from stepbridge.adapters.torch.watching import watches
 
 if TYPE_CHECKING:

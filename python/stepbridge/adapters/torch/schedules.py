@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias, cast
 
 from torch.optim.lr_scheduler import LRScheduler
 
-from stepbridge.adapters.torch.checks import the_clock
+from stepbridge.adapters.checks import the_clock
 from stepbridge.answers import Between, Exact
 from stepbridge.units import Quantity, as_quantity
 

@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary, WeakSet, finalize, ref
 
 from torch.optim import Optimizer
 
-from stepbridge.adapters.torch.checks import the_clock
+from stepbridge.adapters.checks import the_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,7 @@ class Watch:
         self._optimizer = ref(optimizer)
         self._updates = clock.updates(name)
         # Without it no step is expected to bring an update of this optimizer.
-        self._ends = finalize(optimizer, self._updates._watched.live.discard, name)
+        self._ends = finalize(optimizer, self._updates.end)
         self._ends.atexit = False
         self._calls = 0
         self._handle = optimizer.register_step_post_hook(self._after_step)

@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("stepbridge.adapters.torch.SummaryWriter needs TensorBoard: pip install tensorboard") from error
 
-from stepbridge.adapters.torch.checks import the_clock
+from stepbridge.adapters.checks import the_clock
 from stepbridge.units import Quantity
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::{Format, Input, Reader as FormatReader, Sink};
 use crate::columns::{Columns, Place};
-use crate::format::Format;
 use crate::piece::FileRead;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Stated;
@@ -46,10 +46,26 @@ pub(crate) fn read(source: impl Read, size: u64, file: &str) -> FileRead {
     rows.finish()
 }
 
-/// Whether a table with these column names is Lightning's: it has both counters, and something to count.
-pub(crate) fn is_header(names: &[&str]) -> bool {
-    names.len() > 2 && names.contains(&"step") && names.contains(&"epoch")
-}
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::LightningCsv,
+    promised: |name| name == "metrics.csv",
+    // Both counters, and something to count.
+    recognised: |head| {
+        head.columns(',').is_some_and(|names| names.len() > 2 && names.contains(&"step") && names.contains(&"epoch"))
+    },
+    otherwise: |head| match head.columns(',') {
+        Some(names) if names.contains(&"step") || names.contains(&"epoch") => None,
+        Some(_) => Some((
+            ProblemKind::MissingColumn,
+            "the table has neither a column 'step' nor a column 'epoch': its rows cannot be placed",
+        )),
+        None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")),
+    },
+    read: |input: &mut Input, sink: &mut Sink| {
+        read(&input.whole()?[..], input.size, input.file).hand_to(sink);
+        Ok(())
+    },
+};
 
 fn start(row: &ByteRecord) -> u64 {
     row.position().map_or(0, csv::Position::byte)

@@ -1,13 +1,22 @@
 //! Which format a file is in, found from its first bytes; the name only says what to expect of it.
 
-use crate::format::Format;
+use super::format::Format;
+use super::{READERS, Reader};
 use crate::ledger;
-use crate::lightning_csv;
 use crate::problem::ProblemKind;
-use crate::tfevents;
 
 /// How many of a file's first bytes are looked at.
-pub(crate) const HEAD: usize = 4096;
+pub(crate) const HEAD: usize = 16 << 10;
+
+/// What is seen of a file before it is read.
+pub(crate) struct Head<'a> {
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The names of the folders above it, below the path that was asked for.
+    pub(crate) folder: &'a [String],
+    /// Its first bytes: [`HEAD`] of them, or all.
+    pub(crate) bytes: &'a [u8],
+}
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,87 +30,74 @@ pub(crate) enum Sniffed {
     Broken(ProblemKind, &'static str),
 }
 
-/// What `head`, the first bytes of a file called `name`, shows.
-pub(crate) fn sniff(name: &str, head: &[u8]) -> Sniffed {
-    let promised = promised(name);
-    let ledger = name == ledger::NAME;
+/// What the head of a file shows.
+pub(crate) fn sniff(head: &Head) -> Sniffed {
+    let promised = READERS.iter().find(|reader| (reader.promised)(head.name)).copied();
+    let ledger = head.name == ledger::NAME;
     if promised.is_some() || ledger {
-        if head.is_empty() {
-            return Sniffed::Broken(ProblemKind::Empty, "the file has no bytes");
-        }
-        if head.starts_with(b"version https://git-lfs") {
-            let reason = "a Git LFS pointer stands in its place; fetch the file with `git lfs pull`";
-            return Sniffed::Broken(ProblemKind::LfsPointer, reason);
+        if let Some((kind, reason)) = placeholder(head.bytes) {
+            return Sniffed::Broken(kind, reason);
         }
     }
-    if ledger || head.starts_with(ledger::BEGINS) {
+    if ledger || head.bytes.starts_with(ledger::BEGINS) {
         return Sniffed::Ledger;
     }
-    if tfevents::looks_like_event_file(head) {
-        return Sniffed::Log(Format::TfEvents);
-    }
-    if is_trainer_state(head) {
-        return Sniffed::Log(Format::TrainerState);
-    }
-    if is_lightning(head) {
-        return Sniffed::Log(Format::LightningCsv);
+    if let Some(reader) = READERS.iter().find(|reader| (reader.recognised)(head)) {
+        return Sniffed::Log(reader.format);
     }
     match promised {
         None => Sniffed::Unknown,
-        // Damaged at its beginning, as far as can be seen here.
-        Some(Format::TfEvents) => Sniffed::Log(Format::TfEvents),
-        Some(Format::TrainerState) if text(head).trim_ascii_start().first() == Some(&b'{') => {
-            Sniffed::Log(Format::TrainerState)
-        }
-        Some(Format::TrainerState) => {
-            Sniffed::Broken(ProblemKind::NotALog, "it is called trainer_state.json and is not a JSON object")
-        }
-        Some(Format::LightningCsv) => lacking_columns(head),
+        Some(Reader { format, otherwise, .. }) => match otherwise(head) {
+            None => Sniffed::Log(*format),
+            Some((kind, reason)) => Sniffed::Broken(kind, reason),
+        },
     }
 }
 
-/// What a file of this name should be.
-fn promised(name: &str) -> Option<Format> {
-    match name {
-        "metrics.csv" => Some(Format::LightningCsv),
-        "trainer_state.json" => Some(Format::TrainerState),
-        _ if name.contains("tfevents") => Some(Format::TfEvents),
-        _ => None,
+/// What stands where a file should be.
+pub(crate) fn placeholder(bytes: &[u8]) -> Option<(ProblemKind, &'static str)> {
+    if bytes.is_empty() {
+        return Some((ProblemKind::Empty, "the file has no bytes"));
     }
+    bytes.starts_with(b"version https://git-lfs").then_some((
+        ProblemKind::LfsPointer,
+        "a Git LFS pointer stands in its place; fetch the file with `git lfs pull`",
+    ))
 }
 
-/// The bytes behind a byte order mark.
-fn text(head: &[u8]) -> &[u8] {
-    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)
-}
+impl<'a> Head<'a> {
+    /// The bytes behind a byte order mark.
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.bytes)
+    }
 
-fn is_trainer_state(head: &[u8]) -> bool {
-    let name = b"\"log_history\"";
-    text(head).trim_ascii_start().first() == Some(&b'{') && head.windows(name.len()).any(|window| window == name)
-}
+    /// Whether its first visible byte is this one.
+    pub(crate) fn begins_with(&self, byte: u8) -> bool {
+        self.text().trim_ascii_start().first() == Some(&byte)
+    }
 
-fn is_lightning(head: &[u8]) -> bool {
-    first_line(head).is_some_and(|names| lightning_csv::is_header(&names))
-}
+    /// Whether these bytes are anywhere in it.
+    pub(crate) fn contains(&self, wanted: &[u8]) -> bool {
+        self.bytes.windows(wanted.len()).any(|window| window == wanted)
+    }
 
-/// The names in a table's first line; `None` where it is no line of text.
-fn first_line(head: &[u8]) -> Option<Vec<&str>> {
-    let line = text(head).split(|byte| matches!(byte, b'\n' | b'\r')).next()?;
-    let line = std::str::from_utf8(line).ok().filter(|line| !line.contains('\0'))?;
-    Some(line.split(',').map(|name| name.trim().trim_matches('"')).collect())
-}
+    /// Its lines, as far as they are text; the last one may be cut.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &'a str> {
+        let text = self.text();
+        let sound = if text.contains(&0) {
+            ""
+        } else {
+            // The head may end inside a character.
+            std::str::from_utf8(text)
+                .unwrap_or_else(|error| std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default())
+        };
+        sound.split(['\n', '\r']).filter(|line| !line.is_empty())
+    }
 
-/// A `metrics.csv` without one of its counters is read, as far as that goes; without both it is something else.
-fn lacking_columns(head: &[u8]) -> Sniffed {
-    match first_line(head) {
-        Some(names) if names.contains(&"step") || names.contains(&"epoch") => Sniffed::Log(Format::LightningCsv),
-        Some(_) => Sniffed::Broken(
-            ProblemKind::MissingColumn,
-            "the table has neither a column 'step' nor a column 'epoch': its rows cannot be placed",
-        ),
-        None => {
-            Sniffed::Broken(ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")
-        }
+    /// The names in a table's first line, where they are parted by `separator`; `None` where it is no line of text.
+    pub(crate) fn columns(&self, separator: char) -> Option<Vec<&'a str>> {
+        let line = self.lines().next()?;
+        Some(line.split(separator).map(|name| name.trim().trim_matches('"')).collect())
     }
 }
 
@@ -128,7 +124,7 @@ mod tests {
             ("notes.json", b"{\"a\": 1}", Sniffed::Unknown),
             ("empty.txt", b"", Sniffed::Unknown),
         ] {
-            assert_eq!(sniff(name, head), expected, "{name}");
+            assert_eq!(sniff(&Head { name, folder: &[], bytes: head }), expected, "{name}");
         }
         for (name, head, kind) in [
             ("x.tfevents.y", &b""[..], ProblemKind::Empty),
@@ -138,7 +134,10 @@ mod tests {
             ("metrics.csv", b"a,b\n", ProblemKind::MissingColumn),
             ("metrics.csv", b"\xff\xfe\0", ProblemKind::NotALog),
         ] {
-            assert!(matches!(sniff(name, head), Sniffed::Broken(found, _) if found == kind), "{name}");
+            assert!(
+                matches!(sniff(&Head { name, folder: &[], bytes: head }), Sniffed::Broken(found, _) if found == kind),
+                "{name}"
+            );
         }
     }
 }

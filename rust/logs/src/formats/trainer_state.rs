@@ -1,15 +1,29 @@
 //! Hugging Face's `trainer_state.json`: one object, whose `log_history` is a list of entries with a step, an epoch and
 //! values. The object says of itself at which `global_step` and `epoch` it was saved.
 
+use super::{Format, Reader};
 use crate::columns::{Columns, Place};
-use crate::format::Format;
 use crate::json::{Cursor, Fault, Value};
 use crate::piece::FileRead;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Stated;
 
+pub(super) static READER: Reader = Reader {
+    format: Format::TrainerState,
+    promised: |name| name == "trainer_state.json",
+    recognised: |head| head.begins_with(b'{') && head.contains(b"\"log_history\""),
+    otherwise: |head| {
+        let reason = "it is called trainer_state.json and is not a JSON object";
+        (!head.begins_with(b'{')).then_some((ProblemKind::NotALog, reason))
+    },
+    read: |input, sink| {
+        read(&input.whole()?, input.file).hand_to(sink);
+        Ok(())
+    },
+};
+
 /// Reads all sound entries.
-pub(crate) fn read(bytes: &[u8], file: &str) -> FileRead {
+fn read(bytes: &[u8], file: &str) -> FileRead {
     let mut state = State { bytes, file, columns: Columns::default(), read: FileRead::default(), at: Place::default() };
     state.read.facts.bytes = bytes.len() as u64;
     state.object();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::why::decimal;
-use crate::format::Format;
+use crate::formats::Format;
 use crate::record::{Chunk, Precision, Records, Stated};
 
 /// A step, and the epoch that the log states beside it.
@@ -95,7 +95,7 @@ pub(crate) const fn meaning_of_format(format: Format) -> Option<Meaning> {
     match format {
         Format::LightningCsv => Some(Meaning::Index),
         Format::TrainerState => Some(Meaning::Elapsed),
-        Format::TfEvents => None,
+        _ => None,
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn check(records: &Records, chunk: &Chunk, timeline: &Timeline, place
         }
     }
     // Event files state epochs as the values of a tag.
-    if chunk.format.step_meaning().is_none() {
+    if chunk.meaning.step.is_none() {
         let is_epoch: Vec<bool> = records.tags.iter().map(|tag| meaning_of_tag(tag).is_some()).collect();
         if !is_epoch.contains(&true) {
             return;

@@ -4,7 +4,7 @@ use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::run::{Basis, Run};
 use super::{Options, check};
-use crate::format::StepMeaning;
+use crate::formats::StepMeaning;
 use crate::infer;
 use crate::record::{Chunk, Records};
 

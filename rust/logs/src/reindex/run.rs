@@ -6,7 +6,7 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
-use crate::format::StepMeaning;
+use crate::formats::StepMeaning;
 use crate::infer::{Inferred, Outcome};
 use crate::ledger::{LoggedAs, Session};
 use crate::record::Chunk;
@@ -114,14 +114,18 @@ impl<'a> Run<'a> {
     /// What a step is in a period, and what that rests on.
     pub(super) fn step(&self, chunk: &Chunk, period: usize, options: Options) -> (StepMeaning, Basis) {
         let logged = self.period(period).logged.as_ref();
-        let (likely, basis) = match (chunk.format.step_meaning(), logged, self.hint) {
+        let (likely, basis) = match (chunk.meaning.step, logged, self.hint) {
             (Some(declared), _, _) => (declared, Basis::Declared),
             (None, Some(logged), _) if logged.stated => (logged.step, Basis::Stated),
             (None, _, Some(hint)) => (hint, Basis::Hint),
             (None, Some(logged), None) => (logged.step, Basis::Assumed),
-            (None, None, None) => (StepMeaning { unit: Unit::Step, base: 0 }, Basis::Nothing),
+            (None, None, None) => (StepMeaning::of_run(Unit::Step, 0), Basis::Nothing),
         };
-        let step = StepMeaning { unit: options.unit.unwrap_or(likely.unit), base: options.base.unwrap_or(likely.base) };
+        let step = StepMeaning {
+            unit: options.unit.unwrap_or(likely.unit),
+            base: options.base.unwrap_or(likely.base),
+            ..likely
+        };
         let said = options.unit.is_some() && options.base.is_some();
         (step, if said { Basis::Declared } else { basis })
     }
@@ -185,7 +189,7 @@ fn periods(found: RunLedger<'_>, options: Options) -> Vec<Period<'_>> {
 fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Logged<'_> {
     let said = found.ledger.sessions[..sessions].iter().rev().find_map(|session: &Session| session.logged_as.as_ref());
     let nothing = Logged {
-        step: StepMeaning { unit: Unit::Step, base: 1 },
+        step: StepMeaning::of_run(Unit::Step, 1),
         stated: false,
         by: "it does not say it",
         file: found.file,
@@ -194,7 +198,7 @@ fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Logged<'_> {
     let Some(LoggedAs { unit, base, stated, by }) = said else { return nothing };
     match (Unit::parse(unit), base) {
         (Ok(unit), 0 | 1) => {
-            let step = StepMeaning { unit, base: *base };
+            let step = StepMeaning::of_run(unit, *base);
             Logged { step, stated: *stated, by: by.as_str(), ..nothing }
         }
         _ => nothing,

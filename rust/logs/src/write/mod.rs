@@ -155,7 +155,7 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::format::Format;
+    use crate::formats::Format;
     use crate::read::Logs;
     use crate::record::{Chunk, Records, Stated};
     use crate::reindex::{Places, Reindexed};

@@ -15,9 +15,10 @@ mod tests;
 
 use std::io;
 
+use super::{Format, Head, Input, Reader, Sink};
 use crate::bytes::{ReadAt, Window};
-use crate::format::Format;
-use crate::piece::{Facts, FileRead, Piece};
+use crate::parallel;
+use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Chunk;
 use event::{Columns, Verdict};
@@ -25,10 +26,10 @@ use frame::{Damage, DamageKind, Walked};
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
-pub(crate) const PART: u64 = 4 << 20;
+const PART: u64 = 4 << 20;
 
 /// One part of a file, as it was read.
-pub(crate) struct Part {
+struct Part {
     /// Where its first frame begins; its own beginning where that could not be read.
     begin: u64,
     walked: Walked,
@@ -38,12 +39,12 @@ pub(crate) struct Part {
 }
 
 /// How many parts a file of `size` bytes has: at least one.
-pub(crate) fn parts(size: u64) -> u64 {
+fn parts(size: u64) -> u64 {
     size.div_ceil(PART).max(1)
 }
 
 /// Reads the part number `index` of a file of `size` bytes, guessing where its first frame begins.
-pub(crate) fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> Part {
+fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> Part {
     let mut window = Window::new(source, size);
     let boundary = index * PART;
     let begin = if index == 0 { Ok(Some(0)) } else { frame::search(&mut window, boundary, boundary) };
@@ -53,15 +54,43 @@ pub(crate) fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -
     }
 }
 
+pub(super) static READER: Reader = Reader {
+    format: Format::TfEvents,
+    promised: |name| name.contains("tfevents"),
+    recognised: looks_like_event_file,
+    // Damaged at its beginning, as far as can be seen there.
+    otherwise: |_| None,
+    read,
+};
+
 /// Whether a file begins as an event file does: a sound header, then the version that every writer puts first.
-pub(crate) fn looks_like_event_file(head: &[u8]) -> bool {
+fn looks_like_event_file(head: &Head) -> bool {
     let version = b"brain.Event:";
-    frame::looks_like_frame(head) && head.windows(version.len()).take(64).any(|window| window == version)
+    frame::looks_like_frame(head.bytes) && head.bytes.windows(version.len()).take(64).any(|window| window == version)
+}
+
+fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let (bytes, size) = (input.bytes, input.size);
+    let mut joined = Joined::new(bytes, size, input.file);
+    let count = usize::try_from(parts(size)).unwrap_or(usize::MAX);
+    parallel::in_order(
+        count,
+        input.threads,
+        |index| read_part(bytes, size, index as u64),
+        |index, part| {
+            if let Some(piece) = joined.part(index as u64, part, sink) {
+                sink.piece(piece);
+            }
+            sink.came_to((index as u64 + 1).saturating_mul(PART).min(size))
+        },
+    )?;
+    joined.finish(sink);
+    Ok(())
 }
 
 impl Part {
     /// The part number `index`, of which nothing could be read.
-    pub(crate) fn unread(index: u64, fault: io::Error) -> Self {
+    fn unread(index: u64, fault: io::Error) -> Self {
         let begin = index * PART;
         let walked = Walked { end: begin, ..Walked::default() };
         Self { begin, walked, columns: Columns::default(), fault: Some(fault) }
@@ -90,7 +119,7 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
 }
 
 /// Puts the parts of one file together, in order.
-pub(crate) struct Joined<'a, S: ReadAt + ?Sized> {
+struct Joined<'a, S: ReadAt + ?Sized> {
     source: &'a S,
     size: u64,
     file: &'a str,
@@ -102,28 +131,15 @@ pub(crate) struct Joined<'a, S: ReadAt + ?Sized> {
     scalars: u64,
     known: Tags,
     stopped: bool,
-    problems: Vec<Problem>,
-    facts: Facts,
 }
 
 impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
-    pub(crate) fn new(source: &'a S, size: u64, file: &'a str) -> Self {
-        Self {
-            source,
-            size,
-            file,
-            position: 0,
-            frames: 0,
-            scalars: 0,
-            known: Tags::default(),
-            stopped: false,
-            problems: Vec::new(),
-            facts: Facts { bytes: size, ..Facts::default() },
-        }
+    fn new(source: &'a S, size: u64, file: &'a str) -> Self {
+        Self { source, size, file, position: 0, frames: 0, scalars: 0, known: Tags::default(), stopped: false }
     }
 
     /// Takes the part number `index`, which must come after the ones before.
-    pub(crate) fn part(&mut self, index: u64, mut part: Part) -> Option<Piece> {
+    fn part(&mut self, index: u64, mut part: Part, sink: &mut Sink) -> Option<Piece> {
         let until = (index + 1) * PART;
         if self.stopped || self.position >= until {
             return None;
@@ -136,36 +152,36 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
         self.known.learn(&tags);
         self.position = part.walked.end;
         for damage in &part.walked.damage {
-            self.problems.push(problem(self.file, damage, self.frames, self.size));
+            sink.problem(problem(self.file, damage, self.frames, self.size));
         }
         if let Some(fault) = part.fault {
-            self.unreadable(&fault);
+            self.unreadable(&fault, sink);
         }
         self.frames += part.walked.frames;
-        self.facts.sound += part.walked.frames - part.walked.damage.len() as u64;
-        self.facts.others += others;
-        self.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
+        sink.facts.sound += part.walked.frames - part.walked.damage.len() as u64;
+        sink.facts.others += others;
+        sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
         self.scalars += value.len() as u64;
         let chunk =
             Chunk { tag, step: Some(step), wall_time: Some(wall_time), value, ..Chunk::new(0, 0, Format::TfEvents) };
-        Some(Piece { tags: tags.names().collect(), chunk })
+        Some(Piece::new(tags.names().collect(), chunk))
     }
 
-    /// The file, of which `pieces` were taken; a problem where it is no event file at all.
-    pub(crate) fn finish(self, pieces: Vec<Piece>) -> Result<FileRead, Problem> {
-        let garbage = self.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
-        if self.facts.sound == 0 && garbage {
+    /// Says so where it is no event file at all.
+    fn finish(self, sink: &mut Sink) {
+        let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
+        if sink.facts.sound == 0 && garbage {
+            sink.problems.clear();
             let reason = "it has the name of an event file, and there is no sound record in it";
-            return Err(Problem::new(self.file, ProblemKind::NotALog, reason).at(0, self.size));
+            sink.report(ProblemKind::NotALog, 0, self.size, reason);
         }
-        Ok(FileRead { pieces, problems: self.problems, facts: self.facts })
     }
 
-    fn unreadable(&mut self, fault: &io::Error) {
+    fn unreadable(&mut self, fault: &io::Error, sink: &mut Sink) {
         self.stopped = true;
-        let (at, left) = (self.position, self.size.saturating_sub(self.position));
+        let left = self.size.saturating_sub(self.position);
         let reason = format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
-        self.problems.push(Problem::new(self.file, ProblemKind::Unreadable, reason).at(at, left));
+        sink.report(ProblemKind::Unreadable, self.position, self.position + left, reason);
     }
 }
 

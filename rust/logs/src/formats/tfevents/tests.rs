@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::formats::read_for_test;
+use crate::options::ReadOptions;
+use crate::piece::FileRead;
 
 /// A frame around a payload.
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -47,14 +50,11 @@ fn version() -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> FileRead {
-    let size = bytes.len() as u64;
-    let mut joined = Joined::new(bytes, size, "f");
-    let pieces =
-        (0..parts(size)).filter_map(|index| joined.part(index, read_part(bytes, size, index))).collect::<Vec<_>>();
-    let problems = joined.problems.clone();
-    joined
-        .finish(pieces)
-        .unwrap_or_else(|problem| FileRead { problems: [problems, vec![problem]].concat(), ..FileRead::default() })
+    let read = |threads| read_for_test(Format::TfEvents, "x.tfevents.y", bytes, &ReadOptions::default(), threads);
+    let (one, three) = (read(1), read(3));
+    assert_eq!(one.problems, three.problems);
+    assert_eq!(format!("{:?}", records(&one)), format!("{:?}", records(&three)));
+    one
 }
 
 /// Records as (tag, step, value).
@@ -295,12 +295,8 @@ proptest! {
 
 /// Reported ranges and sound frames together are the file: nothing twice, nothing left out.
 fn covered(bytes: &[u8], read: &FileRead) -> Result<(), TestCaseError> {
-    let mut reported: Vec<(u64, u64)> = read
-        .problems
-        .iter()
-        .filter(|problem| problem.kind != ProblemKind::NotALog)
-        .map(|problem| (problem.offset.unwrap_or(0), problem.length.unwrap_or(0)))
-        .collect();
+    let mut reported: Vec<(u64, u64)> =
+        read.problems.iter().map(|problem| (problem.offset.unwrap_or(0), problem.length.unwrap_or(0))).collect();
     reported.sort_unstable();
     let mut at = 0;
     for (offset, length) in reported {

@@ -1,4 +1,4 @@
-"""What every part of the adapter asks of its arguments."""
+"""What every adapter asks of its arguments."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def the_clock(clock: object) -> StepClock:
         TypeError: it is not a StepClock.
     """
     if not isinstance(clock, StepClock):
-        raise TypeError(f"expected a stepbridge.StepClock, not {type(clock).__name__}: make one with clock_for(loader)")
+        raise TypeError(f"expected a stepbridge.StepClock, not {type(clock).__name__}: the adapter's clock_for makes one")
     return clock

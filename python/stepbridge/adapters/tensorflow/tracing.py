@@ -1,4 +1,4 @@
-"""What every part of the adapter asks first."""
+"""Python runs once where a `tf.function` is traced, not once for each batch."""
 
 from __future__ import annotations
 
@@ -6,18 +6,7 @@ import tensorflow as tf
 
 from stepbridge.clock import StepClock
 
-__all__ = ["refuse_tracing", "the_clock"]
-
-
-def the_clock(clock: object) -> StepClock:
-    """Returns the clock, or says what was given in its place.
-
-    Raises:
-        TypeError: it is not a StepClock.
-    """
-    if not isinstance(clock, StepClock):
-        raise TypeError(f"expected a stepbridge.StepClock, not {type(clock).__name__}: clock_for(dataset) makes one")
-    return clock
+__all__ = ["refuse_tracing"]
 
 
 def refuse_tracing(clock: StepClock) -> None:

@@ -1,0 +1,25 @@
+//! How logs are to be read, where it is not found from them.
+
+use crate::formats::Format;
+
+/// What a caller says of the logs.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// The format of every file, whatever it looks like.
+    pub format: Option<Format>,
+    /// The columns of tables and JSON lines that are of no known writer.
+    pub columns: NamedColumns,
+    /// The shape of a line of text, as [`Format::Text`] reads it: `Epoch {epoch}, Iter {iter}: loss {loss}`.
+    pub pattern: Option<String>,
+}
+
+/// Names of columns, or of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedColumns {
+    /// Holds the step.
+    pub step: Option<String>,
+    /// Holds the epoch.
+    pub epoch: Option<String>,
+    /// Holds the time, in seconds since 1970.
+    pub wall_time: Option<String>,
+}

@@ -1,0 +1,52 @@
+//! Long work on threads of its own, so that who waits sees how far it is, and Ctrl-C ends it at once.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use stepbridge_logs::Progress;
+
+/// How long a key press may wait.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Does `work` without the interpreter's lock, and calls `watch` with the bytes that are done and those that there are.
+///
+/// Fails with what a signal's handler or `watch` raised; the work is ended first.
+pub(crate) fn watched<T: Send>(
+    py: Python<'_>,
+    watch: Option<&Bound<'_, PyAny>>,
+    work: impl FnOnce(&Progress) -> T + Send,
+) -> PyResult<T> {
+    let progress = Progress::default();
+    thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        let (progress, receiver) = (&progress, std::sync::Mutex::new(receiver));
+        let worker = scope.spawn(move || {
+            let result = work(progress);
+            // Nobody waits any more only where the work was ended.
+            let _ = sender.send(result);
+        });
+        let wait = || receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |it| it.recv_timeout(PERIOD));
+        loop {
+            match py.detach(wait) {
+                Ok(result) => return Ok(result),
+                Err(RecvTimeoutError::Disconnected) => {
+                    // The worker panicked, which is a defect of this library.
+                    let _ = worker.join();
+                    return Err(PyRuntimeError::new_err("the reader failed; please report this as a defect"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let seen = py.check_signals().and_then(|()| {
+                watch.map_or(Ok(()), |watch| watch.call1((progress.done(), progress.total())).map(drop))
+            });
+            if let Err(error) = seen {
+                progress.cancel();
+                let _ = py.detach(|| worker.join());
+                return Err(error);
+            }
+        }
+    })
+}
