@@ -17,6 +17,7 @@ use crate::piece::{Facts, FileRead};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
 use crate::record::Records;
+use crate::sessions;
 use crate::walk::{self, Found};
 
 /// The records below a path, and what is known of each file that holds them.
@@ -130,12 +131,15 @@ fn together(
     }
     let repeated = checkpoints::fold(&mut files);
     let mut logs = join::join(files, [problems, broken, repeated].concat());
+    sessions::split(&mut logs);
     for found in &ledgers {
         logs.records.problems.extend(found.ledger.problems.iter().cloned());
     }
     let (ledger_of, ambiguous) = beside::ledgers(&logs.records.runs, &ledgers);
     logs.records.problems.extend(ambiguous);
-    Ok(Logs { ledgers, ledger_of, ..logs })
+    let mut logs = Logs { ledgers, ledger_of, ..logs };
+    sessions::mark(&mut logs);
+    Ok(logs)
 }
 
 /// The files at or below a path.

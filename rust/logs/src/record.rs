@@ -3,8 +3,11 @@
 //! A log of millions of values is columns from the first moment on: nothing here is an object a record. Names are
 //! written once (`runs`, `tags`, `sources`) and referred to by number.
 
+use std::sync::Arc;
+
 use crate::formats::{Format, Meaning};
 use crate::problem::Problem;
+use crate::sessions::{Position, Redone};
 
 /// Everything that was read below one path.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +66,10 @@ pub struct Chunk {
     /// How many batches an epoch has, where the file says it (`Step [10/1549]`): by the epoch as it is numbered there,
     /// `None` where it is said of all.
     pub lengths: Vec<(Option<i64>, u64)>,
+    /// Which session of its run wrote them, from 0.
+    pub session: u32,
+    /// Where later sessions took their place; `None` where none did.
+    pub redone: Option<Arc<Redone>>,
 }
 
 impl Chunk {
@@ -82,6 +89,8 @@ impl Chunk {
             value: Vec::new(),
             evidence: Vec::new(),
             lengths: Vec::new(),
+            session: 0,
+            redone: None,
         }
     }
 
@@ -108,8 +117,16 @@ impl Chunk {
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
             value: self.value[range].to_vec(),
             meaning: self.meaning,
+            session: self.session,
+            redone: self.redone.clone(),
             ..Self::new(self.run, self.source, self.format)
         }
+    }
+
+    /// Whether a later session took the place of record `index`.
+    #[must_use]
+    pub fn is_superseded(&self, index: usize) -> bool {
+        self.redone.as_ref().is_some_and(|redone| redone.holds(self.tag[index], Position::of(self, index)))
     }
 
     /// The step of record `index`, if it has one.

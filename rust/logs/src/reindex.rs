@@ -25,6 +25,7 @@ use place::Columns;
 use run::Run;
 
 pub use place::Places;
+pub(crate) use run::logged_step;
 
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +51,13 @@ impl Logs {
     /// The ledger of each of [`Records::runs`], where it has one.
     #[must_use]
     pub fn run_ledgers(&self) -> Vec<Option<RunLedger<'_>>> {
-        let found = |index: usize| self.ledgers.get(index);
-        self.ledger_of
-            .iter()
-            .map(|index| index.and_then(found).map(|found| RunLedger { file: &found.file, ledger: &found.ledger }))
-            .collect()
+        (0..self.ledger_of.len()).map(|run| self.run_ledger(run)).collect()
+    }
+
+    /// The ledger of a run, by its number.
+    pub(crate) fn run_ledger(&self, run: usize) -> Option<RunLedger<'_>> {
+        let found = self.ledgers.get((*self.ledger_of.get(run)?)?)?;
+        Some(RunLedger { file: &found.file, ledger: &found.ledger })
     }
 }
 

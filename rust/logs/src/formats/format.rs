@@ -79,6 +79,16 @@ pub enum EpochMeaning {
     Elapsed,
 }
 
+/// How a process that goes on where another one stopped shows in a format's files. (A later file with times, whose steps
+/// are not above what came before, shows it in every format.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumes {
+    /// It appends to the file, and a counter goes back.
+    pub goes_back: bool,
+    /// It opens another file in the same folder, whose name stands behind in order: needed where records have no time.
+    pub later_name: bool,
+}
+
 impl StepMeaning {
     /// A count over the whole run.
     #[must_use]
@@ -181,6 +191,29 @@ impl Format {
             | Self::Csv
             | Self::JsonLines
             | Self::Text => both(None, None),
+        }
+    }
+
+    /// How a resume shows in its files.
+    #[must_use]
+    pub const fn resumes(self) -> Resumes {
+        match self {
+            // The next process writes another file, and what is out of order in one was logged out of order; a state is
+            // written anew as a whole; a resumed run of Lightning is another version's folder.
+            Self::TfEvents | Self::TrainerState | Self::LightningCsv => Resumes { goes_back: false, later_name: false },
+            // Their names are dates.
+            Self::Mmcv | Self::Mmengine => Resumes { goes_back: true, later_name: true },
+            Self::KerasCsv
+            | Self::Detectron2
+            | Self::Ultralytics
+            | Self::StableBaselines3
+            | Self::Mlflow
+            | Self::MlflowDb
+            | Self::Wandb
+            | Self::WandbHistory
+            | Self::Csv
+            | Self::JsonLines
+            | Self::Text => Resumes { goes_back: true, later_name: false },
         }
     }
 }

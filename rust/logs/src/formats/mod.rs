@@ -16,7 +16,7 @@ use std::io;
 
 use crate::problem::ProblemKind;
 
-pub use format::{EpochMeaning, Format, Meaning, Scope, StepMeaning};
+pub use format::{EpochMeaning, Format, Meaning, Resumes, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};

@@ -8,7 +8,7 @@ use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
 use crate::formats::StepMeaning;
 use crate::infer::{Inferred, Outcome};
-use crate::ledger::{LoggedAs, Session};
+use crate::ledger::{Ledger, LoggedAs, Session};
 use crate::record::Chunk;
 
 /// A run.
@@ -183,6 +183,11 @@ fn periods(found: RunLedger<'_>, options: Options) -> Vec<Period<'_>> {
         periods.push(Period { from, timeline, unknown, logged: Some(logged) });
     }
     periods
+}
+
+/// What the loggers beside a ledger are given as their step in the last of its first `sessions` sessions.
+pub(crate) fn logged_step(ledger: &Ledger, sessions: usize) -> StepMeaning {
+    logged(RunLedger { file: "", ledger }, sessions, false).step
 }
 
 /// What the ledger says of steps in the last of its first `sessions` sessions, or in one before.

@@ -1,0 +1,85 @@
+//! Where a record stands in its run, as far as that can be compared with others of the same meaning.
+
+use crate::formats::{Scope, StepMeaning};
+use crate::record::{Chunk, Stated};
+
+/// Numbers as they were logged: compared, and never computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The epoch, where the step begins again with each; else 0.
+    pub(crate) epoch: i64,
+    /// The step; of an epoch without one its fraction.
+    pub(crate) step: i64,
+}
+
+/// How many digits of a fraction are compared.
+const DIGITS: u32 = 9;
+
+impl Position {
+    /// Where a record stands; `None` where it does not say.
+    pub(crate) fn of(chunk: &Chunk, index: usize) -> Option<Self> {
+        Positions::of(chunk).at(index)
+    }
+
+    /// An epoch with a fraction.
+    fn of_epoch(stated: Stated) -> Option<Self> {
+        let scale = u32::try_from(stated.scale).ok()?;
+        let unit = 10_i64.checked_pow(scale)?;
+        let rest = stated.mantissa.rem_euclid(unit);
+        let step = match scale.checked_sub(DIGITS) {
+            None => rest * 10_i64.pow(DIGITS - scale),
+            Some(more) => rest / 10_i64.checked_pow(more)?,
+        };
+        Some(Self { epoch: stated.mantissa.div_euclid(unit), step })
+    }
+}
+
+/// The positions of a chunk's records.
+pub(super) enum Positions<'a> {
+    /// Steps over the whole run.
+    Steps(&'a Chunk, &'a [i64]),
+    /// Steps in an epoch, or steps that nobody says anything of, with an epoch beside them.
+    Both(&'a Chunk, &'a [i64], &'a [Option<Stated>]),
+    /// Epochs alone.
+    Epochs(&'a [Option<Stated>]),
+    Nothing,
+}
+
+impl<'a> Positions<'a> {
+    pub(super) fn of(chunk: &'a Chunk) -> Self {
+        let in_run = matches!(chunk.meaning.step, Some(StepMeaning { scope: Scope::Run, .. }));
+        match (&chunk.step, &chunk.epoch) {
+            (Some(steps), Some(epochs)) if !in_run => Self::Both(chunk, steps, epochs),
+            (Some(steps), _) => Self::Steps(chunk, steps),
+            (None, Some(epochs)) => Self::Epochs(epochs),
+            (None, None) => Self::Nothing,
+        }
+    }
+
+    pub(super) fn at(&self, index: usize) -> Option<Position> {
+        let there = |chunk: &Chunk| chunk.step_missing.as_ref().is_none_or(|missing| !missing[index]);
+        match self {
+            Self::Steps(chunk, steps) => there(chunk).then(|| Position { epoch: 0, step: steps[index] }),
+            Self::Both(chunk, steps, epochs) => {
+                let epoch = Position::of_epoch(epochs[index]?)?.epoch;
+                there(chunk).then(|| Position { epoch, step: steps[index] })
+            }
+            Self::Epochs(epochs) => Position::of_epoch(epochs[index]?),
+            Self::Nothing => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_compared_digit_by_digit() {
+        let at = |text: &str| Position::of_epoch(Stated::parse(text).unwrap()).unwrap();
+        for (less, more) in [("0.9", "1"), ("1.05", "1.5"), ("2.231362160654889", "2.231362161"), ("-0.5", "0")] {
+            assert!(at(less) < at(more), "{less} {more}");
+        }
+        assert_eq!(at("3.50"), at("3.5"));
+    }
+}

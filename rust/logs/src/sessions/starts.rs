@@ -1,0 +1,180 @@
+//! The sessions that files show of themselves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use super::position::{Position, Positions};
+use super::writers::{Extent, Series, files};
+use super::{Declared, Found, Stretch};
+use crate::formats::Meaning;
+use crate::read::Logs;
+use crate::record::Chunk;
+
+/// A counter that goes back more often in a file says nothing of processes: the numbers are in no order.
+const MOST_RESUMES: usize = 1000;
+
+/// Records of a file from one start to the next.
+struct Run {
+    pieces: Vec<(usize, Range<usize>)>,
+    start: Start,
+    extent: Extent,
+}
+
+/// How a run of records begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Start {
+    /// The file begins.
+    File,
+    /// A session says that it starts with this step.
+    Declared(i64),
+    /// A counter goes back.
+    Back,
+}
+
+/// Finds the sessions of one run's files of one format.
+pub(super) fn find(logs: &Logs, of_run: &[usize]) -> Found {
+    let chunks = &logs.records.chunks;
+    let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for &index in of_run {
+        by_file.entry(chunks[index].source).or_default().push(index);
+    }
+    let order: Vec<u32> = if by_file.len() > 1 {
+        files(chunks, of_run).into_iter().map(|(file, _)| file).collect()
+    } else {
+        by_file.keys().copied().collect()
+    };
+    let mut numbering = Numbering::default();
+    for file in order {
+        let own = by_file.remove(&file).unwrap_or_default();
+        let runs = runs(chunks, &own, &logs.files[file as usize].facts.starts);
+        let mut before = None;
+        for run in runs {
+            before = Some(numbering.take(run, before));
+        }
+    }
+    numbering.found.stretches.sort_by_key(|stretch| (stretch.chunk, stretch.range.start));
+    numbering.found
+}
+
+/// The records of one file, parted where something starts.
+fn runs(chunks: &[Chunk], own: &[usize], starts: &[(u64, i64)]) -> Vec<Run> {
+    let mut cuts: Vec<(usize, usize, Start)> = Vec::new();
+    let mut starts = starts.iter().peekable();
+    let mut before = 0_u64;
+    for &index in own {
+        let end = before + chunks[index].len() as u64;
+        while let Some((at, step)) = starts.next_if(|(at, _)| *at < end) {
+            let at = usize::try_from(at.saturating_sub(before)).unwrap_or(0);
+            // Of several at one place the last one holds.
+            if cuts.last().is_some_and(|(chunk, same, _)| (*chunk, *same) == (index, at)) {
+                cuts.pop();
+            }
+            cuts.push((index, at, Start::Declared(*step)));
+        }
+        before = end;
+    }
+    if own.first().is_some_and(|&index| super::goes_back(chunks[index].format)) {
+        cuts.extend(backs(chunks, own).into_iter().map(|(chunk, at)| (chunk, at, Start::Back)));
+    }
+    let mut cuts = cuts.into_iter().peekable();
+    let mut runs = vec![Run { pieces: Vec::new(), start: Start::File, extent: Extent::default() }];
+    for &index in own {
+        let mut begin = 0;
+        while let Some((_, at, start)) = cuts.next_if(|(chunk, ..)| *chunk == index) {
+            push(&mut runs, chunks, index, begin..at);
+            runs.push(Run { pieces: Vec::new(), start, extent: Extent::default() });
+            begin = at;
+        }
+        push(&mut runs, chunks, index, begin..chunks[index].len());
+    }
+    runs.retain(|run| !run.pieces.is_empty());
+    runs
+}
+
+fn push(runs: &mut [Run], chunks: &[Chunk], index: usize, range: Range<usize>) {
+    // A chunk without records goes along with those around it.
+    if let Some(run) = runs.last_mut().filter(|_| !range.is_empty() || chunks[index].is_empty()) {
+        run.extent.add(&chunks[index], range.clone());
+        run.pieces.push((index, range));
+    }
+}
+
+/// Where a counter goes back below what it was, in the order of a file's records.
+fn backs(chunks: &[Chunk], own: &[usize]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut reached: HashMap<Meaning, Position> = HashMap::new();
+    for &index in own {
+        let chunk = &chunks[index];
+        let positions = Positions::of(chunk);
+        let mut highest = reached.get(&chunk.meaning).copied();
+        for at in 0..chunk.len() {
+            let Some(position) = positions.at(at) else { continue };
+            if highest.is_some_and(|highest| position < highest) {
+                found.push((index, at));
+                // Counters of another meaning begin anew with the session.
+                reached.clear();
+                if found.len() > MOST_RESUMES {
+                    return Vec::new();
+                }
+            }
+            highest = Some(position);
+        }
+        if let Some(highest) = highest {
+            reached.insert(chunk.meaning, highest);
+        }
+    }
+    found
+}
+
+/// Numbers sessions, run of records by run of records.
+#[derive(Default)]
+struct Numbering {
+    found: Found,
+    /// Of each series how far it came, and in which session.
+    reached: HashMap<Series, (Position, u32)>,
+    /// When each run of records ended, and its session.
+    ended: Vec<(Option<f64>, u32)>,
+}
+
+impl Numbering {
+    /// Takes the next one, before which the same file's stands in session `before`; gives its session.
+    fn take(&mut self, run: Run, before: Option<u32>) -> u32 {
+        let highest = self.ended.iter().map(|(_, session)| *session).max();
+        let earlier = self.ended.iter().filter(|(end, _)| run.extent.overlaps(*end) != Some(true));
+        let floor = earlier.map(|(_, session)| *session).max().max(before).unwrap_or(0);
+        let session = match (run.start, highest) {
+            (_, None) => 0,
+            (Start::Declared(_), Some(highest)) => highest + 1,
+            (Start::Back, _) => floor.max(before.map_or(0, |before| before + 1)),
+            (Start::File, _) => {
+                let series = run.extent.series.iter();
+                let again = series.filter_map(|(series, (low, _))| {
+                    self.reached.get(series).filter(|(reached, _)| low <= reached).map(|(_, session)| session + 1)
+                });
+                again.max().unwrap_or(0).max(floor)
+            }
+        };
+        match run.start {
+            Start::Declared(step) if highest.is_some() => {
+                let declared = self.found.declared.entry(session).or_insert(Declared::Step(step));
+                if let Declared::Step(known) = declared {
+                    *known = step.min(*known);
+                }
+            }
+            _ => {
+                for (&(meaning, tag), &(low, _)) in &run.extent.series {
+                    let first = self.found.first.entry((session, meaning, tag)).or_insert(low);
+                    *first = low.min(*first);
+                }
+            }
+        }
+        for (series, &(_, high)) in &run.extent.series {
+            let reached = self.reached.entry(*series).or_insert((high, session));
+            *reached = if reached.1 == session { (high.max(reached.0), session) } else { (high, session) };
+        }
+        self.ended.push((run.extent.times.map(|(_, to)| to), session));
+        let stretches = run.pieces.into_iter().map(|(chunk, range)| Stretch { chunk, range, session });
+        self.found.stretches.extend(stretches);
+        session
+    }
+}

@@ -1,0 +1,143 @@
+//! Several writers in one folder: files of one run that were written at the same time and hold the same series.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::position::{Position, Positions};
+use crate::formats::Meaning;
+use crate::read::Logs;
+use crate::record::Chunk;
+
+/// A series of a run: a tag, and what the numbers beside it are.
+pub(super) type Series = (Meaning, u32);
+
+/// What some records span.
+#[derive(Debug, Default)]
+pub(super) struct Extent {
+    /// From the first time to the last, of those that have one.
+    pub(super) times: Option<(f64, f64)>,
+    /// Of each series the lowest and the highest position.
+    pub(super) series: HashMap<Series, (Position, Position)>,
+}
+
+impl Extent {
+    pub(super) fn add(&mut self, chunk: &Chunk, range: std::ops::Range<usize>) {
+        if let Some(times) = &chunk.wall_time {
+            for &time in times[range.clone()].iter().filter(|time| !time.is_nan()) {
+                let (from, to) = self.times.get_or_insert((time, time));
+                (*from, *to) = (from.min(time), to.max(time));
+            }
+        }
+        let positions = Positions::of(chunk);
+        // Neighbours are mostly of a few tags that take turns.
+        let mut of_tag: Vec<Option<(Position, Position)>> = Vec::new();
+        for index in range {
+            let Some(at) = positions.at(index) else { continue };
+            let tag = chunk.tag[index] as usize;
+            if tag >= of_tag.len() {
+                of_tag.resize(tag + 1, None);
+            }
+            let (low, high) = of_tag[tag].get_or_insert((at, at));
+            (*low, *high) = (at.min(*low), at.max(*high));
+        }
+        for (tag, found) in (0..).zip(of_tag) {
+            let Some((from, to)) = found else { continue };
+            let (low, high) = self.series.entry((chunk.meaning, tag)).or_insert((from, to));
+            (*low, *high) = (from.min(*low), to.max(*high));
+        }
+    }
+
+    /// Whether some of it was written before the last of what ended at `end`; `None` where no time says it.
+    pub(super) fn overlaps(&self, end: Option<f64>) -> Option<bool> {
+        Some(self.times?.0 < end?)
+    }
+
+    pub(super) fn begin(&self) -> f64 {
+        self.times.map_or(f64::NEG_INFINITY, |(from, _)| from)
+    }
+}
+
+/// The files of a run, of one format, with what each spans, in the order of time; without times in that of their names.
+pub(super) fn files(chunks: &[Chunk], of_run: &[usize]) -> Vec<(u32, Extent)> {
+    let mut files: BTreeMap<u32, Extent> = BTreeMap::new();
+    for &index in of_run {
+        let chunk = &chunks[index];
+        files.entry(chunk.source).or_default().add(chunk, 0..chunk.len());
+    }
+    let mut files: Vec<(u32, Extent)> = files.into_iter().collect();
+    files.sort_by(|(_, one), (_, other)| one.begin().total_cmp(&other.begin()));
+    files
+}
+
+/// Makes a run of each file that others were written beside.
+pub(crate) fn split(logs: &mut Logs) {
+    let records = &logs.records;
+    let mut groups: BTreeMap<(u32, &'static str), Vec<usize>> = BTreeMap::new();
+    for (index, chunk) in records.chunks.iter().enumerate() {
+        groups.entry((chunk.run, chunk.format.name())).or_default().push(index);
+    }
+    let mut apart: BTreeSet<(u32, u32)> = BTreeSet::new();
+    for ((run, _), of_run) in groups {
+        let source = records.chunks[of_run[0]].source;
+        if of_run.iter().all(|&index| records.chunks[index].source == source) {
+            continue;
+        }
+        let later_name = records.chunks[of_run[0]].format.resumes().later_name;
+        let files = files(&records.chunks, &of_run);
+        apart.extend(beside(&files, later_name).into_iter().map(|file| (run, file)));
+    }
+    if apart.is_empty() {
+        return;
+    }
+    // Runs are numbered anew: in the order of their first records, as ever.
+    let mut numbers: HashMap<(u32, Option<u32>), u32> = HashMap::new();
+    let mut names = Vec::new();
+    let mut number = |run: u32, source: u32| {
+        let own = apart.contains(&(run, source)).then_some(source);
+        *numbers.entry((run, own)).or_insert_with(|| {
+            let folder = &logs.records.runs[run as usize];
+            names.push(own.map_or_else(|| folder.clone(), |source| inside(folder, &logs.records.sources[source as usize])));
+            // Never more than there are pairs of runs and files.
+            u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
+        })
+    };
+    let of_chunks: Vec<u32> = records.chunks.iter().map(|chunk| number(chunk.run, chunk.source)).collect();
+    let of_files: Vec<u32> = (0..).zip(&logs.files).map(|(source, file)| number(file.run, source)).collect();
+    logs.records.runs = names;
+    for (chunk, run) in logs.records.chunks.iter_mut().zip(of_chunks) {
+        chunk.run = run;
+    }
+    for (file, run) in logs.files.iter_mut().zip(of_files) {
+        file.run = run;
+    }
+}
+
+/// A file's name inside a run's.
+fn inside(run: &str, source: &str) -> String {
+    let name = source.rsplit_once('/').map_or(source, |(_, name)| name);
+    if run == "." { name.to_owned() } else { format!("{run}/{name}") }
+}
+
+/// Which files were written beside another one: they share a time and a series, and neither goes on where the other ends.
+/// Where no time tells files apart, names in order do if their writer gives such, and nothing else does.
+fn beside(files: &[(u32, Extent)], later_name: bool) -> BTreeSet<u32> {
+    let mut apart = BTreeSet::new();
+    // Of each series the file whose records reach furthest in time.
+    let mut last: HashMap<Series, (u32, Option<f64>, Position)> = HashMap::new();
+    for (file, extent) in files {
+        let end = extent.times.map(|(_, to)| to);
+        for (series, &(low, high)) in &extent.series {
+            let Some((other, until, reached)) = last.get_mut(series) else {
+                last.insert(*series, (*file, end, high));
+                continue;
+            };
+            let again = low <= *reached;
+            if again && extent.overlaps(*until).unwrap_or(!later_name) {
+                apart.extend([*other, *file]);
+            }
+            if end >= *until || end.is_none() {
+                (*other, *until, *reached) = (*file, end, high);
+            }
+        }
+    }
+    apart
+}
