@@ -275,6 +275,7 @@ class Logs:
         convention: ConventionName | None = None,
         batch: bool = False,
         sample: bool = False,
+        superseded: bool = False,
     ) -> Table:
         """Gives every record its epoch, its iter and the position after its step.
 
@@ -288,9 +289,11 @@ class Logs:
             convention: the framework whose logged step it is, in place of `unit` and `base`.
             batch: whether the index of each record's batch in the run is added.
             sample: whether the index of that batch's first sample is added.
+            superseded: whether records stay of which a later session of the run took the place; the columns `session`
+                and `superseded` then tell them from the others.
 
         Returns:
-            All records, in the order of the files. Epoch and iter are indices from 0, null where a record has none;
+            The records, in the order of the files. Epoch and iter are indices from 0, null where a record has none;
             `problems` of the table counts those and names what contradicts the timeline, or ("refuted") what the ledger
             says of the steps. What had to be assumed of them is in `assumed`, and where the timelines come from in
             `origins`.
@@ -303,7 +306,7 @@ class Logs:
                 raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
             unit, base = _logged_step(convention)
         core, problems, assumed, origins = self._core.reindex(
-            _given(timeline), unit=unit, base=base, batch=batch, sample=sample
+            _given(timeline), unit=unit, base=base, batch=batch, sample=sample, superseded=superseded
         )
         return Table(
             core,
@@ -311,6 +314,15 @@ class Logs:
             tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
             tuple(Origin(*row) for row in origins),
         )
+
+    def table(self, *, superseded: bool = False) -> Table:
+        """Returns the records as they were logged.
+
+        Args:
+            superseded: whether records stay of which a later session of the run took the place; the columns `session`
+                and `superseded` then tell them from the others.
+        """
+        return Table(self._core.table(superseded=superseded))
 
     def __arrow_c_schema__(self) -> object:
         """Hands out the columns' names and types to what speaks Arrow."""
@@ -338,7 +350,7 @@ class Logs:
 
     def _records(self) -> Table:
         if self._table is None:
-            self._table = Table(self._core.table())
+            self._table = self.table()
         return self._table
 
 

@@ -39,5 +39,5 @@ pub use progress::Progress;
 pub use read::{FoundLedger, Logs, Source, read, read_bytes};
 pub use record::{Chunk, Precision, Records, Stated};
 pub use sessions::{Position, Redone};
-pub use table::Table;
+pub use table::{Superseded, Table};
 pub use write::{Output, WriteError};

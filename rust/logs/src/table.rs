@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer, ToByteSlice};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
 use crate::parallel;
@@ -17,6 +20,16 @@ use crate::reindex::{Places, Reindexed};
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 15;
 
+/// What becomes of the records that a later session of their run took the place of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Superseded {
+    /// They are left out.
+    #[default]
+    LeftOut,
+    /// They stand among the others, with columns that tell them: `session` and `superseded`.
+    Kept,
+}
+
 /// A table of records, in batches.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -25,11 +38,16 @@ pub struct Table {
 }
 
 impl Table {
-    /// All records of `logs`, with the columns of `places` if there are some, built on up to `threads` threads.
+    /// The records of `logs`, with the columns of `places` if there are some, built on up to `threads` threads.
     ///
     /// `places` must have been made of these records.
-    pub fn new(logs: &Arc<Logs>, places: Option<&Arc<Reindexed>>, threads: usize) -> Result<Self, ArrowError> {
-        let maker = Maker::new(logs, places)?;
+    pub fn new(
+        logs: &Arc<Logs>,
+        places: Option<&Arc<Reindexed>>,
+        superseded: Superseded,
+        threads: usize,
+    ) -> Result<Self, ArrowError> {
+        let maker = Maker::new(logs, places, superseded)?;
         let chunks = &logs.records.chunks;
         let held: Vec<usize> = (0..chunks.len()).filter(|&index| !chunks[index].is_empty()).collect();
         let groups = group(&held, |index| chunks[index].len());
@@ -84,6 +102,7 @@ fn group(held: &[usize], rows: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
 struct Maker<'a> {
     logs: &'a Arc<Logs>,
     places: Option<&'a Arc<Reindexed>>,
+    superseded: Superseded,
     schema: SchemaRef,
     runs: ArrayRef,
     tags: ArrayRef,
@@ -91,7 +110,11 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn new(logs: &'a Arc<Logs>, places: Option<&'a Arc<Reindexed>>) -> Result<Self, ArrowError> {
+    fn new(
+        logs: &'a Arc<Logs>,
+        places: Option<&'a Arc<Reindexed>>,
+        superseded: Superseded,
+    ) -> Result<Self, ArrowError> {
         let Records { runs, tags, sources, chunks, .. } = &logs.records;
         if places.is_some_and(|places| places.chunks.len() != chunks.len()) {
             return Err(ArrowError::InvalidArgumentError("the places are those of other records".to_owned()));
@@ -114,6 +137,10 @@ impl<'a> Maker<'a> {
         if extra(|places| places.sample.is_some()) {
             fields.push(Field::new("sample", DataType::Int64, true));
         }
+        if superseded == Superseded::Kept {
+            fields.push(Field::new("session", DataType::Int64, false));
+            fields.push(Field::new("superseded", DataType::Boolean, false));
+        }
         fields.extend([
             Field::new("epoch_logged", DataType::Float64, true),
             Field::new("wall_time", DataType::Float64, true),
@@ -124,6 +151,7 @@ impl<'a> Maker<'a> {
         Ok(Self {
             logs,
             places,
+            superseded,
             schema: Arc::new(Schema::new(fields)),
             runs: names(runs),
             tags: names(tags),
@@ -131,7 +159,7 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// One chunk, without a copy of what both hold in the same form.
+    /// One chunk, without a copy of what both hold in the same form, unless some of its records are left out.
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
         let chunk = &self.logs.records.chunks[index];
         let rows = chunk.len();
@@ -145,6 +173,8 @@ impl<'a> Maker<'a> {
                 "tag" => names(self.column(index, |chunk| &chunk.tag), &self.tags),
                 "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
                 "step" => Ok(self.steps(index)),
+                "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
+                "superseded" => Ok(Arc::new(BooleanArray::new(superseded(chunk), None)) as ArrayRef),
                 "epoch_logged" => Ok(stated(chunk)),
                 "wall_time" => Ok(match &chunk.wall_time {
                     None => no_floats(rows),
@@ -156,7 +186,11 @@ impl<'a> Maker<'a> {
                 name => Ok(self.place(index, name, rows)),
             })
             .collect();
-        RecordBatch::try_new(Arc::clone(&self.schema), columns?)
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?)?;
+        if chunk.redone.is_none() || self.superseded == Superseded::Kept {
+            return Ok(batch);
+        }
+        filter_record_batch(&batch, &BooleanArray::new(!&superseded(chunk), None))
     }
 
     fn steps(&self, index: usize) -> ArrayRef {
@@ -260,6 +294,14 @@ fn stated(chunk: &Chunk) -> ArrayRef {
     match &chunk.epoch {
         None => no_floats(chunk.len()),
         Some(epoch) => Arc::new(epoch.iter().map(|stated| stated.map(Stated::to_f64)).collect::<Float64Array>()),
+    }
+}
+
+/// Which records a later session took the place of.
+fn superseded(chunk: &Chunk) -> BooleanBuffer {
+    match chunk.redone {
+        None => BooleanBuffer::new_unset(chunk.len()),
+        Some(_) => BooleanBuffer::collect_bool(chunk.len(), |index| chunk.is_superseded(index)),
     }
 }
 

@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer};
 use stepbridge_logs::reindex::{Options, Origin, Timelines, reindex};
 use stepbridge_logs::{
-    Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Table, read,
+    Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Superseded, Table, read,
 };
 use stepbridge_timeline::{Timeline, Unit};
 
@@ -116,8 +116,9 @@ impl PyLogs {
         ledgers.iter().enumerate().map(row).collect()
     }
 
-    fn table(&self, py: Python<'_>) -> PyResult<PyTable> {
-        table(py.detach(|| Table::new(&self.inner, None, threads())))
+    #[pyo3(signature = (*, superseded))]
+    fn table(&self, py: Python<'_>, superseded: bool) -> PyResult<PyTable> {
+        table(py.detach(|| Table::new(&self.inner, None, kept(superseded), threads())))
     }
 
     fn infer(&self, py: Python<'_>) -> BTreeMap<String, InferredRow> {
@@ -126,7 +127,8 @@ impl PyLogs {
     }
 
     /// `timelines`: None, one for all, or a dictionary by run.
-    #[pyo3(signature = (timelines, *, unit, base, batch, sample))]
+    #[pyo3(signature = (timelines, *, unit, base, batch, sample, superseded))]
+    #[expect(clippy::too_many_arguments, reason = "they have names")]
     fn reindex(
         &self,
         py: Python<'_>,
@@ -135,6 +137,7 @@ impl PyLogs {
         base: Option<i64>,
         batch: bool,
         sample: bool,
+        superseded: bool,
     ) -> PyResult<ReindexedRow> {
         let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
@@ -149,7 +152,7 @@ impl PyLogs {
             let ledgers = self.inner.run_ledgers();
             let places = reindex(&self.inner.records, &ledgers, timelines, options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
-            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), threads()), places))
+            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), kept(superseded), threads()), places))
         })?;
         let assumed =
             places.assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone()));
@@ -194,6 +197,10 @@ fn named(name: &str) -> PyResult<Format> {
         let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
         PyValueError::new_err(format!("there is no format {name:?}; expected one of {}", known.join(", ")))
     })
+}
+
+fn kept(superseded: bool) -> Superseded {
+    if superseded { Superseded::Kept } else { Superseded::LeftOut }
 }
 
 fn zero_or_one(base: i64) -> PyResult<u8> {
