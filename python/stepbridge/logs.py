@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from stepbridge.units import UnitLike
 
-__all__ = ["FORMATS", "OUTPUTS", "Assumed", "Format", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
+__all__ = [
+    "FORMATS",
+    "OUTPUTS",
+    "Assumed",
+    "Format",
+    "Inferred",
+    "LogFile",
+    "Logs",
+    "Origin",
+    "Problem",
+    "Table",
+    "read_logs",
+]
 
 #: The formats that are read.
 Format: TypeAlias = Literal[
@@ -187,16 +199,17 @@ class Table:
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None) -> None:
         """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
 
-        JSON has no NaN and no infinities: in .jsonl they are null.
+        JSON has no NaN and no infinities: in .jsonl they are null. `progress` is called a few times a second with the
+        rows that were written and the rows that there are.
 
         Raises:
             ValueError: the name has another ending.
             OSError: the system does not let it be written; what was there before still is.
         """
-        self._core.write(Path(path))
+        self._core.write(Path(path), progress)
 
 
 class Logs:
@@ -362,8 +375,8 @@ def read_logs(
         step: the column, or the key, that holds the step in tables and JSON lines of no known writer.
         epoch: the one that holds the epoch; the same.
         wall_time: the one that holds the time in seconds since 1970; the same.
-        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; each other
-            field is a tag.
+        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; each
+            other field is a tag.
         progress: called a few times a second with the bytes that were read and the bytes that there are.
 
     Raises:

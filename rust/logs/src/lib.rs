@@ -38,4 +38,4 @@ pub use progress::Progress;
 pub use read::{FoundLedger, Logs, Source, read, read_bytes};
 pub use record::{Chunk, Precision, Records, Stated};
 pub use table::Table;
-pub use write::{Output, WriteError};
+pub use write::{Output, TableWriter, WriteError};

@@ -193,6 +193,7 @@ impl Reading<'_> {
     }
 
     fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
+        let bytes: &dyn ReadAt = &Watched { bytes, progress: self.progress };
         let mut head = vec![0; HEAD];
         let length = fill(bytes, &mut head)?;
         let head = Head { name: &found.name, folder: &found.folder, bytes: &head[..length] };
@@ -242,10 +243,23 @@ impl Reading<'_> {
                 format!("the system does not give its last {} bytes ({fault}); what stands before was read", end - at);
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
-        // What a reader had no reason to look at is done as well.
-        let _ = sink.came_to(input.size);
         let Sink { problems, facts, mark, .. } = sink;
         FileRead { pieces, problems, facts, mark }
+    }
+}
+
+/// A file whose bytes are counted as they are taken; it ends with an error once its reading was cancelled.
+struct Watched<'a> {
+    bytes: &'a dyn ReadAt,
+    progress: &'a Progress,
+}
+
+impl ReadAt for Watched<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.progress.check()?;
+        let count = self.bytes.read_at(buffer, offset)?;
+        self.progress.add(count as u64);
+        Ok(count)
     }
 }
 

@@ -45,7 +45,6 @@ impl<'a> Sink<'a> {
     ///
     /// Fails where the caller wants no more; the reader hands that on at once.
     pub(crate) fn came_to(&mut self, offset: u64) -> io::Result<()> {
-        self.progress.add(offset.saturating_sub(self.read));
         self.read = self.read.max(offset);
         self.progress.check()
     }
