@@ -43,9 +43,12 @@ def test_more_than_planned() -> None:
 
 def test_fewer_than_planned() -> None:
     clock = StepClock(batches=3, epochs=2)
-    with pytest.warns(StepbridgeWarning, match="2"):
-        for _ in clock.epochs():
-            clock.advance(2)
+    for epoch in clock.epochs():
+        clock.advance(2)
+        if epoch == 0:
+            with pytest.warns(StepbridgeWarning, match="2"):
+                clock.end_epoch()
+        else:
             clock.end_epoch()
     assert clock.batch == 4
     assert lengths(clock) == [2, 2]
