@@ -28,7 +28,9 @@ ONE_FRESH = "one epoch length, fresh outputs"
 SORTED = "800,000 irregular epochs, sorted steps, out= given"
 RANDOM = "800,000 irregular epochs, random order, out= given"
 ACCUMULATE = "accumulate=4, flush, out= given"
-EVENTS = "event file to a table with epoch and iter"
+EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
+RUNS = "1,000 runs of 4,000 scalars each, the same"
+SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -47,8 +49,10 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
     ),
     "read_tfevents": (
-        Claim(EVENTS, "tensorboard-data-server --checksum --samples-per-plugin=scalars=all", SPEED, 10.0),
-        Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 100.0),
+        Claim(EVENTS, SERVER, SPEED, 20.0),
+        Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 150.0),
+        Claim(EVENTS, "tbparse", SPEED, 150.0),
+        Claim(RUNS, SERVER, SPEED, 10.0),
     ),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
