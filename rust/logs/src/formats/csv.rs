@@ -9,7 +9,7 @@
 
 use super::table::{self, Below, Kind, Peek, Places, peek, position, separator};
 use super::{EpochMeaning, Format, Head, Input, Meaning, Reader, Sink};
-use crate::options::ReadOptions;
+use crate::options::{NamedColumns, ReadOptions};
 use crate::record::Stated;
 
 const STEPS: [&str; 4] = ["step", "global_step", "iteration", "global step"];
@@ -65,7 +65,7 @@ static KIND: Kind = Kind { format: Format::Csv, separator, places, blank: None, 
 fn places(names: &[String], options: &ReadOptions) -> Places {
     let named = &options.columns;
     let mut missing = Vec::new();
-    let mut find = |named: &Option<String>, known: &[&str]| match named {
+    let mut find = |named: Option<&String>, known: &[&str]| match named {
         None => known.iter().find_map(|known| names.iter().position(|name| name.eq_ignore_ascii_case(known))),
         Some(name) => {
             let found = position(names, name);
@@ -75,8 +75,8 @@ fn places(names: &[String], options: &ReadOptions) -> Places {
             found
         }
     };
-    let (step, epoch) = (find(&named.step, &STEPS), find(&named.epoch, &EPOCHS));
-    let wall_time = find(&named.wall_time, &TIMES);
+    let (step, epoch) = (find(named.step.as_ref(), &STEPS), find(named.epoch.as_ref(), &EPOCHS));
+    let wall_time = find(named.wall_time.as_ref(), &TIMES);
     if step.is_none() && epoch.is_none() && missing.is_empty() {
         missing.push(format!(
             "no column is called step, global_step, iteration or epoch: its records have no place; name the one that holds \
@@ -92,7 +92,7 @@ fn listed(names: &[String]) -> String {
     const SHOWN: usize = 20;
     let mut list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
-        list.push_str(&format!(" and {} more", names.len() - SHOWN));
+        list = format!("{list} and {} more", names.len() - SHOWN);
     }
     list
 }
@@ -103,6 +103,12 @@ fn meaning(names: &[String], first: Option<Stated>) -> Meaning {
     let base = first.and_then(Stated::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
     let epoch = if has_steps { base.map(EpochMeaning::In) } else { base.map(EpochMeaning::Ends) };
     Meaning { step: None, epoch }
+}
+
+/// Whether a file is a table that has a column which the caller named for its step or its epoch.
+pub(crate) fn has_named_columns(head: &Head, columns: &NamedColumns) -> bool {
+    let mut named = [&columns.step, &columns.epoch].into_iter().flatten().peekable();
+    named.peek().is_some() && peek(head, None).is_some_and(|table| named.any(|name| table.has(name)))
 }
 
 fn recognised(head: &Head) -> bool {
@@ -127,7 +133,8 @@ fn recognised(head: &Head) -> bool {
 /// Whether numbers rise, but for beginnings from the start; by one each where each is an epoch.
 fn counts_upwards(counts: &[i64], by_one: bool) -> bool {
     let Some(&first) = counts.first() else { return false };
-    counts.windows(2).all(|pair| pair[1] <= first || if by_one { pair[1] == pair[0] + 1 } else { pair[1] >= pair[0] })
+    let rises = |from: i64, to: i64| if by_one { to == from + 1 } else { to >= from };
+    counts.windows(2).all(|pair| rises(pair[0], pair[1]) || pair[1] < pair[0] && pair[1] <= first)
 }
 
 /// The columns whose names are those of metrics.
@@ -144,4 +151,85 @@ fn metrics(table: &Peek) -> impl Iterator<Item = usize> {
 fn mostly(table: &Peek, below: &Below) -> bool {
     let numeric = (0..table.names.len()).filter(|&column| below.is_numeric(column)).count();
     2 * numeric > table.names.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::ProblemKind;
+    use crate::{Logs, ReadError, read_bytes};
+
+    fn read(text: &str, options: &ReadOptions) -> Result<Logs, ReadError> {
+        read_bytes("t.csv", text.as_bytes(), options, 1)
+    }
+
+    fn is_log(text: &str) -> bool {
+        recognised(&Head { name: "t.csv", folder: &[], bytes: text.as_bytes() })
+    }
+
+    #[test]
+    fn data_is_no_log() {
+        for (text, expected) in [
+            ("step,loss\n0,1\n10,2\n", true),
+            ("Step;Train Loss\n0;1\n10;2\n0;1\n", true),
+            ("\"Step\",\"run - loss\",\"run - loss__MIN\"\n\"1\",\"2\",\"2\"\n", true),
+            ("Wall time,Step,Value\n1700000000.5,10,0.5\n", true),
+            ("epoch,train_loss,val_loss\n1,1,2\n2,1,2\n", true),
+            ("iteration\tlr\tnote\n1\t1\tx\n", true),
+            // Steps that fall, epochs that stand still or are years, no metric, no number, no column.
+            ("step,loss\n5,1\n10,2\n7,1\n", false),
+            ("time,condition,epoch,EEG 001,train\n-200,left,1,2.5,1\n-199,left,1,2.5,1\n", false),
+            ("epoch,train_loss\n1,1\n1,2\n", false),
+            ("ra,dec,epoch,accuracy\n1,2,2015.5,3\n", false),
+            ("step,price,volume\n1,2,3\n", false),
+            ("step,loss\n1,high\n", false),
+            ("step,loss\n", false),
+            ("steps,loss\n1,2\n", false),
+            ("step,loss\n1,2,3\n", false),
+            ("1,2\n3,4\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_log(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn columns_are_what_the_caller_says() {
+        let columns = |step: &str, wall_time: Option<&str>| NamedColumns {
+            step: Some(step.to_owned()),
+            wall_time: wall_time.map(str::to_owned),
+            ..NamedColumns::default()
+        };
+        let text = "it,when,step,x\n1,1700000000.25,9,0.5\n2,,8,0.25\n";
+        assert!(matches!(read(text, &ReadOptions::default()), Err(ReadError::NotALog { .. })));
+        let options = ReadOptions { columns: columns("it", Some("when")), ..ReadOptions::default() };
+        let logs = read(text, &options).expect("a log");
+        let chunk = &logs.records.chunks[0];
+        assert_eq!(logs.records.tags, ["step", "x"]);
+        assert_eq!(chunk.step, Some(vec![1, 1, 2, 2]));
+        let times = chunk.wall_time.as_ref().expect("times");
+        assert_eq!(times[..2], [1_700_000_000.25; 2]);
+        assert!(times[2].is_nan() && times[3].is_nan());
+        assert_eq!(chunk.meaning, Meaning { step: None, epoch: None });
+        let options = ReadOptions { format: Some(Format::Csv), columns: columns("iter", None), ..options };
+        let logs = read(text, &options).expect("a log all the same");
+        let problem = &logs.records.problems[0];
+        assert_eq!(problem.kind, ProblemKind::MissingColumn);
+        assert_eq!(problem.reason, "there is no column 'iter'; there are it, when, step, x");
+        assert_eq!(logs.records.chunks[0].step, None);
+    }
+
+    #[test]
+    fn an_epoch_counts_from_where_the_first_one_does() {
+        for (text, expected) in [
+            ("epoch,loss,x\n1,1,2\n", Some(EpochMeaning::Ends(1))),
+            ("x,epoch,loss\n0,0,2\n1,1,2\n", Some(EpochMeaning::Ends(0))),
+            ("epoch,loss,global_step\n1,1,20\n", Some(EpochMeaning::In(1))),
+            ("epoch,loss,global_step\n5,1,20\n", None),
+        ] {
+            let logs = read(text, &ReadOptions::default()).expect("a log");
+            assert_eq!(logs.files[0].format, Format::Csv);
+            assert_eq!(logs.records.chunks[0].meaning, Meaning { step: None, epoch: expected }, "{text}");
+        }
+    }
 }

@@ -55,13 +55,14 @@ mod tests {
 
     /// Records as (tag, step, epoch, value).
     fn records(read: &FileRead) -> Vec<(&str, Option<i64>, Option<f64>, f64)> {
-        let Some(piece) = read.pieces.first() else { return Vec::new() };
-        (0..piece.chunk.len())
-            .map(|i| {
+        let mut records = Vec::new();
+        for piece in &read.pieces {
+            records.extend((0..piece.chunk.len()).map(|i| {
                 let epoch = piece.chunk.epoch.as_ref().and_then(|epoch| epoch[i]).map(Stated::to_f64);
                 (&*piece.tags[piece.chunk.tag[i] as usize], piece.chunk.step_of(i), epoch, piece.chunk.value[i])
-            })
-            .collect()
+            }));
+        }
+        records
     }
 
     fn kinds(read: &FileRead) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {

@@ -21,6 +21,7 @@ use std::io;
 
 use crate::problem::ProblemKind;
 
+pub(crate) use csv::has_named_columns;
 pub use format::{EpochMeaning, Format, Meaning, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
