@@ -99,10 +99,12 @@ def test_a_table_of_many_blocks_agrees(tmp_path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["epoch", "step", *names])
         writer.writeheader()
-        for step in range(150_000):
-            value = random.choice((random.random, lambda: random.uniform(-1e300, 1e300), lambda: 5e-324, lambda: math.inf))()
+        for step in range(200_000):
+            value = random.choice(
+                (random.random, lambda: random.uniform(-1e300, 1e300), lambda: 5e-324, lambda: math.inf)
+            )()
             writer.writerow({"step": step, "epoch": step // 1000, random.choice(names): value})
-    assert path.stat().st_size > 5 << 20
+    assert path.stat().st_size > 4 << 20
     agrees(path, "lightning_csv", "step", "epoch")
     # A quoted cell in its midst sends the rest another way, to the same end.
     lines = path.read_bytes().splitlines(keepends=True)
@@ -128,7 +130,7 @@ def test_only_logs_are_logs(name: str, text: str, form: str | None, tmp_path: Pa
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     if form is None:
-        with pytest.raises(ValueError, match="not a log|no log"):
+        with pytest.raises(ValueError, match=r"not a log|no log"):
             read_logs(path)
     else:
         logs = read_logs(path)

@@ -1,4 +1,4 @@
-"""Writes tables with Keras' own CSVLogger: `python -m adapters.keras_csv_logger FOLDER`, on the backend of KERAS_BACKEND."""
+"""Writes tables with Keras' own CSVLogger: `python -m adapters.keras_csv_logger FOLDER`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,16 @@ def fit(file: Path, *, epochs: int, begin: int = 0, metrics: tuple[str, ...] = (
     logger = keras.callbacks.CSVLogger(str(file), **told)
     validation = (x, y) if metrics else None
     model.fit(
-        x, y, batch_size=3, epochs=epochs, initial_epoch=begin, validation_data=validation, validation_freq=2, verbose=0,
+        x,
+        y,
+        batch_size=3,
+        epochs=epochs,
+        initial_epoch=begin,
+        validation_data=validation,
+        validation_freq=2,
+        verbose=0,
         callbacks=[logger],
-    )  # fmt: skip
+    )
 
 
 def main(folder: Path) -> None:

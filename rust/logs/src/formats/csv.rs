@@ -8,13 +8,13 @@
 //! Data with a column `epoch` or `step` is everywhere, and is no log.
 
 use super::table::{self, Below, Kind, Peek, Places, peek, position, separator};
-use super::{EpochMeaning, Format, Head, Input, Meaning, Reader, Sink};
+use super::{EpochMeaning, Format, Head, Input, Meaning, Reader, Sink, lightning_csv};
 use crate::options::{NamedColumns, ReadOptions};
 use crate::record::Stated;
 
 const STEPS: [&str; 4] = ["step", "global_step", "iteration", "global step"];
 const EPOCHS: [&str; 1] = ["epoch"];
-/// The second is TensorBoard's, in the tables that its page offers.
+/// The second is `TensorBoard`'s, in the tables that its page offers.
 const TIMES: [&str; 2] = ["wall_time", "wall time"];
 
 /// Words, or parts of words, in the names of metrics that are hardly in those of other data.
@@ -112,6 +112,10 @@ pub(crate) fn has_named_columns(head: &Head, columns: &NamedColumns) -> bool {
 }
 
 fn recognised(head: &Head) -> bool {
+    // Lightning's name: a column that is missing there is told as such.
+    if head.name == "metrics.csv" && (lightning_csv::READER.otherwise)(head).is_none() {
+        return false;
+    }
     let Some(table) = peek(head, None) else { return false };
     if table.names == ["Wall time", "Step", "Value"] {
         return true;

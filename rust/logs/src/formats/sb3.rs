@@ -1,8 +1,8 @@
-//! Stable-Baselines3's `progress.csv`, and those of OpenAI's loggers that it comes from.
+//! Stable-Baselines3's `progress.csv`, and those of `OpenAI`'s loggers that it comes from.
 //!
 //! The step of a row is how many steps of the environment were taken: no unit of a training loop, as each is trained on
 //! several times or never. `time/iterations` (which restarts where the steps go on) and `time/time_elapsed` (seconds since
-//! the start) are values. OpenAI's baselines name the same otherwise. guided-diffusion logs with the same writer, and its
+//! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
 //! `step` is the 0-based index of the update, with the `samples` that were trained on after it beside it.
 //!
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.

@@ -1,7 +1,7 @@
 //! Ultralytics' `results.csv`: a row an epoch, written at its end.
 //!
-//! YOLOv5 and the first versions of 8 count epochs from 0, later ones from 1; both padded names and cells with blanks at
-//! first. So the first row's epoch says which it is, and where the table begins later, its names: YOLOv5's `x/lr0`. A
+//! `YOLOv5` and the first versions of 8 count epochs from 0, later ones from 1; both padded names and cells with blanks at
+//! first. So the first row's epoch says which it is, and where the table begins later, its names: `YOLOv5`'s `x/lr0`. A
 //! resumed run appends. `time` is seconds since the training began: a value, not the time of day.
 
 use super::table::{self, Kind, Places, peek, position};

@@ -74,7 +74,7 @@ pub(crate) fn position(names: &[String], name: &str) -> Option<usize> {
 
 /// What of these stands most often in the header; the first where it is a tie.
 pub(crate) fn separator(header: &[u8]) -> u8 {
-    let count = |wanted: u8| header.iter().filter(|byte| **byte == wanted).count();
+    let count = |wanted: u8| memchr::memchr_iter(wanted, header).count();
     // The last of several equal ones is the greatest to `max_by_key`.
     [b'|', b'\t', b';', b','].into_iter().max_by_key(|&byte| count(byte)).unwrap_or(b',')
 }

@@ -178,16 +178,15 @@ fn parse(
 
 /// Takes all of `bytes` as a row that ends with them.
 fn finish(reader: &mut Reader, row: &mut Vec<u8>, ends: &mut Vec<usize>, cells: &mut Cells, bytes: &[u8]) {
-    if !bytes.is_empty() {
-        let mut ended = bytes.to_vec();
-        ended.push(b'\n');
-        if parse(reader, &ended, row, ends, cells).is_none() {
-            // Inside a quote, which this closes.
-            ended.insert(bytes.len(), b'"');
-            let _ = parse(reader, &ended, row, ends, cells);
-        }
-    } else {
-        keep(cells, &[], &[]);
+    if bytes.is_empty() {
+        return keep(cells, &[], &[]);
+    }
+    let mut ended = bytes.to_vec();
+    ended.push(b'\n');
+    if parse(reader, &ended, row, ends, cells).is_none() {
+        // Inside a quote, which this closes.
+        ended.insert(bytes.len(), b'"');
+        let _ = parse(reader, &ended, row, ends, cells);
     }
 }
 

@@ -12,12 +12,14 @@ use crate::progress::Progress;
 
 /// A record as (tag, step, epoch, bits of the value).
 type Record = (String, Option<i64>, Option<String>, u64);
+/// A problem as (kind, offset, length, record, reason).
+type Told = (ProblemKind, Option<u64>, Option<u64>, Option<u64>, String);
 
 /// What was read, in a form that does not depend on pieces.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     records: Vec<Record>,
-    problems: Vec<(ProblemKind, Option<u64>, Option<u64>, Option<u64>, String)>,
+    problems: Vec<Told>,
     facts: Facts,
 }
 
@@ -179,6 +181,8 @@ fn a_table_of_another_width_is_one_problem_in_the_end() {
 
 #[test]
 fn bytes_of_no_sense_are_reported() {
+    use ProblemKind::{Corrupt, NotANumber};
+
     let text = b"step,epoch,a\xff,b\n1,0,0.5,\xfe\n\0\0\0\0\n2,0,\0,1\n\xff,0,1,1\n";
     let seen = agrees_in_blocks(text);
     assert_eq!(
@@ -186,7 +190,6 @@ fn bytes_of_no_sense_are_reported() {
         [("a\u{fffd}", Some(1)), ("b", Some(2)),]
     );
     let kinds: Vec<_> = seen.problems.iter().map(|problem| (problem.0, problem.3)).collect();
-    use ProblemKind::{Corrupt, NotANumber};
     assert_eq!(kinds, [(Corrupt, Some(1)), (Corrupt, Some(3)), (NotANumber, Some(2)), (NotANumber, Some(0))]);
 }
 
