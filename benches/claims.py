@@ -31,6 +31,7 @@ ACCUMULATE = "accumulate=4, flush, out= given"
 EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
 RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
+TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -54,6 +55,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(EVENTS, "tbparse", SPEED, 150.0),
         Claim(RUNS, SERVER, SPEED, 10.0),
     ),
+    "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),

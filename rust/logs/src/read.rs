@@ -8,7 +8,7 @@ use crate::beside;
 use crate::bytes::{ReadAt, whole};
 use crate::checkpoints;
 use crate::error::ReadError;
-use crate::formats::{Format, HEAD, Head, Input, Sink, Sniffed, placeholder, reader, sniff};
+use crate::formats::{Format, HEAD, Head, Input, Sink, Sniffed, has_named_columns, placeholder, reader, sniff};
 use crate::join;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::options::ReadOptions;
@@ -198,7 +198,15 @@ impl Reading<'_> {
         let length = fill(bytes, &mut head)?;
         let head = Head { name: &found.name, folder: &found.folder, bytes: &head[..length] };
         let sniffed = match self.options.format {
-            None => sniff(&head),
+            None => match sniff(&head) {
+                // What the caller says of its columns makes it a table of records.
+                Sniffed::Unknown | Sniffed::Broken(ProblemKind::MissingColumn, _)
+                    if has_named_columns(&head, &self.options.columns) =>
+                {
+                    Sniffed::Log(Format::Csv)
+                }
+                sniffed => sniffed,
+            },
             Some(format) => {
                 placeholder(head.bytes).map_or(Sniffed::Log(format), |(kind, reason)| Sniffed::Broken(kind, reason))
             }

@@ -4,18 +4,24 @@
 //! range that holds none as a problem. What is common to several formats stands beside them: rows of a table
 //! ([`table`]), objects a line ([`objects`]), lines of text ([`text`]).
 
+mod csv;
 mod format;
 mod input;
+mod keras_csv;
 mod lightning_csv;
+mod sb3;
 mod sink;
 mod sniff;
+mod table;
 mod tfevents;
 mod trainer_state;
+mod ultralytics;
 
 use std::io;
 
 use crate::problem::ProblemKind;
 
+pub(crate) use csv::has_named_columns;
 pub use format::{EpochMeaning, Format, Meaning, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
@@ -35,12 +41,27 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
-pub(crate) static READERS: &[&Reader] = &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER];
+pub(crate) static READERS: &[&Reader] = &[
+    &tfevents::READER,
+    &trainer_state::READER,
+    &sb3::READER,
+    &ultralytics::READER,
+    &lightning_csv::READER,
+    &keras_csv::READER,
+    // By what anyone may call a column: behind all others.
+    &csv::READER,
+];
 
 /// The reader of a format.
 pub(crate) fn reader(format: Format) -> &'static Reader {
     // A test sees to it that every format has one.
     READERS.iter().find(|reader| reader.format == format).copied().unwrap_or(&lightning_csv::READER)
+}
+
+/// A table's layout, to test what is common to all of them with.
+#[cfg(test)]
+pub(crate) fn lightning_kind_for_test() -> &'static table::Kind {
+    &lightning_csv::KIND
 }
 
 /// Reads bytes as a file of this name and format, on so many threads: for the tests of the formats.
