@@ -20,8 +20,8 @@ use crate::problem::ProblemKind;
 pub use format::{EpochMeaning, Format, Meaning, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
-pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};
+pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};
 
 /// What a format can do. One is made a format, beside its code, and stands in [`READERS`].
 pub(crate) struct Reader {
@@ -37,7 +37,8 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
-pub(crate) static READERS: &[&Reader] = &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER, &text::READER];
+pub(crate) static READERS: &[&Reader] =
+    &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER, &text::READER];
 
 /// The reader of a format.
 pub(crate) fn reader(format: Format) -> &'static Reader {

@@ -125,11 +125,8 @@ impl Reading<'_> {
 
     /// Which of the lines it is.
     fn find(&mut self, line: &[u8]) -> Option<usize> {
-        let fits = |sought: &Sought, captures: &mut Captures| {
-            let needs = &sought.compiled.needs;
-            sought.compiled.pattern.find(line, captures) && (needs.needle().is_empty() || needs.find(line).is_some())
-        };
-        self.plan.lines.iter().position(|sought| fits(sought, &mut self.captures))
+        let (plan, captures) = (self.plan, &mut self.captures);
+        plan.lines.iter().position(|sought| sought.compiled.fits(line, captures))
     }
 
     /// Takes the values of a line that has a shape.
@@ -140,6 +137,7 @@ impl Reading<'_> {
         let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
         let mut place = Place::default();
         let step = text(&captures.step).or(text(&captures.samples));
+        let counts_run = step.is_some();
         let iter = text(&captures.iter);
         let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
         place.step = match step {
@@ -161,7 +159,6 @@ impl Reading<'_> {
             });
         }
         let epoch = place.epoch.and_then(Stated::whole);
-        let before = self.block.rows[index].is_empty();
         let mut values = 0_usize;
         for (tag, range_of) in captures.tags.iter().enumerate() {
             let printed = unquoted(&line[range_of.clone()]);
@@ -186,10 +183,9 @@ impl Reading<'_> {
             }
         });
         let rows = &mut self.block.rows[index];
-        let _ = before;
         if values == 0 {
             // A line of counters alone still says which epoch a step is in.
-            if let (Some(step), Some(epoch), false) = (place.step, place.epoch, step.is_none()) {
+            if let (Some(step), Some(epoch), true) = (place.step, place.epoch, counts_run) {
                 rows.evidence.push((step, epoch));
             }
         }

@@ -179,7 +179,10 @@ mod tests {
         let mut lines = Vec::new();
         each(b"a\nb\r\nc\rd\n\ne", |at, line, ended| lines.push((at, String::from_utf8_lossy(line), ended)));
         let lines: Vec<_> = lines.iter().map(|(at, line, ended)| (*at, line.as_ref(), *ended)).collect();
-        assert_eq!(lines, [(0, "a", true), (2, "b", true), (5, "c", true), (7, "d", true), (9, "", true), (10, "e", false)]);
+        assert_eq!(
+            lines,
+            [(0, "a", true), (2, "b", true), (5, "c", true), (7, "d", true), (9, "", true), (10, "e", false)]
+        );
     }
 
     #[test]

@@ -38,8 +38,8 @@ const PRINTED: [&str; 6] = ["log", "txt", "out", "err", "stdout", "stderr"];
 
 /// Endings of names of documents, programs and settings, which may quote lines of a log.
 const NEVER: [&str; 30] = [
-    "md", "rst", "py", "pyi", "ipynb", "html", "htm", "tex", "bib", "json", "yaml", "yml", "toml", "cfg", "ini", "js", "ts",
-    "css", "csv", "tsv", "xml", "sh", "c", "h", "cc", "cpp", "rs", "go", "patch", "diff",
+    "md", "rst", "py", "pyi", "ipynb", "html", "htm", "tex", "bib", "json", "yaml", "yml", "toml", "cfg", "ini", "js",
+    "ts", "css", "csv", "tsv", "xml", "sh", "c", "h", "cc", "cpp", "rs", "go", "patch", "diff",
 ];
 
 pub(super) static READER: Reader = Reader {
@@ -110,7 +110,8 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         None => (0, kind(input, &of_caller)?, Inside::No),
     };
     let Some(kind) = kind else {
-        let reason = "none of its lines has a shape that is known; give a pattern, as pattern=\"step {step}: loss {loss}\"";
+        let reason =
+            "none of its lines has a shape that is known; give a pattern, as pattern=\"step {step}: loss {loss}\"";
         sink.report(ProblemKind::NotALog, 0, input.size, reason);
         return Ok(());
     };
@@ -126,8 +127,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         Kind::Caller => "pattern",
     });
     let reach = Reach { begin: offset, block: BLOCK, longest: LONGEST };
-    let inside = in_blocks(input, sink, &plan, reach, inside)?;
-    let (offset, inside) = inside;
+    let (offset, inside) = in_blocks(input, sink, &plan, reach, inside)?;
     sink.mark = Some(std::sync::Arc::new(Mark { offset, kind, inside }));
     Ok(())
 }
@@ -171,12 +171,14 @@ fn in_blocks(input: &Input, sink: &mut Sink, plan: &Plan, reach: Reach, inside: 
         let long = lines.long;
         Ok((lines.begin, long, block::read(plan, &lines, before)))
     };
-    let mut whole = Whole { plan, sink, inside, long: None, texts: HashMap::new(), numbers: HashSet::new(), start: None };
+    let mut whole =
+        Whole { plan, sink, inside, long: None, texts: HashMap::new(), numbers: HashSet::new(), start: None };
     let mut torn = None;
     let take = |index: usize, result: io::Result<(Option<u64>, Option<u64>, Block)>| {
         let (begin, long, block) = result?;
         if let Some(begin) = begin {
-            torn = block.torn;
+            // Of a line that is too long nobody knows yet whether it ends.
+            torn = block.torn.or(long);
             whole.long_ends(begin, longest);
             whole.take(block);
             whole.long = long;

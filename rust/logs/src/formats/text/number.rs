@@ -69,7 +69,9 @@ fn unit(text: &[u8]) -> Option<usize> {
         return None;
     }
     match text.get(length) {
-        None | Some(b' ' | b'\t' | b',' | b';' | b'|' | b'(' | b')' | b'[' | b']' | b'}' | b'\'' | b'"') => Some(length),
+        None | Some(b' ' | b'\t' | b',' | b';' | b'|' | b'(' | b')' | b'[' | b']' | b'}' | b'\'' | b'"') => {
+            Some(length)
+        }
         // The end of a sentence.
         Some(b'.') if text.len() == length + 1 => Some(length + 1),
         Some(_) => None,

@@ -34,6 +34,7 @@ pub(super) fn each<'a>(text: &'a [u8], pairs: Pairs, mut take: impl FnMut(Pair<'
             Pairs::None => return,
             Pairs::Comma | Pairs::Object => split(rest, memchr::memchr(b',', rest)),
             Pairs::Bar => split(rest, memchr::memchr(b'|', rest)),
+            Pairs::Tab => split(rest, memchr::memchr(b'\t', rest)),
             Pairs::Wide => split_wide(rest),
         };
         if let Some(pair) = pair(item) {
@@ -50,17 +51,19 @@ fn split(text: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
     }
 }
 
-/// Up to a tab, or to two blanks.
+/// Up to a tab, or to two blanks, but for those that only fill up a number.
 fn split_wide(text: &[u8]) -> (&[u8], &[u8]) {
     let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
     let text = &text[blanks..];
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b' ', b'\t', &text[at..]) {
         at += found;
-        if text[at] == b'\t' || text.get(at + 1).is_none_or(|next| is_blank(*next)) {
-            return (&text[..at], &text[at + 1..]);
+        let blanks = text[at..].iter().take_while(|byte| is_blank(**byte)).count();
+        let fills = at > 0 && matches!(text[at - 1], b':' | b'=' | b'(' | b',');
+        if text[at] == b'\t' || blanks > 1 && !fills || at + blanks == text.len() {
+            return (&text[..at], &text[at + blanks..]);
         }
-        at += 1;
+        at += blanks;
     }
     (text, &[])
 }
@@ -74,7 +77,10 @@ fn pair(item: &[u8]) -> Option<Pair<'_>> {
         None => item.split_at(before_number(item)?),
     };
     let (key, value) = (trim(key), trim(value));
-    if key.is_empty() || key.len() > NAME || !key.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80) {
+    if key.len() > NAME
+        || matches!(key.first(), None | Some(b'('))
+        || !key.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
+    {
         return None;
     }
     if value.is_empty() {
@@ -90,12 +96,12 @@ fn pair(item: &[u8]) -> Option<Pair<'_>> {
     Some(Pair { key, value: Value::Number(number), printed: &value[..length], average })
 }
 
-/// Where a number stands behind a blank.
+/// Where a number stands behind a blank, or what is to be one.
 fn before_number(item: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(found) = memchr::memchr2(b' ', b'\t', &item[from..]) {
         from += found + 1;
-        if number::value(&item[from..]).is_some() {
+        if item.get(from).is_some_and(u8::is_ascii_digit) || number::value(&item[from..]).is_some() {
             return Some(from - 1);
         }
     }
@@ -151,8 +157,9 @@ mod tests {
             (Pairs::Bar, " consumed samples:  25600 | lm loss: 1.0E+01 |", &["consumed samples=25600", "lm loss=10"]),
             (Pairs::Bar, " loss 6.648 | clip 100% | wall 390", &["loss=6.648", "clip=100", "wall=390"]),
             (Pairs::Wide, "  eta: 1:43:01  coco/AP .5: 0.5  x: 1", &["eta='1:43:01'", "coco/AP .5=0.5", "x=1"]),
-            (Pairs::Wide, "\tSpeed: 1.5 samples/sec\taccuracy=0.25", &["Speed=1.5", "accuracy=0.25"]),
-            (Pairs::Wide, "\tTime 0.1 (0.2)\tTok/s 9 ( 8)\tLR 2e-3", &["Time=0.1 (0.2)", "Tok/s=9 (8)", "LR=0.002"]),
+            (Pairs::Wide, "Loss:  6.5 (  6.75)  LR: 1.0", &["Loss=6.5 (6.75)", "LR=1"]),
+            (Pairs::Tab, "\tSpeed: 1.5 samples/sec\taccuracy=0.25", &["Speed=1.5", "accuracy=0.25"]),
+            (Pairs::Tab, "\tTime  0.1 (0.2)\tTok/s 9 ( 8)\tLR 2e-3", &["Time=0.1 (0.2)", "Tok/s=9 (8)", "LR=0.002"]),
             (Pairs::Wide, "Time: 0.5s,  99.0/s  (0.6s, 9/s)  LR: 1e-6", &["Time=0.5", "LR=0.000001"]),
             (Pairs::Object, "loss': 0.5, 'epoch': '0.1'}", &["loss=0.5", "epoch=0.1"]),
             (Pairs::Object, "\"model\":\"nin\",\"lr\":0.1,\"x\":true}", &["model='nin'", "lr=0.1", "x='true'"]),

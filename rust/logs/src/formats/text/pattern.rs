@@ -131,7 +131,8 @@ impl Pattern {
         }
         if let Some((_, column)) = building.names.iter().find(|(name, _)| name == "iter") {
             if !building.has("epoch") {
-                let reason = "{iter} is counted inside an epoch, and there is no {epoch}; a count over the run is {step}";
+                let reason =
+                    "{iter} is counted inside an epoch, and there is no {epoch}; a count over the run is {step}";
                 return Err(fault(*column, reason));
             }
         }
@@ -453,7 +454,7 @@ mod tests {
         let textbook = "Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}";
         for (pattern, line, expected) in [
             (textbook, "Epoch 5, Iter 5, Step 25: loss 0.5", Some("5 5 25 0.5")),
-            (textbook, "[INFO] 12:00 Epoch 5,  Iter   5,\tStep 25:loss 0.5, acc 1", Some("5 5 25 0.5")),
+            (textbook, "[INFO] 12:00 Epoch 5,  Iter   5,\tStep 25:\tloss   0.5, acc 1", Some("5 5 25 0.5")),
             (textbook, "Epoch one, Epoch 5, Iter 5, Step 25: loss nan", Some("5 5 25 nan")),
             (textbook, "Epoch 5, Iter 5, Step 25: loss", None),
             (textbook, "Epoch five, Iter 5, Step 25: loss 1", None),

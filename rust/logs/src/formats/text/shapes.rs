@@ -54,6 +54,8 @@ pub(super) enum Pairs {
     Bar,
     /// `key: value  key: value`, two blanks or a tab between.
     Wide,
+    /// `key value (average)`, a tab between.
+    Tab,
     /// `"key": value, 'key': 'value'`.
     Object,
 }
@@ -79,7 +81,11 @@ pub(super) static SHAPES: &[Shape] = &[
         ],
     },
     // OLMo, olmo/train.py, fit: global_step is raised before the line is printed; epochs are those of a range().
-    Shape { name: "olmo", either: false, lines: &[Line { follows: true, ..line("[step={step}/{steps},epoch={epoch:0}]", Pairs::None) }] },
+    Shape {
+        name: "olmo",
+        either: false,
+        lines: &[Line { follows: true, ..line("[step={step}/{steps},epoch={epoch:0}]", Pairs::None) }],
+    },
     // MMEngine, runner/log_processor.py: `Epoch(train)  [1][ 50/1000]`, both from 1; a validation's epoch is the one that
     // is over. An iteration of its loop is a batch.
     Shape {
@@ -104,7 +110,11 @@ pub(super) static SHAPES: &[Shape] = &[
     },
     // timm, train.py: f'Train: {epoch} [{update_idx:>4d}/{updates_per_epoch} (', both from 0. With accumulation the
     // updates are its batches, in the count and in the total.
-    Shape { name: "timm", either: false, lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Pairs::Wide)] },
+    Shape {
+        name: "timm",
+        either: false,
+        lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Pairs::Wide)],
+    },
     // detectron2, utils/events.py, CommonMetricPrinter: `iter: 19` of the index that was completed, as in metrics.json.
     Shape {
         name: "detectron2",
@@ -118,11 +128,19 @@ pub(super) static SHAPES: &[Shape] = &[
         name: "fairseq",
         either: false,
         lines: &[
-            Line { prefix: "valid/", keys: NUM_UPDATES, ..line("| epoch {epoch} | valid on {_} subset | {*}", Pairs::Bar) },
+            Line {
+                prefix: "valid/",
+                keys: NUM_UPDATES,
+                ..line("| epoch {epoch} | valid on {_} subset | {*}", Pairs::Bar)
+            },
             Line { prefix: "valid/", keys: NUM_UPDATES, ..line("valid | epoch {epoch} | {*}", Pairs::Bar) },
-            Line { prefix: "train/", keys: NUM_UPDATES, needs: "num_updates", ..line("| epoch {epoch} | {*}", Pairs::Bar) },
+            Line {
+                prefix: "train/",
+                keys: NUM_UPDATES,
+                needs: "num_updates",
+                ..line("| epoch {epoch} | {*}", Pairs::Bar)
+            },
             Line { keys: NUM_UPDATES, needs: "num_updates", ..line("epoch {epoch}: {_} / {steps} {*}", Pairs::Comma) },
-            Line { keys: UPDATES, needs: "num_updates", ..line("| {{\"epoch\": {epoch}, {*}", Pairs::Object) },
             Line { keys: UPDATES, needs: "num_updates", ..line("{{\"epoch\": {epoch}, {*}", Pairs::Object) },
             MLPERF,
         ],
@@ -132,9 +150,9 @@ pub(super) static SHAPES: &[Shape] = &[
         name: "mxnet",
         either: false,
         lines: &[
-            line("Epoch[{epoch:0}] Batch [{_}-{iter:0}] {*}", Pairs::Wide),
-            Line { needs: "Speed:", ..line("Epoch[{epoch:0}] Batch [{iter:0}] {*}", Pairs::Wide) },
-            line("Epoch[{epoch:0}] {*}", Pairs::Wide),
+            line("Epoch[{epoch:0}] Batch [{_}-{iter:0}] {*}", Pairs::Tab),
+            Line { needs: "Speed:", ..line("Epoch[{epoch:0}] Batch [{iter:0}] {*}", Pairs::Tab) },
+            line("Epoch[{epoch:0}] {*}", Pairs::Tab),
             MLPERF,
         ],
     },
@@ -143,11 +161,11 @@ pub(super) static SHAPES: &[Shape] = &[
         name: "gnmt",
         either: false,
         lines: &[
-            line("TRAIN [{epoch:0}][{iter:0}/{iters}] {*}", Pairs::Wide),
-            Line { prefix: "test/", ..line("TEST [{epoch:0}][{_}/{_}] {*}", Pairs::Wide) },
-            Line { prefix: "validation/", ..line("VALIDATION [{epoch:0}][{_}/{_}] {*}", Pairs::Wide) },
-            line("Summary: Epoch: {epoch:0} {*}", Pairs::Wide),
-            Line { prefix: "performance/", ..line("Performance: Epoch: {epoch:0} {*}", Pairs::Wide) },
+            line("TRAIN [{epoch:0}][{iter:0}/{iters}] {*}", Pairs::Tab),
+            Line { prefix: "test/", ..line("TEST [{epoch:0}][{_}/{_}] {*}", Pairs::Tab) },
+            Line { prefix: "validation/", ..line("VALIDATION [{epoch:0}][{_}/{_}] {*}", Pairs::Tab) },
+            line("Summary: Epoch: {epoch:0} {*}", Pairs::Tab),
+            Line { prefix: "performance/", ..line("Performance: Epoch: {epoch:0} {*}", Pairs::Tab) },
             MLPERF,
         ],
     },
@@ -155,10 +173,7 @@ pub(super) static SHAPES: &[Shape] = &[
     Shape {
         name: "nvidia_ssd",
         either: false,
-        lines: &[
-            Line { needs: "Loss function:", ..line("Iteration: {step:0}, {*}", Pairs::Comma) },
-            MLPERF,
-        ],
+        lines: &[Line { needs: "Loss function:", ..line("Iteration: {step:0}, {*}", Pairs::Comma) }, MLPERF],
     },
     // nanoGPT, train.py: iter_num is the index of the update that was made; an evaluation comes before the update of that
     // number, and so after as many.
@@ -167,7 +182,7 @@ pub(super) static SHAPES: &[Shape] = &[
         either: false,
         lines: &[
             Line { needs: "loss", ..line("iter {step:0}: {*}", Pairs::Comma) },
-            Line { needs: "val loss", ..line("step {step}: train loss {*}", Pairs::Comma) },
+            Line { needs: "train loss", ..line("step {step}: {*}", Pairs::Comma) },
         ],
     },
     // Hugging Face, trainer_callback.py, PrinterCallback: the dictionaries of log_history, without their step.
@@ -193,7 +208,7 @@ pub(super) static SHAPES: &[Shape] = &[
         }],
     },
     // The ImageNet example of PyTorch, imagenet/main.py: epochs from 0; batches from 1, and from 0 before 2022.
-    Shape { name: "imagenet", either: true, lines: &[line("Epoch: [{epoch:0}][{iter}/{iters}] {*}", Pairs::Wide)] },
+    Shape { name: "imagenet", either: true, lines: &[line("Epoch: [{epoch:0}][{iter}/{iters}] {*}", Pairs::Tab)] },
     // What textbooks and tutorials print: everything from 1.
     Shape {
         name: "textbook",
