@@ -22,6 +22,7 @@ use super::{Format, HEAD, Head, Input, Reader, Sink};
 use crate::bytes::ReadAt;
 use crate::error::ReadError;
 use crate::parallel;
+use crate::piece::RunOf;
 use crate::problem::ProblemKind;
 
 /// How much of a file is one block.
@@ -86,6 +87,14 @@ fn promises(name: &str) -> bool {
         PRINTED.contains(ending) || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
     });
     name.contains('.') && endings.count() > 0
+}
+
+/// The run that a file is: text logs of several runs often stand in one folder (`result_0.txt`, `result_1.txt`).
+fn run(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if PRINTED.contains(&ending) && !stem.is_empty() => stem.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 /// What lines the file has.
@@ -171,8 +180,16 @@ fn in_blocks(input: &Input, sink: &mut Sink, plan: &Plan, reach: Reach, inside: 
         let long = lines.long;
         Ok((lines.begin, long, block::read(plan, &lines, before)))
     };
-    let mut whole =
-        Whole { plan, sink, inside, long: None, texts: HashMap::new(), numbers: HashSet::new(), start: None };
+    let mut whole = Whole {
+        plan,
+        run: run(input.name),
+        sink,
+        inside,
+        long: None,
+        texts: HashMap::new(),
+        numbers: HashSet::new(),
+        start: None,
+    };
     let mut torn = None;
     let take = |index: usize, result: io::Result<(Option<u64>, Option<u64>, Block)>| {
         let (begin, long, block) = result?;
@@ -194,6 +211,7 @@ fn in_blocks(input: &Input, sink: &mut Sink, plan: &Plan, reach: Reach, inside: 
 /// What the blocks say together, in their order.
 struct Whole<'a, 'b> {
     plan: &'a Plan<'a>,
+    run: String,
     sink: &'a mut Sink<'b>,
     inside: Inside,
     /// Where a line begins that is too long, and whose end is not known yet.
@@ -235,7 +253,7 @@ impl Whole<'_, '_> {
             }
         }
         if !rows.is_empty() {
-            self.sink.piece(rows.into_piece(sought.meaning));
+            self.sink.piece(rows.into_piece(sought.meaning, RunOf::Named(self.run.clone())));
         }
     }
 

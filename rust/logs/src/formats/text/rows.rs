@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::formats::{Format, Meaning};
-use crate::piece::Piece;
+use crate::piece::{Piece, RunOf};
 use crate::record::{Chunk, Stated};
 
 /// Where a line says that it stands.
@@ -79,7 +79,7 @@ impl Rows {
     }
 
     /// The records. A column that no record has anything in is left out.
-    pub(super) fn into_piece(self, meaning: Meaning) -> Piece {
+    pub(super) fn into_piece(self, meaning: Meaning, run: RunOf) -> Piece {
         let mut chunk = Chunk::new(0, 0, Format::Text);
         chunk.meaning = meaning;
         if self.missing.contains(&false) {
@@ -92,6 +92,6 @@ impl Rows {
         chunk.value = self.value;
         chunk.evidence = self.evidence;
         chunk.lengths = self.lengths;
-        Piece::new(self.names.names, chunk)
+        Piece { tags: self.names.names, chunk, run }
     }
 }
