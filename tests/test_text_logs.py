@@ -83,7 +83,9 @@ def mxnet(text: list[str]) -> Iterator[Record]:
     """Read `Epoch[0] Batch [0-20]  Speed: 10356.65 samples/sec  accuracy=0.001145`."""
     for line in text:
         yield from mlperf(line)
-        if match := re.search(rf"Epoch\[(\d+)\] Batch \[\d+-(\d+)\]\tSpeed: ({NUMBER}) samples/sec\taccuracy=(\S+)", line):
+        if match := re.search(
+            rf"Epoch\[(\d+)\] Batch \[\d+-(\d+)\]\tSpeed: ({NUMBER}) samples/sec\taccuracy=(\S+)", line
+        ):
             yield int(match[2]), float(match[1]), "Speed", float(match[3])
             yield int(match[2]), float(match[1]), "accuracy", float(match[4])
         elif match := re.search(rf"Epoch\[(\d+)\] ([^\t=]+)=({NUMBER})", line):
@@ -201,14 +203,16 @@ def test_the_text_logs_of_mmengine(fact: Fact) -> None:
 
 def textbook() -> str:
     """The line of the textbooks: 1,000 samples, batches of 200, 5 epochs."""
-    return "".join(f"Epoch {step // 5 + 1}, Iter {step % 5 + 1}, Step {step + 1}: loss {1 / (step + 1)}\n" for step in range(25))
+    return "".join(
+        f"Epoch {step // 5 + 1}, Iter {step % 5 + 1}, Step {step + 1}: loss {1 / (step + 1)}\n" for step in range(25)
+    )
 
 
 def test_the_textbook_line(tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text(textbook())
     logs = read_logs(tmp_path)
     assert [(file.format, file.shape, file.sound, file.prose) for file in logs.files] == [("text", "textbook", 25, 0)]
-    frame = logs.reindex(Timeline.from_samples(1000, batch_size=200, epochs=5)).to_polars()
+    frame = logs.reindex(Timeline.plan(samples=1000, batch_size=200, epochs=5)).to_polars()
     # Epoch 5, Iter 5, Step 25, counted from 0.
     assert frame.select("epoch", "iter", "step").row(-1) == (4, 4, 25)
     assert frame["epoch"].to_list() == [step // 5 for step in range(25)]
@@ -218,7 +222,9 @@ def test_the_textbook_line(tmp_path: Path) -> None:
 
 def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
     log = tmp_path / "console"
-    log.write_text("starting\n" + "".join(f"<{step}> after {epoch} loss ~ {0.5 * step}!\n" for step, epoch in [(0, 0), (9, 1)]))
+    log.write_text(
+        "starting\n" + "".join(f"<{step}> after {epoch} loss ~ {0.5 * step}!\n" for step, epoch in [(0, 0), (9, 1)])
+    )
     with pytest.raises(ValueError, match="not a log"):
         read_logs(log)
     logs = read_logs(log, pattern="<{step:0}> after {epoch:0} loss ~ {train/loss}!")
@@ -259,9 +265,9 @@ def test_two_logs_in_a_folder_are_two_runs(tmp_path: Path) -> None:
 def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
     log = tmp_path / "large.log"
     count = 200_000
-    with log.open("w", newline="") as file:
-        file.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
-        file.write("\nkilled at iter 7: los")
+    with log.open("w", newline="") as stream:
+        stream.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
+        stream.write("\nkilled at iter 7: los")
     logs = read_logs(log)
     frame = logs.to_polars()
     losses = frame.filter(frame["tag"] == "loss")

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from stepbridge.units import UnitLike
 
-__all__ = ["FORMATS", "OUTPUTS", "Assumed", "Format", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
+__all__ = [
+    "FORMATS",
+    "OUTPUTS",
+    "Assumed",
+    "Format",
+    "Inferred",
+    "LogFile",
+    "Logs",
+    "Origin",
+    "Problem",
+    "Table",
+    "read_logs",
+]
 
 #: The formats that are read.
 Format: TypeAlias = Literal[
@@ -367,11 +379,12 @@ def read_logs(
         epoch: the one that holds the epoch; the same.
         wall_time: the one that holds the time in seconds since 1970; the same.
         pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; several
-            are parted by line ends. The epoch, the iter (the batch inside the epoch) and the step (over the run) count
-            from 1, as people print them, or from 0 as `{epoch:0}`; `{epoch:elapsed}` is how many epochs are done, with a
-            fraction. `{iters}` is how many batches an epoch has, `{epochs}` and `{steps}` are totals, `{samples}` is how many
-            samples the run has seen, `{wall_time}` seconds since 1970, `{_}` any text. Each other field is a tag. A line
-            may have more before and behind; runs of blanks are alike, and `{{` is a brace.
+            are parted by line ends. The epoch, the iter (the batch inside the epoch) and the step (over the run)
+            count from 1, as people print them, or from 0 as `{epoch:0}`; `{epoch:elapsed}` is how many epochs are
+            done, with a fraction. `{iters}` is how many batches an epoch has, `{epochs}` and `{steps}` are totals,
+            `{samples}` is how many samples the run has seen, `{wall_time}` seconds since 1970, `{_}` any text. Each
+            other field is a tag. A line may have more before and behind, any run of blanks is like another, and `{{`
+            is a brace.
         progress: called a few times a second with the bytes that were read and the bytes that there are.
 
     Raises:

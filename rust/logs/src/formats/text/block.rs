@@ -193,12 +193,10 @@ impl Reading<'_> {
         if let Some(batches) = total {
             rows.length(epoch, batches);
         }
-        if compiled.pattern.counts_twice {
-            if let (Some(step), Some(iter), Some(epoch)) = (place.step, iter, epoch) {
-                let start = (epoch, step.wrapping_sub(iter));
-                if self.block.starts.last() != Some(&start) {
-                    self.block.starts.push(start);
-                }
+        if let (true, Some(step), Some(iter), Some(epoch)) = (compiled.pattern.counts_twice, place.step, iter, epoch) {
+            let start = (epoch, step.wrapping_sub(iter));
+            if self.block.starts.last() != Some(&start) {
+                self.block.starts.push(start);
             }
         }
         if compiled.line.is_some_and(|line| line.follows) {

@@ -159,8 +159,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Where each line begins, what it holds and whether it ends.
+    type Each = Vec<(u64, Vec<u8>, bool)>;
+
     /// The lines of a text that is read in blocks, with where they begin and whether they end.
-    fn in_blocks(text: &[u8], size: usize, longest: usize) -> (Vec<(u64, Vec<u8>, bool)>, Vec<u64>) {
+    fn in_blocks(text: &[u8], size: usize, longest: usize) -> (Each, Vec<u64>) {
         let (mut all, mut long) = (Vec::new(), Vec::new());
         let total = text.len() as u64;
         for begin in (0..total).step_by(size) {

@@ -247,7 +247,7 @@ impl Whole<'_, '_> {
     }
 
     fn piece(&mut self, rows: Rows, sought: &Sought) {
-        for name in &rows.names.names {
+        for name in &rows.names.all {
             if !self.numbers.contains(name) {
                 self.numbers.insert(name.clone());
             }

@@ -49,6 +49,7 @@ enum Slot {
     Rest,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a handful a pattern")]
 enum Element {
     Literal(Finder<'static>),
     Blank,
@@ -129,12 +130,10 @@ impl Pattern {
         if building.names.is_empty() {
             return Err(fault(0, "it has no field, such as {step} or {loss}"));
         }
-        if let Some((_, column)) = building.names.iter().find(|(name, _)| name == "iter") {
-            if !building.has("epoch") {
-                let reason =
-                    "{iter} is counted inside an epoch, and there is no {epoch}; a count over the run is {step}";
-                return Err(fault(*column, reason));
-            }
+        let iter = building.names.iter().find(|(name, _)| name == "iter");
+        if let Some((_, column)) = iter.filter(|_| !building.has("epoch")) {
+            let reason = "{iter} is counted inside an epoch, and there is no {epoch}; a count over the run is {step}";
+            return Err(fault(*column, reason));
         }
         if !place.iter().any(|name| building.has(name)) {
             return Err(fault(0, "it has neither {step} nor {epoch}, so that its values have no place"));
@@ -290,9 +289,7 @@ impl Building {
         }
         // Blanks before a field are skipped whether the pattern has some or not.
         if let Some(segment) = self.segments.last_mut() {
-            if matches!(segment.last(), Some(Element::Blank)) {
-                segment.pop();
-            }
+            segment.pop_if(|last| matches!(last, Element::Blank));
         }
         self.push(Element::Field(slot));
         Ok(())
@@ -315,9 +312,7 @@ impl Building {
 
     fn finish(mut self) -> Pattern {
         for segment in &mut self.segments {
-            if matches!(segment.last(), Some(Element::Blank)) {
-                segment.pop();
-            }
+            segment.pop_if(|last| matches!(last, Element::Blank));
         }
         self.segments.retain(|segment| !segment.is_empty());
         let step = if self.has("step") {
@@ -344,13 +339,14 @@ fn search(segment: &[Element], line: &[u8], from: usize, captures: &mut Captures
     let mut at = from;
     if let Some(Element::Literal(first)) = segment.first() {
         let word = first.needle().first().is_some_and(u8::is_ascii_alphanumeric);
-        while let Some(found) = line.get(at..).and_then(|rest| first.find(rest)) {
+        // Most lines without a prefix begin with it.
+        let find = |rest: &[u8]| if rest.starts_with(first.needle()) { Some(0) } else { first.find(rest) };
+        while let Some(found) = line.get(at..).and_then(find) {
             let begin = at + found;
             let inside = word && begin > 0 && line[begin - 1].is_ascii_alphanumeric();
-            if !inside {
-                if let Some(end) = fits(&segment[1..], line, begin + first.needle().len(), captures) {
-                    return Some(end);
-                }
+            let fit = if inside { None } else { fits(&segment[1..], line, begin + first.needle().len(), captures) };
+            if fit.is_some() {
+                return fit;
             }
             at = begin + 1;
         }
@@ -474,11 +470,11 @@ mod tests {
 
     #[test]
     fn a_pattern_says_what_its_numbers_are() {
+        use EpochMeaning::{Elapsed, Ends, In};
         let meaning = |pattern: &str| {
             let Meaning { step, epoch } = Pattern::new(pattern).expect("a pattern").meaning;
             (step.map(|step| (step.unit, step.base, step.scope)), epoch)
         };
-        use EpochMeaning::{Elapsed, Ends, In};
         for (pattern, step, epoch) in [
             ("{step} {x}", Some((Unit::Step, 1, Scope::Run)), None),
             ("{step:0} {epoch:0}", Some((Unit::Step, 0, Scope::Run)), Some(In(0))),
@@ -516,7 +512,7 @@ mod tests {
         assert!(patterns(" \n ").is_err());
         let (line, fault) = patterns("{step} {x}\n  {step}{x}").err().expect("a fault");
         assert_eq!((line.as_str(), fault.column), ("{step}{x}", 7));
-        assert_eq!(patterns("\n{step} {x}\n{epoch} {y}\n").ok().expect("two").len(), 2);
+        assert!(patterns("\n{step} {x}\n{epoch} {y}\n").is_ok_and(|both| both.len() == 2));
     }
 
     #[test]

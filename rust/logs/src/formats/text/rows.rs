@@ -17,7 +17,7 @@ pub(super) struct Place {
 /// Names and their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    pub(super) names: Vec<String>,
+    pub(super) all: Vec<String>,
     numbers: HashMap<Vec<u8>, u32>,
     raw: Vec<Vec<u8>>,
     /// The number that came last: lines of one writer have their tags in one order.
@@ -51,7 +51,7 @@ impl Names {
             // Each name takes bytes of the block; there are never 2^32.
             self.numbers.insert(name.to_owned(), u32::try_from(self.last).unwrap_or(u32::MAX));
             self.raw.push(name.to_owned());
-            self.names.push(format!("{prefix}{}", String::from_utf8_lossy(name)));
+            self.all.push(format!("{prefix}{}", String::from_utf8_lossy(name)));
         }
         u32::try_from(self.last).unwrap_or(u32::MAX)
     }
@@ -63,7 +63,10 @@ impl Rows {
         self.step.push(place.step.unwrap_or(0));
         self.missing.push(place.step.is_none());
         self.epoch.push(place.epoch);
-        self.wall_time.push(place.wall_time.unwrap_or(f64::NAN));
+        if place.wall_time.is_some() || !self.wall_time.is_empty() {
+            self.wall_time.resize(self.value.len(), f64::NAN);
+            self.wall_time.push(place.wall_time.unwrap_or(f64::NAN));
+        }
         self.value.push(value);
     }
 
@@ -87,11 +90,11 @@ impl Rows {
             chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
         }
         chunk.epoch = self.epoch.iter().any(Option::is_some).then_some(self.epoch);
-        chunk.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
+        chunk.wall_time = (!self.wall_time.is_empty()).then_some(self.wall_time);
         chunk.tag = self.tag;
         chunk.value = self.value;
         chunk.evidence = self.evidence;
         chunk.lengths = self.lengths;
-        Piece { tags: self.names.names, chunk, run }
+        Piece { tags: self.names.all, chunk, run }
     }
 }

@@ -488,7 +488,7 @@ fn logs_that_begin_with_a_dump_of_their_environment() {
     }
     // A pattern finds it wherever the name promises nothing.
     let pattern = options("iter {step:0}: loss {loss}, time");
-    assert!(read_bytes("dump", text[banner.len() - HEAD / 2..].as_bytes(), &pattern, 1).is_ok());
+    assert!(read_bytes("dump", &text.as_bytes()[banner.len() - HEAD / 2..], &pattern, 1).is_ok());
 }
 
 /// Reads with blocks of a size; the pieces of one meaning together.
