@@ -1,8 +1,9 @@
 //! Which shape the lines of a file have.
 
 use super::block::{Plan, Sought};
+use super::compile::patterns;
 use super::lines;
-use super::pattern::{Captures, patterns};
+use super::pattern::Captures;
 use super::shapes::{Compiled, SHAPES, compiled};
 use crate::formats::EpochMeaning;
 use crate::formats::Meaning;

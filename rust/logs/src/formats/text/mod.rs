@@ -4,6 +4,7 @@
 //! reported.
 
 mod block;
+mod compile;
 mod found;
 mod lines;
 mod number;
@@ -66,7 +67,7 @@ pub(crate) fn recognised(head: &Head, pattern: Option<&str>) -> bool {
 /// Whether a caller's pattern is sound.
 pub(crate) fn check(pattern: Option<&str>) -> Result<(), ReadError> {
     let Some(pattern) = pattern else { return Ok(()) };
-    pattern::patterns(pattern).map(|_| ()).map_err(|(pattern, fault)| ReadError::Pattern {
+    compile::patterns(pattern).map(|_| ()).map_err(|(pattern, fault)| ReadError::Pattern {
         pattern,
         column: fault.column,
         reason: fault.reason,

@@ -173,7 +173,10 @@ pub(super) static SHAPES: &[Shape] = &[
     Shape {
         name: "nvidia_ssd",
         either: false,
-        lines: &[Line { needs: "Loss function:", ..line("Iteration: {step:0}, {*}", Pairs::Comma) }, MLPERF],
+        lines: &[
+            Line { needs: "Loss function:", ..line("Iteration: {step:0}, {*}", Pairs::Comma) }, // Its evaluations come inside an epoch.
+            Line { epoch: Some(EpochMeaning::In(1)), ..MLPERF },
+        ],
     },
     // nanoGPT, train.py: iter_num is the index of the update that was made; an evaluation comes before the update of that
     // number, and so after as many.

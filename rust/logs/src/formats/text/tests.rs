@@ -630,6 +630,28 @@ proptest! {
     }
 
     #[test]
+    fn logs_with_broken_bytes_are_read_or_reported(
+        case in 0..CASES.len(),
+        broken in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        block in 1_usize..200,
+    ) {
+        let mut bytes = CASES[case].text.as_bytes().to_vec();
+        for (at, byte) in broken {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        // Where enough lines are left that have a shape.
+        if found::shape(&bytes).is_some() {
+            let whole = in_small_blocks(&bytes, "", 1 << 20, 1);
+            let mut lines = 0;
+            lines::each(&bytes, |_, _, _| lines += 1);
+            let torn = whole.2.iter().filter(|problem| problem.kind == ProblemKind::Truncated).count() as u64;
+            prop_assert_eq!(whole.1.sound + whole.1.prose + torn, lines);
+            prop_assert_eq!(in_small_blocks(&bytes, "", block, 2), whole);
+        }
+    }
+
+    #[test]
     fn every_line_has_a_shape_or_is_prose(text in "(step [0-9x]{1,3}: loss [0-9.e-]{0,4}|[a-z ]{0,9}|\r|\n|\r\n|\u{1b}\\[1m){0,30}") {
         let (_, facts, problems) = in_small_blocks(text.as_bytes(), "step {step}: loss {loss}", 16, 2);
         let mut lines = 0;
