@@ -15,6 +15,25 @@ Conversion: TypeAlias = (
     | tuple[Literal["unknown"], str]
 )
 
+LogFormat: TypeAlias = Literal[
+    "tfevents",
+    "lightning_csv",
+    "keras_csv",
+    "trainer_state",
+    "mmengine",
+    "mmcv",
+    "detectron2",
+    "ultralytics",
+    "sb3",
+    "mlflow",
+    "mlflow_db",
+    "wandb",
+    "wandb_history",
+    "csv",
+    "jsonl",
+    "text",
+]
+
 __version__: str
 
 def parse_quantity(text: str) -> Amount: ...
@@ -224,7 +243,7 @@ class Logs:
     def runs(self) -> list[str]: ...
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
-    def files(self) -> list[tuple[str, str, Literal["tfevents", "lightning_csv", "trainer_state"], int, int, int]]: ...
+    def files(self) -> list[tuple[str, str, LogFormat, int, int, int, str | None, int]]: ...
     def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
     def table(self) -> Table: ...
     def infer(self) -> dict[str, tuple[Timeline | None, str, int, Step | None]]: ...

@@ -77,6 +77,10 @@ class LogFile(NamedTuple):
     """How many sound events, rows or entries it holds."""
     others: int
     """How many values it holds that are no numbers: images, histograms, texts."""
+    shape: str | None
+    """The shape of the lines of a text log, by its name ("pattern": the caller's); None for other formats."""
+    prose: int
+    """How many lines of a text log have no shape, and hold no record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,14 +379,19 @@ def read_logs(
         step: the column, or the key, that holds the step in tables and JSON lines of no known writer.
         epoch: the one that holds the epoch; the same.
         wall_time: the one that holds the time in seconds since 1970; the same.
-        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; each
-            other field is a tag.
+        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; several
+            are parted by line ends. The epoch, the iter (the batch inside the epoch) and the step (over the run)
+            count from 1, as people print them, or from 0 as `{epoch:0}`; `{epoch:elapsed}` is how many epochs are
+            done, with a fraction. `{iters}` is how many batches an epoch has, `{epochs}` and `{steps}` are totals,
+            `{samples}` is how many samples the run has seen, `{wall_time}` seconds since 1970, `{_}` any text. Each
+            other field is a tag. A line may have more before and behind, any run of blanks is like another, and `{{`
+            is a brace.
         progress: called a few times a second with the bytes that were read and the bytes that there are.
 
     Raises:
         FileNotFoundError: there is no such path.
         PermissionError: it may not be read.
-        ValueError: it holds no log, or none that can be read.
+        ValueError: it holds no log, or none that can be read; or the pattern is wrong, and at which column.
 
     >>> logs = read_logs("demo/logs/roberta_lora")
     >>> logs.runs

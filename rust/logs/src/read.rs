@@ -8,7 +8,10 @@ use crate::beside;
 use crate::bytes::{ReadAt, whole};
 use crate::checkpoints;
 use crate::error::ReadError;
-use crate::formats::{Format, HEAD, Head, Input, Sink, Sniffed, has_named_columns, placeholder, reader, sniff};
+use crate::formats::{
+    Format, HEAD, Head, Input, Sink, Sniffed, check_pattern, has_named_columns, placeholder, reader, recognised_text, sniff,
+    wide_head,
+};
 use crate::join;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::options::ReadOptions;
@@ -83,6 +86,7 @@ struct Reading<'a> {
 
 /// Reads every log below `path`, or the one that it is, on up to `threads` threads. The result does not depend on them.
 pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
     let reading = Reading { options, progress, threads };
     let (found, problems) = list(path)?;
     let outcomes = reading.all(&found);
@@ -91,6 +95,7 @@ pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: us
 
 /// Reads a log that is in memory, as if it were the file called `name`.
 pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
     let progress = Progress::default();
     let reading = Reading { options, progress: &progress, threads };
     let path = Path::new(name);
@@ -205,6 +210,8 @@ impl Reading<'_> {
                 {
                     Sniffed::Log(Format::Csv)
                 }
+                // Text may show what it is further on, or in a shape that only the caller knows.
+                Sniffed::Unknown if self.is_text(found, bytes, size)? => Sniffed::Log(Format::Text),
                 sniffed => sniffed,
             },
             Some(format) => {
@@ -237,6 +244,18 @@ impl Reading<'_> {
         let read = self.run(format, &mut input);
         let broken = read.facts.sound == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
+    }
+
+    /// Whether a file of no other format is a log for people.
+    fn is_text(&self, found: &Found, bytes: &dyn ReadAt, size: u64) -> io::Result<bool> {
+        let wide = wide_head(&found.name).min(usize::try_from(size).unwrap_or(usize::MAX));
+        if wide <= HEAD && self.options.pattern.is_none() {
+            return Ok(false);
+        }
+        let mut head = vec![0; wide];
+        let length = fill(bytes, &mut head)?;
+        let head = Head { name: &found.name, folder: &found.folder, bytes: &head[..length] };
+        Ok(recognised_text(&head, self.options.pattern.as_deref()))
     }
 
     /// Reads a file that is in this format, with all that is told of it.

@@ -13,6 +13,7 @@ mod sb3;
 mod sink;
 mod sniff;
 mod table;
+mod text;
 mod tfevents;
 mod trainer_state;
 mod ultralytics;
@@ -26,6 +27,7 @@ pub use format::{EpochMeaning, Format, Meaning, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};
+pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};
 
 /// What a format can do. One is made a format, beside its code, and stands in [`READERS`].
 pub(crate) struct Reader {
@@ -50,6 +52,7 @@ pub(crate) static READERS: &[&Reader] = &[
     &keras_csv::READER,
     // By what anyone may call a column: behind all others.
     &csv::READER,
+    &text::READER,
 ];
 
 /// The reader of a format.
