@@ -7,10 +7,14 @@
 mod format;
 mod input;
 mod lightning_csv;
+mod mlflow;
+mod mlflow_db;
+mod proto;
 mod sink;
 mod sniff;
 mod tfevents;
 mod trainer_state;
+mod wandb;
 
 use std::io;
 
@@ -35,7 +39,14 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
-pub(crate) static READERS: &[&Reader] = &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER];
+pub(crate) static READERS: &[&Reader] = &[
+    &tfevents::READER,
+    &wandb::READER,
+    &mlflow_db::READER,
+    &trainer_state::READER,
+    &lightning_csv::READER,
+    &mlflow::READER,
+];
 
 /// The reader of a format.
 pub(crate) fn reader(format: Format) -> &'static Reader {

@@ -1,6 +1,6 @@
 //! From the payload of a frame, an `Event`, straight into columns.
 
-use super::proto::{Fields, Malformed, Value, varint};
+use crate::formats::proto::{Fields, Malformed, Value, varint};
 use super::tags::{Plugin, Tags};
 use super::tensor::{self, Tensor};
 
