@@ -104,7 +104,15 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.take().and_then(|mark| mark.downcast::<Mark>().ok());
     let (mut at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
     let (tag, run) = place(input);
-    let mut lines = Lines { file: input.file, tag, run, chunk: Chunk::new(0, 0, Format::Mlflow), missing: Vec::new(), bad: None, count };
+    let mut lines = Lines {
+        file: input.file,
+        tag,
+        run,
+        chunk: Chunk::new(0, 0, Format::Mlflow),
+        missing: Vec::new(),
+        bad: None,
+        count,
+    };
     let mut wanted = BLOCK;
     loop {
         let bytes = window.at(at, wanted)?;
@@ -156,8 +164,7 @@ impl Lines<'_> {
         let index = self.count;
         self.count += 1;
         let said = std::str::from_utf8(line).ok().and_then(Line::of);
-        let Some((said, time)) = said.and_then(|said| Some((said.time.parse::<i64>().ok()?, said)).map(|(time, said)| (said, time)))
-        else {
+        let Some((said, time)) = said.and_then(|said| said.time.parse::<i64>().ok().map(|time| (said, time))) else {
             match &mut self.bad {
                 Some(bad) if bad.1 == begin => bad.1 = end,
                 _ => {
@@ -167,11 +174,15 @@ impl Lines<'_> {
             }
             return;
         };
+        self.end_of_bad(sink);
         let step = match said.step.map(str::parse::<i64>) {
             None => None,
             Some(Ok(step)) => Some(step),
             Some(Err(_)) => {
-                let reason = format!("the step of a line is '{}', not a whole number; its value has none", said.step.unwrap_or_default());
+                let reason = format!(
+                    "the step of a line is '{}', not a whole number; its value has none",
+                    said.step.unwrap_or_default()
+                );
                 let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
                 sink.problem(problem.at(begin, end - begin).of_record(index));
                 None
@@ -245,12 +256,15 @@ mod tests {
         let read = read_text(
             b"1664364007310 0.5 0\n1664364007311 1e-05\n1664364007312 inf 3 iris 0a1b\n1664364007313 -2 -7 run1 iris 0a1b\r\n\n",
         );
-        assert_eq!(records(&read), [
-            (Some(0), 1_664_364_007.31, 0.5),
-            (None, 1_664_364_007.311, 1e-5),
-            (Some(3), 1_664_364_007.312, f64::INFINITY),
-            (Some(-7), 1_664_364_007.313, -2.0)
-        ]);
+        assert_eq!(
+            records(&read),
+            [
+                (Some(0), 1_664_364_007.31, 0.5),
+                (None, 1_664_364_007.311, 1e-5),
+                (Some(3), 1_664_364_007.312, f64::INFINITY),
+                (Some(-7), 1_664_364_007.313, -2.0)
+            ]
+        );
         assert_eq!((read.facts.sound, &read.problems[..]), (4, &[][..]));
         assert!(records(&read_text(b"1 nan 0\n"))[0].2.is_nan());
         assert_eq!(read_text(b"1664364007310 0.5\n").pieces[0].chunk.step, None);
@@ -264,14 +278,17 @@ mod tests {
         assert_eq!(seen, [(Some(0), 0.5), (Some(1), 0.25), (None, 0.5), (None, 0.125)]);
         let kinds: Vec<_> = read.problems.iter().map(|it| (it.kind, it.offset, it.length, it.record)).collect();
         let at = |what: &str| text.windows(what.len()).position(|window| window == what.as_bytes()).map(|at| at as u64);
-        assert_eq!(kinds, [
-            (ProblemKind::Corrupt, at("<<<"), Some(21), Some(1)),
-            (ProblemKind::NotANumber, at("4 0.5"), Some(10), Some(5)),
-            (ProblemKind::Corrupt, at("3 x"), Some(6), Some(4)),
-            (ProblemKind::NotANumber, at("5 0.1"), Some(29), Some(6)),
-            (ProblemKind::Corrupt, at("6 1"), Some(14), Some(7)),
-            (ProblemKind::Truncated, at("7 1"), Some(3), Some(8)),
-        ]);
+        assert_eq!(
+            kinds,
+            [
+                (ProblemKind::Corrupt, at("<<<"), Some(21), Some(1)),
+                (ProblemKind::Corrupt, at("3 x"), Some(6), Some(4)),
+                (ProblemKind::NotANumber, at("4 0.5"), Some(10), Some(5)),
+                (ProblemKind::NotANumber, at("5 0.1"), Some(29), Some(6)),
+                (ProblemKind::Corrupt, at("6 1"), Some(14), Some(7)),
+                (ProblemKind::Truncated, at("7 1"), Some(3), Some(8)),
+            ]
+        );
     }
 
     #[test]

@@ -139,11 +139,13 @@ impl<'a> Store<'a> {
             ask().map_err(|error: rusqlite::Error| error.to_string())
         };
         let metrics = columns("metrics")?;
-        let missing = ["key", "value", "timestamp", "run_uuid"].into_iter().find(|name| !metrics.iter().any(|it| it == name));
+        let missing =
+            ["key", "value", "timestamp", "run_uuid"].into_iter().find(|name| !metrics.iter().any(|it| it == name));
         if missing.is_some() || !columns("runs")?.iter().any(|name| name == "run_uuid") {
             return Err("it has no tables metrics and runs of the right columns".to_owned());
         }
-        let or = |name: &'static str, other: &'static str| if metrics.iter().any(|it| it == name) { name } else { other };
+        let or =
+            |name: &'static str, other: &'static str| if metrics.iter().any(|it| it == name) { name } else { other };
         let columns = format!("rowid, run_uuid, key, value, timestamp, {}, {}", or("step", "NULL"), or("is_nan", "0"));
         Ok(Self { connection, columns })
     }
@@ -185,7 +187,9 @@ impl<'a> Store<'a> {
     fn behind(&self, at: i64) -> Option<i64> {
         let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid LIMIT 1", self.columns);
         // The id of the first row behind another; None where there is none, or it cannot be read.
-        let readable = |id: i64| self.connection.query_row(&ask, [id], |row| row.get::<_, i64>(0)).ok().is_some_and(|found| found > id);
+        let readable = |id: i64| {
+            self.connection.query_row(&ask, [id], |row| row.get::<_, i64>(0)).ok().is_some_and(|found| found > id)
+        };
         let mut step = 1_i64;
         let mut bad = at;
         let mut good = loop {
@@ -231,7 +235,8 @@ impl<'a> Store<'a> {
         }
         // Neither is in every version.
         let tags = pairs("SELECT run_uuid, value FROM tags WHERE key = 'mlflow.runName'").unwrap_or_default();
-        let experiments = pairs("SELECT runs.run_uuid, experiments.name FROM runs JOIN experiments USING (experiment_id)");
+        let experiments =
+            pairs("SELECT runs.run_uuid, experiments.name FROM runs JOIN experiments USING (experiment_id)");
         let tags: HashMap<_, _> = tags.into_iter().collect();
         let experiments: HashMap<_, _> = experiments.unwrap_or_default().into_iter().collect();
         let mut names = HashMap::new();
@@ -360,7 +365,10 @@ impl Rows<'_> {
 
     fn finish(mut self, sink: &mut Sink) {
         self.hand_on(sink);
-        let whats = ["have a value that is no number; they were left out", "have a step that is no whole number; their values have none"];
+        let whats = [
+            "have a value that is no number; they were left out",
+            "have a step that is no whole number; their values have none",
+        ];
         for ((count, id), what) in self.odd.into_iter().zip(whats) {
             if count > 0 {
                 let reason = format!("{count} rows of table metrics {what} (the first has id {id})");

@@ -66,15 +66,18 @@ fn rows_of_several_runs() {
             ('loss', 1.5, 2, 'eeeeeeee', 'x', 0);"
     )));
     let seen: Vec<_> = records(&read).into_iter().map(|it| format!("{it:?}")).collect();
-    assert_eq!(seen, [
-        r#"("Default/bald-cow-aaaaaaaa", "loss", Some(0), 1700000000.5, 0.5)"#,
-        r#"("Default/bald-cow-aaaaaaaa", "val/acc", Some(9223372036854775807), 1700000002.0, 0.25)"#,
-        r#"("Users/a/bald-cow-bbbbbbbb2222", "loss", Some(1), 1700000001.0, 2.0)"#,
-        r#"("Users/a/bald-cow-bbbbbbbb3333", "loss", Some(-1), 1700000003.0, NaN)"#,
-        r#"("Default/cccccccc4444", "loss", Some(0), 0.001, inf)"#,
-        r#"("Default/old-dddddddd", "loss", Some(0), 0.002, -inf)"#,
-        r#"("eeeeeeee", "loss", None, 0.002, 1.5)"#,
-    ]);
+    assert_eq!(
+        seen,
+        [
+            r#"("Default/bald-cow-aaaaaaaa", "loss", Some(0), 1700000000.5, 0.5)"#,
+            r#"("Default/bald-cow-aaaaaaaa", "val/acc", Some(9223372036854775807), 1700000002.0, 0.25)"#,
+            r#"("Users/a/bald-cow-bbbbbbbb2222", "loss", Some(1), 1700000001.0, 2.0)"#,
+            r#"("Users/a/bald-cow-bbbbbbbb3333", "loss", Some(-1), 1700000003.0, NaN)"#,
+            r#"("Default/cccccccc4444", "loss", Some(0), 0.001, inf)"#,
+            r#"("Default/old-dddddddd", "loss", Some(0), 0.002, -inf)"#,
+            r#"("eeeeeeee", "loss", None, 0.002, 1.5)"#,
+        ]
+    );
     assert_eq!((read.facts.sound, read.facts.others), (7, 1));
     assert_eq!(read.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::NotANumber; 2]);
 }
@@ -160,7 +163,11 @@ fn the_folder_of_a_database_stays_as_it_is() {
         if mode == "DELETE" {
             writer.execute_batch(SCHEMA).expect("sound");
         }
-        writer.execute_batch(&format!("PRAGMA journal_mode = {mode}; INSERT INTO metrics VALUES ('a', 1, '{mode}', 'r', 0, 0)")).expect("sound");
+        writer
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = {mode}; INSERT INTO metrics VALUES ('a', 1, '{mode}', 'r', 0, 0)"
+            ))
+            .expect("sound");
         drop(writer);
         let before = listing();
         let logs = crate::read(&path, &ReadOptions::default(), &crate::Progress::default(), 1).expect("a log");
@@ -169,7 +176,9 @@ fn the_folder_of_a_database_stays_as_it_is() {
     }
     // What waits in the log is read while the writer holds it.
     let writer = Connection::open(&path).expect("a database");
-    writer.execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO metrics VALUES ('a', 1, 3, 'r', 0, 0)").expect("sound");
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO metrics VALUES ('a', 1, 3, 'r', 0, 0)")
+        .expect("sound");
     let logs = crate::read(&path, &ReadOptions::default(), &crate::Progress::default(), 1).expect("a log");
     assert_eq!(logs.records.len(), 3);
 }

@@ -59,6 +59,14 @@ pub(super) enum DamageKind {
     Content,
 }
 
+impl Damage {
+    /// Whether what begins here, behind so many records, is the same damage.
+    fn takes(&self, begin: u64, records: u64, kind: DamageKind) -> bool {
+        let one = |kind| matches!(kind, DamageKind::Chunk | DamageKind::Parts | DamageKind::Padding);
+        self.end == begin && self.records == records && one(self.kind) && one(kind)
+    }
+}
+
 /// How far a walk came.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
@@ -73,17 +81,23 @@ impl Walked {
         Self { end: begin, ..Self::default() }
     }
 
+    /// Takes what was seen behind.
+    pub(super) fn go_on(&mut self, behind: Self) {
+        for Damage { begin, end, records, kind } in behind.damage {
+            let records = self.records + records;
+            match self.damage.last_mut() {
+                Some(last) if last.takes(begin, records, kind) => last.end = end,
+                _ => self.damage.push(Damage { begin, end, records, kind }),
+            }
+        }
+        self.records += behind.records;
+        self.end = behind.end;
+    }
+
     /// Takes down a range; what touches the one before it is the same damage.
     fn damaged(&mut self, begin: u64, end: u64, kind: DamageKind) {
         match self.damage.last_mut() {
-            Some(last)
-                if last.end == begin
-                    && last.records == self.records
-                    && last.kind != DamageKind::Content
-                    && kind != DamageKind::Truncated =>
-            {
-                last.end = end;
-            }
+            Some(last) if last.takes(begin, self.records, kind) => last.end = end,
             _ => self.damage.push(Damage { begin, end, records: self.records, kind }),
         }
     }

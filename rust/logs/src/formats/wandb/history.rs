@@ -288,7 +288,8 @@ struct Names {
 impl Names {
     #[inline]
     fn number(&mut self, name: &[u8]) -> u32 {
-        let guess = if self.bytes.get(self.next).is_some_and(|next| **next == *name) { self.next } else { self.look(name) };
+        let guess =
+            if self.bytes.get(self.next).is_some_and(|next| **next == *name) { self.next } else { self.look(name) };
         self.next = if guess + 1 == self.bytes.len() { 0 } else { guess + 1 };
         // Each name takes bytes of a file; there are never 2^32.
         u32::try_from(guess).unwrap_or(u32::MAX)

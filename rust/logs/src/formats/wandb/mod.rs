@@ -90,7 +90,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let first = from / PART;
     let count = usize::try_from(size.div_ceil(PART).max(1).saturating_sub(first)).unwrap_or(usize::MAX);
     let mut joined = Joined::new(bytes, size, input.file);
-    (joined.position, joined.records) = (from, records);
+    (joined.walked.end, joined.walked.records) = (from, records);
     parallel::in_order(
         count,
         input.threads,
@@ -102,10 +102,10 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         },
     )?;
     joined.finish(sink);
-    if !joined.stopped {
-        sink.mark = Some(Arc::new(Mark { at: joined.position, records: joined.records }));
+    if !joined.stopped && from >= HEADER as u64 {
+        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records }));
     }
-    if joined.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
+    if joined.walked.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
         sink.problems.clear();
         sink.report(ProblemKind::NotALog, 0, size, "it has the name of a W&B file, and there is no sound record in it");
     }
@@ -165,10 +165,8 @@ struct Joined<'a, S: ReadAt + ?Sized> {
     bytes: &'a S,
     size: u64,
     file: &'a str,
-    /// Where the next record begins.
-    position: u64,
-    /// How many stand before it.
-    records: u64,
+    /// What came before the next part.
+    walked: Walked,
     no_step: Odd,
     no_value: Odd,
     stopped: bool,
@@ -177,22 +175,19 @@ struct Joined<'a, S: ReadAt + ?Sized> {
 impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
     fn new(bytes: &'a S, size: u64, file: &'a str) -> Self {
         let (no_step, no_value) = (Odd::default(), Odd::default());
-        Self { bytes, size, file, position: 0, records: 0, no_step, no_value, stopped: false }
+        Self { bytes, size, file, walked: Walked::default(), no_step, no_value, stopped: false }
     }
 
     fn part(&mut self, index: u64, mut part: Part, sink: &mut Sink) {
         let until = (index + 1) * PART;
-        if self.stopped || self.position >= until {
+        if self.stopped || self.walked.end >= until {
             return;
         }
-        if part.begin != self.position {
-            part = read_from(Blocks::new(Window::new(self.bytes, self.size)), self.position, until);
-        }
-        for damage in &part.walked.damage {
-            sink.problem(self.problem(damage));
+        if part.begin != self.walked.end {
+            part = read_from(Blocks::new(Window::new(self.bytes, self.size)), self.walked.end, until);
         }
         for (all, Odd { count, first }) in [(&mut self.no_step, part.no_step), (&mut self.no_value, part.no_value)] {
-            all.more(Odd { count, first: self.records + first });
+            all.more(Odd { count, first: self.walked.records + first });
         }
         if let Some(fault) = part.fault {
             self.stopped = true;
@@ -202,15 +197,17 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
             sink.report(ProblemKind::Unreadable, at, at + left, reason);
         }
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == DamageKind::Content).count();
-        self.position = part.walked.end;
-        self.records += part.walked.records;
         sink.facts.sound += part.walked.records - left_out as u64;
         sink.facts.others += part.rows.others;
         sink.piece(part.rows.into_piece());
+        self.walked.go_on(part.walked);
     }
 
-    /// Says what was left out of records that are sound.
+    /// Says what was left out.
     fn finish(&self, sink: &mut Sink) {
+        for damage in &self.walked.damage {
+            sink.problem(self.problem(damage));
+        }
         for (odd, what) in [
             (self.no_step, "records have a _step that is no whole number; their values have no step"),
             (self.no_value, "records have a value that is no JSON; it was left out"),
@@ -234,7 +231,9 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
             ),
             DamageKind::Chunk => (
                 ProblemKind::Corrupt,
-                format!("a record does not match its checksum; {length} bytes were left out, up to the next sound place"),
+                format!(
+                    "a record does not match its checksum; {length} bytes were left out, up to the next sound place"
+                ),
             ),
             DamageKind::Parts => {
                 (ProblemKind::Corrupt, format!("{length} bytes are parts of a record whose other parts are missing"))
@@ -244,9 +243,11 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
             }
             DamageKind::Content => (
                 ProblemKind::Corrupt,
-                format!("a record of {length} bytes matches its checksum and is none of W&B's all the same; it was left out"),
+                format!(
+                    "a record of {length} bytes matches its checksum and is none of W&B's all the same; it was left out"
+                ),
             ),
         };
-        Problem::new(self.file, kind, reason).at(damage.begin, length).of_record(self.records + damage.records)
+        Problem::new(self.file, kind, reason).at(damage.begin, length).of_record(damage.records)
     }
 }
