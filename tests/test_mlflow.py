@@ -125,7 +125,7 @@ def store(path: Path, rows: int = 3) -> None:
 def test_a_database_gives_the_rows_of_each_run(tmp_path: Path) -> None:
     store(tmp_path / "mlflow.db")
     logs = read_logs(tmp_path)
-    assert logs.runs == ("Default/bald-cow-1-aaaaaaaa", "Default/bald-cow-1-bbbbbbbb")
+    assert logs.runs == ["Default/bald-cow-1-aaaaaaaa", "Default/bald-cow-1-bbbbbbbb"]
     assert (logs.files[0].format, logs.files[0].sound, logs.problems) == ("mlflow_db", 9, ())
     rows = logs.to_polars().select("run", "tag", "step", "wall_time", "value").rows()
     for at, run in enumerate(logs.runs):
