@@ -20,7 +20,8 @@ const MEMORY: usize = 64 << 20;
 /// More than [`MEMORY`], and more than so many times its compressed size: that is no log. gzip makes at most 1032 of it,
 /// out of nothing but zeros.
 const MOST: u64 = 200;
-/// The largest window that a zstd frame may ask for, as a power of two: what the format's own tool takes, 128 MB.
+/// The largest window that a zstd frame may ask for, as a power of two: what the format's own tool takes, 128 MB. Of it
+/// only what was unpacked takes memory, so that together with [`MEMORY`] it is 192 MB at most.
 const WINDOW: u32 = 27;
 /// How much is unpacked in one go. Where gzip's data is damaged, the last so many bytes before are lost.
 const STEP: usize = 16 << 10;
@@ -69,9 +70,8 @@ impl Packing {
         match *head {
             // Deflate is the only method there is.
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            // A frame to be skipped, as tools that unpack in parallel put first.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            // A frame of data, or one to be skipped, as tools that unpack in parallel put first.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             _ => None,
         }
     }

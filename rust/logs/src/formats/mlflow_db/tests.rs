@@ -1,7 +1,9 @@
+use rusqlite::Connection;
+
 use super::*;
 use crate::formats::read_for_test;
 use crate::options::ReadOptions;
-use crate::piece::FileRead;
+use crate::piece::{FileRead, RunOf};
 use proptest::prelude::*;
 
 /// The tables of `MLflow` 2, as far as they matter here.

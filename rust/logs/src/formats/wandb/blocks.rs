@@ -261,12 +261,11 @@ impl<'a, S: ReadAt + ?Sized> Blocks<'a, S> {
             return Ok(if block.is_empty() { Chunk::End } else { Chunk::Torn });
         };
         let [length, part] = [usize::from(u16::from_le_bytes([header[4], header[5]])), usize::from(header[6])];
-        if let Some(data) = block[HEADER..].get(..length) {
-            if let (Some(kind), Some(&seed)) = (Part::of(header[6]), self.seeds.get(part)) {
-                if checksum(seed, data) == stored(header) {
-                    return Ok(Chunk::Sound(kind, length));
-                }
-            }
+        if let Some(data) = block[HEADER..].get(..length)
+            && let (Some(kind), Some(&seed)) = (Part::of(header[6]), self.seeds.get(part))
+            && checksum(seed, data) == stored(*header)
+        {
+            return Ok(Chunk::Sound(kind, length));
         }
         let fits = HEADER + length <= left;
         let found = resume(&self.seeds, block, left);
@@ -294,7 +293,7 @@ fn checksum(seed: u32, data: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn stored(header: &[u8; HEADER]) -> u32 {
+fn stored(header: [u8; HEADER]) -> u32 {
     u32::from_le_bytes([header[0], header[1], header[2], header[3]])
 }
 
@@ -312,7 +311,7 @@ fn resume(seeds: &[u32; 5], block: &[u8], left: usize) -> Option<usize> {
     if let Some(&seed) = seeds.get(usize::from(header[6])) {
         let mut running = crc32fast::Hasher::new_with_initial(seed);
         for end in 0..=data.len() {
-            if end != length && running.clone().finalize() == stored(header) && leads_on(HEADER + end) {
+            if end != length && running.clone().finalize() == stored(*header) && leads_on(HEADER + end) {
                 return Some(HEADER + end);
             }
             if let Some(byte) = data.get(end) {
@@ -328,5 +327,5 @@ fn sound(seeds: &[u32; 5], bytes: &[u8]) -> bool {
     let Some((header, data)) = bytes.split_first_chunk::<HEADER>() else { return false };
     let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
     let (Some(data), Some(_)) = (data.get(..length), Part::of(header[6])) else { return false };
-    checksum(seeds[usize::from(header[6])], data) == stored(header)
+    checksum(seeds[usize::from(header[6])], data) == stored(*header)
 }

@@ -115,7 +115,7 @@ impl Rows {
         chunk.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
         chunk.tag = self.tag;
         chunk.value = self.value;
-        Piece::new(self.names.names, chunk)
+        Piece::new(self.names.shown, chunk)
     }
 }
 
@@ -278,7 +278,7 @@ fn special(json: &[u8]) -> Option<f64> {
 /// Tags and their numbers.
 #[derive(Debug, Default)]
 struct Names {
-    names: Vec<String>,
+    shown: Vec<String>,
     bytes: Vec<Box<[u8]>>,
     numbers: HashMap<Box<[u8]>, u32>,
     /// The tag behind the one asked for last: calls log the same keys in the same order.
@@ -299,8 +299,8 @@ impl Names {
         if let Some(&number) = self.numbers.get(name) {
             return number as usize;
         }
-        let number = self.names.len();
-        self.names.push(String::from_utf8_lossy(name).into_owned());
+        let number = self.shown.len();
+        self.shown.push(String::from_utf8_lossy(name).into_owned());
         self.bytes.push(name.into());
         self.numbers.insert(name.into(), u32::try_from(number).unwrap_or(u32::MAX));
         number

@@ -12,6 +12,7 @@ mod history;
 mod tests;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Format, Input, Reader, Sink};
@@ -30,7 +31,7 @@ const PART: u64 = 64 * BLOCK;
 
 pub(super) static READER: Reader = Reader {
     format: Format::Wandb,
-    promised: |name| name.ends_with(".wandb"),
+    promised: |name| Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wandb")),
     recognised: |head| head.bytes.starts_with(MAGIC),
     // Damaged at its beginning, as far as can be seen there.
     otherwise: |_| None,
