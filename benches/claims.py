@@ -32,6 +32,7 @@ EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
 RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
+WANDB = "W&B offline file of 500,000 records to a table"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -56,6 +57,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(RUNS, SERVER, SPEED, 10.0),
     ),
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
+    "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),

@@ -9,6 +9,9 @@ mod format;
 mod input;
 mod keras_csv;
 mod lightning_csv;
+mod mlflow;
+mod mlflow_db;
+mod proto;
 mod sb3;
 mod sink;
 mod sniff;
@@ -17,6 +20,7 @@ mod text;
 mod tfevents;
 mod trainer_state;
 mod ultralytics;
+mod wandb;
 
 use std::io;
 
@@ -45,11 +49,14 @@ pub(crate) struct Reader {
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
 pub(crate) static READERS: &[&Reader] = &[
     &tfevents::READER,
+    &wandb::READER,
+    &mlflow_db::READER,
     &trainer_state::READER,
     &sb3::READER,
     &ultralytics::READER,
     &lightning_csv::READER,
     &keras_csv::READER,
+    &mlflow::READER,
     // By what anyone may call a column: behind all others.
     &csv::READER,
     &text::READER,

@@ -16,6 +16,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) read: u64,
     pub(crate) problems: Vec<Problem>,
     pub(crate) facts: Facts,
+    /// Whether the file turned out to be of another sort than it looked like, which only a look inside could tell.
+    pub(crate) another: bool,
     /// For a reader that can go on where it stopped, once the file has grown.
     pub(crate) mark: Option<Mark>,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Sink<'a> {
 impl<'a> Sink<'a> {
     pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(Piece)) -> Self {
         let facts = Facts { bytes: size, ..Facts::default() };
-        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, mark: None }
+        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None }
     }
 
     /// Takes records. A reader hands them on in pieces of at most about a hundred thousand, so that memory stays bounded.

@@ -7,7 +7,6 @@
 
 mod event;
 mod frame;
-mod proto;
 mod tags;
 mod tensor;
 #[cfg(test)]
