@@ -4,13 +4,19 @@
 //! range that holds none as a problem. What is common to several formats stands beside them: rows of a table
 //! ([`table`]), objects a line ([`objects`]), lines of text ([`text`]).
 
+mod detectron2;
 mod format;
 mod input;
+mod jsonl;
 mod lightning_csv;
+mod mmcv;
+mod mmengine;
+mod objects;
 mod sink;
 mod sniff;
 mod tfevents;
 mod trainer_state;
+mod wandb_history;
 
 use std::io;
 
@@ -35,7 +41,16 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
-pub(crate) static READERS: &[&Reader] = &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER];
+pub(crate) static READERS: &[&Reader] = &[
+    &tfevents::READER,
+    &trainer_state::READER,
+    &lightning_csv::READER,
+    &wandb_history::READER,
+    &mmcv::READER,
+    &mmengine::READER,
+    &detectron2::READER,
+    &jsonl::READER,
+];
 
 /// The reader of a format.
 pub(crate) fn reader(format: Format) -> &'static Reader {

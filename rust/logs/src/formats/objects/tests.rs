@@ -1,0 +1,1 @@
+//! Faults, laws and splits.
