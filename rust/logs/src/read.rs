@@ -17,6 +17,7 @@ use crate::piece::{Facts, FileRead};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
 use crate::record::Records;
+use crate::twins;
 use crate::walk::{self, Found};
 
 /// The records below a path, and what is known of each file that holds them.
@@ -128,7 +129,7 @@ fn together(
             ReadError::NotALog { path }
         });
     }
-    let repeated = checkpoints::fold(&mut files);
+    let repeated = [checkpoints::fold(&mut files), twins::fold(&mut files)].concat();
     let mut logs = join::join(files, [problems, broken, repeated].concat());
     for found in &ledgers {
         logs.records.problems.extend(found.ledger.problems.iter().cloned());

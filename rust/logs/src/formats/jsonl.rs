@@ -96,3 +96,37 @@ impl Dialect for JsonLines<'_> {
         all.into_iter().filter_map(|(role, name)| Some((role, name.as_deref()?))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::read_for_test;
+    use crate::options::ReadOptions;
+    use crate::problem::ProblemKind;
+
+    fn named(step: &str, wall_time: &str) -> ReadOptions {
+        let columns = NamedColumns { step: Some(step.into()), epoch: None, wall_time: Some(wall_time.into()) };
+        ReadOptions { columns, ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn keys_are_named_by_the_caller_or_by_themselves() {
+        let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
+        let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
+        assert_eq!(plain.pieces[0].chunk.step_of(0), Some(101));
+        assert_eq!(plain.pieces[0].chunk.value, [1.0, 7.0, 9.5]);
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
+        let chunk = &read.pieces[0].chunk;
+        assert_eq!((chunk.step_of(0), chunk.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
+        assert_eq!((&chunk.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
+    }
+
+    #[test]
+    fn a_named_key_that_never_occurs_is_told_with_those_that_do() {
+        let text = "{\"it\": 1, \"loss\": 0.5}\n";
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("iter", "it"), 1);
+        assert_eq!(read.problems.len(), 1);
+        assert_eq!(read.problems[0].kind, ProblemKind::MissingColumn);
+        assert_eq!(read.problems[0].reason, "no object has the key 'iter'; there are 'it', 'loss'");
+    }
+}

@@ -127,3 +127,60 @@ impl Dialect for Mmcv {
         Some("of validation say how many batches it had, not after which iteration it ran: their records have no step")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::{Scope, read_for_test};
+    use crate::options::ReadOptions;
+    use crate::piece::FileRead;
+
+    fn read_text(text: &str) -> FileRead {
+        read_for_test(Format::Mmcv, "x.log.json", text.as_bytes(), &ReadOptions::default(), 1)
+    }
+
+    fn line(mode: &str, epoch: i64, iter: i64) -> String {
+        format!("{{\"mode\": \"{mode}\", \"epoch\": {epoch}, \"iter\": {iter}, \"loss\": 1.0}}\n")
+    }
+
+    /// Each piece as its first tag, the scope of its step, and its steps.
+    fn pieces(read: &FileRead) -> Vec<(&str, Option<Scope>, Vec<Option<i64>>)> {
+        let steps = |chunk: &crate::Chunk| (0..chunk.len()).map(|index| chunk.step_of(index)).collect();
+        (read.pieces.iter())
+            .map(|it| (&it.tags[0][..], it.chunk.meaning.step.map(|step| step.scope), steps(&it.chunk)))
+            .collect()
+    }
+
+    #[test]
+    fn an_iteration_is_of_its_epoch_or_of_the_run() {
+        let by_epoch = line("train", 1, 50) + &line("train", 1, 100) + &line("val", 1, 20) + &line("train", 2, 50);
+        let inside = vec![
+            ("train/loss", Some(Scope::Epoch), vec![Some(50), Some(100)]),
+            ("val/loss", None, vec![None]),
+            ("train/loss", Some(Scope::Epoch), vec![Some(50)]),
+        ];
+        assert_eq!(pieces(&read_text(&by_epoch)), inside);
+        let environment =
+            "{\"env_info\": \"sys\", \"config\": \"runner = dict(type='IterBasedRunner')\", \"seed\": 7}\n";
+        let by_run = line("train", 1, 50) + &line("val", 1, 50) + &line("val", 1, 20) + &line("train", 1, 100);
+        let over = vec![
+            ("train/loss", Some(Scope::Run), vec![Some(50)]),
+            ("val/loss", Some(Scope::Run), vec![Some(50), None]),
+            ("train/loss", Some(Scope::Run), vec![Some(100)]),
+        ];
+        let read = read_text(&(environment.to_owned() + &by_run));
+        assert_eq!(pieces(&read), over);
+        // The environment is no record, and a validation that cannot be placed is told.
+        assert_eq!((read.facts.sound, read.facts.others), (5, 3));
+        assert_eq!(read.problems.len(), 1, "{:?}", read.problems);
+        // With no environment a second epoch shows it.
+        assert_eq!(pieces(&read_text(&(by_run + &line("train", 2, 150))))[0].1, Some(Scope::Run));
+    }
+
+    #[test]
+    fn rates_of_several_optimizers_are_values_each() {
+        let read = read_text("{\"mode\": \"train\", \"epoch\": 1, \"iter\": 5, \"lr\": {\"g\": 0.1, \"d\": 0.2}}\n");
+        assert_eq!(read.pieces[0].tags[read.pieces[0].chunk.tag[0] as usize], "train/lr/g");
+        assert_eq!(read.pieces[0].chunk.value, [0.1, 0.2]);
+    }
+}

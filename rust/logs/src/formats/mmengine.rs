@@ -97,6 +97,95 @@ impl Dialect for Mmengine {
     }
 
     fn unplaced(&self) -> Option<&'static str> {
-        Some("do not say where they stand (a step that is missing, or a validation's that stays at 0): their records have no step")
+        Some(
+            "do not say where they stand (a step that is missing, or a validation's that stays at 0): their records have no step",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::read_for_test;
+    use crate::options::ReadOptions;
+
+    /// Each piece as its step's unit and its records' steps and epochs.
+    fn pieces(text: &str) -> Vec<(Unit, Vec<Option<i64>>, bool)> {
+        let read = read_for_test(Format::Mmengine, NAME, text.as_bytes(), &ReadOptions::default(), 1);
+        assert_eq!(read.facts.sound, text.lines().count() as u64);
+        let unit = |meaning: Meaning| meaning.step.map(|step| step.unit).expect("a unit");
+        let steps = |chunk: &crate::Chunk| (0..chunk.len()).map(|index| chunk.step_of(index)).collect();
+        read.pieces.iter().map(|it| (unit(it.chunk.meaning), steps(&it.chunk), it.chunk.epoch.is_some())).collect()
+    }
+
+    #[test]
+    fn a_validation_counts_epochs_or_iterations() {
+        let train = |epoch: i64, step: i64| {
+            format!("{{\"loss\": 1.0, \"epoch\": {epoch}, \"iter\": {step}, \"step\": {step}}}\n")
+        };
+        let by_iter = |step: i64| format!("{{\"loss\": 1.0, \"iter\": {step}, \"step\": {step}}}\n");
+        let val = |step: i64| format!("{{\"acc\": 1.0, \"step\": {step}}}\n");
+        for (name, text, expected) in [
+            (
+                "by epoch",
+                train(1, 390) + &val(1) + &train(2, 780),
+                vec![
+                    (Unit::Batch, vec![Some(390)], true),
+                    (Unit::Epoch, vec![Some(1)], false),
+                    (Unit::Batch, vec![Some(780)], true),
+                ],
+            ),
+            (
+                "log_metric_by_epoch=False",
+                train(1, 390) + &val(390),
+                vec![(Unit::Batch, vec![Some(390), Some(390)], true)],
+            ),
+            (
+                "every second epoch",
+                train(1, 390) + &train(2, 780) + &val(2),
+                vec![(Unit::Batch, vec![Some(390), Some(780)], true), (Unit::Epoch, vec![Some(2)], false)],
+            ),
+            (
+                "one iteration an epoch",
+                train(5, 5) + &val(5),
+                vec![(Unit::Batch, vec![Some(5)], true), (Unit::Epoch, vec![Some(5)], false)],
+            ),
+            (
+                "by iteration",
+                by_iter(3) + &val(3) + &val(4),
+                vec![(Unit::Batch, vec![Some(3), Some(3), Some(4)], false)],
+            ),
+            (
+                "a number that stays at 0",
+                by_iter(3) + &val(0) + &by_iter(6),
+                vec![(Unit::Batch, vec![Some(3), None, Some(6)], false)],
+            ),
+            (
+                "validation first, by epoch",
+                val(4) + &train(5, 1950),
+                vec![(Unit::Epoch, vec![Some(4)], false), (Unit::Batch, vec![Some(1950)], true)],
+            ),
+            (
+                "validation first, by iteration",
+                val(4) + &by_iter(5),
+                vec![(Unit::Batch, vec![Some(4), Some(5)], false)],
+            ),
+        ] {
+            assert_eq!(pieces(&text), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dated_file_that_repeats_the_other_is_read_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lines = "{\"loss\": 1.0, \"time\": 1.0, \"data_time\": 0.1, \"step\": 1}\n{\"loss\": 2.0, \"step\": 2}\n";
+        let more = lines.to_owned() + "{\"extra\": 2.0, \"step\": 2}\n";
+        std::fs::write(folder.path().join(NAME), &more).expect("written");
+        std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
+        std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
+        let logs = crate::read(folder.path(), &ReadOptions::default(), &crate::Progress::default(), 1).expect("logs");
+        let kinds: Vec<_> = logs.records.problems.iter().map(|problem| (&problem.file[..], problem.kind)).collect();
+        assert_eq!(kinds, [("20230101_000000.json", ProblemKind::Repeated)]);
+        assert_eq!((logs.files.len(), logs.records.len()), (2, 9));
     }
 }

@@ -57,3 +57,25 @@ impl Dialect for WandbHistory {
         Some("have no '_step': their records have no step")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::read_for_test;
+    use crate::options::ReadOptions;
+
+    #[test]
+    fn media_are_others_and_nested_values_have_points() {
+        let text = concat!(
+            "{\"a\": {\"b\": 1}, \"epoch\": 2, \"loss\": \"NaN\", \"_runtime\": 0.5, \"_timestamp\": 10.5, \"_step\": 0}\n",
+            "{\"video\": {\"size\": 3, \"path\": \"x\", \"_type\": \"video-file\", \"width\": 4}, \"_timestamp\": 11, \"_step\": 1}\n",
+        );
+        let read = read_for_test(Format::WandbHistory, NAME, text.as_bytes(), &ReadOptions::default(), 1);
+        let chunk = &read.pieces[0].chunk;
+        let tags: Vec<&str> = chunk.tag.iter().map(|&tag| &read.pieces[0].tags[tag as usize][..]).collect();
+        assert_eq!(tags, ["a.b", "epoch", "loss", "_runtime"]);
+        assert!(chunk.value[2].is_nan());
+        assert_eq!(chunk.wall_time.as_deref(), Some(&[10.5; 4][..]));
+        assert_eq!((read.facts.sound, read.facts.others, read.problems.len()), (2, 1, 0));
+    }
+}

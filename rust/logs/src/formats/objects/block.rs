@@ -13,7 +13,7 @@ use crate::bytes::ReadAt;
 pub(in super::super) struct Blocks {
     /// How many bytes a block has, up to the last line's end.
     pub(super) size: usize,
-    /// The longest line that is read.
+    /// The longest line that is read; not shorter than a block.
     pub(super) longest: usize,
 }
 
@@ -60,24 +60,23 @@ impl Cut<'_> {
             return Ok(Block::empty(from + own as u64));
         }
         // Up to the end of the line that the block's last byte is in.
+        let line = memrchr(b'\n', &buffer[..own - 1]).map_or(first, |at| (at + 1).max(first));
         let mut looked = own - 1;
         let end = loop {
             if let Some(found) = memchr(b'\n', &buffer[looked..]) {
                 break looked + found + 1;
             }
             looked = buffer.len();
-            let line = memrchr(b'\n', &buffer[..own - 1]).map_or(first, |at| (at + 1).max(first));
-            if looked - line > self.blocks.longest {
-                let at = from + line as u64;
-                let mut block = parse(&buffer[first..line], from + first as u64, false, dialect);
-                block.overlong = Some(at);
-                return Ok(block);
-            }
-            if ended {
+            if ended || looked - line > self.blocks.longest {
                 break looked;
             }
             ended = self.fill(&mut buffer, from, looked + (64 << 10))?;
         };
+        if end - line > self.blocks.longest {
+            let mut block = parse(&buffer[first..line], from + first as u64, false, dialect);
+            block.overlong = Some(from + line as u64);
+            return Ok(block);
+        }
         let torn = ended && end == buffer.len();
         Ok(parse(&buffer[first..end], from + first as u64, torn, dialect))
     }

@@ -420,6 +420,10 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         let read = cursor.value()?;
+        if role == Role::Mode {
+            self.draft.mode = Mode::None;
+            return Ok(());
+        }
         let stated = if let Value::Number { text, .. } = read { Stated::parse(text) } else { None };
         let (whole, draft) = (stated.and_then(Stated::whole), &mut self.draft);
         let sound = match role {
