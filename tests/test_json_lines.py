@@ -145,7 +145,7 @@ def test_numbers_of_every_sort_have_the_bits_that_json_gives(tmp_path: Path) -> 
 def test_nested_objects_and_names_with_escapes(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     entries = [
-        {"step": 1, "a": {"b": 1, "c": {"ä": 2.5, "d": None}}, "list": [1, 2], "text": "x", "on": True},
+        {"step": 1, "z": 1, "a": {"b": 1, "c": {"ä": 2.5, "d": None}}, "list": [1, 2], "text": "x", "on": True},
         {"epoch": 0.25, "a": {}, 'quo"te': 3, "step": 2, "nul\x00l": 4},
         {"loss": -1, "step": 3},
     ]
