@@ -173,7 +173,7 @@ impl<'a> Cursor<'a> {
         let begin = self.at;
         let negative = self.bytes[begin] == b'-';
         self.at += usize::from(negative);
-        let mut scan = Scan { mantissa: 0, digits: 0 };
+        let mut scan = Scan::default();
         let first = self.at;
         self.digits(&mut scan)?;
         if self.at - first > 1 && self.bytes[first] == b'0' {
@@ -190,7 +190,7 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             let minus = self.bytes.get(self.at) == Some(&b'-');
             self.at += usize::from(minus || self.bytes.get(self.at) == Some(&b'+'));
-            let mut power = Scan { mantissa: 0, digits: 0 };
+            let mut power = Scan::default();
             self.digits(&mut power)?;
             let power = if power.digits > 8 { i32::MAX } else { i32::try_from(power.mantissa).unwrap_or(i32::MAX) };
             exponent = exponent.saturating_add(if minus { -power } else { power });
@@ -202,7 +202,7 @@ impl<'a> Cursor<'a> {
             }
             Some(_) => {}
         }
-        if let Some(value) = scan.exact(exponent) {
+        if let Some(value) = scan.nearest(exponent) {
             return Ok(if negative { -value } else { value });
         }
         let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| Fault::Syntax)?;
@@ -212,16 +212,45 @@ impl<'a> Cursor<'a> {
     /// Steps over digits, of which there is one at least.
     fn digits(&mut self, scan: &mut Scan) -> Result<(), Fault> {
         let begin = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+        let mut rest = &self.bytes[begin..];
+        while let Some((number, behind)) =
+            rest.split_first_chunk().and_then(|(chunk, behind)| Some((eight(*chunk)?, behind)))
+        {
+            scan.mantissa = scan.mantissa.wrapping_mul(100_000_000).wrapping_add(number);
+            rest = behind;
+        }
+        while let [digit @ b'0'..=b'9', behind @ ..] = rest {
             scan.mantissa = scan.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            scan.digits += u32::from(scan.mantissa != 0 || scan.digits != 0);
-            self.at += 1;
+            rest = behind;
         }
-        match self.bytes.get(self.at) {
-            None => Err(Fault::End),
-            Some(_) if self.at == begin => Err(Fault::Syntax),
-            Some(_) => Ok(()),
+        self.at = self.bytes.len() - rest.len();
+        scan.digits += self.at - begin;
+        match rest {
+            [] => Err(Fault::End),
+            _ if self.at == begin => Err(Fault::Syntax),
+            _ => Ok(()),
         }
+    }
+
+    /// Steps over a number that is whole as it is printed, and shorter than where floats begin to lack integers.
+    pub(crate) fn short_integer(&mut self) -> Option<i64> {
+        let rest = self.bytes.get(self.at..)?;
+        let digits = rest.strip_prefix(b"-").unwrap_or(rest);
+        let (mut number, mut count) = (0, 0);
+        while let Some(digit @ b'0'..=b'9') = digits.get(count) {
+            if count == SHORT {
+                return None;
+            }
+            number = number * 10 + i64::from(digit - b'0');
+            count += 1;
+        }
+        let ends = matches!(digits.get(count), Some(b',' | b'}' | b' '));
+        if count == 0 || !ends || count > 1 && digits[0] == b'0' {
+            return None;
+        }
+        let negative = rest.len() - digits.len();
+        self.at += negative + count;
+        Some(if negative == 1 { -number } else { number })
     }
 
     /// Text between its quotes, as it stands there.
@@ -244,11 +273,15 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The significant digits of a number.
+/// So many digits are read as an integer at once.
+const SHORT: usize = 14;
+
+/// The digits of a number.
+#[derive(Default)]
 struct Scan {
-    /// The number that they make; nothing where there are too many.
+    /// The number that they make; nothing where there are more than fit.
     mantissa: u64,
-    digits: u32,
+    digits: usize,
 }
 
 /// The powers of ten that are floats themselves.
@@ -256,19 +289,56 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
+/// So many digits fit into 64 bits, as does the power of ten of that many zeros.
+const DIGITS: usize = 19;
 
 impl Scan {
-    /// The nearest float, where the digits and the power of ten are both floats: their product or quotient is rounded
-    /// once.
-    fn exact(&self, exponent: i32) -> Option<f64> {
-        if self.digits > 16 || self.mantissa >= 1 << 53 {
+    /// The nearest float to the digits times a power of ten, for the most common ones.
+    fn nearest(&self, exponent: i32) -> Option<f64> {
+        let power = usize::try_from(exponent.unsigned_abs()).ok()?;
+        if self.digits > DIGITS {
             return None;
         }
-        let power = POWERS.get(usize::try_from(exponent.unsigned_abs()).ok()?)?;
-        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-        let mantissa = self.mantissa as f64;
-        Some(if exponent < 0 { mantissa / power } else { mantissa * power })
+        if self.mantissa < 1 << 53 {
+            // Both are floats, so that their product or quotient is rounded once.
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let mantissa = self.mantissa as f64;
+            let power = POWERS.get(power)?;
+            return Some(if exponent < 0 { mantissa / power } else { mantissa * power });
+        }
+        (exponent <= 0 && power <= DIGITS).then(|| quotient(self.mantissa, 10_u64.pow(exponent.unsigned_abs())))
     }
+}
+
+/// The nearest float to a quotient of numbers that are not 0.
+fn quotient(number: u64, divisor: u64) -> f64 {
+    let (up, down) = (number.leading_zeros(), divisor.leading_zeros());
+    // Both with their highest bit set: the quotient of the shifted ones has 63 bits or 64.
+    let (number, divisor) = (u128::from(number << up) << 63, u128::from(divisor << down));
+    let (whole, rest) = (number / divisor, number % divisor);
+    // What is left decides only between two floats that are equally near: any bit below them says that there is more.
+    let sticky = u64::from(rest != 0);
+    #[expect(clippy::cast_precision_loss, reason = "this is the one rounding: to the nearest, or the even one")]
+    let nearest = (u64::try_from(whole).unwrap_or(u64::MAX) | sticky) as f64;
+    // From 2^-126 to 2^0: such powers, and the products with them, are exact.
+    let exponent = 1023 + u64::from(down) - u64::from(up) - 63;
+    nearest * f64::from_bits(exponent << 52)
+}
+
+/// Eight digits as a number; `None` where one of them is none.
+fn eight(chunk: [u8; 8]) -> Option<u64> {
+    const LOW: u64 = 0x0000_00ff_0000_00ff;
+    let chunk = u64::from_le_bytes(chunk);
+    let above = chunk.wrapping_add(0x4646_4646_4646_4646);
+    let number = chunk.wrapping_sub(0x3030_3030_3030_3030);
+    if (above | number) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    // Pairs of digits, then pairs of pairs: each step joins neighbours.
+    let pairs = number.wrapping_mul(10).wrapping_add(number >> 8);
+    let first = (pairs & LOW).wrapping_mul(0x000f_4240_0000_0064);
+    let second = ((pairs >> 16) & LOW).wrapping_mul(0x0000_2710_0000_0001);
+    Some(first.wrapping_add(second) >> 32)
 }
 
 /// The text that `raw` stands for; what is no text stays as it is.
@@ -373,7 +443,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn short_integers_are_read_and_others_left() {
+        for (text, expected) in [
+            ("12,", Some(12)),
+            ("-7}", Some(-7)),
+            ("0 ", Some(0)),
+            ("99999999999999,", Some(99_999_999_999_999)),
+            ("100000000000000,", None),
+            ("01,", None),
+            ("1.0,", None),
+            ("1e3,", None),
+            ("-,", None),
+            ("12", None),
+            ("x,", None),
+        ] {
+            let mut cursor = Cursor::new(text.as_bytes(), 0);
+            assert_eq!(cursor.short_integer(), expected, "{text}");
+            assert_eq!(cursor.at, if expected.is_some() { text.len() - 1 } else { 0 }, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn long_decimals_are_those_of_their_text(mantissa in any::<u64>(), half in 1_u64..1 << 53, point in 0_usize..25) {
+            // Digits anywhere, and those that stand close to the middle between two floats.
+            for number in [u128::from(mantissa), u128::from(half) * 2 + 1, u128::from(half | 1 << 52) * 1000 + 500] {
+                let digits = format!("{number:0>25}");
+                let text = format!("{}.{}", digits[..point + 1].trim_start_matches('0'), &digits[point..]);
+                let text = if text.starts_with('.') { format!("0{text}") } else { text };
+                prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+                let text = format!("{number}e-{point}");
+                prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+            }
+        }
+
         #[test]
         fn every_float_is_that_of_its_text(value in any::<f64>().prop_filter("finite", |value| value.is_finite()),
             whole in any::<i64>(), digits in "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?") {

@@ -1,6 +1,7 @@
 //! The blocks of a file: each has the lines that begin in it.
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use memchr::{memchr, memrchr};
 
@@ -23,6 +24,8 @@ pub(super) struct Cut<'a> {
     begin: u64,
     end: u64,
     blocks: Blocks,
+    /// Buffers of blocks that are done with, to be filled again.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Blocks {
@@ -33,7 +36,7 @@ impl Blocks {
 
     /// Cuts what stands from `begin` up to `end`. A line begins at `begin`.
     pub(super) fn of(self, bytes: &dyn ReadAt, begin: u64, end: u64) -> Cut<'_> {
-        Cut { bytes, begin, end, blocks: self }
+        Cut { bytes, begin, end, blocks: self, spare: Mutex::default() }
     }
 }
 
@@ -45,12 +48,21 @@ impl Cut<'_> {
 
     /// Parses the lines that begin in a block.
     pub(super) fn parse(&self, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = spare().pop();
+        let mut buffer = kept.unwrap_or_else(|| Vec::with_capacity(self.blocks.size + (64 << 10)));
+        buffer.clear();
+        let block = self.parse_into(&mut buffer, index, dialect);
+        spare().push(buffer);
+        block
+    }
+
+    fn parse_into(&self, buffer: &mut Vec<u8>, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
         let begin = self.begin + index as u64 * self.blocks.size as u64;
         // The byte before shows whether a line begins with the block.
         let before = usize::from(index > 0);
         let from = begin - before as u64;
-        let mut buffer = Vec::with_capacity(before + self.blocks.size + (8 << 10));
-        let mut ended = self.fill(&mut buffer, from, before + self.blocks.size)?;
+        let mut ended = self.fill(buffer, from, before + self.blocks.size)?;
         let own = buffer.len();
         let first = match before {
             0 => 0,
@@ -70,7 +82,7 @@ impl Cut<'_> {
             if ended || looked - line > self.blocks.longest {
                 break looked;
             }
-            ended = self.fill(&mut buffer, from, looked + (64 << 10))?;
+            ended = self.fill(buffer, from, looked + (64 << 10))?;
         };
         if end - line > self.blocks.longest {
             let mut block = parse(&buffer[first..line], from + first as u64, false, dialect);

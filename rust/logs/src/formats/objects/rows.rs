@@ -11,6 +11,8 @@ use crate::record::Stated;
 const DEPTH: u32 = 64;
 /// How many places in a line are tried for an object that was written behind a torn one.
 const TRIES: usize = 8;
+/// The fewest bytes that a value mostly takes, with its name.
+const BYTES: usize = 24;
 /// The tag of a value that a later one of the same key took the place of.
 const DEAD: u32 = u32::MAX;
 
@@ -105,7 +107,10 @@ impl Block {
 
 /// Parses whole lines that stand at `base` in the file; where it is `torn`, the last one may have no end.
 pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> Block {
-    let block = Block { begin: Some(base), ..Block::empty(base) };
+    let mut block = Block { begin: Some(base), ..Block::empty(base) };
+    // As many as there may be where a value takes so many bytes; most take a little more.
+    block.tag.reserve(bytes.len() / BYTES);
+    block.value.reserve(bytes.len() / BYTES);
     let (spells, media) = (dialect.spells_floats(), dialect.has_media());
     let keys = Keys::new();
     let mut parser = Parser { dialect, spells, media, bytes, base, keys, block, line: 0, draft: Draft::default() };
@@ -411,6 +416,16 @@ impl<'a> Parser<'a> {
     /// The value of a key that says where the object stands.
     fn counter(&mut self, cursor: &mut Cursor<'a>, key: usize, role: Role) -> Result<(), Fault> {
         let begin = cursor.at;
+        if let Some(number) = if role == Role::Mode { None } else { cursor.short_integer() } {
+            #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]
+            match role {
+                Role::Step => self.draft.step = Some(number),
+                Role::Iter => self.draft.iter = Some(number),
+                Role::Epoch => self.draft.epoch = Some(Stated::integer(number)),
+                _ => self.draft.wall_time = Some(number as f64),
+            }
+            return Ok(());
+        }
         if role == Role::Mode && cursor.peek()? == b'"' {
             self.draft.mode = match cursor.string()? {
                 b"train" => Mode::Train,
