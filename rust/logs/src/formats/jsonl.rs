@@ -27,7 +27,7 @@ fn is_log(head: &Head) -> bool {
     let seen = seen(head);
     let counters = || STEPS.into_iter().chain([EPOCH]);
     // A single object may be a configuration; only the name shows that more are to come.
-    let several = seen.objects.len() > 1 || head.name.ends_with(".jsonl") || head.name.ends_with(".ndjson");
+    let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
     several
         && !seen.strange
         && !seen.objects.is_empty()

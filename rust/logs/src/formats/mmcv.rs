@@ -143,8 +143,10 @@ mod tests {
         format!("{{\"mode\": \"{mode}\", \"epoch\": {epoch}, \"iter\": {iter}, \"loss\": 1.0}}\n")
     }
 
-    /// Each piece as its first tag, the scope of its step, and its steps.
-    fn pieces(read: &FileRead) -> Vec<(&str, Option<Scope>, Vec<Option<i64>>)> {
+    /// The first tag of a piece, the scope of its step, and its steps.
+    type Seen<'a> = (&'a str, Option<Scope>, Vec<Option<i64>>);
+
+    fn pieces(read: &FileRead) -> Vec<Seen<'_>> {
         let steps = |chunk: &crate::Chunk| (0..chunk.len()).map(|index| chunk.step_of(index)).collect();
         (read.pieces.iter())
             .map(|it| (&it.tags[0][..], it.chunk.meaning.step.map(|step| step.scope), steps(&it.chunk)))

@@ -1,6 +1,6 @@
 //! Blocks put together, in the order of the file: pieces of records, and what is reported.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +30,13 @@ pub(in super::super) struct Carried {
     names: Vec<String>,
 }
 
+/// Rows of one kind that follow each other, with their values; of no kind where they are no records.
+struct Group {
+    kind: Option<usize>,
+    rows: Range<usize>,
+    values: Range<usize>,
+}
+
 /// How many names are told to one who named another.
 const TOLD: usize = 12;
 
@@ -41,8 +48,7 @@ pub(super) struct Gather<'a> {
     junk: Option<(Junk, u64)>,
     /// Where a line begins that is too long.
     overlong: Option<u64>,
-    texts: BTreeMap<u64, (String, Texts)>,
-    of_texts: HashMap<String, u64>,
+    texts: HashMap<String, Texts>,
     odd: Vec<Odd>,
     unplaced: Option<Texts>,
 }
@@ -55,8 +61,7 @@ impl<'a> Gather<'a> {
             carried,
             junk: None,
             overlong: None,
-            texts: BTreeMap::new(),
-            of_texts: HashMap::new(),
+            texts: HashMap::new(),
             odd: Vec::new(),
             unplaced: None,
         }
@@ -102,17 +107,10 @@ impl<'a> Gather<'a> {
                 self.carried.names.push(name.clone());
             }
             let Some(texts) = texts else { continue };
-            match self.of_texts.get(name).and_then(|first| self.texts.get_mut(first)) {
-                Some((_, known)) => known.count += texts.count,
-                None => {
-                    // Several columns may have their first text in one row.
-                    let mut order = texts.begin << 16;
-                    while self.texts.contains_key(&order) {
-                        order += 1;
-                    }
-                    self.texts.insert(order, (name.clone(), texts.clone()));
-                    self.of_texts.insert(name.clone(), order);
-                }
+            if let Some(known) = self.texts.get_mut(name) {
+                known.count += texts.count;
+            } else {
+                self.texts.insert(name.clone(), texts.clone());
             }
         }
     }
@@ -120,7 +118,7 @@ impl<'a> Gather<'a> {
     /// Hands on the records: rows of one kind that follow each other are a piece.
     fn rows(&mut self, block: Block, sink: &mut Sink) {
         let Block { tags, tag, value, mut rows, .. } = block;
-        let mut groups: Vec<(Option<usize>, Range<usize>, Range<usize>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let mut from = 0;
         for (index, row) in rows.iter_mut().enumerate() {
             let settled = self.dialect.settle(&mut self.carried.last, row);
@@ -146,22 +144,22 @@ impl<'a> Gather<'a> {
                 }
             };
             match groups.last_mut() {
-                Some((same, range, last)) if *same == kind => {
-                    range.end = index + 1;
-                    last.end = values.end;
+                Some(group) if group.kind == kind => {
+                    group.rows.end = index + 1;
+                    group.values.end = values.end;
                 }
-                _ => groups.push((kind, index..index + 1, values)),
+                _ => groups.push(Group { kind, rows: index..index + 1, values }),
             }
         }
-        if let [(Some(kind), range, values)] = &groups[..] {
-            if values.len() == value.len() {
-                let (kind, range) = (&self.kinds[*kind], range.clone());
-                sink.piece(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
-                return;
-            }
+        if let [Group { kind: Some(kind), rows: range, values }] = &groups[..]
+            && values.len() == value.len()
+        {
+            let (kind, range) = (&self.kinds[*kind], range.clone());
+            sink.piece(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
+            return;
         }
         let mut numbers: Vec<Option<u32>> = vec![None; tags.len()];
-        for (kind, range, values) in groups {
+        for Group { kind, rows: range, values } in groups {
             let Some(kind) = kind.map(|kind| &self.kinds[kind]) else { continue };
             // A piece has the names of its own records: there may be many.
             let mut own = Vec::new();
@@ -212,12 +210,12 @@ impl<'a> Gather<'a> {
 
     /// Takes down a range that holds no object; ranges of text that touch each other are one.
     fn junk(&mut self, junk: Junk, sink: &mut Sink) {
-        if let Some((known, lines)) = &mut self.junk {
-            if known.sort == Sort::Text && junk.sort == Sort::Text && known.end == junk.begin {
-                known.end = junk.end;
-                *lines += 1;
-                return;
-            }
+        if let Some((known, lines)) = &mut self.junk
+            && (known.sort, junk.sort, known.end) == (Sort::Text, Sort::Text, junk.begin)
+        {
+            known.end = junk.end;
+            *lines += 1;
+            return;
         }
         self.flush(sink);
         self.junk = Some((junk, 1));
@@ -254,7 +252,11 @@ impl<'a> Gather<'a> {
         if let (Some(begin), true) = (self.overlong, whole) {
             self.too_long(begin, sink.facts.bytes, sink);
         }
-        for (name, texts) in std::mem::take(&mut self.texts).into_values() {
+        // In the order of the file, whatever blocks they were found in.
+        let mut columns: Vec<(String, Texts)> = std::mem::take(&mut self.texts).into_iter().collect();
+        columns.sort_by(|(one, at), (other, than)| (at.begin, one).cmp(&(than.begin, other)));
+        self.odd.sort_by(|one, other| (one.texts.begin, &one.name).cmp(&(other.texts.begin, &other.name)));
+        for (name, texts) in columns {
             if self.carried.numeric.contains(&name) {
                 let what = format!("of key '{name}' are no numbers");
                 report(sink, ProblemKind::NotANumber, "value", &what, &texts);

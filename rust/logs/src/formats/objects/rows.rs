@@ -255,12 +255,11 @@ impl<'a> Parser<'a> {
             let (role, tag) = (self.keys.all[key].role, self.keys.all[key].tag);
             odd |= role == Role::Step;
             let name = tag.map_or("", |tag| &self.keys.tags[tag as usize]);
-            match self.block.odd.iter_mut().find(|odd| odd.name == name) {
-                Some(odd) => odd.texts.count += 1,
-                None => {
-                    let texts = Texts { count: 1, example: shown(raw), begin, length };
-                    self.block.odd.push(Odd { role, name: name.to_owned(), texts });
-                }
+            if let Some(odd) = self.block.odd.iter_mut().find(|odd| odd.name == name) {
+                odd.texts.count += 1;
+            } else {
+                let texts = Texts { count: 1, example: shown(raw), begin, length };
+                self.block.odd.push(Odd { role, name: name.to_owned(), texts });
             }
         }
         self.block.rows.push(Row {
@@ -322,11 +321,11 @@ impl<'a> Parser<'a> {
     }
 
     fn key(&mut self, cursor: &mut Cursor<'a>, parent: usize) -> Result<usize, Fault> {
-        if let Some((key, quoted)) = self.keys.expected(parent) {
-            if cursor.take_name(quoted) {
-                self.keys.came(key);
-                return Ok(key);
-            }
+        if let Some((key, quoted)) = self.keys.expected(parent)
+            && cursor.take_name(quoted)
+        {
+            self.keys.came(key);
+            return Ok(key);
         }
         let raw = cursor.string()?;
         cursor.expect(b':')?;
