@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use memchr::{memchr, memrchr};
 
 use super::Dialect;
-use super::rows::{Block, parse};
+use super::found::Block;
+use super::rows::parse;
 use crate::bytes::ReadAt;
 
 /// How a file is cut.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::rows::{Block, Column, Junk, Odd, Sort, Texts};
+use super::found::{Block, Column, Junk, Odd, Sort, Texts};
 use super::{Dialect, Kind, Role, Row, Settled};
 use crate::formats::Sink;
 use crate::piece::Piece;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rows::is_marker;
+use super::lines::is_marker;
 use crate::formats::{HEAD, Head};
 use crate::json::{Cursor, Value};
 

@@ -1,13 +1,15 @@
 //! One JSON object a line: what the formats that are written so have in common.
 //!
-//! A file is cut into blocks that several threads parse ([`rows`]); what they find is put together in the file's order
+//! A file is cut into blocks that several threads parse ([`lines`], [`rows`]); what they find is put together in the file's order
 //! ([`gather`]), so that neither the size of a block nor the number of threads shows in it. A line is read as far as it
 //! holds whole objects. The rest of it is reported: a line that is torn, text between the objects, git's conflict markers.
 
 mod block;
+mod found;
 mod gather;
 mod head;
 mod keys;
+mod lines;
 mod rows;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
-//! From the lines of a block to rows and values.
+//! From objects to rows and values.
 
-use memchr::{memchr, memmem};
-
+use super::found::{Block, Column, Odd, Texts};
 use super::keys::{Keys, ROOT};
 use super::{Dialect, Mode, Role, Row};
 use crate::json::{Cursor, Fault, Value};
@@ -9,101 +8,10 @@ use crate::record::Stated;
 
 /// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
 const DEPTH: u32 = 64;
-/// How many places in a line are tried for an object that was written behind a torn one.
-const TRIES: usize = 8;
 /// The fewest bytes that a value mostly takes, with its name.
 const BYTES: usize = 24;
 /// The tag of a value that a later one of the same key took the place of.
 const DEAD: u32 = u32::MAX;
-
-/// What a block holds.
-pub(super) struct Block {
-    /// Where the first line that begins in it does so.
-    pub(super) begin: Option<u64>,
-    /// How far it was read: behind a line, or behind the last object of one that has no end.
-    pub(super) end: u64,
-    /// Where a line begins that is too long to be read: the block's last one.
-    pub(super) overlong: Option<u64>,
-    pub(super) tags: Vec<String>,
-    /// For each tag, what its values are.
-    pub(super) columns: Vec<Column>,
-    pub(super) tag: Vec<u32>,
-    pub(super) value: Vec<f64>,
-    pub(super) rows: Vec<Row>,
-    pub(super) junk: Vec<Junk>,
-    /// Values that are no numbers.
-    pub(super) others: u64,
-    /// Counters that are no numbers, or no whole ones.
-    pub(super) odd: Vec<Odd>,
-    /// Which roles had a key.
-    pub(super) found: Vec<Role>,
-}
-
-/// What the values of a tag are.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Column {
-    /// Whether there is a number among them.
-    pub(super) numbers: bool,
-    /// Whether it was a value of any sort: a counter is not.
-    pub(super) texts: Option<Texts>,
-}
-
-/// Texts among the values of a key: how many, and the first one.
-#[derive(Debug, Clone)]
-pub(super) struct Texts {
-    pub(super) count: u64,
-    pub(super) example: String,
-    pub(super) begin: u64,
-    pub(super) length: u64,
-}
-
-/// The values of a counter that cannot be read.
-#[derive(Debug, Clone)]
-pub(super) struct Odd {
-    pub(super) role: Role,
-    pub(super) name: String,
-    pub(super) texts: Texts,
-}
-
-/// A range that holds no object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Junk {
-    pub(super) sort: Sort,
-    pub(super) begin: u64,
-    pub(super) end: u64,
-    /// How it begins.
-    pub(super) example: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// It is no JSON object.
-    Text,
-    /// A line that git leaves in a file that two sides changed.
-    Marker,
-    /// The file ends inside it.
-    Torn,
-}
-
-impl Block {
-    /// A block in which no line begins, and that is passed up to `end`.
-    pub(super) fn empty(end: u64) -> Self {
-        Self {
-            begin: None,
-            end,
-            overlong: None,
-            tags: Vec::new(),
-            columns: Vec::new(),
-            tag: Vec::new(),
-            value: Vec::new(),
-            rows: Vec::new(),
-            junk: Vec::new(),
-            others: 0,
-            odd: Vec::new(),
-            found: Vec::new(),
-        }
-    }
-}
 
 /// Parses whole lines that stand at `base` in the file; where it is `torn`, the last one may have no end.
 pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> Block {
@@ -123,14 +31,14 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
     parser.block
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     dialect: &'a dyn Dialect,
     spells: bool,
     media: bool,
-    bytes: &'a [u8],
-    base: u64,
+    pub(super) bytes: &'a [u8],
+    pub(super) base: u64,
     keys: Keys,
-    block: Block,
+    pub(super) block: Block,
     /// The number of the object, from 1.
     line: usize,
     draft: Draft<'a>,
@@ -152,81 +60,8 @@ struct Draft<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Reads the line that begins at `begin`, and says where the next one does.
-    fn line(&mut self, begin: usize, torn: bool) -> usize {
-        let mut cursor = Cursor::lines(self.bytes, begin);
-        let (mut objects, mut tried) = (0, false);
-        loop {
-            let Ok(next) = cursor.peek() else {
-                self.block.end = self.base + self.bytes.len() as u64;
-                return self.bytes.len();
-            };
-            let start = cursor.at;
-            match next {
-                b'\n' => {
-                    self.block.end = self.base + start as u64 + 1;
-                    return start + 1;
-                }
-                b'{' if self.whole(&mut cursor) => {
-                    objects += 1;
-                    self.block.end = self.base + cursor.at as u64;
-                    continue;
-                }
-                // As in an array that has a line an object.
-                b',' if objects > 0 => {
-                    cursor.at += 1;
-                    continue;
-                }
-                _ => {}
-            }
-            let Some(found) = memchr(b'\n', &self.bytes[start..]) else {
-                let sort = if torn { Sort::Torn } else { Sort::Text };
-                self.junk(sort, start, self.bytes.len());
-                return self.bytes.len();
-            };
-            let stop = start + found + 1;
-            if is_marker(&self.bytes[begin..stop]) {
-                self.junk(Sort::Marker, begin, stop);
-            } else if let Some(next) = (!tried).then(|| self.resumes(start, stop)).flatten() {
-                tried = true;
-                self.junk(Sort::Text, start, next);
-                cursor.at = next;
-                continue;
-            } else {
-                self.junk(Sort::Text, start, stop);
-            }
-            self.block.end = self.base + stop as u64;
-            return stop;
-        }
-    }
-
-    fn junk(&mut self, sort: Sort, begin: usize, end: usize) {
-        let example = shown(&self.bytes[begin..end]);
-        let (begin, end) = (self.base + begin as u64, self.base + end as u64);
-        self.block.junk.push(Junk { sort, begin, end, example });
-    }
-
-    /// Where whole objects begin behind something torn, and go on to the line's end.
-    fn resumes(&self, start: usize, stop: usize) -> Option<usize> {
-        let line = &self.bytes[start..stop];
-        let places = memmem::find_iter(&line[1..], b"{\"").map(|at| at + 1).filter(|&at| {
-            // Where an object may stand inside another one, it is no line's own.
-            !matches!(line[..at].trim_ascii_end().last(), Some(b':' | b',' | b'[' | b'{'))
-        });
-        places.take(TRIES).map(|at| start + at).find(|&at| {
-            let mut cursor = Cursor::lines(self.bytes, at);
-            loop {
-                match cursor.peek() {
-                    Ok(b'\n') => return true,
-                    Ok(b'{') if cursor.value().is_ok() => {}
-                    _ => return false,
-                }
-            }
-        })
-    }
-
     /// Reads an object and keeps what it holds, or nothing of it.
-    fn whole(&mut self, cursor: &mut Cursor<'a>) -> bool {
+    pub(super) fn whole(&mut self, cursor: &mut Cursor<'a>) -> bool {
         let (start, values) = (cursor.at, self.block.value.len());
         self.line += 1;
         self.keys.begin();
@@ -475,14 +310,8 @@ fn spelled(raw: &[u8]) -> Option<f64> {
     }
 }
 
-/// Whether a line is one of those that git puts around what two sides wrote.
-pub(super) fn is_marker(line: &[u8]) -> bool {
-    let line = line.trim_ascii_end();
-    line == b"=======" || [&b"<<<<<<< "[..], b">>>>>>> ", b"||||||| "].iter().any(|marker| line.starts_with(marker))
-}
-
 /// The beginning of a text, for people.
-fn shown(raw: &[u8]) -> String {
+pub(super) fn shown(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw.get(..120).unwrap_or(raw));
     text.trim().chars().take(40).collect()
 }
