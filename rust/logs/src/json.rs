@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
     /// Steps over a member's name and its colon if it is this one, which is given with its quotes.
     pub(crate) fn take_name(&mut self, quoted: &[u8]) -> bool {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let found = rest.starts_with(quoted) && rest.get(quoted.len()) == Some(&b':');
+        let found = rest.get(quoted.len()) == Some(&b':') && same(&rest[..quoted.len()], quoted);
         if found {
             self.at += quoted.len() + 1;
         }
@@ -277,6 +277,14 @@ impl<'a> Cursor<'a> {
                 Some(_) => self.at += 1,
             }
         }
+    }
+}
+
+/// Whether two texts of one length are the same. Names are short: two words that overlap hold most of them.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk::<8>(), one.last_chunk::<8>(), other.first_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(begin), Some(end), Some(first), Some(last)) if one.len() <= 16 => begin == first && end == last,
+        _ => one == other,
     }
 }
 

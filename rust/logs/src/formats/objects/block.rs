@@ -83,7 +83,8 @@ impl Cut<'_> {
             if ended || looked - line > self.blocks.longest {
                 break looked;
             }
-            ended = self.fill(buffer, from, looked + (64 << 10))?;
+            // A line ends soon, as a rule; a longer one is read in growing parts.
+            ended = self.fill(buffer, from, looked + (looked - line).clamp(4 << 10, 1 << 20))?;
         };
         if end - line > self.blocks.longest {
             let mut block = parse(&buffer[first..line], from + first as u64, false, dialect);
