@@ -33,6 +33,7 @@ RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
 WANDB = "W&B offline file of 500,000 records to a table"
+LINES = "1 million JSON lines to a long table with step, epoch and iter"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -58,6 +59,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),
+    "read_json_lines": (Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),

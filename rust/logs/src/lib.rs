@@ -26,6 +26,7 @@ mod read;
 mod record;
 pub mod reindex;
 mod table;
+mod twins;
 mod unpack;
 mod walk;
 mod write;

@@ -9,8 +9,8 @@ use crate::bytes::{ReadAt, whole};
 use crate::checkpoints;
 use crate::error::ReadError;
 use crate::formats::{
-    Format, HEAD, Head, Input, Sink, Sniffed, check_pattern, has_named_columns, placeholder, reader, recognised_text, sniff,
-    wide_head,
+    Format, HEAD, Head, Input, Sink, Sniffed, check_pattern, has_named_columns, placeholder, reader, recognised_text,
+    sniff, wide_head,
 };
 use crate::join;
 use crate::ledger::{self, Ledger, LedgerError};
@@ -20,6 +20,7 @@ use crate::piece::{Facts, FileRead};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
 use crate::record::Records;
+use crate::twins;
 use crate::unpack::{self, Packing};
 use crate::walk::{self, Found};
 
@@ -134,7 +135,7 @@ fn together(
             ReadError::NotALog { path }
         });
     }
-    let repeated = checkpoints::fold(&mut files);
+    let repeated = [checkpoints::fold(&mut files), twins::fold(&mut files)].concat();
     let mut logs = join::join(files, [problems, broken, repeated].concat());
     for found in &ledgers {
         logs.records.problems.extend(found.ledger.problems.iter().cloned());

@@ -5,12 +5,17 @@
 //! ([`table`]), objects a line ([`objects`]), lines of text ([`text`]).
 
 mod csv;
+mod detectron2;
 mod format;
 mod input;
+mod jsonl;
 mod keras_csv;
 mod lightning_csv;
 mod mlflow;
 mod mlflow_db;
+mod mmcv;
+mod mmengine;
+mod objects;
 mod proto;
 mod sb3;
 mod sink;
@@ -21,6 +26,7 @@ mod tfevents;
 mod trainer_state;
 mod ultralytics;
 mod wandb;
+mod wandb_history;
 
 use std::io;
 
@@ -52,12 +58,17 @@ pub(crate) static READERS: &[&Reader] = &[
     &wandb::READER,
     &mlflow_db::READER,
     &trainer_state::READER,
+    &wandb_history::READER,
+    &mmcv::READER,
+    &mmengine::READER,
+    &detectron2::READER,
     &sb3::READER,
     &ultralytics::READER,
     &lightning_csv::READER,
     &keras_csv::READER,
     &mlflow::READER,
-    // By what anyone may call a column: behind all others.
+    // By what anyone may call a column or a key: behind all others.
+    &jsonl::READER,
     &csv::READER,
     &text::READER,
 ];

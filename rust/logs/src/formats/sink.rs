@@ -23,6 +23,11 @@ pub(crate) struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
+    /// The file, as problems call it.
+    pub(crate) fn file(&self) -> &'a str {
+        self.file
+    }
+
     pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(Piece)) -> Self {
         let facts = Facts { bytes: size, ..Facts::default() };
         Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None }
