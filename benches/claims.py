@@ -28,7 +28,12 @@ ONE_FRESH = "one epoch length, fresh outputs"
 SORTED = "800,000 irregular epochs, sorted steps, out= given"
 RANDOM = "800,000 irregular epochs, random order, out= given"
 ACCUMULATE = "accumulate=4, flush, out= given"
-EVENTS = "event file to a table with epoch and iter"
+EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
+RUNS = "1,000 runs of 4,000 scalars each, the same"
+SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
+TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
+WANDB = "W&B offline file of 500,000 records to a table"
+LINES = "1 million JSON lines to a long table with step, epoch and iter"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
@@ -47,9 +52,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
     ),
     "read_tfevents": (
-        Claim(EVENTS, "tensorboard-data-server --checksum --samples-per-plugin=scalars=all", SPEED, 10.0),
-        Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 100.0),
+        Claim(EVENTS, SERVER, SPEED, 20.0),
+        Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 150.0),
+        Claim(EVENTS, "tbparse", SPEED, 150.0),
+        Claim(RUNS, SERVER, SPEED, 10.0),
     ),
+    "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
+    "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),
+    "read_json_lines": (Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),

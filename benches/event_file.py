@@ -48,26 +48,40 @@ def scalar(wall_time: float, step: int, tag: bytes, value: float) -> bytes:
     return b"\x09" + struct.pack("<d", wall_time) + b"\x10" + varint(step) + b"\x2a" + varint(len(summary)) + summary
 
 
-def value_at(step: int) -> float:
-    """Give the value that every tag has at a step: exact in a float32, and different at neighbouring steps."""
-    return (step % 4096) / 4096
+def value_at(tag: str, step: int) -> float:
+    """Give the value of a tag at a step: the epoch's index, else a number that is exact in a float32."""
+    return float(step // BATCHES) if tag == "epoch" else (step % 4096) / 4096
 
 
 def write(path: Path, steps: int) -> int:
     """Write `steps` steps of every tag, unless the file is already there; return how many scalars it holds."""
     scalars = steps * len(TAGS)
-    whole = path.with_suffix(f".{scalars}.whole")
+    whole = path.with_suffix(f".{scalars}.epochs.whole")
     if whole.exists():
         return scalars
     path.parent.mkdir(parents=True, exist_ok=True)
-    tags = [tag.encode() for tag in TAGS]
+    tags = [(tag, tag.encode()) for tag in TAGS]
     with path.open("wb") as file:
         version = b"brain.Event:2"
         head = b"\x09" + struct.pack("<d", START) + b"\x1a" + varint(len(version)) + version
         file.write(frame(head))
         for step in range(steps):
             wall_time = START + step / 100
-            value = value_at(step)
-            file.write(b"".join(frame(scalar(wall_time, step, tag, value)) for tag in tags))
+            file.write(b"".join(frame(scalar(wall_time, step, name, value_at(tag, step))) for tag, name in tags))
     whole.touch()
     return scalars
+
+
+def write_tree(folder: Path, runs: int, steps: int) -> int:
+    """Write a tree of runs that hold `steps` steps of every tag each, unless it is there; return how many scalars."""
+    whole = folder / f"{runs}x{steps}.whole"
+    if not whole.exists():
+        first = folder / "group0" / "run0" / "events.out.tfevents.1700000000.bench"
+        write(first, steps)
+        content = first.read_bytes()
+        for run in range(runs):
+            copy = folder / f"group{run % 10}" / f"run{run}" / first.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+        whole.touch()
+    return runs * steps * len(TAGS)

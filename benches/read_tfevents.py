@@ -1,4 +1,4 @@
-"""Measures the way from an event file to a whole table with epoch and iter, beside TensorBoard's two readers.
+"""Measures the way from event files to a whole table with epoch and iter, beside TensorBoard's readers and tbparse.
 
 The peers give no epoch and no iter: they are timed up to where they hold every value and its step.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from tbparse import SummaryReader
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import data_server
@@ -20,30 +21,40 @@ from timing import once, pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = Path(__file__).parent.parent / "build" / "bench" / "events"
-FILE = FOLDER / "run" / "events.out.tfevents.1700000000.bench"
-STEPS = 300_000
+BUILD = Path(__file__).parent.parent / "build" / "bench"
+ONE = BUILD / "events"
+FILE = ONE / "run" / "events.out.tfevents.1700000000.bench"
+MANY = BUILD / "runs"
+STEPS, RUNS, STEPS_OF_RUN = 1_000_000, 1_000, 1_000
 REPEATS = 7
-SLOW_REPEATS = 3
+# A run of the peers that are written in Python takes most of a minute.
+SLOW_REPEATS = 2
 
 
 def measure() -> Iterator[Measured]:
-    """Measure against the data server, then against EventAccumulator."""
-    server, accumulator = CLAIMS["read_tfevents"]
-    scalars = event_file.write(FILE, STEPS)
+    """Measure one large file beside each peer, then a tree of many runs."""
+    server, accumulator, parsed, tree = CLAIMS["read_tfevents"]
     plan = sb.Timeline.plan(batches=event_file.BATCHES)
-    check(plan, scalars)
+    check(plan, ONE, event_file.write(FILE, STEPS))
 
     def ours() -> float:
-        return once(lambda: table(plan))
+        return once(lambda: table(plan, ONE))
 
-    yield Measured(server, pairs(ours, lambda: data_server.load_seconds(FOLDER), REPEATS), "ms", 1e3)
+    yield Measured(server, pairs(ours, lambda: data_server.load_seconds(ONE), REPEATS), "ms", 1e3)
     yield Measured(accumulator, pairs(ours, lambda: once(accumulate), SLOW_REPEATS), "ms", 1e3)
+    yield Measured(parsed, pairs(ours, lambda: once(lambda: SummaryReader(str(ONE)).scalars), SLOW_REPEATS), "ms", 1e3)
+    scalars = event_file.write_tree(MANY, RUNS, STEPS_OF_RUN)
+    counts = {table(plan, MANY).num_rows, data_server.count_scalars(MANY)}
+    if counts != {scalars}:
+        message = f"{scalars} scalars were written, but read: {counts}"
+        raise RuntimeError(message)
+    ours_of_tree = pairs(lambda: once(lambda: table(plan, MANY)), lambda: data_server.load_seconds(MANY), REPEATS)
+    yield Measured(tree, ours_of_tree, "ms", 1e3)
 
 
-def table(plan: sb.Timeline) -> pa.Table:
-    """Read the file, place every record, and hold all columns in memory."""
-    indexed = sb.read_logs(FOLDER).reindex(plan, unit="step", base=0)
+def table(plan: sb.Timeline, folder: Path) -> pa.Table:
+    """Read what is below a folder, place every record, and hold all columns in memory."""
+    indexed = sb.read_logs(folder).reindex(plan, unit="step", base=0)
     return pa.table(indexed)
 
 
@@ -54,25 +65,23 @@ def accumulate() -> EventAccumulator:
     return events
 
 
-def check(plan: sb.Timeline, scalars: int) -> None:
-    """Stop unless all three hold every scalar, and ours the right values and places."""
+def check(plan: sb.Timeline, folder: Path, scalars: int) -> None:
+    """Stop unless all hold every scalar, and ours the right values and places."""
     events = accumulate()
     kept = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"]}
+    ours = table(plan, folder)
     counts = {
-        "stepbridge": table(plan).num_rows,
-        "tensorboard-data-server": data_server.count_scalars(FOLDER),
+        "stepbridge": ours.num_rows,
+        "tensorboard-data-server": data_server.count_scalars(folder),
         "EventAccumulator": sum(map(len, kept.values())),
     }
     if set(counts.values()) != {scalars}:
         message = f"{scalars} scalars were written, but read: {counts}"
         raise RuntimeError(message)
-    for row in table(plan).slice(scalars // 2, 4096).to_pylist():
-        step = row["step"]
-        expected = (
-            *divmod(step, event_file.BATCHES),
-            event_file.value_at(step),
-            kept[row["tag"]][step].value,
-        )
+    for row in ours.slice(scalars // 2, 4096).to_pylist():
+        step, tag = row["step"], row["tag"]
+        value = event_file.value_at(tag, step)
+        expected = (*divmod(step, event_file.BATCHES), value, kept[tag][step].value)
         if (row["epoch"], row["iter"], row["value"], row["value"]) != expected:
-            message = f"step {step} of {row['tag']} was read as {row}, but is {expected}"
+            message = f"step {step} of {tag} was read as {row}, but is {expected}"
             raise RuntimeError(message)

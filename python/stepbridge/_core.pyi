@@ -15,6 +15,25 @@ Conversion: TypeAlias = (
     | tuple[Literal["unknown"], str]
 )
 
+LogFormat: TypeAlias = Literal[
+    "tfevents",
+    "lightning_csv",
+    "keras_csv",
+    "trainer_state",
+    "mmengine",
+    "mmcv",
+    "detectron2",
+    "ultralytics",
+    "sb3",
+    "mlflow",
+    "mlflow_db",
+    "wandb",
+    "wandb_history",
+    "csv",
+    "jsonl",
+    "text",
+]
+
 __version__: str
 
 def parse_quantity(text: str) -> Amount: ...
@@ -213,7 +232,7 @@ class Logs:
     def read(
         path: Path,
         *,
-        format: str | None = None,
+        format: str | None = None,  # noqa: A002 - what people call it
         step: str | None = None,
         epoch: str | None = None,
         wall_time: str | None = None,
@@ -224,7 +243,7 @@ class Logs:
     def runs(self) -> list[str]: ...
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
-    def files(self) -> list[tuple[str, str, Literal["tfevents", "lightning_csv", "trainer_state"], int, int, int]]: ...
+    def files(self) -> list[tuple[str, str, LogFormat, int, int, int, str | None, int]]: ...
     def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
     def table(self, *, superseded: bool) -> Table: ...
     def infer(self) -> dict[str, tuple[Timeline | None, str, int, Step | None]]: ...
@@ -245,4 +264,4 @@ class Table:
     def column_names(self) -> list[str]: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def write(self, path: Path) -> None: ...
+    def write(self, path: Path, watch: Callable[[int, int], object] | None = None) -> None: ...

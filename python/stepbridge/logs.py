@@ -22,7 +22,19 @@ if TYPE_CHECKING:
 
     from stepbridge.units import UnitLike
 
-__all__ = ["FORMATS", "OUTPUTS", "Assumed", "Format", "Inferred", "LogFile", "Logs", "Origin", "Problem", "Table", "read_logs"]
+__all__ = [
+    "FORMATS",
+    "OUTPUTS",
+    "Assumed",
+    "Format",
+    "Inferred",
+    "LogFile",
+    "Logs",
+    "Origin",
+    "Problem",
+    "Table",
+    "read_logs",
+]
 
 #: The formats that are read.
 Format: TypeAlias = Literal[
@@ -65,6 +77,10 @@ class LogFile(NamedTuple):
     """How many sound events, rows or entries it holds."""
     others: int
     """How many values it holds that are no numbers: images, histograms, texts."""
+    shape: str | None
+    """The shape of the lines of a text log, by its name ("pattern": the caller's); None for other formats."""
+    prose: int
+    """How many lines of a text log have no shape, and hold no record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +203,17 @@ class Table:
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None) -> None:
         """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
 
-        JSON has no NaN and no infinities: in .jsonl they are null.
+        JSON has no NaN and no infinities: in .jsonl they are null. `progress` is called a few times a second with the
+        rows that were written and the rows that there are.
 
         Raises:
             ValueError: the name has another ending.
             OSError: the system does not let it be written; what was there before still is.
         """
-        self._core.write(Path(path))
+        self._core.write(Path(path), progress)
 
 
 class Logs:
@@ -374,14 +391,19 @@ def read_logs(
         step: the column, or the key, that holds the step in tables and JSON lines of no known writer.
         epoch: the one that holds the epoch; the same.
         wall_time: the one that holds the time in seconds since 1970; the same.
-        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; each other
-            field is a tag.
+        pattern: the shape of the lines in text logs, `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`; several
+            are parted by line ends. The epoch, the iter (the batch inside the epoch) and the step (over the run)
+            count from 1, as people print them, or from 0 as `{epoch:0}`; `{epoch:elapsed}` is how many epochs are
+            done, with a fraction. `{iters}` is how many batches an epoch has, `{epochs}` and `{steps}` are totals,
+            `{samples}` is how many samples the run has seen, `{wall_time}` seconds since 1970, `{_}` any text. Each
+            other field is a tag. A line may have more before and behind, any run of blanks is like another, and `{{`
+            is a brace.
         progress: called a few times a second with the bytes that were read and the bytes that there are.
 
     Raises:
         FileNotFoundError: there is no such path.
         PermissionError: it may not be read.
-        ValueError: it holds no log, or none that can be read.
+        ValueError: it holds no log, or none that can be read; or the pattern is wrong, and at which column.
 
     >>> logs = read_logs("demo/logs/roberta_lora")
     >>> logs.runs

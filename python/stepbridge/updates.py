@@ -70,6 +70,7 @@ class Polled(Updates):
         raise NotImplementedError
 
     def end(self) -> None:
+        """Expects no more updates of this optimizer, and reads its counter no more."""
         super().end()
         if self in self._watched.polled:
             self._watched.polled.remove(self)

@@ -14,5 +14,7 @@ def the_clock(clock: object) -> StepClock:
         TypeError: it is not a StepClock.
     """
     if not isinstance(clock, StepClock):
-        raise TypeError(f"expected a stepbridge.StepClock, not {type(clock).__name__}: the adapter's clock_for makes one")
+        raise TypeError(
+            f"expected a stepbridge.StepClock, not {type(clock).__name__}: the adapter's clock_for makes one"
+        )
     return clock

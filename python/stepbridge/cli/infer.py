@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepbridge.cli.options import as_json
-from stepbridge.cli.reading import path_argument, read, report
+from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
 from stepbridge.cli.show import print_json
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@path_argument
+@reading_options
 @as_json
-def infer(path: str, *, as_json: bool) -> None:
+def infer(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
     """Show the timeline of each run below PATH, as far as its log states epochs, and what it rests on."""
-    logs = read(path)
+    logs = read(path, reading)
     found = logs.infer()
     if as_json:
         print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepbridge.cli.options import as_json
-from stepbridge.cli.reading import path_argument, read, report
+from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
 from stepbridge.cli.show import counted, print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@path_argument
+@reading_options
 @as_json
-def info(path: str, *, as_json: bool) -> None:
+def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
     """Show the logs below PATH: their runs, formats, entries and tags.
 
     What is damaged is named on stderr.
     """
-    logs = read(path)
+    logs = read(path, reading)
     if as_json:
         facts = {"records": len(logs), "runs": logs.runs, "tags": logs.tags}
         files = [file._asdict() for file in logs.files]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
-from stepbridge.cli.reading import path_argument, read, report
+from stepbridge.cli.progress import bar
+from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
 from stepbridge.cli.show import complain, counted, failure, print_json
 from stepbridge.conventions import ConventionName
 from stepbridge.logs import OUTPUTS
@@ -32,7 +33,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 
 
 @click.command(epilog=EXAMPLES)
-@path_argument
+@reading_options
 @click.option(
     "-o",
     "--output",
@@ -50,14 +51,22 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     help="The framework whose step it is, in place of --unit and --base.",
 )
 @as_json
-def reindex(path: str, output: Path, plan: PlanOptions, *, as_json: bool, **step: Any) -> None:  # noqa: ANN401 - the library checks them
+def reindex(
+    path: str,
+    output: Path,
+    plan: PlanOptions,
+    reading: ReadingOptions,
+    *,
+    as_json: bool,
+    **step: Any,  # noqa: ANN401 - the library checks them
+) -> None:
     """Write every record below PATH with its epoch and iter to one file.
 
     Where no plan is given, each run's ledger (stepclock.jsonl) or its own log must say its epochs. The file is written
     whole or not at all. What is damaged, has no place or contradicts the timeline is named on stderr.
     """
     timeline = plan.timeline() if plan.given else None
-    logs = read(path)
+    logs = read(path, reading)
     if step["base"] is not None:
         step["base"] = int(step["base"])
     try:
@@ -67,7 +76,8 @@ def reindex(path: str, output: Path, plan: PlanOptions, *, as_json: bool, **step
     if lacking := without_timeline(logs, table):
         raise click.UsageError(lacking)
     try:
-        table.write(output)
+        with bar("writing", "rows", quiet=reading.quiet) as watch:
+            table.write(output, progress=watch)
     except OSError as error:
         raise failure(str(error)) from error
     problems = (*logs.problems, *table.problems)

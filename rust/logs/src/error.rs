@@ -53,6 +53,16 @@ pub enum ReadError {
         /// The ledger, relative to it.
         ledger: String,
     },
+    /// The shape of lines that the caller gives is none.
+    #[error("the pattern '{pattern}' is wrong at column {column}: {reason}")]
+    Pattern {
+        /// The pattern, or the one of its lines that is wrong.
+        pattern: String,
+        /// Where, in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// Its caller ended the reading.
     #[error("reading was ended before all was read")]
     Cancelled,

@@ -2,7 +2,11 @@
 //!
 //! Numbers are given as the text that stands there, so that a printed digit is never lost to a float on the way.
 
+mod decimal;
+
 use std::borrow::Cow;
+
+use decimal::{Scan, eight};
 
 /// Values nested deeper than this are refused: no log nests, and a forged one must not exhaust the stack.
 const DEPTH: u32 = 64;
@@ -36,19 +40,30 @@ pub(crate) enum Value<'a> {
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     pub(crate) at: usize,
+    /// Whether a value ends with its line.
+    lines: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, at, lines: false }
+    }
+
+    /// A cursor over text that holds a value a line: the end of a line is no blank.
+    pub(crate) fn lines(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at, lines: true }
     }
 
     /// The next byte that is no blank.
     pub(crate) fn peek(&mut self) -> Result<u8, Fault> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.at += blanks;
-        rest.get(blanks).copied().ok_or(Fault::End)
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                Some(b'\n') if !self.lines => self.at += 1,
+                Some(&byte) => return Ok(byte),
+                None => return Err(Fault::End),
+            }
+        }
     }
 
     /// Steps over `byte`, which must come next.
@@ -69,6 +84,16 @@ impl<'a> Cursor<'a> {
         self.expect(b':')?;
         // Names with escapes or broken UTF-8 are no names of a format, but they may be tags.
         Ok(unescaped(raw))
+    }
+
+    /// Steps over a member's name and its colon if it is this one, which is given with its quotes.
+    pub(crate) fn take_name(&mut self, quoted: &[u8]) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let found = rest.get(quoted.len()) == Some(&b':') && same(&rest[..quoted.len()], quoted);
+        if found {
+            self.at += quoted.len() + 1;
+        }
+        found
     }
 
     /// Steps over the next value and says what it was.
@@ -111,30 +136,132 @@ impl<'a> Cursor<'a> {
 
     /// A value of letters or digits.
     fn bare(&mut self) -> Result<Value<'a>, Fault> {
-        let rest = &self.bytes[self.at..];
-        let length =
-            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')).count();
+        let begin = self.at;
+        let rest = &self.bytes[begin..];
+        if let [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] = rest {
+            let value = self.number()?;
+            let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| Fault::Syntax)?;
+            return Ok(Value::Number { text, value });
+        }
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
         // Of what stands at the very end nobody knows whether it is whole.
         if length == rest.len() {
             self.at = self.bytes.len();
             return Err(Fault::End);
         }
-        let text = std::str::from_utf8(&rest[..length]).map_err(|_| Fault::Syntax)?;
-        let value = match text {
-            "true" | "false" => Value::Other,
-            "null" => Value::Null,
-            "NaN" | "Infinity" | "-Infinity" => Value::Number { text, value: text.parse().map_err(|_| Fault::Syntax)? },
-            _ if text.ends_with(|last: char| last.is_ascii_digit()) => {
-                Value::Number { text, value: text.parse().map_err(|_| Fault::Syntax)? }
-            }
+        let value = match &rest[..length] {
+            b"true" | b"false" => Value::Other,
+            b"null" => Value::Null,
+            b"NaN" => Value::Number { text: "NaN", value: f64::NAN },
+            b"Infinity" => Value::Number { text: "Infinity", value: f64::INFINITY },
+            b"-Infinity" => Value::Number { text: "-Infinity", value: f64::NEG_INFINITY },
             _ => return Err(Fault::Syntax),
         };
         self.at += length;
         Ok(value)
     }
 
+    /// A number, `NaN` or an infinity, as the nearest float.
+    pub(crate) fn float(&mut self) -> Result<f64, Fault> {
+        match self.bytes.get(self.at..) {
+            Some([b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..]) => self.number(),
+            _ => match self.value()? {
+                Value::Number { value, .. } => Ok(value),
+                _ => Err(Fault::Syntax),
+            },
+        }
+    }
+
+    /// A number of digits: its sign comes next, or its first digit.
+    fn number(&mut self) -> Result<f64, Fault> {
+        let begin = self.at;
+        let negative = self.bytes[begin] == b'-';
+        self.at += usize::from(negative);
+        let mut scan = Scan::default();
+        let first = self.at;
+        self.digits(&mut scan)?;
+        if self.at - first > 1 && self.bytes[first] == b'0' {
+            return Err(Fault::Syntax);
+        }
+        if scan.mantissa == 0 && self.at - first == 1 {
+            scan.digits = 0;
+        }
+        let mut exponent = 0_i32;
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            let before = self.at;
+            self.digits(&mut scan)?;
+            exponent = i32::try_from(self.at - before).map_or(i32::MIN, |count| -count);
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            let minus = self.bytes.get(self.at) == Some(&b'-');
+            self.at += usize::from(minus || self.bytes.get(self.at) == Some(&b'+'));
+            let mut power = Scan::default();
+            self.digits(&mut power)?;
+            let power = if power.digits > 8 { i32::MAX } else { i32::try_from(power.mantissa).unwrap_or(i32::MAX) };
+            exponent = exponent.saturating_add(if minus { -power } else { power });
+        }
+        match self.bytes.get(self.at) {
+            None => return Err(Fault::End),
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-') => {
+                return Err(Fault::Syntax);
+            }
+            Some(_) => {}
+        }
+        if let Some(value) = scan.nearest(exponent) {
+            return Ok(if negative { -value } else { value });
+        }
+        let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| Fault::Syntax)?;
+        text.parse().map_err(|_| Fault::Syntax)
+    }
+
+    /// Steps over digits, of which there is one at least.
+    fn digits(&mut self, scan: &mut Scan) -> Result<(), Fault> {
+        let begin = self.at;
+        let mut rest = &self.bytes[begin..];
+        while let Some((number, behind)) =
+            rest.split_first_chunk().and_then(|(chunk, behind)| Some((eight(*chunk)?, behind)))
+        {
+            scan.mantissa = scan.mantissa.wrapping_mul(100_000_000).wrapping_add(number);
+            rest = behind;
+        }
+        while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+            scan.mantissa = scan.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            rest = behind;
+        }
+        self.at = self.bytes.len() - rest.len();
+        scan.digits += self.at - begin;
+        match rest {
+            [] => Err(Fault::End),
+            _ if self.at == begin => Err(Fault::Syntax),
+            _ => Ok(()),
+        }
+    }
+
+    /// Steps over a number that is whole as it is printed, and shorter than where floats begin to lack integers.
+    pub(crate) fn short_integer(&mut self) -> Option<i64> {
+        let rest = self.bytes.get(self.at..)?;
+        let digits = rest.strip_prefix(b"-").unwrap_or(rest);
+        let (mut number, mut count) = (0, 0);
+        while let Some(digit @ b'0'..=b'9') = digits.get(count) {
+            if count == SHORT {
+                return None;
+            }
+            number = number * 10 + i64::from(digit - b'0');
+            count += 1;
+        }
+        let ends = matches!(digits.get(count), Some(b',' | b'}' | b' '));
+        if count == 0 || !ends || count > 1 && digits[0] == b'0' {
+            return None;
+        }
+        let negative = rest.len() - digits.len();
+        self.at += negative + count;
+        Some(if negative == 1 { -number } else { number })
+    }
+
     /// Text between its quotes, as it stands there.
-    fn string(&mut self) -> Result<&'a [u8], Fault> {
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], Fault> {
         self.expect(b'"')?;
         let begin = self.at;
         loop {
@@ -153,8 +280,19 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether two texts of one length are the same. Names are short: two words that overlap hold most of them.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk::<8>(), one.last_chunk::<8>(), other.first_chunk::<8>(), other.last_chunk::<8>()) {
+        (Some(begin), Some(end), Some(first), Some(last)) if one.len() <= 16 => begin == first && end == last,
+        _ => one == other,
+    }
+}
+
+/// So many digits are read as an integer at once.
+const SHORT: usize = 14;
+
 /// The text that `raw` stands for; what is no text stays as it is.
-fn unescaped(raw: &[u8]) -> Cow<'_, str> {
+pub(crate) fn unescaped(raw: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(raw);
     if !text.contains('\\') {
         return text;
@@ -191,6 +329,12 @@ mod tests {
             ("", Err(Fault::End)),
             ("nan ", Err(Fault::Syntax)),
             ("1.5.2 ", Err(Fault::Syntax)),
+            ("01 ", Err(Fault::Syntax)),
+            ("1. ", Err(Fault::Syntax)),
+            ("+1 ", Err(Fault::Syntax)),
+            ("1e ", Err(Fault::Syntax)),
+            ("-x ", Err(Fault::Syntax)),
+            ("1e", Err(Fault::End)),
             ("[1 2] ", Err(Fault::Syntax)),
             ("{1: 2} ", Err(Fault::Syntax)),
             ("<<<<<<< ", Err(Fault::Syntax)),
@@ -207,7 +351,91 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_ends_what_stands_in_it() {
+        assert_eq!(Cursor::lines(b"[1,\n2]", 0).value(), Err(Fault::Syntax));
+        assert_eq!(Cursor::new(b"[1,\n2]", 0).value(), Ok(Value::Nested));
+    }
+
+    fn float(text: &str) -> u64 {
+        Cursor::new(format!("{text},").as_bytes(), 0).float().expect("a number").to_bits()
+    }
+
+    #[test]
+    fn floats_have_the_nearest_bits() {
+        for text in [
+            "0",
+            "-0",
+            "-0.0",
+            "9007199254740991",
+            "9007199254740993",
+            "1e22",
+            "1e23",
+            "123456789012345678901234567890",
+            "0.1",
+            "2.2250738585072011e-308",
+            "5e-324",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1e99999999999",
+            "0e99999999999",
+            "0.000000000000000000000000000000000000000000001",
+            "1.7976931348623157e308",
+            "8.41e+21",
+            "00.5e0",
+        ] {
+            if text.starts_with("00") {
+                assert_eq!(Cursor::new(text.as_bytes(), 0).float(), Err(Fault::Syntax));
+                continue;
+            }
+            assert_eq!(float(text), text.parse::<f64>().expect("a float").to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_integers_are_read_and_others_left() {
+        for (text, expected) in [
+            ("12,", Some(12)),
+            ("-7}", Some(-7)),
+            ("0 ", Some(0)),
+            ("99999999999999,", Some(99_999_999_999_999)),
+            ("100000000000000,", None),
+            ("01,", None),
+            ("1.0,", None),
+            ("1e3,", None),
+            ("-,", None),
+            ("12", None),
+            ("x,", None),
+        ] {
+            let mut cursor = Cursor::new(text.as_bytes(), 0);
+            assert_eq!(cursor.short_integer(), expected, "{text}");
+            assert_eq!(cursor.at, if expected.is_some() { text.len() - 1 } else { 0 }, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn long_decimals_are_those_of_their_text(mantissa in 10..u64::MAX, half in 1_u64..1 << 53, point in 0_usize..25) {
+            // Digits anywhere, and those that stand close to the middle between two floats.
+            for number in [u128::from(mantissa), u128::from(half) * 2 + 1, u128::from(half | 1 << 52) * 1000 + 500] {
+                let digits = number.to_string();
+                let (whole, fraction) = digits.split_at(point.clamp(1, digits.len() - 1));
+                let text = format!("{whole}.{fraction}");
+                prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+                let text = format!("{number}e-{point}");
+                prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+            }
+        }
+
+        #[test]
+        fn every_float_is_that_of_its_text(value in any::<f64>().prop_filter("finite", |value| value.is_finite()),
+            whole in any::<i64>(), digits in "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?") {
+            for text in [format!("{value}"), format!("{value:?}"), format!("{value:e}"), format!("{whole}"), digits] {
+                prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+            }
+        }
+
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Cursor::new(&bytes, 0).value();

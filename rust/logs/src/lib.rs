@@ -27,6 +27,8 @@ mod record;
 pub mod reindex;
 mod sessions;
 mod table;
+mod twins;
+mod unpack;
 mod walk;
 mod write;
 
@@ -40,4 +42,4 @@ pub use read::{FoundLedger, Logs, Source, read, read_bytes};
 pub use record::{Chunk, Precision, Records, Stated};
 pub use sessions::{Position, Redone};
 pub use table::{Superseded, Table};
-pub use write::{Output, WriteError};
+pub use write::{Output, TableWriter, WriteError};

@@ -60,6 +60,10 @@ pub struct Facts {
     pub sound: u64,
     /// Values that are no numbers by their nature: images, histograms, texts.
     pub others: u64,
+    /// Lines of text that have no shape, and hold no record.
+    pub prose: u64,
+    /// The shape that the lines of a text log have, by its name; `pattern` where it is the caller's.
+    pub shape: Option<&'static str>,
     /// Where a session says that it starts: how many records of the file stand before, and the step that it names.
     pub starts: Vec<(u64, i64)>,
 }

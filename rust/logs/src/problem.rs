@@ -73,6 +73,8 @@ pub enum ProblemKind {
     NoTimeline,
     /// A newer version of stepbridge wrote it.
     Newer,
+    /// A compressed file opens to more than any log would.
+    TooLarge,
     /// The log contradicts what its ledger says of the steps that it was given.
     Refuted,
 }
@@ -97,6 +99,7 @@ impl ProblemKind {
             Self::BeforeStart => "before_start",
             Self::NoTimeline => "no_timeline",
             Self::Newer => "newer",
+            Self::TooLarge => "too_large",
             Self::Refuted => "refuted",
         }
     }

@@ -12,9 +12,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Bytes that were read so far.
+    /// Bytes that were taken from the files so far. What is read twice, where a file is damaged, counts once.
     pub fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
+        self.done.load(Ordering::Relaxed).min(self.total())
     }
 
     /// Bytes that there are; 0 until the files were found.

@@ -8,7 +8,10 @@ use crate::beside;
 use crate::bytes::{ReadAt, whole};
 use crate::checkpoints;
 use crate::error::ReadError;
-use crate::formats::{Format, HEAD, Head, Input, Sink, Sniffed, placeholder, reader, sniff};
+use crate::formats::{
+    Format, HEAD, Head, Input, Sink, Sniffed, check_pattern, has_named_columns, placeholder, reader, recognised_text,
+    sniff, wide_head,
+};
 use crate::join;
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::options::ReadOptions;
@@ -18,6 +21,8 @@ use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
 use crate::record::Records;
 use crate::sessions;
+use crate::twins;
+use crate::unpack::{self, Packing};
 use crate::walk::{self, Found};
 
 /// The records below a path, and what is known of each file that holds them.
@@ -84,6 +89,7 @@ struct Reading<'a> {
 
 /// Reads every log below `path`, or the one that it is, on up to `threads` threads. The result does not depend on them.
 pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
     let reading = Reading { options, progress, threads };
     let (found, problems) = list(path)?;
     let outcomes = reading.all(&found);
@@ -92,6 +98,7 @@ pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: us
 
 /// Reads a log that is in memory, as if it were the file called `name`.
 pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
     let progress = Progress::default();
     let reading = Reading { options, progress: &progress, threads };
     let path = Path::new(name);
@@ -129,7 +136,7 @@ fn together(
             ReadError::NotALog { path }
         });
     }
-    let repeated = checkpoints::fold(&mut files);
+    let repeated = [checkpoints::fold(&mut files), twins::fold(&mut files)].concat();
     let mut logs = join::join(files, [problems, broken, repeated].concat());
     sessions::split(&mut logs);
     for found in &ledgers {
@@ -197,45 +204,105 @@ impl Reading<'_> {
     }
 
     fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
+        let bytes: &dyn ReadAt = &Watched { bytes, progress: self.progress };
+        let source = found.source();
+        let name = unpack::plain_name(&found.name);
         let mut head = vec![0; HEAD];
         let length = fill(bytes, &mut head)?;
-        let head = Head { name: &found.name, folder: &found.folder, bytes: &head[..length] };
+        head.truncate(length);
+        let packing = Packing::of(&head);
+        let mut stop = None;
+        if let Some(packing) = packing {
+            (head, stop) = packing.head(bytes, HEAD)?;
+        }
+        let head = Head { name, folder: &found.folder, bytes: &head };
         let sniffed = match self.options.format {
-            None => sniff(&head),
+            None => match sniff(&head) {
+                // What the caller says of its columns makes it a table of records.
+                Sniffed::Unknown | Sniffed::Broken(ProblemKind::MissingColumn, _)
+                    if has_named_columns(&head, &self.options.columns) =>
+                {
+                    Sniffed::Log(Format::Csv)
+                }
+                // Text may show what it is further on, or in a shape that only the caller knows.
+                Sniffed::Unknown if self.is_text(&head, bytes, size, packing)? => Sniffed::Log(Format::Text),
+                sniffed => sniffed,
+            },
             Some(format) => {
                 placeholder(head.bytes).map_or(Sniffed::Log(format), |(kind, reason)| Sniffed::Broken(kind, reason))
             }
         };
-        let source = found.source();
-        let format = match sniffed {
-            Sniffed::Unknown => return Ok(Outcome::NoLog),
-            Sniffed::Broken(kind, reason) => {
+        match (sniffed, stop) {
+            (Sniffed::Unknown, _) => return Ok(Outcome::NoLog),
+            (Sniffed::Broken(ProblemKind::Empty, _), Some(stop)) => {
+                return Ok(Outcome::Broken(vec![stop.problem(&source, size, 0)]));
+            }
+            (Sniffed::Broken(kind, reason), _) => {
                 return Ok(Outcome::Broken(vec![Problem::new(source, kind, reason).at(0, size)]));
             }
-            Sniffed::Ledger => return Ok(read_ledger(&whole(bytes)?, found)),
-            Sniffed::Log(format) => format,
-        };
-        if size > LARGE && threads == 1 {
+            (Sniffed::Ledger | Sniffed::Log(_), _) => {}
+        }
+        let large = matches!(sniffed, Sniffed::Log(_)) && size > LARGE;
+        if threads == 1 && large {
             return Ok(Outcome::Large);
         }
+        let check = || self.progress.check();
+        let content = match packing {
+            None => None,
+            // Beside other files only what needs little memory.
+            Some(packing) if threads == 1 => match packing.small(bytes, LARGE, &check)? {
+                None => return Ok(Outcome::Large),
+                content => content,
+            },
+            Some(packing) => Some(packing.unpack(bytes, size, &check)?),
+        };
+        let Sniffed::Log(format) = sniffed else {
+            return Ok(read_ledger(&whole(content.as_ref().map_or(bytes, |content| content))?, found));
+        };
         let mut input = Input {
             file: &source,
             path: &found.path,
             folder: &found.folder,
-            name: &found.name,
-            bytes,
-            size,
+            name,
+            bytes: content.as_ref().map_or(bytes, |content| content),
+            size: content.as_ref().map_or(size, unpack::Unpacked::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
             mark: None,
         };
-        let read = self.run(format, &mut input);
+        let (mut read, another) = self.run(format, &mut input);
+        if another && self.options.format.is_none() && !(reader(format).promised)(name) {
+            return Ok(Outcome::NoLog);
+        }
+        read.facts.bytes = size;
+        if let Some((stop, size_unpacked)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
+            read.problems.insert(0, stop.problem(&source, size, size_unpacked));
+        }
         let broken = read.facts.sound == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
     }
 
-    /// Reads a file that is in this format, with all that is told of it.
-    fn run(&self, format: Format, input: &mut Input) -> FileRead {
+    /// Whether a file of no other format is a log for people.
+    fn is_text(&self, head: &Head, bytes: &dyn ReadAt, size: u64, packing: Option<Packing>) -> io::Result<bool> {
+        let packed = packing.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
+        let wide = wide_head(head.name).min(packed);
+        if wide <= HEAD && self.options.pattern.is_none() {
+            return Ok(false);
+        }
+        let first = match packing {
+            Some(packing) => packing.head(bytes, wide)?.0,
+            None => {
+                let mut first = vec![0; wide];
+                let length = fill(bytes, &mut first)?;
+                first.truncate(length);
+                first
+            }
+        };
+        Ok(recognised_text(&Head { bytes: &first, ..*head }, self.options.pattern.as_deref()))
+    }
+
+    /// Reads a file that is in this format, with all that is told of it; and says whether it is of another sort.
+    fn run(&self, format: Format, input: &mut Input) -> (FileRead, bool) {
         let mut pieces = Vec::new();
         let mut emit = |piece| pieces.push(piece);
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
@@ -246,10 +313,23 @@ impl Reading<'_> {
                 format!("the system does not give its last {} bytes ({fault}); what stands before was read", end - at);
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
-        // What a reader had no reason to look at is done as well.
-        let _ = sink.came_to(input.size);
-        let Sink { problems, facts, mark, .. } = sink;
-        FileRead { pieces, problems, facts, mark }
+        let Sink { problems, facts, another, mark, .. } = sink;
+        (FileRead { pieces, problems, facts, mark }, another)
+    }
+}
+
+/// A file whose bytes are counted as they are taken; it ends with an error once its reading was cancelled.
+struct Watched<'a> {
+    bytes: &'a dyn ReadAt,
+    progress: &'a Progress,
+}
+
+impl ReadAt for Watched<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.progress.check()?;
+        let count = self.bytes.read_at(buffer, offset)?;
+        self.progress.add(count as u64);
+        Ok(count)
     }
 }
 

@@ -26,8 +26,8 @@ use crate::watched::watched;
 /// file, offset, record, kind, reason, length.
 pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
 
-/// source, run, format, bytes, sound units, values that are no numbers.
-type FileRow = (String, String, &'static str, u64, u64, u64);
+/// source, run, format, bytes, sound units, values that are no numbers, the shape of its lines, lines without one.
+type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
 
 /// Unit symbol and base.
 type Step = (&'static str, u8);
@@ -98,7 +98,8 @@ impl PyLogs {
             .map(|(source, file)| {
                 let run = records.runs[file.run as usize].clone();
                 let facts = &file.facts;
-                (source.clone(), run, file.format.name(), facts.bytes, facts.sound, facts.others)
+                let (format, shape) = (file.format.name(), facts.shape);
+                (source.clone(), run, format, facts.bytes, facts.sound, facts.others, shape, facts.prose)
             })
             .collect()
     }
@@ -257,6 +258,7 @@ fn read_error(error: ReadError) -> PyErr {
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
+        | ReadError::Pattern { .. }
         | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
     }
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use arrow_array::RecordBatchIterator;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_schema::ffi::FFI_ArrowSchema;
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use stepbridge_logs::{Output, Table, WriteError};
+
+use crate::watched::watched;
 
 #[pyclass(name = "Table", module = "stepbridge._core", frozen)]
 pub(crate) struct PyTable {
@@ -46,8 +48,9 @@ impl PyTable {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| self.inner.write(&path)).map_err(write_error)
+    #[pyo3(signature = (path, watch=None))]
+    fn write(&self, py: Python<'_>, path: PathBuf, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        watched(py, watch.as_ref(), |progress| self.inner.write(&path, progress))?.map_err(write_error)
     }
 }
 
@@ -56,6 +59,8 @@ fn write_error(error: WriteError) -> PyErr {
     let text = error.to_string();
     match error {
         WriteError::Io { .. } => PyOSError::new_err(text),
+        // Who ended it raises what it was ended for.
+        WriteError::Cancelled { .. } => PyKeyboardInterrupt::new_err(text),
         WriteError::UnknownOutput { .. } | WriteError::Encoding { .. } => PyValueError::new_err(text),
     }
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
-from stepbridge.clock import StepClock
+if TYPE_CHECKING:
+    from stepbridge.clock import StepClock
 
 __all__ = ["refuse_tracing"]
 

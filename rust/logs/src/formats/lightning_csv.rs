@@ -1,52 +1,15 @@
 //! Lightning's `metrics.csv`: a row a logging call, its empty cells meaning "not logged in this call".
 //!
-//! The columns `step` and `epoch` stand anywhere; every other one is a tag. Rows of some callbacks lack the epoch.
+//! The columns `step` and `epoch` stand anywhere; every other one is a tag. Rows of some callbacks lack the epoch. The step
+//! is the 0-based index of the update; what is logged at the end of an epoch bears the last one's, and what is logged
+//! after the last epoch the next epoch's number. Lightning 1.x parts lines by CRLF or LF as its Python did, writes the
+//! columns in the order of their first use, and newer ones sorted; a metric that comes late makes it write the file anew.
 
-use std::io::{self, Read};
+use super::table::{self, Kind, Places};
+use super::{Format, Input, Reader, Sink};
+use crate::problem::ProblemKind;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
-
-use super::{Format, Input, Reader as FormatReader, Sink};
-use crate::columns::{Columns, Place};
-use crate::piece::FileRead;
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Stated;
-
-/// Reads rows up to the end, or to where reading fails.
-pub(crate) fn read(source: impl Read, size: u64, file: &str) -> FileRead {
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Watched { source, last: b'\n' });
-    let mut rows = Rows::new(file, size);
-    // A row is taken when the one behind it was seen: only the last one may be torn.
-    let (mut row, mut ahead) = (ByteRecord::new(), ByteRecord::new());
-    let mut fault = None;
-    let mut held = false;
-    loop {
-        match reader.read_byte_record(&mut ahead) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                fault = Some(error);
-                break;
-            }
-        }
-        if held {
-            rows.row(&row, start(&ahead), false);
-        }
-        std::mem::swap(&mut row, &mut ahead);
-        held = true;
-    }
-    if held {
-        let torn = fault.is_some() || !reader.get_ref().at_line_end();
-        rows.row(&row, end(&reader), torn);
-    }
-    if let Some(fault) = fault {
-        rows.unreadable(end(&reader), &fault);
-    }
-    rows.finish()
-}
-
-pub(super) static READER: FormatReader = FormatReader {
+pub(super) static READER: Reader = Reader {
     format: Format::LightningCsv,
     promised: |name| name == "metrics.csv",
     // Both counters, and something to count.
@@ -61,246 +24,45 @@ pub(super) static READER: FormatReader = FormatReader {
         )),
         None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")),
     },
-    read: |input: &mut Input, sink: &mut Sink| {
-        read(&input.whole()?[..], input.size, input.file).hand_to(sink);
-        Ok(())
-    },
+    read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
 };
 
-fn start(row: &ByteRecord) -> u64 {
-    row.position().map_or(0, csv::Position::byte)
-}
-
-fn end<R: Read>(reader: &Reader<R>) -> u64 {
-    reader.position().byte()
-}
-
-/// A source whose last byte is remembered.
-struct Watched<R> {
-    source: R,
-    last: u8,
-}
-
-impl<R> Watched<R> {
-    fn at_line_end(&self) -> bool {
-        matches!(self.last, b'\n' | b'\r')
-    }
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.last = buffer[..count].last().copied().unwrap_or(self.last);
-        Ok(count)
-    }
-}
-
-/// What a column is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Step,
-    Epoch,
-    Tag(u32),
-}
-
-/// The rows read so far.
-struct Rows<'a> {
-    file: &'a str,
-    header: Option<Header>,
-    columns: Columns,
-    read: FileRead,
-    /// How many were seen, the header not counted.
-    count: u64,
-}
-
-struct Header {
-    row: ByteRecord,
-    roles: Vec<Role>,
-    /// For each column: how many cells are no numbers, with what the first one is and where.
-    texts: Vec<Option<Text>>,
-}
-
-struct Text {
-    count: u64,
-    example: String,
-    row: u64,
-    begin: u64,
-    length: u64,
-}
-
-/// A range of the file.
-#[derive(Clone, Copy)]
-struct Range {
-    begin: u64,
-    end: u64,
-}
-
-impl<'a> Rows<'a> {
-    fn new(file: &'a str, size: u64) -> Self {
-        let mut read = FileRead::default();
-        read.facts.bytes = size;
-        Self { file, header: None, columns: Columns::default(), read, count: 0 }
-    }
-
-    /// Takes a row that reaches to `end`. Of a torn one the last cell may be incomplete.
-    fn row(&mut self, row: &ByteRecord, end: u64, torn: bool) {
-        let range = Range { begin: start(row), end };
-        match self.header.take() {
-            None if torn => self.report(ProblemKind::Truncated, range, "the file ends inside its header".to_owned()),
-            None => self.header = Some(self.begin(row)),
-            Some(mut header) => {
-                // Appending writers repeat the header.
-                if header.row != *row {
-                    self.cells(&mut header, row, range, torn);
-                    self.count += 1;
-                }
-                self.header = Some(header);
-            }
-        }
-    }
-
-    fn begin(&mut self, row: &ByteRecord) -> Header {
-        let roles: Vec<Role> = row
-            .iter()
-            .map(|name| match name.trim_ascii() {
-                b"step" => Role::Step,
-                b"epoch" => Role::Epoch,
-                other => Role::Tag(self.columns.number(&String::from_utf8_lossy(other))),
-            })
-            .collect();
-        for (role, name, what) in [(Role::Step, "step", "have no step"), (Role::Epoch, "epoch", "state no epoch")] {
-            if !roles.contains(&role) {
-                let reason = format!("the table has no column '{name}': its records {what}");
-                self.read.problems.push(Problem::new(self.file, ProblemKind::MissingColumn, reason));
-            }
-        }
-        let texts = roles.iter().map(|_| None).collect();
-        Header { row: row.clone(), roles, texts }
-    }
-
-    fn cells(&mut self, header: &mut Header, row: &ByteRecord, range: Range, torn: bool) {
-        let expected = header.roles.len();
-        if row.len() > expected || row.len() < expected && !torn {
-            let reason = format!("a row has {} cells where the header has {expected}; it was left out", row.len());
-            self.report(ProblemKind::Corrupt, range, reason);
-            return;
-        }
-        let whole = row.len() - usize::from(torn);
-        let Some(place) = self.place(header, row, whole, range) else {
-            return;
-        };
-        for ((cell, role), text) in row.iter().zip(&header.roles).zip(&mut header.texts).take(whole) {
-            let Role::Tag(tag) = *role else { continue };
-            let cell = cell.trim_ascii();
-            if cell.is_empty() {
-                continue;
-            }
-            match std::str::from_utf8(cell).ok().and_then(|cell| cell.parse().ok()) {
-                Some(value) => self.columns.push(tag, place, value),
-                None => match text {
-                    Some(text) => text.count += 1,
-                    None => {
-                        *text = Some(Text {
-                            count: 1,
-                            example: String::from_utf8_lossy(cell).into_owned(),
-                            row: self.count,
-                            begin: range.begin,
-                            length: range.end - range.begin,
-                        });
-                    }
-                },
-            }
-        }
-        if torn {
-            let reason = "the file ends inside a row: it is still being written, or its writer was stopped; the row's \
-                          last cell was left out"
-                .to_owned();
-            self.report(ProblemKind::Truncated, range, reason);
-        } else {
-            self.read.facts.sound += 1;
-        }
-    }
-
-    /// Where a row says that it stands; `None`, and a problem, where its cells for that cannot be read.
-    fn place(&mut self, header: &Header, row: &ByteRecord, whole: usize, range: Range) -> Option<Place> {
-        let mut place = Place::default();
-        for (index, role) in header.roles.iter().enumerate() {
-            let name = match role {
-                Role::Tag(_) => continue,
-                Role::Step => "step",
-                Role::Epoch => "epoch",
-            };
-            let Some(cell) = row.get(index).filter(|_| index < whole) else {
-                let reason = format!("the file ends inside a row, before its {name}; it was left out");
-                self.report(ProblemKind::Truncated, range, reason);
-                return None;
-            };
-            let cell = cell.trim_ascii();
-            if cell.is_empty() {
-                continue;
-            }
-            let stated = std::str::from_utf8(cell).ok().and_then(Stated::parse);
-            match (role, stated, stated.and_then(Stated::whole)) {
-                (Role::Step, _, Some(step)) => place.step = Some(step),
-                (Role::Epoch, Some(epoch), _) => place.epoch = Some(epoch),
-                _ => {
-                    let kind = if *role == Role::Step { "whole number" } else { "number" };
-                    let cell = String::from_utf8_lossy(cell);
-                    let reason = format!("the {name} of a row is '{cell}', not a {kind}; the row was left out");
-                    self.report(ProblemKind::Corrupt, range, reason);
-                    return None;
-                }
-            }
-        }
-        Some(place)
-    }
-
-    fn report(&mut self, kind: ProblemKind, range: Range, reason: String) {
-        let problem = Problem::new(self.file, kind, reason).at(range.begin, range.end - range.begin);
-        self.read.problems.push(problem.of_record(self.count));
-    }
-
-    fn unreadable(&mut self, at: u64, fault: &csv::Error) {
-        let reason = format!("the system does not give the rest ({fault}); the rows before were read");
-        let left = self.read.facts.bytes.saturating_sub(at);
-        self.read.problems.push(Problem::new(self.file, ProblemKind::Unreadable, reason).at(at, left));
-    }
-
-    fn finish(mut self) -> FileRead {
-        if let Some(header) = self.header {
-            for (name, text) in header.row.iter().zip(header.texts) {
-                let Some(text) = text else { continue };
-                let name = String::from_utf8_lossy(name.trim_ascii());
-                let (count, example) = (text.count, text.example);
-                let reason = format!("{count} cells of column '{name}' are no numbers (the first: '{example}')");
-                let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
-                self.read.problems.push(problem.at(text.begin, text.length).of_record(text.row));
-                self.read.facts.others += count;
-            }
-        }
-        self.read.pieces.push(self.columns.into_piece(Format::LightningCsv));
-        self.read
-    }
-}
+pub(super) static KIND: Kind = Kind {
+    format: Format::LightningCsv,
+    separator: |_| b',',
+    places: |names, _| Places::named(names, "step", "epoch"),
+    blank: None,
+    meaning: |_, _| Format::LightningCsv.meaning(),
+};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
+    use crate::formats::{Format, read_for_test};
+    use crate::options::ReadOptions;
+    use crate::piece::FileRead;
+    use crate::problem::ProblemKind;
+    use crate::record::Stated;
+
+    fn read(bytes: &[u8]) -> FileRead {
+        read_for_test(Format::LightningCsv, "metrics.csv", bytes, &ReadOptions::default(), 1)
+    }
+
     fn read_text(text: &str) -> FileRead {
-        read(text.as_bytes(), text.len() as u64, "metrics.csv")
+        read(text.as_bytes())
     }
 
     /// Records as (tag, step, epoch, value).
     fn records(read: &FileRead) -> Vec<(&str, Option<i64>, Option<f64>, f64)> {
-        let piece = &read.pieces[0];
-        (0..piece.chunk.len())
-            .map(|i| {
+        let mut records = Vec::new();
+        for piece in &read.pieces {
+            records.extend((0..piece.chunk.len()).map(|i| {
                 let epoch = piece.chunk.epoch.as_ref().and_then(|epoch| epoch[i]).map(Stated::to_f64);
                 (&*piece.tags[piece.chunk.tag[i] as usize], piece.chunk.step_of(i), epoch, piece.chunk.value[i])
-            })
-            .collect()
+            }));
+        }
+        records
     }
 
     fn kinds(read: &FileRead) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
@@ -383,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_reported(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = read(&bytes[..], bytes.len() as u64, "metrics.csv");
+            let _ = read(&bytes);
         }
 
         #[test]

@@ -4,22 +4,40 @@
 //! range that holds none as a problem. What is common to several formats stands beside them: rows of a table
 //! ([`table`]), objects a line ([`objects`]), lines of text ([`text`]).
 
+mod csv;
+mod detectron2;
 mod format;
 mod input;
+mod jsonl;
+mod keras_csv;
 mod lightning_csv;
+mod mlflow;
+mod mlflow_db;
+mod mmcv;
+mod mmengine;
+mod objects;
+mod proto;
+mod sb3;
 mod sink;
 mod sniff;
+mod table;
+mod text;
 mod tfevents;
 mod trainer_state;
+mod ultralytics;
+mod wandb;
+mod wandb_history;
 
 use std::io;
 
 use crate::problem::ProblemKind;
 
+pub(crate) use csv::has_named_columns;
 pub use format::{EpochMeaning, Format, Meaning, Resumes, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use sink::Sink;
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};
+pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};
 
 /// What a format can do. One is made a format, beside its code, and stands in [`READERS`].
 pub(crate) struct Reader {
@@ -35,12 +53,36 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that recognises a file reads it, so that what is told by more stands before what is told by less.
-pub(crate) static READERS: &[&Reader] = &[&tfevents::READER, &trainer_state::READER, &lightning_csv::READER];
+pub(crate) static READERS: &[&Reader] = &[
+    &tfevents::READER,
+    &wandb::READER,
+    &mlflow_db::READER,
+    &trainer_state::READER,
+    &wandb_history::READER,
+    &mmcv::READER,
+    &mmengine::READER,
+    &detectron2::READER,
+    &sb3::READER,
+    &ultralytics::READER,
+    &lightning_csv::READER,
+    &keras_csv::READER,
+    &mlflow::READER,
+    // By what anyone may call a column or a key: behind all others.
+    &jsonl::READER,
+    &csv::READER,
+    &text::READER,
+];
 
 /// The reader of a format.
 pub(crate) fn reader(format: Format) -> &'static Reader {
     // A test sees to it that every format has one.
     READERS.iter().find(|reader| reader.format == format).copied().unwrap_or(&lightning_csv::READER)
+}
+
+/// A table's layout, to test what is common to all of them with.
+#[cfg(test)]
+pub(crate) fn lightning_kind_for_test() -> &'static table::Kind {
+    &lightning_csv::KIND
 }
 
 /// Reads bytes as a file of this name and format, on so many threads: for the tests of the formats.

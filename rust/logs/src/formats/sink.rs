@@ -16,14 +16,21 @@ pub(crate) struct Sink<'a> {
     pub(crate) read: u64,
     pub(crate) problems: Vec<Problem>,
     pub(crate) facts: Facts,
+    /// Whether the file turned out to be of another sort than it looked like, which only a look inside could tell.
+    pub(crate) another: bool,
     /// For a reader that can go on where it stopped, once the file has grown.
     pub(crate) mark: Option<Mark>,
 }
 
 impl<'a> Sink<'a> {
+    /// The file, as problems call it.
+    pub(crate) fn file(&self) -> &'a str {
+        self.file
+    }
+
     pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(Piece)) -> Self {
         let facts = Facts { bytes: size, ..Facts::default() };
-        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, mark: None }
+        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None }
     }
 
     /// Takes records. A reader hands them on in pieces of at most about a hundred thousand, so that memory stays bounded.
@@ -45,7 +52,6 @@ impl<'a> Sink<'a> {
     ///
     /// Fails where the caller wants no more; the reader hands that on at once.
     pub(crate) fn came_to(&mut self, offset: u64) -> io::Result<()> {
-        self.progress.add(offset.saturating_sub(self.read));
         self.read = self.read.max(offset);
         self.progress.check()
     }

@@ -34,10 +34,10 @@ pub(crate) enum Sniffed {
 pub(crate) fn sniff(head: &Head) -> Sniffed {
     let promised = READERS.iter().find(|reader| (reader.promised)(head.name)).copied();
     let ledger = head.name == ledger::NAME;
-    if promised.is_some() || ledger {
-        if let Some((kind, reason)) = placeholder(head.bytes) {
-            return Sniffed::Broken(kind, reason);
-        }
+    if (promised.is_some() || ledger)
+        && let Some((kind, reason)) = placeholder(head.bytes)
+    {
+        return Sniffed::Broken(kind, reason);
     }
     if ledger || head.bytes.starts_with(ledger::BEGINS) {
         return Sniffed::Ledger;

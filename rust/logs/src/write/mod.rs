@@ -3,18 +3,21 @@
 mod text;
 mod whole;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use crate::progress::Progress;
 use crate::table::Table;
+use text::JsonKeys;
 use whole::WholeFile;
 
 /// What a table can be written as.
@@ -68,12 +71,31 @@ pub enum WriteError {
         /// What the encoder says.
         reason: String,
     },
+    /// Its caller ended the writing.
+    #[error("'{}' was not written: it was ended before all was there; nothing was left", path.display())]
+    Cancelled {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
 }
+
+/// How many rows a group of Parquet has at most: they are held in memory until the group is written.
+const ROWS: usize = 1 << 18;
 
 /// A fault on the way, before it is known to belong to a path.
 enum Fault {
     Io(io::Error),
     Encoding(String),
+}
+
+impl Fault {
+    fn of(self, path: &Path) -> WriteError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) => WriteError::Io { path, source },
+            Self::Encoding(reason) => WriteError::Encoding { path, reason },
+        }
+    }
 }
 
 impl From<io::Error> for Fault {
@@ -105,44 +127,96 @@ impl From<ParquetError> for Fault {
 
 impl Table {
     /// Writes the table to `path`, as its name's ending says. The file appears when it is complete, or not at all.
-    pub fn write(&self, path: &Path) -> Result<(), WriteError> {
+    pub fn write(&self, path: &Path, progress: &Progress) -> Result<(), WriteError> {
+        let mut writer = TableWriter::create(path, self.schema())?;
+        progress.expect(self.rows() as u64);
+        for batch in self.batches() {
+            writer.write(batch)?;
+            progress.add(batch.num_rows() as u64);
+            if progress.is_cancelled() {
+                return Err(WriteError::Cancelled { path: path.to_owned() });
+            }
+        }
+        writer.complete()
+    }
+}
+
+/// Writes a table batch by batch. The file appears when it is complete; dropped before that, nothing is left.
+pub struct TableWriter {
+    path: PathBuf,
+    encoder: Encoder,
+}
+
+/// The bytes of a file to come.
+type Bytes = BufWriter<WholeFile>;
+
+enum Encoder {
+    Parquet(Box<ArrowWriter<Bytes>>),
+    Arrow(Box<FileWriter<Bytes>>),
+    Csv(Bytes),
+    JsonLines(Bytes, JsonKeys),
+}
+
+impl TableWriter {
+    /// A file at `path`, in the format that its name's ending says, for batches of this schema.
+    pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self, WriteError> {
         let output = Output::of(path).ok_or_else(|| WriteError::UnknownOutput { path: path.to_owned() })?;
-        self.write_as(output, path).map_err(|fault| match fault {
-            Fault::Io(source) => WriteError::Io { path: path.to_owned(), source },
-            Fault::Encoding(reason) => WriteError::Encoding { path: path.to_owned(), reason },
+        let encoder = Encoder::new(output, path, schema).map_err(|fault| fault.of(path))?;
+        Ok(Self { path: path.to_owned(), encoder })
+    }
+
+    /// Takes more rows.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
+        self.encoder.write(batch).map_err(|fault| fault.of(&self.path))
+    }
+
+    /// Gives the file its name.
+    pub fn complete(self) -> Result<(), WriteError> {
+        self.encoder.complete().map_err(|fault| fault.of(&self.path))
+    }
+}
+
+impl Encoder {
+    fn new(output: Output, path: &Path, schema: &SchemaRef) -> Result<Self, Fault> {
+        let mut file = BufWriter::with_capacity(1 << 20, WholeFile::create(path)?);
+        Ok(match output {
+            Output::Parquet => {
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::SNAPPY)
+                    .set_max_row_group_row_count(Some(ROWS))
+                    .build();
+                Self::Parquet(Box::new(ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?))
+            }
+            Output::Arrow => Self::Arrow(Box::new(FileWriter::try_new(file, schema)?)),
+            Output::Csv => {
+                text::csv_header(schema, &mut file)?;
+                Self::Csv(file)
+            }
+            Output::JsonLines => Self::JsonLines(file, JsonKeys::of(schema)),
         })
     }
 
-    fn write_as(&self, output: Output, path: &Path) -> Result<(), Fault> {
-        let mut file = WholeFile::create(path)?;
-        let mut buffered = BufWriter::with_capacity(1 << 20, file.writer());
-        match output {
-            Output::Parquet => self.parquet(&mut buffered)?,
-            Output::Arrow => self.arrow(&mut buffered)?,
-            Output::Csv => text::csv(self, &mut buffered)?,
-            Output::JsonLines => text::json_lines(self, &mut buffered)?,
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Fault> {
+        match self {
+            Self::Parquet(writer) => writer.write(batch)?,
+            Self::Arrow(writer) => writer.write(batch)?,
+            Self::Csv(file) => text::csv(batch, file)?,
+            Self::JsonLines(file, keys) => text::json_lines(batch, keys, file)?,
         }
-        buffered.flush()?;
-        drop(buffered);
-        Ok(file.complete()?)
-    }
-
-    fn parquet(&self, file: &mut (impl Write + Send)) -> Result<(), Fault> {
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let mut writer = ArrowWriter::try_new(file, Arc::clone(self.schema()), Some(properties))?;
-        for batch in self.batches() {
-            writer.write(batch)?;
-        }
-        writer.close()?;
         Ok(())
     }
 
-    fn arrow(&self, file: &mut impl Write) -> Result<(), Fault> {
-        let mut writer = FileWriter::try_new(file, self.schema())?;
-        for batch in self.batches() {
-            writer.write(batch)?;
-        }
-        Ok(writer.finish()?)
+    fn complete(self) -> Result<(), Fault> {
+        let file = match self {
+            Self::Parquet(writer) => writer.into_inner()?,
+            Self::Arrow(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?
+            }
+            Self::Csv(file) | Self::JsonLines(file, _) => file,
+        };
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(file.complete()?)
     }
 }
 
@@ -150,7 +224,6 @@ impl Table {
 mod tests {
     use std::fs::{self, File};
 
-    use arrow_array::RecordBatch;
     use arrow_ipc::reader::FileReader;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -193,7 +266,7 @@ mod tests {
     fn written(name: &str) -> Vec<u8> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
-        table().write(&path).expect("written");
+        table().write(&path, &Progress::default()).expect("written");
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing else is left");
         fs::read(path).expect("the file")
     }
@@ -231,14 +304,14 @@ mod tests {
             |batches: &[RecordBatch]| format!("{:?}", batches.iter().map(RecordBatch::columns).collect::<Vec<_>>());
         let expected = rows(table.batches());
         let arrow = folder.path().join("t.arrow");
-        table.write(&arrow).expect("written");
+        table.write(&arrow, &Progress::default()).expect("written");
         let batches: Vec<_> = FileReader::try_new(File::open(arrow).expect("open"), None)
             .expect("IPC")
             .map(|batch| batch.expect("rows"))
             .collect();
         assert_eq!(rows(&batches), expected);
         let path = folder.path().join("t.parquet");
-        table.write(&path).expect("written");
+        table.write(&path, &Progress::default()).expect("written");
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("open")).expect("Parquet");
         assert_eq!(reader.schema().fields(), table.schema().fields());
         let rows: usize = reader.build().expect("reader").map(|batch| batch.expect("rows").num_rows()).sum();
@@ -248,13 +321,13 @@ mod tests {
     #[test]
     fn a_failure_leaves_nothing_and_changes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let unknown = table().write(&folder.path().join("t.xlsx")).expect_err("no such output");
+        let unknown = table().write(&folder.path().join("t.xlsx"), &Progress::default()).expect_err("no such output");
         assert!(unknown.to_string().contains("must end in .parquet, .csv, .jsonl or .arrow"), "{unknown}");
         let taken = folder.path().join("taken.csv");
         fs::create_dir(&taken).expect("a folder in the way");
-        let error = table().write(&taken).expect_err("a folder is in the way");
+        let error = table().write(&taken, &Progress::default()).expect_err("a folder is in the way");
         assert!(matches!(error, WriteError::Io { .. }), "{error}");
-        assert!(table().write(&folder.path().join("absent").join("t.csv")).is_err());
+        assert!(table().write(&folder.path().join("absent").join("t.csv"), &Progress::default()).is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "only what was there");
     }
 }

@@ -6,10 +6,8 @@ use std::io::{self, Write};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
-use arrow_array::{Array, Float64Array, Int32Array, Int64Array, RecordBatch};
-use arrow_schema::DataType;
-
-use crate::table::Table;
+use arrow_array::{Array, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch};
+use arrow_schema::{DataType, Schema};
 
 /// How a cell is written where its kind of text differs.
 #[derive(Clone, Copy)]
@@ -37,43 +35,47 @@ const JSON: Style = Style {
     name: |name| serde_json::Value::from(name).to_string(),
 };
 
-/// Lines of values under a header.
-pub(super) fn csv(table: &Table, file: &mut impl Write) -> io::Result<()> {
-    let names: Vec<&str> = table.schema().fields().iter().map(|field| field.name().as_str()).collect();
-    writeln!(file, "{}", names.join(","))?;
-    for batch in table.batches() {
-        let columns = columns(batch, CSV);
-        for row in 0..batch.num_rows() {
-            for (index, column) in columns.iter().enumerate() {
-                if index > 0 {
-                    file.write_all(b",")?;
-                }
-                column.write(row, CSV, file)?;
+/// The header of a table.
+pub(super) fn csv_header(schema: &Schema, file: &mut impl Write) -> io::Result<()> {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    writeln!(file, "{}", names.join(","))
+}
+
+/// Lines of values under that header.
+pub(super) fn csv(batch: &RecordBatch, file: &mut impl Write) -> io::Result<()> {
+    let columns = columns(batch, CSV);
+    for row in 0..batch.num_rows() {
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
+                file.write_all(b",")?;
             }
-            file.write_all(b"\n")?;
+            column.write(row, CSV, file)?;
         }
+        file.write_all(b"\n")?;
     }
     Ok(())
 }
 
+/// What stands before each value of an object: its key, and what parts it from the one before.
+pub(super) struct JsonKeys(Vec<String>);
+
+impl JsonKeys {
+    pub(super) fn of(schema: &Schema) -> Self {
+        let begin = |index| if index == 0 { '{' } else { ',' };
+        let fields = schema.fields().iter().enumerate();
+        Self(fields.map(|(index, field)| format!("{}\"{}\":", begin(index), field.name())).collect())
+    }
+}
+
 /// An object a line.
-pub(super) fn json_lines(table: &Table, file: &mut impl Write) -> io::Result<()> {
-    let keys: Vec<String> = table
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(index, field)| format!("{}\"{}\":", if index == 0 { '{' } else { ',' }, field.name()))
-        .collect();
-    for batch in table.batches() {
-        let columns = columns(batch, JSON);
-        for row in 0..batch.num_rows() {
-            for (key, column) in keys.iter().zip(&columns) {
-                file.write_all(key.as_bytes())?;
-                column.write(row, JSON, file)?;
-            }
-            file.write_all(b"}\n")?;
+pub(super) fn json_lines(batch: &RecordBatch, keys: &JsonKeys, file: &mut impl Write) -> io::Result<()> {
+    let columns = columns(batch, JSON);
+    for row in 0..batch.num_rows() {
+        for (key, column) in keys.0.iter().zip(&columns) {
+            file.write_all(key.as_bytes())?;
+            column.write(row, JSON, file)?;
         }
+        file.write_all(b"}\n")?;
     }
     Ok(())
 }
@@ -83,15 +85,17 @@ enum Column<'a> {
     Names(&'a Int32Array, Vec<String>),
     Integers(&'a Int64Array),
     Floats(&'a Float64Array),
+    Booleans(&'a BooleanArray),
 }
 
-/// The columns of a batch; tables hold these three kinds and no others.
+/// The columns of a batch; tables hold these four kinds and no others.
 fn columns(batch: &RecordBatch, style: Style) -> Vec<Column<'_>> {
     batch
         .columns()
         .iter()
         .map(|column| match column.data_type() {
             DataType::Int64 => Column::Integers(column.as_primitive::<Int64Type>()),
+            DataType::Boolean => Column::Booleans(column.as_boolean()),
             DataType::Float64 => Column::Floats(column.as_primitive::<Float64Type>()),
             _ => {
                 let dictionary = column.as_dictionary::<Int32Type>();
@@ -117,7 +121,8 @@ impl Column<'_> {
                     None => write!(file, "{value:?}"),
                 }
             }
-            Self::Integers(_) | Self::Floats(_) => file.write_all(style.null.as_bytes()),
+            Self::Booleans(column) if column.is_valid(row) => write!(file, "{}", column.value(row)),
+            Self::Integers(_) | Self::Floats(_) | Self::Booleans(_) => file.write_all(style.null.as_bytes()),
         }
     }
 }

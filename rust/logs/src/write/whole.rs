@@ -1,7 +1,7 @@
 //! A file that appears when it is complete.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,16 +32,22 @@ impl WholeFile {
         Ok(Self { file, temporary, path: path.to_owned(), complete: false })
     }
 
-    pub(super) fn writer(&mut self) -> &mut File {
-        &mut self.file
-    }
-
     /// Gives the file its name, once all of it is on the disk.
     pub(super) fn complete(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.temporary, &self.path)?;
         self.complete = true;
         Ok(())
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the payload of a frame, an `Event`, straight into columns.
 
-use super::proto::{Fields, Malformed, Value, varint};
 use super::tags::{Plugin, Tags};
 use super::tensor::{self, Tensor};
+use crate::formats::proto::{Fields, Malformed, Value, varint};
 
 /// The numbers of the fields that are read.
 mod field {

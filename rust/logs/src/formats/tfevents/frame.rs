@@ -148,7 +148,7 @@ pub(crate) fn walk<S: ReadAt + ?Sized>(
             Some(Head::BadPayload { payload }) => bad_payload(window, walked, payload + AROUND)?,
             Some(Head::BadLength) => {
                 let offset = walked.end;
-                let next = search(window, offset + 1, offset)?;
+                let next = search(window, offset + 1, offset, u64::MAX)?;
                 damaged(window, walked, next, DamageKind::Length);
             }
         }
@@ -178,7 +178,7 @@ fn bad_payload<S: ReadAt + ?Sized>(window: &mut Window<'_, S>, walked: &mut Walk
     if behind.len() < HEADER || looks_like_frame(behind) {
         damaged(window, walked, Some(end), DamageKind::Payload);
     } else {
-        let next = search(window, offset + 1, end)?;
+        let next = search(window, offset + 1, end, u64::MAX)?;
         damaged(window, walked, next, DamageKind::Lost);
     }
     Ok(())
@@ -187,7 +187,7 @@ fn bad_payload<S: ReadAt + ?Sized>(window: &mut Window<'_, S>, walked: &mut Walk
 /// Reports what stands at the walk's end, where the file ends inside a frame: its tail, or a hole before sound frames.
 fn torn<S: ReadAt + ?Sized>(window: &mut Window<'_, S>, walked: &mut Walked) -> io::Result<()> {
     let (offset, size) = (walked.end, window.size());
-    let next = search(window, offset + 1, size)?;
+    let next = search(window, offset + 1, size, u64::MAX)?;
     damaged(window, walked, next, if next.is_some() { DamageKind::Lost } else { DamageKind::Truncated });
     Ok(())
 }
@@ -200,7 +200,7 @@ fn damaged<S: ReadAt + ?Sized>(window: &Window<'_, S>, walked: &mut Walked, next
     walked.frames += 1;
 }
 
-/// The first offset from `from` on at which a sound frame begins.
+/// The first offset from `from` on, and before `until`, at which a sound frame begins.
 ///
 /// Before `claimed`, which a sound length says is one payload, a frame counts only if another one follows it: a payload
 /// may hold a frame, and a torn one may end with it.
@@ -208,10 +208,11 @@ pub(crate) fn search<S: ReadAt + ?Sized>(
     window: &mut Window<'_, S>,
     from: u64,
     claimed: u64,
+    until: u64,
 ) -> io::Result<Option<u64>> {
     let mut budget = SEARCH_BUDGET;
     let mut offset = from;
-    loop {
+    while offset < until {
         let bytes = window.at(offset, HEADER)?;
         let candidate = bytes.windows(HEADER).position(looks_like_frame);
         let walked = candidate.unwrap_or_else(|| (bytes.len() + 1).saturating_sub(HEADER));
@@ -226,10 +227,11 @@ pub(crate) fn search<S: ReadAt + ?Sized>(
         if let Some(end) = sound_frame(window, offset, &mut budget)?
             && (offset >= claimed || sound_frame(window, end, &mut budget)?.is_some())
         {
-            return Ok(Some(offset));
+            return Ok((offset < until).then_some(offset));
         }
         offset += 1;
     }
+    Ok(None)
 }
 
 /// Where the frame at `offset` ends, if both of its checksums hold. Reads it piece by piece, as far as `budget` goes.

@@ -7,7 +7,6 @@
 
 mod event;
 mod frame;
-mod proto;
 mod tags;
 mod tensor;
 #[cfg(test)]
@@ -47,9 +46,10 @@ fn parts(size: u64) -> u64 {
 fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> Part {
     let mut window = Window::new(source, size);
     let boundary = index * PART;
-    let begin = if index == 0 { Ok(Some(0)) } else { frame::search(&mut window, boundary, boundary) };
+    let until = boundary + PART;
+    let begin = if index == 0 { Ok(Some(0)) } else { frame::search(&mut window, boundary, boundary, until) };
     match begin {
-        Ok(begin) => read_from(window, begin.unwrap_or(size), boundary + PART, Tags::default()),
+        Ok(begin) => read_from(window, begin.unwrap_or(until.min(size)), until, Tags::default()),
         Err(fault) => Part::unread(index, fault),
     }
 }

@@ -1,6 +1,6 @@
 //! The number in a `TensorProto`, where it is one number.
 
-use super::proto::{Fields, Malformed, Value, varint};
+use crate::formats::proto::{Fields, Malformed, Value, varint};
 
 /// What a tensor is, to one who looks for scalars.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,7 @@
-//! Just enough of protocol buffers for event files: a cursor over the fields of one message, without copies.
+//! Just enough of protocol buffers for the formats that are made of them: a cursor over the fields of one message,
+//! without copies.
 //!
-//! The numbers of the fields stand beside their use, in `event.rs` and `tensor.rs`.
+//! The numbers of the fields stand beside their use.
 
 /// The bytes are no such message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl<'a> Fields<'a> {
                 Value::Bytes(bytes)
             }
             5 => Value::Fixed32(u32::from_le_bytes(self.take()?)),
-            // 3 and 4 are groups, which no message of event files ever had; 6 and 7 do not exist.
+            // 3 and 4 are groups, which no message of these formats ever had; 6 and 7 do not exist.
             _ => return Err(Malformed),
         };
         Ok(Some((key >> 3, value)))

@@ -1,0 +1,41 @@
+//! detectron2's `metrics.json`: an object a line, whose `iteration` is the index of the training step (`JSONWriter`).
+//!
+//! It knows no epoch. Evaluation stands in the line of the iteration after which it ran. A run that begins again appends.
+
+use super::objects::{self, Dialect, Role, seen};
+use super::{Format, Reader};
+
+pub(super) static READER: Reader = Reader {
+    format: Format::Detectron2,
+    // Hugging Face writes a file of that name as well, with final values.
+    promised: |_| false,
+    recognised: |head| {
+        let seen = seen(head);
+        seen.all_have("iteration")
+            && seen.any_has(&["eta_seconds", "data_time", "rank_data_time", "time", "lr"])
+            && !seen.any_has(&["step", "_step", "epoch"])
+    },
+    otherwise: |_| None,
+    read: |input, sink| objects::read(&Detectron2, input, sink),
+};
+
+struct Detectron2;
+
+impl Dialect for Detectron2 {
+    fn format(&self) -> Format {
+        Format::Detectron2
+    }
+
+    fn role(&self, name: &str) -> Role {
+        if name == "iteration" { Role::Step } else { Role::Value }
+    }
+
+    // Its names have slashes: `bbox/AP`.
+    fn separator(&self) -> &'static str {
+        "/"
+    }
+
+    fn unplaced(&self) -> Option<&'static str> {
+        Some("have no 'iteration': their records have no step")
+    }
+}

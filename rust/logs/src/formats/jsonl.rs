@@ -1,0 +1,132 @@
+//! JSON lines of no known writer: which keys hold the step, the epoch and the time, the caller says, or their names do.
+//!
+//! What the step counts, and from where, is not known.
+
+use super::objects::{self, Dialect, Role, first_line, seen};
+use super::{Format, Head, Reader};
+use crate::json::Cursor;
+use crate::options::NamedColumns;
+
+/// Names that say that a key holds the step; one that counts over the whole run first.
+const STEPS: [&str; 3] = ["global_step", "step", "iteration"];
+const EPOCH: &str = "epoch";
+
+pub(super) static READER: Reader = Reader {
+    format: Format::JsonLines,
+    promised: |_| false,
+    recognised: is_log,
+    otherwise: |_| None,
+    read: |input, sink| {
+        let first = first_line(input.bytes, input.size)?;
+        objects::read(&JsonLines::new(&input.options.columns, &first), input, sink)
+    },
+};
+
+/// Whether every line that is seen is an object that says where it stands, and has a number beside.
+fn is_log(head: &Head) -> bool {
+    let seen = seen(head);
+    let counters = || STEPS.into_iter().chain([EPOCH]);
+    // A single object may be a configuration; only the name shows that more are to come.
+    let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
+    several
+        && !seen.strange
+        && !seen.objects.is_empty()
+        && seen.objects.iter().all(|keys| {
+            let counted = counters().filter(|name| keys.numbers.contains(*name)).count();
+            counted > 0 && keys.numbers.len() > counted
+        })
+}
+
+struct JsonLines<'a> {
+    step: Option<&'a str>,
+    epoch: &'a str,
+    wall_time: Option<&'a str>,
+    named: &'a NamedColumns,
+}
+
+impl<'a> JsonLines<'a> {
+    /// By what the caller said, and by the keys of the first object.
+    fn new(named: &'a NamedColumns, first: &[u8]) -> Self {
+        let keys = top_keys(first);
+        let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
+        Self {
+            step: named.step.as_deref().or_else(plain),
+            epoch: named.epoch.as_deref().unwrap_or(EPOCH),
+            wall_time: named.wall_time.as_deref(),
+            named,
+        }
+    }
+}
+
+/// The keys of the object that a line begins with.
+fn top_keys(line: &[u8]) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut cursor = Cursor::lines(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), 0);
+    if cursor.expect(b'{').is_ok() {
+        while let Ok(name) = cursor.name() {
+            keys.push(name.into_owned());
+            if cursor.value().is_err() || cursor.expect(b',').is_err() {
+                break;
+            }
+        }
+    }
+    keys
+}
+
+impl Dialect for JsonLines<'_> {
+    fn format(&self) -> Format {
+        Format::JsonLines
+    }
+
+    fn role(&self, name: &str) -> Role {
+        if self.step == Some(name) {
+            Role::Step
+        } else if self.epoch == name {
+            Role::Epoch
+        } else if self.wall_time == Some(name) {
+            Role::WallTime
+        } else {
+            Role::Value
+        }
+    }
+
+    fn named(&self) -> Vec<(Role, &str)> {
+        let NamedColumns { step, epoch, wall_time } = self.named;
+        let all = [(Role::Step, step), (Role::Epoch, epoch), (Role::WallTime, wall_time)];
+        all.into_iter().filter_map(|(role, name)| Some((role, name.as_deref()?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::read_for_test;
+    use crate::options::ReadOptions;
+    use crate::problem::ProblemKind;
+
+    fn named(step: &str, wall_time: &str) -> ReadOptions {
+        let columns = NamedColumns { step: Some(step.into()), epoch: None, wall_time: Some(wall_time.into()) };
+        ReadOptions { columns, ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn keys_are_named_by_the_caller_or_by_themselves() {
+        let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
+        let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
+        assert_eq!(plain.pieces[0].chunk.step_of(0), Some(101));
+        assert_eq!(plain.pieces[0].chunk.value, [1.0, 7.0, 9.5]);
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
+        let chunk = &read.pieces[0].chunk;
+        assert_eq!((chunk.step_of(0), chunk.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
+        assert_eq!((&chunk.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
+    }
+
+    #[test]
+    fn a_named_key_that_never_occurs_is_told_with_those_that_do() {
+        let text = "{\"it\": 1, \"loss\": 0.5}\n";
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("iter", "it"), 1);
+        assert_eq!(read.problems.len(), 1);
+        assert_eq!(read.problems[0].kind, ProblemKind::MissingColumn);
+        assert_eq!(read.problems[0].reason, "no object has the key 'iter'; there are 'it', 'loss'");
+    }
+}

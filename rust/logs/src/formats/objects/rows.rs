@@ -1,0 +1,317 @@
+//! From objects to rows and values.
+
+use super::found::{Block, Column, Odd, Texts};
+use super::keys::{Keys, ROOT};
+use super::{Dialect, Mode, Role, Row};
+use crate::json::{Cursor, Fault, Value};
+use crate::record::Stated;
+
+/// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
+const DEPTH: u32 = 64;
+/// The fewest bytes that a value mostly takes, with its name.
+const BYTES: usize = 24;
+/// The tag of a value that a later one of the same key took the place of.
+const DEAD: u32 = u32::MAX;
+
+/// Parses whole lines that stand at `base` in the file; where it is `torn`, the last one may have no end.
+pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> Block {
+    let mut block = Block { begin: Some(base), ..Block::empty(base) };
+    // As many as there may be where a value takes so many bytes; most take a little more.
+    block.tag.reserve(bytes.len() / BYTES);
+    block.value.reserve(bytes.len() / BYTES);
+    let (spells, media) = (dialect.spells_floats(), dialect.has_media());
+    let keys = Keys::new();
+    let mut parser = Parser { dialect, spells, media, bytes, base, keys, block, line: 0, draft: Draft::default() };
+    let mut at = if base == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    while at < bytes.len() {
+        at = parser.line(at, torn);
+    }
+    parser.block.tags = parser.keys.tags;
+    parser.block.columns.resize(parser.block.tags.len(), Column::default());
+    parser.block
+}
+
+pub(super) struct Parser<'a> {
+    dialect: &'a dyn Dialect,
+    spells: bool,
+    media: bool,
+    pub(super) bytes: &'a [u8],
+    pub(super) base: u64,
+    keys: Keys,
+    pub(super) block: Block,
+    /// The number of the object, from 1.
+    line: usize,
+    draft: Draft<'a>,
+}
+
+/// What an object said so far.
+#[derive(Default)]
+struct Draft<'a> {
+    step: Option<i64>,
+    iter: Option<i64>,
+    epoch: Option<Stated>,
+    wall_time: Option<f64>,
+    mode: Mode,
+    others: u64,
+    texts: Vec<(u32, &'a [u8])>,
+    odd: Vec<(usize, &'a [u8])>,
+    /// Whether a value is dead.
+    dead: bool,
+}
+
+impl<'a> Parser<'a> {
+    /// Reads an object and keeps what it holds, or nothing of it.
+    pub(super) fn whole(&mut self, cursor: &mut Cursor<'a>) -> bool {
+        let (start, values) = (cursor.at, self.block.value.len());
+        self.line += 1;
+        self.keys.begin();
+        let read = self.object(cursor, ROOT, DEPTH);
+        let draft = std::mem::take(&mut self.draft);
+        if read.is_err() {
+            self.block.tag.truncate(values);
+            self.block.value.truncate(values);
+            cursor.at = start;
+            return false;
+        }
+        if draft.dead {
+            self.bury(values);
+        }
+        let (begin, length) = (self.base + start as u64, (cursor.at - start) as u64);
+        self.block.others += draft.others + draft.texts.len() as u64;
+        for &(tag, raw) in &draft.texts {
+            let column = self.column(tag);
+            match &mut column.texts {
+                Some(texts) => texts.count += 1,
+                none => *none = Some(Texts { count: 1, example: shown(raw), begin, length }),
+            }
+        }
+        let mut odd = false;
+        for &(key, raw) in &draft.odd {
+            let (role, tag) = (self.keys.all[key].role, self.keys.all[key].tag);
+            odd |= role == Role::Step;
+            let name = tag.map_or("", |tag| &self.keys.tags[tag as usize]);
+            if let Some(odd) = self.block.odd.iter_mut().find(|odd| odd.name == name) {
+                odd.texts.count += 1;
+            } else {
+                let texts = Texts { count: 1, example: shown(raw), begin, length };
+                self.block.odd.push(Odd { role, name: name.to_owned(), texts });
+            }
+        }
+        self.block.rows.push(Row {
+            begin,
+            length,
+            upto: self.block.value.len(),
+            step: draft.step,
+            odd,
+            iter: draft.iter,
+            epoch: draft.epoch,
+            wall_time: draft.wall_time.unwrap_or(f64::NAN),
+            mode: draft.mode,
+        });
+        true
+    }
+
+    /// Takes the dead out of the values from `from` on.
+    fn bury(&mut self, from: usize) {
+        let mut kept = from;
+        for index in from..self.block.value.len() {
+            if self.block.tag[index] != DEAD {
+                self.block.tag.swap(kept, index);
+                self.block.value.swap(kept, index);
+                kept += 1;
+            }
+        }
+        self.block.tag.truncate(kept);
+        self.block.value.truncate(kept);
+    }
+
+    fn column(&mut self, tag: u32) -> &mut Column {
+        let index = tag as usize;
+        if self.block.columns.len() <= index {
+            self.block.columns.resize(index + 1, Column::default());
+        }
+        &mut self.block.columns[index]
+    }
+
+    /// An object whose brace comes next.
+    fn object(&mut self, cursor: &mut Cursor<'a>, parent: usize, depth: u32) -> Result<(), Fault> {
+        let depth = depth.checked_sub(1).ok_or(Fault::Syntax)?;
+        cursor.at += 1;
+        if cursor.take(b'}')? {
+            return Ok(());
+        }
+        loop {
+            cursor.peek()?;
+            let key = self.key(cursor, parent)?;
+            self.member(cursor, key, depth)?;
+            match cursor.peek()? {
+                b',' => cursor.at += 1,
+                b'}' => {
+                    cursor.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Fault::Syntax),
+            }
+        }
+    }
+
+    fn key(&mut self, cursor: &mut Cursor<'a>, parent: usize) -> Result<usize, Fault> {
+        if let Some((key, quoted)) = self.keys.expected(parent)
+            && cursor.take_name(quoted)
+        {
+            self.keys.came(key);
+            return Ok(key);
+        }
+        let raw = cursor.string()?;
+        cursor.expect(b':')?;
+        let key = self.keys.find(parent, raw, self.dialect).ok_or(Fault::Syntax)?;
+        let role = self.keys.all[key].role;
+        if role != Role::Value && !self.block.found.contains(&role) {
+            self.block.found.push(role);
+        }
+        Ok(key)
+    }
+
+    /// The value of a key.
+    fn member(&mut self, cursor: &mut Cursor<'a>, key: usize, depth: u32) -> Result<(), Fault> {
+        let begins = cursor.peek()?;
+        let from = self.block.value.len();
+        let (role, line) = (self.keys.all[key].role, self.line);
+        let known = &mut self.keys.all[key];
+        let tag = known.tag;
+        let before = if known.line == line { known.values.clone() } else { 0..0 };
+        (known.line, known.values) = (line, from..from);
+        if !before.is_empty() {
+            // The last of several values of a key counts, as in every reader of JSON.
+            self.kill(before);
+        }
+        if role != Role::Value {
+            return self.counter(cursor, key, role);
+        }
+        match begins {
+            b'-' | b'0'..=b'9' | b'N' | b'I' => {
+                let value = cursor.float()?;
+                self.number(tag, value);
+            }
+            b'"' => {
+                let raw = cursor.string()?;
+                let spelled = if self.spells { spelled(raw) } else { None };
+                match (spelled, tag) {
+                    (Some(value), _) => self.number(tag, value),
+                    (None, Some(tag)) => {
+                        self.medium(key);
+                        self.draft.texts.push((tag, raw));
+                    }
+                    (None, None) => self.draft.others += 1,
+                }
+            }
+            b'{' => {
+                let (texts, others) = (self.draft.texts.len(), self.draft.others);
+                self.object(cursor, key, depth)?;
+                if self.keys.all[key].medium == line {
+                    self.kill(from..self.block.value.len());
+                    self.draft.texts.truncate(texts);
+                    self.draft.others = others + 1;
+                }
+            }
+            _ => {
+                if cursor.value()? != Value::Null {
+                    self.draft.others += 1;
+                }
+            }
+        }
+        self.keys.all[key].values.end = self.block.value.len();
+        Ok(())
+    }
+
+    fn number(&mut self, tag: Option<u32>, value: f64) {
+        let Some(tag) = tag else {
+            self.draft.others += 1;
+            return;
+        };
+        self.column(tag).numbers = true;
+        self.block.tag.push(tag);
+        self.block.value.push(value);
+    }
+
+    fn kill(&mut self, values: std::ops::Range<usize>) {
+        self.draft.dead |= !values.is_empty();
+        self.block.tag[values].fill(DEAD);
+    }
+
+    /// A text came: it may say that the object which it is in is a medium.
+    fn medium(&mut self, key: usize) {
+        let parent = self.keys.all[key].parent;
+        if self.media && parent != ROOT && self.keys.is_type(key) {
+            self.keys.all[parent].medium = self.line;
+        }
+    }
+
+    /// The value of a key that says where the object stands.
+    fn counter(&mut self, cursor: &mut Cursor<'a>, key: usize, role: Role) -> Result<(), Fault> {
+        let begin = cursor.at;
+        if let Some(number) = if role == Role::Mode { None } else { cursor.short_integer() } {
+            #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]
+            match role {
+                Role::Step => self.draft.step = Some(number),
+                Role::Iter => self.draft.iter = Some(number),
+                Role::Epoch => self.draft.epoch = Some(Stated::integer(number)),
+                _ => self.draft.wall_time = Some(number as f64),
+            }
+            return Ok(());
+        }
+        if role == Role::Mode && cursor.peek()? == b'"' {
+            self.draft.mode = match cursor.string()? {
+                b"train" => Mode::Train,
+                b"val" => Mode::Validation,
+                _ => Mode::None,
+            };
+            return Ok(());
+        }
+        let read = cursor.value()?;
+        if role == Role::Mode {
+            self.draft.mode = Mode::None;
+            return Ok(());
+        }
+        let stated = if let Value::Number { text, .. } = read { Stated::parse(text) } else { None };
+        let (whole, draft) = (stated.and_then(Stated::whole), &mut self.draft);
+        let sound = match role {
+            Role::Step => {
+                draft.step = whole;
+                whole.is_some()
+            }
+            Role::Iter => {
+                draft.iter = whole;
+                whole.is_some()
+            }
+            Role::Epoch => {
+                draft.epoch = stated;
+                stated.is_some()
+            }
+            _ => {
+                draft.wall_time = if let Value::Number { value, .. } = read { Some(value) } else { None };
+                draft.wall_time.is_some()
+            }
+        };
+        if !sound && read != Value::Null {
+            draft.odd.push((key, &self.bytes[begin..cursor.at]));
+        }
+        Ok(())
+    }
+}
+
+/// A float that is written as text.
+fn spelled(raw: &[u8]) -> Option<f64> {
+    match raw {
+        b"NaN" => Some(f64::NAN),
+        b"Infinity" => Some(f64::INFINITY),
+        b"-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+/// The beginning of a text, for people.
+pub(super) fn shown(raw: &[u8]) -> String {
+    let text = String::from_utf8_lossy(raw.get(..120).unwrap_or(raw));
+    text.trim().chars().take(40).collect()
+}

@@ -1,0 +1,102 @@
+//! Stable-Baselines3's `progress.csv`, and those of `OpenAI`'s loggers that it comes from.
+//!
+//! The step of a row is how many steps of the environment were taken: no unit of a training loop, as each is trained on
+//! several times or never. `time/iterations` (which restarts where the steps go on) and `time/time_elapsed` (seconds since
+//! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
+//! `step` is the 0-based index of the update, with the `samples` that were trained on after it beside it.
+//!
+//! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
+
+use super::table::{self, Kind, Places, peek, position};
+use super::{Format, Input, Meaning, Reader, Sink, StepMeaning};
+use crate::problem::ProblemKind;
+use stepbridge_timeline::Unit;
+
+/// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
+const OWN: [&str; 2] = ["time/total_timesteps", "time/total timesteps"];
+const OTHERS: [&str; 7] = [
+    "total_timesteps",
+    "misc/total_timesteps",
+    "total/steps",
+    "TimestepsSoFar",
+    "TotalEnvSteps",
+    "TotalEnvInteracts",
+    "steps",
+];
+
+pub(super) static READER: Reader = Reader {
+    format: Format::StableBaselines3,
+    promised: |name| name == "progress.csv",
+    recognised: |head| {
+        peek(head, Some(b',')).is_some_and(|table| {
+            let known = head.name == "progress.csv" && step(&table.names).is_some();
+            known || OWN.iter().any(|name| table.has(name))
+        })
+    },
+    otherwise: |_| {
+        Some((
+            ProblemKind::MissingColumn,
+            "it is called progress.csv and has no column that counts steps, as 'time/total_timesteps' does",
+        ))
+    },
+    read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+};
+
+static KIND: Kind = Kind {
+    format: Format::StableBaselines3,
+    separator: |_| b',',
+    places: |names, _| {
+        let mut places = Places { step: step(names), ..Places::default() };
+        if places.step.is_none() {
+            places.missing.push("the table has no column 'time/total_timesteps': its records have no step".to_owned());
+        }
+        places
+    },
+    blank: None,
+    meaning: |names, _| Meaning {
+        step: counts_updates(names).then_some(StepMeaning::of_run(Unit::Step, 0)),
+        epoch: None,
+    },
+};
+
+/// The column that a row's step stands in.
+fn step(names: &[String]) -> Option<usize> {
+    if counts_updates(names) {
+        return position(names, "step");
+    }
+    OWN.iter().chain(&OTHERS).find_map(|name| position(names, name))
+}
+
+/// Whether it is guided-diffusion's: an index of updates with the samples beside it.
+fn counts_updates(names: &[String]) -> bool {
+    position(names, "step").is_some() && position(names, "samples").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::{Head, read_for_test};
+    use crate::options::ReadOptions;
+
+    #[test]
+    fn each_writer_has_its_step() {
+        for (name, text, steps, meaning) in [
+            ("a.csv", "time/iterations,time/total_timesteps,train/loss\n1,2048,\n2,4096,0.5\n", [2048, 4096], None),
+            ("progress.csv", "loss,samples,step\n0.5,256,0\n0.25,2816,10\n", [0, 10], Some((Unit::Step, 0))),
+            ("progress.csv", "EpRewMean,TimestepsSoFar\n0.5,256\n0.25,2816\n", [256, 2816], None),
+        ] {
+            assert!((READER.recognised)(&Head { name, folder: &[], bytes: text.as_bytes() }), "{text}");
+            let options = ReadOptions::default();
+            let read = read_for_test(Format::StableBaselines3, name, text.as_bytes(), &options, 1);
+            assert!(read.problems.is_empty());
+            let chunk = &read.pieces[0].chunk;
+            let mut seen = chunk.step.clone().expect("steps");
+            seen.dedup();
+            assert_eq!(seen, steps);
+            assert_eq!(chunk.meaning.step.map(|step| (step.unit, step.base)), meaning);
+            assert_eq!(chunk.wall_time, None);
+        }
+        let other = Head { name: "other.csv", folder: &[], bytes: b"loss,samples,step\n" };
+        assert!(!(READER.recognised)(&other), "a name that says nothing, and columns that anyone may have");
+    }
+}

@@ -1,0 +1,290 @@
+//! Rows taken down: records, and what was wrong with those that gave none.
+
+use std::collections::BTreeMap;
+
+use super::cells::{Cell, stated, value, whole_number};
+use super::header::{Header, Role};
+use crate::columns::Place;
+use crate::formats::Format;
+use crate::piece::Piece;
+use crate::record::{Chunk, Stated};
+
+/// From this many records on they are handed on as a piece.
+const PIECE: usize = 1 << 16;
+
+/// A range of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+}
+
+/// Why a row gave nothing, or not all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// So many cells.
+    Width(usize),
+    /// What stands where the step should.
+    Step(String),
+    /// The same of the epoch.
+    Epoch(String),
+    /// It is the file's last one and has no end; a first part of its cells was taken.
+    Torn,
+    /// The same, before the cell of that name.
+    TornBefore(&'static str),
+    /// The file ends inside the names, which stand there once more.
+    TornHeader,
+}
+
+/// A row that gave nothing, or not all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) range: Range,
+    /// The row's number, counted from where these rows begin.
+    pub(super) row: u64,
+    pub(super) why: Why,
+}
+
+/// Cells of one column that are no numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) example: String,
+    pub(super) row: u64,
+    pub(super) range: Range,
+}
+
+/// What some rows that stand next to each other gave.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) faults: Vec<Fault>,
+    /// By column.
+    pub(super) texts: BTreeMap<usize, Text>,
+    /// How many there are, those included that gave nothing.
+    pub(super) count: u64,
+    pub(super) sound: u64,
+    open: Records,
+    /// Texts of the row at hand: by column.
+    pending: Vec<(usize, String)>,
+    place: Place,
+    wall_time: f64,
+    bad: Option<Why>,
+}
+
+/// The columns that become a piece next.
+#[derive(Debug, Default)]
+struct Records {
+    tag: Vec<u32>,
+    value: Vec<f64>,
+    step: Vec<i64>,
+    missing: Vec<bool>,
+    epoch: Vec<Option<Stated>>,
+    wall_time: Vec<f64>,
+    /// How many of `value` belong to rows that are done.
+    rows: usize,
+}
+
+impl Rows {
+    /// Makes room for about as many records.
+    pub(super) fn expect(&mut self, records: usize) {
+        let records = records.min(PIECE + PIECE / 4);
+        self.open.tag.reserve(records);
+        self.open.value.reserve(records);
+        self.open.step.reserve(records);
+        self.open.epoch.reserve(records);
+    }
+
+    /// Begins a row.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.place = Place::default();
+        self.wall_time = f64::NAN;
+    }
+
+    /// Takes a cell that is not empty.
+    #[inline]
+    pub(super) fn cell(&mut self, header: &Header, column: usize, cell: &[u8]) {
+        match header.roles[column] {
+            Role::Tag(tag) => match value(cell, header.blank) {
+                Cell::Number(value) => {
+                    self.open.tag.push(tag);
+                    self.open.value.push(value);
+                }
+                Cell::Blank => {}
+                Cell::Text => self.text(column, cell),
+            },
+            role => self.position(role, column, cell.trim_ascii(), header.blank),
+        }
+    }
+
+    fn position(&mut self, role: Role, column: usize, cell: &[u8], blank: Option<&str>) {
+        if cell.is_empty() {
+            return;
+        }
+        match role {
+            Role::Step => match whole_number(cell) {
+                Some(step) => self.place.step = Some(step),
+                None => self.bad = Some(Why::Step(shown(cell))),
+            },
+            Role::Epoch => match stated(cell) {
+                Some(epoch) => self.place.epoch = Some(epoch),
+                None => self.bad = Some(Why::Epoch(shown(cell))),
+            },
+            Role::WallTime => match value(cell, blank) {
+                Cell::Number(time) => self.wall_time = time,
+                Cell::Blank => {}
+                Cell::Text => self.text(column, cell),
+            },
+            Role::Tag(_) => {}
+        }
+    }
+
+    #[cold]
+    fn text(&mut self, column: usize, cell: &[u8]) {
+        self.pending.push((column, shown(cell.trim_ascii())));
+    }
+
+    /// Whether the row at hand has a step and an epoch that can be read, as far as it has them.
+    pub(super) fn is_placed(&self) -> bool {
+        self.bad.is_none()
+    }
+
+    /// Whether the row at hand has cells that should be numbers and are not.
+    pub(super) fn has_texts(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Ends a row that is whole.
+    #[inline]
+    pub(super) fn end(&mut self, header: &Header, format: Format, range: Range) {
+        if let Some(why) = self.bad.take() {
+            return self.leave_out(range, why);
+        }
+        if !self.pending.is_empty() {
+            self.keep_texts(range);
+        }
+        self.open.end_row(header, self.place, self.wall_time);
+        self.count += 1;
+        self.sound += 1;
+        if self.open.value.len() >= PIECE {
+            self.close(header, format);
+        }
+    }
+
+    /// Ends a row of which only the first cells could be taken.
+    pub(super) fn end_torn(&mut self, header: &Header, range: Range) {
+        if let Some(why) = self.bad.take() {
+            return self.leave_out(range, why);
+        }
+        self.keep_texts(range);
+        self.open.end_row(header, self.place, self.wall_time);
+        self.faults.push(Fault { range, row: self.count, why: Why::Torn });
+        self.count += 1;
+    }
+
+    /// Ends a row that gives nothing.
+    #[cold]
+    pub(super) fn leave_out(&mut self, range: Range, why: Why) {
+        self.forget();
+        self.faults.push(Fault { range, row: self.count, why });
+        self.count += 1;
+    }
+
+    /// Ends what turned out to be no row.
+    pub(super) fn forget(&mut self) {
+        self.open.tag.truncate(self.open.rows);
+        self.open.value.truncate(self.open.rows);
+        self.pending.clear();
+        self.bad = None;
+    }
+
+    #[cold]
+    fn keep_texts(&mut self, range: Range) {
+        for (column, example) in self.pending.drain(..) {
+            let row = self.count;
+            self.texts.entry(column).and_modify(|text| text.count += 1).or_insert(Text {
+                count: 1,
+                example,
+                row,
+                range,
+            });
+        }
+    }
+
+    /// Makes a piece of what was taken since the last one.
+    pub(super) fn close(&mut self, header: &Header, format: Format) {
+        let records = std::mem::take(&mut self.open);
+        if records.value.is_empty() {
+            return;
+        }
+        let mut chunk = Chunk::new(0, 0, format);
+        chunk.meaning = header.meaning;
+        let all_missing = !records.missing.is_empty() && !records.missing.contains(&false);
+        if header.places.step.is_some() && !all_missing {
+            chunk.step = Some(records.step);
+            chunk.step_missing = (!records.missing.is_empty()).then_some(records.missing);
+        }
+        chunk.epoch = records.epoch.iter().any(Option::is_some).then_some(records.epoch);
+        chunk.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
+        chunk.tag = records.tag;
+        chunk.value = records.value;
+        if chunk.len() <= 2 * PIECE {
+            return self.pieces.push(piece(header, chunk));
+        }
+        // A row of a million cells.
+        for begin in (0..chunk.len()).step_by(PIECE) {
+            let part = chunk.part(begin..chunk.len().min(begin + PIECE));
+            self.pieces.push(piece(header, part));
+        }
+    }
+}
+
+/// A cell as a report shows it.
+fn shown(cell: &[u8]) -> String {
+    const LONGEST: usize = 80;
+    match cell.get(..LONGEST) {
+        Some(begin) => format!("{}...", String::from_utf8_lossy(begin)),
+        None => String::from_utf8_lossy(cell).into_owned(),
+    }
+}
+
+/// A piece with the names of its tags; of those that have a record, where the others are many.
+fn piece(header: &Header, mut chunk: Chunk) -> Piece {
+    if header.tags.len() <= chunk.len() {
+        return Piece::new(header.tags.clone(), chunk);
+    }
+    let mut numbers = BTreeMap::new();
+    let mut tags = Vec::new();
+    for tag in &mut chunk.tag {
+        *tag = *numbers.entry(*tag).or_insert_with(|| {
+            tags.push(header.tags[*tag as usize].clone());
+            u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
+        });
+    }
+    Piece::new(tags, chunk)
+}
+
+impl Records {
+    /// Gives the place of a row to all its records.
+    #[inline]
+    fn end_row(&mut self, header: &Header, place: Place, wall_time: f64) {
+        let count = self.value.len();
+        if header.places.step.is_some() {
+            self.step.resize(count, place.step.unwrap_or(0));
+            if place.step.is_none() || !self.missing.is_empty() {
+                // Those before had one.
+                self.missing.resize(self.rows, false);
+                self.missing.resize(count, place.step.is_none());
+            }
+        }
+        if header.places.epoch.is_some() {
+            self.epoch.resize(count, place.epoch);
+        }
+        if header.places.wall_time.is_some() {
+            self.wall_time.resize(count, wall_time);
+        }
+        self.rows = count;
+    }
+}

@@ -1,0 +1,281 @@
+//! The way through a file: its header, blocks of plain rows, and from where they end row by row.
+
+use std::io;
+use std::sync::Arc;
+
+use super::block::{Read, Reading, Source};
+use super::cells::stated;
+use super::header::Header;
+use super::report::Report;
+use super::rows::{Range, Rows, Why};
+use super::slow::{Found, Slow};
+use super::{Kind, Limits};
+use crate::formats::{Input, Mark, Sink};
+use crate::options::ReadOptions;
+use crate::parallel;
+use crate::problem::{Problem, ProblemKind};
+
+/// Where a reader stopped.
+struct Reached {
+    /// Where the first row begins that has no end yet.
+    offset: u64,
+    /// How many of its cells were taken all the same.
+    cells: usize,
+    /// How many rows stand before it.
+    rows: u64,
+    header: Header,
+}
+
+/// What is known on the way.
+struct Walk<'a> {
+    kind: &'a Kind,
+    options: &'a ReadOptions,
+    header: Header,
+    /// Where the next row begins.
+    at: u64,
+    /// How many of its cells were taken before.
+    cells: usize,
+    rows: u64,
+    /// Whether what is added to the file can be read alone.
+    resumes: bool,
+    report: Report<'a>,
+}
+
+/// Why blocks ended before the file did.
+enum Stop {
+    Odd,
+    Failed(io::Error),
+}
+
+pub(super) fn walk(kind: &Kind, limits: Limits, input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let mut slow = Slow::new(input.window(), b',', limits.row);
+    let known = input.mark.take().and_then(|mark: Mark| mark.downcast::<Reached>().ok());
+    let mut walk = match known {
+        Some(known) => {
+            slow.separated_by(known.header.separator);
+            sink.came_to(known.offset)?;
+            let Reached { offset: at, cells, rows, ref header } = *known;
+            let report = Report::new(input.file);
+            Walk { kind, options: input.options, header: header.clone(), at, cells, rows, resumes: true, report }
+        }
+        None => match Walk::begin(kind, input, &mut slow, sink)? {
+            Some(walk) => walk,
+            None => return Ok(()),
+        },
+    };
+    if walk.cells == 0 {
+        walk.blocks(limits, input, sink)?;
+    }
+    walk.row_by_row(input, &mut slow, sink)?;
+    let Walk { mut report, header, .. } = walk;
+    report.finish(&header, sink);
+    // What the first row shows must have been seen.
+    if walk.resumes && walk.rows > 0 {
+        sink.mark = Some(Arc::new(Reached { offset: walk.at, cells: walk.cells, rows: walk.rows, header }));
+    }
+    Ok(())
+}
+
+impl<'a> Walk<'a> {
+    /// Reads the line of names.
+    fn begin(kind: &'a Kind, input: &Input<'a>, slow: &mut Slow, sink: &mut Sink) -> io::Result<Option<Self>> {
+        let begin = if slow.bytes(0, 3)?.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let nothing = |sink: &mut Sink, kind, reason: &str| {
+            sink.report(kind, 0, input.size, reason);
+            Ok(None)
+        };
+        let line = slow.bytes(begin, 1 << 12)?;
+        let line = line.trim_ascii_start();
+        let line = line.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+        let separator = (kind.separator)(line);
+        slow.separated_by(separator);
+        let range = match slow.find(begin)? {
+            Found::Row(range) => range,
+            Found::Torn(range) => {
+                sink.report(ProblemKind::Truncated, range.begin, range.end, "the file ends inside its header");
+                return Ok(None);
+            }
+            // That a file has no bytes was said where it matters.
+            Found::End(0) => return Ok(None),
+            Found::End(_) => return nothing(sink, ProblemKind::NotALog, "there is no line of names in it"),
+            Found::Open(_) | Found::Long(_) => {
+                return nothing(sink, ProblemKind::NotALog, "it does not begin with a line of names that has an end");
+            }
+        };
+        let cells: Vec<Vec<u8>> = slow.cells().iter().map(<[u8]>::to_vec).collect();
+        let cells: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
+        if cells.iter().all(|cell| stated(cell.trim_ascii()).is_some()) {
+            return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
+        }
+        let mut header = Header::new(kind, input.options, separator, &cells);
+        for reason in &header.places.missing {
+            sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
+        }
+        // What epochs count from shows in the first one.
+        let first = header.places.epoch.filter(|_| matches!(slow.find(range.end), Ok(Found::Row(_))));
+        let first = first.and_then(|column| stated(slow.cells().iter().nth(column)?.trim_ascii()));
+        header.meaning = (kind.meaning)(&header.names, first);
+        let (kind, options, report) = (kind, input.options, Report::new(input.file));
+        Ok(Some(Self { kind, options, header, at: range.end, cells: 0, rows: 0, resumes: true, report }))
+    }
+
+    /// Takes blocks while their rows are plain.
+    fn blocks(&mut self, limits: Limits, input: &Input, sink: &mut Sink) -> io::Result<()> {
+        let source = Source { bytes: input.bytes, begin: self.at, size: input.size, limits };
+        let header = self.header.clone();
+        let reading = Reading { kind: self.kind, options: self.options, header: &header };
+        let work = |index| source.read(index, reading);
+        let take = |_, read: io::Result<Read>| {
+            let Read { rows, end, stops } = read.map_err(Stop::Failed)?;
+            if let Some(end) = end {
+                self.take(rows, sink);
+                self.at = end;
+                sink.came_to(end).map_err(Stop::Failed)?;
+            }
+            if stops { Err(Stop::Odd) } else { Ok(()) }
+        };
+        match parallel::in_order(source.blocks(), input.threads, work, take) {
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Odd) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Takes what is left, a row at a time.
+    fn row_by_row(&mut self, input: &Input, slow: &mut Slow, sink: &mut Sink) -> io::Result<()> {
+        /// After so many bytes the records are handed on.
+        const STRIDE: u64 = 1 << 20;
+        let mut rows = Rows::default();
+        let mut handed_on = self.at;
+        loop {
+            let found = slow.find(self.at)?;
+            let end = match found {
+                Found::Row(range) => {
+                    self.row(range, slow, &mut rows, sink);
+                    range.end
+                }
+                Found::Open(range) => {
+                    // It may be closed by what is added to the file: what is behind it now may turn out to be inside.
+                    self.resumes = false;
+                    self.hand_on(&mut rows, sink);
+                    let reason = "a quote in a line is not closed anywhere near; the line was left out";
+                    self.report.no_row(range, reason, &self.header, sink);
+                    range.end
+                }
+                Found::Long(range) => {
+                    self.hand_on(&mut rows, sink);
+                    let reason = format!("a line of {} bytes is no row; it was left out", range.end - range.begin);
+                    self.report.no_row(range, &reason, &self.header, sink);
+                    range.end
+                }
+                Found::Torn(range) => {
+                    self.at = range.begin;
+                    self.torn(range, slow, &mut rows);
+                    self.hand_on(&mut rows, sink);
+                    // It is counted once it has an end.
+                    self.rows -= 1;
+                    break;
+                }
+                Found::End(end) => {
+                    self.at = end;
+                    break;
+                }
+            };
+            self.cells = 0;
+            self.at = end;
+            if self.at - handed_on >= STRIDE {
+                self.hand_on(&mut rows, sink);
+                handed_on = self.at;
+                sink.came_to(self.at)?;
+            }
+        }
+        self.hand_on(&mut rows, sink);
+        let end = slow.size();
+        if end < input.size {
+            let reason = "the file is shorter than when it was opened";
+            sink.report(ProblemKind::Truncated, end, input.size, reason);
+        }
+        Ok(())
+    }
+
+    /// Takes a row that is whole.
+    fn row(&mut self, range: Range, slow: &Slow, rows: &mut Rows, sink: &mut Sink) {
+        let columns = self.header.roles.len();
+        rows.begin();
+        let mut count = 0;
+        for cell in slow.cells().iter() {
+            // What was taken of the row when it was torn is not taken twice.
+            let is_new = count >= self.cells || !self.header.holds_values(count);
+            if count < columns && !cell.is_empty() && is_new {
+                rows.cell(&self.header, count, cell);
+            }
+            count += 1;
+        }
+        let fits = count == columns;
+        if fits && rows.is_placed() {
+            return rows.end(&self.header, self.kind.format, range);
+        }
+        let cells: Vec<&[u8]> = slow.cells().iter().collect();
+        if cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1 || self.header.is(&cells) {
+            rows.forget();
+        } else if self.header.is_followed_by(self.kind, self.options, &cells) {
+            rows.forget();
+            self.hand_on(rows, sink);
+            self.report.finish(&self.header, sink);
+            let meaning = self.header.meaning;
+            self.header = Header::new(self.kind, self.options, self.header.separator, &cells);
+            // What epochs count from was seen in the first row.
+            self.header.meaning = meaning;
+        } else if fits {
+            rows.end(&self.header, self.kind.format, range);
+        } else {
+            rows.leave_out(range, Why::Width(count));
+        }
+    }
+
+    /// Takes the row that the file ends in, but for its last cell, which may be incomplete.
+    fn torn(&mut self, range: Range, slow: &Slow, rows: &mut Rows) {
+        let columns = self.header.roles.len();
+        let count = slow.cells().iter().count();
+        if count > columns {
+            return rows.leave_out(range, Why::Width(count));
+        }
+        let whole = count.saturating_sub(1);
+        let first: Vec<&[u8]> = slow.cells().iter().take(whole).collect();
+        if whole > 0 && self.header.begins_with(&first) {
+            return rows.leave_out(range, Why::TornHeader);
+        }
+        let places = &self.header.places;
+        for (place, name) in [(places.step, "step"), (places.epoch, "epoch")] {
+            if place.is_some_and(|column| column >= whole) {
+                return rows.leave_out(range, Why::TornBefore(name));
+            }
+        }
+        rows.begin();
+        for (column, cell) in first.into_iter().enumerate() {
+            if !cell.is_empty() && (column >= self.cells || !self.header.holds_values(column)) {
+                rows.cell(&self.header, column, cell);
+            }
+        }
+        self.cells = if rows.is_placed() { whole } else { 0 };
+        rows.end_torn(&self.header, range);
+    }
+
+    /// Hands on what was taken so far.
+    fn hand_on(&mut self, rows: &mut Rows, sink: &mut Sink) {
+        let mut rows = std::mem::take(rows);
+        rows.close(&self.header, self.kind.format);
+        self.take(rows, sink);
+    }
+
+    /// Takes what some rows gave.
+    fn take(&mut self, rows: Rows, sink: &mut Sink) {
+        rows.pieces.into_iter().for_each(|piece| sink.piece(piece));
+        for mut fault in rows.faults {
+            fault.row += self.rows;
+            self.report.fault(fault, &self.header, sink);
+        }
+        self.report.texts(rows.texts, self.rows);
+        self.rows += rows.count;
+        sink.facts.sound += rows.sound;
+    }
+}

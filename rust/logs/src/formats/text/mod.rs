@@ -1,0 +1,320 @@
+//! Logs that are text for people: lines in a known shape, or in the caller's.
+//!
+//! A line without a shape is prose, and no damage: it is counted. A line that has the shape and a broken number in it is
+//! reported.
+
+mod block;
+mod compile;
+mod found;
+mod lines;
+mod number;
+mod pairs;
+mod pattern;
+mod rows;
+mod shapes;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+
+use self::block::{Block, Inside, Plan, Sought, Texts};
+use self::found::Found;
+use self::rows::Rows;
+use super::{Format, HEAD, Head, Input, Reader, Sink};
+use crate::bytes::ReadAt;
+use crate::error::ReadError;
+use crate::parallel;
+use crate::piece::RunOf;
+use crate::problem::ProblemKind;
+
+/// How much of a file is one block.
+const BLOCK: usize = 1 << 20;
+
+/// A line that is longer is not looked at.
+const LONGEST: usize = 1 << 20;
+
+/// How much is looked at of a file whose name promises a log: many begin with a dump of their environment.
+const WIDE: usize = 1 << 20;
+
+/// Endings of names that promise what a program printed.
+const PRINTED: [&str; 6] = ["log", "txt", "out", "err", "stdout", "stderr"];
+
+/// Endings of names of documents, programs and settings, which may quote lines of a log.
+const NEVER: [&str; 30] = [
+    "md", "rst", "py", "pyi", "ipynb", "html", "htm", "tex", "bib", "json", "yaml", "yml", "toml", "cfg", "ini", "js",
+    "ts", "css", "csv", "tsv", "xml", "sh", "c", "h", "cc", "cpp", "rs", "go", "patch", "diff",
+];
+
+pub(super) static READER: Reader = Reader {
+    format: Format::Text,
+    // The names that text logs have are those of other text as well.
+    promised: |_| false,
+    recognised: |head| may_be_log(head.name) && found::shape(head.bytes).is_some(),
+    otherwise: |_| None,
+    read,
+};
+
+/// How many bytes of a file are to be looked at that nothing recognises by its first [`HEAD`].
+pub(crate) fn wide(name: &str) -> usize {
+    if promises(name) { WIDE } else { HEAD }
+}
+
+/// Whether a text is a log: by its shape, or by the caller's pattern.
+pub(crate) fn recognised(head: &Head, pattern: Option<&str>) -> bool {
+    let of_caller = pattern.map(found::of_caller).unwrap_or_default();
+    may_be_log(head.name) && found::shape(head.bytes).is_some() || found::any(&of_caller, head.bytes)
+}
+
+/// Whether a caller's pattern is sound.
+pub(crate) fn check(pattern: Option<&str>) -> Result<(), ReadError> {
+    let Some(pattern) = pattern else { return Ok(()) };
+    compile::patterns(pattern).map(|_| ()).map_err(|(pattern, fault)| ReadError::Pattern {
+        pattern,
+        column: fault.column,
+        reason: fault.reason,
+    })
+}
+
+fn may_be_log(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
+    stem != "readme" && !NEVER.contains(&ending)
+}
+
+fn promises(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // Logs that were set aside have a number behind their ending; jobs of a queue have it inside (`train.o1234`).
+    let endings = name.rsplit('.').take(2).take_while(|ending| {
+        let number = ending.trim_start_matches(['o', 'e']);
+        PRINTED.contains(ending) || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    name.contains('.') && endings.count() > 0
+}
+
+/// The run that a file is: text logs of several runs often stand in one folder (`result_0.txt`, `result_1.txt`).
+fn run(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if PRINTED.contains(&ending) && !stem.is_empty() => stem.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// What lines the file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Shape(Found),
+    Caller,
+}
+
+/// Where the file was read up to.
+struct Mark {
+    offset: u64,
+    kind: Kind,
+    inside: Inside,
+}
+
+fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let of_caller = input.options.pattern.as_deref().map(found::of_caller).unwrap_or_default();
+    let mark = input.mark.as_ref().and_then(|mark| mark.downcast_ref::<Mark>());
+    let (offset, kind, inside) = match mark {
+        Some(mark) => (mark.offset, Some(mark.kind), mark.inside),
+        None => (0, kind(input, &of_caller)?, Inside::No),
+    };
+    let Some(kind) = kind else {
+        let reason =
+            "none of its lines has a shape that is known; give a pattern, as pattern=\"step {step}: loss {loss}\"";
+        sink.report(ProblemKind::NotALog, 0, input.size, reason);
+        return Ok(());
+    };
+    let plan = match kind {
+        Kind::Shape(found) => found.plan(),
+        Kind::Caller => Plan {
+            lines: of_caller.iter().map(|compiled| Sought { compiled, meaning: compiled.meaning }).collect(),
+            follows: false,
+        },
+    };
+    sink.facts.shape = Some(match kind {
+        Kind::Shape(found) => found.name(),
+        Kind::Caller => "pattern",
+    });
+    let reach = Reach { begin: offset, block: BLOCK, longest: LONGEST };
+    let (offset, inside) = in_blocks(input, sink, &plan, reach, inside)?;
+    sink.mark = Some(std::sync::Arc::new(Mark { offset, kind, inside }));
+    Ok(())
+}
+
+/// What sort of lines the beginning of a file has.
+fn kind(input: &Input, of_caller: &[shapes::Compiled]) -> io::Result<Option<Kind>> {
+    let mut head = vec![0; usize::try_from(input.size).unwrap_or(WIDE).min(WIDE)];
+    let mut length = 0;
+    while length < head.len() {
+        match input.bytes.read_at(&mut head[length..], length as u64) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let head = &head[..length];
+    let shape = found::shape(head).map(Kind::Shape);
+    let caller = (!of_caller.is_empty()).then_some(Kind::Caller);
+    Ok(if found::any(of_caller, head) { caller } else { shape.or(caller) })
+}
+
+/// From where on a file is read, and in what parts.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    begin: u64,
+    block: usize,
+    longest: usize,
+}
+
+/// Reads all blocks; where a later reading goes on, and inside of what.
+fn in_blocks(input: &Input, sink: &mut Sink, plan: &Plan, reach: Reach, inside: Inside) -> io::Result<(u64, Inside)> {
+    let Reach { begin, block, longest } = reach;
+    let size = input.size;
+    let count = usize::try_from(size.saturating_sub(begin).div_ceil(block as u64)).unwrap_or(usize::MAX);
+    let edge = |index: usize| begin.saturating_add((index as u64).saturating_mul(block as u64)).min(size);
+    let bytes: &dyn ReadAt = input.bytes;
+    let work = |index: usize| {
+        let lines = lines::block(bytes, edge(index), edge(index + 1), index == 0, longest)?;
+        let before = if index == 0 || !plan.follows { inside } else { Inside::Unknown };
+        let long = lines.long;
+        Ok((lines.begin, long, block::read(plan, &lines, before)))
+    };
+    let mut whole = Whole {
+        plan,
+        run: run(input.name),
+        sink,
+        inside,
+        long: None,
+        texts: HashMap::new(),
+        numbers: HashSet::new(),
+        start: None,
+    };
+    let mut torn = None;
+    let take = |index: usize, result: io::Result<(Option<u64>, Option<u64>, Block)>| {
+        let (begin, long, block) = result?;
+        if let Some(begin) = begin {
+            // Of a line that is too long nobody knows yet whether it ends.
+            torn = block.torn.or(long);
+            whole.long_ends(begin, longest);
+            whole.take(block);
+            whole.long = long;
+        }
+        whole.sink.came_to(edge(index + 1))
+    };
+    parallel::in_order(count, input.threads, work, take)?;
+    whole.long_ends(size, longest);
+    whole.report_texts();
+    Ok((torn.unwrap_or(size), whole.inside))
+}
+
+/// What the blocks say together, in their order.
+struct Whole<'a, 'b> {
+    plan: &'a Plan<'a>,
+    run: String,
+    sink: &'a mut Sink<'b>,
+    inside: Inside,
+    /// Where a line begins that is too long, and whose end is not known yet.
+    long: Option<u64>,
+    texts: HashMap<String, Texts>,
+    /// The tags that have numbers.
+    numbers: HashSet<String>,
+    /// The epoch that is running, the step before its first one, and whether all its lines agree.
+    start: Option<(i64, i64, bool)>,
+}
+
+impl Whole<'_, '_> {
+    fn take(&mut self, mut block: Block) {
+        self.orphans(&mut block);
+        self.lengths(&mut block);
+        if block.inside != Inside::Unknown {
+            self.inside = block.inside;
+        }
+        self.sink.facts.sound += block.sound;
+        self.sink.facts.prose += block.prose;
+        for fault in block.faults {
+            self.sink.report(fault.kind, fault.range.start, fault.range.end, fault.reason);
+        }
+        for (tag, texts) in block.texts {
+            match self.texts.get_mut(&tag) {
+                Some(known) => known.count += texts.count,
+                None => drop(self.texts.insert(tag, texts)),
+            }
+        }
+        for (rows, sought) in block.rows.into_iter().zip(&self.plan.lines) {
+            self.piece(rows, sought);
+        }
+    }
+
+    fn piece(&mut self, rows: Rows, sought: &Sought) {
+        for name in &rows.names.all {
+            if !self.numbers.contains(name) {
+                self.numbers.insert(name.clone());
+            }
+        }
+        if !rows.is_empty() {
+            self.sink.piece(rows.into_piece(sought.meaning, RunOf::Named(self.run.clone())));
+        }
+    }
+
+    /// Gives the values of lines that belong to one of an earlier block their place.
+    fn orphans(&mut self, block: &mut Block) {
+        let Inside::Line(index, place) = self.inside else {
+            block.prose += block.orphan_lines;
+            return;
+        };
+        block.sound += block.orphan_lines;
+        let mut rows = Rows::default();
+        for (tag, value) in block.orphans.drain(..) {
+            let tag = rows.names.number("", tag.as_bytes());
+            rows.push(tag, place, value);
+        }
+        if let Some(sought) = self.plan.lines.get(index) {
+            self.piece(rows, sought);
+        }
+    }
+
+    /// Where lines count in the epoch and in the run, the difference says where each epoch begins, and two of them how long
+    /// the first is.
+    fn lengths(&mut self, block: &mut Block) {
+        let Some(rows) = block.rows.first_mut() else { return };
+        for (epoch, start) in block.starts.drain(..) {
+            let next = match self.start {
+                Some((same, first, agree)) if same == epoch => (epoch, first, agree && first == start),
+                Some((before, first, true)) if before.checked_add(1) == Some(epoch) => {
+                    if let Some(length) = start.checked_sub(first).and_then(|length| u64::try_from(length).ok()) {
+                        rows.length(Some(before), length);
+                    }
+                    (epoch, start, true)
+                }
+                _ => (epoch, start, true),
+            };
+            self.start = Some(next);
+        }
+    }
+
+    /// Reports a line that is too long, now that it is known where it ends.
+    fn long_ends(&mut self, end: u64, longest: usize) {
+        if let Some(begin) = self.long.take() {
+            let reason = format!("a line of more than {longest} bytes, which no logger prints; it was left out");
+            self.sink.report(ProblemKind::Corrupt, begin, end, reason);
+        }
+    }
+
+    /// Counts the values that are no numbers, and reports those of tags that have numbers elsewhere.
+    fn report_texts(&mut self) {
+        let mut texts: Vec<(String, Texts)> = std::mem::take(&mut self.texts).into_iter().collect();
+        texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
+        for (tag, Texts { count, example, range }) in texts {
+            self.sink.facts.others += count;
+            if self.numbers.contains(&tag) {
+                let reason = format!("{count} values of '{tag}' are no numbers (the first: '{example}')");
+                self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! A line described by an example of it: `Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}`.
+//!
+//! Between the fields stands text that a line has as it is; a run of blanks there stands for any other, and blanks in
+//! front of a number are skipped. What stands before and behind is free, so that prefixes of loggers do not matter.
+//! `{_}` is any text, the shortest that fits, and `{{` is a brace. Fields of these names say where the line stands:
+//!
+//! - `epoch`: the epoch, counted from 1, or from 0 as `{epoch:0}`; `{epoch:elapsed}`: how many are done, with a fraction;
+//! - `iter`: the batch inside that epoch, from 1, or from 0 as `{iter:0}`;
+//! - `step`: the update over the whole run, from 1, or from 0 as `{step:0}`;
+//! - `samples`: how many samples the run has seen; where there is no step, it is what places the line;
+//! - `iters`, `iters_per_epoch`: how many batches an epoch has; `epochs`, `steps`: how many there are to be;
+//! - `wall_time`: seconds since 1970.
+//!
+//! Each other field is a tag, and what stands there its value.
+//!
+//! A line is matched from left to right and nothing is tried twice, so that the time is linear in its length.
+
+use std::ops::Range;
+
+use crate::formats::Meaning;
+use memchr::memmem::Finder;
+
+/// A number, or a value, that is longer is none.
+const TOKEN: usize = 512;
+
+/// What a field is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    Epoch,
+    Iter,
+    Step,
+    Samples,
+    Iters,
+    /// A total of the run.
+    Total,
+    WallTime,
+    Tag(usize),
+    /// All that follows; of the shapes alone.
+    Rest,
+}
+
+#[expect(clippy::large_enum_variant, reason = "a handful a pattern")]
+pub(super) enum Element {
+    Literal(Finder<'static>),
+    Blank,
+    Field(Slot),
+}
+
+/// A pattern, ready to be looked for.
+pub(super) struct Pattern {
+    /// Between two of them stands any text.
+    pub(super) segments: Vec<Vec<Element>>,
+    /// The names of the fields that are tags.
+    pub(super) tags: Vec<String>,
+    pub(super) meaning: Meaning,
+    /// Whether it has both a step and an iter.
+    pub(super) counts_twice: bool,
+}
+
+/// Where the fields of a line stand in it.
+#[derive(Debug, Default)]
+pub(super) struct Captures {
+    pub(super) epoch: Option<Range<usize>>,
+    pub(super) iter: Option<Range<usize>>,
+    pub(super) step: Option<Range<usize>>,
+    pub(super) samples: Option<Range<usize>>,
+    pub(super) iters: Option<Range<usize>>,
+    pub(super) wall_time: Option<Range<usize>>,
+    pub(super) tags: Vec<Range<usize>>,
+    pub(super) rest: Option<Range<usize>>,
+    /// Where the last thing that matched ends.
+    pub(super) end: usize,
+}
+
+impl Pattern {
+    /// Looks for the pattern in a line.
+    pub(super) fn find(&self, line: &[u8], captures: &mut Captures) -> bool {
+        captures.clear(self.tags.len());
+        let mut at = 0;
+        for segment in &self.segments {
+            match search(segment, line, at, captures) {
+                Some(end) => at = end,
+                None => return false,
+            }
+        }
+        captures.end = at;
+        true
+    }
+}
+
+impl Captures {
+    fn clear(&mut self, tags: usize) {
+        let mut ranges = std::mem::take(&mut self.tags);
+        ranges.clear();
+        ranges.resize(tags, 0..0);
+        *self = Self { tags: ranges, ..Self::default() };
+    }
+
+    fn set(&mut self, slot: Slot, range: Range<usize>) {
+        match slot {
+            Slot::Epoch => self.epoch = Some(range),
+            Slot::Iter => self.iter = Some(range),
+            Slot::Step => self.step = Some(range),
+            Slot::Samples => self.samples = Some(range),
+            Slot::Iters => self.iters = Some(range),
+            Slot::WallTime => self.wall_time = Some(range),
+            Slot::Rest => self.rest = Some(range),
+            Slot::Tag(tag) => self.tags[tag] = range,
+            Slot::Total => {}
+        }
+    }
+}
+
+/// Finds the first place from `from` on where a segment fits; where it ends.
+fn search(segment: &[Element], line: &[u8], from: usize, captures: &mut Captures) -> Option<usize> {
+    let mut at = from;
+    if let Some(Element::Literal(first)) = segment.first() {
+        let word = first.needle().first().is_some_and(u8::is_ascii_alphanumeric);
+        // Most lines without a prefix begin with it.
+        let find = |rest: &[u8]| if rest.starts_with(first.needle()) { Some(0) } else { first.find(rest) };
+        while let Some(found) = line.get(at..).and_then(find) {
+            let begin = at + found;
+            let inside = word && begin > 0 && line[begin - 1].is_ascii_alphanumeric();
+            let fit = if inside { None } else { fits(&segment[1..], line, begin + first.needle().len(), captures) };
+            if fit.is_some() {
+                return fit;
+            }
+            at = begin + 1;
+        }
+        return None;
+    }
+    // It begins with a field: every word may be it.
+    while at < line.len() {
+        at += line[at..].iter().take_while(|byte| is_blank(**byte)).count();
+        if let Some(end) = fits(segment, line, at, captures) {
+            return Some(end);
+        }
+        at += line[at..].iter().take_while(|byte| !is_blank(**byte)).count();
+    }
+    None
+}
+
+/// Whether the elements stand at `at`, and where they end.
+fn fits(elements: &[Element], line: &[u8], mut at: usize, captures: &mut Captures) -> Option<usize> {
+    for (index, element) in elements.iter().enumerate() {
+        match element {
+            Element::Literal(literal) => {
+                line[at..].starts_with(literal.needle()).then_some(())?;
+                at += literal.needle().len();
+            }
+            Element::Blank => {
+                let blanks = line[at..].iter().take_while(|byte| is_blank(**byte)).count();
+                (blanks > 0).then_some(())?;
+                at += blanks;
+            }
+            Element::Field(Slot::Rest) => {
+                captures.set(Slot::Rest, at..line.len());
+                return Some(line.len());
+            }
+            Element::Field(slot) => {
+                at += line[at..].iter().take_while(|byte| is_blank(**byte)).count();
+                let next = match elements.get(index + 1) {
+                    Some(Element::Literal(literal)) => Some(literal.needle()),
+                    _ => None,
+                };
+                let end = at + token(&line[at..], *slot, next)?;
+                captures.set(*slot, at..end);
+                at = end;
+            }
+        }
+    }
+    Some(at)
+}
+
+/// How long what stands in a field is. Of a place it begins as a number does: without that the line is of no such shape.
+fn token(text: &[u8], slot: Slot, next: Option<&[u8]>) -> Option<usize> {
+    let number = !matches!(slot, Slot::Tag(_));
+    if number {
+        let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
+        text.get(sign).filter(|byte| byte.is_ascii_digit())?;
+    }
+    let mut length = 0;
+    while let Some(&byte) = text.get(length) {
+        if next.is_some_and(|next| byte == next[0] && text[length..].starts_with(next)) {
+            break;
+        }
+        let goes_on = if number {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_')
+        } else if next.is_some() {
+            !is_blank(byte)
+        } else {
+            !is_blank(byte) && !matches!(byte, b',' | b';' | b'|' | b')' | b']' | b'}' | b'\'' | b'"')
+        };
+        if !goes_on {
+            break;
+        }
+        length += 1;
+        if length > TOKEN {
+            return None;
+        }
+    }
+    (length > 0).then_some(length)
+}
+
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fields that stand in a line, by name, with the tags.
+    fn found(pattern: &str, line: &str) -> Option<Vec<String>> {
+        let pattern = Pattern::new(pattern).expect("a pattern");
+        let mut captures = Captures::default();
+        pattern.find(line.as_bytes(), &mut captures).then(|| {
+            let places = [&captures.epoch, &captures.iter, &captures.step, &captures.iters, &captures.wall_time];
+            let ranges = places.into_iter().flatten().chain(&captures.tags);
+            ranges.map(|range| line[range.clone()].to_owned()).collect()
+        })
+    }
+
+    #[test]
+    fn lines_are_found() {
+        let textbook = "Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}";
+        for (pattern, line, expected) in [
+            (textbook, "Epoch 5, Iter 5, Step 25: loss 0.5", Some("5 5 25 0.5")),
+            (textbook, "[INFO] 12:00 Epoch 5,  Iter   5,\tStep 25:\tloss   0.5, acc 1", Some("5 5 25 0.5")),
+            (textbook, "Epoch one, Epoch 5, Iter 5, Step 25: loss nan", Some("5 5 25 nan")),
+            (textbook, "Epoch 5, Iter 5, Step 25: loss", None),
+            (textbook, "Epoch five, Iter 5, Step 25: loss 1", None),
+            (textbook, "Epochs 5, Iter 5, Step 25: loss 1", None),
+            (textbook, "", None),
+            ("Epoch {epoch}", "MyEpoch 5, Epoch 6", Some("6")),
+            ("[{step}/{steps}] {{x}} {y}", "at [ 3/ 10]  {x} -1e-5)", Some("3 -1e-5")),
+            ("{epoch} {a}% {_} end={b}", "lines 7 0.5% of many end words end=2;", Some("7 0.5 2")),
+            ("e{epoch:0}i{iter:0}/{iters} {a b}", "run e3i4/5 6", Some("3 4 5 6")),
+            ("at {wall_time}: {x}", "at 1700000000.5: 2", Some("1700000000.5 2")),
+            ("step {step} {_}loss={loss}", "step 1 a loss= b loss=2", Some("1 b")),
+        ] {
+            let seen = found(pattern, line).map(|fields| fields.join(" "));
+            assert_eq!(seen.as_deref(), expected, "{pattern} in {line}");
+        }
+    }
+
+    #[test]
+    fn long_lines_take_no_time() {
+        let pattern = Pattern::new("a{_}b {step} a{x} 1{epoch}a").expect("a pattern");
+        for text in ["a", "ab", "ab 1 ", "1", " ", "ab 1 a", "11a"] {
+            let line = text.repeat((1 << 20) / text.len());
+            let began = std::time::Instant::now();
+            pattern.find(line.as_bytes(), &mut Captures::default());
+            assert!(began.elapsed().as_secs() < 20, "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `wandb-history.jsonl`, as versions of Weights & Biases before 0.10 wrote it: an object for each call of `wandb.log`.
+//!
+//! `_step` counts the calls from 0 unless the caller gave a step; what else it is nobody says. `_timestamp` is the time.
+//! An `epoch` or `global_step` of the caller's is a value among others, and so is `_runtime`.
+
+use super::objects::{self, Dialect, Role, seen};
+use super::{Format, Reader};
+use crate::problem::ProblemKind;
+
+const NAME: &str = "wandb-history.jsonl";
+
+pub(super) static READER: Reader = Reader {
+    format: Format::WandbHistory,
+    promised: |name| name == NAME,
+    recognised: |head| {
+        let seen = seen(head);
+        // `wandb-summary.json` is one such object.
+        let several = seen.objects.len() > 1 || head.name == NAME;
+        several && seen.all_have("_step") && seen.any_has(&["_timestamp", "_runtime"])
+    },
+    otherwise: |head| {
+        let reason = "it is called wandb-history.jsonl and does not begin with a JSON object";
+        (!head.begins_with(b'{') && !head.begins_with(b'<')).then_some((ProblemKind::NotALog, reason))
+    },
+    read: |input, sink| objects::read(&WandbHistory, input, sink),
+};
+
+struct WandbHistory;
+
+impl Dialect for WandbHistory {
+    fn format(&self) -> Format {
+        Format::WandbHistory
+    }
+
+    fn role(&self, name: &str) -> Role {
+        match name {
+            "_step" => Role::Step,
+            "_timestamp" => Role::WallTime,
+            _ => Role::Value,
+        }
+    }
+
+    // Its own pages join nested names with points.
+    fn separator(&self) -> &'static str {
+        "."
+    }
+
+    fn spells_floats(&self) -> bool {
+        true
+    }
+
+    fn has_media(&self) -> bool {
+        true
+    }
+
+    fn unplaced(&self) -> Option<&'static str> {
+        Some("have no '_step': their records have no step")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::read_for_test;
+    use crate::options::ReadOptions;
+
+    #[test]
+    fn media_are_others_and_nested_values_have_points() {
+        let text = concat!(
+            "{\"a\": {\"b\": 1}, \"epoch\": 2, \"loss\": \"NaN\", \"_runtime\": 0.5, \"_timestamp\": 10.5, \"_step\": 0}\n",
+            "{\"video\": {\"size\": 3, \"path\": \"x\", \"_type\": \"video-file\", \"width\": 4}, \"_timestamp\": 11, \"_step\": 1}\n",
+        );
+        let read = read_for_test(Format::WandbHistory, NAME, text.as_bytes(), &ReadOptions::default(), 1);
+        let chunk = &read.pieces[0].chunk;
+        let tags: Vec<&str> = chunk.tag.iter().map(|&tag| &read.pieces[0].tags[tag as usize][..]).collect();
+        assert_eq!(tags, ["a.b", "epoch", "loss", "_runtime"]);
+        assert!(chunk.value[2].is_nan());
+        assert_eq!(chunk.wall_time.as_deref(), Some(&[10.5; 4][..]));
+        assert_eq!((read.facts.sound, read.facts.others, read.problems.len()), (2, 1, 0));
+    }
+}

@@ -1,0 +1,50 @@
+//! Files that a writer writes twice: `MMEngine` puts each line into `scalars.json`, and into a dated file beside it.
+//!
+//! The dated one is not read a second time where `scalars.json` holds all of it, in its order.
+
+use std::collections::HashMap;
+
+use crate::formats::Format;
+use crate::piece::FileRead;
+use crate::problem::{Problem, ProblemKind};
+use crate::read::LogFile;
+
+const FIRST: &str = "scalars.json";
+
+/// Drops the second copies from `files`; gives a problem for each.
+pub(crate) fn fold(files: &mut Vec<LogFile>) -> Vec<Problem> {
+    let is_first = |file: &LogFile| file.source == FIRST || file.source.ends_with("/scalars.json");
+    let of_format = || files.iter().enumerate().filter(|(_, file)| file.format == Format::Mmengine);
+    let firsts: HashMap<&[String], usize> =
+        of_format().filter(|(_, file)| is_first(file)).map(|(index, file)| (&file.folder[..], index)).collect();
+    let repeats: Vec<(usize, Problem)> = of_format()
+        .filter(|(_, file)| !is_first(file))
+        .filter_map(|(index, file)| {
+            let first = &files[*firsts.get(&file.folder[..])?];
+            holds(&first.read, &file.read).then(|| {
+                let reason = format!("all that it holds stands in {} too, which was read in its place", first.source);
+                let problem = Problem::new(file.source.clone(), ProblemKind::Repeated, reason);
+                (index, problem.at(0, file.read.facts.bytes))
+            })
+        })
+        .collect();
+    for (index, _) in repeats.iter().rev() {
+        files.remove(*index);
+    }
+    repeats.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// Whether all records of `copy` are among those of `first`, in the same order.
+fn holds(first: &FileRead, copy: &FileRead) -> bool {
+    let mut all = records(first);
+    records(copy).all(|record| all.any(|other| other == record))
+}
+
+fn records(read: &FileRead) -> impl Iterator<Item = (&str, Option<i64>, u64)> {
+    read.pieces.iter().flat_map(|piece| {
+        let chunk = &piece.chunk;
+        (0..chunk.len()).map(move |index| {
+            (&piece.tags[chunk.tag[index] as usize][..], chunk.step_of(index), chunk.value[index].to_bits())
+        })
+    })
+}
