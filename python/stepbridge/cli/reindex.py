@@ -98,7 +98,7 @@ def origins(table: Table) -> str:
     """Say where the timelines come from."""
     several = len({origin.origin for origin in table.origins}) > 1
     said = []
-    for kind in ("given", "ledger", "inferred", "none"):
+    for kind in ("given", "ledger", "inferred", "lent", "none"):
         runs = [origin for origin in table.origins if origin.origin == kind]
         if not runs:
             continue
@@ -107,6 +107,7 @@ def origins(table: Table) -> str:
             "given": "by the given plan",
             "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(files)}",
             "inferred": "by the epochs in the log itself",
+            "lent": f"by the timeline of {', '.join(files)}",
             "none": "without a timeline",
         }[kind]
         said.append(clause + (f" ({counted(len(runs), 'run')})" if several else ""))

@@ -260,7 +260,7 @@ mod tests {
         };
         let places = Reindexed { chunks: vec![first, Places::default()], ..Reindexed::default() };
         let logs = Arc::new(Logs { records, ..Logs::default() });
-        Table::new(&logs, Some(&Arc::new(places)), 2).expect("a table")
+        Table::new(&logs, Some(&Arc::new(places)), crate::Superseded::LeftOut, 2).expect("a table")
     }
 
     fn written(name: &str) -> Vec<u8> {
