@@ -195,7 +195,7 @@ fn found_at(timeline: &Timeline, chunk: &Chunk, index: usize, clock: &Clock) -> 
     let step = chunk.step_of(index).and_then(|step| u64::try_from(step).ok());
     let at = step.and_then(|step| step.checked_sub(u64::from(clock.step.base)));
     let Some(Ok(at)) = at.map(|at| timeline.locate(clock.step.unit, at)) else { return "0".to_owned() };
-    if let Some(base) = clock.epoch.and_then(EpochMeaning::base) {
+    if let Some(base) = clock.epoch.and_then(EpochMeaning::base).filter(|_| chunk.epoch.is_some()) {
         return at.epoch.saturating_add(u64::from(base)).to_string();
     }
     timeline
