@@ -46,7 +46,8 @@ impl Inside {
                 None if self.all.is_some_and(|all| all != length) => self.contradicted = Some(0),
                 None => self.all = Some(length),
                 Some(epoch) => {
-                    let Some(epoch) = u64::try_from(epoch).ok().and_then(|epoch| epoch.checked_sub(u64::from(base))) else {
+                    let Some(epoch) = u64::try_from(epoch).ok().and_then(|epoch| epoch.checked_sub(u64::from(base)))
+                    else {
                         continue;
                     };
                     let (_, known) = self.epochs.entry(epoch).or_default();
@@ -71,7 +72,9 @@ impl Inside {
     pub(super) fn refuting(&self, timeline: &Timeline) -> Option<u64> {
         let mut epochs = self.epochs.iter();
         let wrong = epochs.find(|(epoch, (least, said))| {
-            timeline.epoch_length(**epoch).is_none_or(|length| length < *least || said.is_some_and(|said| said != length))
+            timeline
+                .epoch_length(**epoch)
+                .is_none_or(|length| length < *least || said.is_some_and(|said| said != length))
         });
         wrong.map(|(epoch, _)| *epoch)
     }
@@ -90,9 +93,11 @@ impl Inside {
         let (Some(&(first, length)), Some(&(last, _))) = (lengths.first(), lengths.last()) else {
             return Err(Why::AtLeast { least });
         };
-        if let Some((epoch, _)) = self.epochs.iter().find(|(epoch, (least, _))| {
-            lengths.iter().any(|(of, length)| of == *epoch && length < least)
-        }) {
+        if let Some((epoch, _)) = self
+            .epochs
+            .iter()
+            .find(|(epoch, (least, _))| lengths.iter().any(|(of, length)| of == *epoch && length < least))
+        {
             return Err(Why::Outside { epoch: *epoch });
         }
         let checked = self.epochs.len();

@@ -55,7 +55,8 @@ fn counted_on(pairs: &Pairs, meaning: Meaning, sessions: &[u32]) -> Result<Outco
     for &session in &sessions[1..] {
         let why = Why::Resumed { session };
         let own = plain.only(|pair| pair.session == session);
-        let kept = plain.list.iter().filter(|pair| pair.session < session && !pair.superseded).map(|pair| pair.step).max();
+        let kept =
+            plain.list.iter().filter(|pair| pair.session < session && !pair.superseded).map(|pair| pair.step).max();
         let begins = own.list.iter().map(|pair| pair.step).min().ok_or_else(|| why.clone())?;
         let after = kept.map_or(start, |kept| (kept + 1).max(start));
         // Boundaries of the epochs before, from what was kept up to the session's first record.

@@ -62,12 +62,9 @@ impl Why {
                 "some of the run's files count steps from 0 and some from 1: read them apart".to_owned()
             }
             Self::TwoUnits => "some of the run's files count updates and some batches: read them apart".to_owned(),
-            Self::TwoBases { first, second } => format!(
-                "{} would fit, and so would {}: {}",
-                counted(*first),
-                counted(*second),
-                pairs.describe_all()
-            ),
+            Self::TwoBases { first, second } => {
+                format!("{} would fit, and so would {}: {}", counted(*first), counted(*second), pairs.describe_all())
+            }
             Self::TwoLengths { epoch } => format!("the log states two lengths of epoch {epoch} (counted from 0)"),
             Self::AtLeast { least } => format!(
                 "an epoch may have {least} batches or any number above: that is the highest step inside one, and the log does \

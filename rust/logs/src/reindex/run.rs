@@ -103,7 +103,12 @@ impl<'a> Run<'a> {
                 (known(timeline), lender.map_or(Origin::Inferred, Origin::Lent))
             }
             (Timelines::Own, None, Some(Outcome::Sessions { timelines, .. })) => {
-                let period = |timeline| Period { from: f64::NEG_INFINITY, timeline: Some(timeline), unknown: None, logged: None };
+                let period = |timeline| Period {
+                    from: f64::NEG_INFINITY,
+                    timeline: Some(timeline),
+                    unknown: None,
+                    logged: None,
+                };
                 let periods = timelines.iter().map(|(_, timeline)| period(timeline)).collect();
                 let sessions = timelines.iter().map(|(session, _)| *session).collect();
                 return Self { name, hint, periods, sessions, origin: Origin::Inferred };
