@@ -180,7 +180,7 @@ def same(path: Path) -> None:
     # The end of the last line begins none.
     assert text.pop() == ""
     assert file.sound + file.prose == len(text)
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     seen = zip(*(frame[name].to_list() for name in ("step", "epoch_logged", "tag", "value")), strict=True)
     key = lambda record: tuple(-1 if part is None else part for part in record)  # noqa: E731 - one line, here alone
     expected = sorted(reading(text), key=key)

@@ -115,17 +115,18 @@ class Steps(NamedTuple):
     base: int
     """0 where they are indices, 1 where they are the n-th."""
     source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-    """Who says it: the caller, the format, the ledger, the epochs that the log states; what the ledger takes for granted;
-    nothing, so that the unit is a guess."""
+    """Who says it: the caller, the format, the ledger, the epochs that the log states, or what the ledger takes for
+    granted; "nothing": the unit is a guess."""
     reason: str
     """The same as one clause."""
 
 
 class Sessions(NamedTuple):
-    """The sessions of a run: processes, of which each later one goes on where an earlier one stopped, or further back."""
+    """The sessions of a run: each later process goes on where an earlier one stopped, or further back."""
 
     run: str
-    count: int
+    sessions: int
+    """How many there are: at least one."""
     superseded: int
     """How many records a later session took the place of; tables leave them out unless they are asked for."""
 
@@ -319,7 +320,7 @@ class Logs:
 
         Args:
             lend: whether a run that cannot know its own takes that of the others. It does where all that are known are
-                the same, and nothing that it states itself contradicts it; only the caller knows that they share a plan.
+                the same, and nothing that it states itself contradicts it; only the caller knows that they share one.
 
         Returns:
             The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.
