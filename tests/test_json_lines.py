@@ -92,7 +92,7 @@ def agrees(path: Path, kind: str) -> None:
     logs = read_logs(path)
     (file,) = logs.files
     assert (file.format, file.sound, file.others) == (kind, expected.sound, expected.others)
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     columns = (frame[name].to_list() for name in ("tag", "step", "epoch_logged", "wall_time", "value"))
     records = [
         Record(tag, step, bits(epoch), bits(time), struct.pack("<d", value))

@@ -180,7 +180,7 @@ def same(path: Path) -> None:
     # The end of the last line begins none.
     assert text.pop() == ""
     assert file.sound + file.prose == len(text)
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     seen = zip(*(frame[name].to_list() for name in ("step", "epoch_logged", "tag", "value")), strict=True)
     key = lambda record: tuple(-1 if part is None else part for part in record)  # noqa: E731 - one line, here alone
     expected = sorted(reading(text), key=key)
@@ -269,7 +269,7 @@ def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
         stream.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
         stream.write("\nkilled at iter 7: los")
     logs = read_logs(log)
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     losses = frame.filter(frame["tag"] == "loss")
     assert losses["step"].to_list() == list(range(count))
     assert losses["value"].sum() == sum(range(count)) + count / 2
