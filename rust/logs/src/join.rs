@@ -50,7 +50,7 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
         problems.extend(file.read.problems);
         logs.records.sources.push(file.source);
         let run = last.map_or_else(|| runs.number(&name(&file.folder, &RunOf::Folder)), |(_, run)| run);
-        logs.files.push(Source { format: file.format, run, facts: file.read.facts });
+        logs.files.push(Source { format: file.format, run, facts: file.read.facts, found: file.found });
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
     logs

@@ -27,6 +27,7 @@ mod record;
 pub mod reindex;
 mod sessions;
 mod table;
+mod thin;
 mod twins;
 mod unpack;
 mod walk;

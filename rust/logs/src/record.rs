@@ -66,6 +66,8 @@ pub struct Chunk {
     /// How many batches an epoch has, where the file says it (`Step [10/1549]`): by the epoch as it is numbered there,
     /// `None` where it is said of all.
     pub lengths: Vec<(Option<i64>, u64)>,
+    /// Which records of the file they are, where others between them were left out.
+    pub ordinals: Option<Vec<u64>>,
     /// Which session of its run wrote them, from 0.
     pub session: u32,
     /// Where later sessions took their place; `None` where none did.
@@ -89,6 +91,7 @@ impl Chunk {
             value: Vec::new(),
             evidence: Vec::new(),
             lengths: Vec::new(),
+            ordinals: None,
             session: 0,
             redone: None,
         }
@@ -115,6 +118,7 @@ impl Chunk {
             step_missing: self.step_missing.as_ref().map(|missing| missing[range.clone()].to_vec()),
             epoch: self.epoch.as_ref().map(|epoch| epoch[range.clone()].to_vec()),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
+            ordinals: self.ordinals.as_ref().map(|ordinals| ordinals[range.clone()].to_vec()),
             value: self.value[range].to_vec(),
             meaning: self.meaning,
             session: self.session,
@@ -127,6 +131,23 @@ impl Chunk {
     #[must_use]
     pub fn is_superseded(&self, index: usize) -> bool {
         self.redone.as_ref().is_some_and(|redone| redone.holds(self.tag[index], Position::of(self, index)))
+    }
+
+    /// Some of its records, in their order, with all that is known of it as a whole.
+    pub(crate) fn taken(self, indices: &[usize]) -> Self {
+        fn pick<T: Copy>(column: &[T], indices: &[usize]) -> Vec<T> {
+            indices.iter().map(|&index| column[index]).collect()
+        }
+        Self {
+            tag: pick(&self.tag, indices),
+            step: self.step.as_ref().map(|step| pick(step, indices)),
+            step_missing: self.step_missing.as_ref().map(|missing| pick(missing, indices)),
+            epoch: self.epoch.as_ref().map(|epoch| pick(epoch, indices)),
+            wall_time: self.wall_time.as_ref().map(|time| pick(time, indices)),
+            value: pick(&self.value, indices),
+            ordinals: self.ordinals.as_ref().map(|ordinals| pick(ordinals, indices)),
+            ..self
+        }
     }
 
     /// The step of record `index`, if it has one.

@@ -47,7 +47,8 @@ pub(super) fn find(chunks: &[Chunk], of_run: &[usize], ledger: &Ledger) -> Optio
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
         let Some(start) = start(session) else { continue };
         let logged = logged_step(ledger, number + 1);
-        let positions = meanings.iter().filter_map(|&meaning| Some((meaning, position(session, start, meaning, logged)?)));
+        let positions =
+            meanings.iter().filter_map(|&meaning| Some((meaning, position(session, start, meaning, logged)?)));
         found.declared.insert(u32::try_from(number).unwrap_or(u32::MAX), Declared::Ledger(positions.collect()));
     }
     Some(found)

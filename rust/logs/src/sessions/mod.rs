@@ -21,6 +21,7 @@ use crate::read::Logs;
 use crate::record::Chunk;
 
 pub use position::Position;
+pub(crate) use position::Positions;
 pub(crate) use writers::split;
 
 /// Where later sessions took the place of what one logged.
@@ -151,7 +152,8 @@ struct Later<'a> {
 
 impl<'a> Later<'a> {
     fn new(found: &'a Found) -> Self {
-        let mut first: Vec<_> = found.first.iter().map(|(&(session, meaning, tag), &at)| (session, meaning, tag, at)).collect();
+        let mut first: Vec<_> =
+            found.first.iter().map(|(&(session, meaning, tag), &at)| (session, meaning, tag, at)).collect();
         first.sort_unstable_by_key(|&(session, _, tag, at)| (session, tag, at));
         let declared = found.declared.iter().map(|(session, declared)| (*session, declared)).collect();
         Self { declared, first, by_meaning: HashMap::new() }

@@ -95,7 +95,9 @@ pub(crate) fn split(logs: &mut Logs) {
         let own = apart.contains(&(run, source)).then_some(source);
         *numbers.entry((run, own)).or_insert_with(|| {
             let folder = &logs.records.runs[run as usize];
-            names.push(own.map_or_else(|| folder.clone(), |source| inside(folder, &logs.records.sources[source as usize])));
+            names.push(
+                own.map_or_else(|| folder.clone(), |source| inside(folder, &logs.records.sources[source as usize])),
+            );
             // Never more than there are pairs of runs and files.
             u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
         })
