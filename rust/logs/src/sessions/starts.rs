@@ -46,11 +46,22 @@ pub(super) fn find(logs: &Logs, of_run: &[usize]) -> Found {
     let mut numbering = Numbering::default();
     for file in order {
         let own = by_file.remove(&file).unwrap_or_default();
-        let runs = runs(chunks, &own, &logs.files[file as usize].facts.starts);
-        let mut before = None;
-        for run in runs {
-            before = Some(numbering.take(run, before));
+        // Lines of several meanings come piece by piece, each meaning's in its own order.
+        let mut of_meaning: Vec<(Meaning, Vec<usize>)> = Vec::new();
+        for index in own {
+            let meaning = chunks[index].meaning;
+            match of_meaning.iter_mut().find(|(same, _)| *same == meaning) {
+                Some((_, indices)) => indices.push(index),
+                None => of_meaning.push((meaning, vec![index])),
+            }
         }
+        for (_, own) in of_meaning {
+            let mut before = None;
+            for run in runs(chunks, &own, &logs.files[file as usize].facts.starts) {
+                before = Some(numbering.take(run, before));
+            }
+        }
+        numbering.end_file();
     }
     numbering.found.stretches.sort_by_key(|stretch| (stretch.chunk, stretch.range.start));
     numbering.found
@@ -99,28 +110,21 @@ fn push(runs: &mut [Run], chunks: &[Chunk], index: usize, range: Range<usize>) {
     }
 }
 
-/// Where a counter goes back below what it was, in the order of a file's records.
+/// Where a counter goes back below what it was, in the order of a file's records of one meaning.
 fn backs(chunks: &[Chunk], own: &[usize]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let mut reached: HashMap<Meaning, Position> = HashMap::new();
+    let mut highest: Option<Position> = None;
     for &index in own {
-        let chunk = &chunks[index];
-        let positions = Positions::of(chunk);
-        let mut highest = reached.get(&chunk.meaning).copied();
-        for at in 0..chunk.len() {
+        let positions = Positions::of(&chunks[index]);
+        for at in 0..chunks[index].len() {
             let Some(position) = positions.at(at) else { continue };
             if highest.is_some_and(|highest| position < highest) {
-                found.push((index, at));
-                // Counters of another meaning begin anew with the session.
-                reached.clear();
-                if found.len() > MOST_RESUMES {
+                if found.len() == MOST_RESUMES {
                     return Vec::new();
                 }
+                found.push((index, at));
             }
             highest = Some(position);
-        }
-        if let Some(highest) = highest {
-            reached.insert(chunk.meaning, highest);
         }
     }
     found
@@ -132,14 +136,20 @@ struct Numbering {
     found: Found,
     /// Of each series how far it came, and in which session.
     reached: HashMap<Series, (Position, u32)>,
-    /// When each run of records ended, and its session.
+    /// When the runs of records of earlier files ended, and their sessions.
     ended: Vec<(Option<f64>, u32)>,
+    /// The same of this file.
+    ending: Vec<(Option<f64>, u32)>,
 }
 
 impl Numbering {
+    fn end_file(&mut self) {
+        self.ended.append(&mut self.ending);
+    }
+
     /// Takes the next one, before which the same file's stands in session `before`; gives its session.
     fn take(&mut self, run: Run, before: Option<u32>) -> u32 {
-        let highest = self.ended.iter().map(|(_, session)| *session).max();
+        let highest = self.ended.iter().chain(&self.ending).map(|(_, session)| *session).max();
         let earlier = self.ended.iter().filter(|(end, _)| run.extent.overlaps(*end) != Some(true));
         let floor = earlier.map(|(_, session)| *session).max().max(before).unwrap_or(0);
         let session = match (run.start, highest) {
@@ -172,7 +182,7 @@ impl Numbering {
             let reached = self.reached.entry(*series).or_insert((high, session));
             *reached = if reached.1 == session { (high.max(reached.0), session) } else { (high, session) };
         }
-        self.ended.push((run.extent.times.map(|(_, to)| to), session));
+        self.ending.push((run.extent.times.map(|(_, to)| to), session));
         let stretches = run.pieces.into_iter().map(|(chunk, range)| Stretch { chunk, range, session });
         self.found.stretches.extend(stretches);
         session
