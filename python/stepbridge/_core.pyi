@@ -259,6 +259,34 @@ class Logs:
     ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow]]: ...
 
 @final
+class Survey:
+    @staticmethod
+    def read(
+        path: Path,
+        *,
+        format: str | None = None,  # noqa: A002 - what people call it
+        step: str | None = None,
+        epoch: str | None = None,
+        wall_time: str | None = None,
+        pattern: str | None = None,
+        watch: Callable[[int, int], object] | None = None,
+    ) -> Survey: ...
+    def __len__(self) -> int: ...
+    def logs(self) -> Logs: ...
+    def write(
+        self,
+        output: Path,
+        timelines: Timeline | dict[str, Timeline] | None,
+        *,
+        unit: str | None,
+        base: int | None,
+        batch: bool,
+        sample: bool,
+        superseded: bool,
+        watch: Callable[[int, int], object] | None = None,
+    ) -> tuple[int, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow]]: ...
+
+@final
 class Table:
     def __len__(self) -> int: ...
     def column_names(self) -> list[str]: ...

@@ -318,12 +318,9 @@ class Logs:
         Raises:
             ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
         """
-        if convention is not None:
-            if unit is not None or base is not None:
-                raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
-            unit, base = _logged_step(convention)
+        unit, base = logged_step(unit, base, convention)
         core, problems, assumed, origins = self._core.reindex(
-            _given(timeline), unit=unit, base=base, batch=batch, sample=sample, superseded=superseded
+            given_timelines(timeline), unit=unit, base=base, batch=batch, sample=sample, superseded=superseded
         )
         return Table(
             core,
@@ -417,7 +414,9 @@ def read_logs(
     return Logs(core)
 
 
-def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline | dict[str, _core.Timeline] | None:
+def given_timelines(
+    timeline: Timeline | Mapping[str, Timeline] | None,
+) -> _core.Timeline | dict[str, _core.Timeline] | None:
     """Unwraps what `reindex` was given."""
     if timeline is None:
         return None
@@ -433,8 +432,14 @@ def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline
     raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
 
 
-def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
-    """Returns what a framework's logged step counts, and from where."""
+def logged_step(
+    unit: UnitLike | None, base: Literal[0, 1] | None, name: ConventionName | None
+) -> tuple[UnitLike | None, Literal[0, 1] | None]:
+    """Returns what is said of a logged step: what it counts and from where, or the framework whose it is."""
+    if name is None:
+        return unit, base
+    if unit is not None or base is not None:
+        raise ValueError(f"convention={name!r} says unit and base: give it alone, or give those two")
     for counter in convention(name).counters:
         if counter.role == "step":
             # A count that is read after the update is the number of that update.

@@ -9,6 +9,7 @@ mod place;
 mod refute;
 mod report;
 mod run;
+mod streamed;
 
 use std::collections::BTreeMap;
 
@@ -21,11 +22,12 @@ use crate::parallel;
 use crate::problem::Problem;
 use crate::read::Logs;
 use crate::record::Records;
-use place::Columns;
+use place::{Columns, Part};
 use run::Run;
 
 pub use place::Places;
 pub(crate) use run::logged_step;
+pub use streamed::{StreamError, Streamed, Survey};
 
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +124,23 @@ pub fn reindex(
     options: Options,
     threads: usize,
 ) -> Result<Reindexed, Error> {
+    with_runs(records, ledgers, timelines, options, |runs| {
+        let (chunks, parts) = locate(records, runs, options, threads);
+        let problems = report::problems(records, runs, &parts);
+        let assumed = assumed(records, runs, &parts, options);
+        let origins = runs.iter().map(|run| run.origin.clone()).collect();
+        Reindexed { chunks, problems, assumed, origins }
+    })
+}
+
+/// Finds what is known of each run before its records are looked at, and works with that.
+fn with_runs<T>(
+    records: &Records,
+    ledgers: &[Option<RunLedger>],
+    timelines: Timelines,
+    options: Options,
+    work: impl FnOnce(&[Run]) -> T,
+) -> Result<T, Error> {
     let ledger = |run: usize| ledgers.get(run).copied().flatten().filter(|found| !found.ledger.sessions.is_empty());
     let own = matches!(timelines, Timelines::Own);
     let alone = (0..records.runs.len()).any(|run| ledger(run).is_none());
@@ -143,21 +162,33 @@ pub fn reindex(
             run.check(chunk, options)?;
         }
     }
+    Ok(work(&runs))
+}
+
+/// Where the records of each chunk are, and what is to be said of them.
+fn locate<'a>(
+    records: &Records,
+    runs: &[Run<'a>],
+    options: Options,
+    threads: usize,
+) -> (Vec<Places>, Vec<Vec<Part<'a>>>) {
     let columns = Columns { batch: options.batch, sample: options.sample };
     let located = parallel::map(records.chunks.len(), threads, |index| {
         let chunk = &records.chunks[index];
         let run = runs.get(chunk.run as usize)?;
         Some(place::place_all(records, chunk, run, options, columns))
     });
-    let (mut chunks, mut parts) = (Vec::with_capacity(located.len()), Vec::with_capacity(located.len()));
-    for (places, located) in located.into_iter().map(Option::unwrap_or_default) {
-        chunks.push(places);
-        parts.push(located);
-    }
-    refute::refute(records, &mut chunks, &mut parts);
-    let problems = report::problems(records, &runs, &parts);
+    let (mut chunks, mut parts): (Vec<Places>, Vec<Vec<Part>>) =
+        located.into_iter().map(Option::unwrap_or_default).unzip();
+    let fallen = refute::fallen(records, &parts);
+    refute::refute(records, &fallen, &mut chunks, &mut parts);
+    (chunks, parts)
+}
+
+/// What had to be taken for granted of the steps that got a place.
+fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Options) -> Vec<Assumed> {
     let mut assumed: Vec<Assumed> = Vec::new();
-    for (chunk, parts) in records.chunks.iter().zip(&parts) {
+    for (chunk, parts) in records.chunks.iter().zip(parts) {
         let Some(run) = runs.get(chunk.run as usize) else { continue };
         for part in parts.iter().filter(|part| !part.refuted) {
             let placed = part.clock.timeline.is_some() || part.clock.step.unit == Unit::Epoch;
@@ -169,6 +200,5 @@ pub fn reindex(
             }
         }
     }
-    let origins = runs.into_iter().map(|run| run.origin).collect();
-    Ok(Reindexed { chunks, problems, assumed, origins })
+    assumed
 }

@@ -71,11 +71,24 @@ pub(crate) struct LogFile {
 
 /// Reads every log below `path`, or the one that it is, on up to `threads` threads. The result does not depend on them.
 pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
-    check_pattern(options.pattern.as_deref())?;
-    let reading = Reading { options, progress, threads, thin: false };
+    of_path(path, &Reading { options, progress, threads, thin: false })
+}
+
+/// The same, of which only those records are kept that tell what the others are.
+pub(crate) fn survey(
+    path: &Path,
+    options: &ReadOptions,
+    progress: &Progress,
+    threads: usize,
+) -> Result<Logs, ReadError> {
+    of_path(path, &Reading { options, progress, threads, thin: true })
+}
+
+fn of_path(path: &Path, reading: &Reading) -> Result<Logs, ReadError> {
+    check_pattern(reading.options.pattern.as_deref())?;
     let (found, problems) = list(path)?;
     let outcomes = reading.all(&found);
-    together(path, found, outcomes, problems, progress)
+    together(path, found, outcomes, problems, reading.progress)
 }
 
 /// Reads a log that is in memory, as if it were the file called `name`.

@@ -172,14 +172,13 @@ impl Reading<'_> {
         if wide <= HEAD && self.options.pattern.is_none() {
             return Ok(false);
         }
-        let first = match packing {
-            Some(packing) => packing.head(bytes, wide)?.0,
-            None => {
-                let mut first = vec![0; wide];
-                let length = fill(bytes, &mut first)?;
-                first.truncate(length);
-                first
-            }
+        let first = if let Some(packing) = packing {
+            packing.head(bytes, wide)?.0
+        } else {
+            let mut first = vec![0; wide];
+            let length = fill(bytes, &mut first)?;
+            first.truncate(length);
+            first
         };
         Ok(recognised_text(&Head { bytes: &first, ..*head }, self.options.pattern.as_deref()))
     }
