@@ -4,6 +4,8 @@
 //! and highest, where a counter goes back, where the stated epoch changes and where a session starts; everything between
 //! says nothing that these do not.
 
+use std::ops::Range;
+
 use crate::formats::Format;
 use crate::infer::meaning_of_tag;
 use crate::piece::Piece;
@@ -38,12 +40,17 @@ impl Thinner {
         let chunk = &piece.chunk;
         let mut keep = Keep(vec![false; chunk.len()]);
         keep.ends();
+        let mut cuts = self.backs(chunk, &mut keep);
         for (before, _) in starts.iter().rev().take_while(|(before, _)| *before >= self.records) {
-            keep.also(usize::try_from(before - self.records).unwrap_or(usize::MAX));
+            cuts.push(usize::try_from(before - self.records).unwrap_or(usize::MAX).min(chunk.len()));
         }
-        keep.extremes(chunk);
+        cuts.extend([0, chunk.len()]);
+        cuts.sort_unstable();
+        for cut in cuts.windows(2) {
+            keep.also(cut[0]);
+            keep.extremes(chunk, cut[0]..cut[1]);
+        }
         keep.times(chunk);
-        self.backs(chunk, &mut keep);
         self.epochs(&piece, &mut keep);
         let indices: Vec<usize> = (0..chunk.len()).filter(|&index| keep.0[index]).collect();
         let before = self.records;
@@ -61,9 +68,11 @@ impl Thinner {
         }
     }
 
-    fn backs(&mut self, chunk: &Chunk, keep: &mut Keep) {
+    /// Where a counter goes back.
+    fn backs(&mut self, chunk: &Chunk, keep: &mut Keep) -> Vec<usize> {
+        let mut cuts = Vec::new();
         if !chunk.format.resumes().goes_back {
-            return;
+            return cuts;
         }
         let positions = Positions::of(chunk);
         let mut highest = None;
@@ -72,7 +81,7 @@ impl Thinner {
             match highest {
                 Some((most, before)) if at < most && self.backs < MOST_BACKS => {
                     keep.also(before);
-                    keep.also(index);
+                    cuts.push(index);
                     self.backs += 1;
                     highest = Some((at, index));
                 }
@@ -80,6 +89,7 @@ impl Thinner {
                 _ => highest = Some((at, index)),
             }
         }
+        cuts
     }
 
     fn epochs(&mut self, piece: &Piece, keep: &mut Keep) {
@@ -140,12 +150,12 @@ impl Keep {
         self.also(self.0.len().wrapping_sub(1));
     }
 
-    /// The first record of each series, its lowest and its highest.
-    fn extremes(&mut self, chunk: &Chunk) {
+    /// Of a range that one process wrote the first record of each series, its lowest and its highest.
+    fn extremes(&mut self, chunk: &Chunk, range: Range<usize>) {
         let positions = Positions::of(chunk);
         let mut seen: Vec<Option<(usize, usize)>> = Vec::new();
-        for (index, &tag) in chunk.tag.iter().enumerate() {
-            let tag = tag as usize;
+        for index in range {
+            let tag = chunk.tag[index] as usize;
             if tag >= seen.len() {
                 seen.resize(tag + 1, None);
             }
