@@ -50,7 +50,9 @@ def expected(path: Path, step: str | None, epoch: str | None, separator: str = "
 
 def found(logs: Logs) -> Iterator[Record]:
     """The records that were read."""
-    columns = logs.table(superseded=True).to_polars().select(pl.col("tag").cast(pl.String), "step", "epoch_logged", "value")
+    columns = (
+        logs.table(superseded=True).to_polars().select(pl.col("tag").cast(pl.String), "step", "epoch_logged", "value")
+    )
     for tag, step, epoch, value in columns.iter_rows():
         yield Record(tag, step, epoch, bits(value))
 
