@@ -237,6 +237,24 @@ class Logs:
         problems = len(self.problems)
         return f"Logs({said}{f', {problems:,} problems' if problems else ''})"
 
+    def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
+        """Reads what was added to the logs since they were read: new files, and the new ends of known ones.
+
+        Files that were replaced, or that no one appends to, are read as a whole where they changed. Tables that were
+        made before stay as they are.
+
+        Returns:
+            How many records there are more; negative where a log went away.
+
+        Raises:
+            FileNotFoundError: the path is gone.
+            ValueError: there is no log below it any more.
+        """
+        before, again = len(self), self._core.again(progress)
+        if again is not None:
+            self._core, self._table = again, None
+        return len(self) - before
+
     @property
     def runs(self) -> list[str]:
         """Names of the runs: folders relative to the path that was read, "." for that path itself."""

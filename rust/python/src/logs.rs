@@ -50,6 +50,15 @@ type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<Problem
 #[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
 pub(crate) struct PyLogs {
     pub(crate) inner: Arc<Logs>,
+    path: PathBuf,
+    options: ReadOptions,
+}
+
+impl PyLogs {
+    /// Logs that were read some other way.
+    pub(crate) fn of(inner: Arc<Logs>) -> Self {
+        Self { inner, path: PathBuf::new(), options: ReadOptions::default() }
+    }
 }
 
 #[pymethods]
@@ -71,7 +80,16 @@ impl PyLogs {
     ) -> PyResult<Self> {
         let options = read_options(format, step, epoch, wall_time, pattern)?;
         let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
-        Ok(Self { inner: Arc::new(logs.map_err(read_error)?) })
+        Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
+    }
+
+    /// The same a while later; None where nothing was added.
+    #[pyo3(signature = (watch=None))]
+    fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+        let (path, options) = (&self.path, &self.options);
+        let again = watched(py, watch.as_ref(), |progress| self.inner.again(path, options, progress, threads()))?;
+        let again = again.map_err(read_error)?;
+        Ok(again.map(|logs| Self { inner: Arc::new(logs), path: path.clone(), options: options.clone() }))
     }
 
     fn __len__(&self) -> usize {

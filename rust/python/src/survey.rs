@@ -47,7 +47,7 @@ impl PySurvey {
 
     /// What is known of the logs; of their records only some are there.
     fn logs(&self) -> PyLogs {
-        PyLogs { inner: Arc::clone(self.inner.logs()) }
+        PyLogs::of(Arc::clone(self.inner.logs()))
     }
 
     /// How many records there are.

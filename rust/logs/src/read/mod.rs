@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+mod again;
 mod one;
 
 use crate::beside;
@@ -22,6 +23,7 @@ use crate::twins;
 use crate::walk::{self, Found};
 use one::Outcome;
 
+pub(crate) use again::{Again, left};
 pub(crate) use one::Reading;
 
 /// The records below a path, and what is known of each file that holds them.
@@ -35,6 +37,9 @@ pub struct Logs {
     pub ledgers: Vec<FoundLedger>,
     /// Of each of [`Records::runs`], which of them is the run's.
     pub ledger_of: Vec<Option<usize>>,
+    /// For [`Logs::again`].
+    #[doc(hidden)]
+    pub again: Again,
 }
 
 /// A ledger beside logs.
@@ -87,8 +92,9 @@ pub(crate) fn survey(
 fn of_path(path: &Path, reading: &Reading) -> Result<Logs, ReadError> {
     check_pattern(reading.options.pattern.as_deref())?;
     let (found, problems) = list(path)?;
+    let seen = again::look_at(&found);
     let outcomes = reading.all(&found);
-    together(path, found, outcomes, problems, reading.progress)
+    together(path, found, outcomes, problems, reading.progress, seen)
 }
 
 /// Reads a log that is in memory, as if it were the file called `name`.
@@ -100,7 +106,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let found = Found { path: path.to_owned(), folder: Vec::new(), name: name.to_owned() };
     let unreadable = |source| ReadError::Unreadable { path: path.to_owned(), source };
     let outcome = reading.look(&found, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    together(path, vec![found], vec![outcome], Vec::new(), &progress)
+    together(path, vec![found], vec![outcome], Vec::new(), &progress, Vec::new())
 }
 
 /// Puts together what became of the files.
@@ -110,6 +116,7 @@ fn together(
     outcomes: Vec<Outcome>,
     problems: Vec<Problem>,
     progress: &Progress,
+    seen: Vec<again::Seen>,
 ) -> Result<Logs, ReadError> {
     let looked_at = found.len();
     if progress.is_cancelled() {
@@ -140,6 +147,7 @@ fn together(
     let (ledger_of, ambiguous) = beside::ledgers(&logs.records.runs, &ledgers);
     logs.records.problems.extend(ambiguous);
     let mut logs = Logs { ledgers, ledger_of, ..logs };
+    logs.again.seen = seen;
     sessions::mark(&mut logs);
     Ok(logs)
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::bytes::{ReadAt, whole};
 use crate::formats::{
-    Format, HEAD, Head, Input, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff, wide_head,
+    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff, wide_head,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
@@ -52,13 +52,10 @@ impl Reading<'_> {
     }
 
     /// Looks at a file, and reads it; a large one only where several threads are given to it.
-    fn one(&self, found: &Found, threads: usize) -> Outcome {
+    pub(super) fn one(&self, found: &Found, threads: usize) -> Outcome {
         match self.attempt(found, threads) {
             Ok(outcome) => outcome,
-            Err(error) => {
-                let reason = format!("the system does not let it be read ({error})");
-                Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
-            }
+            Err(error) => unreadable(found, &error),
         }
     }
 
@@ -69,14 +66,23 @@ impl Reading<'_> {
     }
 
     pub(super) fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
-        self.look_and_take(found, bytes, size, threads, None)
+        self.look_and_take(found, bytes, size, threads, None, None)
     }
 
     /// Reads a file that is a log, handing its records on instead of keeping them.
     pub(crate) fn each(&self, found: &Found, take: &mut dyn FnMut(Piece)) -> io::Result<()> {
         let file = File::open(&found.path)?;
         let size = file.metadata()?.len();
-        self.look_and_take(found, &file, size, self.threads.max(2), Some(take)).map(drop)
+        self.look_and_take(found, &file, size, self.threads.max(2), Some(take), None).map(drop)
+    }
+
+    /// Reads what was added to a file behind its mark.
+    pub(super) fn from(&self, found: &Found, mark: &Mark) -> Outcome {
+        let read = File::open(&found.path).and_then(|file| {
+            let size = file.metadata()?.len();
+            self.look_and_take(found, &file, size, self.threads.max(2), None, Some(Mark::clone(mark)))
+        });
+        read.unwrap_or_else(|error| unreadable(found, &error))
     }
 
     fn look_and_take(
@@ -86,6 +92,7 @@ impl Reading<'_> {
         size: u64,
         threads: usize,
         take: Option<&mut dyn FnMut(Piece)>,
+        mark: Option<Mark>,
     ) -> io::Result<Outcome> {
         let bytes: &dyn ReadAt = &Watched { bytes, progress: self.progress };
         let source = found.source();
@@ -151,13 +158,15 @@ impl Reading<'_> {
             size: content.as_ref().map_or(size, unpack::Unpacked::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
-            mark: None,
+            mark: mark.filter(|_| packing.is_none()),
         };
         let (mut read, another) = self.run(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).promised)(name) {
             return Ok(Outcome::NoLog);
         }
         read.facts.bytes = size;
+        // Unpacked content is not gone on with.
+        read.mark = read.mark.filter(|_| packing.is_none());
         if let Some((stop, size_unpacked)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
             read.problems.insert(0, stop.problem(&source, size, size_unpacked));
         }
@@ -205,6 +214,11 @@ impl Reading<'_> {
         }
         (FileRead { pieces, problems, facts, mark }, another)
     }
+}
+
+fn unreadable(found: &Found, error: &io::Error) -> Outcome {
+    let reason = format!("the system does not let it be read ({error})");
+    Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
 }
 
 /// A file whose bytes are counted as they are taken; it ends with an error once its reading was cancelled.
