@@ -160,7 +160,11 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
     files = [next(path for path in (tmp_path / name).iterdir()) for name in ("a", "b")]
     (joined / "events.out.tfevents.1.host").write_bytes(b"".join(path.read_bytes() for path in files))
     (tmp_path / NAME).rename(joined / NAME)
-    assert places(sb.read_logs(joined).reindex()) == one.seen + two.seen
+    logs = sb.read_logs(joined)
+    assert places(logs.reindex(superseded=True)) == one.seen + two.seen
+    # What the second session did again is left out, from the batch on at which it began.
+    assert places(logs.reindex()) == [seen for seen in one.seen if seen.step <= 8] + two.seen
+    assert logs.sessions == ((".", 2, len(one.seen) - 8),)
 
 
 def test_a_single_file_has_the_ledger_beside_it(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
         file.write("1,2,0.25\n")
     written = sb.streamed.write_survey(
         survey, tmp_path / "out.csv", plan, unit=None, base=None, convention=None, batch=False, sample=False,
-        superseded=False, watch=lambda done, _total: grown.append(done),
+        superseded=False, lend=False, watch=lambda done, _total: grown.append(done),
     )  # fmt: skip
     assert written.records == 2
 
@@ -106,7 +106,7 @@ def test_a_log_that_shrinks_in_between_is_told(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"metrics.csv.*became shorter"):
         sb.streamed.write_survey(
             survey, tmp_path / "out.csv", sb.Timeline.plan(batches=2), unit=None, base=None, convention=None,
-            batch=False, sample=False, superseded=False, watch=None,
+            batch=False, sample=False, superseded=False, lend=False, watch=None,
         )  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 

@@ -176,8 +176,10 @@ class Clock:
     def at(self, quantity: object) -> bool: ...
 
 ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
-OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "none"], str | None]
+OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "lent", "none"], str | None]
 Step: TypeAlias = tuple[str, Literal[0, 1]]
+StepSource: TypeAlias = Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
+StepsRow: TypeAlias = tuple[str, LogFormat, Step, StepSource, str]
 
 Position: TypeAlias = tuple[int, int, int, int | None]
 
@@ -247,7 +249,11 @@ class Logs:
     def files(self) -> list[tuple[str, str, LogFormat, int, int, int, str | None, int]]: ...
     def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
     def table(self, *, superseded: bool) -> Table: ...
-    def infer(self) -> dict[str, tuple[Timeline | None, str, int, Step | None]]: ...
+    def infer(
+        self, *, lend: bool
+    ) -> dict[str, tuple[Timeline | None, list[tuple[int, Timeline]], str, int, Step | None, str | None]]: ...
+    def steps(self) -> list[StepsRow]: ...
+    def sessions(self) -> list[tuple[str, int, int]]: ...
     def reindex(
         self,
         timelines: Timeline | dict[str, Timeline] | None,
@@ -257,7 +263,8 @@ class Logs:
         batch: bool,
         sample: bool,
         superseded: bool,
-    ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow]]: ...
+        lend: bool,
+    ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
 
 @final
 class Survey:
@@ -284,8 +291,9 @@ class Survey:
         batch: bool,
         sample: bool,
         superseded: bool,
+        lend: bool,
         watch: Callable[[int, int], object] | None = None,
-    ) -> tuple[int, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow]]: ...
+    ) -> tuple[int, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
 
 @final
 class Table:

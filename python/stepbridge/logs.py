@@ -32,6 +32,8 @@ __all__ = [
     "Logs",
     "Origin",
     "Problem",
+    "Sessions",
+    "Steps",
     "Table",
     "read_logs",
 ]
@@ -97,6 +99,35 @@ class Inferred:
     """What the run's steps count, as far as its epochs show."""
     base: int | None
     """0 where a step is an index, 1 where it is the n-th; the same."""
+    sessions: tuple[tuple[int, Timeline], ...] = ()
+    """Where sizes changed on a resume and no one timeline says it: that of each session, by its number."""
+    lent_by: str | None = None
+    """The run whose timeline it is, where it was asked for (`lend=True`)."""
+
+
+class Steps(NamedTuple):
+    """What the steps of a run's files of one format are, and from where that is known."""
+
+    run: str
+    format: Format
+    unit: str
+    """What they count; of records that hold no step, "ep"."""
+    base: int
+    """0 where they are indices, 1 where they are the n-th."""
+    source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
+    """Who says it: the caller, the format, the ledger, the epochs that the log states; what the ledger takes for granted;
+    nothing, so that the unit is a guess."""
+    reason: str
+    """The same as one clause."""
+
+
+class Sessions(NamedTuple):
+    """The sessions of a run: processes, of which each later one goes on where an earlier one stopped, or further back."""
+
+    run: str
+    sessions: int
+    superseded: int
+    """How many records a later session took the place of; tables leave them out unless they are asked for."""
 
 
 class Assumed(NamedTuple):
@@ -112,10 +143,10 @@ class Origin(NamedTuple):
     """Where the timeline of a run comes from."""
 
     run: str
-    origin: Literal["given", "ledger", "inferred", "none"]
-    """The caller, the run's ledger, the epochs that its own log states; or there is none."""
+    origin: Literal["given", "ledger", "inferred", "lent", "none"]
+    """The caller, the run's ledger, the epochs that its own log states, another run; or there is none."""
     ledger: str | None
-    """The ledger's file, relative to the path that was read."""
+    """The ledger's file, relative to the path that was read; of a timeline that was lent the run that it is from."""
 
 
 class Table:
@@ -125,7 +156,7 @@ class Table:
     interface, and share its memory.
     """
 
-    __slots__ = ("_core", "assumed", "origins", "problems")
+    __slots__ = ("_core", "assumed", "origins", "problems", "steps")
 
     def __init__(
         self,
@@ -133,6 +164,7 @@ class Table:
         problems: tuple[Problem, ...] = (),
         assumed: tuple[Assumed, ...] = (),
         origins: tuple[Origin, ...] = (),
+        steps: tuple[Steps, ...] = (),
     ) -> None:
         self._core = core
         self.problems = problems
@@ -141,6 +173,8 @@ class Table:
         """What was taken for granted of the steps."""
         self.origins = origins
         """Where the timeline of each run comes from."""
+        self.steps = steps
+        """What the steps of each run were taken to be, and from where."""
 
     def __len__(self) -> int:
         return len(self._core)
@@ -288,17 +322,32 @@ class Logs:
                 found.update(dict.fromkeys(runs, ledger))
         return {run: found[run] for run in self.runs if run in found}
 
-    def infer(self) -> dict[str, Inferred]:
-        """Finds the timeline of each run whose log states epochs beside steps.
+    @property
+    def sessions(self) -> tuple[Sessions, ...]:
+        """The sessions of each run, and how many records a later one took the place of."""
+        return tuple(Sessions(*row) for row in self._core.sessions())
+
+    @property
+    def steps(self) -> tuple[Steps, ...]:
+        """What the steps of each run are, and from where that is known."""
+        return steps_of(self._core.steps())
+
+    def infer(self, *, lend: bool = False) -> dict[str, Inferred]:
+        """Finds the timeline of each run whose log states epochs beside steps, or the lengths of its epochs.
+
+        Args:
+            lend: whether a run that cannot know its own takes that of the others. It does where all that are known are
+                the same, and nothing that it states itself contradicts it; only the caller knows that they share a plan.
 
         Returns:
-            The timeline and its evidence by the run's name, or why there is none; nothing for runs that state no epoch.
+            The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.
         """
         found = {}
-        for run, (core, evidence, checked, step) in self._core.infer().items():
+        for run, (core, sessions, evidence, checked, step, lent_by) in self._core.infer(lend=lend).items():
             unit, base = step or (None, None)
             timeline = None if core is None else Timeline._of(core)
-            found[run] = Inferred(timeline, evidence, checked, unit, base)
+            own = tuple((session, Timeline._of(each)) for session, each in sessions)
+            found[run] = Inferred(timeline, evidence, checked, unit, base, own, lent_by)
         return found
 
     def reindex(
@@ -311,6 +360,7 @@ class Logs:
         batch: bool = False,
         sample: bool = False,
         superseded: bool = False,
+        lend: bool = False,
     ) -> Table:
         """Gives every record its epoch, its iter and the position after its step.
 
@@ -326,6 +376,7 @@ class Logs:
             sample: whether the index of that batch's first sample is added.
             superseded: whether records stay of which a later session of the run took the place; the columns `session`
                 and `superseded` then tell them from the others.
+            lend: whether a run that cannot know its timeline takes that of the others; see `infer`.
 
         Returns:
             The records, in the order of the files. Epoch and iter are indices from 0, null where a record has none;
@@ -337,14 +388,21 @@ class Logs:
             ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
         """
         unit, base = logged_step(unit, base, convention)
-        core, problems, assumed, origins = self._core.reindex(
-            given_timelines(timeline), unit=unit, base=base, batch=batch, sample=sample, superseded=superseded
+        core, problems, assumed, origins, steps = self._core.reindex(
+            given_timelines(timeline),
+            unit=unit,
+            base=base,
+            batch=batch,
+            sample=sample,
+            superseded=superseded,
+            lend=lend,
         )
         return Table(
             core,
             tuple(Problem(*row) for row in problems),
             tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
             tuple(Origin(*row) for row in origins),
+            steps_of(steps),
         )
 
     def table(self, *, superseded: bool = False) -> Table:
@@ -448,6 +506,10 @@ def given_timelines(
             cores[run] = each._core
         return cores
     raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
+
+
+def steps_of(rows: list[_core.StepsRow]) -> tuple[Steps, ...]:
+    return tuple(Steps(run, kind, unit, base, source, why) for run, kind, (unit, base), source, why in rows)
 
 
 def logged_step(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepbridge import _core
-from stepbridge.logs import Assumed, Format, Origin, Problem, given_timelines, logged_step
+from stepbridge.logs import Assumed, Format, Origin, Problem, Steps, given_timelines, logged_step, steps_of
 
 if TYPE_CHECKING:
     import os
@@ -36,6 +36,8 @@ class Written:
     """What was taken for granted of the steps."""
     origins: tuple[Origin, ...]
     """Where the timeline of each run comes from."""
+    steps: tuple[Steps, ...]
+    """What the steps of each run's files are, and from where that is known."""
 
 
 def reindex(
@@ -49,6 +51,7 @@ def reindex(
     batch: bool = False,
     sample: bool = False,
     superseded: bool = False,
+    lend: bool = False,
     format: Format | None = None,  # noqa: A002 - what people call it
     step: str | None = None,
     epoch: str | None = None,
@@ -71,6 +74,7 @@ def reindex(
         batch: the same.
         sample: the same.
         superseded: the same.
+        lend: the same.
         format: as `read_logs` takes it.
         step: the same.
         epoch: the same.
@@ -97,6 +101,7 @@ def reindex(
         batch=batch,
         sample=sample,
         superseded=superseded,
+        lend=lend,
         watch=None if progress is None else lambda done, total: progress(total + done, 2 * total),
     )
 
@@ -117,11 +122,12 @@ def write_survey(
     batch: bool,
     sample: bool,
     superseded: bool,
+    lend: bool,
     watch: Callable[[int, int], object] | None,
 ) -> Written:
     """Reads them again, and writes every record with its place."""
     unit, base = logged_step(unit, base, convention)
-    records, problems, assumed, origins = survey.write(
+    records, problems, assumed, origins, steps = survey.write(
         Path(output),
         given_timelines(timeline),
         unit=unit,
@@ -129,6 +135,7 @@ def write_survey(
         batch=batch,
         sample=sample,
         superseded=superseded,
+        lend=lend,
         watch=watch,
     )
     logs = survey.logs()
@@ -139,4 +146,5 @@ def write_survey(
         tuple(Problem(*row) for row in (*logs.problems(), *problems)),
         tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
         tuple(Origin(*row) for row in origins),
+        steps_of(steps),
     )

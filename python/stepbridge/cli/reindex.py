@@ -56,6 +56,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     help="The framework whose step it is, in place of --unit and --base.",
 )
 @click.option("--superseded", is_flag=True, help="Keep what later sessions did again, with columns that tell it.")
+@click.option("--lend", is_flag=True, help="Runs without a timeline take the one that the others below PATH share.")
 @click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
 @click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
@@ -110,7 +111,9 @@ def followed(
         with misused():
             table = logs.reindex(timeline, **step)
             table.write(output)
-        yield Written(output, len(table), logs.runs, (*logs.problems, *table.problems), table.assumed, table.origins)
+        yield Written(
+            output, len(table), logs.runs, (*logs.problems, *table.problems), table.assumed, table.origins, table.steps
+        )
         before = logs.files
         while logs.files == before:
             time.sleep(interval)
@@ -149,7 +152,7 @@ def origins(written: Written) -> str:
     """Say where the timelines come from."""
     several = len({origin.origin for origin in written.origins}) > 1
     said = []
-    for kind in ("given", "ledger", "inferred", "none"):
+    for kind in ("given", "ledger", "inferred", "lent", "none"):
         runs = [origin for origin in written.origins if origin.origin == kind]
         if not runs:
             continue
@@ -158,6 +161,7 @@ def origins(written: Written) -> str:
             "given": "by the given plan",
             "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(files)}",
             "inferred": "by the epochs in the log itself",
+            "lent": f"by the timeline of {', '.join(files)}",
             "none": "without a timeline",
         }[kind]
         said.append(clause + (f" ({counted(len(runs), 'run')})" if several else ""))

@@ -3,10 +3,17 @@
 //! Two kinds of epochs are stated: the index of the epoch that a step is in (`whole`), and what was completed after it, with
 //! a fraction (`elapsed`). Either way each record allows a range of lengths; the ranges are intersected in integers, and
 //! an answer is given where one length is left. What was found is then checked against each record through the timeline.
+//! Steps inside their epochs, and lengths that the log states itself, are a third source (`inside`).
+//!
+//! What later sessions of a run did again counts no more. Where no one timeline fits what is left, each session has its own
+//! (`sessions`).
 
 mod elapsed;
+mod inside;
+mod lend;
 mod pairs;
 mod ratio;
+mod sessions;
 mod whole;
 mod why;
 
@@ -14,14 +21,15 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Boundary, Entry, History, Plan, Segment, Timeline, Unit};
 
-use crate::formats::{Format, StepMeaning};
+use crate::formats::{EpochMeaning, StepMeaning};
 use crate::record::Records;
 use elapsed::Found;
-use pairs::{Meaning, Pair, Pairs};
+use pairs::{Form, Meaning, Pair, Pairs};
 use whole::Epochs;
 use why::Why;
 
-pub(crate) use pairs::{meaning_of_tag, stated_of, whole};
+pub use lend::lend;
+pub(crate) use pairs::{is_epoch_tag, stated_of, whole};
 pub(crate) use ratio::Span;
 pub(crate) use why::decimal as stated_text;
 
@@ -32,6 +40,23 @@ pub struct Inferred {
     pub outcome: Outcome,
     /// What the run's steps are, as far as its epochs show.
     pub step: Option<StepMeaning>,
+    /// What its epochs are; the same.
+    pub epoch: Option<EpochMeaning>,
+    /// The run whose timeline it is, where it was asked to take another one's.
+    pub lent_by: Option<String>,
+}
+
+/// What the stated epochs of a run say of its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hint {
+    pub(crate) step: StepMeaning,
+    pub(crate) epoch: EpochMeaning,
+}
+
+impl Inferred {
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        Some(Hint { step: self.step?, epoch: self.epoch? })
+    }
 }
 
 /// A timeline, or why there is none.
@@ -45,6 +70,15 @@ pub enum Outcome {
         /// What it was found from, and what cannot be seen in it.
         evidence: String,
         /// How many pairs of step and epoch it was checked against: all that there are.
+        checked: usize,
+    },
+    /// Its sessions have timelines that are not one: sizes changed, and their epochs are numbered anew.
+    Sessions {
+        /// By the session's number, in order; later sessions of which nothing is known go on with the one before.
+        timelines: Vec<(u32, Timeline)>,
+        /// What they were found from.
+        evidence: String,
+        /// How many pairs of step and epoch they were checked against.
         checked: usize,
     },
     /// None fits, or several do.
@@ -62,84 +96,163 @@ pub fn infer(records: &Records) -> BTreeMap<String, Inferred> {
 
 /// What the stated epochs of each run most likely say of its steps, where the format does not, without a look at whether
 /// any timeline fits.
-pub(crate) fn steps(records: &Records) -> BTreeMap<&str, StepMeaning> {
+pub(crate) fn steps(records: &Records) -> BTreeMap<&str, Hint> {
     if records.chunks.iter().all(|chunk| chunk.meaning.step.is_some()) {
         return BTreeMap::new();
     }
-    let likely = |pairs: &Pairs| pairs.meanings.first().map(|meaning| step_of(*meaning));
-    pairs::gather(records).into_iter().filter_map(|(run, pairs)| Some((run, likely(&pairs)?))).collect()
+    let hints = pairs::gather(records).into_iter().filter_map(|(run, pairs)| {
+        let candidates = &pairs.candidates;
+        let alone = candidates.others.first().filter(|_| candidates.others.len() == 1);
+        Some((run, hint(&pairs, *candidates.likely.first().or(alone)?)))
+    });
+    hints.collect()
 }
 
-/// Whether a format states the index of a record's epoch, rather than what was completed.
-pub(crate) fn states_index(format: Format) -> bool {
-    pairs::meaning_of_format(format) == Some(Meaning::Index)
+fn hint(pairs: &Pairs, meaning: Meaning) -> Hint {
+    Hint { step: StepMeaning::of_run(pairs.unit, meaning.base), epoch: meaning.epoch }
 }
 
-fn step_of(meaning: Meaning) -> StepMeaning {
-    StepMeaning::of_run(Unit::Step, meaning.base())
-}
+/// A timeline that fits, its evidence, and how many statements it was checked against.
+type Fit = (Timeline, String, usize);
 
 fn of_run(pairs: &Pairs) -> Inferred {
-    let mut reason = if pairs.list.is_empty() { Why::NoPairs } else { Why::TwoMeanings };
-    for (at, &meaning) in pairs.meanings.iter().enumerate() {
-        match solve(pairs, meaning) {
-            Ok((timeline, evidence)) => {
-                let outcome = Outcome::Known { timeline, evidence, checked: pairs.list.len() };
-                return Inferred { outcome, step: Some(step_of(meaning)) };
+    let unknown = |why: String| Inferred { outcome: Outcome::Unknown { why }, step: None, epoch: None, lent_by: None };
+    if !pairs.inside.is_empty() {
+        match pairs.inside.solve() {
+            Ok((timeline, evidence, checked)) => {
+                let outcome = Outcome::Known { timeline, evidence, checked };
+                return Inferred { outcome, step: None, epoch: None, lent_by: None };
             }
+            Err(why) if pairs.list.is_empty() => return unknown(why.text(pairs)),
+            // Epochs beside steps over the whole run may say what those inside do not.
+            Err(_) => {}
+        }
+    }
+    let kept = pairs.only(|pair| !pair.superseded);
+    match best(&kept, solve) {
+        Ok((meaning, (timeline, evidence, checked))) => {
+            let refuting = pairs.inside.refuting(&timeline);
+            if let Some(epoch) = refuting {
+                return unknown(Why::Outside { epoch }.text(pairs));
+            }
+            let Hint { step, epoch } = hint(pairs, meaning);
+            let outcome = Outcome::Known { timeline, evidence, checked };
+            Inferred { outcome, step: Some(step), epoch: Some(epoch), lent_by: None }
+        }
+        Err(why) => match best(pairs, sessions::solve) {
+            Ok((meaning, outcome)) => {
+                let Hint { step, epoch } = hint(pairs, meaning);
+                Inferred { outcome, step: Some(step), epoch: Some(epoch), lent_by: None }
+            }
+            Err(_) => unknown(why.text(&kept)),
+        },
+    }
+}
+
+/// What fits, by the likeliest meaning by which something does; of meanings that are alike the only one.
+fn best<T>(pairs: &Pairs, solve: impl Fn(&Pairs, Meaning) -> Result<T, Why>) -> Result<(Meaning, T), Why> {
+    let mut reason = match () {
+        () if pairs.two_units => return Err(Why::TwoUnits),
+        () if pairs.list.is_empty() => Why::NoPairs,
+        () => Why::TwoMeanings,
+    };
+    for (at, &meaning) in pairs.candidates.likely.iter().enumerate() {
+        match solve(pairs, meaning) {
+            Ok(found) => return Ok((meaning, found)),
             // The likeliest meaning gives the reason.
             Err(why) if at == 0 => reason = why,
             Err(_) => {}
         }
     }
-    Inferred { outcome: Outcome::Unknown { why: reason.text(pairs) }, step: None }
+    let mut found: Option<(Meaning, T)> = None;
+    for (at, &meaning) in pairs.candidates.others.iter().enumerate() {
+        match solve(pairs, meaning) {
+            Ok(fit) => match found {
+                None => found = Some((meaning, fit)),
+                Some((known, _)) => return Err(Why::TwoBases { first: known, second: meaning }),
+            },
+            Err(why) if at == 0 && pairs.candidates.likely.is_empty() => reason = why,
+            // A meaning under which several lengths fit is possible as well.
+            Err(Why::AnyLength { .. } | Why::AnyIndexed { .. } | Why::TwoRates { .. } | Why::TwoPieces { .. })
+                if pairs.candidates.others.len() > 1 && pairs.candidates.likely.is_empty() =>
+            {
+                if let Some((known, _)) = found {
+                    return Err(Why::TwoBases { first: known, second: meaning });
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    found.ok_or(reason)
 }
 
-fn solve(pairs: &Pairs, meaning: Meaning) -> Result<(Timeline, String), Why> {
-    if meaning == Meaning::Elapsed {
+fn solve(pairs: &Pairs, meaning: Meaning) -> Result<Fit, Why> {
+    let (plain, shown) = pairs.under(meaning)?;
+    solve_plain(&plain, &shown, meaning.form())
+}
+
+/// What fits `plain`, which people see as `shown`.
+fn solve_plain(plain: &Pairs, shown: &Pairs, form: Form) -> Result<Fit, Why> {
+    if plain.list.is_empty() {
+        return Err(Why::NoPairs);
+    }
+    if form == Form::Elapsed {
         // Where that fails, the log's digits may have changed on the way: each number then stands for itself.
-        let exact = fitting(&pairs.with_all_digits(), pairs, meaning);
+        let exact = fitting(&plain.with_all_digits(), shown, form);
         if !matches!(exact, Err(Why::Refuted { .. })) {
             return exact;
         }
     }
-    fitting(pairs, pairs, meaning)
+    fitting(plain, shown, form)
 }
 
-/// What fits `pairs`, which people see as `shown`.
-fn fitting(pairs: &Pairs, shown: &Pairs, meaning: Meaning) -> Result<(Timeline, String), Why> {
-    let (timeline, evidence) = match meaning {
-        Meaning::Index => {
+fn fitting(pairs: &Pairs, shown: &Pairs, form: Form) -> Result<Fit, Why> {
+    let (timeline, evidence) = match form {
+        Form::Index => {
             let epochs = whole::solve(pairs)?;
             (epochs.timeline()?, epochs.evidence(shown))
         }
-        Meaning::Elapsed => {
+        Form::Elapsed => {
             let found = elapsed::solve(pairs)?;
             (found.timeline()?, found.evidence(shown))
         }
     };
+    agree(&timeline, form, pairs)?;
+    Ok((timeline, evidence, pairs.list.len()))
+}
+
+/// Holds every pair against a timeline.
+fn agree(timeline: &Timeline, form: Form, pairs: &Pairs) -> Result<(), Why> {
     for (by, pair) in pairs.list.iter().enumerate() {
-        if !agrees(&timeline, meaning, pair).ok_or(Why::TooLarge)? {
+        if !agrees(timeline, form, pair).ok_or(Why::TooLarge)? {
             return Err(Why::Refuted { by });
         }
     }
-    Ok((timeline, evidence))
+    Ok(())
 }
 
 /// Whether a pair is what the timeline says; `None` where the numbers are too large.
-fn agrees(timeline: &Timeline, meaning: Meaning, pair: &Pair) -> Option<bool> {
-    let Some(index) = pair.step.checked_sub(u64::from(meaning.base())) else {
-        return Span::of(pair.stated)?.holds(0, 0, 1);
+fn agrees(timeline: &Timeline, form: Form, pair: &Pair) -> Option<bool> {
+    let index = match form {
+        Form::Index => Some(pair.step),
+        Form::Elapsed => pair.step.checked_sub(1),
     };
+    let Some(index) = index else { return Span::of(pair.stated)?.holds(0, 0, 1) };
     let Ok(at) = timeline.locate(Unit::Step, index) else { return Some(false) };
-    match meaning {
-        Meaning::Index => Some(pairs::whole(pair.stated) == Some(at.epoch)),
-        Meaning::Elapsed => Span::of(pair.stated)?.holds(at.epoch, at.iter + 1, timeline.epoch_length(at.epoch)?),
+    match form {
+        Form::Index => Some(pairs::whole(pair.stated) == Some(at.epoch)),
+        Form::Elapsed => Span::of(pair.stated)?.holds(at.epoch, at.iter + 1, timeline.epoch_length(at.epoch)?),
     }
 }
 
 /// What such a log never shows.
-const UPDATES: &str = "iter counts updates, for accumulation leaves no trace in this log";
+fn unseen(pairs: &Pairs) -> &'static str {
+    match pairs.unit {
+        _ if pairs.calls => "steps, and so iter, count calls of the logger where the caller gave it none",
+        Unit::Batch => "steps are batches",
+        _ => "iter counts updates, for accumulation leaves no trace in this log",
+    }
+}
 
 impl Epochs {
     fn timeline(&self) -> Result<Timeline, Why> {
@@ -161,19 +274,19 @@ impl Epochs {
     }
 
     fn evidence(&self, pairs: &Pairs) -> String {
-        let all = pairs.describe_all();
+        let (all, unseen) = (pairs.describe_all(), unseen(pairs));
         match self {
-            Self::Uniform(length) => format!("{length} steps an epoch is the only length that fits {all}; {UPDATES}"),
+            Self::Uniform(length) => format!("{length} steps an epoch is the only length that fits {all}; {unseen}"),
             Self::Observed(lengths) if lengths.len() == 1 => {
-                format!("the log never leaves epoch 0: one epoch, cut at its last record, fits {all}; {UPDATES}")
+                format!("the log never leaves epoch 0: one epoch, cut at its last record, fits {all}; {unseen}")
             }
             Self::Observed(lengths) => format!(
-                "the log shows where each of its {} epochs begins, the last one is cut at its last record: {all}; {UPDATES}",
+                "the log shows where each of its {} epochs begins, the last one is cut at its last record: {all}; {unseen}",
                 lengths.len()
             ),
             Self::Changed { count, before, after } => format!(
                 "{before} steps an epoch in the first {count} epochs and {after} in the later ones is the only change \
-                 of length that fits {all}; {UPDATES}"
+                 of length that fits {all}; {unseen}"
             ),
         }
     }
@@ -211,10 +324,10 @@ impl Found {
     }
 
     fn evidence(&self, pairs: &Pairs) -> String {
-        let all = pairs.describe_all();
+        let (all, unseen) = (pairs.describe_all(), unseen(pairs));
         let (batches, accumulate) = (self.rate.batches, self.rate.accumulate);
         if accumulate == 1 {
-            return format!("{batches} steps an epoch is the only whole number that fits {all}; {UPDATES}");
+            return format!("{batches} steps an epoch is the only whole number that fits {all}; {unseen}");
         }
         let multiple = "only the ratio of the two can be seen, so any multiple of both would fit as well";
         if self.first_epoch_only {

@@ -31,6 +31,20 @@ impl Records {
         self.chunks.iter().map(Chunk::len).sum()
     }
 
+    /// Of each run how many sessions it has, and how many records a later one took the place of.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(u32, u64)> {
+        let mut found = vec![(1, 0); self.runs.len()];
+        for chunk in &self.chunks {
+            let Some((sessions, superseded)) = found.get_mut(chunk.run as usize) else { continue };
+            *sessions = (chunk.session + 1).max(*sessions);
+            if chunk.redone.is_some() {
+                *superseded += (0..chunk.len()).filter(|&index| chunk.is_superseded(index)).count() as u64;
+            }
+        }
+        found
+    }
+
     /// Whether there is no record at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -246,6 +260,16 @@ impl Stated {
         }
         let precision = if significant < DIGITS_OF_F64 { Precision::Decimal } else { Precision::F64 };
         Some(Self { mantissa: if negative { -mantissa } else { mantissa }, scale, precision })
+    }
+
+    /// The number less a small whole one; `None` where that is below 0 or does not fit.
+    pub(crate) fn minus(self, less: u8) -> Option<Self> {
+        if less == 0 {
+            return Some(self);
+        }
+        let unit = 10_i64.checked_pow(u32::try_from(self.scale).ok()?)?;
+        let mantissa = self.mantissa.checked_sub(unit.checked_mul(i64::from(less))?)?;
+        (mantissa >= 0).then_some(Self { mantissa, ..self })
     }
 
     /// The number, if it is whole.

@@ -9,6 +9,8 @@ mod place;
 mod refute;
 mod report;
 mod run;
+mod stated;
+mod steps;
 mod streamed;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 use stepbridge_timeline::{Error, Timeline, Unit};
 
 use crate::formats::StepMeaning;
-use crate::infer;
+use crate::infer::{self, Inferred};
 use crate::ledger::Ledger;
 use crate::parallel;
 use crate::problem::Problem;
@@ -26,7 +28,9 @@ use place::{Columns, Part};
 use run::Run;
 
 pub use place::Places;
+pub use run::Basis;
 pub(crate) use run::logged_step;
+pub use steps::{Steps, steps};
 pub use streamed::{StreamError, Streamed, Survey};
 
 /// Where the timelines come from.
@@ -74,6 +78,8 @@ pub struct Options {
     pub batch: bool,
     /// Whether the index of the first sample of each record's batch is asked for.
     pub sample: bool,
+    /// Whether a run whose log does not say its timeline takes that of the others, where they are of one mind.
+    pub lend: bool,
 }
 
 /// The new columns, and what was found on the way.
@@ -85,6 +91,8 @@ pub struct Reindexed {
     pub problems: Vec<Problem>,
     /// What had to be assumed of steps, as no format declares it and nobody said it.
     pub assumed: Vec<Assumed>,
+    /// What the steps of each run's files are, and from where that is known.
+    pub steps: Vec<Steps>,
     /// Where each run's timeline comes from, in the order of [`Records::runs`].
     pub origins: Vec<Origin>,
 }
@@ -109,6 +117,8 @@ pub enum Origin {
     Ledger(String),
     /// The epochs that its own log states.
     Inferred,
+    /// The log of this run, as it was asked for.
+    Lent(String),
     /// There is none.
     None,
 }
@@ -128,8 +138,9 @@ pub fn reindex(
         let (chunks, parts) = locate(records, runs, options, threads);
         let problems = report::problems(records, runs, &parts);
         let assumed = assumed(records, runs, &parts, options);
+        let steps = steps::of_runs(records, runs, periods(&parts), options);
         let origins = runs.iter().map(|run| run.origin.clone()).collect();
-        Reindexed { chunks, problems, assumed, origins }
+        Reindexed { chunks, problems, assumed, steps, origins }
     })
 }
 
@@ -141,22 +152,8 @@ fn with_runs<T>(
     options: Options,
     work: impl FnOnce(&[Run]) -> T,
 ) -> Result<T, Error> {
-    let ledger = |run: usize| ledgers.get(run).copied().flatten().filter(|found| !found.ledger.sessions.is_empty());
-    let own = matches!(timelines, Timelines::Own);
-    let alone = (0..records.runs.len()).any(|run| ledger(run).is_none());
-    let inferred = if own && alone { infer::infer(records) } else { BTreeMap::new() };
-    // What steps are is read off the logged epochs only where nobody said it.
-    let said = options.unit.is_some() && options.base.is_some();
-    let hints = if said { BTreeMap::new() } else { infer::steps(records) };
-    let runs: Vec<Run> = records
-        .runs
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let hint = hints.get(name.as_str()).copied();
-            Run::new(name, timelines, ledger(index), inferred.get(name), hint, options)
-        })
-        .collect();
+    let inferred = inferred(records, ledgers, timelines, options);
+    let runs = runs(records, ledgers, timelines, options, &inferred);
     for chunk in &records.chunks {
         if let Some(run) = runs.get(chunk.run as usize) {
             run.check(chunk, options)?;
@@ -201,4 +198,48 @@ fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Option
         }
     }
     assumed
+}
+
+/// The periods of the parts of each chunk.
+fn periods<'a>(parts: &'a [Vec<Part>]) -> impl Iterator<Item = Vec<usize>> + 'a {
+    parts.iter().map(|parts| parts.iter().map(|part| part.period).collect())
+}
+
+/// The ledger of a run, if it tells of any session.
+fn ledger_of<'a>(ledgers: &[Option<RunLedger<'a>>], run: usize) -> Option<RunLedger<'a>> {
+    ledgers.get(run).copied().flatten().filter(|found| !found.ledger.sessions.is_empty())
+}
+
+/// What the logs say of the timelines of the runs that have no other one.
+fn inferred(
+    records: &Records,
+    ledgers: &[Option<RunLedger>],
+    timelines: Timelines,
+    options: Options,
+) -> BTreeMap<String, Inferred> {
+    let own = matches!(timelines, Timelines::Own);
+    let alone = (0..records.runs.len()).any(|run| ledger_of(ledgers, run).is_none());
+    let mut inferred = if own && alone { infer::infer(records) } else { BTreeMap::new() };
+    if options.lend {
+        infer::lend(records, &mut inferred);
+    }
+    inferred
+}
+
+/// What is known of each run.
+fn runs<'a>(
+    records: &'a Records,
+    ledgers: &[Option<RunLedger<'a>>],
+    timelines: Timelines<'a>,
+    options: Options,
+    inferred: &'a BTreeMap<String, Inferred>,
+) -> Vec<Run<'a>> {
+    // What steps are is read off the logged epochs only where nobody said it.
+    let said = options.unit.is_some() && options.base.is_some();
+    let hints = if said { BTreeMap::new() } else { infer::steps(records) };
+    let run = |(index, name): (usize, &'a String)| {
+        let hint = hints.get(name.as_str()).copied();
+        Run::new(name, timelines, ledger_of(ledgers, index), inferred.get(name), hint, options)
+    };
+    records.runs.iter().enumerate().map(run).collect()
 }

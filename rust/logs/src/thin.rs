@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::formats::Format;
-use crate::infer::meaning_of_tag;
+use crate::infer::is_epoch_tag;
 use crate::piece::Piece;
 use crate::record::{Chunk, Stated};
 use crate::sessions::Positions;
@@ -107,7 +107,7 @@ impl Thinner {
                 last = Some((index, *stated));
             }
         }
-        let is_epoch: Vec<bool> = piece.tags.iter().map(|tag| meaning_of_tag(tag).is_some()).collect();
+        let is_epoch: Vec<bool> = piece.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
         if !is_epoch.contains(&true) {
             return;
         }

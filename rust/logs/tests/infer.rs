@@ -20,12 +20,13 @@ fn timeline(chunk: Chunk) -> Timeline {
     match of_run(&records(chunk)).outcome {
         Outcome::Known { timeline, .. } => timeline,
         Outcome::Unknown { why } => panic!("{why}"),
+        Outcome::Sessions { evidence, .. } => panic!("{evidence}"),
     }
 }
 
 fn why(chunk: Chunk) -> String {
     match of_run(&records(chunk)).outcome {
-        Outcome::Known { evidence, .. } => panic!("{evidence}"),
+        Outcome::Known { evidence, .. } | Outcome::Sessions { evidence, .. } => panic!("{evidence}"),
         Outcome::Unknown { why } => why,
     }
 }
@@ -191,7 +192,7 @@ proptest! {
                 let exact = digits.is_none() && pairs.iter().any(|(_, text)| text.len() > 16);
                 prop_assert!(every > 1 || !exact, "{}", why);
             }
-            None => prop_assert!(false),
+            Some(Outcome::Sessions { .. }) | None => prop_assert!(false),
         }
     }
 

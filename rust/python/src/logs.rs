@@ -10,8 +10,8 @@ use std::thread;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stepbridge_logs::infer::{Inferred, Outcome, infer};
-use stepbridge_logs::reindex::{Assumed, Options, Origin, Timelines, reindex};
+use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
+use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, Timelines, reindex, steps};
 use stepbridge_logs::{
     Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Superseded, Table, read,
 };
@@ -32,17 +32,21 @@ type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str
 /// Unit symbol and base.
 pub(crate) type Step = (&'static str, u8);
 
-/// The timeline, the sentence that explains it or its absence, how many records it was checked against, the steps.
-type InferredRow = (Option<PyTimeline>, String, usize, Option<Step>);
+/// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against,
+/// the steps, the run that lent it.
+type InferredRow = (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
+
+/// The run, the format, the steps, what that rests on, and why.
+pub(crate) type StepsRow = (String, &'static str, Step, &'static str, String);
 
 /// The run, its steps, and why they were taken to be that.
 pub(crate) type AssumedRow = (String, Step, String);
 
-/// The run, where its timeline comes from, and the ledger's file where it is that.
+/// The run, where its timeline comes from, and the ledger's file, or the run that lent it, where it is that.
 pub(crate) type OriginRow = (String, &'static str, Option<String>);
 
-/// The table, the problems, what was assumed, where the timelines come from.
-type ReindexedRow = (PyTable, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>);
+/// The table, the problems, what was assumed, where the timelines come from, what the steps are.
+type ReindexedRow = (PyTable, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
 
 /// A ledger's file, its runs, its sessions, its problems.
 type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<ProblemRow>);
@@ -139,13 +143,33 @@ impl PyLogs {
         table(py.detach(|| Table::new(&self.inner, None, kept(superseded), threads())))
     }
 
-    fn infer(&self, py: Python<'_>) -> BTreeMap<String, InferredRow> {
-        let found = py.detach(|| infer(&self.inner.records));
+    #[pyo3(signature = (*, lend))]
+    fn infer(&self, py: Python<'_>, lend: bool) -> BTreeMap<String, InferredRow> {
+        let found = py.detach(|| {
+            let mut found = infer(&self.inner.records);
+            if lend {
+                self::lend(&self.inner.records, &mut found);
+            }
+            found
+        });
         found.into_iter().map(|(run, inferred)| (run, inferred_row(inferred))).collect()
     }
 
+    /// What the steps of each run are, and from where that is known.
+    fn steps(&self, py: Python<'_>) -> Vec<StepsRow> {
+        let ledgers = self.inner.run_ledgers();
+        steps_rows(py.detach(|| steps(&self.inner.records, &ledgers, Options::default())))
+    }
+
+    /// Of each run how many sessions it has, and how many records a later one took the place of.
+    fn sessions(&self, py: Python<'_>) -> Vec<(String, u32, u64)> {
+        let runs = self.inner.records.runs.iter().cloned();
+        let counts = py.detach(|| self.inner.records.sessions());
+        runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
+    }
+
     /// `timelines`: None, one for all, or a dictionary by run.
-    #[pyo3(signature = (timelines, *, unit, base, batch, sample, superseded))]
+    #[pyo3(signature = (timelines, *, unit, base, batch, sample, superseded, lend))]
     #[expect(clippy::too_many_arguments, reason = "they have names")]
     fn reindex(
         &self,
@@ -156,8 +180,9 @@ impl PyLogs {
         batch: bool,
         sample: bool,
         superseded: bool,
+        lend: bool,
     ) -> PyResult<ReindexedRow> {
-        let options = options(unit, base, batch, sample)?;
+        let options = options(unit, base, batch, sample, lend)?;
         let timelines = timelines.map(Given::into_core);
         let (built, places) = py.detach(|| {
             let timelines = Owned::lent(timelines.as_ref());
@@ -167,7 +192,8 @@ impl PyLogs {
             Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), kept(superseded), threads()), places))
         })?;
         let origins = origin_rows(&self.inner.records.runs, &places.origins);
-        Ok((table(built)?, rows(&places.problems), assumed_rows(&places.assumed), origins))
+        let steps = steps_rows(places.steps.clone());
+        Ok((table(built)?, rows(&places.problems), assumed_rows(&places.assumed), origins, steps))
     }
 }
 
@@ -236,16 +262,23 @@ pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow>
         Origin::Given => (run.clone(), "given", None),
         Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
         Origin::Inferred => (run.clone(), "inferred", None),
+        Origin::Lent(lender) => (run.clone(), "lent", Some(lender.clone())),
         Origin::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()
 }
 
 /// What re-indexing is asked for.
-pub(crate) fn options(unit: Option<&str>, base: Option<i64>, batch: bool, sample: bool) -> PyResult<Options> {
+pub(crate) fn options(
+    unit: Option<&str>,
+    base: Option<i64>,
+    batch: bool,
+    sample: bool,
+    lend: bool,
+) -> PyResult<Options> {
     let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
     let base = base.map(zero_or_one).transpose()?;
-    Ok(Options { unit, base, batch, sample })
+    Ok(Options { unit, base, batch, sample, lend })
 }
 
 pub(crate) fn kept(superseded: bool) -> Superseded {
@@ -282,14 +315,24 @@ fn step(meaning: StepMeaning) -> Step {
     (meaning.unit.symbol(), meaning.base)
 }
 
+pub(crate) fn steps_rows(found: Vec<Steps>) -> Vec<StepsRow> {
+    let row = |found: Steps| (found.run, found.format.name(), step(found.step), found.basis.name(), found.why);
+    found.into_iter().map(row).collect()
+}
+
 fn inferred_row(inferred: Inferred) -> InferredRow {
     let meaning = inferred.step.map(step);
-    match inferred.outcome {
+    let (timeline, sessions, text, checked) = match inferred.outcome {
         Outcome::Known { timeline, evidence, checked } => {
-            (Some(PyTimeline { inner: timeline }), evidence, checked, meaning)
+            (Some(PyTimeline { inner: timeline }), Vec::new(), evidence, checked)
         }
-        Outcome::Unknown { why } => (None, why, 0, meaning),
-    }
+        Outcome::Sessions { timelines, evidence, checked } => {
+            let own = timelines.into_iter().map(|(session, inner)| (session, PyTimeline { inner }));
+            (None, own.collect(), evidence, checked)
+        }
+        Outcome::Unknown { why } => (None, Vec::new(), why, 0),
+    };
+    (timeline, sessions, text, checked, meaning, inferred.lent_by)
 }
 
 pub(crate) fn read_error(error: ReadError) -> PyErr {

@@ -9,14 +9,14 @@ use stepbridge_logs::reindex::{StreamError, Survey};
 
 use crate::errors::timeline_error;
 use crate::logs::{
-    AssumedRow, Given, OriginRow, Owned, ProblemRow, PyLogs, assumed_rows, kept, options, origin_rows, read_error,
-    read_options, rows, threads,
+    AssumedRow, Given, OriginRow, Owned, ProblemRow, PyLogs, StepsRow, assumed_rows, kept, options, origin_rows,
+    read_error, read_options, rows, steps_rows, threads,
 };
 use crate::table::write_error;
 use crate::watched::watched;
 
-/// How many records were written, the problems, what was assumed, where the timelines come from.
-type WrittenRow = (u64, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>);
+/// How many records were written, the problems, what was assumed, where the timelines come from, what the steps are.
+type WrittenRow = (u64, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
 
 #[pyclass(name = "Survey", module = "stepbridge._core", frozen)]
 pub(crate) struct PySurvey {
@@ -56,7 +56,7 @@ impl PySurvey {
         usize::try_from(records).unwrap_or(usize::MAX)
     }
 
-    #[pyo3(signature = (output, timelines, *, unit, base, batch, sample, superseded, watch=None))]
+    #[pyo3(signature = (output, timelines, *, unit, base, batch, sample, superseded, lend, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     #[expect(clippy::too_many_arguments, reason = "they have names")]
     fn write(
@@ -69,9 +69,10 @@ impl PySurvey {
         batch: bool,
         sample: bool,
         superseded: bool,
+        lend: bool,
         watch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<WrittenRow> {
-        let options = options(unit, base, batch, sample)?;
+        let options = options(unit, base, batch, sample, lend)?;
         let timelines = timelines.map(Given::into_core);
         let written = watched(py, watch.as_ref(), |progress| {
             let timelines = Owned::lent(timelines.as_ref());
@@ -79,7 +80,7 @@ impl PySurvey {
         })?;
         let written = written.map_err(stream_error)?;
         let origins = origin_rows(&self.inner.logs().records.runs, &written.origins);
-        Ok((written.rows, rows(&written.problems), assumed_rows(&written.assumed), origins))
+        Ok((written.rows, rows(&written.problems), assumed_rows(&written.assumed), origins, steps_rows(written.steps)))
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::why::decimal;
-use crate::formats::Format;
+use stepbridge_timeline::Unit;
+
+use super::inside::Inside;
+use super::why::{Why, decimal};
+use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
 use crate::record::{Chunk, Precision, Records, Stated};
 
 /// A step, and the epoch that the log states beside it.
@@ -11,34 +14,77 @@ use crate::record::{Chunk, Precision, Records, Stated};
 pub(crate) struct Pair {
     pub(crate) step: u64,
     pub(crate) stated: Stated,
-    source: u32,
+    pub(super) source: u32,
+    /// What its own log says that they are, as far as it does.
+    pub(super) said: Said,
+    pub(crate) session: u32,
+    /// Whether a later session took the record's place.
+    pub(crate) superseded: bool,
 }
 
-/// What a stated epoch says, and with it what the step beside it is.
+/// What a log says of the numbers of a pair.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// Where steps count from.
+    base: Option<u8>,
+    epoch: Option<EpochMeaning>,
+}
+
+/// What the numbers of pairs are, where their log does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
-    /// A whole number: the index of the epoch in which the update with index `step` happened (Lightning).
+pub(crate) struct Meaning {
+    /// Where steps count from.
+    pub(crate) base: u8,
+    /// A number from 0 or 1, or what was completed.
+    pub(crate) epoch: EpochMeaning,
+}
+
+/// The two ways in which epochs are stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A whole number: the epoch in which the update happened (Lightning).
     Index,
-    /// What was completed after `step` updates, in epochs (Hugging Face).
+    /// What was completed after the update, in epochs (Hugging Face).
     Elapsed,
 }
 
 impl Meaning {
-    /// What the step is, counted from.
-    pub(crate) const fn base(self) -> u8 {
-        match self {
-            Self::Index => 0,
-            Self::Elapsed => 1,
+    /// The index of the epoch in which the update with index `step` happened: Lightning's.
+    pub(crate) const INDEX: Self = Self { base: 0, epoch: EpochMeaning::In(0) };
+    /// What was completed after `step` updates, in epochs: Hugging Face's.
+    pub(crate) const ELAPSED: Self = Self { base: 1, epoch: EpochMeaning::Elapsed };
+
+    pub(crate) const fn form(self) -> Form {
+        match self.epoch {
+            EpochMeaning::Elapsed => Form::Elapsed,
+            EpochMeaning::In(_) | EpochMeaning::Ends(_) => Form::Index,
         }
     }
 }
 
+/// What the numbers of pairs may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Candidates {
+    /// The likeliest first; the first that fits is taken.
+    pub(crate) likely: Vec<Meaning>,
+    /// Others, each as likely as the other; one is taken if it alone fits.
+    pub(crate) others: Vec<Meaning>,
+}
+
 /// The pairs of one run, in the order of its records, without those that repeat the one before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pairs<'a> {
     pub(crate) list: Vec<Pair>,
-    /// What they may say, the likeliest first; none where files of the run contradict each other in this.
-    pub(crate) meanings: &'static [Meaning],
+    /// None where files of the run contradict each other in this.
+    pub(crate) candidates: Candidates,
+    /// What the steps count.
+    pub(crate) unit: Unit,
+    /// Some of its files count updates, some batches.
+    pub(crate) two_units: bool,
+    /// The pairs are of a log whose steps count calls of the logger.
+    pub(crate) calls: bool,
+    /// What records say whose step is one inside the epoch.
+    pub(crate) inside: Inside,
     /// The most digits behind the point that a record states an epoch with.
     digits: i16,
     sources: &'a [String],
@@ -65,14 +111,70 @@ impl Pairs<'_> {
 
     /// The same, with the zeros that a writer of so many digits leaves away: beside 0.0777, 0.4 is 0.4000.
     pub(crate) fn with_all_digits(&self) -> Self {
-        let padded = |pair: &Pair| Pair { stated: padded(pair.stated, self.digits), ..*pair };
-        Self { list: self.list.iter().map(padded).collect(), ..*self }
+        self.map(|pair| Pair { stated: padded(pair.stated, self.digits), ..*pair })
+    }
+
+    /// Some of the pairs.
+    pub(crate) fn only(&self, keep: impl Fn(&Pair) -> bool) -> Self {
+        Self { list: self.list.iter().copied().filter(|pair| keep(pair)).collect(), ..self.clone_empty() }
+    }
+
+    pub(crate) fn map(&self, each: impl Fn(&Pair) -> Pair) -> Self {
+        Self { list: self.list.iter().map(each).collect(), ..self.clone_empty() }
+    }
+
+    fn clone_empty(&self) -> Self {
+        let inside = Inside::default();
+        Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, ..*self }
+    }
+
+    /// The pairs in the one form that is computed with: the index of an update and that of its epoch, or the number of
+    /// an update and what was completed after it. Beside them those that they came from, as they were logged.
+    ///
+    /// A count before the first update says nothing of lengths.
+    pub(crate) fn under(&self, meaning: Meaning) -> Result<(Self, Self), Why> {
+        let form = meaning.form();
+        let (mut plain, mut shown) = (self.clone_empty(), self.clone_empty());
+        for (at, pair) in self.list.iter().enumerate() {
+            let base = pair.said.base.unwrap_or(meaning.base);
+            let epoch = pair.said.epoch.unwrap_or(meaning.epoch);
+            let (step, stated) = match form {
+                Form::Index => {
+                    let Some(step) = pair.step.checked_sub(u64::from(base)) else { continue };
+                    let less = pair.stated.minus(epoch.base().unwrap_or(0));
+                    (step, less.ok_or(Why::Nonsense { at })?)
+                }
+                Form::Elapsed => {
+                    let step = pair.step.checked_add(u64::from(1 - base.min(1)));
+                    (step.ok_or(Why::TooLarge)?, pair.stated)
+                }
+            };
+            plain.list.push(Pair { step, stated, ..*pair });
+            shown.list.push(*pair);
+        }
+        Ok((plain, shown))
     }
 
     #[cfg(test)]
     pub(crate) fn of_test(pairs: &[(u64, &str)]) -> Self {
-        let pair = |&(step, text): &(u64, &str)| Pair { step, stated: Stated::parse(text).unwrap(), source: 0 };
-        Pairs { list: pairs.iter().map(pair).collect(), meanings: &[], digits: 0, sources: &[] }
+        let pair = |&(step, text): &(u64, &str)| Pair {
+            step,
+            stated: Stated::parse(text).unwrap(),
+            source: 0,
+            said: Said::default(),
+            session: 0,
+            superseded: false,
+        };
+        Pairs {
+            list: pairs.iter().map(pair).collect(),
+            candidates: Candidates::default(),
+            unit: Unit::Step,
+            two_units: false,
+            calls: false,
+            inside: Inside::default(),
+            digits: 0,
+            sources: &[],
+        }
     }
 }
 
@@ -81,32 +183,32 @@ pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
     let mut runs: BTreeMap<u32, Gathering> = BTreeMap::new();
     for chunk in &records.chunks {
         let run = runs.entry(chunk.run).or_default();
-        match meaning_of_format(chunk.format) {
-            Some(meaning) => run.columns(chunk, meaning),
-            None => run.tags(chunk, &records.tags),
+        match chunk.meaning.step {
+            Some(StepMeaning { scope: Scope::Epoch, .. }) => run.inside.add(chunk),
+            // An epoch beside itself, or beside a number that no length of an epoch in batches follows from.
+            Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }) => {}
+            _ if chunk.epoch.is_some() || !chunk.evidence.is_empty() => run.columns(chunk),
+            _ if chunk.meaning.epoch.is_none() => run.tags(chunk, &records.tags),
+            _ => {}
         }
     }
     let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str);
     runs.into_iter().map(|(run, gathering)| (name(run), gathering.finish(&records.sources))).collect()
 }
 
-/// What the epochs in a format's own field say; `None` where it has none, and a tag may hold them.
-pub(crate) const fn meaning_of_format(format: Format) -> Option<Meaning> {
-    match format {
-        Format::LightningCsv => Some(Meaning::Index),
-        Format::TrainerState => Some(Meaning::Elapsed),
+/// What the values of a tag say if they are epochs, and all of them whole: Lightning's name for it, and Hugging Face's.
+/// With a fraction they are always what was completed.
+fn meaning_of_tag(name: &str) -> Option<Meaning> {
+    match name {
+        "epoch" | "trainer/epoch" => Some(Meaning::INDEX),
+        "train/epoch" => Some(Meaning::ELAPSED),
         _ => None,
     }
 }
 
-/// What the values of a tag of an event file say if they are epochs, and all of them whole: Lightning's name for it, and
-/// Hugging Face's. With a fraction they are always what was completed.
-pub(crate) fn meaning_of_tag(name: &str) -> Option<Meaning> {
-    match name {
-        "epoch" => Some(Meaning::Index),
-        "train/epoch" => Some(Meaning::Elapsed),
-        _ => None,
-    }
+/// Whether the values of a tag are epochs.
+pub(crate) fn is_epoch_tag(name: &str) -> bool {
+    meaning_of_tag(name).is_some()
 }
 
 /// A value of an event file as the number that was given to its writer: the shortest decimal that is this float, with
@@ -143,26 +245,43 @@ pub(crate) fn whole(stated: Stated) -> Option<u64> {
 struct Gathering {
     list: Vec<Pair>,
     /// What a format, or a fraction, says that the epochs mean.
-    declared: [bool; 2],
+    numbers: bool,
+    elapsed: bool,
     /// What a tag's name says of whole numbers.
     named: Option<Meaning>,
+    /// Whether some record's log does not say what its numbers are.
+    unsaid: Option<Said>,
+    units: [bool; 2],
+    calls: bool,
+    inside: Inside,
     digits: i16,
 }
 
 impl Gathering {
-    fn columns(&mut self, chunk: &Chunk, meaning: Meaning) {
+    fn columns(&mut self, chunk: &Chunk) {
         let before = self.list.len();
+        let epoch = chunk.meaning.epoch;
+        let said = Said { base: chunk.meaning.step.map(|step| step.base), epoch };
         for (index, stated) in chunk.epoch.iter().flatten().enumerate() {
             if let (Some(step), Some(stated)) = (chunk.step_of(index), *stated) {
                 self.digits = self.digits.max(stated.scale);
-                self.push(step, stated, chunk.source);
+                self.elapsed |= epoch.is_none() && whole(stated).is_none();
+                self.push(step, stated, chunk, said, chunk.is_superseded(index));
             }
         }
         for &(step, stated) in &chunk.evidence {
-            self.push(step, stated, chunk.source);
+            self.push(step, stated, chunk, said, false);
         }
         if self.list.len() > before {
-            self.declared[usize::from(meaning.base())] = true;
+            match epoch {
+                Some(EpochMeaning::Elapsed) => self.elapsed = true,
+                Some(EpochMeaning::In(_) | EpochMeaning::Ends(_)) => self.numbers = true,
+                None => {}
+            }
+            if said.base.is_none() || said.epoch.is_none() {
+                self.unsaid = Some(said);
+            }
+            self.counts(chunk);
         }
     }
 
@@ -173,31 +292,82 @@ impl Gathering {
                 if let (Some(step), Some(stated)) = (chunk.step_of(index), stated_of(chunk.value[index])) {
                     self.digits = self.digits.max(stated.scale);
                     self.named.get_or_insert(meaning);
-                    self.declared[usize::from(Meaning::Elapsed.base())] |= whole(stated).is_none();
-                    self.push(step, stated, chunk.source);
+                    self.elapsed |= whole(stated).is_none();
+                    let said = Said { base: chunk.meaning.step.map(|step| step.base), epoch: None };
+                    self.push(step, stated, chunk, said, chunk.is_superseded(index));
+                    self.counts(chunk);
                 }
             }
         }
     }
 
-    fn push(&mut self, step: i64, stated: Stated, source: u32) {
+    fn counts(&mut self, chunk: &Chunk) {
+        let unit = chunk.meaning.step.map(|step| step.unit);
+        self.units[usize::from(unit == Some(Unit::Batch))] |= unit.is_some();
+        self.calls |= unit.is_none() && matches!(chunk.format, Format::Wandb | Format::WandbHistory);
+    }
+
+    fn push(&mut self, step: i64, stated: Stated, chunk: &Chunk, said: Said, superseded: bool) {
         // A step below 0 is nobody's count; it has no place, which re-indexing reports.
         let Ok(step) = u64::try_from(step) else { return };
-        let pair = Pair { step, stated, source };
+        let pair = Pair { step, stated, source: chunk.source, said, session: chunk.session, superseded };
         if self.list.last() != Some(&pair) {
             self.list.push(pair);
         }
     }
 
     fn finish(self, sources: &[String]) -> Pairs<'_> {
-        let meanings: &[Meaning] = match (self.declared, self.named) {
-            ([true, false], _) => &[Meaning::Index],
-            ([false, true], _) => &[Meaning::Elapsed],
-            ([false, false], Some(Meaning::Index)) => &[Meaning::Index, Meaning::Elapsed],
-            ([false, false], Some(Meaning::Elapsed)) => &[Meaning::Elapsed, Meaning::Index],
-            ([true, true], _) | ([false, false], None) => &[],
+        let candidates = self.candidates();
+        Pairs {
+            list: self.list,
+            candidates,
+            unit: if self.units == [false, true] { Unit::Batch } else { Unit::Step },
+            two_units: self.units == [true, true],
+            calls: self.calls,
+            inside: self.inside,
+            digits: self.digits,
+            sources,
+        }
+    }
+
+    fn candidates(&self) -> Candidates {
+        let likely = |likely: &[Meaning]| Candidates { likely: likely.to_vec(), others: Vec::new() };
+        match (self.numbers, self.elapsed, self.named) {
+            (true, true, _) => return Candidates::default(),
+            _ if self.unsaid.is_some() || self.list.is_empty() => {}
+            (true, false, _) => return likely(&[Meaning::INDEX]),
+            (false, true, _) => return likely(&[Meaning::ELAPSED]),
+            // A tag whose numbers are whole, under the name of one that mostly means this.
+            (false, false, Some(named)) => {
+                let other = if named == Meaning::INDEX { Meaning::ELAPSED } else { Meaning::INDEX };
+                return Candidates { likely: vec![named, other], others: self.numbers_from(None) };
+            }
+            (false, false, None) => {}
+        }
+        let Some(said) = self.unsaid else { return Candidates::default() };
+        if self.elapsed {
+            let bases = said.base.map_or_else(|| vec![1, 0], |base| vec![base]);
+            let elapsed = |base| Meaning { base, epoch: EpochMeaning::Elapsed };
+            return Candidates { likely: Vec::new(), others: bases.into_iter().map(elapsed).collect() };
+        }
+        Candidates { likely: Vec::new(), others: self.numbers_from(Some(said)) }
+    }
+
+    /// Whole numbers from 0 or 1, of steps from 0 or 1, as far as the log says neither and none stands below.
+    fn numbers_from(&self, said: Option<Said>) -> Vec<Meaning> {
+        let step_0 = self.list.iter().any(|pair| pair.step == 0);
+        let epoch_0 = self.list.iter().any(|pair| whole(pair.stated) == Some(0));
+        let of_tag = said.is_none();
+        let said = said.unwrap_or_default();
+        let bases = |said: Option<u8>, zero: bool| match (said, zero) {
+            (Some(base), _) => vec![base],
+            (None, true) => vec![0],
+            (None, false) => vec![0, 1],
         };
-        Pairs { list: self.list, meanings, digits: self.digits, sources }
+        let epochs = bases(said.epoch.and_then(EpochMeaning::base), epoch_0);
+        let steps = bases(said.base, step_0);
+        let both = |base: u8| epochs.iter().map(move |&epoch| Meaning { base, epoch: EpochMeaning::In(epoch) });
+        steps.into_iter().flat_map(both).filter(|meaning| !of_tag || *meaning != Meaning::INDEX).collect()
     }
 }
 

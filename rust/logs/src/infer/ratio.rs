@@ -98,6 +98,13 @@ impl Span {
         Some(Self { low: Ratio::new(twice - slack, den), high: Ratio::new(twice + slack, den) })
     }
 
+    /// The whole number below all of it, where it reaches to no whole number: the epoch that it is inside.
+    pub(crate) fn inside(&self) -> Option<u64> {
+        let below = self.low.num.div_euclid(self.low.den);
+        let same = self.high.num.div_euclid(self.high.den) == below && self.low.num.rem_euclid(self.low.den) != 0;
+        if same { u64::try_from(below).ok() } else { None }
+    }
+
     /// Whether `whole + num / den` lies in it; `None` where that passes 128 bits.
     pub(crate) fn holds(&self, whole: u64, num: u64, den: u64) -> Option<bool> {
         let num = i128::from(whole).checked_mul(i128::from(den))?.checked_add(i128::from(num))?;

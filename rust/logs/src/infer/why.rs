@@ -4,7 +4,8 @@ use std::fmt;
 
 use stepbridge_timeline::Boundary;
 
-use super::pairs::Pairs;
+use super::pairs::{Meaning, Pairs};
+use crate::formats::EpochMeaning;
 use crate::record::Stated;
 
 /// Why no timeline is given.
@@ -14,6 +15,20 @@ pub(crate) enum Why {
     NoPairs,
     /// Some files of the run count from 0, some are the n-th.
     TwoMeanings,
+    /// Some files of the run count updates, some batches.
+    TwoUnits,
+    /// Something fits under each of two meanings.
+    TwoBases { first: Meaning, second: Meaning },
+    /// The log states two lengths of the epoch with this index.
+    TwoLengths { epoch: u64 },
+    /// Steps inside epochs are all there is, and no length is stated.
+    AtLeast { least: u64 },
+    /// The log states lengths that differ, and not that of every epoch from the first one on.
+    Gaps,
+    /// A record has a place in the epoch with this index that the length found has no room for.
+    Outside { epoch: u64 },
+    /// A session began inside an epoch, or where cannot be told.
+    Resumed { session: u32 },
     /// Every length in a range fits.
     AnyLength { low: u64, high: Option<u64> },
     /// The same of epochs that are whole numbers; with the shortest one, this many epochs have a record at their very end.
@@ -46,6 +61,25 @@ impl Why {
             Self::TwoMeanings => {
                 "some of the run's files count steps from 0 and some from 1: read them apart".to_owned()
             }
+            Self::TwoUnits => "some of the run's files count updates and some batches: read them apart".to_owned(),
+            Self::TwoBases { first, second } => {
+                format!("{} would fit, and so would {}: {}", counted(*first), counted(*second), pairs.describe_all())
+            }
+            Self::TwoLengths { epoch } => format!("the log states two lengths of epoch {epoch} (counted from 0)"),
+            Self::AtLeast { least } => format!(
+                "an epoch may have {least} batches or any number above: that is the highest step inside one, and the log does \
+                 not say how many there are"
+            ),
+            Self::Gaps => {
+                "the log states lengths that differ, and not those of all epochs from the first one on".to_owned()
+            }
+            Self::Outside { epoch } => {
+                format!("a record of epoch {epoch} (counted from 0) lies outside the length that fits the others")
+            }
+            Self::Resumed { session } => format!(
+                "no one length fits, and session {session} goes on where it cannot be told from its records: inside an epoch, or \
+                 at more than one place"
+            ),
             Self::AnyLength { low, high: Some(high) } => {
                 format!(
                     "an epoch may have any number of steps from {low} to {high}: each fits {}",
@@ -87,6 +121,15 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} batches an epoch with {} a step ({})", self.batches, self.accumulate, self.boundary.name())
     }
+}
+
+/// "steps from 0 with epochs from 1"
+fn counted(meaning: Meaning) -> String {
+    let epochs = match meaning.epoch {
+        EpochMeaning::In(base) | EpochMeaning::Ends(base) => format!("epochs from {base}"),
+        EpochMeaning::Elapsed => "epochs completed".to_owned(),
+    };
+    format!("steps from {} with {epochs}", meaning.base)
 }
 
 /// A stated number as it was printed.

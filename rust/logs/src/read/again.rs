@@ -124,7 +124,12 @@ impl Logs {
             Piece { tags: self.records.tags.clone(), chunk, run }
         });
         let pieces = pieces.collect();
-        FileRead { pieces, problems: left.problems.clone(), facts: self.files[was].facts.clone(), mark: left.mark.clone() }
+        FileRead {
+            pieces,
+            problems: left.problems.clone(),
+            facts: self.files[was].facts.clone(),
+            mark: left.mark.clone(),
+        }
     }
 
     /// The same, with what was added.

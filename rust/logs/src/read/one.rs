@@ -5,7 +5,8 @@ use std::io;
 
 use crate::bytes::{ReadAt, whole};
 use crate::formats::{
-    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff, wide_head,
+    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff,
+    wide_head,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;

@@ -3,37 +3,56 @@
 use stepbridge_timeline::{MASKED, Timeline};
 
 use super::place::{Places, Seen};
-use crate::infer::{Span, meaning_of_tag, stated_of, states_index, whole};
+use crate::formats::EpochMeaning;
+use crate::infer::{Span, is_epoch_tag, stated_of, whole};
 use crate::record::{Chunk, Records, Stated};
 
 /// What a stated epoch may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// The epoch's index.
-    Index,
+struct Forms {
+    /// The epoch's number, counted from this base.
+    number: Option<u8>,
     /// What was completed.
-    Elapsed,
-    /// The one or the other.
-    Either,
+    elapsed: bool,
+}
+
+impl Forms {
+    /// Those of a field of which this is known.
+    fn of(epoch: Option<EpochMeaning>) -> Self {
+        match epoch {
+            Some(EpochMeaning::In(base) | EpochMeaning::Ends(base)) => Self { number: Some(base), elapsed: false },
+            Some(EpochMeaning::Elapsed) => Self { number: None, elapsed: true },
+            None => Self { number: Some(0), elapsed: true },
+        }
+    }
 }
 
 /// Counts the records whose stated epoch is another one than theirs. Records without a place state nothing that could be
 /// compared, except before the first step, where nothing is completed.
-pub(super) fn check(records: &Records, chunk: &Chunk, timeline: &Timeline, places: &Places, seen: &mut Seen) {
+pub(super) fn check(
+    records: &Records,
+    chunk: &Chunk,
+    timeline: &Timeline,
+    epoch: Option<EpochMeaning>,
+    places: &Places,
+    seen: &mut Seen,
+) {
     let mut checker = Checker { timeline, last: None };
     if let Some(stated) = &chunk.epoch {
-        let form = if states_index(chunk.format) { Form::Index } else { Form::Elapsed };
+        let forms = Forms::of(epoch);
         for (index, stated) in stated.iter().enumerate() {
             if let Some(stated) = *stated
-                && !checker.agrees(places, index, stated, form)
+                && !checker.agrees(places, index, stated, forms)
             {
                 seen.disagrees.add(index);
             }
         }
     }
     // Event files state epochs as the values of a tag.
-    if chunk.meaning.step.is_none() {
-        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| meaning_of_tag(tag).is_some()).collect();
+    if chunk.epoch.is_none() && chunk.meaning.epoch.is_none() {
+        let base = epoch.and_then(EpochMeaning::base).unwrap_or(0);
+        let either = Forms { number: Some(base), elapsed: true };
+        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
         if !is_epoch.contains(&true) {
             return;
         }
@@ -50,7 +69,7 @@ pub(super) fn check(records: &Records, chunk: &Chunk, timeline: &Timeline, place
             };
             known = Some((value.to_bits(), stated));
             if let Some(stated) = stated
-                && !checker.agrees(places, index, stated, Form::Either)
+                && !checker.agrees(places, index, stated, either)
             {
                 seen.disagrees.add(index);
             }
@@ -65,26 +84,28 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn agrees(&mut self, places: &Places, index: usize, stated: Stated, form: Form) -> bool {
+    fn agrees(&mut self, places: &Places, index: usize, stated: Stated, forms: Forms) -> bool {
         let (epoch, iter) = (places.epoch[index], places.iter[index]);
         if epoch == MASKED {
             // Nothing is completed, or there is no place at all.
-            return places.epoch_float[index].is_nan() || contains(stated, 0, 0, 1);
+            let first = forms.number.is_some_and(|base| whole(stated) == Some(u64::from(base)));
+            return places.epoch_float[index].is_nan() || first || contains(stated, 0, 0, 1);
         }
         if let Some((last_epoch, last_iter, last_stated, agrees)) = self.last
             && (last_epoch, last_iter, last_stated) == (epoch, iter, stated)
         {
             return agrees;
         }
-        let agrees = self.compare(epoch, iter, stated, form);
+        let agrees = self.compare(epoch, iter, stated, forms);
         self.last = Some((epoch, iter, stated, agrees));
         agrees
     }
 
-    fn compare(&self, epoch: i64, iter: i64, stated: Stated, form: Form) -> bool {
+    fn compare(&self, epoch: i64, iter: i64, stated: Stated, forms: Forms) -> bool {
         let (Ok(epoch), Ok(iter)) = (u64::try_from(epoch), u64::try_from(iter)) else { return false };
-        let same = form != Form::Elapsed && whole(stated) == Some(epoch);
-        same || form != Form::Index
+        let number = |base: u8| epoch.checked_add(u64::from(base));
+        let same = forms.number.is_some_and(|base| whole(stated).is_some_and(|stated| number(base) == Some(stated)));
+        same || forms.elapsed
             && self.timeline.epoch_length(epoch).is_some_and(|length| contains(stated, epoch, iter + 1, length))
     }
 }

@@ -3,9 +3,8 @@
 use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::run::{Basis, Run};
-use super::{Options, check};
-use crate::formats::StepMeaning;
-use crate::infer;
+use super::{Options, check, stated};
+use crate::formats::{EpochMeaning, Scope, StepMeaning};
 use crate::record::{Chunk, Records};
 
 /// Numbers a block: a few of its columns fit into a core's own cache.
@@ -57,6 +56,15 @@ pub(super) struct Refutation {
 pub(super) struct Clock<'a> {
     pub(super) timeline: Option<&'a Timeline>,
     pub(super) step: StepMeaning,
+    /// What the epochs beside them are, as far as it is known.
+    pub(super) epoch: Option<EpochMeaning>,
+}
+
+impl Clock<'_> {
+    /// Whether records have a place only on a timeline.
+    pub(super) fn needs_timeline(&self, chunk: &Chunk) -> bool {
+        chunk.step.is_some() && self.step.unit != Unit::Epoch && self.step.scope == Scope::Run
+    }
 }
 
 /// Columns beyond the rule.
@@ -156,13 +164,17 @@ pub(super) fn place_all<'a>(
 fn place(records: &Records, chunk: &Chunk, clock: Clock, columns: Columns) -> (Places, Seen) {
     let mut places = Places::nowhere(chunk.len());
     let mut seen = Seen::default();
-    match (clock.step.unit, clock.timeline) {
-        (Unit::Epoch, timeline) => by_epoch(chunk, clock.step.base, timeline, &mut places, &mut seen),
-        (_, Some(timeline)) => {
-            by_timeline(chunk, clock.step, timeline, &mut places, &mut seen);
-            check::check(records, chunk, timeline, &places, &mut seen);
+    match (clock.step, clock.timeline) {
+        _ if chunk.step.is_none() => stated::rows(chunk, clock, &mut places, &mut seen),
+        (StepMeaning { scope: Scope::Epoch, .. }, _) => stated::inside(chunk, clock, &mut places, &mut seen),
+        (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
+            by_epoch(chunk, base, timeline, &mut places, &mut seen);
         }
-        (_, None) => by_statement(chunk, &mut places),
+        (step, Some(timeline)) => {
+            by_timeline(chunk, step, timeline, &mut places, &mut seen);
+            check::check(records, chunk, timeline, clock.epoch, &places, &mut seen);
+        }
+        (_, None) => by_statement(chunk, clock.epoch, &mut places),
     }
     if let Some(timeline) = clock.timeline {
         places.batch = columns.batch.then(|| indices(timeline, Unit::Batch, &places));
@@ -199,7 +211,7 @@ impl Places {
         }
     }
 
-    fn set(&mut self, index: usize, epoch: i64, epoch_float: f64) {
+    pub(super) fn set(&mut self, index: usize, epoch: i64, epoch_float: f64) {
         (self.epoch[index], self.iter[index], self.epoch_float[index]) = (epoch, MASKED, epoch_float);
     }
 }
@@ -283,11 +295,11 @@ fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut P
 }
 
 /// Without a timeline: the whole epoch that the log states is all that is known.
-fn by_statement(chunk: &Chunk, places: &mut Places) {
-    let states_index = infer::states_index(chunk.format);
+fn by_statement(chunk: &Chunk, epoch: Option<EpochMeaning>, places: &mut Places) {
+    let base = epoch.and_then(EpochMeaning::base);
     for index in 0..chunk.len() {
-        let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]).filter(|_| states_index);
-        let epoch = stated.and_then(infer::whole).and_then(|epoch| i64::try_from(epoch).ok());
+        let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]);
+        let epoch = stated.zip(base).and_then(|(stated, base)| stated::index_of(stated, base));
         places.set(index, epoch.unwrap_or(MASKED), f64::NAN);
     }
 }

@@ -6,6 +6,8 @@ use stepbridge_timeline::{Timeline, Unit};
 
 use super::place::{Clock, Part, Tally};
 use super::run::{Basis, Run};
+use super::stated::index_of;
+use crate::formats::{EpochMeaning, Scope};
 use crate::infer::{stated_of, stated_text};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::{Chunk, Records};
@@ -53,7 +55,7 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
             }
             file.before_start.add(index, at, part.seen.before_start);
             file.disagrees.add(index, at, part.seen.disagrees);
-            if part.clock.timeline.is_none() && part.clock.step.unit != Unit::Epoch {
+            if part.clock.timeline.is_none() && part.clock.needs_timeline(chunk) {
                 without.entry(chunk.run).or_insert((chunk.source, part.period));
             }
         }
@@ -101,6 +103,9 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
         });
         report(ProblemKind::Disagrees, file.disagrees, &|chunk, index, part| {
             let clock = &part.clock;
+            if clock.step.scope == Scope::Epoch {
+                return outside(&counted(file.disagrees.count, "states", "state"), records, chunk, index, clock);
+            }
             let count = counted(file.disagrees.count, "states", "state");
             let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, chunk, index, clock));
             let stated =
@@ -170,13 +175,28 @@ fn end_of(timeline: &Timeline, unit: Unit) -> String {
     })
 }
 
+/// A step inside an epoch that the timeline has no room for.
+fn outside(count: &str, records: &Records, chunk: &Chunk, index: usize, clock: &Clock) -> String {
+    let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]);
+    let epoch = stated.zip(clock.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
+    let epoch = epoch.and_then(|epoch| u64::try_from(epoch).ok());
+    let length = epoch.zip(clock.timeline).and_then(|(epoch, timeline)| timeline.epoch_length(epoch));
+    format!(
+        "{count} a place in an epoch of another length than the timeline's; the first is {} of epoch {}, which has {} batches \
+         there",
+        named(records, chunk, index),
+        stated.map_or_else(String::new, stated_text),
+        length.unwrap_or_default()
+    )
+}
+
 /// The place that was found, as the log would have stated it.
 fn found_at(timeline: &Timeline, chunk: &Chunk, index: usize, clock: &Clock) -> String {
     let step = chunk.step_of(index).and_then(|step| u64::try_from(step).ok());
     let at = step.and_then(|step| step.checked_sub(u64::from(clock.step.base)));
     let Some(Ok(at)) = at.map(|at| timeline.locate(clock.step.unit, at)) else { return "0".to_owned() };
-    if crate::infer::states_index(chunk.format) {
-        return at.epoch.to_string();
+    if let Some(base) = clock.epoch.and_then(EpochMeaning::base).filter(|_| chunk.epoch.is_some()) {
+        return at.epoch.saturating_add(u64::from(base)).to_string();
     }
     timeline
         .epoch_length(at.epoch)

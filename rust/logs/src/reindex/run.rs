@@ -6,8 +6,8 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
-use crate::formats::StepMeaning;
-use crate::infer::{Inferred, Outcome};
+use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
+use crate::infer::{Hint, Inferred, Outcome};
 use crate::ledger::{Ledger, LoggedAs, Session};
 use crate::record::Chunk;
 
@@ -15,9 +15,11 @@ use crate::record::Chunk;
 pub(super) struct Run<'a> {
     pub(super) name: &'a str,
     /// What its stated epochs say of its steps.
-    hint: Option<StepMeaning>,
+    hint: Option<Hint>,
     /// At least one, in the order of time.
     periods: Vec<Period<'a>>,
+    /// The sessions whose periods these are, where they are not told apart by time.
+    sessions: Vec<u32>,
     pub(super) origin: Origin,
 }
 
@@ -44,12 +46,14 @@ pub(super) struct Logged<'a> {
 }
 
 /// What a step is taken to be rests on this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Basis {
-    /// The caller, or the format.
-    Declared,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// The caller says it.
+    Caller,
+    /// The format declares it, or the file does.
+    Format,
     /// The epochs that the log states.
-    Hint,
+    Epochs,
     /// A statement in the ledger.
     Stated,
     /// What the ledger assumes.
@@ -58,16 +62,31 @@ pub(super) enum Basis {
     Nothing,
 }
 
+impl Basis {
+    /// The name that people and programs see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Format => "format",
+            Self::Epochs => "epochs",
+            Self::Stated => "ledger",
+            Self::Assumed => "ledger_assumed",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 impl<'a> Run<'a> {
     pub(super) fn new(
         name: &'a str,
         timelines: Timelines<'a>,
         ledger: Option<RunLedger<'a>>,
         inferred: Option<&'a Inferred>,
-        hint: Option<StepMeaning>,
+        hint: Option<Hint>,
         options: Options,
     ) -> Self {
-        let hint = inferred.and_then(|inferred| inferred.step).or(hint);
+        let hint = inferred.and_then(Inferred::hint).or(hint);
         let known = |timeline: &'a Timeline| (Some(timeline), None);
         let ((timeline, unknown), origin) = match (timelines, ledger, inferred.map(|inferred| &inferred.outcome)) {
             (Timelines::One(timeline), _, _) => (known(timeline), Origin::Given),
@@ -77,25 +96,48 @@ impl<'a> Run<'a> {
             },
             (Timelines::Own, Some(ledger), _) => {
                 let origin = Origin::Ledger(ledger.file.to_owned());
-                return Self { name, hint, periods: periods(ledger, options), origin };
+                return Self { name, hint, periods: periods(ledger, options), sessions: Vec::new(), origin };
             }
-            (Timelines::Own, None, Some(Outcome::Known { timeline, .. })) => (known(timeline), Origin::Inferred),
+            (Timelines::Own, None, Some(Outcome::Known { timeline, .. })) => {
+                let lender = inferred.and_then(|inferred| inferred.lent_by.clone());
+                (known(timeline), lender.map_or(Origin::Inferred, Origin::Lent))
+            }
+            (Timelines::Own, None, Some(Outcome::Sessions { timelines, .. })) => {
+                let period = |timeline| Period {
+                    from: f64::NEG_INFINITY,
+                    timeline: Some(timeline),
+                    unknown: None,
+                    logged: None,
+                };
+                let periods = timelines.iter().map(|(_, timeline)| period(timeline)).collect();
+                let sessions = timelines.iter().map(|(session, _)| *session).collect();
+                return Self { name, hint, periods, sessions, origin: Origin::Inferred };
+            }
             (Timelines::Own, None, Some(Outcome::Unknown { why })) => ((None, Some(why.clone())), Origin::None),
             (Timelines::Own, None, None) => ((None, None), Origin::None),
         };
         let logged = ledger.map(|ledger| logged(ledger, ledger.ledger.sessions.len(), false));
         let period = Period { from: f64::NEG_INFINITY, timeline, unknown, logged };
-        Self { name, hint, periods: vec![period], origin }
+        Self { name, hint, periods: vec![period], sessions: Vec::new(), origin }
     }
 
     pub(super) fn period(&self, index: usize) -> &Period<'a> {
         &self.periods[index]
     }
 
-    /// Records next to each other that one period holds. What has no time belongs to the last.
+    /// Records next to each other that one period holds. What has no time belongs to that of its session, where the log
+    /// shows sessions, else to the last.
     pub(super) fn parts(&self, chunk: &Chunk) -> Vec<(Range<usize>, usize)> {
         let last = self.periods.len() - 1;
-        let Some(times) = chunk.wall_time.as_ref().filter(|_| last > 0) else { return vec![(0..chunk.len(), last)] };
+        if !self.sessions.is_empty() {
+            let before = self.sessions.partition_point(|session| *session <= chunk.session);
+            return vec![(0..chunk.len(), before.saturating_sub(1))];
+        }
+        let Some(times) = chunk.wall_time.as_ref().filter(|_| last > 0) else {
+            let shown = chunk.session > 0 || chunk.redone.is_some();
+            let session = usize::try_from(chunk.session).unwrap_or(last);
+            return vec![(0..chunk.len(), if shown { session.min(last) } else { last })];
+        };
         let mut parts: Vec<(Range<usize>, usize)> = Vec::new();
         for (index, &time) in times.iter().enumerate() {
             let period = if time.is_nan() {
@@ -111,35 +153,70 @@ impl<'a> Run<'a> {
         parts
     }
 
-    /// What a step is in a period, and what that rests on.
+    /// What a step is in a period, and what that rests on. Of records without one it is what their epochs are.
     pub(super) fn step(&self, chunk: &Chunk, period: usize, options: Options) -> (StepMeaning, Basis) {
+        if chunk.step.is_none() {
+            let declared = chunk.meaning.epoch.and_then(EpochMeaning::base);
+            let base = options.base.or(declared).unwrap_or(0);
+            let basis = if options.base.is_some() {
+                Basis::Caller
+            } else if chunk.meaning.epoch.is_some() {
+                Basis::Format
+            } else {
+                Basis::Nothing
+            };
+            return (StepMeaning::of_run(Unit::Epoch, base), basis);
+        }
         let logged = self.period(period).logged.as_ref();
         let (likely, basis) = match (chunk.meaning.step, logged, self.hint) {
-            (Some(declared), _, _) => (declared, Basis::Declared),
+            (Some(declared), _, _) => (declared, Basis::Format),
             (None, Some(logged), _) if logged.stated => (logged.step, Basis::Stated),
-            (None, _, Some(hint)) => (hint, Basis::Hint),
+            (None, _, Some(hint)) => (hint.step, Basis::Epochs),
             (None, Some(logged), None) => (logged.step, Basis::Assumed),
             (None, None, None) => (StepMeaning::of_run(Unit::Step, 0), Basis::Nothing),
         };
         let step = StepMeaning {
             unit: options.unit.unwrap_or(likely.unit),
             base: options.base.unwrap_or(likely.base),
-            ..likely
+            // Who says what it counts speaks of the run.
+            scope: if options.unit.is_some() { Scope::Run } else { likely.scope },
         };
         let said = options.unit.is_some() && options.base.is_some();
-        (step, if said { Basis::Declared } else { basis })
+        (step, if said { Basis::Caller } else { basis })
+    }
+
+    /// What the epochs of records are.
+    fn epoch(&self, chunk: &Chunk, options: Options) -> Option<EpochMeaning> {
+        let epoch = chunk.meaning.epoch.or(self.hint.map(|hint| hint.epoch));
+        match (epoch, options.base.filter(|_| chunk.step.is_none())) {
+            (Some(EpochMeaning::In(_)), Some(base)) => Some(EpochMeaning::In(base)),
+            (Some(EpochMeaning::Ends(_)), Some(base)) => Some(EpochMeaning::Ends(base)),
+            (epoch, _) => epoch,
+        }
+    }
+
+    /// One clause on why the steps of records are taken to be what they are.
+    pub(super) fn why(&self, format: Format, basis: Basis, period: usize) -> String {
+        let logged = self.period(period).logged.as_ref();
+        let (file, by) = logged.map_or(("", ""), |logged| (logged.file, logged.by));
+        match basis {
+            Basis::Caller => "the caller says it".to_owned(),
+            Basis::Format => format!("the format {} declares it", format.name()),
+            Basis::Stated => format!("the ledger {file} states it ({by})"),
+            Basis::Epochs => "the epochs among its values count its steps this way".to_owned(),
+            Basis::Assumed => format!("the ledger {file} only assumes how its loggers are given the step ({by})"),
+            Basis::Nothing if format == Format::TfEvents => {
+                "an event file does not say what its step is; the writer decides".to_owned()
+            }
+            Basis::Nothing => format!("the format {} does not say what its step is; the writer decides", format.name()),
+        }
     }
 
     /// Why the steps of a part are taken to be what they are, where that is an assumption.
     pub(super) fn assumption(&self, chunk: &Chunk, part: &Part, options: Options) -> Option<String> {
-        match self.step(chunk, part.period, options).1 {
-            Basis::Declared | Basis::Stated => None,
-            Basis::Hint => Some("the epochs among its values count its steps this way".to_owned()),
-            Basis::Assumed => self.period(part.period).logged.as_ref().map(|logged| {
-                format!("the ledger {} only assumes how its loggers are given the step ({})", logged.file, logged.by)
-            }),
-            Basis::Nothing => Some("an event file does not say what its step is; the writer decides".to_owned()),
-        }
+        let basis = self.step(chunk, part.period, options).1;
+        let assumed = matches!(basis, Basis::Epochs | Basis::Assumed | Basis::Nothing) && chunk.step.is_some();
+        assumed.then(|| self.why(chunk.format, basis, part.period))
     }
 
     /// Refuses a unit of which no record could be located on a timeline that the caller answers for.
@@ -148,6 +225,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let (step, _) = self.step(chunk, 0, options);
+        if chunk.step.is_none() || step.scope == Scope::Epoch {
+            return Ok(());
+        }
         self.periods[0].timeline.map_or(Ok(()), |timeline| place::check_unit(timeline, step.unit, options))
     }
 
@@ -165,7 +245,7 @@ impl<'a> Run<'a> {
     /// The timeline of a period for a chunk, and what its steps are.
     pub(super) fn clock(&self, chunk: &Chunk, period: usize, options: Options) -> (Clock<'a>, Basis) {
         let (step, basis) = self.step(chunk, period, options);
-        (Clock { timeline: self.period(period).timeline, step }, basis)
+        (Clock { timeline: self.period(period).timeline, step, epoch: self.epoch(chunk, options) }, basis)
     }
 }
 

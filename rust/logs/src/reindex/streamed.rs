@@ -14,7 +14,8 @@ use stepbridge_timeline::Error;
 use super::place::{self, Columns, Part, Places, Tally};
 use super::refute::{self, Fallen};
 use super::run::Run;
-use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, report, with_runs};
+use super::steps::{self, Steps};
+use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, periods, report, with_runs};
 use crate::error::ReadError;
 use crate::options::ReadOptions;
 use crate::piece::Piece;
@@ -41,6 +42,8 @@ pub struct Streamed {
     pub problems: Vec<Problem>,
     /// As [`Reindexed::assumed`].
     pub assumed: Vec<Assumed>,
+    /// As [`Reindexed::steps`].
+    pub steps: Vec<Steps>,
     /// As [`Reindexed::origins`].
     pub origins: Vec<Origin>,
 }
@@ -118,6 +121,7 @@ impl Survey {
             }
             let fallen = refute::fallen(records, &parts);
             let assumed = assumed(records, runs, &parts, options);
+            let steps = steps::of_runs(records, runs, periods(&parts), options);
             let origins = runs.iter().map(|run| run.origin.clone()).collect();
             let thin = Arc::new(Reindexed { chunks, ..Reindexed::default() });
             let form = Form::new(&self.logs, Some(&thin), superseded)?;
@@ -130,7 +134,7 @@ impl Survey {
             let Pass { writer, told, rows, .. } = pass;
             writer.complete()?;
             let problems = report::problems(&told.records(records), runs, &told.parts);
-            Ok(Streamed { rows, problems, assumed, origins })
+            Ok(Streamed { rows, problems, assumed, steps, origins })
         })?
     }
 }

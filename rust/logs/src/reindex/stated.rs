@@ -1,0 +1,123 @@
+//! Records whose log says where they are: a step inside an epoch, or a row an epoch. They need no timeline.
+//!
+//! Where there is one, it is what they are checked against; and it says how far into its epoch a step is, as does a log
+//! that states lengths.
+
+use stepbridge_timeline::{MASKED, Timeline};
+
+use super::place::{Clock, Places, Seen};
+use crate::formats::EpochMeaning;
+use crate::infer::{Span, whole};
+use crate::record::{Chunk, Stated};
+
+/// The index of a stated epoch that is a whole number from `base` on.
+pub(super) fn index_of(stated: Stated, base: u8) -> Option<i64> {
+    let epoch = whole(stated)?.checked_sub(u64::from(base))?;
+    i64::try_from(epoch).ok()
+}
+
+/// Steps inside the epochs beside them.
+pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
+    let lengths = Lengths::of(chunk);
+    let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+    for index in 0..chunk.len() {
+        places.set(index, MASKED, f64::NAN);
+        let stated = chunk.epoch.as_ref().and_then(|epochs| epochs[index]);
+        let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
+            if stated.is_some() {
+                seen.before_start.add(index);
+            }
+            continue;
+        };
+        if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) {
+            seen.past_end.add(index);
+            continue;
+        }
+        let iter = chunk.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        if iter.is_some_and(|iter| iter < 0) {
+            seen.before_start.add(index);
+            continue;
+        }
+        places.epoch[index] = epoch;
+        let Some(iter) = iter else { continue };
+        places.iter[index] = iter;
+        let planned = clock.timeline.and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
+        let said = lengths.of_epoch(stated.and_then(whole));
+        let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
+        // What the log says of its own length is another thing than a count beyond it.
+        if planned.is_some_and(|length| !is_in(length) || said.is_some_and(|said| said != length)) {
+            seen.disagrees.add(index);
+        }
+        if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
+            places.epoch_float[index] = fraction(epoch, iter, length);
+        }
+    }
+}
+
+/// Epochs without a step: rows that close them, or that say only where they are.
+pub(super) fn rows(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
+    for index in 0..chunk.len() {
+        places.set(index, MASKED, f64::NAN);
+        let Some(stated) = chunk.epoch.as_ref().and_then(|epochs| epochs[index]) else { continue };
+        let base = match clock.epoch {
+            Some(EpochMeaning::Elapsed) => {
+                places.epoch_float[index] = stated.to_f64();
+                // A number that may stand for either side of a boundary names no epoch.
+                let epoch = Span::of(stated).and_then(|span| span.inside());
+                places.epoch[index] = epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or(MASKED);
+                continue;
+            }
+            Some(EpochMeaning::In(base) | EpochMeaning::Ends(base)) => base,
+            None => continue,
+        };
+        match index_of(stated, base) {
+            Some(epoch) if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) => seen.past_end.add(index),
+            Some(epoch) => {
+                places.epoch[index] = epoch;
+                if matches!(clock.epoch, Some(EpochMeaning::Ends(_))) {
+                    places.epoch_float[index] = fraction(epoch, 0, 1);
+                }
+            }
+            None => seen.before_start.add(index),
+        }
+    }
+}
+
+fn is_past(timeline: &Timeline, epoch: i64) -> bool {
+    timeline.epochs().is_some_and(|epochs| u64::try_from(epoch).is_ok_and(|epoch| epoch >= epochs))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number to plot")]
+fn fraction(epoch: i64, iter: i64, length: u64) -> f64 {
+    epoch as f64 + (iter as f64 + 1.0) / length as f64
+}
+
+/// What a log says of how many batches its epochs have.
+struct Lengths {
+    /// Of all epochs.
+    all: Option<u64>,
+    /// Of some, by their numbers as they stand there, in order.
+    each: Vec<(u64, u64)>,
+}
+
+impl Lengths {
+    fn of(chunk: &Chunk) -> Self {
+        let mut each: Vec<(u64, u64)> = Vec::new();
+        let mut all = None;
+        for &(epoch, length) in &chunk.lengths {
+            match epoch {
+                None => all = Some(length),
+                Some(epoch) => each.extend(u64::try_from(epoch).ok().map(|epoch| (epoch, length))),
+            }
+        }
+        each.sort_by_key(|(epoch, _)| *epoch);
+        Self { all, each }
+    }
+
+    fn of_epoch(&self, stated: Option<u64>) -> Option<u64> {
+        let stated = stated?;
+        let at = self.each.partition_point(|(epoch, _)| *epoch <= stated);
+        let found = at.checked_sub(1).map(|at| self.each[at]).filter(|(epoch, _)| *epoch == stated);
+        found.map(|(_, length)| length).or(self.all)
+    }
+}
