@@ -31,6 +31,7 @@ __all__ = [
     "LogFile",
     "Logs",
     "Origin",
+    "Overview",
     "Problem",
     "Sessions",
     "Steps",
@@ -105,6 +106,20 @@ class Inferred:
     """The run whose timeline it is, where it was asked for (`lend=True`)."""
 
 
+class Overview(NamedTuple):
+    """What a run holds, at a glance."""
+
+    run: str
+    records: int
+    """How many records, superseded ones among them."""
+    tags: int
+    """How many series of values."""
+    steps: tuple[int, int] | None
+    """The lowest and the highest step, as they are logged; None where none is."""
+    epochs: tuple[float, float] | None
+    """The lowest and the highest epoch that the log states; None where it states none."""
+
+
 class Steps(NamedTuple):
     """What the steps of a run's files of one format are, and from where that is known."""
 
@@ -115,14 +130,14 @@ class Steps(NamedTuple):
     base: int
     """0 where they are indices, 1 where they are the n-th."""
     source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-    """Who says it: the caller, the format, the ledger, the epochs that the log states; what the ledger takes for granted;
-    nothing, so that the unit is a guess."""
+    """Who says it: the caller, the format, the ledger, the epochs that the log states; what the ledger takes for
+    granted; nothing, so that the unit is a guess."""
     reason: str
     """The same as one clause."""
 
 
 class Sessions(NamedTuple):
-    """The sessions of a run: processes, of which each later one goes on where an earlier one stopped, or further back."""
+    """The sessions of a run: processes, of which each later one goes on where an earlier one stopped, or before."""
 
     run: str
     sessions: int
@@ -323,6 +338,11 @@ class Logs:
         return {run: found[run] for run in self.runs if run in found}
 
     @property
+    def overview(self) -> tuple[Overview, ...]:
+        """What each run holds, at a glance."""
+        return tuple(Overview(*row) for row in self._core.overview())
+
+    @property
     def sessions(self) -> tuple[Sessions, ...]:
         """The sessions of each run, and how many records a later one took the place of."""
         return tuple(Sessions(*row) for row in self._core.sessions())
@@ -336,8 +356,8 @@ class Logs:
         """Finds the timeline of each run whose log states epochs beside steps, or the lengths of its epochs.
 
         Args:
-            lend: whether a run that cannot know its own takes that of the others. It does where all that are known are
-                the same, and nothing that it states itself contradicts it; only the caller knows that they share a plan.
+            lend: whether a run that cannot know its own takes that of the others. It does where all that are known
+                are the same, and nothing that it states itself contradicts it; only the caller knows that they share a plan.
 
         Returns:
             The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.

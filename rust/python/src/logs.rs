@@ -29,6 +29,9 @@ pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, St
 /// source, run, format, bytes, sound units, values that are no numbers, the shape of its lines, lines without one.
 type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
 
+/// A run: its name, records, tags, the range of its steps, that of the epochs it states.
+type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
+
 /// Unit symbol and base.
 pub(crate) type Step = (&'static str, u8);
 
@@ -102,6 +105,12 @@ impl PyLogs {
 
     fn runs(&self) -> Vec<String> {
         self.inner.records.runs.clone()
+    }
+
+    /// Of each run: its name, records, tags, the lowest and the highest step, the same of stated epochs.
+    fn overview(&self) -> Vec<OverviewRow> {
+        let runs = self.inner.records.runs.iter().zip(self.inner.overview());
+        runs.map(|(run, found)| (run.clone(), found.records, found.tags, found.steps, found.epochs)).collect()
     }
 
     fn tags(&self) -> Vec<String> {
