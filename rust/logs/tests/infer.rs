@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use common::{events, plan, records, stating};
 use proptest::prelude::*;
-use stepbridge_logs::infer::{Inferred, Outcome, infer};
-use stepbridge_logs::{Chunk, Format, Records, Stated, StepMeaning};
+use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
+use stepbridge_logs::{Chunk, EpochMeaning, Format, Meaning, Records, Stated, StepMeaning};
 use stepbridge_timeline::{Boundary, History, Timeline, Unit};
 
 fn of_run(records: &Records) -> Inferred {
@@ -114,6 +114,156 @@ fn without_pairs_or_with_two_meanings_nothing_is_known() {
     both.chunks.push(stating(Format::TrainerState, &[(100, "1.0")]));
     let Outcome::Unknown { why } = of_run(&both).outcome else { panic!("known") };
     assert_eq!(why, "some of the run's files count steps from 0 and some from 1: read them apart");
+}
+
+/// A chunk whose numbers mean this.
+fn meaning(step: Option<StepMeaning>, epoch: Option<EpochMeaning>, chunk: Chunk) -> Chunk {
+    Chunk { meaning: Meaning { step, epoch }, ..chunk }
+}
+
+#[test]
+fn whole_epochs_of_any_base_are_found() {
+    for (step_base, epoch_base) in [(0, 0), (1, 1), (0, 1), (1, 0)] {
+        let lines: Vec<_> = (0..200)
+            .map(|index| (index + i64::from(step_base), (index / 20 + i64::from(epoch_base)).to_string()))
+            .collect();
+        let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
+        let chunk = stating(Format::JsonLines, &pairs);
+        // One row short of an epoch's beginning and every row is there: one answer, whoever says what.
+        let step = StepMeaning::of_run(Unit::Batch, step_base);
+        let declared = meaning(Some(step), Some(EpochMeaning::In(epoch_base)), chunk.clone());
+        let known = of_run(&records(declared));
+        assert_eq!((known.step, known.epoch), (Some(step), Some(EpochMeaning::In(epoch_base))));
+        let Outcome::Known { timeline, checked, .. } = known.outcome else { panic!("unknown") };
+        assert_eq!((timeline, checked), (plan(20, 1, Boundary::Flush, None), 200));
+        let guessed = of_run(&records(meaning(None, None, chunk)));
+        match guessed.outcome {
+            Outcome::Known { timeline, .. } => {
+                assert_eq!(timeline, plan(20, 1, Boundary::Flush, None));
+                assert_eq!(guessed.step.map(|step| step.base), Some(step_base));
+            }
+            Outcome::Unknown { why } => panic!("{why}"),
+            Outcome::Sessions { evidence, .. } => panic!("{evidence}"),
+        }
+    }
+}
+
+#[test]
+fn a_base_that_cannot_be_told_is_unknown() {
+    // Epochs 1 and 2 of steps that may be indices or not.
+    let chunk = stating(Format::Csv, &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
+    let why = why(meaning(None, Some(EpochMeaning::In(1)), chunk));
+    assert!(why.contains("any number of steps") || why.contains("would fit, and so would"), "{why}");
+}
+
+#[test]
+fn an_epoch_that_only_elapses_counts_from_either_base() {
+    let lines: Vec<_> = (0..60_u32).map(|index| (i64::from(index), (f64::from(index + 1) / 7.0).to_string())).collect();
+    let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
+    let known = of_run(&records(meaning(None, None, stating(Format::JsonLines, &pairs))));
+    assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 0)));
+    assert!(matches!(known.outcome, Outcome::Known { ref timeline, .. } if *timeline == plan(7, 1, Boundary::Flush, None)));
+}
+
+/// Steps inside epochs, counted from 1, of epochs from 1.
+fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> Chunk {
+    let step = StepMeaning::of_epoch(Unit::Batch, 1);
+    Chunk { lengths: lengths.to_vec(), ..meaning(Some(step), Some(EpochMeaning::In(1)), stating(Format::Text, pairs)) }
+}
+
+#[test]
+fn a_log_that_says_its_lengths_is_taken_at_its_word() {
+    let pairs = [(50, "1"), (100, "1"), (20, "2")];
+    assert_eq!(timeline(inside(&pairs, &[(None, 120)])), plan(120, 1, Boundary::Flush, None));
+    assert_eq!(timeline(inside(&pairs, &[(Some(1), 120), (Some(2), 120)])), plan(120, 1, Boundary::Flush, None));
+    let changed = timeline(inside(&pairs, &[(Some(1), 120), (Some(2), 60)]));
+    assert_eq!((changed.epoch_length(0), changed.epoch_length(1), changed.epoch_length(9)), (Some(120), Some(60), Some(60)));
+    for (lengths, part) in [
+        (&[][..], "an epoch may have 100 batches or any number above"),
+        (&[(None, 90)], "a record of epoch 0 (counted from 0) lies outside"),
+        (&[(Some(1), 120), (Some(1), 130)], "the log states two lengths of epoch 0"),
+        (&[(Some(2), 120), (Some(3), 130)], "not those of all epochs from the first one on"),
+    ] {
+        let why = why(inside(&pairs, lengths));
+        assert!(why.contains(part), "{why}");
+    }
+}
+
+/// Rows as Lightning logs them: each epoch's length, every row and its end.
+fn lightning(lengths: &[i64], every: i64) -> Vec<(i64, String)> {
+    let (mut rows, mut step) = (Vec::new(), 0);
+    for (epoch, length) in lengths.iter().enumerate() {
+        for iter in 0..*length {
+            if (step + 1) % every == 0 || iter + 1 == *length {
+                rows.push((step, epoch.to_string()));
+            }
+            step += 1;
+        }
+    }
+    rows
+}
+
+fn session(number: u32, rows: &[(i64, String)]) -> Chunk {
+    let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
+    Chunk { session: number, ..stating(Format::LightningCsv, &pairs) }
+}
+
+#[test]
+fn another_length_from_a_resume_on_is_two_segments() {
+    // 100 steps an epoch for 3 epochs, then 40: the second session's first row is the first of epoch 3.
+    let all = lightning(&[100, 100, 100, 40, 40, 40, 40], 10);
+    let (before, after): (Vec<_>, Vec<_>) = all.into_iter().partition(|(step, _)| *step < 300);
+    let mut log = records(session(0, &before));
+    log.chunks.push(session(1, &after));
+    let Outcome::Known { timeline, evidence, .. } = of_run(&log).outcome else { panic!("unknown") };
+    assert_eq!((timeline.epoch_length(2), timeline.epoch_length(3)), (Some(100), Some(40)));
+    assert_eq!(timeline.locate(Unit::Step, 340).map(|at| (at.epoch, at.iter)), Ok((4, 0)));
+    assert!(!evidence.is_empty());
+}
+
+#[test]
+fn an_epoch_that_is_computed_anew_gives_each_session_its_timeline() {
+    // Hugging Face: after a resume at step 100 with half as many steps an epoch, the number doubles.
+    let rows = |steps: std::ops::RangeInclusive<i64>, length: f64| -> Vec<(i64, String)> {
+        #[expect(clippy::cast_precision_loss, reason = "a writer's own float")]
+        steps.map(|step| (step, (step as f64 / length).to_string())).collect()
+    };
+    let chunk = |number: u32, rows: &[(i64, String)]| {
+        let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
+        Chunk { session: number, ..stating(Format::TrainerState, &pairs) }
+    };
+    let mut log = records(chunk(0, &rows(1..=100, 50.0)));
+    log.chunks.push(chunk(1, &rows(101..=200, 25.0)));
+    let Outcome::Sessions { timelines, checked, .. } = of_run(&log).outcome else { panic!("one timeline, or none") };
+    assert_eq!(timelines, [(0, plan(50, 1, Boundary::Flush, None)), (1, plan(25, 1, Boundary::Flush, None))]);
+    assert_eq!(checked, 200);
+}
+
+#[test]
+fn a_plan_is_lent_only_where_all_agree_and_nothing_contradicts() {
+    let sure = [(99, "0"), (100, "1"), (200, "2")];
+    let three = |others: &[Chunk]| {
+        let mut log = records(stating(Format::LightningCsv, &sure));
+        for (number, chunk) in (1..).zip(others) {
+            log.runs.push(format!("other {number}"));
+            log.chunks.push(Chunk { run: number, ..chunk.clone() });
+        }
+        let mut found = infer(&log);
+        lend(&log, &mut found);
+        found
+    };
+    let vague = stating(Format::LightningCsv, &[(150, "1")]);
+    let found = three(&[vague.clone(), events(&[(0, 7, 1.0)])]);
+    for (run, checked) in [("other 1", "it agrees with 1 statements"), ("other 2", "nothing that it states")] {
+        assert_eq!(found[run].lent_by.as_deref(), Some("run"));
+        let Outcome::Known { timeline, evidence, .. } = &found[run].outcome else { panic!("unknown") };
+        assert_eq!(*timeline, plan(100, 1, Boundary::Flush, None));
+        assert!(evidence.starts_with("lent by run run, as was asked for") && evidence.contains(checked), "{evidence}");
+    }
+    let found = three(&[stating(Format::LightningCsv, &[(150, "0"), (400, "1")])]);
+    assert!(matches!(&found["other 1"].outcome, Outcome::Unknown { why } if why.contains("a record contradicts it")));
+    let found = three(&[stating(Format::LightningCsv, &[(49, "0"), (50, "1"), (100, "2")]), vague]);
+    assert!(matches!(&found["other 2"].outcome, Outcome::Unknown { why } if why.contains("run and other 1 differ") || why.contains("other 1 and run differ")));
 }
 
 #[test]

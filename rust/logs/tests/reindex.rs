@@ -7,9 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{events, plan, records, stating};
-use stepbridge_logs::reindex::{Options, Places, Reindexed, Timelines, reindex};
-use stepbridge_logs::{Chunk, Format, ProblemKind, Records, StepMeaning};
-use stepbridge_timeline::{Boundary, Error, Timeline, Unit};
+use stepbridge_logs::reindex::{Basis, Options, Places, Reindexed, Timelines, reindex, steps};
+use stepbridge_logs::{Chunk, EpochMeaning, Format, Meaning, ProblemKind, Records, Stated, StepMeaning};
+use stepbridge_timeline::{Boundary, Error, Plan, Timeline, Unit};
 
 fn by_one(records: &Records, timeline: &Timeline, options: Options) -> Reindexed {
     reindex(records, &[], Timelines::One(timeline), options, 2).expect("a unit with locations")
@@ -184,6 +184,133 @@ fn each_run_has_its_own_timeline_or_none() {
              --batch-size"
         )]
     );
+}
+
+/// Steps inside epochs, both from 1.
+fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> Records {
+    let meaning = Meaning { step: Some(StepMeaning::of_epoch(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) };
+    records(Chunk { meaning, lengths: lengths.to_vec(), ..stating(Format::Text, pairs) })
+}
+
+#[test]
+fn a_step_inside_its_epoch_needs_no_timeline() {
+    let log = inside(&[(1, "1"), (5, "1"), (5, "5")], &[(None, 5)]);
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(0, 0, 0.2), (0, 4, 1.0), (4, 4, 5.0)]);
+    assert_eq!(reasons(&found), []);
+    // Of epochs of unknown lengths no fraction.
+    let log = inside(&[(1, "1"), (5, "2"), (0, "2"), (1, "0")], &[]);
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(0, 0, -1.0), (1, 4, -1.0), (-1, -1, -1.0), (-1, -1, -1.0)]);
+    assert_eq!(found.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>(), [ProblemKind::BeforeStart]);
+    let log = inside(&[(3, "1"), (3, "2")], &[(Some(1), 4), (Some(2), 6)]);
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
+    assert_eq!(rows(&found.chunks[0]), [(0, 2, 0.75), (1, 2, 1.5)]);
+}
+
+#[test]
+fn a_timeline_is_checked_against_steps_inside_epochs() {
+    let log = inside(&[(5, "1"), (6, "1"), (5, "3"), (1, "4")], &[]);
+    let options = Options { sample: true, batch: true, ..Options::default() };
+    let plan = Plan { batches: Some(5), batch_size: Some(10), epochs: Some(3), ..Plan::default() };
+    let found = by_one(&log, &Timeline::plan(&plan).unwrap(), options);
+    assert_eq!(rows(&found.chunks[0]), [(0, 4, 1.0), (0, 5, -1.0), (2, 4, 3.0), (-1, -1, -1.0)]);
+    assert_eq!(found.chunks[0].batch, Some(vec![4, -1, 14, -1]));
+    assert_eq!(found.chunks[0].sample, Some(vec![40, -1, 140, -1]));
+    assert_eq!(
+        reasons(&found),
+        [
+            (
+                ProblemKind::PastEnd,
+                "1 record lies past the end of the timeline (15 batches) and have no epoch; the first is loss at step 1"
+            ),
+            (
+                ProblemKind::Disagrees,
+                "1 record states a place in an epoch of another length than the timeline's; the first is loss at step 6 of \
+                 epoch 1, which has 5 batches there"
+            ),
+        ]
+    );
+    // A length that the log states is another thing than the timeline's.
+    let found = by_one(&inside(&[(1, "1")], &[(None, 6)]), &self::plan(5, 1, Boundary::Flush, None), Options::default());
+    assert_eq!(found.problems[0].kind, ProblemKind::Disagrees);
+    // Who says what steps count says that they count over the run.
+    let said = Options { unit: Some(Unit::Batch), ..Options::default() };
+    let found = by_one(&inside(&[(6, "2")], &[]), &self::plan(5, 1, Boundary::Flush, None), said);
+    assert_eq!(rows(&found.chunks[0]), [(1, 0, 1.2)]);
+}
+
+#[test]
+fn rows_without_steps_are_at_their_epochs() {
+    let rows_of = |epoch: EpochMeaning, texts: &[&str], options: Options| {
+        let meaning = Meaning { step: None, epoch: Some(epoch) };
+        let epoch = texts.iter().map(|text| Stated::parse(text)).collect();
+        let value = vec![1.5; texts.len()];
+        let chunk = Chunk { tag: vec![0; value.len()], epoch: Some(epoch), value, meaning, ..Chunk::new(0, 0, Format::Csv) };
+        let found = reindex(&records(chunk), &[], Timelines::Own, options, 1).unwrap();
+        assert!(found.problems.iter().all(|problem| problem.kind == ProblemKind::BeforeStart));
+        rows(&found.chunks[0])
+    };
+    let none = Options::default();
+    assert_eq!(rows_of(EpochMeaning::Ends(0), &["0", "3"], none), [(0, -1, 1.0), (3, -1, 4.0)]);
+    assert_eq!(rows_of(EpochMeaning::Ends(1), &["1", "3", "0"], none), [(0, -1, 1.0), (2, -1, 3.0), (-1, -1, -1.0)]);
+    let base = Options { base: Some(0), ..none };
+    assert_eq!(rows_of(EpochMeaning::Ends(1), &["1"], base), [(1, -1, 2.0)]);
+    assert_eq!(rows_of(EpochMeaning::In(1), &["2"], none), [(1, -1, -1.0)]);
+    // A number that may stand on either side of a boundary is in no epoch for certain.
+    assert_eq!(rows_of(EpochMeaning::Elapsed, &["0.5", "1.0", "1.99"], none), [(0, -1, 0.5), (-1, -1, 1.0), (1, -1, 1.99)]);
+}
+
+#[test]
+fn units_and_bases_that_a_record_declares() {
+    let plan = Plan { batches: Some(4), batch_size: Some(8), accumulate: 2, epochs: Some(9), ..Plan::default() };
+    let timeline = Timeline::plan(&plan).unwrap();
+    for (unit, base, step, at) in [
+        (Unit::Batch, 0, 5, (1, 1)),
+        (Unit::Batch, 1, 5, (1, 0)),
+        (Unit::Step, 0, 2, (1, 1)),
+        (Unit::Step, 1, 2, (0, 3)),
+        (Unit::Sample, 0, 32, (1, 0)),
+        (Unit::Sample, 1, 32, (0, 3)),
+        (Unit::Epoch, 1, 3, (2, -1)),
+    ] {
+        let meaning = Meaning { step: Some(StepMeaning::of_run(unit, base)), epoch: Some(EpochMeaning::In(1)) };
+        let stated = (at.0 + 1).to_string();
+        let log = records(Chunk { meaning, ..stating(Format::JsonLines, &[(step, &stated)]) });
+        let found = by_one(&log, &timeline, Options::default());
+        assert_eq!((found.chunks[0].epoch[0], found.chunks[0].iter[0]), at, "{unit:?} {base}");
+        assert_eq!(reasons(&found), [], "{unit:?} {base}");
+    }
+}
+
+#[test]
+fn what_steps_are_is_told_with_its_source() {
+    let log = records(events(&[(0, 4, 1.0)]));
+    let [steps] = &steps(&log, &[], Options::default())[..] else { panic!("one run") };
+    assert_eq!((steps.step, steps.basis), (StepMeaning::of_run(Unit::Step, 0), Basis::Nothing));
+    let log = records(events(&[(0, 655, 1.0), (2, 655, 5.0), (2, 660, f64::from(5.04_f32))]));
+    assert_eq!(steps_of(&log), [(StepMeaning::of_run(Unit::Step, 1), Basis::Epochs)]);
+    let log = inside(&[(1, "1")], &[]);
+    assert_eq!(steps_of(&log), [(StepMeaning::of_epoch(Unit::Batch, 1), Basis::Format)]);
+}
+
+fn steps_of(log: &Records) -> Vec<(StepMeaning, Basis)> {
+    steps(log, &[], Options::default()).iter().map(|steps| (steps.step, steps.basis)).collect()
+}
+
+#[test]
+fn a_session_is_on_its_own_timeline() {
+    let chunk = |session: u32, length: f64, steps: std::ops::RangeInclusive<i64>| {
+        #[expect(clippy::cast_precision_loss, reason = "a writer's own float")]
+        let texts: Vec<_> = steps.map(|step| (step, (step as f64 / length).to_string())).collect();
+        let pairs: Vec<_> = texts.iter().map(|(step, text)| (*step, &**text)).collect();
+        Chunk { session, ..stating(Format::TrainerState, &pairs) }
+    };
+    let mut log = records(chunk(0, 50.0, 1..=100));
+    log.chunks.push(chunk(1, 25.0, 101..=200));
+    let found = reindex(&log, &[], Timelines::Own, Options::default(), 2).unwrap();
+    assert_eq!(reasons(&found), []);
+    assert_eq!((rows(&found.chunks[0])[99], rows(&found.chunks[1])[0]), ((1, 49, 2.0), (4, 0, 4.04)));
 }
 
 #[test]

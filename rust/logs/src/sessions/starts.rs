@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::position::{Position, Positions};
 use super::writers::{Extent, Series, files};
 use super::{Declared, Found, Stretch};
-use crate::formats::Meaning;
 use crate::read::Logs;
 use crate::record::Chunk;
 
@@ -46,16 +45,7 @@ pub(super) fn find(logs: &Logs, of_run: &[usize]) -> Found {
     let mut numbering = Numbering::default();
     for file in order {
         let own = by_file.remove(&file).unwrap_or_default();
-        // Lines of several meanings come piece by piece, each meaning's in its own order.
-        let mut of_meaning: Vec<(Meaning, Vec<usize>)> = Vec::new();
-        for index in own {
-            let meaning = chunks[index].meaning;
-            match of_meaning.iter_mut().find(|(same, _)| *same == meaning) {
-                Some((_, indices)) => indices.push(index),
-                None => of_meaning.push((meaning, vec![index])),
-            }
-        }
-        for (_, own) in of_meaning {
+        for own in streams(chunks, own) {
             let mut before = None;
             for run in runs(chunks, &own, &logs.files[file as usize].facts.starts) {
                 before = Some(numbering.take(run, before));
@@ -65,6 +55,41 @@ pub(super) fn find(logs: &Logs, of_run: &[usize]) -> Found {
     }
     numbering.found.stretches.sort_by_key(|stretch| (stretch.chunk, stretch.range.start));
     numbering.found
+}
+
+/// The chunks of one file by what goes on in them together. Lines of several sorts come piece by piece, each sort in its own
+/// order: those of one meaning that share a series are of one sort, as far as can be seen.
+fn streams(chunks: &[Chunk], own: Vec<usize>) -> Vec<Vec<usize>> {
+    let one_meaning = own.windows(2).all(|pair| chunks[pair[0]].meaning == chunks[pair[1]].meaning);
+    if own.len() < 2 || own.first().is_some_and(|&index| !super::goes_back(chunks[index].format)) && one_meaning {
+        return vec![own];
+    }
+    let mut streams: Vec<Vec<usize>> = Vec::new();
+    let mut of_series: HashMap<Series, usize> = HashMap::new();
+    for index in own {
+        let chunk = &chunks[index];
+        let mut tags = chunk.tag.clone();
+        tags.sort_unstable();
+        tags.dedup();
+        let series = || tags.iter().map(|&tag| (chunk.meaning, tag));
+        let mut known: Vec<usize> = series().filter_map(|series| of_series.get(&series).copied()).collect();
+        known.sort_unstable();
+        known.dedup();
+        let stream = known.first().copied().unwrap_or(streams.len());
+        if stream == streams.len() {
+            streams.push(Vec::new());
+        }
+        for &other in known.iter().skip(1) {
+            let more = std::mem::take(&mut streams[other]);
+            streams[stream].extend(more);
+            of_series.values_mut().filter(|of| **of == other).for_each(|of| *of = stream);
+        }
+        streams[stream].sort_unstable();
+        streams[stream].push(index);
+        of_series.extend(series().map(|series| (series, stream)));
+    }
+    streams.retain(|stream| !stream.is_empty());
+    streams
 }
 
 /// The records of one file, parted where something starts.
