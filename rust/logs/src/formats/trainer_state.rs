@@ -68,7 +68,10 @@ impl<'a> State<'a> {
             match self.member(&mut cursor, &mut history) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.behind(&cursor);
+                    // Without a list it is no state, from its first byte on.
+                    if history {
+                        self.behind(&cursor);
+                    }
                     break;
                 }
                 Err(Fault::End) => {
