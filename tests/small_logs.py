@@ -12,7 +12,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 if TYPE_CHECKING:
@@ -63,37 +62,42 @@ def small_log(form: Format, rows: Iterable[Row], tag: str = "x") -> bytes:
     rows = list(rows)
     if form in TABLES:
         head, line = TABLES[form]
-        return "".join([head.format(tag=tag), *(line.format(step=step, value=value) for step, value in rows)]).encode()
+        return encoded("".join([head.format(tag=tag), *(line.format(step=s, value=v) for s, v in rows)]))
     if form in OBJECTS:
         key = json.dumps(tag, ensure_ascii=False)
-        return "".join(OBJECTS[form].format(step=s, tag=key, value=json.dumps(v)) for s, v in rows).encode()
+        return encoded("".join(OBJECTS[form].format(step=s, tag=key, value=json.dumps(v)) for s, v in rows))
     if form == "trainer_state":
         entries = [{tag: value, "step": step} for step, value in rows]
-        return json.dumps({"log_history": entries}, indent=1, ensure_ascii=False).encode()
+        return encoded(json.dumps({"log_history": entries}, indent=1, ensure_ascii=False))
     if form == "mlflow":
-        return "".join(f"1664364007310 {value} {step}\n" for step, value in rows).encode()
+        return encoded("".join(f"1664364007310 {value} {step}\n" for step, value in rows))
     if form == "text":
-        return "".join(f"Epoch 1, Iter {step}, Step {step}: {tag} {value}\n" for step, value in rows).encode()
+        return encoded("".join(f"Epoch 1, Iter 1, Step {step}: {tag} {value}\n" for step, value in rows))
     return {"tfevents": events, "wandb": data_store, "mlflow_db": database}[form](rows, tag)
 
 
 def events(rows: list[Row], tag: str) -> bytes:
-    """Make an event file, with TensorBoard's own writer."""
+    """Make an event file: events by hand, as their own class takes no tag that is no text, framed by TensorBoard."""
     file = BytesIO()
     writer = RecordWriter(file)
-    writer.write(Event(wall_time=1.0, file_version="brain.Event:2").SerializeToString())
+    time = b"\x09" + struct.pack("<d", 2.0)
+    writer.write(time + field(3, b"brain.Event:2"))
     for step, value in rows:
-        event = Event(wall_time=2.0, step=step)
-        event.summary.value.add(tag=tag, simple_value=value)
-        writer.write(event.SerializeToString())
+        summary = field(1, field(1, encoded(tag)) + b"\x15" + struct.pack("<f", value))
+        writer.write(time + b"\x10" + varint(step % 2**64) + field(5, summary))
     return file.getvalue()
+
+
+def encoded(tag: str) -> bytes:
+    """Give the bytes of a tag; half a surrogate stands for a byte that is no text."""
+    return tag.encode(errors="surrogateescape")
 
 
 def data_store(rows: list[Row], tag: str) -> bytes:
     """Make a `.wandb` file; its blocks are those of LevelDB's log."""
     file = bytearray(struct.pack("<4sHB", b":W&B", 0xBEE1, 0))
     for step, value in rows:
-        items = [(tag.encode(), json.dumps(value).encode()), (b"_step", str(step).encode())]
+        items = [(encoded(tag), json.dumps(value).encode()), (b"_step", str(step).encode())]
         history = b"".join(field(1, field(1, key) + field(16, text)) for key, text in items)
         record, first = field(2, history), True
         while record or first:
@@ -137,7 +141,7 @@ def database(rows: list[Row], tag: str) -> bytes:
             for step, value in rows:
                 # As MLflow stores what SQL has no number for.
                 stored = 0.0 if value != value else max(-largest, min(largest, value))  # noqa: PLR0124
-                cells = (tag, stored, 1_700_000_000_000, "aaaaaaaa1111", step, value != value)  # noqa: PLR0124
-                connection.execute("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", cells)
+                cells = (encoded(tag), stored, 1_700_000_000_000, "aaaaaaaa1111", step, value != value)  # noqa: PLR0124
+                connection.execute("INSERT INTO metrics VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?)", cells)
             connection.commit()
         return path.read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -53,8 +52,7 @@ def rounded(form: Format, rows: list[tuple[int, float]]) -> list[float]:
 @each_format
 def test_small_logs_are_what_they_are_meant_to_be(form: Format, tmp_path: Path) -> None:
     (tmp_path / NAMES[form]).write_bytes(small_log(form, ROWS))
-    logs = read_logs(tmp_path)
-    assert [file.format for file in logs.files] == [form]
+    logs = read_logs(tmp_path, format=form)
     assert [value for value in values(logs) if value != 0.5] == rounded(form, ROWS)
     assert logs.problems == ()
 
@@ -156,7 +154,7 @@ def test_a_file_that_vanishes_before_its_turn_is_reported(form: Format, tmp_path
 
     logs = read_logs(tmp_path, progress=Once(vanish))
     assert values(logs) == rounded("tfevents", ROWS)
-    assert [(problem.file, problem.kind) for problem in logs.problems][-1] == (f"b/{NAMES[form]}", "unreadable")
+    assert (f"b/{NAMES[form]}", "unreadable") in [(problem.file, problem.kind) for problem in logs.problems]
 
 
 # --- folders --------------------------------------------------------------------------------------------------------------
@@ -181,10 +179,10 @@ def unprivileged() -> Iterator[Path]:
 @unix
 def test_a_folder_and_a_file_without_permission_are_reported() -> None:
     with unprivileged() as folder:
-        (folder / NAMES["csv"]).write_bytes(small_log("csv", ROWS))
+        (folder / NAMES["text"]).write_bytes(small_log("text", ROWS))
         closed, secret = folder / "closed", folder / NAMES["jsonl"]
         closed.mkdir()
-        (closed / NAMES["csv"]).write_bytes(small_log("csv", ROWS))
+        (closed / NAMES["text"]).write_bytes(small_log("text", ROWS))
         secret.write_bytes(small_log("jsonl", ROWS))
         closed.chmod(0)
         secret.chmod(0)
@@ -205,7 +203,7 @@ def test_links_in_circles_are_reported_and_not_followed(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for folder in (one, other):
         folder.mkdir()
-        (folder / NAMES["csv"]).write_bytes(small_log("csv", ROWS))
+        (folder / NAMES["text"]).write_bytes(small_log("text", ROWS))
     (one / "other").symlink_to(other)
     (other / "one").symlink_to(one)
     (one / "up").symlink_to(tmp_path)
@@ -214,7 +212,7 @@ def test_links_in_circles_are_reported_and_not_followed(tmp_path: Path) -> None:
     (one / "back").symlink_to("there")
     logs = read_logs(tmp_path)
     # Each file once, under its own name.
-    assert [file.file for file in logs.files] == [f"{name}/{NAMES['csv']}" for name in ("one", "other")]
+    assert [file.file for file in logs.files] == [f"{name}/{NAMES['text']}" for name in ("one", "other")]
     found = {(problem.file, problem.kind) for problem in logs.problems}
     assert found == {
         ("one/up", "symlink_loop"),
@@ -225,37 +223,36 @@ def test_links_in_circles_are_reported_and_not_followed(tmp_path: Path) -> None:
 
 
 #: What a process needs before it has read anything, at most.
-BASE = 150 << 20
+BASE = 60 << 20
+
+has_peak = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc says how much memory was taken")
 
 
-def peak(code: str, *arguments: str, limit: int | None = None) -> tuple[list[str], int, float]:
-    """Run code in a process of its own: what it prints, the most memory that it took at a time, and its seconds."""
+def peak(path: Path, form: Format | None = None) -> tuple[str, int, float]:
+    """Read logs in a process of its own: what it says of them, the most memory that it took at a time, its seconds."""
     begun = time.monotonic()
-    report = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-
-    def bounded() -> None:
-        if limit:
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-    command = [sys.executable, "-c", code + report, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=bounded, timeout=120)  # noqa: PLW1509
+    command = [sys.executable, "-c", READ, str(path), *([form] if form else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    *lines, size = done.stdout.splitlines()
-    return lines, int(size) * (1 if sys.platform == "darwin" else 1024), time.monotonic() - begun
+    said, size = done.stdout.splitlines()
+    return said, int(size) << 10, time.monotonic() - begun
 
 
+# The resource module's number would count what the process was forked from.
 READ = """
 import sys
 from stepbridge import read_logs
 try:
-    logs = read_logs(sys.argv[1])
+    logs = read_logs(sys.argv[1], format=(sys.argv[2:] or [None])[0])
     print(len(logs), len(logs.files), *sorted({problem.kind for problem in logs.problems}))
 except ValueError as error:
     print("ValueError", error)
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
 
 
-@unix
+@has_peak
 def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
     # A file store of MLflow's: 100 runs of 1,000 metrics.
     content = small_log("mlflow", ROWS[:2])
@@ -265,8 +262,9 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
         for metric in range(1000):
             with open(f"{folder}/m{metric}", "wb", buffering=0) as file:  # noqa: PTH123 - many
                 file.write(content)
-    (line,), memory, seconds = peak(READ, str(tmp_path))
-    assert line == "200000 100000"
+    said, memory, seconds = peak(tmp_path)
+    print(f"{seconds:.1f} s, {memory >> 20} MB")
+    assert said == "200000 100000"
     assert seconds < 30
     assert memory < BASE + (300 << 20)
 
@@ -277,7 +275,7 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
 TAGS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"mlflow", "text"})
 
 
-@unix
+@has_peak
 @pytest.mark.parametrize("form", TAGS)
 def test_a_tag_of_a_megabyte(form: Format, tmp_path: Path) -> None:
     tag = "long/" * 200_000
@@ -285,30 +283,25 @@ def test_a_tag_of_a_megabyte(form: Format, tmp_path: Path) -> None:
     path.write_bytes(small_log(form, ROWS, tag))
     logs = read_logs(path, format=form)
     assert [value for value in values(logs) if value != 0.5] == rounded(form, ROWS)
-    assert tag in logs.tags
+    assert any(name.endswith(tag) for name in logs.tags)
     assert sum(len(problem.reason) for problem in logs.problems) < 10_000
-    _, memory, seconds = peak(READ, str(path))
+    _, memory, seconds = peak(path, form)
     assert seconds < 20
-    assert memory < BASE + 10 * path.stat().st_size
+    assert memory < BASE + 4 * path.stat().st_size + (32 << 20)
 
 
 @each_format
-def test_bytes_that_are_no_text_cost_their_record_at_most(form: Format, tmp_path: Path) -> None:
-    tag = "loss" if form in {"mlflow", "text"} else "lossXY"
-    whole = small_log(form, ROWS, tag)
-    broken = whole.replace(b"lossXY", b"loss\xff\xfe") if tag == "lossXY" else whole.replace(b" 4", b"\xff\xfe 4", 1)
+def test_bytes_that_are_no_text_cost_nothing(form: Format, tmp_path: Path) -> None:
     path = tmp_path / NAMES[form]
-    path.write_bytes(broken)
-    if form == "tfevents":  # its checksums no longer hold
-        with pytest.raises(ValueError, match="no log could be read|is not a log"):
-            raise ValueError("is not a log") if kinds(read_logs(path)) else AssertionError
-        return
+    path.write_bytes(small_log(form, ROWS, "lo\udcff\udcfess"))
+    if form == "mlflow":  # whose files are called as their tags
+        path.write_bytes(path.read_bytes() + b"\xff\xfe\n" + small_log(form, [(11, 0.25)]))
     logs = read_logs(path, format=form)
-    found = [value for value in values(logs) if value != 0.5]
-    assert found == [value for value in rounded(form, ROWS) if value in found]
-    assert len(found) == len(ROWS) or logs.problems
-    for name in logs.tags:
-        name.encode()
+    rows = [*ROWS, (11, 0.25)] if form == "mlflow" else ROWS
+    assert [value for value in values(logs) if value != 0.5] == rounded(form, rows)
+    assert kinds(logs) == (["corrupt"] if form == "mlflow" else [])
+    if form not in {"mlflow", "text"}:
+        assert any(name.endswith("lo\ufffd\ufffdss") for name in logs.tags), logs.tags
 
 
 NUMBERS = [(1, math.nan), (2, math.inf), (3, -math.inf), (4, 1.5), (5, -0.0)]
@@ -317,10 +310,12 @@ NUMBERS = [(1, math.nan), (2, math.inf), (3, -math.inf), (4, 1.5), (5, -0.0)]
 @each_format
 def test_nan_and_infinities_are_values(form: Format, tmp_path: Path) -> None:
     path = tmp_path / NAMES[form]
-    path.write_bytes(small_log(form, NUMBERS))
+    # SQLite keeps no sign of a zero.
+    numbers = NUMBERS[: -1 if form == "mlflow_db" else None]
+    path.write_bytes(small_log(form, numbers))
     logs = read_logs(path, format=form)
     found = logs.to_arrow().column("value").to_pylist()
-    assert [str(value) for value in found if value != 0.5] == [str(value) for _, value in NUMBERS]
+    assert [str(value) for value in found if value != 0.5] == [str(value) for _, value in numbers]
     assert logs.problems == ()
 
 
@@ -365,15 +360,30 @@ def by_zstd(data: bytes) -> bytes:
     return bytes(sink.getvalue())
 
 
-@unix
+#: Enough that the beginning of a file shows what it is.
+MANY = [(step, step + 0.125) for step in range(1, 2000)]
+
+
+@has_peak
 @each_format
 @pytest.mark.parametrize(("ending", "pack"), [(".gz", gzip.compress), (".zst", by_zstd)], ids=["gzip", "zstd"])
 def test_a_bomb_takes_little_memory(form: Format, ending: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     # Members and frames follow each other, so that gigabytes need not be packed here: a log, then nothing but zeros.
     path = tmp_path / (NAMES[form] + ending)
-    zeros = pack(bytes(64 << 20))
-    path.write_bytes(pack(small_log(form, ROWS)) + zeros * 64)
-    (line,), memory, _ = peak(READ, str(path))
-    print(form, ending, path.stat().st_size, memory >> 20, line)
-    assert "too_large" in line
-    assert memory < BASE + (700 << 20)
+    path.write_bytes(pack(small_log(form, MANY)) + pack(bytes(32 << 20)) * 64)
+    said, memory, seconds = peak(path, form)
+    print(f"{form} {ending} {path.stat().st_size}: {seconds:.1f} s, {memory >> 20} MB, {said}")
+    assert "too_large" in said
+    # What is unpacked is held once, and a document twice.
+    assert memory < BASE + 3 * (64 << 20)
+
+
+@has_peak
+def test_a_bomb_of_records_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv.gz"
+    rows = gzip.compress(b"1,0,0.5\n" * (1 << 22))
+    path.write_bytes(gzip.compress(b"step,epoch,loss\n") + rows * 64)
+    said, memory, seconds = peak(path)
+    print(f"{path.stat().st_size}: {seconds:.1f} s, {memory >> 20} MB, {said}")
+    assert said.endswith("too_large")
+    assert memory < 1 << 30
