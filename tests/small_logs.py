@@ -140,8 +140,8 @@ def database(rows: list[Row], tag: str) -> bytes:
             largest = 1.7976931348623157e308
             for step, value in rows:
                 # As MLflow stores what SQL has no number for.
-                stored = 0.0 if value != value else max(-largest, min(largest, value))  # noqa: PLR0124
-                cells = (encoded(tag), stored, 1_700_000_000_000, "aaaaaaaa1111", step, value != value)  # noqa: PLR0124
+                stored = 0.0 if value != value else max(-largest, min(largest, value))
+                cells = (encoded(tag), stored, 1_700_000_000_000, "aaaaaaaa1111", step, value != value)
                 connection.execute("INSERT INTO metrics VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?)", cells)
             connection.commit()
         return path.read_bytes()

@@ -61,11 +61,12 @@ fn values(read: &FileRead) -> HashSet<u64> {
 }
 
 fn lines(head: &str, line: impl Fn(u32) -> String) -> Vec<u8> {
-    (0..300).fold(head.to_owned(), |mut text, i| {
-        writeln!(text, "{}", line(i)).expect("text");
-        text
-    })
-    .into_bytes()
+    (0..300)
+        .fold(head.to_owned(), |mut text, i| {
+            writeln!(text, "{}", line(i)).expect("text");
+            text
+        })
+        .into_bytes()
 }
 
 /// A file of each format, each value in it its own.
@@ -93,9 +94,7 @@ fn sample(format: Format) -> (&'static str, Vec<u8>) {
         Format::Detectron2 => {
             ("metrics.json", lines("", |i| format!("{{\"iteration\": {i}, \"total_loss\": {i}.25}}")))
         }
-        Format::WandbHistory => {
-            ("wandb-history.jsonl", lines("", |i| format!("{{\"_step\": {i}, \"loss\": {i}.25}}")))
-        }
+        Format::WandbHistory => ("wandb-history.jsonl", lines("", |i| format!("{{\"_step\": {i}, \"loss\": {i}.25}}"))),
         Format::JsonLines => ("log.jsonl", lines("", |i| format!("{{\"step\": {i}, \"loss\": {i}.25}}"))),
         Format::Mlflow => ("loss", lines("", |i| format!("{} {i}.25 {i}", 1_664_364_007_310_u64 + u64::from(i)))),
         Format::Text => ("train.log", lines("", |i| format!("Epoch 1, Iter {i}, Step {i}: loss {i}.25"))),
@@ -112,11 +111,14 @@ fn what_stands_before_is_read() {
             let end = bytes.len() * tenth / 10;
             let before = values(&read(format, name, &&bytes[..end], end, 1).0);
             for (fate, after, threads) in [0, 1, 2, 3, 7].into_iter().flat_map(|after| {
-                [Fate::Ends(end), Fate::Fails(end)].into_iter().flat_map(move |fate| [1, 3].map(|threads| (fate, after, threads)))
+                [Fate::Ends(end), Fate::Fails(end)]
+                    .into_iter()
+                    .flat_map(move |fate| [1, 3].map(|threads| (fate, after, threads)))
             }) {
                 let doomed = Doomed { bytes: &bytes, reads: AtomicUsize::new(0), after, fate };
                 let (read, failed) = read(format, name, &doomed, bytes.len(), threads);
-                let case = format!("{format:?} of {} bytes, {fate:?} after {after} reads: {:?}", bytes.len(), read.problems);
+                let case =
+                    format!("{format:?} of {} bytes, {fate:?} after {after} reads: {:?}", bytes.len(), read.problems);
                 let seen = values(&read);
                 assert!(seen.is_subset(&all), "{case}");
                 for problem in &read.problems {
@@ -125,7 +127,9 @@ fn what_stands_before_is_read() {
                 }
                 match fate {
                     // Tables and pages of a database are not read alone.
-                    Fate::Ends(_) => assert!(!failed && (format == Format::MlflowDb || seen.is_superset(&before)), "{case}"),
+                    Fate::Ends(_) => {
+                        assert!(!failed && (format == Format::MlflowDb || seen.is_superset(&before)), "{case}")
+                    }
                     Fate::Fails(_) => assert!(failed || !read.problems.is_empty() || seen.len() == all.len(), "{case}"),
                 }
             }

@@ -75,7 +75,10 @@ impl<'a> State<'a> {
                     break;
                 }
                 Err(Fault::End) => {
-                    self.truncated(self.done, if history { "after its log_history" } else { "before its log_history" });
+                    // Of a state without its list nothing was read.
+                    let nothing = !history && self.read.problems.is_empty();
+                    let place = if history { "after its log_history" } else { "before its log_history" };
+                    self.truncated(if nothing { 0 } else { self.done }, place);
                     break;
                 }
                 Err(Fault::Syntax) => {

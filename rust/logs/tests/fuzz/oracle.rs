@@ -92,9 +92,7 @@ fn read(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Resu
     match read {
         Err(_) => Err(format!("a panic on {threads} threads")),
         Ok(Ok(logs)) => Ok(Ok(comparable(logs))),
-        Ok(Err(ReadError::NothingReadable { problems, .. })) => {
-            Ok(Err(format!("{problems:?}")))
-        }
+        Ok(Err(ReadError::NothingReadable { problems, .. })) => Ok(Err(format!("{problems:?}"))),
         Ok(Err(error)) => Ok(Err(error.to_string())),
     }
 }
@@ -117,7 +115,12 @@ fn same(one: &Outcome, other: &Outcome) -> Result<(), String> {
         (Ok(one), Ok(other)) if [one, other].iter().any(|logs| is_damaged_database(logs)) => Ok(()),
         (Err(one), Err(other)) if one == other => Ok(()),
         (Ok(one), Ok(other)) => {
-            ensure!(one.records.problems == other.records.problems, "{:?}\n{:?}", one.records.problems, other.records.problems);
+            ensure!(
+                one.records.problems == other.records.problems,
+                "{:?}\n{:?}",
+                one.records.problems,
+                other.records.problems
+            );
             ensure!(one.files == other.files, "{:?}\n{:?}", one.files, other.files);
             ensure!(one == other, "other records");
             Ok(())
@@ -148,9 +151,11 @@ fn packed(target: &Target, bytes: &[u8], how: How, options: &ReadOptions, plain:
     };
     let outcome = read(target.name, &packed, options, 3)?;
     if !bytes.is_empty() && plain.is_ok() {
-        same(&unpacked(plain), &unpacked(outcome)).map_err(|fault| format!("it is another when compressed: {fault}"))?;
+        same(&unpacked(plain), &unpacked(outcome))
+            .map_err(|fault| format!("it is another when compressed: {fault}"))?;
     }
-    let at = bytes.iter().fold(bytes.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte))) % packed.len();
+    let at = bytes.iter().fold(bytes.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)))
+        % packed.len();
     if at.is_multiple_of(2) {
         packed.truncate(at);
     } else {
@@ -252,11 +257,9 @@ fn excused(target: &Target, bytes: &[u8], logs: &Logs) -> bool {
     let names = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let long_name = names.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
     match target.format {
-        Format::LightningCsv
-        | Format::KerasCsv
-        | Format::Ultralytics
-        | Format::StableBaselines3
-        | Format::Csv => long_name || texts && logs.files[0].facts.others > 0,
+        Format::LightningCsv | Format::KerasCsv | Format::Ultralytics | Format::StableBaselines3 | Format::Csv => {
+            long_name || texts && logs.files[0].facts.others > 0
+        }
         // A text is a value of its own sort there.
         Format::TrainerState => logs.files[0].facts.others > 0,
         _ => false,

@@ -126,7 +126,11 @@ fn events() -> Vec<Seed> {
             _ => (1, 0.5_f32.to_le_bytes().to_vec()),
         };
         let plugin = if index < 3 { "scalars" } else { "" };
-        event(index, i64::from(index), &[tensor(&format!("epoch_{}", index % 3), kind, &bytes, plugin), simple("x", other)])
+        event(
+            index,
+            i64::from(index),
+            &[tensor(&format!("epoch_{}", index % 3), kind, &bytes, plugin), simple("x", other)],
+        )
     });
     let tensors = tensors
         .into_iter()
@@ -211,7 +215,8 @@ fn states() -> Vec<Seed> {
     let strange = |index: u16, one: f64, other: f64| {
         let odd = ["NaN", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "true", "-Infinity"];
         let odd = odd[usize::from(index % 6)];
-        format!("{{\n  \"eval_loss\": {one},\n  \"odd\": {odd},\n  \"step\": {index},\n  \"x\": {other}\n}}").into_bytes()
+        format!("{{\n  \"eval_loss\": {one},\n  \"odd\": {odd},\n  \"step\": {index},\n  \"x\": {other}\n}}")
+            .into_bytes()
     };
     let head = "{\n \"best_metric\": null, \"epoch\": 3.0, \"global_step\": 12, \"log_history\": [\n";
     let seed = |units, tail: &str| Seed { tail: tail.into(), ..Seed::new(head, units) };
@@ -265,9 +270,13 @@ fn tables() -> Vec<Seed> {
 
 fn mmengine() -> Vec<Seed> {
     let plain = |i: u16, one: f64, other: f64| {
-        format!("{{\"lr\": {one}, \"data_time\": 0.5, \"loss\": {other}, \"time\": 0.25, \"epoch\": {}, \"iter\": {i}, \"step\": {i}}}", i / 4 + 1)
+        format!(
+            "{{\"lr\": {one}, \"data_time\": 0.5, \"loss\": {other}, \"time\": 0.25, \"epoch\": {}, \"iter\": {i}, \"step\": {i}}}",
+            i / 4 + 1
+        )
     };
-    let validation = |i: u16, one: f64, other: f64| format!("{{\"accuracy/top1\": {one}, \"time\": {other}, \"step\": {i}}}");
+    let validation =
+        |i: u16, one: f64, other: f64| format!("{{\"accuracy/top1\": {one}, \"time\": {other}, \"step\": {i}}}");
     vec![Seed::new("", lines(100, plain)), Seed::new("", lines(200, validation))]
 }
 
@@ -275,26 +284,37 @@ fn mmcv() -> Vec<Seed> {
     let head = "{\"env_info\": \"sys.platform: linux\\nPython: 3.7\", \"config\": \"runner = dict(type='EpochBasedRunner')\", \"seed\": null}\n";
     let plain = |i: u16, one: f64, other: f64| {
         let mode = if i % 5 == 4 { "val" } else { "train" };
-        format!("{{\"mode\": \"{mode}\", \"epoch\": {}, \"iter\": {}, \"lr\": {one}, \"loss\": {other}}}", i / 5 + 1, i % 5 + 1)
+        format!(
+            "{{\"mode\": \"{mode}\", \"epoch\": {}, \"iter\": {}, \"lr\": {one}, \"loss\": {other}}}",
+            i / 5 + 1,
+            i % 5 + 1
+        )
     };
     let rates = |i: u16, one: f64, other: f64| {
-        format!("{{\"mode\": \"train\", \"epoch\": 1, \"iter\": {i}, \"lr\": {{\"a\": {one}, \"b\": [0.5]}}, \"loss\": {other}}}")
+        format!(
+            "{{\"mode\": \"train\", \"epoch\": 1, \"iter\": {i}, \"lr\": {{\"a\": {one}, \"b\": [0.5]}}, \"loss\": {other}}}"
+        )
     };
     vec![Seed::new(head, lines(100, plain)), Seed::new("", lines(200, rates))]
 }
 
 fn detectron2() -> Vec<Seed> {
-    let plain =
-        |i: u16, one: f64, other: f64| format!("{{\"iteration\": {}, \"lr\": {one}, \"total_loss\": {other}}}", 20 * i + 19);
+    let plain = |i: u16, one: f64, other: f64| {
+        format!("{{\"iteration\": {}, \"lr\": {one}, \"total_loss\": {other}}}", 20 * i + 19)
+    };
     let nested = |i: u16, one: f64, other: f64| {
-        format!("{{\"bbox/AP\": {one}, \"data_time\": NaN, \"iteration\": {i}, \"total_loss\": {other}, \"eta_seconds\": 1e5}}")
+        format!(
+            "{{\"bbox/AP\": {one}, \"data_time\": NaN, \"iteration\": {i}, \"total_loss\": {other}, \"eta_seconds\": 1e5}}"
+        )
     };
     vec![Seed::new("", lines(100, plain)), Seed::new("", lines(200, nested))]
 }
 
 fn histories() -> Vec<Seed> {
     let plain = |i: u16, one: f64, other: f64| {
-        format!("{{\"loss\": {one}, \"acc\": {other}, \"_runtime\": 5.5, \"_timestamp\": 1700000000.25, \"_step\": {i}}}")
+        format!(
+            "{{\"loss\": {one}, \"acc\": {other}, \"_runtime\": 5.5, \"_timestamp\": 1700000000.25, \"_step\": {i}}}"
+        )
     };
     let media = |i: u16, one: f64, other: f64| {
         format!(
@@ -312,7 +332,9 @@ fn json_lines() -> Vec<Seed> {
     let strange = |i: u16, one: f64, other: f64| {
         let odd = ["Infinity", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "false", "1e-400"];
         let odd = odd[usize::from(i % 6)];
-        format!("{{\"n\\u00e4me\": {{\"deep\": {{\"er\": {one}}}}}, \"odd\": {odd}, \"x\": {other}, \"global_step\": {i}}}")
+        format!(
+            "{{\"n\\u00e4me\": {{\"deep\": {{\"er\": {one}}}}}, \"odd\": {odd}, \"x\": {other}, \"global_step\": {i}}}"
+        )
     };
     let array = |i: u16, one: f64, other: f64| format!("{{\"epoch\":{i},\"loss\":{one},\"acc\":{other}}} ");
     [lines(100, plain), lines(200, strange), lines(300, array)].map(|units| Seed::new("", units)).into()
@@ -336,13 +358,19 @@ fn texts() -> Vec<Seed> {
         }),
         ("nanogpt", |i, one, other| format!("iter {i}: loss {one}, time {other}ms, mfu 39.25%")),
         ("timm", |i, one, other| {
-            format!("Train: 0 [{i:4}/1251 (  4%)]  Loss: {one} (6.94)  Time: {other}s,  291.57/s  (3.512s,  2.5/s)  LR: 1e-06")
+            format!(
+                "Train: 0 [{i:4}/1251 (  4%)]  Loss: {one} (6.94)  Time: {other}s,  291.57/s  (3.512s,  2.5/s)  LR: 1e-06"
+            )
         }),
         ("mmcv", |i, one, other| {
-            format!("2021-04-26 17:03:57,345 - mmdet - INFO - Epoch [1][{i}/7330]\tlr: {one}, eta: 12:00:00, loss: {other}")
+            format!(
+                "2021-04-26 17:03:57,345 - mmdet - INFO - Epoch [1][{i}/7330]\tlr: {one}, eta: 12:00:00, loss: {other}"
+            )
         }),
         ("mmengine", |i, one, other| {
-            format!("2023/06/05 20:10:13 - mmengine - INFO - Epoch(train)   [1][{i}/60]  lr: {one}  eta: 4:59:11  loss: {other}")
+            format!(
+                "2023/06/05 20:10:13 - mmengine - INFO - Epoch(train)   [1][{i}/60]  lr: {one}  eta: 4:59:11  loss: {other}"
+            )
         }),
         ("detectron2", |i, one, other| {
             format!("\u{1b}[32m[11/17 15:16:55 d2.utils.events]: \u{1b}[0m iter: {i}  total_loss: {one}  lr: {other}  ")
