@@ -235,7 +235,7 @@ impl Stated {
         let mut mantissa = 0_i64;
         let mut significant = 0;
         for digit in whole.bytes() {
-            mantissa = push_digit(mantissa, digit)?;
+            mantissa = push_digit(mantissa, digit, negative)?;
             significant += u32::from(mantissa != 0);
         }
         let mut scale = 0_i16;
@@ -245,7 +245,7 @@ impl Stated {
                 return None;
             }
             significant += u32::from(mantissa != 0 || digit != b'0');
-            match push_digit(mantissa, digit).filter(|_| !full) {
+            match push_digit(mantissa, digit, negative).filter(|_| !full) {
                 Some(next) => {
                     mantissa = next;
                     scale += 1;
@@ -259,7 +259,7 @@ impl Stated {
             scale += 1;
         }
         let precision = if significant < DIGITS_OF_F64 { Precision::Decimal } else { Precision::F64 };
-        Some(Self { mantissa: if negative { -mantissa } else { mantissa }, scale, precision })
+        Some(Self { mantissa, scale, precision })
     }
 
     /// The number less a small whole one; `None` where that is below 0 or does not fit.
@@ -297,12 +297,14 @@ impl Stated {
     }
 }
 
-/// `number` with one more decimal digit; `None` where it is no digit, or does not fit.
-fn push_digit(number: i64, digit: u8) -> Option<i64> {
+/// `number` with one more decimal digit, away from 0; `None` where it is no digit, or does not fit.
+fn push_digit(number: i64, digit: u8, negative: bool) -> Option<i64> {
     if !digit.is_ascii_digit() {
         return None;
     }
-    number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+    let (number, digit) = (number.checked_mul(10)?, i64::from(digit - b'0'));
+    // The lowest number has no positive one that it could be made of.
+    if negative { number.checked_sub(digit) } else { number.checked_add(digit) }
 }
 
 #[cfg(test)]
@@ -324,6 +326,8 @@ mod tests {
             ("38.16793893129771", Some((3_816_793_893_129_771, 14, F64))),
             ("9223372036854775807", Some((i64::MAX, 0, F64))),
             ("9223372036854775808", None),
+            ("-9223372036854775808", Some((i64::MIN, 0, F64))),
+            ("-9223372036854775809", None),
             ("0.12345678901234567891", Some((1_234_567_890_123_456_789, 19, F64))),
             ("", None),
             (".", None),

@@ -10,7 +10,7 @@ mod frame;
 mod tags;
 mod tensor;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
 use std::sync::Arc;
