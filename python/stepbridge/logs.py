@@ -357,7 +357,8 @@ class Logs:
 
         Args:
             lend: whether a run that cannot know its own takes that of the others. It does where all that are known
-                are the same, and nothing that it states itself contradicts it; only the caller knows that they share a plan.
+                are the same, and nothing that it states itself contradicts it; only the caller knows that they share
+                a plan.
 
         Returns:
             The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.

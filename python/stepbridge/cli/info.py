@@ -46,8 +46,8 @@ def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
         print_json({**facts, **told, "files": listed, "ledgers": ledgers, "problems": problems})
         return
     print_table(HEAD, rows(logs), right=(2, 3, 8))
-    files, problems = counted(len(logs.files), "file"), counted(len(logs.problems), "problem")
-    click.echo(f"{counted(len(logs), 'record')} of {counted(len(logs.tags), 'tag')} in {files}, {problems}")
+    where = f"in {counted(len(logs.files), 'file')}, {counted(len(logs.problems), 'problem')}"
+    click.echo(f"{counted(len(logs), 'record')} of {counted(len(logs.tags), 'tag')} {where}")
     click.echo(f"tags: {some(logs.tags)}")
     for run, ledger in logs.ledgers.items():
         click.echo(f"run {run}: its timeline is that of {as_text(ledger)}")
@@ -86,7 +86,7 @@ def distinct(words: Iterable[str]) -> str | None:
     return ", ".join(dict.fromkeys(words)) or None
 
 
-def span(ends: tuple[float, float] | None) -> str | None:
+def span(ends: tuple[object, object] | None) -> str | None:
     """Say from where to where."""
     if ends is None:
         return None
