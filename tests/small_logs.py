@@ -46,7 +46,7 @@ TABLES: dict[Format, tuple[str, str]] = {
     "keras_csv": ("epoch,loss,{tag}\n", "{step},,{value}\n"),
     "ultralytics": ("epoch,train/loss,x/lr0,{tag}\n", "{step},,,{value}\n"),
     "sb3": ("time/total_timesteps,{tag}\n", "{step},{value}\n"),
-    "csv": ("step,loss,{tag}\n", "{step},,{value}\n"),
+    "csv": ("step,loss,{tag}\n", "{step},0.5,{value}\n"),
 }
 OBJECTS: dict[Format, str] = {
     "mmengine": '{{"step": {step}, {tag}: {value}}}\n',

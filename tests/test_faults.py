@@ -32,7 +32,7 @@ STEPS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"kera
 ROWS = [(step, 3.5 * 1.5**step) for step in range(1, 11)]
 
 #: Enough that the beginning of a file shows what it is.
-MANY = [(step, step + 0.125) for step in range(1, 2000)]
+MANY = [(step, step + 0.125) for step in range(2000)]
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="links, permissions and limits of Unix")
 
@@ -369,13 +369,18 @@ def by_zstd(data: bytes) -> bytes:
     return bytes(sink.getvalue())
 
 
+#: Each format packed by gzip, and some of each sort by zstd.
+BOMBS: list[tuple[Format, str]] = [(form, ".gz") for form in FORMATS]
+BOMBS += [("tfevents", ".zst"), ("trainer_state", ".zst"), ("jsonl", ".zst"), ("lightning_csv", ".zst")]
+
+
 @has_peak
-@each_format
-@pytest.mark.parametrize(("ending", "pack"), [(".gz", gzip.compress), (".zst", by_zstd)], ids=["gzip", "zstd"])
-def test_a_bomb_takes_little_memory(form: Format, ending: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "ending"), BOMBS)
+def test_a_bomb_takes_little_memory(form: Format, ending: str, tmp_path: Path) -> None:
+    pack = gzip.compress if ending == ".gz" else by_zstd
     # Members and frames follow each other, so that gigabytes need not be packed here: a log, then nothing but zeros.
     path = tmp_path / (NAMES[form] + ending)
-    path.write_bytes(pack(small_log(form, MANY)) + pack(bytes(32 << 20)) * 64)
+    path.write_bytes(pack(small_log(form, MANY)) + pack(bytes(32 << 20)) * 40)
     said, memory, _ = peak(path, form)
     assert "too_large" in said
     # What is unpacked is held once, and a document twice.

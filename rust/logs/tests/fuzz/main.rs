@@ -4,6 +4,8 @@
 //! `make fuzz SECONDS=60` runs longer, from another beginning each time. A file that fails is made as small as it goes,
 //! and written beside the path that is printed with it; `STEPBRIDGE_FUZZ_INPUT` tries it again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod frames;
 mod mutate;
 mod oracle;
@@ -104,8 +106,11 @@ fn smaller(target: &Target, mut bytes: Vec<u8>, how: How) -> Vec<u8> {
     bytes
 }
 
+/// Since when a file is read, and the file; `None` once all were.
+type Watched = Option<(Instant, Vec<u8>)>;
+
 /// Ends the process where a reader hangs; the file that it hangs on is kept.
-struct Watch(Arc<Mutex<Option<(Instant, Vec<u8>)>>>);
+struct Watch(Arc<Mutex<Watched>>);
 
 impl Watch {
     fn begin(format: Format) -> Self {

@@ -255,7 +255,7 @@ fn kept(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -
 fn excused(target: &Target, bytes: &[u8], logs: &Logs) -> bool {
     let texts = logs.records.problems.iter().any(|problem| problem.kind == ProblemKind::NotANumber);
     let names = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let long_name = names.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+    let long_name = memchr::memchr_iter(b'"', names).count() % 2 == 1;
     match target.format {
         Format::LightningCsv | Format::KerasCsv | Format::Ultralytics | Format::StableBaselines3 | Format::Csv => {
             long_name || texts && logs.files[0].facts.others > 0
