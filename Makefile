@@ -60,13 +60,23 @@ test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machin
 	python tools/pythons.py $(DONE)/wheels/*.whl
 
 .PHONY: check
-check: $(DONE)/lint $(DONE)/test $(DONE)/extension ## lint, format, types, stubs: without a warning
+check: $(DONE)/lint $(DONE)/test $(DONE)/extension ## lint, format, types, stubs: without a warning; and a short fuzz
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
 	python -m mypy.stubtest stepbridge._core --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(FUZZ) --quiet
+
+# Each target has its time; the seed makes it the same each time, and another seed makes other files.
+FUZZ := cargo test --profile quick --package stepbridge-logs --test fuzz
+SECONDS ?= 60
+SEED ?= $(shell date +%s)
+
+.PHONY: fuzz
+fuzz: | $(DONE)/rust ## read logs that are broken at random, SECONDS=60 a format
+	STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) $(FUZZ)
 
 .PHONY: format
 format: $(DONE)/lint | $(DONE)/rust ## rewrite the code as `make check` wants it

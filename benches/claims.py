@@ -15,13 +15,14 @@ class Claim:
 
     what: str
     peer: str
-    kind: Literal["speed, at least", "cost, at most", "ms more, at most"]
+    kind: Literal["speed, at least", "cost, at most", "ms more, at most", "MB, at most"]
     target: float
 
 
 SPEED: Literal["speed, at least"] = "speed, at least"
 COST: Literal["cost, at most"] = "cost, at most"
 MORE: Literal["ms more, at most"] = "ms more, at most"
+MEMORY: Literal["MB, at most"] = "MB, at most"
 
 ONE_OUT = "one epoch length, out= given"
 ONE_FRESH = "one epoch length, fresh outputs"
@@ -32,6 +33,7 @@ EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
 RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
+STREAMED = "stepbridge reindex of a 4 GB event file to Parquet"
 WANDB = "W&B offline file of 500,000 records to a table"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
 BATCHES = "clock.batches() alone"
@@ -60,6 +62,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),
     "read_json_lines": (Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),),
+    "peak_memory": (Claim(STREAMED, "peak memory", MEMORY, 256.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),
@@ -72,7 +75,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A claim with what was measured for it."""
+    """A claim with what was measured for it beside a peer."""
 
     claim: Claim
     pairs: Pairs
@@ -95,6 +98,27 @@ class Measured:
         """Give the row of the results table."""
         medians = (self.pairs.our_median, self.pairs.peer_median)
         ours, peer = (f"{seconds * self.scale:,.1f} {self.unit}" for seconds in medians)
-        verdict = "yes" if self.holds else "**no**"
-        asked = f"{self.claim.kind} {self.claim.target:g}"
-        return (self.claim.what, self.claim.peer, ours, peer, f"{self.ratio:.2f}", asked, verdict)
+        return _row(self.claim, ours, peer, self.ratio, holds=self.holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A claim of a peak of memory, in MB; it has no peer."""
+
+    claim: Claim
+    peak: float
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether it stayed below the claim's target."""
+        return self.peak <= self.claim.target
+
+    def row(self) -> tuple[str, ...]:
+        """Give the row of the results table."""
+        return _row(self.claim, f"{self.peak:,.0f} MB in {self.seconds:,.0f} s", "-", self.peak, holds=self.holds)
+
+
+def _row(claim: Claim, ours: str, peer: str, ratio: float, *, holds: bool) -> tuple[str, ...]:
+    asked = f"{claim.kind} {claim.target:g}"
+    return (claim.what, claim.peer, ours, peer, f"{ratio:.2f}", asked, "yes" if holds else "**no**")

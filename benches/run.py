@@ -13,7 +13,7 @@ import platform
 import sys
 from pathlib import Path
 
-from claims import CLAIMS, Measured
+from claims import CLAIMS, Measured, Memory
 
 # TensorBoard imports TensorFlow, and PyTorch Triton: the process aborts where TensorFlow's LLVM comes first.
 with contextlib.suppress(ImportError):
@@ -47,7 +47,7 @@ def main(names: list[str]) -> int:
     busy = load()
     if busy is not None and busy > BUSY:
         print(f"warning: {busy:.1f} processes run already; what uses all cores is measured too slow", file=sys.stderr)
-    rows: list[Measured] = []
+    rows: list[Measured | Memory] = []
     for name in names or CLAIMS:
         for measured in importlib.import_module(name).measure():
             print(" | ".join(measured.row()), flush=True)
@@ -60,7 +60,7 @@ def main(names: list[str]) -> int:
     return 1 if missed or len(rows) != asked else 0
 
 
-def report(rows: list[Measured], busy: float | None) -> str:
+def report(rows: list[Measured | Memory], busy: float | None) -> str:
     """Write the page: the machine, the versions, a table."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     lines = [
@@ -68,7 +68,8 @@ def report(rows: list[Measured], busy: float | None) -> str:
         "",
         "Written by `make bench`, which fails where a ratio is missed; the targets stand in `claims.py`. Each pair is",
         "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
-        "divided by ours; cost: ours divided by the peer's; more: the median of the pairs' differences).",
+        "divided by ours; cost: ours divided by the peer's; more: the median of the pairs' differences; MB: the",
+        "most memory that the process held).",
         "",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         f"- Load before the run: {'unknown' if busy is None else f'{busy:.1f}'}",

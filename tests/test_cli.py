@@ -137,7 +137,9 @@ def test_info_names_each_file_and_tag() -> None:
 def test_what_is_no_terminal_gets_no_colours_and_no_folds() -> None:
     text = printed("info", LOGS)
     assert "\x1b" not in text
-    assert all(file["file"] in text for file in json.loads(printed("info", LOGS, "--json"))["files"])
+    lines = text.splitlines()
+    for run in json.loads(printed("info", LOGS, "--json"))["overview"]:
+        assert any(line.startswith(run["run"]) and f"{run['records']:,}" in line for line in lines)
 
 
 def test_infer_gives_the_length_and_what_it_rests_on() -> None:
@@ -253,7 +255,7 @@ def test_a_missing_column_is_named_and_the_rest_kept(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,loss\n0,0.5\n", encoding="utf-8")
     done = run("info", tmp_path)
     assert done.returncode == 0
-    assert "1 record of loss" in done.stdout
+    assert "1 record of 1 tag in 1 file, 1 problem" in done.stdout
     (sentence,) = done.stderr.splitlines()
     assert "metrics.csv" in sentence
     assert "'step'" in sentence

@@ -269,7 +269,7 @@ def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
         stream.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
         stream.write("\nkilled at iter 7: los")
     logs = read_logs(log)
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     losses = frame.filter(frame["tag"] == "loss")
     assert losses["step"].to_list() == list(range(count))
     assert losses["value"].sum() == sum(range(count)) + count / 2

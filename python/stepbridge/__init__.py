@@ -12,6 +12,7 @@ from stepbridge.clock import StepClock
 from stepbridge.errors import StepbridgeWarning, UnitMismatchError
 from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
 from stepbridge.recorded import Ledger, read_ledger
+from stepbridge.streamed import Written, reindex
 from stepbridge.timeline import Segment, Timeline
 from stepbridge.trigger import Trigger
 from stepbridge.units import Quantity
@@ -36,7 +37,9 @@ __all__ = [
     "Trigger",
     "UnitMismatchError",
     "Unknown",
+    "Written",
     "__version__",
     "read_ledger",
     "read_logs",
+    "reindex",
 ]

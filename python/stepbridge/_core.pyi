@@ -241,8 +241,10 @@ class Logs:
         pattern: str | None = None,
         watch: Callable[[int, int], object] | None = None,
     ) -> Logs: ...
+    def again(self, watch: Callable[[int, int], object] | None = None) -> Logs | None: ...
     def __len__(self) -> int: ...
     def runs(self) -> list[str]: ...
+    def overview(self) -> list[tuple[str, int, int, tuple[int, int] | None, tuple[float, float] | None]]: ...
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
     def files(self) -> list[tuple[str, str, LogFormat, int, int, int, str | None, int]]: ...
@@ -264,6 +266,35 @@ class Logs:
         superseded: bool,
         lend: bool,
     ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
+
+@final
+class Survey:
+    @staticmethod
+    def read(
+        path: Path,
+        *,
+        format: str | None = None,  # noqa: A002 - what people call it
+        step: str | None = None,
+        epoch: str | None = None,
+        wall_time: str | None = None,
+        pattern: str | None = None,
+        watch: Callable[[int, int], object] | None = None,
+    ) -> Survey: ...
+    def __len__(self) -> int: ...
+    def logs(self) -> Logs: ...
+    def write(
+        self,
+        output: Path,
+        timelines: Timeline | dict[str, Timeline] | None,
+        *,
+        unit: str | None,
+        base: int | None,
+        batch: bool,
+        sample: bool,
+        superseded: bool,
+        lend: bool,
+        watch: Callable[[int, int], object] | None = None,
+    ) -> tuple[int, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
 
 @final
 class Table:

@@ -31,6 +31,7 @@ __all__ = [
     "LogFile",
     "Logs",
     "Origin",
+    "Overview",
     "Problem",
     "Sessions",
     "Steps",
@@ -105,6 +106,20 @@ class Inferred:
     """The run whose timeline it is, where it was asked for (`lend=True`)."""
 
 
+class Overview(NamedTuple):
+    """What a run holds, at a glance."""
+
+    run: str
+    records: int
+    """How many records, superseded ones among them."""
+    tags: int
+    """How many series of values."""
+    steps: tuple[int, int] | None
+    """The lowest and the highest step, as they are logged; None where none is."""
+    epochs: tuple[float, float] | None
+    """The lowest and the highest epoch that the log states; None where it states none."""
+
+
 class Steps(NamedTuple):
     """What the steps of a run's files of one format are, and from where that is known."""
 
@@ -115,18 +130,17 @@ class Steps(NamedTuple):
     base: int
     """0 where they are indices, 1 where they are the n-th."""
     source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-    """Who says it: the caller, the format, the ledger, the epochs that the log states, or what the ledger takes for
-    granted; "nothing": the unit is a guess."""
+    """Who says it: the caller, the format, the ledger, the epochs that the log states; what the ledger takes for
+    granted; nothing, so that the unit is a guess."""
     reason: str
     """The same as one clause."""
 
 
 class Sessions(NamedTuple):
-    """The sessions of a run: each later process goes on where an earlier one stopped, or further back."""
+    """The sessions of a run: processes, of which each later one goes on where an earlier one stopped, or before."""
 
     run: str
     sessions: int
-    """How many there are: at least one."""
     superseded: int
     """How many records a later session took the place of; tables leave them out unless they are asked for."""
 
@@ -272,6 +286,24 @@ class Logs:
         problems = len(self.problems)
         return f"Logs({said}{f', {problems:,} problems' if problems else ''})"
 
+    def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
+        """Reads what was added to the logs since they were read: new files, and the new ends of known ones.
+
+        Files that were replaced, or that no one appends to, are read as a whole where they changed. Tables that were
+        made before stay as they are.
+
+        Returns:
+            How many records there are more; negative where a log went away.
+
+        Raises:
+            FileNotFoundError: the path is gone.
+            ValueError: there is no log below it any more.
+        """
+        before, again = len(self), self._core.again(progress)
+        if again is not None:
+            self._core, self._table = again, None
+        return len(self) - before
+
     @property
     def runs(self) -> list[str]:
         """Names of the runs: folders relative to the path that was read, "." for that path itself."""
@@ -306,6 +338,11 @@ class Logs:
         return {run: found[run] for run in self.runs if run in found}
 
     @property
+    def overview(self) -> tuple[Overview, ...]:
+        """What each run holds, at a glance."""
+        return tuple(Overview(*row) for row in self._core.overview())
+
+    @property
     def sessions(self) -> tuple[Sessions, ...]:
         """The sessions of each run, and how many records a later one took the place of."""
         return tuple(Sessions(*row) for row in self._core.sessions())
@@ -313,14 +350,15 @@ class Logs:
     @property
     def steps(self) -> tuple[Steps, ...]:
         """What the steps of each run are, and from where that is known."""
-        return _steps(self._core.steps())
+        return steps_of(self._core.steps())
 
     def infer(self, *, lend: bool = False) -> dict[str, Inferred]:
         """Finds the timeline of each run whose log states epochs beside steps, or the lengths of its epochs.
 
         Args:
-            lend: whether a run that cannot know its own takes that of the others. It does where all that are known are
-                the same, and nothing that it states itself contradicts it; only the caller knows that they share one.
+            lend: whether a run that cannot know its own takes that of the others. It does where all that are known
+                are the same, and nothing that it states itself contradicts it; only the caller knows that they share
+                a plan.
 
         Returns:
             The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.
@@ -370,19 +408,22 @@ class Logs:
         Raises:
             ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
         """
-        if convention is not None:
-            if unit is not None or base is not None:
-                raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
-            unit, base = _logged_step(convention)
+        unit, base = logged_step(unit, base, convention)
         core, problems, assumed, origins, steps = self._core.reindex(
-            _given(timeline), unit=unit, base=base, batch=batch, sample=sample, superseded=superseded, lend=lend
+            given_timelines(timeline),
+            unit=unit,
+            base=base,
+            batch=batch,
+            sample=sample,
+            superseded=superseded,
+            lend=lend,
         )
         return Table(
             core,
             tuple(Problem(*row) for row in problems),
             tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
             tuple(Origin(*row) for row in origins),
-            _steps(steps),
+            steps_of(steps),
         )
 
     def table(self, *, superseded: bool = False) -> Table:
@@ -470,7 +511,9 @@ def read_logs(
     return Logs(core)
 
 
-def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline | dict[str, _core.Timeline] | None:
+def given_timelines(
+    timeline: Timeline | Mapping[str, Timeline] | None,
+) -> _core.Timeline | dict[str, _core.Timeline] | None:
     """Unwraps what `reindex` was given."""
     if timeline is None:
         return None
@@ -486,12 +529,18 @@ def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline
     raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
 
 
-def _steps(rows: list[_core.StepsRow]) -> tuple[Steps, ...]:
+def steps_of(rows: list[_core.StepsRow]) -> tuple[Steps, ...]:
     return tuple(Steps(run, kind, unit, base, source, why) for run, kind, (unit, base), source, why in rows)
 
 
-def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
-    """Returns what a framework's logged step counts, and from where."""
+def logged_step(
+    unit: UnitLike | None, base: Literal[0, 1] | None, name: ConventionName | None
+) -> tuple[UnitLike | None, Literal[0, 1] | None]:
+    """Returns what is said of a logged step: what it counts and from where, or the framework whose it is."""
+    if name is None:
+        return unit, base
+    if unit is not None or base is not None:
+        raise ValueError(f"convention={name!r} says unit and base: give it alone, or give those two")
     for counter in convention(name).counters:
         if counter.role == "step":
             # A count that is read after the update is the number of that update.

@@ -12,6 +12,9 @@ from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
 from stepbridge.cli.show import counted, print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stepbridge.logs import Logs, Steps
     from stepbridge.recorded import Ledger
 
 EXAMPLES = """\b
@@ -32,17 +35,69 @@ def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
     logs = read(path, reading)
     if as_json:
         facts = {"records": len(logs), "runs": logs.runs, "tags": logs.tags}
-        files = [file._asdict() for file in logs.files]
+        listed = [file._asdict() for file in logs.files]
         ledgers = {run: as_fields(ledger) for run, ledger in logs.ledgers.items()}
+        told: dict[str, object] = {
+            "overview": [overview._asdict() for overview in logs.overview],
+            "steps": [steps._asdict() for steps in logs.steps],
+            "sessions": [sessions._asdict() for sessions in logs.sessions],
+        }
         problems = [problem._asdict() for problem in logs.problems]
-        print_json({**facts, "files": files, "ledgers": ledgers, "problems": problems})
+        print_json({**facts, **told, "files": listed, "ledgers": ledgers, "problems": problems})
         return
-    head = ("run", "format", "entries", "bytes", "file")
-    print_table(head, ((file.run, file.format, file.sound, file.size, file.file) for file in logs.files), right=(2, 3))
-    click.echo(f"{counted(len(logs), 'record')} of {', '.join(logs.tags)}")
+    print_table(HEAD, rows(logs), right=(2, 3, 8))
+    where = f"in {counted(len(logs.files), 'file')}, {counted(len(logs.problems), 'problem')}"
+    click.echo(f"{counted(len(logs), 'record')} of {counted(len(logs.tags), 'tag')} {where}")
+    click.echo(f"tags: {some(logs.tags)}")
     for run, ledger in logs.ledgers.items():
         click.echo(f"run {run}: its timeline is that of {as_text(ledger)}")
     report(logs.problems)
+
+
+HEAD = ("run", "format", "records", "tags", "steps", "epochs", "a step is", "says", "sessions")
+#: How many tags a person reads at a glance.
+MOST_TAGS = 20
+
+
+def rows(logs: Logs) -> Iterator[tuple[object, ...]]:
+    """Give a row a run."""
+    formats: dict[str, list[str]] = {run: [] for run in logs.runs}
+    for file in logs.files:
+        name = file.format if file.shape is None else f"{file.format} ({file.shape})"
+        if name not in formats.setdefault(file.run, []):
+            formats[file.run].append(name)
+    said: dict[str, list[Steps]] = {}
+    for steps in logs.steps:
+        said.setdefault(steps.run, []).append(steps)
+    sessions = {found.run: found for found in logs.sessions}
+    for run in logs.overview:
+        found = sessions.get(run.run)
+        times = None if found is None else f"{found.sessions}"
+        if found is not None and found.superseded:
+            times = f"{found.sessions} ({found.superseded:,} superseded)"
+        units = distinct(f"{steps.unit} from {steps.base}" for steps in said.get(run.run, ()))
+        sources = distinct(steps.source.replace("_", ", ") for steps in said.get(run.run, ()))
+        kinds = ", ".join(formats[run.run])
+        yield (run.run, kinds, f"{run.records:,}", run.tags, span(run.steps), span(run.epochs), units, sources, times)
+
+
+def distinct(words: Iterable[str]) -> str | None:
+    """Say each once."""
+    return ", ".join(dict.fromkeys(words)) or None
+
+
+def span(ends: tuple[object, object] | None) -> str | None:
+    """Say from where to where."""
+    if ends is None:
+        return None
+    low, high = (f"{end:g}" if isinstance(end, float) else f"{end}" for end in ends)
+    return low if low == high else f"{low} to {high}"
+
+
+def some(tags: list[str]) -> str:
+    """Name tags, as many as are read at a glance."""
+    more = len(tags) - MOST_TAGS
+    return ", ".join(tags[:MOST_TAGS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def as_text(ledger: Ledger) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from stepbridge.cli.show import complain, failure
 from stepbridge.logs import FORMATS, read_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stepbridge.cli.options import Command
     from stepbridge.logs import Format, Logs, Problem
@@ -48,6 +49,16 @@ class ReadingOptions:
     time_column: str | None
     quiet: bool
 
+    def arguments(self) -> dict[str, Any]:
+        """Give what `read_logs` and `reindex` take of it."""
+        return {
+            "format": self.format,
+            "step": self.step_column,
+            "epoch": self.epoch_column,
+            "wall_time": self.time_column,
+            "pattern": "\n".join(self.pattern) or None,
+        }
+
 
 def reading_options(command: Command) -> Command:
     """Add the argument PATH and the options of reading to a command, which gets the latter as one `reading`."""
@@ -65,26 +76,27 @@ def reading_options(command: Command) -> Command:
 
 def read(path: str, reading: ReadingOptions) -> Logs:
     """Read every log below a path. A path that is not there is wrong use; nothing readable below it ends with 1."""
+    with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        logs = read_logs(path, **reading.arguments(), progress=watch)
+    if not len(logs) and logs.problems:
+        raise failure(nothing(path, logs.problems))
+    return logs
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what the library says of logs that cannot be read into the end of the command."""
     try:
-        with bar("reading", "bytes", quiet=reading.quiet) as watch:
-            logs = read_logs(
-                path,
-                format=reading.format,
-                step=reading.step_column,
-                epoch=reading.epoch_column,
-                wall_time=reading.time_column,
-                pattern="\n".join(reading.pattern) or None,
-                progress=watch,
-            )
+        yield
     except FileNotFoundError as error:
         raise click.UsageError(str(error)) from error
     except (OSError, ValueError) as error:
         raise failure(str(error)) from error
-    if not len(logs) and logs.problems:
-        first = logs.problems[0]
-        message = f"no record could be read at '{path}': {first.file}: {first.reason}"
-        raise failure(message)
-    return logs
+
+
+def nothing(path: str, problems: Sequence[Problem]) -> str:
+    """Say why there is no record at all."""
+    return f"no record could be read at '{path}': {problems[0].file}: {problems[0].reason}"
 
 
 def report(problems: Iterable[Problem]) -> None:

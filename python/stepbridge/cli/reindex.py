@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -9,13 +11,16 @@ import click
 
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
 from stepbridge.cli.progress import bar
-from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
+from stepbridge.cli.reading import ReadingOptions, nothing, read, reading_options, refusing, report
 from stepbridge.cli.show import complain, counted, failure, print_json
 from stepbridge.conventions import ConventionName
-from stepbridge.logs import OUTPUTS
+from stepbridge.logs import OUTPUTS, Problem
+from stepbridge.streamed import Written, survey_logs, write_survey
 
 if TYPE_CHECKING:
-    from stepbridge.logs import Logs, Table
+    from collections.abc import Iterator
+
+    from stepbridge.timeline import Timeline
 
 EXAMPLES = """\b
 Examples:
@@ -50,6 +55,14 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     type=click.Choice(get_args(ConventionName)),
     help="The framework whose step it is, in place of --unit and --base.",
 )
+@click.option("--superseded", is_flag=True, help="Keep what later sessions did again, with columns that tell it.")
+@click.option("--lend", is_flag=True, help="Runs without a timeline take the one that the others below PATH share.")
+@click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
+@click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
+@click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.01), default=2.0, show_default=True, metavar="SECONDS", hidden=True
+)
 @as_json
 def reindex(
     path: str,
@@ -58,6 +71,8 @@ def reindex(
     reading: ReadingOptions,
     *,
     as_json: bool,
+    follow: bool,
+    interval: float,
     **step: Any,  # noqa: ANN401 - the library checks them
 ) -> None:
     """Write every record below PATH with its epoch and iter to one file.
@@ -66,40 +81,79 @@ def reindex(
     whole or not at all. What is damaged, has no place or contradicts the timeline is named on stderr.
     """
     timeline = plan.timeline() if plan.given else None
-    logs = read(path, reading)
     if step["base"] is not None:
         step["base"] = int(step["base"])
+    if follow:
+        with suppress(KeyboardInterrupt):
+            for written in followed(path, output, timeline, reading, interval, **step):
+                tell(written, as_json=as_json)
+        return
+    with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        survey = survey_logs(path, **reading.arguments(), watch=watch)
+    if not len(survey) and (problems := survey.logs().problems()):
+        raise failure(nothing(path, [Problem(*row) for row in problems]))
+    with misused(), bar("writing", "bytes", quiet=reading.quiet) as watch:
+        written = write_survey(survey, output, timeline, **step, watch=watch)
+    tell(written, as_json=as_json)
+
+
+def followed(
+    path: str,
+    output: Path,
+    timeline: Timeline | None,
+    reading: ReadingOptions,
+    interval: float,
+    **step: Any,  # noqa: ANN401 - the library checks them
+) -> Iterator[Written]:
+    """Write the table, and again each time that the logs have grown."""
+    logs = read(path, reading)
+    while True:
+        with misused():
+            table = logs.reindex(timeline, **step)
+            table.write(output)
+        yield Written(
+            output, len(table), logs.runs, (*logs.problems, *table.problems), table.assumed, table.origins, table.steps
+        )
+        before = logs.files
+        while logs.files == before:
+            time.sleep(interval)
+            with refusing():
+                logs.refresh()
+
+
+@contextmanager
+def misused() -> Iterator[None]:
+    """Turn what cannot be asked of these logs into wrong use, and a file that cannot be written into a failure."""
     try:
-        table = logs.reindex(timeline, **step)
+        yield
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if lacking := without_timeline(logs, table):
-        raise click.UsageError(lacking)
-    try:
-        with bar("writing", "rows", quiet=reading.quiet) as watch:
-            table.write(output, progress=watch)
     except OSError as error:
         raise failure(str(error)) from error
-    problems = (*logs.problems, *table.problems)
+
+
+def tell(written: Written, *, as_json: bool) -> None:
+    """Say what was written, from which timelines, and what was found on the way."""
     if as_json:
-        facts: dict[str, object] = {"output": str(output), "records": len(table), "runs": logs.runs}
-        facts["timelines"] = [origin._asdict() for origin in table.origins]
-        facts["problems"] = [problem._asdict() for problem in problems]
-        print_json({**facts, "assumed": [assumed._asdict() for assumed in table.assumed]})
+        facts: dict[str, object] = {"output": str(written.output), "records": written.records, "runs": written.runs}
+        facts["timelines"] = [origin._asdict() for origin in written.origins]
+        facts["problems"] = [problem._asdict() for problem in written.problems]
+        print_json({**facts, "assumed": [assumed._asdict() for assumed in written.assumed]})
         return
-    click.echo(f"{output}: {counted(len(table), 'record')} of {counted(len(logs.runs), 'run')}, {origins(table)}")
-    for assumed in table.assumed:
+    counts = f"{counted(written.records, 'record')} of {counted(len(written.runs), 'run')}"
+    click.echo(f"{written.output}: {counts}, {origins(written)}")
+    for assumed in written.assumed:
         taken = f"--unit {assumed.unit} --base {assumed.base}"
         complain(f"run {assumed.run}: its steps are read as with {taken}, since {assumed.reason}")
-    report(problems)
+    report(written.problems)
 
 
-def origins(table: Table) -> str:
+def origins(written: Written) -> str:
     """Say where the timelines come from."""
-    several = len({origin.origin for origin in table.origins}) > 1
+    several = len({origin.origin for origin in written.origins}) > 1
     said = []
     for kind in ("given", "ledger", "inferred", "lent", "none"):
-        runs = [origin for origin in table.origins if origin.origin == kind]
+        runs = [origin for origin in written.origins if origin.origin == kind]
         if not runs:
             continue
         files = sorted({origin.ledger for origin in runs if origin.ledger is not None})
@@ -112,12 +166,3 @@ def origins(table: Table) -> str:
         }[kind]
         said.append(clause + (f" ({counted(len(runs), 'run')})" if several else ""))
     return ", ".join(said)
-
-
-def without_timeline(logs: Logs, table: Table) -> str | None:
-    """Say which runs lack a timeline where no run has one; None where some record could be placed."""
-    lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
-    if len(lacking) < len(logs.runs):
-        return None
-    others = len(lacking) - 1
-    return lacking[0] + (f" (and so for {others} other {'run' if others == 1 else 'runs'})" if others else "")

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::problem::Problem;
 
 /// What people are told to look for.
-const KNOWN: &str = "a TensorBoard event file, a Lightning metrics.csv or a Hugging Face trainer_state.json";
+const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \
+                     Stable-Baselines3, MLflow or W&B, or CSV, JSON lines or text with steps or epochs";
 
 /// Nothing could be read, and why: one sentence of what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,11 @@ pub enum ReadError {
         files: usize,
     },
     /// A file in no known format.
-    #[error("'{}' is not a log of a known format; expected {KNOWN}", path.display())]
+    #[error(
+        "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern of its \
+         lines",
+        path.display()
+    )]
     NotALog {
         /// The path that was asked for.
         path: PathBuf,

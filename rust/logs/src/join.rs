@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::piece::{Piece, RunOf};
 use crate::problem::Problem;
-use crate::read::{LogFile, Logs, Source};
+use crate::read::{LogFile, Logs, Source, left};
 use crate::record::Records;
 
 /// Names and their numbers, in the order of their first use.
@@ -32,6 +32,7 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
     let (mut runs, mut tags) = (Names::default(), Names::default());
     let mut logs = Logs::default();
     for (file, source) in files.into_iter().zip(0..) {
+        logs.again.files.push(left(&file));
         let mut last: Option<(RunOf, u32)> = None;
         for piece in file.read.pieces {
             let Piece { tags: names, mut chunk, run: of } = piece;
@@ -50,7 +51,7 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
         problems.extend(file.read.problems);
         logs.records.sources.push(file.source);
         let run = last.map_or_else(|| runs.number(&name(&file.folder, &RunOf::Folder)), |(_, run)| run);
-        logs.files.push(Source { format: file.format, run, facts: file.read.facts });
+        logs.files.push(Source { format: file.format, run, facts: file.read.facts, found: file.found });
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
     logs

@@ -19,7 +19,7 @@ impl FileRead {
     pub(crate) fn hand_to(self, sink: &mut Sink) {
         self.pieces.into_iter().for_each(|piece| sink.piece(piece));
         self.problems.into_iter().for_each(|problem| sink.problem(problem));
-        sink.facts = Facts { bytes: sink.facts.bytes, ..self.facts };
+        sink.facts = Facts { bytes: sink.facts.bytes, records: sink.facts.records, ..self.facts };
     }
 }
 
@@ -56,6 +56,8 @@ impl Piece {
 pub struct Facts {
     /// Its size in bytes.
     pub bytes: u64,
+    /// How many records it holds.
+    pub records: u64,
     /// Sound units of the format: events, rows, entries.
     pub sound: u64,
     /// Values that are no numbers by their nature: images, histograms, texts.

@@ -80,6 +80,8 @@ pub struct Chunk {
     /// How many batches an epoch has, where the file says it (`Step [10/1549]`): by the epoch as it is numbered there,
     /// `None` where it is said of all.
     pub lengths: Vec<(Option<i64>, u64)>,
+    /// Which records of the file they are, where others between them were left out.
+    pub ordinals: Option<Vec<u64>>,
     /// Which session of its run wrote them, from 0.
     pub session: u32,
     /// Where later sessions took their place; `None` where none did.
@@ -103,6 +105,7 @@ impl Chunk {
             value: Vec::new(),
             evidence: Vec::new(),
             lengths: Vec::new(),
+            ordinals: None,
             session: 0,
             redone: None,
         }
@@ -129,6 +132,7 @@ impl Chunk {
             step_missing: self.step_missing.as_ref().map(|missing| missing[range.clone()].to_vec()),
             epoch: self.epoch.as_ref().map(|epoch| epoch[range.clone()].to_vec()),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
+            ordinals: self.ordinals.as_ref().map(|ordinals| ordinals[range.clone()].to_vec()),
             value: self.value[range].to_vec(),
             meaning: self.meaning,
             session: self.session,
@@ -141,6 +145,23 @@ impl Chunk {
     #[must_use]
     pub fn is_superseded(&self, index: usize) -> bool {
         self.redone.as_ref().is_some_and(|redone| redone.holds(self.tag[index], Position::of(self, index)))
+    }
+
+    /// Some of its records, in their order, with all that is known of it as a whole.
+    pub(crate) fn taken(self, indices: &[usize]) -> Self {
+        fn pick<T: Copy>(column: &[T], indices: &[usize]) -> Vec<T> {
+            indices.iter().map(|&index| column[index]).collect()
+        }
+        Self {
+            tag: pick(&self.tag, indices),
+            step: self.step.as_ref().map(|step| pick(step, indices)),
+            step_missing: self.step_missing.as_ref().map(|missing| pick(missing, indices)),
+            epoch: self.epoch.as_ref().map(|epoch| pick(epoch, indices)),
+            wall_time: self.wall_time.as_ref().map(|time| pick(time, indices)),
+            value: pick(&self.value, indices),
+            ordinals: self.ordinals.as_ref().map(|ordinals| pick(ordinals, indices)),
+            ..self
+        }
     }
 
     /// The step of record `index`, if it has one.
@@ -214,7 +235,7 @@ impl Stated {
         let mut mantissa = 0_i64;
         let mut significant = 0;
         for digit in whole.bytes() {
-            mantissa = push_digit(mantissa, digit)?;
+            mantissa = push_digit(mantissa, digit, negative)?;
             significant += u32::from(mantissa != 0);
         }
         let mut scale = 0_i16;
@@ -224,7 +245,7 @@ impl Stated {
                 return None;
             }
             significant += u32::from(mantissa != 0 || digit != b'0');
-            match push_digit(mantissa, digit).filter(|_| !full) {
+            match push_digit(mantissa, digit, negative).filter(|_| !full) {
                 Some(next) => {
                     mantissa = next;
                     scale += 1;
@@ -238,7 +259,7 @@ impl Stated {
             scale += 1;
         }
         let precision = if significant < DIGITS_OF_F64 { Precision::Decimal } else { Precision::F64 };
-        Some(Self { mantissa: if negative { -mantissa } else { mantissa }, scale, precision })
+        Some(Self { mantissa, scale, precision })
     }
 
     /// The number less a small whole one; `None` where that is below 0 or does not fit.
@@ -276,12 +297,14 @@ impl Stated {
     }
 }
 
-/// `number` with one more decimal digit; `None` where it is no digit, or does not fit.
-fn push_digit(number: i64, digit: u8) -> Option<i64> {
+/// `number` with one more decimal digit, away from 0; `None` where it is no digit, or does not fit.
+fn push_digit(number: i64, digit: u8, negative: bool) -> Option<i64> {
     if !digit.is_ascii_digit() {
         return None;
     }
-    number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+    let (number, digit) = (number.checked_mul(10)?, i64::from(digit - b'0'));
+    // The lowest number has no positive one that it could be made of.
+    if negative { number.checked_sub(digit) } else { number.checked_add(digit) }
 }
 
 #[cfg(test)]
@@ -303,6 +326,8 @@ mod tests {
             ("38.16793893129771", Some((3_816_793_893_129_771, 14, F64))),
             ("9223372036854775807", Some((i64::MAX, 0, F64))),
             ("9223372036854775808", None),
+            ("-9223372036854775808", Some((i64::MIN, 0, F64))),
+            ("-9223372036854775809", None),
             ("0.12345678901234567891", Some((1_234_567_890_123_456_789, 19, F64))),
             ("", None),
             (".", None),

@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod stated;
 mod steps;
+mod streamed;
 
 use std::collections::BTreeMap;
 
@@ -23,13 +24,14 @@ use crate::parallel;
 use crate::problem::Problem;
 use crate::read::Logs;
 use crate::record::Records;
-use place::Columns;
+use place::{Columns, Part};
 use run::Run;
 
 pub use place::Places;
 pub use run::Basis;
 pub(crate) use run::logged_step;
 pub use steps::{Steps, steps};
+pub use streamed::{StreamError, Streamed, Survey};
 
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +134,24 @@ pub fn reindex(
     options: Options,
     threads: usize,
 ) -> Result<Reindexed, Error> {
+    with_runs(records, ledgers, timelines, options, |runs| {
+        let (chunks, parts) = locate(records, runs, options, threads);
+        let problems = report::problems(records, runs, &parts);
+        let assumed = assumed(records, runs, &parts, options);
+        let steps = steps::of_runs(records, runs, periods(&parts), options);
+        let origins = runs.iter().map(|run| run.origin.clone()).collect();
+        Reindexed { chunks, problems, assumed, steps, origins }
+    })
+}
+
+/// Finds what is known of each run before its records are looked at, and works with that.
+fn with_runs<T>(
+    records: &Records,
+    ledgers: &[Option<RunLedger>],
+    timelines: Timelines,
+    options: Options,
+    work: impl FnOnce(&[Run]) -> T,
+) -> Result<T, Error> {
     let inferred = inferred(records, ledgers, timelines, options);
     let runs = runs(records, ledgers, timelines, options, &inferred);
     for chunk in &records.chunks {
@@ -139,21 +159,33 @@ pub fn reindex(
             run.check(chunk, options)?;
         }
     }
+    Ok(work(&runs))
+}
+
+/// Where the records of each chunk are, and what is to be said of them.
+fn locate<'a>(
+    records: &Records,
+    runs: &[Run<'a>],
+    options: Options,
+    threads: usize,
+) -> (Vec<Places>, Vec<Vec<Part<'a>>>) {
     let columns = Columns { batch: options.batch, sample: options.sample };
     let located = parallel::map(records.chunks.len(), threads, |index| {
         let chunk = &records.chunks[index];
         let run = runs.get(chunk.run as usize)?;
         Some(place::place_all(records, chunk, run, options, columns))
     });
-    let (mut chunks, mut parts) = (Vec::with_capacity(located.len()), Vec::with_capacity(located.len()));
-    for (places, located) in located.into_iter().map(Option::unwrap_or_default) {
-        chunks.push(places);
-        parts.push(located);
-    }
-    refute::refute(records, &mut chunks, &mut parts);
-    let problems = report::problems(records, &runs, &parts);
+    let (mut chunks, mut parts): (Vec<Places>, Vec<Vec<Part>>) =
+        located.into_iter().map(Option::unwrap_or_default).unzip();
+    let fallen = refute::fallen(records, &parts);
+    refute::refute(records, &fallen, &mut chunks, &mut parts);
+    (chunks, parts)
+}
+
+/// What had to be taken for granted of the steps that got a place.
+fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Options) -> Vec<Assumed> {
     let mut assumed: Vec<Assumed> = Vec::new();
-    for (chunk, parts) in records.chunks.iter().zip(&parts) {
+    for (chunk, parts) in records.chunks.iter().zip(parts) {
         let Some(run) = runs.get(chunk.run as usize) else { continue };
         for part in parts.iter().filter(|part| !part.refuted) {
             let placed = part.clock.timeline.is_some() || part.clock.step.unit == Unit::Epoch;
@@ -165,10 +197,12 @@ pub fn reindex(
             }
         }
     }
-    let periods = parts.iter().map(|parts| parts.iter().map(|part| part.period).collect());
-    let steps = steps::of_runs(records, &runs, periods, options);
-    let origins = runs.into_iter().map(|run| run.origin).collect();
-    Ok(Reindexed { chunks, problems, assumed, steps, origins })
+    assumed
+}
+
+/// The periods of the parts of each chunk.
+fn periods<'a>(parts: &'a [Vec<Part>]) -> impl Iterator<Item = Vec<usize>> + 'a {
+    parts.iter().map(|parts| parts.iter().map(|part| part.period).collect())
 }
 
 /// The ledger of a run, if it tells of any session.

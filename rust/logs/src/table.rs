@@ -47,18 +47,19 @@ impl Table {
         superseded: Superseded,
         threads: usize,
     ) -> Result<Self, ArrowError> {
-        let maker = Maker::new(logs, places, superseded)?;
+        let form = Form::new(logs, places.map(AsRef::as_ref), superseded)?;
         let chunks = &logs.records.chunks;
         let held: Vec<usize> = (0..chunks.len()).filter(|&index| !chunks[index].is_empty()).collect();
         let groups = group(&held, |index| chunks[index].len());
         let batches = parallel::map(groups.len(), threads, |index| {
-            let batches: Result<Vec<_>, _> = groups[index].iter().map(|&chunk| maker.batch(chunk)).collect();
+            let batches: Result<Vec<_>, _> =
+                groups[index].iter().map(|&chunk| form.batch(logs, places, chunk)).collect();
             match batches?.as_slice() {
                 [one] => Ok(one.clone()),
-                several => concat_batches(&maker.schema, several),
+                several => concat_batches(&form.schema, several),
             }
         });
-        Ok(Self { batches: batches.into_iter().collect::<Result<_, _>>()?, schema: maker.schema })
+        Ok(Self { batches: batches.into_iter().collect::<Result<_, _>>()?, schema: form.schema })
     }
 
     /// Names and types of the columns.
@@ -98,23 +99,25 @@ fn group(held: &[usize], rows: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Makes batches of one schema.
-struct Maker<'a> {
-    logs: &'a Arc<Logs>,
-    places: Option<&'a Arc<Reindexed>>,
-    superseded: Superseded,
+/// What all batches of a table share: its columns, and the names that they refer to.
+pub(crate) struct Form {
     schema: SchemaRef,
+    superseded: Superseded,
     runs: ArrayRef,
     tags: ArrayRef,
     sources: ArrayRef,
 }
 
-impl<'a> Maker<'a> {
-    fn new(
-        logs: &'a Arc<Logs>,
-        places: Option<&'a Arc<Reindexed>>,
-        superseded: Superseded,
-    ) -> Result<Self, ArrowError> {
+/// Makes batches of one form.
+struct Maker<'a> {
+    form: &'a Form,
+    logs: &'a Arc<Logs>,
+    places: Option<&'a Arc<Reindexed>>,
+}
+
+impl Form {
+    /// The form of a table of these logs.
+    pub(crate) fn new(logs: &Logs, places: Option<&Reindexed>, superseded: Superseded) -> Result<Self, ArrowError> {
         let Records { runs, tags, sources, chunks, .. } = &logs.records;
         if places.is_some_and(|places| places.chunks.len() != chunks.len()) {
             return Err(ArrowError::InvalidArgumentError("the places are those of other records".to_owned()));
@@ -148,29 +151,39 @@ impl<'a> Maker<'a> {
             Field::new("source", name, false),
         ]);
         let names = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
-        Ok(Self {
-            logs,
-            places,
-            superseded,
-            schema: Arc::new(Schema::new(fields)),
-            runs: names(runs),
-            tags: names(tags),
-            sources: names(sources),
-        })
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self { schema, superseded, runs: names(runs), tags: names(tags), sources: names(sources) })
     }
 
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The records of one chunk of `logs`, which refer to the names of this form.
+    pub(crate) fn batch(
+        &self,
+        logs: &Arc<Logs>,
+        places: Option<&Arc<Reindexed>>,
+        index: usize,
+    ) -> Result<RecordBatch, ArrowError> {
+        Maker { form: self, logs, places }.batch(index)
+    }
+}
+
+impl Maker<'_> {
     /// One chunk, without a copy of what both hold in the same form, unless some of its records are left out.
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
         let chunk = &self.logs.records.chunks[index];
         let rows = chunk.len();
         let columns: Result<Vec<ArrayRef>, ArrowError> = self
+            .form
             .schema
             .fields()
             .iter()
             .map(|field| match field.name().as_str() {
-                "run" => constant(chunk.run, rows, &self.runs),
-                "source" => constant(chunk.source, rows, &self.sources),
-                "tag" => names(self.column(index, |chunk| &chunk.tag), &self.tags),
+                "run" => constant(chunk.run, rows, &self.form.runs),
+                "source" => constant(chunk.source, rows, &self.form.sources),
+                "tag" => names(self.column(index, |chunk| &chunk.tag), &self.form.tags),
                 "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
                 "step" => Ok(self.steps(index)),
                 "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
@@ -186,8 +199,8 @@ impl<'a> Maker<'a> {
                 name => Ok(self.place(index, name, rows)),
             })
             .collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?)?;
-        if chunk.redone.is_none() || self.superseded == Superseded::Kept {
+        let batch = RecordBatch::try_new(Arc::clone(&self.form.schema), columns?)?;
+        if chunk.redone.is_none() || self.form.superseded == Superseded::Kept {
             return Ok(batch);
         }
         filter_record_batch(&batch, &BooleanArray::new(!&superseded(chunk), None))

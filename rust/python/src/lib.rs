@@ -6,6 +6,7 @@ mod clock;
 mod errors;
 mod ledger;
 mod logs;
+mod survey;
 mod table;
 mod timeline;
 mod watched;
@@ -23,5 +24,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     clock::register(module)?;
     ledger::register(module)?;
     logs::register(module)?;
+    module.add_class::<survey::PySurvey>()?;
     table::register(module)
 }

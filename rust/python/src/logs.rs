@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPe
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
-use stepbridge_logs::reindex::{Options, Origin, Steps, Timelines, reindex, steps};
+use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, Timelines, reindex, steps};
 use stepbridge_logs::{
     Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Superseded, Table, read,
 };
@@ -29,21 +29,24 @@ pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, St
 /// source, run, format, bytes, sound units, values that are no numbers, the shape of its lines, lines without one.
 type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
 
+/// A run: its name, records, tags, the range of its steps, that of the epochs it states.
+type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
+
 /// Unit symbol and base.
-type Step = (&'static str, u8);
+pub(crate) type Step = (&'static str, u8);
 
 /// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against,
 /// the steps, the run that lent it.
 type InferredRow = (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
 
 /// The run, the format, the steps, what that rests on, and why.
-type StepsRow = (String, &'static str, Step, &'static str, String);
+pub(crate) type StepsRow = (String, &'static str, Step, &'static str, String);
 
 /// The run, its steps, and why they were taken to be that.
-type AssumedRow = (String, Step, String);
+pub(crate) type AssumedRow = (String, Step, String);
 
 /// The run, where its timeline comes from, and the ledger's file, or the run that lent it, where it is that.
-type OriginRow = (String, &'static str, Option<String>);
+pub(crate) type OriginRow = (String, &'static str, Option<String>);
 
 /// The table, the problems, what was assumed, where the timelines come from, what the steps are.
 type ReindexedRow = (PyTable, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
@@ -53,7 +56,16 @@ type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<Problem
 
 #[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
 pub(crate) struct PyLogs {
-    inner: Arc<Logs>,
+    pub(crate) inner: Arc<Logs>,
+    path: PathBuf,
+    options: ReadOptions,
+}
+
+impl PyLogs {
+    /// Logs that were read some other way.
+    pub(crate) fn of(inner: Arc<Logs>) -> Self {
+        Self { inner, path: PathBuf::new(), options: ReadOptions::default() }
+    }
 }
 
 #[pymethods]
@@ -73,10 +85,18 @@ impl PyLogs {
         pattern: Option<String>,
         watch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let columns = NamedColumns { step, epoch, wall_time };
-        let options = ReadOptions { format: format.map(named).transpose()?, columns, pattern };
+        let options = read_options(format, step, epoch, wall_time, pattern)?;
         let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
-        Ok(Self { inner: Arc::new(logs.map_err(read_error)?) })
+        Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
+    }
+
+    /// The same a while later; None where nothing was added.
+    #[pyo3(signature = (watch=None))]
+    fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+        let (path, options) = (&self.path, &self.options);
+        let again = watched(py, watch.as_ref(), |progress| self.inner.again(path, options, progress, threads()))?;
+        let again = again.map_err(read_error)?;
+        Ok(again.map(|logs| Self { inner: Arc::new(logs), path: path.clone(), options: options.clone() }))
     }
 
     fn __len__(&self) -> usize {
@@ -85,6 +105,12 @@ impl PyLogs {
 
     fn runs(&self) -> Vec<String> {
         self.inner.records.runs.clone()
+    }
+
+    /// Of each run: its name, records, tags, the lowest and the highest step, the same of stated epochs.
+    fn overview(&self) -> Vec<OverviewRow> {
+        let runs = self.inner.records.runs.iter().zip(self.inner.overview());
+        runs.map(|(run, found)| (run.clone(), found.records, found.tags, found.steps, found.epochs)).collect()
     }
 
     fn tags(&self) -> Vec<String> {
@@ -165,51 +191,48 @@ impl PyLogs {
         superseded: bool,
         lend: bool,
     ) -> PyResult<ReindexedRow> {
-        let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
-        let base = base.map(zero_or_one).transpose()?;
-        let options = Options { unit, base, batch, sample, lend };
+        let options = options(unit, base, batch, sample, lend)?;
         let timelines = timelines.map(Given::into_core);
         let (built, places) = py.detach(|| {
-            let timelines = match &timelines {
-                None => Timelines::Own,
-                Some(Owned::One(timeline)) => Timelines::One(timeline),
-                Some(Owned::Each(by_run)) => Timelines::Each(by_run),
-            };
+            let timelines = Owned::lent(timelines.as_ref());
             let ledgers = self.inner.run_ledgers();
             let places = reindex(&self.inner.records, &ledgers, timelines, options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
             Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), kept(superseded), threads()), places))
         })?;
-        let assumed =
-            places.assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone()));
-        let origins = self.inner.records.runs.iter().zip(&places.origins).map(|(run, origin)| match origin {
-            Origin::Given => (run.clone(), "given", None),
-            Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
-            Origin::Inferred => (run.clone(), "inferred", None),
-            Origin::Lent(lender) => (run.clone(), "lent", Some(lender.clone())),
-            Origin::None => (run.clone(), "none", None),
-        });
+        let origins = origin_rows(&self.inner.records.runs, &places.origins);
         let steps = steps_rows(places.steps.clone());
-        Ok((table(built)?, rows(&places.problems), assumed.collect(), origins.collect(), steps))
+        Ok((table(built)?, rows(&places.problems), assumed_rows(&places.assumed), origins, steps))
     }
 }
 
 /// Timelines as Python hands them over.
 #[derive(FromPyObject)]
-enum Given {
+pub(crate) enum Given {
     One(Py<PyTimeline>),
     Each(BTreeMap<String, Py<PyTimeline>>),
 }
 
 /// Timelines that need no interpreter.
 #[expect(clippy::large_enum_variant, reason = "one a call")]
-enum Owned {
+pub(crate) enum Owned {
     One(Timeline),
     Each(BTreeMap<String, Timeline>),
 }
 
+impl Owned {
+    /// What the core takes; nothing given is each run's own.
+    pub(crate) fn lent(given: Option<&Self>) -> Timelines<'_> {
+        match given {
+            None => Timelines::Own,
+            Some(Self::One(timeline)) => Timelines::One(timeline),
+            Some(Self::Each(by_run)) => Timelines::Each(by_run),
+        }
+    }
+}
+
 impl Given {
-    fn into_core(self) -> Owned {
+    pub(crate) fn into_core(self) -> Owned {
         match self {
             Self::One(timeline) => Owned::One(timeline.get().inner.clone()),
             Self::Each(by_run) => {
@@ -217,6 +240,18 @@ impl Given {
             }
         }
     }
+}
+
+/// What is said of the logs.
+pub(crate) fn read_options(
+    format: Option<&str>,
+    step: Option<String>,
+    epoch: Option<String>,
+    wall_time: Option<String>,
+    pattern: Option<String>,
+) -> PyResult<ReadOptions> {
+    let columns = NamedColumns { step, epoch, wall_time };
+    Ok(ReadOptions { format: format.map(named).transpose()?, columns, pattern })
 }
 
 /// The format of a name.
@@ -227,7 +262,35 @@ fn named(name: &str) -> PyResult<Format> {
     })
 }
 
-fn kept(superseded: bool) -> Superseded {
+pub(crate) fn assumed_rows(assumed: &[Assumed]) -> Vec<AssumedRow> {
+    assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone())).collect()
+}
+
+pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow> {
+    let row = |(run, origin): (&String, &Origin)| match origin {
+        Origin::Given => (run.clone(), "given", None),
+        Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
+        Origin::Inferred => (run.clone(), "inferred", None),
+        Origin::Lent(lender) => (run.clone(), "lent", Some(lender.clone())),
+        Origin::None => (run.clone(), "none", None),
+    };
+    runs.iter().zip(origins).map(row).collect()
+}
+
+/// What re-indexing is asked for.
+pub(crate) fn options(
+    unit: Option<&str>,
+    base: Option<i64>,
+    batch: bool,
+    sample: bool,
+    lend: bool,
+) -> PyResult<Options> {
+    let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
+    let base = base.map(zero_or_one).transpose()?;
+    Ok(Options { unit, base, batch, sample, lend })
+}
+
+pub(crate) fn kept(superseded: bool) -> Superseded {
     if superseded { Superseded::Kept } else { Superseded::LeftOut }
 }
 
@@ -239,7 +302,7 @@ fn zero_or_one(base: i64) -> PyResult<u8> {
     }
 }
 
-fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
@@ -261,7 +324,7 @@ fn step(meaning: StepMeaning) -> Step {
     (meaning.unit.symbol(), meaning.base)
 }
 
-fn steps_rows(found: Vec<Steps>) -> Vec<StepsRow> {
+pub(crate) fn steps_rows(found: Vec<Steps>) -> Vec<StepsRow> {
     let row = |found: Steps| (found.run, found.format.name(), step(found.step), found.basis.name(), found.why);
     found.into_iter().map(row).collect()
 }
@@ -281,7 +344,7 @@ fn inferred_row(inferred: Inferred) -> InferredRow {
     (timeline, sessions, text, checked, meaning, inferred.lent_by)
 }
 
-fn read_error(error: ReadError) -> PyErr {
+pub(crate) fn read_error(error: ReadError) -> PyErr {
     let text = error.to_string();
     match error {
         ReadError::NotFound { .. } => PyFileNotFoundError::new_err(text),

@@ -55,7 +55,7 @@ impl PyTable {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
-fn write_error(error: WriteError) -> PyErr {
+pub(crate) fn write_error(error: WriteError) -> PyErr {
     let text = error.to_string();
     match error {
         WriteError::Io { .. } => PyOSError::new_err(text),

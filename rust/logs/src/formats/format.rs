@@ -167,20 +167,17 @@ impl Format {
     /// What its numbers say, unless a record says otherwise ([`crate::Chunk::meaning`]).
     #[must_use]
     pub const fn meaning(self) -> Meaning {
-        const fn steps(unit: Unit, base: u8) -> Option<StepMeaning> {
-            Some(StepMeaning::of_run(unit, base))
-        }
         const fn both(step: Option<StepMeaning>, epoch: Option<EpochMeaning>) -> Meaning {
             Meaning { step, epoch }
         }
         use EpochMeaning::{Elapsed, Ends, In};
         match self {
-            Self::LightningCsv => both(steps(Unit::Step, 0), Some(In(0))),
+            Self::LightningCsv => both(Some(StepMeaning::of_run(Unit::Step, 0)), Some(In(0))),
             Self::KerasCsv => both(None, Some(Ends(0))),
-            Self::TrainerState => both(steps(Unit::Step, 1), Some(Elapsed)),
-            Self::Mmengine => both(steps(Unit::Batch, 1), Some(In(1))),
+            Self::TrainerState => both(Some(StepMeaning::of_run(Unit::Step, 1)), Some(Elapsed)),
+            Self::Mmengine => both(Some(StepMeaning::of_run(Unit::Batch, 1)), Some(In(1))),
             Self::Mmcv => both(Some(StepMeaning::of_epoch(Unit::Batch, 1)), Some(In(1))),
-            Self::Detectron2 => both(steps(Unit::Step, 0), None),
+            Self::Detectron2 => both(Some(StepMeaning::of_run(Unit::Step, 0)), None),
             Self::Ultralytics => both(None, Some(Ends(1))),
             Self::TfEvents
             | Self::StableBaselines3

@@ -7,7 +7,10 @@
 use std::io;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use super::{Format, Head, Input, Reader, Sink, placeholder};
+use crate::bytes::{ReadAt, Window};
 use crate::piece::{Piece, RunOf};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Chunk;
@@ -18,6 +21,8 @@ const METRICS: &str = "metrics";
 const PIECE: usize = 100_000;
 /// How much of a file is looked at in one go.
 const BLOCK: usize = 256 << 10;
+/// A longer line is none of a metric, and costs no more memory than this.
+const LONGEST: usize = 1 << 20;
 
 pub(super) static READER: Reader = Reader {
     format: Format::Mlflow,
@@ -120,8 +125,14 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
             if bytes.len() < wanted {
                 break;
             }
-            // A line longer than that is none; its end is looked for all the same.
-            wanted *= 2;
+            if wanted < LONGEST {
+                wanted *= 2;
+                continue;
+            }
+            wanted = BLOCK;
+            let Some(end) = end_of_line(&mut window, at + LONGEST as u64, sink)? else { break };
+            lines.bad(at, end, sink);
+            at = end;
             continue;
         };
         for line in bytes[..end].split(|&byte| byte == b'\n') {
@@ -144,6 +155,22 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the line ends that goes on at `from`; `None` where the file ends before.
+fn end_of_line(window: &mut Window<dyn ReadAt + '_>, from: u64, sink: &mut Sink) -> io::Result<Option<u64>> {
+    let mut at = from;
+    loop {
+        let bytes = window.at(at, BLOCK)?;
+        if let Some(end) = memchr(b'\n', bytes) {
+            return Ok(Some(at + end as u64 + 1));
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        at += bytes.len() as u64;
+        sink.came_to(at)?;
+    }
+}
+
 /// The name of the metric, and whose it is.
 fn place(input: &Input) -> (String, RunOf) {
     let path: Vec<String> = input.path.parent().into_iter().flatten().map(crate::walk::shown).collect();
@@ -161,19 +188,13 @@ impl Lines<'_> {
         if line.trim_ascii().is_empty() {
             return;
         }
-        let index = self.count;
-        self.count += 1;
         let said = std::str::from_utf8(line).ok().and_then(Line::of);
         let Some((said, time)) = said.and_then(|said| said.time.parse::<i64>().ok().map(|time| (said, time))) else {
-            match &mut self.bad {
-                Some(bad) if bad.1 == begin => bad.1 = end,
-                _ => {
-                    self.end_of_bad(sink);
-                    self.bad = Some((begin, end, index));
-                }
-            }
+            self.bad(begin, end, sink);
             return;
         };
+        let index = self.count;
+        self.count += 1;
         self.end_of_bad(sink);
         let step = match said.step.map(str::parse::<i64>) {
             None => None,
@@ -197,6 +218,18 @@ impl Lines<'_> {
         if self.chunk.len() >= PIECE {
             self.hand_on(sink);
         }
+    }
+
+    /// Takes down a line that is none of a metric.
+    fn bad(&mut self, begin: u64, end: u64, sink: &mut Sink) {
+        match &mut self.bad {
+            Some(bad) if bad.1 == begin => bad.1 = end,
+            _ => {
+                self.end_of_bad(sink);
+                self.bad = Some((begin, end, self.count));
+            }
+        }
+        self.count += 1;
     }
 
     fn end_of_bad(&mut self, sink: &mut Sink) {
@@ -287,6 +320,22 @@ mod tests {
                 (ProblemKind::NotANumber, at("5 0.1"), Some(29), Some(6)),
                 (ProblemKind::Corrupt, at("6 1"), Some(14), Some(7)),
                 (ProblemKind::Truncated, at("7 1"), Some(3), Some(8)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_beyond_measure_is_passed_over() {
+        let long = "0".repeat(3 * LONGEST);
+        let read = read_text(format!("1 0.5 0\n{long}\n2 0.25 1\n{long}").as_bytes());
+        assert_eq!(records(&read).iter().map(|record| record.2).collect::<Vec<_>>(), [0.5, 0.25]);
+        let end = 8 + long.len() as u64 + 1;
+        let found: Vec<_> = read.problems.iter().map(|it| (it.kind, it.offset, it.length, it.record)).collect();
+        assert_eq!(
+            found,
+            [
+                (ProblemKind::Corrupt, Some(8), Some(end - 8), Some(1)),
+                (ProblemKind::Truncated, Some(end + 9), Some(long.len() as u64), Some(3)),
             ]
         );
     }

@@ -18,6 +18,8 @@ mod mmengine;
 mod objects;
 mod proto;
 mod sb3;
+#[cfg(test)]
+mod shrinking;
 mod sink;
 mod sniff;
 mod table;

@@ -6,6 +6,7 @@ use super::input::Mark;
 use crate::piece::{Facts, Piece};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
+use crate::thin::Thinner;
 
 /// Takes what a reader finds in one file, in the file's order.
 pub(crate) struct Sink<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) another: bool,
     /// For a reader that can go on where it stopped, once the file has grown.
     pub(crate) mark: Option<Mark>,
+    /// What leaves records out that tell nothing of others; `None` where all are kept.
+    pub(crate) thinner: Option<Thinner>,
 }
 
 impl<'a> Sink<'a> {
@@ -30,11 +33,16 @@ impl<'a> Sink<'a> {
 
     pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(Piece)) -> Self {
         let facts = Facts { bytes: size, ..Facts::default() };
-        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None }
+        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None, thinner: None }
     }
 
     /// Takes records. A reader hands them on in pieces of at most about a hundred thousand, so that memory stays bounded.
     pub(crate) fn piece(&mut self, piece: Piece) {
+        self.facts.records += piece.chunk.len() as u64;
+        let piece = match &mut self.thinner {
+            Some(thinner) => thinner.thin(piece, &self.facts.starts),
+            None => piece,
+        };
         (self.emit)(piece);
     }
 

@@ -24,7 +24,8 @@ pub(super) static READER: Reader = Reader {
 
 /// Reads all sound entries.
 fn read(bytes: &[u8], file: &str) -> FileRead {
-    let mut state = State { bytes, file, columns: Columns::default(), read: FileRead::default(), at: Place::default() };
+    let mut state =
+        State { bytes, file, columns: Columns::default(), read: FileRead::default(), at: Place::default(), done: 0 };
     state.read.facts.bytes = bytes.len() as u64;
     state.object();
     if let (Some(step), Some(epoch)) = (state.at.step, state.at.epoch) {
@@ -41,6 +42,8 @@ struct State<'a> {
     read: FileRead,
     /// Where the state says that it was saved.
     at: Place,
+    /// Up to here all was read or reported.
+    done: usize,
 }
 
 /// An entry's values, before it is known where it stands: names are sorted, so its step comes late.
@@ -61,12 +64,21 @@ impl<'a> State<'a> {
         }
         let mut history = false;
         loop {
-            let begin = cursor.at;
+            self.done = cursor.at;
             match self.member(&mut cursor, &mut history) {
                 Ok(true) => {}
-                Ok(false) => break,
+                Ok(false) => {
+                    // Without a list it is no state, from its first byte on.
+                    if history {
+                        self.behind(&cursor);
+                    }
+                    break;
+                }
                 Err(Fault::End) => {
-                    self.truncated(begin, if history { "after its log_history" } else { "before its log_history" });
+                    // Of a state without its list nothing was read.
+                    let nothing = !history && self.read.problems.is_empty();
+                    let place = if history { "after its log_history" } else { "before its log_history" };
+                    self.truncated(if nothing { 0 } else { self.done }, place);
                     break;
                 }
                 Err(Fault::Syntax) => {
@@ -74,7 +86,7 @@ impl<'a> State<'a> {
                     let next = if history { None } else { self.find_history(cursor.at) };
                     let what = if history { "log_history was read" } else { "entries before it may be lost" };
                     let reason = format!("this is not JSON; {what}");
-                    self.report(ProblemKind::Corrupt, begin, next.unwrap_or(self.bytes.len()), reason);
+                    self.report(ProblemKind::Corrupt, self.done, next.unwrap_or(self.bytes.len()), reason);
                     let Some(next) = next else { break };
                     cursor.at = next;
                 }
@@ -95,8 +107,10 @@ impl<'a> State<'a> {
         if name == "log_history" && cursor.peek()? == b'[' {
             *history = true;
             if !self.entries(cursor) {
+                cursor.at = self.bytes.len();
                 return Ok(false);
             }
+            self.done = cursor.at;
         } else if let Value::Number { text, .. } = cursor.value()? {
             match &*name {
                 "global_step" => self.at.step = Stated::parse(text).and_then(Stated::whole),
@@ -185,6 +199,15 @@ impl<'a> State<'a> {
         }
         self.read.facts.sound += 1;
         self.read.facts.others += entry.others;
+    }
+
+    /// Says so where something stands behind the object: a copy may have been written over a longer one.
+    fn behind(&mut self, cursor: &Cursor) {
+        let rest = self.bytes.get(cursor.at..).unwrap_or_default();
+        if !rest.trim_ascii().is_empty() {
+            let reason = "bytes stand behind the state's end; they were left out".to_owned();
+            self.report(ProblemKind::Corrupt, cursor.at, self.bytes.len(), reason);
+        }
     }
 
     /// Where an entry may begin, or the list may end, from `from` on.
@@ -314,6 +337,21 @@ mod tests {
         assert_eq!(records(&read), records(&read_text(STATE)));
         assert_eq!(read.problems[0].kind, ProblemKind::Corrupt);
         assert!(read.pieces[0].chunk.evidence.is_empty());
+    }
+
+    #[test]
+    fn what_follows_the_list_is_reported_on_its_own() {
+        for (text, kind) in [
+            (STATE.replace("\n  ],", "\n  ] oops,"), ProblemKind::Corrupt),
+            (STATE.replace("\n  ],\n  \"max_steps\": 10\n}\n", "\n  ]"), ProblemKind::Truncated),
+            (format!("{STATE}\"max_steps\": 10\n}}\n"), ProblemKind::Corrupt),
+        ] {
+            let read = read_text(&text);
+            assert_eq!(records(&read), records(&read_text(STATE)), "{text}");
+            let [problem] = &read.problems[..] else { panic!("{:?}", read.problems) };
+            assert_eq!(problem.kind, kind, "{text}");
+            assert!(problem.offset > text.find("\n  ]").map(|at| at as u64), "{problem:?}");
+        }
     }
 
     #[test]

@@ -99,9 +99,17 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    pub(super) fn tallies(&self) -> [Tally; 4] {
+        [self.past_end, self.before_start, self.disagrees, self.zero]
+    }
+
+    pub(super) fn tallies_mut(&mut self) -> [&mut Tally; 4] {
+        [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero]
+    }
+
     /// The same, where the records begin at `begin` of a chunk.
     fn from(mut self, begin: usize) -> Self {
-        for tally in [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero] {
+        for tally in self.tallies_mut() {
             tally.first = tally.first.map(|first| first + begin);
         }
         self

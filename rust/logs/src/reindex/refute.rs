@@ -11,16 +11,24 @@ use super::place::{Part, Places, Refutation};
 use super::run::Basis;
 use crate::record::Records;
 
-/// Takes the places away that rest on what the log refutes.
-pub(super) fn refute(records: &Records, places: &mut [Places], parts: &mut [Vec<Part>]) {
-    let mut fallen: HashSet<(u32, usize)> = HashSet::new();
-    for (chunk, parts) in records.chunks.iter().zip(parts.iter_mut()) {
+/// Periods of runs, whose ledger is refuted.
+pub(super) type Fallen = HashSet<(u32, usize)>;
+
+/// What of the ledgers falls.
+pub(super) fn fallen(records: &Records, parts: &[Vec<Part>]) -> Fallen {
+    let mut fallen = Fallen::new();
+    for (chunk, parts) in records.chunks.iter().zip(parts) {
         for part in parts {
             if part.refutations() && part.basis == Basis::Assumed {
                 fallen.insert((chunk.run, part.period));
             }
         }
     }
+    fallen
+}
+
+/// Takes the places back that rest on what fell.
+pub(super) fn refute(records: &Records, fallen: &Fallen, places: &mut [Places], parts: &mut [Vec<Part>]) {
     for ((chunk, parts), places) in records.chunks.iter().zip(parts.iter_mut()).zip(places) {
         for part in parts {
             if part.basis == Basis::Assumed && fallen.contains(&(chunk.run, part.period)) {

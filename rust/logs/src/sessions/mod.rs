@@ -21,6 +21,7 @@ use crate::read::Logs;
 use crate::record::Chunk;
 
 pub use position::Position;
+pub(crate) use position::Positions;
 pub(crate) use writers::split;
 
 /// Where later sessions took the place of what one logged.

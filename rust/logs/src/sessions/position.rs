@@ -35,7 +35,7 @@ impl Position {
 }
 
 /// The positions of a chunk's records.
-pub(super) enum Positions<'a> {
+pub(crate) enum Positions<'a> {
     /// Steps over the whole run.
     Steps(&'a Chunk, &'a [i64]),
     /// Steps in an epoch, or steps that nobody says anything of, with an epoch beside them.
@@ -46,7 +46,7 @@ pub(super) enum Positions<'a> {
 }
 
 impl<'a> Positions<'a> {
-    pub(super) fn of(chunk: &'a Chunk) -> Self {
+    pub(crate) fn of(chunk: &'a Chunk) -> Self {
         let in_run = matches!(chunk.meaning.step, Some(StepMeaning { scope: Scope::Run, .. }));
         match (&chunk.step, &chunk.epoch) {
             (Some(steps), Some(epochs)) if !in_run => Self::Both(chunk, steps, epochs),
@@ -56,7 +56,7 @@ impl<'a> Positions<'a> {
         }
     }
 
-    pub(super) fn at(&self, index: usize) -> Option<Position> {
+    pub(crate) fn at(&self, index: usize) -> Option<Position> {
         let there = |chunk: &Chunk| chunk.step_missing.as_ref().is_none_or(|missing| !missing[index]);
         match self {
             Self::Steps(chunk, steps) => there(chunk).then(|| Position { epoch: 0, step: steps[index] }),

@@ -232,6 +232,7 @@ mod tests {
     use crate::read::Logs;
     use crate::record::{Chunk, Records, Stated};
     use crate::reindex::{Places, Reindexed};
+    use crate::table::Superseded;
 
     /// Two chunks: one with everything that can be odd, one with as little as there can be.
     fn table() -> Table {
@@ -260,7 +261,7 @@ mod tests {
         };
         let places = Reindexed { chunks: vec![first, Places::default()], ..Reindexed::default() };
         let logs = Arc::new(Logs { records, ..Logs::default() });
-        Table::new(&logs, Some(&Arc::new(places)), crate::Superseded::LeftOut, 2).expect("a table")
+        Table::new(&logs, Some(&Arc::new(places)), Superseded::LeftOut, 2).expect("a table")
     }
 
     fn written(name: &str) -> Vec<u8> {

@@ -11,7 +11,7 @@ mod open;
 mod rows;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
 

@@ -47,7 +47,7 @@ fn records(read: &FileRead) -> Vec<(String, String, Option<i64>, f64, f64)> {
     records
 }
 
-fn many(rows: u32) -> Vec<u8> {
+pub(in crate::formats) fn many(rows: u32) -> Vec<u8> {
     database(&format!(
         "{SCHEMA} WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows})
          INSERT INTO metrics SELECT 'loss', i / 2.0, 1700000000000 + i, 'aaaaaaaa1111', i, 0 FROM n;"

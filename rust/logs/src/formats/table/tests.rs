@@ -198,6 +198,7 @@ fn a_table_without_names_or_rows() {
     for (text, expected) in [
         (&b"\n\n"[..], Some(ProblemKind::NotALog)),
         (b"1,2,3\n4,5,6\n", Some(ProblemKind::NotALog)),
+        (b"1,,3\n4,5,6\n", Some(ProblemKind::NotALog)),
         (b"step,epoch,a", Some(ProblemKind::Truncated)),
         (b"step,epoch,a\n", None),
         (b"\xef\xbb\xbfstep,epoch,a\r\n", None),

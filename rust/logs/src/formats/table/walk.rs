@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         };
         let cells: Vec<Vec<u8>> = slow.cells().iter().map(<[u8]>::to_vec).collect();
         let cells: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
-        if cells.iter().all(|cell| stated(cell.trim_ascii()).is_some()) {
+        if cells.iter().map(|cell| cell.trim_ascii()).all(|cell| cell.is_empty() || stated(cell).is_some()) {
             return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
         }
         let mut header = Header::new(kind, input.options, separator, &cells);

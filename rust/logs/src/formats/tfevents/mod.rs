@@ -10,9 +10,10 @@ mod frame;
 mod tags;
 mod tensor;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
+use std::sync::Arc;
 
 use super::{Format, Head, Input, Reader, Sink};
 use crate::bytes::{ReadAt, Window};
@@ -71,21 +72,31 @@ fn looks_like_event_file(head: &Head) -> bool {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let (bytes, size) = (input.bytes, input.size);
-    let mut joined = Joined::new(bytes, size, input.file);
-    let count = usize::try_from(parts(size)).unwrap_or(usize::MAX);
+    let reached = input.mark.take().and_then(|mark| mark.downcast::<Reached>().ok());
+    let mut joined = Joined::new(bytes, size, input.file, reached.as_deref());
+    let first = usize::try_from(joined.position / PART).unwrap_or(usize::MAX);
+    let count = usize::try_from(parts(size)).unwrap_or(usize::MAX).saturating_sub(first);
     parallel::in_order(
         count,
         input.threads,
-        |index| read_part(bytes, size, index as u64),
+        |index| read_part(bytes, size, (first + index) as u64),
         |index, part| {
-            if let Some(piece) = joined.part(index as u64, part, sink) {
+            let index = (first + index) as u64;
+            if let Some(piece) = joined.part(index, part, sink) {
                 sink.piece(piece);
             }
-            sink.came_to((index as u64 + 1).saturating_mul(PART).min(size))
+            sink.came_to((index + 1).saturating_mul(PART).min(size))
         },
     )?;
     joined.finish(sink);
     Ok(())
+}
+
+/// Where a reading ended, and what was known there.
+struct Reached {
+    position: u64,
+    frames: u64,
+    known: Tags,
 }
 
 impl Part {
@@ -131,11 +142,23 @@ struct Joined<'a, S: ReadAt + ?Sized> {
     scalars: u64,
     known: Tags,
     stopped: bool,
+    /// Whether it is read from its first byte on.
+    whole: bool,
 }
 
 impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
-    fn new(source: &'a S, size: u64, file: &'a str) -> Self {
-        Self { source, size, file, position: 0, frames: 0, scalars: 0, known: Tags::default(), stopped: false }
+    fn new(source: &'a S, size: u64, file: &'a str, reached: Option<&Reached>) -> Self {
+        Self {
+            source,
+            size,
+            file,
+            position: reached.map_or(0, |reached| reached.position),
+            frames: reached.map_or(0, |reached| reached.frames),
+            scalars: 0,
+            known: reached.map_or_else(Tags::default, |reached| reached.known.clone()),
+            stopped: false,
+            whole: reached.is_none(),
+        }
     }
 
     /// Takes the part number `index`, which must come after the ones before.
@@ -170,11 +193,20 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
     /// Says so where it is no event file at all.
     fn finish(self, sink: &mut Sink) {
         let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
-        if sink.facts.sound == 0 && garbage {
+        if self.whole && sink.facts.sound == 0 && garbage {
             sink.problems.clear();
             let reason = "it has the name of an event file, and there is no sound record in it";
             sink.report(ProblemKind::NotALog, 0, self.size, reason);
+            return;
         }
+        if self.stopped {
+            return;
+        }
+        // What the file ended inside of is read again, once more of it is there.
+        let torn = sink.problems.last().filter(|problem| problem.kind == ProblemKind::Truncated);
+        let position = torn.and_then(|problem| problem.offset).unwrap_or(self.position);
+        let frames = self.frames - u64::from(torn.is_some());
+        sink.mark = Some(Arc::new(Reached { position, frames, known: self.known }));
     }
 
     fn unreadable(&mut self, fault: &io::Error, sink: &mut Sink) {

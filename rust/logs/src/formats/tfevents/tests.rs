@@ -70,7 +70,7 @@ fn records(read: &FileRead) -> Vec<(String, i64, f64)> {
 }
 
 /// Twenty scalars of two tags, and where each frame begins.
-fn twenty() -> (Vec<u8>, Vec<usize>) {
+pub(in crate::formats) fn twenty() -> (Vec<u8>, Vec<usize>) {
     let mut bytes = version();
     let mut begins = vec![0];
     for step in 0..20 {
@@ -140,19 +140,19 @@ fn a_bit_flipped_anywhere_costs_its_record_alone() {
     let (bytes, begins) = twenty();
     let all = records(&read(&bytes));
     for victim in [0, 1, 7, 20] {
-        for at in begins[victim]..begins[victim + 1] {
+        for (at, bit) in (begins[victim]..begins[victim + 1]).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut damaged = bytes.clone();
-            damaged[at] ^= 1 << (at % 8);
+            damaged[at] ^= 1 << bit;
             let read = read(&damaged);
             let mut expected = all.clone();
             if victim > 0 {
                 expected.remove(victim - 1);
             }
-            assert_eq!(records(&read), expected, "byte {at}");
-            let [problem] = &read.problems[..] else { panic!("byte {at}: {:?}", read.problems) };
+            assert_eq!(records(&read), expected, "bit {bit} of byte {at}");
+            let [problem] = &read.problems[..] else { panic!("bit {bit} of byte {at}: {:?}", read.problems) };
             assert_eq!((problem.kind, problem.record), (ProblemKind::Corrupt, Some(victim as u64)));
-            assert_eq!(problem.offset, Some(begins[victim] as u64), "byte {at}");
-            assert_eq!(problem.length, Some((begins[victim + 1] - begins[victim]) as u64), "byte {at}");
+            assert_eq!(problem.offset, Some(begins[victim] as u64), "bit {bit} of byte {at}");
+            assert_eq!(problem.length, Some((begins[victim + 1] - begins[victim]) as u64), "bit {bit} of byte {at}");
         }
     }
 }

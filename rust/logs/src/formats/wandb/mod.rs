@@ -9,7 +9,7 @@
 mod blocks;
 mod history;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
 use std::path::Path;

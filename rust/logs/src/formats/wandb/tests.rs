@@ -96,10 +96,10 @@ fn kinds(read: &FileRead) -> Vec<ProblemKind> {
 }
 
 /// A file, where its records begin and end, and their values.
-type Several = (Vec<u8>, Vec<(u64, u64)>, Vec<Option<f64>>);
+pub(in crate::formats) type Several = (Vec<u8>, Vec<(u64, u64)>, Vec<Option<f64>>);
 
 /// A file of several blocks: calls between outputs, some of which span blocks.
-fn several() -> Several {
+pub(in crate::formats) fn several() -> Several {
     let (mut all, mut values) = (Vec::new(), Vec::new());
     for step in 0..400_u32 {
         if step % 7 == 3 {

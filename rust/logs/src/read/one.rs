@@ -1,74 +1,25 @@
-//! Everything below a path, read.
+//! One file: what it is, and all that it holds.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::path::Path;
 
-use crate::beside;
 use crate::bytes::{ReadAt, whole};
-use crate::checkpoints;
-use crate::error::ReadError;
 use crate::formats::{
-    Format, HEAD, Head, Input, Sink, Sniffed, check_pattern, has_named_columns, placeholder, reader, recognised_text,
-    sniff, wide_head,
+    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff,
+    wide_head,
 };
-use crate::join;
-use crate::ledger::{self, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
 use crate::parallel;
-use crate::piece::{Facts, FileRead};
+use crate::piece::{FileRead, Piece};
 use crate::problem::{Problem, ProblemKind};
 use crate::progress::Progress;
-use crate::record::Records;
-use crate::sessions;
-use crate::twins;
+use crate::thin;
 use crate::unpack::{self, Packing};
-use crate::walk::{self, Found};
-
-/// The records below a path, and what is known of each file that holds them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Logs {
-    /// The records.
-    pub records: Records,
-    /// The files, as [`Records::sources`] counts them.
-    pub files: Vec<Source>,
-    /// The ledgers among the files.
-    pub ledgers: Vec<FoundLedger>,
-    /// Of each of [`Records::runs`], which of them is the run's.
-    pub ledger_of: Vec<Option<usize>>,
-}
-
-/// A ledger beside logs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FoundLedger {
-    /// The file, relative to the path that was asked for.
-    pub file: String,
-    /// What it holds.
-    pub ledger: Ledger,
-}
-
-/// A file that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Its format, as found from its content.
-    pub format: Format,
-    /// Index into [`Records::runs`].
-    pub run: u32,
-    /// What it holds besides its records.
-    pub facts: Facts,
-}
-
-/// A file that is a log, with all that it holds.
-pub(crate) struct LogFile {
-    pub(crate) source: String,
-    /// Names the run.
-    pub(crate) folder: Vec<String>,
-    pub(crate) format: Format,
-    pub(crate) read: FileRead,
-}
+use crate::walk::Found;
 
 /// What became of a file.
-enum Outcome {
+pub(super) enum Outcome {
     Read(Format, FileRead),
     Ledger(Ledger),
     /// It is large: its parts are shared out, not files among others.
@@ -81,102 +32,17 @@ enum Outcome {
 const LARGE: u64 = 4 << 20;
 
 /// What every file is read with.
-struct Reading<'a> {
-    options: &'a ReadOptions,
-    progress: &'a Progress,
-    threads: usize,
-}
-
-/// Reads every log below `path`, or the one that it is, on up to `threads` threads. The result does not depend on them.
-pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
-    check_pattern(options.pattern.as_deref())?;
-    let reading = Reading { options, progress, threads };
-    let (found, problems) = list(path)?;
-    let outcomes = reading.all(&found);
-    together(path, found, outcomes, problems, progress)
-}
-
-/// Reads a log that is in memory, as if it were the file called `name`.
-pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Result<Logs, ReadError> {
-    check_pattern(options.pattern.as_deref())?;
-    let progress = Progress::default();
-    let reading = Reading { options, progress: &progress, threads };
-    let path = Path::new(name);
-    let found = Found { path: path.to_owned(), folder: Vec::new(), name: name.to_owned() };
-    let unreadable = |source| ReadError::Unreadable { path: path.to_owned(), source };
-    let outcome = reading.look(&found, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    together(path, vec![found], vec![outcome], Vec::new(), &progress)
-}
-
-/// Puts together what became of the files.
-fn together(
-    path: &Path,
-    found: Vec<Found>,
-    outcomes: Vec<Outcome>,
-    problems: Vec<Problem>,
-    progress: &Progress,
-) -> Result<Logs, ReadError> {
-    let looked_at = found.len();
-    if progress.is_cancelled() {
-        return Err(ReadError::Cancelled);
-    }
-    let Sorted { mut files, ledgers, mut broken } = sort_out(found, outcomes);
-    if files.is_empty() {
-        let path = path.to_owned();
-        broken.splice(0..0, problems);
-        return Err(if !broken.is_empty() {
-            ReadError::NothingReadable { path, problems: broken }
-        } else if let Some(found) = ledgers.into_iter().next() {
-            ReadError::OnlyLedger { path, ledger: found.file }
-        } else if looked_at == 0 {
-            ReadError::EmptyFolder { path }
-        } else if path.is_dir() {
-            ReadError::NoLogs { path, files: looked_at }
-        } else {
-            ReadError::NotALog { path }
-        });
-    }
-    let repeated = [checkpoints::fold(&mut files), twins::fold(&mut files)].concat();
-    let mut logs = join::join(files, [problems, broken, repeated].concat());
-    sessions::split(&mut logs);
-    for found in &ledgers {
-        logs.records.problems.extend(found.ledger.problems.iter().cloned());
-    }
-    let (ledger_of, ambiguous) = beside::ledgers(&logs.records.runs, &ledgers);
-    logs.records.problems.extend(ambiguous);
-    let mut logs = Logs { ledgers, ledger_of, ..logs };
-    sessions::mark(&mut logs);
-    Ok(logs)
-}
-
-/// The files at or below a path.
-fn list(path: &Path) -> Result<(Vec<Found>, Vec<Problem>), ReadError> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::NotFound { path: path.to_owned() },
-        _ => ReadError::Unreadable { path: path.to_owned(), source },
-    };
-    let kind = fs::metadata(path).map_err(unreadable)?;
-    if kind.is_dir() {
-        return walk::files(path).map_err(unreadable);
-    }
-    if !kind.is_file() {
-        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder")));
-    }
-    // What cannot be opened is an error here, and a problem among others in a folder.
-    File::open(path).map_err(unreadable)?;
-    let name = path.file_name().map_or_else(String::new, walk::shown);
-    let mut found = vec![Found { path: path.to_owned(), folder: Vec::new(), name }];
-    // The ledger beside a log belongs to it.
-    let beside = path.with_file_name(ledger::NAME);
-    if found[0].name != ledger::NAME && beside.is_file() {
-        found.push(Found { path: beside, folder: Vec::new(), name: ledger::NAME.to_owned() });
-    }
-    Ok((found, Vec::new()))
+pub(crate) struct Reading<'a> {
+    pub(crate) options: &'a ReadOptions,
+    pub(crate) progress: &'a Progress,
+    pub(crate) threads: usize,
+    /// Whether only those records are kept that tell what the others are; see [`thin`].
+    pub(crate) thin: bool,
 }
 
 impl Reading<'_> {
     /// Reads all files: small ones side by side, then large ones one after the other.
-    fn all(&self, found: &[Found]) -> Vec<Outcome> {
+    pub(super) fn all(&self, found: &[Found]) -> Vec<Outcome> {
         let mut outcomes = parallel::map(found.len(), self.threads, |index| self.one(&found[index], 1));
         for (found, outcome) in found.iter().zip(&mut outcomes) {
             if matches!(outcome, Outcome::Large) {
@@ -187,13 +53,10 @@ impl Reading<'_> {
     }
 
     /// Looks at a file, and reads it; a large one only where several threads are given to it.
-    fn one(&self, found: &Found, threads: usize) -> Outcome {
+    pub(super) fn one(&self, found: &Found, threads: usize) -> Outcome {
         match self.attempt(found, threads) {
             Ok(outcome) => outcome,
-            Err(error) => {
-                let reason = format!("the system does not let it be read ({error})");
-                Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
-            }
+            Err(error) => unreadable(found, &error),
         }
     }
 
@@ -203,7 +66,35 @@ impl Reading<'_> {
         self.look(found, &file, size, threads)
     }
 
-    fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
+    pub(super) fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
+        self.look_and_take(found, bytes, size, threads, None, None)
+    }
+
+    /// Reads a file that is a log, handing its records on instead of keeping them.
+    pub(crate) fn each(&self, found: &Found, take: &mut dyn FnMut(Piece)) -> io::Result<()> {
+        let file = File::open(&found.path)?;
+        let size = file.metadata()?.len();
+        self.look_and_take(found, &file, size, self.threads.max(2), Some(take), None).map(drop)
+    }
+
+    /// Reads what was added to a file behind its mark.
+    pub(super) fn from(&self, found: &Found, mark: &Mark) -> Outcome {
+        let read = File::open(&found.path).and_then(|file| {
+            let size = file.metadata()?.len();
+            self.look_and_take(found, &file, size, self.threads.max(2), None, Some(Mark::clone(mark)))
+        });
+        read.unwrap_or_else(|error| unreadable(found, &error))
+    }
+
+    fn look_and_take(
+        &self,
+        found: &Found,
+        bytes: &dyn ReadAt,
+        size: u64,
+        threads: usize,
+        take: Option<&mut dyn FnMut(Piece)>,
+        mark: Option<Mark>,
+    ) -> io::Result<Outcome> {
         let bytes: &dyn ReadAt = &Watched { bytes, progress: self.progress };
         let source = found.source();
         let name = unpack::plain_name(&found.name);
@@ -268,13 +159,15 @@ impl Reading<'_> {
             size: content.as_ref().map_or(size, unpack::Unpacked::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
-            mark: None,
+            mark: mark.filter(|_| packing.is_none()),
         };
-        let (mut read, another) = self.run(format, &mut input);
+        let (mut read, another) = self.run(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).promised)(name) {
             return Ok(Outcome::NoLog);
         }
         read.facts.bytes = size;
+        // Unpacked content is not gone on with.
+        read.mark = read.mark.filter(|_| packing.is_none());
         if let Some((stop, size_unpacked)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
             read.problems.insert(0, stop.problem(&source, size, size_unpacked));
         }
@@ -289,23 +182,26 @@ impl Reading<'_> {
         if wide <= HEAD && self.options.pattern.is_none() {
             return Ok(false);
         }
-        let first = match packing {
-            Some(packing) => packing.head(bytes, wide)?.0,
-            None => {
-                let mut first = vec![0; wide];
-                let length = fill(bytes, &mut first)?;
-                first.truncate(length);
-                first
-            }
+        let first = if let Some(packing) = packing {
+            packing.head(bytes, wide)?.0
+        } else {
+            let mut first = vec![0; wide];
+            let length = fill(bytes, &mut first)?;
+            first.truncate(length);
+            first
         };
         Ok(recognised_text(&Head { bytes: &first, ..*head }, self.options.pattern.as_deref()))
     }
 
     /// Reads a file that is in this format, with all that is told of it; and says whether it is of another sort.
-    fn run(&self, format: Format, input: &mut Input) -> (FileRead, bool) {
+    fn run(&self, format: Format, input: &mut Input, mut take: Option<&mut dyn FnMut(Piece)>) -> (FileRead, bool) {
         let mut pieces = Vec::new();
-        let mut emit = |piece| pieces.push(piece);
+        let mut emit = |piece| match &mut take {
+            Some(take) => take(piece),
+            None => pieces.push(piece),
+        };
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
+        sink.thinner = (self.thin && thin::may_be_thinned(format)).then(thin::Thinner::default);
         self.progress.expect(input.size);
         if let Err(fault) = (reader(format).read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
@@ -313,9 +209,17 @@ impl Reading<'_> {
                 format!("the system does not give its last {} bytes ({fault}); what stands before was read", end - at);
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
-        let Sink { problems, facts, another, mark, .. } = sink;
+        let Sink { problems, mut facts, another, mark, thinner, .. } = sink;
+        if let Some(thinner) = thinner {
+            thinner.renumber(&mut facts.starts);
+        }
         (FileRead { pieces, problems, facts, mark }, another)
     }
+}
+
+fn unreadable(found: &Found, error: &io::Error) -> Outcome {
+    let reason = format!("the system does not let it be read ({error})");
+    Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
 }
 
 /// A file whose bytes are counted as they are taken; it ends with an error once its reading was cancelled.
@@ -356,27 +260,4 @@ fn fill(bytes: &dyn ReadAt, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(length)
-}
-
-/// Files by what they turned out to be.
-struct Sorted {
-    files: Vec<LogFile>,
-    ledgers: Vec<FoundLedger>,
-    broken: Vec<Problem>,
-}
-
-/// Separates what is a log from what is none.
-fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>) -> Sorted {
-    let (mut files, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-    for (found, outcome) in found.into_iter().zip(outcomes) {
-        match outcome {
-            Outcome::Read(format, read) => {
-                files.push(LogFile { source: found.source(), folder: found.folder, format, read });
-            }
-            Outcome::Ledger(ledger) => ledgers.push(FoundLedger { file: found.source(), ledger }),
-            Outcome::Broken(problems) => broken.extend(problems),
-            Outcome::NoLog | Outcome::Large => {}
-        }
-    }
-    Sorted { files, ledgers, broken }
 }

@@ -1,0 +1,171 @@
+//! The same logs a while later: only what was added is read.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::one::{Outcome, Reading};
+use super::{LogFile, Logs, list, together};
+use crate::error::ReadError;
+use crate::formats::Mark;
+use crate::options::ReadOptions;
+use crate::parallel;
+use crate::piece::{Facts, FileRead, Piece, RunOf};
+use crate::problem::{Problem, ProblemKind};
+use crate::progress::Progress;
+use crate::thin;
+use crate::walk::Found;
+
+/// What a later reading needs to know of this one. It says nothing of the records, so any two are equal.
+#[derive(Clone, Default)]
+pub struct Again {
+    /// Every file that was met, log or not.
+    pub(crate) seen: Vec<Seen>,
+    /// Of each of [`Logs::files`].
+    pub(crate) files: Vec<Left>,
+}
+
+/// A file as the system told of it before it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    path: PathBuf,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+/// What is left to know of a file that was read.
+#[derive(Clone)]
+pub(crate) struct Left {
+    pub(crate) mark: Option<Mark>,
+    pub(crate) problems: Vec<Problem>,
+    /// Whose its records are, by how many stand before.
+    pub(crate) runs: Vec<(u64, RunOf)>,
+}
+
+impl PartialEq for Again {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Again {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Again")
+    }
+}
+
+/// What the system says of files now.
+pub(super) fn look_at(found: &[Found]) -> Vec<Seen> {
+    let seen = |file: &Found| {
+        let facts = fs::metadata(&file.path).ok();
+        let size = facts.as_ref().map_or(0, fs::Metadata::len);
+        Seen { path: file.path.clone(), size, modified: facts.and_then(|facts| facts.modified().ok()) }
+    };
+    found.iter().map(seen).collect()
+}
+
+impl Logs {
+    /// Reads what was added to the logs below a path since they were read with these options; `None` where nothing was.
+    ///
+    /// Files of formats that are appended to are read from where they ended, others as a whole where they changed.
+    pub fn again(
+        &self,
+        path: &Path,
+        options: &ReadOptions,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<Option<Self>, ReadError> {
+        let reading = Reading { options, progress, threads, thin: false };
+        let (found, problems) = list(path)?;
+        let seen = look_at(&found);
+        if seen == self.again.seen {
+            return Ok(None);
+        }
+        let before: HashMap<&Path, &Seen> = self.again.seen.iter().map(|seen| (seen.path.as_path(), seen)).collect();
+        let known: HashMap<&Path, usize> =
+            self.files.iter().enumerate().map(|(index, file)| (file.found.path.as_path(), index)).collect();
+        let mut held: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
+        for (index, chunk) in self.records.chunks.iter().enumerate() {
+            held[chunk.source as usize].push(index);
+        }
+        let outcomes = parallel::map(found.len(), threads, |index| {
+            let file = &found[index];
+            let was = known.get(file.path.as_path()).copied();
+            let before = before.get(file.path.as_path());
+            match (was, before) {
+                (Some(was), Some(before)) if thin::may_be_thinned(self.files[was].format) => {
+                    if **before == seen[index] {
+                        return Outcome::Read(self.files[was].format, self.kept(was, &held[was]));
+                    }
+                    match (&self.again.files[was].mark, seen[index].size > before.size) {
+                        (Some(mark), true) => self.more(&reading, file, was, &held[was], mark),
+                        _ => reading.one(file, 2),
+                    }
+                }
+                _ => reading.one(file, 2),
+            }
+        });
+        together(path, found, outcomes, problems, progress, seen).map(Some)
+    }
+
+    /// A file as it was read.
+    fn kept(&self, was: usize, held: &[usize]) -> FileRead {
+        let left = &self.again.files[was];
+        let mut records = 0;
+        let pieces = held.iter().map(|&index| {
+            let chunk = &self.records.chunks[index];
+            let at = left.runs.partition_point(|(before, _)| *before <= records).saturating_sub(1);
+            let run = left.runs.get(at).map(|(_, run)| run.clone()).unwrap_or_default();
+            records += chunk.len() as u64;
+            let mut chunk = chunk.clone();
+            (chunk.session, chunk.redone) = (0, None);
+            Piece { tags: self.records.tags.clone(), chunk, run }
+        });
+        let pieces = pieces.collect();
+        FileRead {
+            pieces,
+            problems: left.problems.clone(),
+            facts: self.files[was].facts.clone(),
+            mark: left.mark.clone(),
+        }
+    }
+
+    /// The same, with what was added.
+    fn more(&self, reading: &Reading, file: &Found, was: usize, held: &[usize], mark: &Mark) -> Outcome {
+        let (format, added) = match reading.from(file, mark) {
+            Outcome::Read(format, added) if format == self.files[was].format => (format, added),
+            // It is no longer what it was.
+            _ => return reading.one(file, 2),
+        };
+        let mut read = self.kept(was, held);
+        // What was torn is there now, or is torn again.
+        read.problems.retain(|problem| problem.kind != ProblemKind::Truncated);
+        read.problems.extend(added.problems);
+        read.pieces.extend(added.pieces);
+        let before = read.facts.records;
+        let Facts { bytes, records, sound, others, starts, .. } = added.facts;
+        read.facts.bytes = bytes;
+        read.facts.records += records;
+        read.facts.sound += sound;
+        read.facts.others += others;
+        read.facts.prose += added.facts.prose;
+        read.facts.starts.extend(starts.into_iter().map(|(at, step)| (before + at, step)));
+        read.mark = added.mark;
+        Outcome::Read(format, read)
+    }
+}
+
+/// What a later reading needs to know of a file.
+pub(crate) fn left(file: &LogFile) -> Left {
+    let mut runs: Vec<(u64, RunOf)> = Vec::new();
+    let mut records = 0;
+    for piece in &file.read.pieces {
+        if runs.last().is_none_or(|(_, run)| *run != piece.run) {
+            runs.push((records, piece.run.clone()));
+        }
+        records += piece.chunk.len() as u64;
+    }
+    Left { mark: file.read.mark.clone(), problems: file.read.problems.clone(), runs }
+}

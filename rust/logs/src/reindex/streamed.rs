@@ -1,0 +1,339 @@
+//! Logs of any size to a file, in memory that does not grow with them.
+//!
+//! They are read twice. The first reading keeps the records that sessions and timelines are found from ([`crate::thin`]);
+//! in the second one each piece gets its places, is written, and is gone.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
+use stepbridge_timeline::Error;
+
+use super::place::{self, Columns, Part, Places, Tally};
+use super::refute::{self, Fallen};
+use super::run::Run;
+use super::steps::{self, Steps};
+use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, periods, report, with_runs};
+use crate::error::ReadError;
+use crate::options::ReadOptions;
+use crate::piece::Piece;
+use crate::problem::{Problem, ProblemKind};
+use crate::progress::Progress;
+use crate::read::{Logs, Reading, survey};
+use crate::record::{Chunk, Records};
+use crate::sessions::Redone;
+use crate::table::{Form, Superseded};
+use crate::write::{TableWriter, WriteError};
+
+/// What a first reading found below a path.
+pub struct Survey {
+    logs: Arc<Logs>,
+    options: ReadOptions,
+}
+
+/// What was written, and what was found on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streamed {
+    /// How many records were written.
+    pub rows: u64,
+    /// As [`Reindexed::problems`].
+    pub problems: Vec<Problem>,
+    /// As [`Reindexed::assumed`].
+    pub assumed: Vec<Assumed>,
+    /// As [`Reindexed::steps`].
+    pub steps: Vec<Steps>,
+    /// As [`Reindexed::origins`].
+    pub origins: Vec<Origin>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// No record can be located in the unit that is asked for.
+    #[error(transparent)]
+    Timeline(#[from] Error),
+    /// No run has a timeline: what is to be said of each of them.
+    #[error("{}", first(.0))]
+    NoTimeline(Vec<Problem>),
+    /// The file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The records make no table, which is a defect of this library.
+    #[error("the records make no table ({0})")]
+    Table(#[from] ArrowError),
+    /// Its caller ended it.
+    #[error("writing was ended before all was there; nothing was left")]
+    Cancelled,
+    /// A log cannot be read a second time.
+    #[error("'{file}' cannot be read any more ({source}); nothing was written")]
+    Gone {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn first(problems: &[Problem]) -> String {
+    let more = match problems.len() {
+        0 | 1 => String::new(),
+        2 => " (and so for 1 other run)".to_owned(),
+        count => format!(" (and so for {} other runs)", count - 1),
+    };
+    problems.first().map_or_else(String::new, |problem| format!("{}{more}", problem.reason))
+}
+
+impl Survey {
+    /// Reads all logs below a path a first time.
+    pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
+        let logs = Arc::new(survey(path, options, progress, threads)?);
+        Ok(Self { logs, options: options.clone() })
+    }
+
+    /// What is known of the logs; of their records only some are there.
+    #[must_use]
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.logs
+    }
+
+    /// Reads the logs again, and writes every record with its place to a file, whole or not at all.
+    ///
+    /// What was added to the logs since the first reading is left to the next one.
+    pub fn write(
+        &self,
+        timelines: Timelines,
+        options: Options,
+        superseded: Superseded,
+        output: &Path,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<Streamed, StreamError> {
+        let records = &self.logs.records;
+        with_runs(records, &self.logs.run_ledgers(), timelines, options, |runs| {
+            let (chunks, parts) = locate(records, runs, options, threads);
+            let problems = report::problems(records, runs, &parts);
+            let lacking: Vec<Problem> =
+                problems.into_iter().filter(|problem| problem.kind == ProblemKind::NoTimeline).collect();
+            if !lacking.is_empty() && lacking.len() == records.runs.len() {
+                return Err(StreamError::NoTimeline(lacking));
+            }
+            let fallen = refute::fallen(records, &parts);
+            let assumed = assumed(records, runs, &parts, options);
+            let steps = steps::of_runs(records, runs, periods(&parts), options);
+            let origins = runs.iter().map(|run| run.origin.clone()).collect();
+            let thin = Arc::new(Reindexed { chunks, ..Reindexed::default() });
+            let form = Form::new(&self.logs, Some(&thin), superseded)?;
+            let writer = TableWriter::create(output, form.schema())?;
+            let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
+            let reading = Reading { options: &self.options, progress, threads, thin: false };
+            let told = Told::default();
+            let mut pass = Pass { logs: &self.logs, runs, options, form, tags, fallen, writer, told, rows: 0 };
+            pass.all(&reading)?;
+            let Pass { writer, told, rows, .. } = pass;
+            writer.complete()?;
+            let problems = report::problems(&told.records(records), runs, &told.parts);
+            Ok(Streamed { rows, problems, assumed, steps, origins })
+        })?
+    }
+}
+
+/// The second reading.
+struct Pass<'a, 'b> {
+    logs: &'a Arc<Logs>,
+    runs: &'a [Run<'b>],
+    options: Options,
+    form: Form,
+    tags: HashMap<&'a str, u32>,
+    fallen: Fallen,
+    writer: TableWriter,
+    told: Told<'b>,
+    rows: u64,
+}
+
+/// Records of a file from one on, that are of one run and one session.
+struct Stretch {
+    from: u64,
+    run: u32,
+    session: u32,
+    redone: Option<Arc<Redone>>,
+}
+
+impl Pass<'_, '_> {
+    fn all(&mut self, reading: &Reading) -> Result<(), StreamError> {
+        let mut chunks: Vec<Vec<&Chunk>> = vec![Vec::new(); self.logs.files.len()];
+        for chunk in &self.logs.records.chunks {
+            chunks[chunk.source as usize].push(chunk);
+        }
+        for (source, chunks) in chunks.into_iter().enumerate() {
+            let file = &self.logs.files[source];
+            let stretches = stretches(&chunks);
+            let (mut before, total) = (0, file.facts.records);
+            let mut failed = None;
+            let read = reading.each(&file.found, &mut |piece| {
+                let room = total.saturating_sub(before);
+                let piece = up_to(piece, room);
+                let length = piece.chunk.len() as u64;
+                if failed.is_none()
+                    && let Err(error) = self.piece(source, piece, before, &stretches)
+                {
+                    failed = Some(error);
+                    // The reader has no other way to learn that nobody wants the rest.
+                    reading.progress.cancel();
+                }
+                before += length;
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if reading.progress.is_cancelled() {
+                return Err(StreamError::Cancelled);
+            }
+            let shrunk = || io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter");
+            if let Err(source_error) = read.and_then(|()| if before < total { Err(shrunk()) } else { Ok(()) }) {
+                return Err(StreamError::Gone {
+                    file: self.logs.records.sources[source].clone(),
+                    source: source_error,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, source: usize, piece: Piece, before: u64, stretches: &[Stretch]) -> Result<(), StreamError> {
+        let records = &self.logs.records;
+        let mut chunk = piece.chunk;
+        renumber(&mut chunk.tag, &piece.tags, &self.tags);
+        chunk.source = u32::try_from(source).unwrap_or(u32::MAX);
+        let end = before + chunk.len() as u64;
+        let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
+        let mut chunks = Vec::new();
+        for (at, stretch) in stretches.iter().enumerate().skip(begin).take_while(|(_, stretch)| stretch.from < end) {
+            let until = stretches.get(at + 1).map_or(end, |next| next.from.min(end));
+            let range = index(stretch.from.max(before) - before)..index(until - before);
+            if range.is_empty() {
+                continue;
+            }
+            let mut part = if range == (0..chunk.len()) { chunk.clone() } else { chunk.part(range) };
+            (part.run, part.session, part.redone) = (stretch.run, stretch.session, stretch.redone.clone());
+            chunks.push(part);
+        }
+        let columns = Columns { batch: self.options.batch, sample: self.options.sample };
+        let (mut places, mut parts): (Vec<Places>, Vec<Vec<Part>>) = chunks
+            .iter()
+            .map(|chunk| match self.runs.get(chunk.run as usize) {
+                Some(run) => place::place_all(records, chunk, run, self.options, columns),
+                None => Default::default(),
+            })
+            .unzip();
+        // The names are those of the first reading.
+        let found = Records { chunks, ..Records::default() };
+        refute::refute(&found, &self.fallen, &mut places, &mut parts);
+        self.told.take(&found.chunks, parts);
+        let count = found.chunks.len();
+        let logs = Arc::new(Logs { records: found, ..Logs::default() });
+        let places = Arc::new(Reindexed { chunks: places, ..Reindexed::default() });
+        for chunk in 0..count {
+            let batch = self.form.batch(&logs, Some(&places), chunk)?;
+            self.rows += batch.num_rows() as u64;
+            self.writer.write(&batch)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be said of records that are gone: chunks of the first of each kind alone.
+#[derive(Default)]
+struct Told<'a> {
+    chunks: Vec<Chunk>,
+    parts: Vec<Vec<Part<'a>>>,
+    /// Runs and files of which a part without a tally is there.
+    bare: HashSet<(u32, u32, usize)>,
+}
+
+impl<'a> Told<'a> {
+    fn take(&mut self, chunks: &[Chunk], parts: Vec<Vec<Part<'a>>>) {
+        for (chunk, parts) in chunks.iter().zip(parts) {
+            let parts: Vec<Part> = parts
+                .into_iter()
+                .filter(|part| {
+                    part.seen.tallies().iter().any(|tally| tally.count > 0)
+                        || self.bare.insert((chunk.run, chunk.source, part.period))
+                })
+                .collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let mut indices: Vec<usize> =
+                parts.iter().flat_map(|part| part.seen.tallies().map(|tally| tally.first)).flatten().collect();
+            indices.sort_unstable();
+            indices.dedup();
+            let place = |first: usize| indices.binary_search(&first).ok();
+            let moved = parts.into_iter().map(|mut part| {
+                for tally in part.seen.tallies_mut() {
+                    *tally = Tally { first: tally.first.and_then(place), ..*tally };
+                }
+                part
+            });
+            self.parts.push(moved.collect());
+            self.chunks.push(chunk.clone().taken(&indices));
+        }
+    }
+
+    /// Them among the names of `of`.
+    fn records(&self, of: &Records) -> Records {
+        let Records { runs, tags, sources, .. } = of;
+        let (runs, tags, sources) = (runs.clone(), tags.clone(), sources.clone());
+        Records { runs, tags, sources, chunks: self.chunks.clone(), problems: Vec::new() }
+    }
+}
+
+/// The stretches of a file, as the first reading found them.
+fn stretches(chunks: &[&Chunk]) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut next = 0;
+    for chunk in chunks {
+        let from = match &chunk.ordinals {
+            Some(ordinals) => ordinals.first().copied(),
+            None => (!chunk.is_empty()).then_some(next),
+        };
+        next += chunk.len() as u64;
+        let Some(from) = from else { continue };
+        let found = Stretch { from, run: chunk.run, session: chunk.session, redone: chunk.redone.clone() };
+        let same =
+            |last: &Stretch| (last.run, last.session) == (found.run, found.session) && last.redone == found.redone;
+        if !stretches.last().is_some_and(same) {
+            stretches.push(found);
+        }
+    }
+    stretches
+}
+
+/// A piece's first records.
+fn up_to(piece: Piece, room: u64) -> Piece {
+    match usize::try_from(room) {
+        Ok(room) if room < piece.chunk.len() => {
+            let chunk = piece.chunk.part(0..room);
+            Piece { chunk, ..piece }
+        }
+        _ => piece,
+    }
+}
+
+/// Makes tags of a piece those of all files. Each was seen in the first reading.
+fn renumber(column: &mut [u32], names: &[String], tags: &HashMap<&str, u32>) {
+    let mut numbers: Vec<Option<u32>> = vec![None; names.len()];
+    for tag in column {
+        let local = *tag as usize;
+        *tag = match numbers[local] {
+            Some(number) => number,
+            None => *numbers[local].insert(tags.get(names[local].as_str()).copied().unwrap_or(0)),
+        };
+    }
+}
+
+fn index(number: u64) -> usize {
+    // At most the length of a chunk.
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

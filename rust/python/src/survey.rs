@@ -1,0 +1,98 @@
+//! `_core.Survey`: logs of any size on their way to a file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use stepbridge_logs::reindex::{StreamError, Survey};
+
+use crate::errors::timeline_error;
+use crate::logs::{
+    AssumedRow, Given, OriginRow, Owned, ProblemRow, PyLogs, StepsRow, assumed_rows, kept, options, origin_rows,
+    read_error, read_options, rows, steps_rows, threads,
+};
+use crate::table::write_error;
+use crate::watched::watched;
+
+/// How many records were written, the problems, what was assumed, where the timelines come from, what the steps are.
+type WrittenRow = (u64, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
+
+#[pyclass(name = "Survey", module = "stepbridge._core", frozen)]
+pub(crate) struct PySurvey {
+    inner: Survey,
+}
+
+#[pymethods]
+impl PySurvey {
+    /// `watch` is called a few times a second with the bytes that were read and those that there are.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, format=None, step=None, epoch=None, wall_time=None, pattern=None, watch=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    #[expect(clippy::too_many_arguments, reason = "they have names")]
+    fn read(
+        py: Python<'_>,
+        path: PathBuf,
+        format: Option<&str>,
+        step: Option<String>,
+        epoch: Option<String>,
+        wall_time: Option<String>,
+        pattern: Option<String>,
+        watch: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = read_options(format, step, epoch, wall_time, pattern)?;
+        let survey = watched(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
+        Ok(Self { inner: survey.map_err(read_error)? })
+    }
+
+    /// What is known of the logs; of their records only some are there.
+    fn logs(&self) -> PyLogs {
+        PyLogs::of(Arc::clone(self.inner.logs()))
+    }
+
+    /// How many records there are.
+    fn __len__(&self) -> usize {
+        let records: u64 = self.inner.logs().files.iter().map(|file| file.facts.records).sum();
+        usize::try_from(records).unwrap_or(usize::MAX)
+    }
+
+    #[pyo3(signature = (output, timelines, *, unit, base, batch, sample, superseded, lend, watch=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    #[expect(clippy::too_many_arguments, reason = "they have names")]
+    fn write(
+        &self,
+        py: Python<'_>,
+        output: PathBuf,
+        timelines: Option<Given>,
+        unit: Option<&str>,
+        base: Option<i64>,
+        batch: bool,
+        sample: bool,
+        superseded: bool,
+        lend: bool,
+        watch: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<WrittenRow> {
+        let options = options(unit, base, batch, sample, lend)?;
+        let timelines = timelines.map(Given::into_core);
+        let written = watched(py, watch.as_ref(), |progress| {
+            let timelines = Owned::lent(timelines.as_ref());
+            self.inner.write(timelines, options, kept(superseded), &output, progress, threads())
+        })?;
+        let written = written.map_err(stream_error)?;
+        let origins = origin_rows(&self.inner.logs().records.runs, &written.origins);
+        Ok((written.rows, rows(&written.problems), assumed_rows(&written.assumed), origins, steps_rows(written.steps)))
+    }
+}
+
+fn stream_error(error: StreamError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        StreamError::Timeline(error) => timeline_error(error),
+        StreamError::NoTimeline(_) => PyValueError::new_err(text),
+        StreamError::Write(error) => write_error(error),
+        StreamError::Table(_) => PyRuntimeError::new_err(text),
+        // Who ended it raises what it was ended for.
+        StreamError::Cancelled => PyKeyboardInterrupt::new_err(text),
+        StreamError::Gone { .. } => PyOSError::new_err(text),
+    }
+}

@@ -1,0 +1,156 @@
+"""Logs written to a file without holding them: the same as the table in memory, for every log there is."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+import stepbridge as sb
+from conftest import DATA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") if path.is_dir())
+
+
+def compared(path: Path, output: Path, **options: object) -> pl.DataFrame:
+    """Write a log both ways, and return the table that both are."""
+    plan = sb.Timeline.plan(batches=97, batch_size=8, samples=97 * 8)
+    expected = sb.read_logs(path).reindex(plan, **options)
+    written = sb.reindex(path, output, plan, **options)
+    frame = pl.read_parquet(output)
+    assert written.records == len(expected) == len(frame)
+    whole = expected.to_polars()
+    names = dict.fromkeys(("run", "tag", "source"), pl.String)
+    assert_frame_equal(frame.cast(names), whole.cast(names))
+    read = {(problem.file, problem.offset, problem.reason) for problem in sb.read_logs(path).problems}
+    placed = {(problem.file, problem.offset, problem.reason) for problem in expected.problems}
+    assert {(problem.file, problem.offset, problem.reason) for problem in written.problems} == read | placed
+    assert written.assumed == expected.assumed
+    assert written.origins == expected.origins
+    return frame
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_log_is_what_it_is_in_memory(folder: str, tmp_path: Path) -> None:
+    try:
+        sb.read_logs(DATA / folder)
+    except ValueError as error:
+        pytest.skip(str(error))
+    compared(DATA / folder, tmp_path / "out.parquet", superseded=True, batch=True)
+    compared(DATA / folder, tmp_path / "out.parquet", unit="step", base=0)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_so_are_the_timelines_that_a_log_tells_itself(folder: str, tmp_path: Path) -> None:
+    try:
+        expected = sb.read_logs(DATA / folder).reindex(superseded=True)
+        written = sb.reindex(DATA / folder, tmp_path / "out.parquet", superseded=True)
+    except ValueError as error:
+        pytest.skip(str(error).splitlines()[0][:80])
+    names = dict.fromkeys(("run", "tag", "source"), pl.String)
+    assert_frame_equal(pl.read_parquet(written.output).cast(names), expected.to_polars().cast(names))
+    assert written.origins == expected.origins
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".arrow"])
+def test_other_outputs(ending: str, tmp_path: Path) -> None:
+    folder = DATA / FOLDERS[0]
+    sb.read_logs(folder).reindex(sb.Timeline.plan(batches=10)).write(tmp_path / f"memory{ending}")
+    sb.reindex(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches=10))
+    if ending == ".arrow":
+        names = dict.fromkeys(("run", "tag", "source"), pl.String)
+        frames = [pl.read_ipc(tmp_path / f"{name}.arrow").cast(names) for name in ("memory", "streamed")]
+        assert_frame_equal(*frames)
+    else:
+        assert (tmp_path / f"memory{ending}").read_bytes() == (tmp_path / f"streamed{ending}").read_bytes()
+
+
+def test_no_run_has_a_timeline(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("epoch,step,loss\n,0,1.0\n,1,0.5\n")
+    with pytest.raises(ValueError, match="no timeline"):
+        sb.reindex(log, tmp_path / "out.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    plan = sb.Timeline.plan(batches=2)
+    grown: list[int] = []
+    survey = sb.streamed.survey_logs(log, watch=None)
+    with log.open("a") as file:
+        file.write("1,2,0.25\n")
+    written = sb.streamed.write_survey(
+        survey, tmp_path / "out.csv", plan, unit=None, base=None, convention=None, batch=False, sample=False,
+        superseded=False, lend=False, watch=lambda done, _total: grown.append(done),
+    )  # fmt: skip
+    assert written.records == 2
+
+
+def test_a_log_that_shrinks_in_between_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    survey = sb.streamed.survey_logs(log, watch=None)
+    log.write_text("epoch,step,loss\n0,0,1.0\n")
+    with pytest.raises(OSError, match=r"metrics.csv.*became shorter"):
+        sb.streamed.write_survey(
+            survey, tmp_path / "out.csv", sb.Timeline.plan(batches=2), unit=None, base=None, convention=None,
+            batch=False, sample=False, superseded=False, lend=False, watch=None,
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+# getrusage would count what this process holds while it starts the other one.
+MEASURE = """
+import sys
+import stepbridge as sb
+sb.reindex(sys.argv[1], sys.argv[2], sb.Timeline.plan(batches=1000), unit="batch", base=0)
+with open("/proc/self/status") as status:
+    print(next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process held at most")
+def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
+    event = _frames(50_000)
+    peaks = []
+    for copies in (40, 120):
+        log = tmp_path / f"events.out.tfevents.{copies}"
+        with log.open("wb") as file:
+            for _ in range(copies):
+                file.write(event)
+        command = [sys.executable, "-c", MEASURE, str(log), str(tmp_path / "out.parquet")]
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    assert peaks[1] < 256, peaks
+    assert peaks[1] < peaks[0] + 48, peaks
+
+
+def _frames(count: int) -> bytes:
+    """Make an event file of `count` scalars, with the checksums that TensorBoard's own writer gives."""
+    out = io.BytesIO()
+    writer = RecordWriter(out)
+    for step in range(count):
+        entry = b"\x0a\x04loss\x15" + struct.pack("<f", step)
+        summary = b"\x0a" + bytes([len(entry)]) + entry
+        time = struct.pack("<d", step)
+        writer.write(b"\x09" + time + b"\x10" + _varint(step) + b"\x2a" + bytes([len(summary)]) + summary)
+    return out.getvalue()
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
