@@ -79,7 +79,7 @@ pub(crate) fn mark(logs: &mut Logs) {
     for (index, chunk) in logs.records.chunks.iter().enumerate() {
         groups.entry((chunk.run, chunk.format.name())).or_default().push(index);
     }
-    let mut parts: BTreeMap<usize, Vec<Chunk>> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
     for ((run, _), chunks) in groups {
         let ledger = logs.run_ledger(run as usize).filter(|found| found.ledger.sessions.len() > 1);
         let by_ledger = ledger.and_then(|found| ledger::find(&logs.records.chunks, &chunks, found.ledger));
@@ -96,11 +96,11 @@ pub(crate) fn mark(logs: &mut Logs) {
         return;
     }
     let chunks = std::mem::take(&mut logs.records.chunks);
-    let parted = chunks.into_iter().enumerate().flat_map(|(index, chunk)| match parts.remove(&index) {
-        Some(parts) => parts,
+    let all = chunks.into_iter().enumerate().flat_map(|(index, chunk)| match parts.remove(&index) {
+        Some(parts) => parted(chunk, parts),
         None => vec![chunk],
     });
-    logs.records.chunks = parted.collect();
+    logs.records.chunks = all.collect();
 }
 
 /// Whether nothing of these chunks could be of a second session, as far as can be seen without a look at the records.
@@ -117,8 +117,8 @@ fn goes_back(format: Format) -> bool {
 }
 
 impl Found {
-    /// The chunks of several sessions in parts, and those of one with what is known of it.
-    fn part(&self, chunks: &[Chunk], parts: &mut BTreeMap<usize, Vec<Chunk>>) {
+    /// What is known of each chunk, part by part.
+    fn part(&self, chunks: &[Chunk], parts: &mut BTreeMap<usize, Vec<Part>>) {
         let mut redone: HashMap<(u32, Meaning), Option<Arc<Redone>>> = HashMap::new();
         let mut later = Later::new(self);
         // From the last session to the first: each stands before fewer of them.
@@ -128,19 +128,36 @@ impl Found {
             let meaning = chunks[stretch.chunk].meaning;
             redone.entry((stretch.session, meaning)).or_insert_with(|| later.than(stretch.session, meaning));
         }
-        for stretch in &self.stretches {
-            let chunk = &chunks[stretch.chunk];
-            let of_chunk = parts.entry(stretch.chunk).or_default();
-            let whole = stretch.range == (0..chunk.len());
-            let mut part = if whole { chunk.clone() } else { chunk.part(stretch.range.clone()) };
-            if !whole && of_chunk.is_empty() {
-                (part.evidence, part.lengths) = (chunk.evidence.clone(), chunk.lengths.clone());
-            }
-            part.session = stretch.session;
-            part.redone = redone.get(&(stretch.session, chunk.meaning)).cloned().flatten();
-            of_chunk.push(part);
+        for Stretch { chunk, range, session } in &self.stretches {
+            let redone = redone.get(&(*session, chunks[*chunk].meaning)).cloned().flatten();
+            parts.entry(*chunk).or_default().push(Part { range: range.clone(), session: *session, redone });
         }
     }
+}
+
+/// Part of a chunk, with what is known of it.
+struct Part {
+    range: Range<usize>,
+    session: u32,
+    redone: Option<Arc<Redone>>,
+}
+
+/// A chunk in parts; one that is all of one session is not copied.
+fn parted(chunk: Chunk, parts: Vec<Part>) -> Vec<Chunk> {
+    let whole = 0..chunk.len();
+    if let [Part { range, session, redone }] = &parts[..]
+        && *range == whole
+    {
+        return vec![Chunk { session: *session, redone: redone.clone(), ..chunk }];
+    }
+    let mut chunks: Vec<Chunk> = Vec::with_capacity(parts.len());
+    for Part { range, session, redone } in parts {
+        chunks.push(Chunk { session, redone, ..chunk.part(range) });
+    }
+    if let Some(first) = chunks.first_mut() {
+        (first.evidence, first.lengths) = (chunk.evidence, chunk.lengths);
+    }
+    chunks
 }
 
 /// What the sessions later than one did again, gathered from the last one on.
