@@ -162,7 +162,9 @@ fn an_epoch_that_only_elapses_counts_from_either_base() {
     let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
     let known = of_run(&records(meaning(None, None, stating(Format::JsonLines, &pairs))));
     assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 0)));
-    assert!(matches!(known.outcome, Outcome::Known { ref timeline, .. } if *timeline == plan(7, 1, Boundary::Flush, None)));
+    assert!(
+        matches!(known.outcome, Outcome::Known { ref timeline, .. } if *timeline == plan(7, 1, Boundary::Flush, None))
+    );
 }
 
 /// Steps inside epochs, counted from 1, of epochs from 1.
@@ -177,7 +179,10 @@ fn a_log_that_says_its_lengths_is_taken_at_its_word() {
     assert_eq!(timeline(inside(&pairs, &[(None, 120)])), plan(120, 1, Boundary::Flush, None));
     assert_eq!(timeline(inside(&pairs, &[(Some(1), 120), (Some(2), 120)])), plan(120, 1, Boundary::Flush, None));
     let changed = timeline(inside(&pairs, &[(Some(1), 120), (Some(2), 60)]));
-    assert_eq!((changed.epoch_length(0), changed.epoch_length(1), changed.epoch_length(9)), (Some(120), Some(60), Some(60)));
+    assert_eq!(
+        (changed.epoch_length(0), changed.epoch_length(1), changed.epoch_length(9)),
+        (Some(120), Some(60), Some(60))
+    );
     for (lengths, part) in [
         (&[][..], "an epoch may have 100 batches or any number above"),
         (&[(None, 90)], "a record of epoch 0 (counted from 0) lies outside"),
@@ -263,7 +268,9 @@ fn a_plan_is_lent_only_where_all_agree_and_nothing_contradicts() {
     let found = three(&[stating(Format::LightningCsv, &[(150, "0"), (400, "1")])]);
     assert!(matches!(&found["other 1"].outcome, Outcome::Unknown { why } if why.contains("a record contradicts it")));
     let found = three(&[stating(Format::LightningCsv, &[(49, "0"), (50, "1"), (100, "2")]), vague]);
-    assert!(matches!(&found["other 2"].outcome, Outcome::Unknown { why } if why.contains("run and other 1 differ") || why.contains("other 1 and run differ")));
+    assert!(
+        matches!(&found["other 2"].outcome, Outcome::Unknown { why } if why.contains("run and other 1 differ") || why.contains("other 1 and run differ"))
+    );
 }
 
 #[test]

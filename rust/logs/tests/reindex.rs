@@ -232,7 +232,8 @@ fn a_timeline_is_checked_against_steps_inside_epochs() {
         ]
     );
     // A length that the log states is another thing than the timeline's.
-    let found = by_one(&inside(&[(1, "1")], &[(None, 6)]), &self::plan(5, 1, Boundary::Flush, None), Options::default());
+    let found =
+        by_one(&inside(&[(1, "1")], &[(None, 6)]), &self::plan(5, 1, Boundary::Flush, None), Options::default());
     assert_eq!(found.problems[0].kind, ProblemKind::Disagrees);
     // Who says what steps count says that they count over the run.
     let said = Options { unit: Some(Unit::Batch), ..Options::default() };
@@ -246,7 +247,8 @@ fn rows_without_steps_are_at_their_epochs() {
         let meaning = Meaning { step: None, epoch: Some(epoch) };
         let epoch = texts.iter().map(|text| Stated::parse(text)).collect();
         let value = vec![1.5; texts.len()];
-        let chunk = Chunk { tag: vec![0; value.len()], epoch: Some(epoch), value, meaning, ..Chunk::new(0, 0, Format::Csv) };
+        let chunk =
+            Chunk { tag: vec![0; value.len()], epoch: Some(epoch), value, meaning, ..Chunk::new(0, 0, Format::Csv) };
         let found = reindex(&records(chunk), &[], Timelines::Own, options, 1).unwrap();
         assert!(found.problems.iter().all(|problem| problem.kind == ProblemKind::BeforeStart));
         rows(&found.chunks[0])
@@ -258,7 +260,10 @@ fn rows_without_steps_are_at_their_epochs() {
     assert_eq!(rows_of(EpochMeaning::Ends(1), &["1"], base), [(1, -1, 2.0)]);
     assert_eq!(rows_of(EpochMeaning::In(1), &["2"], none), [(1, -1, -1.0)]);
     // A number that may stand on either side of a boundary is in no epoch for certain.
-    assert_eq!(rows_of(EpochMeaning::Elapsed, &["0.5", "1.0", "1.99"], none), [(0, -1, 0.5), (-1, -1, 1.0), (1, -1, 1.99)]);
+    assert_eq!(
+        rows_of(EpochMeaning::Elapsed, &["0.5", "1.0", "1.99"], none),
+        [(0, -1, 0.5), (-1, -1, 1.0), (1, -1, 1.99)]
+    );
 }
 
 #[test]

@@ -27,24 +27,19 @@ pub fn lend(records: &Records, inferred: &mut BTreeMap<String, Inferred>) {
     for (run, found) in inferred.iter_mut() {
         let Outcome::Unknown { why } = &found.outcome else { continue };
         let own = pairs.get(run.as_str());
-        match own.map_or(Some(0), |own| checked(own, &plan)) {
-            Some(checked) => {
-                let against = if checked == 0 {
-                    "nothing that it states could be held against it".to_owned()
-                } else {
-                    format!("it agrees with {checked} statements of the run itself")
-                };
-                let evidence =
-                    format!("lent by run {lender}, as was asked for: {against}; its own log does not tell ({why})");
-                found.outcome = Outcome::Known { timeline: plan.clone(), evidence, checked };
-                found.lent_by = Some(lender.clone());
-            }
-            None => {
-                let why =
-                    format!("{why}; the timeline of run {lender} is not its own either, for a record contradicts it");
-                found.outcome = Outcome::Unknown { why };
-            }
-        }
+        let Some(checked) = own.map_or(Some(0), |own| checked(own, &plan)) else {
+            let why = format!("{why}; the timeline of run {lender} is not its own either, for a record contradicts it");
+            found.outcome = Outcome::Unknown { why };
+            continue;
+        };
+        let against = if checked == 0 {
+            "nothing that it states could be held against it".to_owned()
+        } else {
+            format!("it agrees with {checked} statements of the run itself")
+        };
+        let evidence = format!("lent by run {lender}, as was asked for: {against}; its own log does not tell ({why})");
+        found.outcome = Outcome::Known { timeline: plan.clone(), evidence, checked };
+        found.lent_by = Some(lender.clone());
     }
 }
 
