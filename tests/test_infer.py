@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -253,3 +254,50 @@ def test_a_common_factor_is_not_invented(tmp_path: Path) -> None:
     (run,) = sb.read_logs(log.write(tmp_path / "run")).infer().values()
     assert run.timeline == sb.Timeline.plan(batches=128)
     assert "iter counts updates, for accumulation leaves no trace in this log" in run.evidence
+
+
+def test_a_plan_is_lent_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    rows = {"sure": stated.Loop(100, 1, "flush", 4).metrics(every=10, ends=True, test=True)}
+    log = stated.Loop(100, 1, "flush", 4).metrics(every=70, ends=False, test=False)
+    rows["vague"] = stated.Log(log.name, log.rows[1:3], {})
+    for name, log in rows.items():
+        log.write(tmp_path / name)
+    logs = sb.read_logs(tmp_path)
+    assert logs.infer()["vague"].timeline is None
+    assert [origin.origin for origin in logs.reindex().origins] == ["inferred", "none"]
+    lent = logs.infer(lend=True)["vague"]
+    assert lent.timeline == sb.Timeline.plan(batches=100)
+    assert lent.lent_by == "sure"
+    assert lent.evidence.startswith("lent by run sure, as was asked for: it agrees with 2 statements of the run itself")
+    table = logs.reindex(lend=True)
+    assert table.origins[1] == ("vague", "lent", "sure")
+    assert table.problems == ()
+    assert table.to_polars().filter(pl.col("run") == "vague").select("step", "epoch", "iter").rows() == [
+        (139, 1, 39),
+        (209, 2, 9),
+    ]
+    # Nor is one lent where two differ.
+    stated.Loop(50, 1, "flush", 4).metrics(every=10, ends=True, test=True).write(tmp_path / "other")
+    refused = sb.read_logs(tmp_path).infer(lend=True)["vague"]
+    assert refused.timeline is None
+    assert "none was lent, since other and sure differ" in refused.evidence
+
+
+def test_a_text_log_that_states_its_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    lines = [
+        f"Epoch [{epoch}/5], Step [{step}/120], Loss: {epoch / step:.4f}" for epoch in range(1, 6) for step in (50, 100)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    logs = sb.read_logs(path)
+    (found,) = logs.infer().values()
+    assert found.timeline == sb.Timeline.plan(batches=120)
+    assert "the log itself says" in found.evidence
+    table = logs.reindex()
+    assert table.problems == ()
+    loop = [(epoch, step - 1, epoch + step / 120) for epoch in range(5) for step in (50, 100)]
+    assert table.to_polars().select("epoch", "iter", "epoch_float").rows() == [
+        (epoch, iteration, pytest.approx(after)) for epoch, iteration, after in loop
+    ]
+    other = logs.reindex(sb.Timeline.plan(batches=80))
+    assert {problem.kind for problem in other.problems} == {"disagrees"}

@@ -82,7 +82,7 @@ def test_torch_with_a_purge_step(tmp_path: Path) -> None:
     found = check(tmp_path)
     both = agreed(tmp_path)
     assert {tag for _, tag in both} == {"loss", "accuracy"}
-    assert [step for step, _ in found[".", "loss"]] == [*[*range(50), *range(40, 90)][:40], *range(40, 90)]
+    assert [step for step, _ in found[".", "loss"]] == list(range(90))
     logs = sb.read_logs(tmp_path)
     assert logs.sessions == ((".", 3, 10 + 50 + 1 + 5),)
     assert len(logs.table(superseded=True)) == len(logs) == 165

@@ -109,6 +109,7 @@ pub(crate) fn steps(records: &Records) -> BTreeMap<&str, Hint> {
 }
 
 fn hint(pairs: &Pairs, meaning: Meaning) -> Hint {
+    let meaning = pairs.as_said(meaning);
     Hint { step: StepMeaning::of_run(pairs.unit, meaning.base), epoch: meaning.epoch }
 }
 
@@ -129,7 +130,7 @@ fn of_run(pairs: &Pairs) -> Inferred {
         }
     }
     let kept = pairs.only(|pair| !pair.superseded);
-    match best(&kept, solve) {
+    match best(&kept, solve, |(timeline, ..)| timeline.segments().len() == 1) {
         Ok((meaning, (timeline, evidence, checked))) => {
             let refuting = pairs.inside.refuting(&timeline);
             if let Some(epoch) = refuting {
@@ -139,7 +140,7 @@ fn of_run(pairs: &Pairs) -> Inferred {
             let outcome = Outcome::Known { timeline, evidence, checked };
             Inferred { outcome, step: Some(step), epoch: Some(epoch), lent_by: None }
         }
-        Err(why) => match best(pairs, sessions::solve) {
+        Err(why) => match best(pairs, sessions::solve, |_| true) {
             Ok((meaning, outcome)) => {
                 let Hint { step, epoch } = hint(pairs, meaning);
                 Inferred { outcome, step: Some(step), epoch: Some(epoch), lent_by: None }
@@ -149,41 +150,51 @@ fn of_run(pairs: &Pairs) -> Inferred {
     }
 }
 
-/// What fits, by the likeliest meaning by which something does; of meanings that are alike the only one.
-fn best<T>(pairs: &Pairs, solve: impl Fn(&Pairs, Meaning) -> Result<T, Why>) -> Result<(Meaning, T), Why> {
-    let mut reason = match () {
-        () if pairs.two_units => return Err(Why::TwoUnits),
-        () if pairs.list.is_empty() => Why::NoPairs,
-        () => Why::TwoMeanings,
+/// What fits, by the likeliest meaning by which something does; of meanings that are alike the only one. One length of all
+/// epochs (`plain`) comes before lengths that change, which fit a wrong meaning easily.
+fn best<T>(
+    pairs: &Pairs,
+    solve: impl Fn(&Pairs, Meaning) -> Result<T, Why>,
+    plain: impl Fn(&T) -> bool,
+) -> Result<(Meaning, T), Why> {
+    if pairs.two_units {
+        return Err(Why::TwoUnits);
+    }
+    let tried = |meanings: &[Meaning]| -> Vec<(Meaning, Result<T, Why>)> {
+        meanings.iter().map(|&meaning| (meaning, solve(pairs, meaning))).collect()
     };
-    for (at, &meaning) in pairs.candidates.likely.iter().enumerate() {
-        match solve(pairs, meaning) {
-            Ok(found) => return Ok((meaning, found)),
-            // The likeliest meaning gives the reason.
-            Err(why) if at == 0 => reason = why,
-            Err(_) => {}
-        }
+    let mut likely = tried(&pairs.candidates.likely);
+    let is_plain = |(_, found): &(Meaning, Result<T, Why>)| found.as_ref().is_ok_and(&plain);
+    if let Some(at) = likely.iter().position(is_plain) {
+        let (meaning, found) = likely.swap_remove(at);
+        return found.map(|found| (meaning, found));
     }
-    let mut found: Option<(Meaning, T)> = None;
-    for (at, &meaning) in pairs.candidates.others.iter().enumerate() {
-        match solve(pairs, meaning) {
-            Ok(fit) => match found {
-                None => found = Some((meaning, fit)),
-                Some((known, _)) => return Err(Why::TwoBases { first: known, second: meaning }),
-            },
-            Err(why) if at == 0 && pairs.candidates.likely.is_empty() => reason = why,
-            // A meaning under which several lengths fit is possible as well.
-            Err(Why::AnyLength { .. } | Why::AnyIndexed { .. } | Why::TwoRates { .. } | Why::TwoPieces { .. })
-                if pairs.candidates.others.len() > 1 && pairs.candidates.likely.is_empty() =>
-            {
-                if let Some((known, _)) = found {
-                    return Err(Why::TwoBases { first: known, second: meaning });
-                }
-            }
-            Err(_) => {}
+    let is_open = |(_, found): &(Meaning, Result<T, Why>)| {
+        matches!(found, Err(Why::AnyLength { .. } | Why::AnyIndexed { .. } | Why::TwoRates { .. }))
+    };
+    let others = if likely.iter().any(is_open) { Vec::new() } else { tried(&pairs.candidates.others) };
+    let no_other = if pairs.list.is_empty() { Why::NoPairs } else { Why::TwoMeanings };
+    // The likeliest meaning gives the reason.
+    let reason = likely.iter().chain(&others).find_map(|(_, found)| found.as_ref().err().cloned()).unwrap_or(no_other);
+    let lengths_change = likely.into_iter().find_map(|(meaning, found)| Some((meaning, found.ok()?)));
+    let (uniform, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|found| is_plain(found) || is_open(found));
+    let only = |found: Vec<(Meaning, Result<T, Why>)>| {
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some((first, _)), Some((second, _))) => Err(Why::TwoBases { first, second }),
+            (Some((meaning, Ok(fit))), None) => Ok(Some((meaning, fit))),
+            (Some((_, Err(why))), None) => Err(why),
+            (None, _) => Ok(None),
         }
+    };
+    if let Some(found) = only(uniform)? {
+        return Ok(found);
     }
-    found.ok_or(reason)
+    let changing = rest.into_iter().filter(|(_, found)| found.is_ok()).collect();
+    match lengths_change {
+        Some(found) => Ok(found),
+        None => only(changing)?.ok_or(reason),
+    }
 }
 
 fn solve(pairs: &Pairs, meaning: Meaning) -> Result<Fit, Why> {

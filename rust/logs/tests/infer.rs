@@ -149,6 +149,22 @@ fn whole_epochs_of_any_base_are_found() {
 }
 
 #[test]
+fn an_epoch_tag_may_count_from_1() {
+    let epochs = |base: i64| -> Vec<(u32, i64, f64)> {
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        (0..100).map(|index| (1, index + base, (index / 10 + base) as f64)).collect()
+    };
+    for base in [0, 1] {
+        let known = of_run(&records(events(&epochs(base))));
+        let number = u8::try_from(base).unwrap();
+        assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, number)), "{:?}", known.outcome);
+        assert_eq!(known.epoch, Some(EpochMeaning::In(number)));
+        let Outcome::Known { timeline, .. } = known.outcome else { panic!("unknown") };
+        assert_eq!(timeline, plan(10, 1, Boundary::Flush, None));
+    }
+}
+
+#[test]
 fn a_base_that_cannot_be_told_is_unknown() {
     // Epochs 1 and 2 of steps that may be indices or not.
     let chunk = stating(Format::Csv, &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
@@ -194,12 +210,12 @@ fn a_log_that_says_its_lengths_is_taken_at_its_word() {
     }
 }
 
-/// Rows as Lightning logs them: each epoch's length, every row and its end.
+/// Rows at regular steps, and at each epoch's beginning and end.
 fn lightning(lengths: &[i64], every: i64) -> Vec<(i64, String)> {
     let (mut rows, mut step) = (Vec::new(), 0);
     for (epoch, length) in lengths.iter().enumerate() {
         for iter in 0..*length {
-            if (step + 1) % every == 0 || iter + 1 == *length {
+            if (step + 1) % every == 0 || iter == 0 || iter + 1 == *length {
                 rows.push((step, epoch.to_string()));
             }
             step += 1;
@@ -215,9 +231,11 @@ fn session(number: u32, rows: &[(i64, String)]) -> Chunk {
 
 #[test]
 fn another_length_from_a_resume_on_is_two_segments() {
-    // 100 steps an epoch for 3 epochs, then 40: the second session's first row is the first of epoch 3.
-    let all = lightning(&[100, 100, 100, 40, 40, 40, 40], 10);
-    let (before, after): (Vec<_>, Vec<_>) = all.into_iter().partition(|(step, _)| *step < 300);
+    // 100 steps an epoch for 3 epochs, then 40: the second session's first row is the first of epoch 3. Of its epochs
+    // not each is there, so that they cannot be counted off.
+    let all = lightning(&[100, 100, 100, 40, 40, 40, 40, 40], 10);
+    let seen = all.into_iter().filter(|(_, epoch)| epoch != "5");
+    let (before, after): (Vec<_>, Vec<_>) = seen.partition(|(step, _)| *step < 300);
     let mut log = records(session(0, &before));
     log.chunks.push(session(1, &after));
     let Outcome::Known { timeline, evidence, .. } = of_run(&log).outcome else { panic!("unknown") };

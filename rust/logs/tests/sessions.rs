@@ -79,9 +79,10 @@ fn steps_that_begin_again_with_each_epoch_do_not_go_back() {
 #[test]
 fn a_series_that_is_not_logged_again_stays() {
     let lines = [(1, "loss"), (2, "loss"), (3, "loss"), (3, "test_accuracy"), (2, "loss")];
-    let lines: Vec<String> =
-        lines.iter().map(|(step, tag)| format!("{{\"step\": {step}, \"{tag}\": 0.5}}\n")).collect();
-    let text = lines.concat();
+    let mut text = String::new();
+    for (step, tag) in lines {
+        writeln!(text, "{{\"step\": {step}, \"{tag}\": 0.5}}").unwrap();
+    }
     let logs = read("log.jsonl", &text);
     let tags: Vec<_> = logs.records.chunks.iter().flat_map(|chunk| chunk.tag.clone()).collect();
     let found: Vec<_> =

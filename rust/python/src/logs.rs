@@ -180,8 +180,7 @@ impl PyLogs {
 
     /// `timelines`: None, one for all, or a dictionary by run.
     #[pyo3(signature = (timelines, *, unit, base, batch, sample, superseded, lend))]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they have names")]
-    #[expect(clippy::too_many_arguments, reason = "they have names")]
+    #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they have names")]
     fn reindex(
         &self,
         py: Python<'_>,

@@ -128,6 +128,15 @@ impl Pairs<'_> {
         Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, ..*self }
     }
 
+    /// The meaning as the numbers were logged: what their log says of them, where it says all.
+    pub(crate) fn as_said(&self, meaning: Meaning) -> Meaning {
+        let all = self.list.iter().all(|pair| pair.said.base.is_some() && pair.said.epoch.is_some());
+        match self.list.first().filter(|_| all).map(|pair| pair.said) {
+            Some(Said { base: Some(base), epoch: Some(epoch) }) => Meaning { base, epoch },
+            _ => meaning,
+        }
+    }
+
     /// The pairs in the one form that is computed with: the index of an update and that of its epoch, or the number of
     /// an update and what was completed after it. Beside them those that they came from, as they were logged.
     ///

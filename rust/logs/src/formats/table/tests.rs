@@ -106,7 +106,7 @@ fn quotes_may_hold_anything() {
     let records: Vec<_> = seen.records.iter().map(|r| (&*r.0, r.1, f64::from_bits(r.3))).collect();
     assert_eq!(records, [("a,\nb", Some(1), 0.5), ("a,\nb", Some(2), 1.5), ("c", Some(4), 2.0), ("c", Some(5), 7.0)]);
     assert_eq!(kinds(&seen).len(), 2);
-    assert_eq!(seen.facts, Facts { bytes: text.len() as u64, sound: 4, others: 2, ..Facts::default() });
+    assert_eq!(seen.facts, Facts { bytes: text.len() as u64, records: 4, sound: 4, others: 2, ..Facts::default() });
 }
 
 #[test]
