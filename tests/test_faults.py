@@ -269,7 +269,7 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
     said, memory, seconds = peak(tmp_path)
     assert said == "200000 100000"
     assert seconds < 30
-    assert memory < BASE + (300 << 20)
+    assert memory < BASE + (400 << 20)
 
 
 # --- names and numbers ---------------------------------------------------------------------------------------------
@@ -337,14 +337,15 @@ def test_steps_at_the_ends_of_64_bits_are_exact(form: Format, tmp_path: Path) ->
     steps = [step for step in ENDS if step >= 0 or form != "text"]
     path.write_bytes(small_log(form, [(step, 1.5) for step in steps]))
     logs = read_logs(path, format=form)
-    found = logs.to_polars().filter(value=1.5)
+    # Steps that go back are those of another process, in most formats.
+    found = logs.table(superseded=True).to_polars().filter(value=1.5)
     assert found["step"].to_list() == steps
     assert logs.problems == ()
     # No step of these makes what is computed from it overflow.
     logs.infer()
     for unit, base in [("step", 0), ("batch", 1), ("epoch", 1), ("step", 1)]:
         for timeline in (sb.Timeline.plan(batches=1), sb.Timeline.plan(batches=7, accumulate=3)):
-            table = logs.reindex(timeline, unit=unit, base=base, batch=True)  # type: ignore[arg-type]
+            table = logs.reindex(timeline, unit=unit, base=base, batch=True, superseded=True)  # type: ignore[arg-type]
             assert table.num_rows == len(logs)
 
 

@@ -6,9 +6,10 @@ import io
 import struct
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 from polars.testing import assert_frame_equal
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") if path.is_dir())
 
 
-def compared(path: Path, output: Path, **options: object) -> pl.DataFrame:
+def compared(path: Path, output: Path, **options: Any) -> pl.DataFrame:
     """Write a log both ways, and return the table that both are."""
     plan = sb.Timeline.plan(batches=97, batch_size=8, samples=97 * 8)
     expected = sb.read_logs(path).reindex(plan, **options)
@@ -30,8 +31,7 @@ def compared(path: Path, output: Path, **options: object) -> pl.DataFrame:
     frame = pl.read_parquet(output)
     assert written.records == len(expected) == len(frame)
     whole = expected.to_polars()
-    names = dict.fromkeys(("run", "tag", "source"), pl.String)
-    assert_frame_equal(frame.cast(names), whole.cast(names))
+    assert_frame_equal(frame.cast({cs.categorical(): pl.String}), whole.cast({cs.categorical(): pl.String}))
     read = {(problem.file, problem.offset, problem.reason) for problem in sb.read_logs(path).problems}
     placed = {(problem.file, problem.offset, problem.reason) for problem in expected.problems}
     assert {(problem.file, problem.offset, problem.reason) for problem in written.problems} == read | placed
@@ -57,8 +57,10 @@ def test_so_are_the_timelines_that_a_log_tells_itself(folder: str, tmp_path: Pat
         written = sb.reindex(DATA / folder, tmp_path / "out.parquet", superseded=True)
     except ValueError as error:
         pytest.skip(str(error).splitlines()[0][:80])
-    names = dict.fromkeys(("run", "tag", "source"), pl.String)
-    assert_frame_equal(pl.read_parquet(written.output).cast(names), expected.to_polars().cast(names))
+    assert_frame_equal(
+        pl.read_parquet(written.output).cast({cs.categorical(): pl.String}),
+        expected.to_polars().cast({cs.categorical(): pl.String}),
+    )
     assert written.origins == expected.origins
 
 
@@ -68,8 +70,10 @@ def test_other_outputs(ending: str, tmp_path: Path) -> None:
     sb.read_logs(folder).reindex(sb.Timeline.plan(batches=10)).write(tmp_path / f"memory{ending}")
     sb.reindex(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches=10))
     if ending == ".arrow":
-        names = dict.fromkeys(("run", "tag", "source"), pl.String)
-        frames = [pl.read_ipc(tmp_path / f"{name}.arrow").cast(names) for name in ("memory", "streamed")]
+        frames = [
+            pl.read_ipc(tmp_path / f"{name}.arrow").cast({cs.categorical(): pl.String})
+            for name in ("memory", "streamed")
+        ]
         assert_frame_equal(*frames)
     else:
         assert (tmp_path / f"memory{ending}").read_bytes() == (tmp_path / f"streamed{ending}").read_bytes()

@@ -92,6 +92,7 @@ impl PyLogs {
 
     /// The same a while later; None where nothing was added.
     #[pyo3(signature = (watch=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
         let (path, options) = (&self.path, &self.options);
         let again = watched(py, watch.as_ref(), |progress| self.inner.again(path, options, progress, threads()))?;

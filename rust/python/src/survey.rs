@@ -58,6 +58,7 @@ impl PySurvey {
 
     #[pyo3(signature = (output, timelines, *, unit, base, batch, sample, superseded, lend, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    #[expect(clippy::fn_params_excessive_bools, reason = "they have names")]
     #[expect(clippy::too_many_arguments, reason = "they have names")]
     fn write(
         &self,

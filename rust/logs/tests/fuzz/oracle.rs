@@ -235,7 +235,7 @@ fn kept(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -
                 // A line begins where the one before ends.
                 let begins = target.framing != Framing::Lines || at == 0 || bytes[at - 1] == b'\n';
                 let told = reported.iter().any(|range| range.start < end && at < range.end);
-                if begins && !told && !excused(target, bytes, logs) {
+                if begins && !told && !excused(target, bytes, at, logs) {
                     return Err(format!(
                         "lost: {:?} at {at}, whose values are {:?}; {:?}; {:?}",
                         String::from_utf8_lossy(&whole),
@@ -252,7 +252,7 @@ fn kept(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -
 
 /// Whether a unit that is whole may be part of a text: of a cell in quotes, or under a broken line of names. A table's
 /// texts are counted, and told as one problem a column, which has the place of the first; a name may go over lines.
-fn excused(target: &Target, bytes: &[u8], logs: &Logs) -> bool {
+fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
     let texts = logs.records.problems.iter().any(|problem| problem.kind == ProblemKind::NotANumber);
     let names = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let long_name = memchr::memchr_iter(b'"', names).count() % 2 == 1;
@@ -260,8 +260,13 @@ fn excused(target: &Target, bytes: &[u8], logs: &Logs) -> bool {
         Format::LightningCsv | Format::KerasCsv | Format::Ultralytics | Format::StableBaselines3 | Format::Csv => {
             long_name || texts && logs.files[0].facts.others > 0
         }
-        // A text is a value of its own sort there.
-        Format::TrainerState => logs.files[0].facts.others > 0,
+        // A text is a value of its own sort there, and so is a list of another name than the history's.
+        Format::TrainerState => {
+            let list = bytes[..at].iter().rposition(|&byte| byte == b'[').unwrap_or(0);
+            let name = bytes[..list].trim_ascii_end();
+            let in_history = name.ends_with(b"\"log_history\":");
+            !in_history || logs.files[0].facts.others > 0 || !logs.records.problems.is_empty()
+        }
         _ => false,
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::block::{Read, Reading, Source};
-use super::cells::stated;
+use super::cells::{Cell, stated, value};
 use super::header::Header;
 use super::report::Report;
 use super::rows::{Range, Rows, Why};
@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         };
         let cells: Vec<Vec<u8>> = slow.cells().iter().map(<[u8]>::to_vec).collect();
         let cells: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
-        if cells.iter().map(|cell| cell.trim_ascii()).all(|cell| cell.is_empty() || stated(cell).is_some()) {
+        if cells.iter().all(|cell| value(cell.trim_ascii(), kind.blank) != Cell::Text) {
             return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
         }
         let mut header = Header::new(kind, input.options, separator, &cells);
