@@ -43,7 +43,7 @@ def test_runs_are_read_whole(folder: Path, name: str, separator: str, epochs: li
     logs = read_logs(folder / name)
     (file,) = logs.files
     assert (file.format, file.sound, logs.problems) == ("keras_csv", len(epochs), ())
-    frame = logs.to_polars()
+    frame = logs.table(superseded=True).to_polars()
     seen = list(zip(frame["epoch_logged"], frame["tag"].cast(str), frame["value"], strict=True))
     assert seen == rows(folder / name, separator)
     assert [epoch for epoch, tag, _ in seen if tag == "loss"] == epochs
