@@ -14,7 +14,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from stepbridge.logs import Logs, Problem, read_logs
+from stepbridge.logs import FORMATS, Logs, Problem, read_logs
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -367,3 +367,9 @@ def test_inference_gives_the_timeline_and_its_evidence(demo: Path) -> None:
     assert inferred.timeline == Timeline.plan(batches=1719)
     assert (inferred.unit, inferred.base) == ("st", 0)
     assert "1719 steps an epoch" in inferred.evidence
+
+
+def test_the_formats_of_the_stub_are_those_of_the_core() -> None:
+    with pytest.raises(ValueError, match="there is no format") as refused:
+        read_logs(".", format="nothing")  # type: ignore[arg-type]
+    assert str(refused.value).split("expected one of ")[1].split(", ") == list(FORMATS)

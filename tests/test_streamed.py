@@ -16,6 +16,9 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 import stepbridge as sb
 from conftest import DATA
+from stepbridge import _core
+from stepbridge.logs import asked
+from stepbridge.streamed import write_survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,31 +90,27 @@ def test_no_run_has_a_timeline(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
+NOTHING: dict[str, None] = dict.fromkeys(("format", "step", "epoch", "wall_time", "pattern"))
+
+
 def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
-    plan = sb.Timeline.plan(batches=2)
-    grown: list[int] = []
-    survey = sb.streamed.survey_logs(log, watch=None)
+    survey = _core.Survey.read(log, NOTHING)  # type: ignore[arg-type]
     with log.open("a") as file:
         file.write("1,2,0.25\n")
-    written = sb.streamed.write_survey(
-        survey, tmp_path / "out.csv", plan, unit=None, base=None, convention=None, batch=False, sample=False,
-        superseded=False, lend=False, watch=lambda done, _total: grown.append(done),
-    )  # fmt: skip
+    written = write_survey(survey, tmp_path / "out.csv", asked(sb.Timeline.plan(batches=2)))
     assert written.records == 2
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
 
 
 def test_a_log_that_shrinks_in_between_is_told(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
-    survey = sb.streamed.survey_logs(log, watch=None)
+    survey = _core.Survey.read(log, NOTHING)  # type: ignore[arg-type]
     log.write_text("epoch,step,loss\n0,0,1.0\n")
     with pytest.raises(OSError, match=r"metrics.csv.*became shorter"):
-        sb.streamed.write_survey(
-            survey, tmp_path / "out.csv", sb.Timeline.plan(batches=2), unit=None, base=None, convention=None,
-            batch=False, sample=False, superseded=False, lend=False, watch=None,
-        )  # fmt: skip
+        write_survey(survey, tmp_path / "out.csv", asked(sb.Timeline.plan(batches=2)))
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 

@@ -1,10 +1,12 @@
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self, disjoint_base
+
+from stepbridge.logs import Format
 
 Amount: TypeAlias = tuple[int, int, Literal["sp", "tok", "ba", "st", "ep", "dur"]]
 DeclaredCounter: TypeAlias = tuple[str, str, str, int]
@@ -14,25 +16,6 @@ Conversion: TypeAlias = (
     | tuple[Literal["beyond"], Amount]
     | tuple[Literal["unknown"], str]
 )
-
-LogFormat: TypeAlias = Literal[
-    "tfevents",
-    "lightning_csv",
-    "keras_csv",
-    "trainer_state",
-    "mmengine",
-    "mmcv",
-    "detectron2",
-    "ultralytics",
-    "sb3",
-    "mlflow",
-    "mlflow_db",
-    "wandb",
-    "wandb_history",
-    "csv",
-    "jsonl",
-    "text",
-]
 
 __version__: str
 
@@ -179,7 +162,7 @@ ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
 OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "lent", "none"], str | None]
 Step: TypeAlias = tuple[str, Literal[0, 1]]
 StepSource: TypeAlias = Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-StepsRow: TypeAlias = tuple[str, LogFormat, Step, StepSource, str]
+StepsRow: TypeAlias = tuple[str, Format, Step, StepSource, str]
 
 Position: TypeAlias = tuple[int, int, int, int | None]
 
@@ -224,30 +207,39 @@ def ledger_epoch(
 def ledger_change(session: int, time: float, *, batch: int, epoch: int, iter: int, step: int, segments: str) -> str: ...
 def ledger_logged_as(session: int, time: float, *, unit: str, base: int, stated: bool, by: str) -> str: ...
 def ledger_stop(session: int, time: float, *, at: Position, beside: tuple[int, int, int], segments: str) -> str: ...
-def read_ledger(path: Path) -> tuple[list[LedgerSession], list[ProblemRow], bool]: ...
+def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSession], list[ProblemRow], bool]: ...
 
 OUTPUTS: list[str]
+
+Found: TypeAlias = tuple[list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]
+
+class Said(TypedDict):
+    format: Format | None
+    step: str | None
+    epoch: str | None
+    wall_time: str | None
+    pattern: str | None
+
+class Asked(TypedDict):
+    timelines: Timeline | dict[str, Timeline] | None
+    unit: str | None
+    base: int | None
+    batch: bool
+    sample: bool
+    superseded: bool
+    lend: bool
 
 @final
 class Logs:
     @staticmethod
-    def read(
-        path: Path,
-        *,
-        format: str | None = None,  # noqa: A002 - what people call it
-        step: str | None = None,
-        epoch: str | None = None,
-        wall_time: str | None = None,
-        pattern: str | None = None,
-        watch: Callable[[int, int], object] | None = None,
-    ) -> Logs: ...
+    def read(path: str | os.PathLike[str], said: Said, watch: Callable[[int, int], object] | None = None) -> Logs: ...
     def again(self, watch: Callable[[int, int], object] | None = None) -> Logs | None: ...
     def __len__(self) -> int: ...
     def runs(self) -> list[str]: ...
     def overview(self) -> list[tuple[str, int, int, tuple[int, int] | None, tuple[float, float] | None]]: ...
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
-    def files(self) -> list[tuple[str, str, LogFormat, int, int, int, str | None, int]]: ...
+    def files(self) -> list[tuple[str, str, Format, int, int, int, str | None, int]]: ...
     def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
     def table(self, *, superseded: bool) -> Table: ...
     def infer(
@@ -255,46 +247,17 @@ class Logs:
     ) -> dict[str, tuple[Timeline | None, list[tuple[int, Timeline]], str, int, Step | None, str | None]]: ...
     def steps(self) -> list[StepsRow]: ...
     def sessions(self) -> list[tuple[str, int, int]]: ...
-    def reindex(
-        self,
-        timelines: Timeline | dict[str, Timeline] | None,
-        *,
-        unit: str | None,
-        base: int | None,
-        batch: bool,
-        sample: bool,
-        superseded: bool,
-        lend: bool,
-    ) -> tuple[Table, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
+    def reindex(self, asked: Asked) -> tuple[Table, Found]: ...
 
 @final
 class Survey:
     @staticmethod
-    def read(
-        path: Path,
-        *,
-        format: str | None = None,  # noqa: A002 - what people call it
-        step: str | None = None,
-        epoch: str | None = None,
-        wall_time: str | None = None,
-        pattern: str | None = None,
-        watch: Callable[[int, int], object] | None = None,
-    ) -> Survey: ...
+    def read(path: str | os.PathLike[str], said: Said, watch: Callable[[int, int], object] | None = None) -> Survey: ...
     def __len__(self) -> int: ...
     def logs(self) -> Logs: ...
     def write(
-        self,
-        output: Path,
-        timelines: Timeline | dict[str, Timeline] | None,
-        *,
-        unit: str | None,
-        base: int | None,
-        batch: bool,
-        sample: bool,
-        superseded: bool,
-        lend: bool,
-        watch: Callable[[int, int], object] | None = None,
-    ) -> tuple[int, list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]: ...
+        self, output: str | os.PathLike[str], asked: Asked, watch: Callable[[int, int], object] | None = None
+    ) -> tuple[int, Found]: ...
 
 @final
 class Table:
@@ -302,4 +265,4 @@ class Table:
     def column_names(self) -> list[str]: ...
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def write(self, path: Path, watch: Callable[[int, int], object] | None = None) -> None: ...
+    def write(self, path: str | os.PathLike[str], watch: Callable[[int, int], object] | None = None) -> None: ...

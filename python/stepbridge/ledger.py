@@ -14,7 +14,6 @@ import os
 import sys
 import time
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepbridge import _core
@@ -54,6 +53,8 @@ class LedgerWriter:
     """
 
     def __init__(self, where: str | os.PathLike[str], logged_as: tuple[UnitLike, Base] | None = None) -> None:
+        from pathlib import Path  # noqa: PLC0415 - see recorded.ledger_of
+
         path = Path(where)
         self.path = path if path.suffix == ".jsonl" and not path.is_dir() else path / NAME
         self._off = False

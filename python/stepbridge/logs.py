@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 from stepbridge import _core
-from stepbridge.conventions import ConventionName, convention
+from stepbridge.conventions import ConventionName
+from stepbridge.conventions import convention as _convention
 from stepbridge.problems import Problem
 from stepbridge.recorded import Ledger, ledger_of
 from stepbridge.timeline import Timeline
@@ -262,7 +262,7 @@ class Table:
             ValueError: the name has another ending.
             OSError: the system does not let it be written; what was there before still is.
         """
-        self._core.write(Path(path), progress)
+        self._core.write(path, progress)
 
 
 class Logs:
@@ -333,7 +333,7 @@ class Logs:
         found = {}
         for file, runs, rows, problems in self._core.ledgers():
             if rows:
-                ledger = ledger_of(Path(file), rows, problems)
+                ledger = ledger_of(file, rows, problems)
                 found.update(dict.fromkeys(runs, ledger))
         return {run: found[run] for run in self.runs if run in found}
 
@@ -408,23 +408,18 @@ class Logs:
         Raises:
             ValueError: no record can be located in that unit, or `convention` stands beside `unit` or `base`.
         """
-        unit, base = logged_step(unit, base, convention)
-        core, problems, assumed, origins, steps = self._core.reindex(
-            given_timelines(timeline),
+        asking = asked(
+            timeline,
             unit=unit,
             base=base,
+            convention=convention,
             batch=batch,
             sample=sample,
             superseded=superseded,
             lend=lend,
         )
-        return Table(
-            core,
-            tuple(Problem(*row) for row in problems),
-            tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
-            tuple(Origin(*row) for row in origins),
-            steps_of(steps),
-        )
+        core, found = self._core.reindex(asking)
+        return Table(core, *told(found))
 
     def table(self, *, superseded: bool = False) -> Table:
         """Returns the records as they were logged.
@@ -505,16 +500,52 @@ def read_logs(
     >>> logs.reindex().column_names[:6]
     ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
     """
-    core = _core.Logs.read(
-        Path(path), format=format, step=step, epoch=epoch, wall_time=wall_time, pattern=pattern, watch=progress
-    )
-    return Logs(core)
+    said: _core.Said = {"format": format, "step": step, "epoch": epoch, "wall_time": wall_time, "pattern": pattern}
+    return Logs(_core.Logs.read(path, said, progress))
 
 
-def given_timelines(
+def asked(
     timeline: Timeline | Mapping[str, Timeline] | None,
-) -> _core.Timeline | dict[str, _core.Timeline] | None:
-    """Unwraps what `reindex` was given."""
+    *,
+    unit: UnitLike | None = None,
+    base: Literal[0, 1] | None = None,
+    convention: ConventionName | None = None,
+    batch: bool = False,
+    sample: bool = False,
+    superseded: bool = False,
+    lend: bool = False,
+) -> _core.Asked:
+    """Puts together what `reindex` is asked for, as Rust takes it."""
+    if convention is not None:
+        if unit is not None or base is not None:
+            raise ValueError(f"convention={convention!r} says unit and base: give it alone, or give those two")
+        unit, base = _logged_step(convention)
+    return {
+        "timelines": _given(timeline),
+        "unit": unit,
+        "base": base,
+        "batch": batch,
+        "sample": sample,
+        "superseded": superseded,
+        "lend": lend,
+    }
+
+
+def told(
+    found: _core.Found,
+) -> tuple[tuple[Problem, ...], tuple[Assumed, ...], tuple[Origin, ...], tuple[Steps, ...]]:
+    """Gives what Rust found on the way its names."""
+    problems, assumed, origins, steps = found
+    return (
+        tuple(Problem(*row) for row in problems),
+        tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
+        tuple(Origin(*row) for row in origins),
+        steps_of(steps),
+    )
+
+
+def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline | dict[str, _core.Timeline] | None:
+    """Unwraps the timelines that were given."""
     if timeline is None:
         return None
     if isinstance(timeline, Timeline):
@@ -530,18 +561,13 @@ def given_timelines(
 
 
 def steps_of(rows: list[_core.StepsRow]) -> tuple[Steps, ...]:
+    """Gives what is known of the steps its names."""
     return tuple(Steps(run, kind, unit, base, source, why) for run, kind, (unit, base), source, why in rows)
 
 
-def logged_step(
-    unit: UnitLike | None, base: Literal[0, 1] | None, name: ConventionName | None
-) -> tuple[UnitLike | None, Literal[0, 1] | None]:
-    """Returns what is said of a logged step: what it counts and from where, or the framework whose it is."""
-    if name is None:
-        return unit, base
-    if unit is not None or base is not None:
-        raise ValueError(f"convention={name!r} says unit and base: give it alone, or give those two")
-    for counter in convention(name).counters:
+def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
+    """Returns what a framework's logged step counts, and from where."""
+    for counter in _convention(name).counters:
         if counter.role == "step":
             # A count that is read after the update is the number of that update.
             return "step", counter.base if counter.kind == "index" else 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepbridge import _core
@@ -12,7 +12,7 @@ from stepbridge.problems import Problem
 from stepbridge.timeline import Segment, Timeline
 
 if TYPE_CHECKING:
-    import os
+    from pathlib import Path
 
 __all__ = [
     "ASSUMED",
@@ -177,18 +177,20 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     >>> ledger.logged_as.unit, ledger.logged_as.base, ledger.logged_as.stated
     ('st', 1, False)
     """
-    path = Path(path)
+    path = os.fspath(path)
     rows, problems, _ = _core.read_ledger(path)
-    file = path / NAME if path.is_dir() else path
+    file = os.path.join(path, NAME) if os.path.isdir(path) else path  # noqa: PTH112, PTH118 - see ledger_of
     if not rows:
         why = f": {Problem(*problems[0]).reason}" if problems else ": it is empty"
         raise ValueError(f"no session can be read from the ledger '{file}'{why}")
     return ledger_of(file, rows, problems)
 
 
-def ledger_of(path: Path, rows: list[_core.LedgerSession], problems: list[_core.ProblemRow]) -> Ledger:
+def ledger_of(path: str, rows: list[_core.LedgerSession], problems: list[_core.ProblemRow]) -> Ledger:
     """Makes a ledger of what the core read."""
-    return Ledger(path, tuple(_session(row) for row in rows), tuple(Problem(*row) for row in problems))
+    from pathlib import Path  # noqa: PLC0415 - numpy does without it, and it is a seventh of our own import
+
+    return Ledger(Path(path), tuple(_session(row) for row in rows), tuple(Problem(*row) for row in problems))
 
 
 def _session(row: _core.LedgerSession) -> Session:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+import os
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from stepbridge import _core
-from stepbridge.logs import Assumed, Format, Origin, Problem, Steps, given_timelines, logged_step, steps_of
+from stepbridge.logs import Assumed, Format, Origin, Problem, Steps, asked, told
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     from stepbridge.conventions import ConventionName
     from stepbridge.timeline import Timeline
     from stepbridge.units import UnitLike
 
-__all__ = ["Written", "reindex", "survey_logs", "write_survey"]
+__all__ = ["Written", "reindex", "write_survey"]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What `reindex` wrote, and what it found on the way."""
 
-    output: Path
+    output: str
     """The file."""
     records: int
     """How many records it holds."""
@@ -89,11 +86,7 @@ def reindex(
         ValueError: there is no log, no run has a timeline, no record can be located in that unit, or the output's name
             has another ending.
     """
-    half = None if progress is None else lambda done, total: progress(done, 2 * total)
-    survey = survey_logs(path, format=format, step=step, epoch=epoch, wall_time=wall_time, pattern=pattern, watch=half)
-    return write_survey(
-        survey,
-        output,
+    asking = asked(
         timeline,
         unit=unit,
         base=base,
@@ -102,49 +95,21 @@ def reindex(
         sample=sample,
         superseded=superseded,
         lend=lend,
-        watch=None if progress is None else lambda done, total: progress(total + done, 2 * total),
     )
-
-
-def survey_logs(path: str | os.PathLike[str], **options: Any) -> _core.Survey:  # noqa: ANN401 - those of `reindex`
-    """Reads the logs a first time."""
-    return _core.Survey.read(Path(path), **options)
+    said: _core.Said = {"format": format, "step": step, "epoch": epoch, "wall_time": wall_time, "pattern": pattern}
+    survey = _core.Survey.read(path, said, progress and (lambda done, total: progress(done, 2 * total)))
+    return write_survey(survey, output, asking, progress and (lambda done, total: progress(total + done, 2 * total)))
 
 
 def write_survey(
     survey: _core.Survey,
     output: str | os.PathLike[str],
-    timeline: Timeline | Mapping[str, Timeline] | None,
-    *,
-    unit: UnitLike | None,
-    base: Literal[0, 1] | None,
-    convention: ConventionName | None,
-    batch: bool,
-    sample: bool,
-    superseded: bool,
-    lend: bool,
-    watch: Callable[[int, int], object] | None,
+    asking: _core.Asked,
+    watch: Callable[[int, int], object] | None = None,
 ) -> Written:
-    """Reads them again, and writes every record with its place."""
-    unit, base = logged_step(unit, base, convention)
-    records, problems, assumed, origins, steps = survey.write(
-        Path(output),
-        given_timelines(timeline),
-        unit=unit,
-        base=base,
-        batch=batch,
-        sample=sample,
-        superseded=superseded,
-        lend=lend,
-        watch=watch,
-    )
+    """Reads logs a second time, and writes every record with its place."""
+    records, found = survey.write(output, asking, watch)
     logs = survey.logs()
-    return Written(
-        Path(output),
-        records,
-        logs.runs(),
-        tuple(Problem(*row) for row in (*logs.problems(), *problems)),
-        tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
-        tuple(Origin(*row) for row in origins),
-        steps_of(steps),
-    )
+    problems, assumed, origins, steps = told(found)
+    read = tuple(Problem(*row) for row in logs.problems())
+    return Written(os.fspath(output), records, logs.runs(), (*read, *problems), assumed, origins, steps)

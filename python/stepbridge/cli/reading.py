@@ -16,6 +16,7 @@ from stepbridge.logs import FORMATS, read_logs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from stepbridge import _core
     from stepbridge.cli.options import Command
     from stepbridge.logs import Format, Logs, Problem
 
@@ -49,8 +50,8 @@ class ReadingOptions:
     time_column: str | None
     quiet: bool
 
-    def arguments(self) -> dict[str, Any]:
-        """Give what `read_logs` and `reindex` take of it."""
+    def said(self) -> _core.Said:
+        """Give what the library takes of it."""
         return {
             "format": self.format,
             "step": self.step_column,
@@ -77,7 +78,7 @@ def reading_options(command: Command) -> Command:
 def read(path: str, reading: ReadingOptions) -> Logs:
     """Read every log below a path. A path that is not there is wrong use; nothing readable below it ends with 1."""
     with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
-        logs = read_logs(path, **reading.arguments(), progress=watch)
+        logs = read_logs(path, **reading.said(), progress=watch)
     if not len(logs) and logs.problems:
         raise failure(nothing(path, logs.problems))
     return logs

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from stepbridge import _core
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
 from stepbridge.cli.progress import bar
 from stepbridge.cli.reading import ReadingOptions, nothing, read, reading_options, refusing, report
 from stepbridge.cli.show import complain, counted, failure, print_json
 from stepbridge.conventions import ConventionName
-from stepbridge.logs import OUTPUTS, Problem
-from stepbridge.streamed import Written, survey_logs, write_survey
+from stepbridge.logs import OUTPUTS, Problem, asked
+from stepbridge.streamed import Written, write_survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,11 +90,11 @@ def reindex(
                 tell(written, as_json=as_json)
         return
     with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
-        survey = survey_logs(path, **reading.arguments(), watch=watch)
+        survey = _core.Survey.read(path, reading.said(), watch)
     if not len(survey) and (problems := survey.logs().problems()):
         raise failure(nothing(path, [Problem(*row) for row in problems]))
     with misused(), bar("writing", "bytes", quiet=reading.quiet) as watch:
-        written = write_survey(survey, output, timeline, **step, watch=watch)
+        written = write_survey(survey, output, asked(timeline, **step), watch)
     tell(written, as_json=as_json)
 
 
@@ -110,10 +111,12 @@ def followed(
     while True:
         with misused():
             table = logs.reindex(timeline, **step)
+            lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
+            if lacking and len(lacking) == len(logs.runs):
+                raise ValueError(lacking[0])
             table.write(output)
-        yield Written(
-            output, len(table), logs.runs, (*logs.problems, *table.problems), table.assumed, table.origins, table.steps
-        )
+        problems = (*logs.problems, *table.problems)
+        yield Written(str(output), len(table), logs.runs, problems, table.assumed, table.origins, table.steps)
         before = logs.files
         while logs.files == before:
             time.sleep(interval)

@@ -11,12 +11,10 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPe
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
-use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, Timelines, reindex, steps};
-use stepbridge_logs::{
-    Format, FoundLedger, Logs, NamedColumns, Problem, ReadError, ReadOptions, StepMeaning, Superseded, Table, read,
-};
-use stepbridge_timeline::{Timeline, Unit};
+use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, reindex, steps};
+use stepbridge_logs::{FoundLedger, Logs, Problem, ReadError, ReadOptions, StepMeaning, Table, read};
 
+use crate::asked::{Asked, Said, kept};
 use crate::errors::timeline_error;
 use crate::ledger;
 use crate::table::PyTable;
@@ -48,8 +46,8 @@ pub(crate) type AssumedRow = (String, Step, String);
 /// The run, where its timeline comes from, and the ledger's file, or the run that lent it, where it is that.
 pub(crate) type OriginRow = (String, &'static str, Option<String>);
 
-/// The table, the problems, what was assumed, where the timelines come from, what the steps are.
-type ReindexedRow = (PyTable, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
+/// The problems, what was assumed, where the timelines come from, what the steps are.
+pub(crate) type FoundRow = (Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
 
 /// A ledger's file, its runs, its sessions, its problems.
 type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<ProblemRow>);
@@ -72,20 +70,10 @@ impl PyLogs {
 impl PyLogs {
     /// `watch` is called a few times a second with the bytes that were read and those that there are.
     #[staticmethod]
-    #[pyo3(signature = (path, *, format=None, step=None, epoch=None, wall_time=None, pattern=None, watch=None))]
+    #[pyo3(signature = (path, said, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    #[expect(clippy::too_many_arguments, reason = "they have names")]
-    fn read(
-        py: Python<'_>,
-        path: PathBuf,
-        format: Option<&str>,
-        step: Option<String>,
-        epoch: Option<String>,
-        wall_time: Option<String>,
-        pattern: Option<String>,
-        watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let options = read_options(format, step, epoch, wall_time, pattern)?;
+    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = said.into_core()?;
         let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
         Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
     }
@@ -178,89 +166,18 @@ impl PyLogs {
         runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
     }
 
-    /// `timelines`: None, one for all, or a dictionary by run.
-    #[pyo3(signature = (timelines, *, unit, base, batch, sample, superseded, lend))]
-    #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they have names")]
-    fn reindex(
-        &self,
-        py: Python<'_>,
-        timelines: Option<Given>,
-        unit: Option<&str>,
-        base: Option<i64>,
-        batch: bool,
-        sample: bool,
-        superseded: bool,
-        lend: bool,
-    ) -> PyResult<ReindexedRow> {
-        let options = options(unit, base, batch, sample, lend)?;
-        let timelines = timelines.map(Given::into_core);
+    fn reindex(&self, py: Python<'_>, asked: Asked) -> PyResult<(PyTable, FoundRow)> {
+        let asked = asked.into_core()?;
         let (built, places) = py.detach(|| {
-            let timelines = Owned::lent(timelines.as_ref());
             let ledgers = self.inner.run_ledgers();
-            let places = reindex(&self.inner.records, &ledgers, timelines, options, threads());
+            let places = reindex(&self.inner.records, &ledgers, asked.timelines(), asked.options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
-            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), kept(superseded), threads()), places))
+            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), asked.superseded, threads()), places))
         })?;
         let origins = origin_rows(&self.inner.records.runs, &places.origins);
         let steps = steps_rows(places.steps.clone());
-        Ok((table(built)?, rows(&places.problems), assumed_rows(&places.assumed), origins, steps))
+        Ok((table(built)?, (rows(&places.problems), assumed_rows(&places.assumed), origins, steps)))
     }
-}
-
-/// Timelines as Python hands them over.
-#[derive(FromPyObject)]
-pub(crate) enum Given {
-    One(Py<PyTimeline>),
-    Each(BTreeMap<String, Py<PyTimeline>>),
-}
-
-/// Timelines that need no interpreter.
-#[expect(clippy::large_enum_variant, reason = "one a call")]
-pub(crate) enum Owned {
-    One(Timeline),
-    Each(BTreeMap<String, Timeline>),
-}
-
-impl Owned {
-    /// What the core takes; nothing given is each run's own.
-    pub(crate) fn lent(given: Option<&Self>) -> Timelines<'_> {
-        match given {
-            None => Timelines::Own,
-            Some(Self::One(timeline)) => Timelines::One(timeline),
-            Some(Self::Each(by_run)) => Timelines::Each(by_run),
-        }
-    }
-}
-
-impl Given {
-    pub(crate) fn into_core(self) -> Owned {
-        match self {
-            Self::One(timeline) => Owned::One(timeline.get().inner.clone()),
-            Self::Each(by_run) => {
-                Owned::Each(by_run.into_iter().map(|(run, timeline)| (run, timeline.get().inner.clone())).collect())
-            }
-        }
-    }
-}
-
-/// What is said of the logs.
-pub(crate) fn read_options(
-    format: Option<&str>,
-    step: Option<String>,
-    epoch: Option<String>,
-    wall_time: Option<String>,
-    pattern: Option<String>,
-) -> PyResult<ReadOptions> {
-    let columns = NamedColumns { step, epoch, wall_time };
-    Ok(ReadOptions { format: format.map(named).transpose()?, columns, pattern })
-}
-
-/// The format of a name.
-fn named(name: &str) -> PyResult<Format> {
-    Format::named(name).ok_or_else(|| {
-        let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
-        PyValueError::new_err(format!("there is no format {name:?}; expected one of {}", known.join(", ")))
-    })
 }
 
 pub(crate) fn assumed_rows(assumed: &[Assumed]) -> Vec<AssumedRow> {
@@ -276,31 +193,6 @@ pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow>
         Origin::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()
-}
-
-/// What re-indexing is asked for.
-pub(crate) fn options(
-    unit: Option<&str>,
-    base: Option<i64>,
-    batch: bool,
-    sample: bool,
-    lend: bool,
-) -> PyResult<Options> {
-    let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
-    let base = base.map(zero_or_one).transpose()?;
-    Ok(Options { unit, base, batch, sample, lend })
-}
-
-pub(crate) fn kept(superseded: bool) -> Superseded {
-    if superseded { Superseded::Kept } else { Superseded::LeftOut }
-}
-
-fn zero_or_one(base: i64) -> PyResult<u8> {
-    match base {
-        0 => Ok(0),
-        1 => Ok(1),
-        _ => Err(PyValueError::new_err(format!("base must be 0 or 1, not {base}"))),
-    }
 }
 
 pub(crate) fn threads() -> usize {

@@ -7,16 +7,11 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueEr
 use pyo3::prelude::*;
 use stepbridge_logs::reindex::{StreamError, Survey};
 
+use crate::asked::{Asked, Said};
 use crate::errors::timeline_error;
-use crate::logs::{
-    AssumedRow, Given, OriginRow, Owned, ProblemRow, PyLogs, StepsRow, assumed_rows, kept, options, origin_rows,
-    read_error, read_options, rows, steps_rows, threads,
-};
+use crate::logs::{FoundRow, PyLogs, assumed_rows, origin_rows, read_error, rows, steps_rows, threads};
 use crate::table::write_error;
 use crate::watched::watched;
-
-/// How many records were written, the problems, what was assumed, where the timelines come from, what the steps are.
-type WrittenRow = (u64, Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
 
 #[pyclass(name = "Survey", module = "stepbridge._core", frozen)]
 pub(crate) struct PySurvey {
@@ -27,20 +22,10 @@ pub(crate) struct PySurvey {
 impl PySurvey {
     /// `watch` is called a few times a second with the bytes that were read and those that there are.
     #[staticmethod]
-    #[pyo3(signature = (path, *, format=None, step=None, epoch=None, wall_time=None, pattern=None, watch=None))]
+    #[pyo3(signature = (path, said, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    #[expect(clippy::too_many_arguments, reason = "they have names")]
-    fn read(
-        py: Python<'_>,
-        path: PathBuf,
-        format: Option<&str>,
-        step: Option<String>,
-        epoch: Option<String>,
-        wall_time: Option<String>,
-        pattern: Option<String>,
-        watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let options = read_options(format, step, epoch, wall_time, pattern)?;
+    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = said.into_core()?;
         let survey = watched(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
@@ -56,32 +41,25 @@ impl PySurvey {
         usize::try_from(records).unwrap_or(usize::MAX)
     }
 
-    #[pyo3(signature = (output, timelines, *, unit, base, batch, sample, superseded, lend, watch=None))]
+    #[pyo3(signature = (output, asked, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they have names")]
-    #[expect(clippy::too_many_arguments, reason = "they have names")]
     fn write(
         &self,
         py: Python<'_>,
         output: PathBuf,
-        timelines: Option<Given>,
-        unit: Option<&str>,
-        base: Option<i64>,
-        batch: bool,
-        sample: bool,
-        superseded: bool,
-        lend: bool,
+        asked: Asked,
         watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<WrittenRow> {
-        let options = options(unit, base, batch, sample, lend)?;
-        let timelines = timelines.map(Given::into_core);
+    ) -> PyResult<(u64, FoundRow)> {
+        let asked = asked.into_core()?;
         let written = watched(py, watch.as_ref(), |progress| {
-            let timelines = Owned::lent(timelines.as_ref());
-            self.inner.write(timelines, options, kept(superseded), &output, progress, threads())
+            self.inner.write(asked.timelines(), asked.options, asked.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
         let origins = origin_rows(&self.inner.logs().records.runs, &written.origins);
-        Ok((written.rows, rows(&written.problems), assumed_rows(&written.assumed), origins, steps_rows(written.steps)))
+        Ok((
+            written.rows,
+            (rows(&written.problems), assumed_rows(&written.assumed), origins, steps_rows(written.steps)),
+        ))
     }
 }
 
