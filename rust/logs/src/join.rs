@@ -41,7 +41,7 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
                 _ => runs.number(&name(&file.folder, &of)),
             };
             last = Some((of, run));
-            renumber(&mut chunk.tag, &names, &mut tags);
+            renumber(&mut chunk.tag, &names, |tag| tags.number(tag));
             chunk.run = run;
             chunk.source = source;
             if !chunk.is_empty() || !chunk.evidence.is_empty() {
@@ -68,14 +68,14 @@ fn name(folder: &[String], of: &RunOf) -> String {
     if name.is_empty() { ".".to_owned() } else { name }
 }
 
-/// Gives every tag its number among those of all files; tags without a record get none.
-fn renumber(column: &mut [u32], names: &[String], tags: &mut Names) {
+/// Gives every tag its number among those of all files, as `number` knows it; tags without a record get none.
+pub(crate) fn renumber(column: &mut [u32], names: &[String], mut number: impl FnMut(&str) -> u32) {
     let mut numbers = vec![None; names.len()];
     for tag in column {
         let local = *tag as usize;
         *tag = match numbers[local] {
-            Some(number) => number,
-            None => *numbers[local].insert(tags.number(&names[local])),
+            Some(known) => known,
+            None => *numbers[local].insert(number(&names[local])),
         };
     }
 }

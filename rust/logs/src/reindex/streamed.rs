@@ -17,6 +17,7 @@ use super::run::Run;
 use super::steps::{self, Steps};
 use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, periods, report, with_runs};
 use crate::error::ReadError;
+use crate::join::renumber;
 use crate::options::ReadOptions;
 use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
@@ -204,7 +205,8 @@ impl Pass<'_, '_> {
     fn piece(&mut self, source: usize, piece: Piece, before: u64, stretches: &[Stretch]) -> Result<(), StreamError> {
         let records = &self.logs.records;
         let mut chunk = piece.chunk;
-        renumber(&mut chunk.tag, &piece.tags, &self.tags);
+        // Each tag was seen in the first reading.
+        renumber(&mut chunk.tag, &piece.tags, |tag| self.tags.get(tag).copied().unwrap_or(0));
         chunk.source = u32::try_from(source).unwrap_or(u32::MAX);
         let end = before + chunk.len() as u64;
         let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
@@ -318,18 +320,6 @@ fn up_to(piece: Piece, room: u64) -> Piece {
             Piece { chunk, ..piece }
         }
         _ => piece,
-    }
-}
-
-/// Makes tags of a piece those of all files. Each was seen in the first reading.
-fn renumber(column: &mut [u32], names: &[String], tags: &HashMap<&str, u32>) {
-    let mut numbers: Vec<Option<u32>> = vec![None; names.len()];
-    for tag in column {
-        let local = *tag as usize;
-        *tag = match numbers[local] {
-            Some(number) => number,
-            None => *numbers[local].insert(tags.get(names[local].as_str()).copied().unwrap_or(0)),
-        };
     }
 }
 
