@@ -10,7 +10,9 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 import stepbridge as sb
-from adapters.torch_training import Indices, Training, seeded
+from adapters.torch_datasets import Indices
+from adapters.torch_processes import workers
+from adapters.torch_training import Training, seeded
 from stepbridge.adapters.torch import clock_for
 
 if TYPE_CHECKING:
@@ -38,10 +40,10 @@ class Growing(IterableDataset[int]):
         return iter(range(self.length))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_data_loader_is_counted_as_it_comes(workers: int) -> None:
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_data_loader_is_counted_as_it_comes(number: int) -> None:
     training = Training(clock_for(seeded(10, 4), epochs=2))
-    training.run(lambda epoch: seeded(10, 4, epoch, num_workers=workers))
+    training.run(lambda epoch: seeded(10, 4, epoch, **workers(number)))
     assert training.passed == [batch.tolist() for epoch in range(2) for batch in seeded(10, 4, epoch)]
     clock = training.clock
     assert (clock.batch, clock.step, clock.applied) == (6, 6, training.updates)
@@ -49,7 +51,7 @@ def test_a_data_loader_is_counted_as_it_comes(workers: int) -> None:
 
 
 def test_persistent_workers_over_epochs() -> None:
-    loader = DataLoader(Indices(10), 4, num_workers=2, persistent_workers=True)
+    loader = DataLoader(Indices(10), 4, persistent_workers=True, **workers(2))
     training = Training(clock_for(loader, epochs=3)).run(lambda _: loader)
     assert (training.clock.batch, training.clock.sample) == (9, 30)
 
@@ -101,14 +103,14 @@ def test_a_plain_loader_resumed_in_the_middle_asks() -> None:
         break
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("planned", [True, False], ids=["planned", "learned"])
-def test_a_stateful_data_loader_goes_on_by_itself(planned: bool, stop: int, workers: int, tmp_path: Path) -> None:
+def test_a_stateful_data_loader_goes_on_by_itself(planned: bool, stop: int, number: int, tmp_path: Path) -> None:
     """It is saved beside the clock: in mid-epoch, and in the body of an epoch's last batch."""
 
     def fresh() -> tuple[Training, Any]:
-        loader = stateful_loader(10, 4, num_workers=workers)
+        loader = stateful_loader(10, 4, **workers(number))
         return Training(clock_for(loader, epochs=2) if planned else sb.StepClock(epochs=2)), loader
 
     torch.manual_seed(7)

@@ -7,13 +7,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
-    Dataset,
     DistributedSampler,
-    IterableDataset,
     RandomSampler,
     Sampler,
     SequentialSampler,
@@ -22,44 +19,12 @@ from torch.utils.data import (
 )
 
 import stepbridge as sb
+from adapters.torch_datasets import Indices, SizedStream, Stream
+from adapters.torch_processes import workers
 from stepbridge.adapters.torch import clock_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Numbers(Dataset[int]):
-    """The numbers below `length`."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> int:
-        return index
-
-
-class Stream(IterableDataset[int]):
-    """The numbers below `length`, shared among the workers; it claims to have `said`, or has no length."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __iter__(self) -> Iterator[int]:
-        worker = torch.utils.data.get_worker_info()
-        first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        return iter(range(first, self.length, step))
-
-
-class SizedStream(Stream):
-    def __init__(self, length: int, said: int) -> None:
-        super().__init__(length)
-        self.said = said
-
-    def __len__(self) -> int:
-        return self.said
 
 
 def run(clock: sb.StepClock, loader: Any, epochs: int = 2) -> list[list[int]]:
@@ -68,19 +33,19 @@ def run(clock: sb.StepClock, loader: Any, epochs: int = 2) -> list[list[int]]:
 
 
 MAP_LOADERS = {
-    "even": lambda: DataLoader(Numbers(12), batch_size=4),
-    "partial": lambda: DataLoader(Numbers(10), batch_size=4, shuffle=True),
-    "drop_last": lambda: DataLoader(Numbers(10), batch_size=4, drop_last=True),
-    "one batch": lambda: DataLoader(Numbers(3), batch_size=8),
-    "batch_size 1": lambda: DataLoader(Numbers(3)),
-    "workers": lambda: DataLoader(Numbers(10), batch_size=4, num_workers=2),
-    "subset": lambda: DataLoader(Numbers(10), batch_size=4, sampler=SubsetRandomSampler(range(7))),
+    "even": lambda: DataLoader(Indices(12), batch_size=4),
+    "partial": lambda: DataLoader(Indices(10), batch_size=4, shuffle=True),
+    "drop_last": lambda: DataLoader(Indices(10), batch_size=4, drop_last=True),
+    "one batch": lambda: DataLoader(Indices(3), batch_size=8),
+    "batch_size 1": lambda: DataLoader(Indices(3)),
+    "workers": lambda: DataLoader(Indices(10), batch_size=4, **workers(2)),
+    "subset": lambda: DataLoader(Indices(10), batch_size=4, sampler=SubsetRandomSampler(range(7))),
     "oversampled": lambda: DataLoader(
-        Numbers(10), batch_size=4, sampler=RandomSampler(Numbers(10), replacement=True, num_samples=17)
+        Indices(10), batch_size=4, sampler=RandomSampler(Indices(10), replacement=True, num_samples=17)
     ),
-    "weighted": lambda: DataLoader(Numbers(3), batch_size=4, sampler=WeightedRandomSampler([1.0, 1.0, 2.0], 9)),
+    "weighted": lambda: DataLoader(Indices(3), batch_size=4, sampler=WeightedRandomSampler([1.0, 1.0, 2.0], 9)),
     "batch sampler": lambda: DataLoader(
-        Numbers(10), batch_sampler=BatchSampler(SequentialSampler(Numbers(10)), 3, drop_last=False)
+        Indices(10), batch_sampler=BatchSampler(SequentialSampler(Indices(10)), 3, drop_last=False)
     ),
 }
 
@@ -102,7 +67,7 @@ def test_a_stateful_data_loader_is_a_loader() -> None:
     stateful = pytest.importorskip("torchdata.stateful_dataloader")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*set_vital", UserWarning)
-        loader = stateful.StatefulDataLoader(Numbers(10), batch_size=4)
+        loader = stateful.StatefulDataLoader(Indices(10), batch_size=4)
     assert clock_for(loader, epochs=2).timeline == clock_for(MAP_LOADERS["partial"](), epochs=2).timeline
 
 
@@ -133,11 +98,11 @@ class Regrouped(BatchSampler):
 
 @pytest.mark.parametrize(
     "batch_sampler",
-    [Buckets([3, 1, 4]), Regrouped(SequentialSampler(Numbers(5)), 2, drop_last=False)],
+    [Buckets([3, 1, 4]), Regrouped(SequentialSampler(Indices(5)), 2, drop_last=False)],
     ids=["own", "derived"],
 )
 def test_a_batch_sampler_of_ones_own_has_a_length_and_no_size(batch_sampler: Any) -> None:
-    loader = DataLoader(Numbers(20), batch_sampler=batch_sampler)
+    loader = DataLoader(Indices(20), batch_sampler=batch_sampler)
     clock = clock_for(loader, epochs=2)
     assert clock.timeline.batches == 6
     assert run(clock, loader)[0] != []
@@ -145,7 +110,7 @@ def test_a_batch_sampler_of_ones_own_has_a_length_and_no_size(batch_sampler: Any
 
 
 def test_a_loader_without_batching_takes_items_for_batches() -> None:
-    loader = DataLoader(Numbers(5), batch_size=None)
+    loader = DataLoader(Indices(5), batch_size=None)
     clock = clock_for(loader, epochs=1)
     for _ in clock.epochs():
         assert [int(item) for item in clock.batches(loader)] == [0, 1, 2, 3, 4]
@@ -161,7 +126,7 @@ class Endless(Sampler[int]):
 
 def test_a_sampler_without_a_length() -> None:
     for drop_last, samples in ((False, None), (True, 12)):
-        loader = DataLoader(Numbers(7), batch_size=3, sampler=Endless(), drop_last=drop_last)
+        loader = DataLoader(Indices(7), batch_size=3, sampler=Endless(), drop_last=drop_last)
         clock = clock_for(loader, epochs=2)
         assert clock.timeline.batches is None
         sizes = run(clock, loader)
@@ -169,10 +134,10 @@ def test_a_sampler_without_a_length() -> None:
         assert clock.sample == samples
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("drop_last", [False, True])
-def test_a_stream_of_unknown_length_is_learned(workers: int, drop_last: bool) -> None:
-    loader = DataLoader(Stream(11), batch_size=3, num_workers=workers, drop_last=drop_last)
+def test_a_stream_of_unknown_length_is_learned(number: int, drop_last: bool) -> None:
+    loader = DataLoader(Stream(11), batch_size=3, drop_last=drop_last, **workers(number))
     assert clock_for(loader, epochs=2).timeline.batches is None
     clock = clock_for(loader, epochs=2)
     sizes = run(clock, loader)
@@ -203,12 +168,12 @@ def test_a_stream_that_tells_a_wrong_length_is_caught(said: int, text: str) -> N
 
 
 def test_a_stream_shared_among_workers_is_not_believed() -> None:
-    loader = DataLoader(SizedStream(11, 11), batch_size=3, num_workers=2)  # 6 and 5: four batches, as 3 + 3, 3 + 2
+    loader = DataLoader(SizedStream(11, 11), batch_size=3, **workers(2))  # 6 and 5: four batches, as 3 + 3, 3 + 2
     clock = clock_for(loader, epochs=1)
     assert clock.timeline.batches is None
     run(clock, loader)
     assert clock.batch == 4
-    uneven = DataLoader(SizedStream(13, 13), batch_size=3, num_workers=2)  # 7 and 6: len() says 5, and so it is
+    uneven = DataLoader(SizedStream(13, 13), batch_size=3, **workers(2))  # 7 and 6: len() says 5, and so it is
     assert clock_for(uneven).timeline.batches is None
 
 
@@ -233,14 +198,14 @@ def test_a_size_that_is_given_is_believed() -> None:
     loader = DataLoader(Stream(12), batch_size=3)
     assert clock_for(loader, epochs=1, samples=12, batch_size=3).timeline.batches == 4
     assert clock_for(
-        DataLoader(Numbers(12), batch_size=3), batch_size=None, samples=None, batches=4
+        DataLoader(Indices(12), batch_size=3), batch_size=None, samples=None, batches=4
     )._plan == sb.Timeline.plan(batches=4)
 
 
 def test_a_loader_without_a_batch() -> None:
     with pytest.raises(ValueError, match="no batch"):
-        clock_for(DataLoader(Numbers(3), batch_size=4, drop_last=True))
-    loader = DataLoader(Numbers(3), sampler=DistributedSampler(Numbers(3), 4, 0, drop_last=True))
+        clock_for(DataLoader(Indices(3), batch_size=4, drop_last=True))
+    loader = DataLoader(Indices(3), sampler=DistributedSampler(Indices(3), 4, 0, drop_last=True))
     with pytest.raises(ValueError, match="3 samples among 4 ranks leave 0 a rank"):
         clock_for(loader)
 
@@ -249,9 +214,9 @@ def shares(samples: int, ranks: int, batch_size: int, sampler_drops: bool, loade
     """The loader of each rank."""
     return [
         DataLoader(
-            Numbers(samples),
+            Indices(samples),
             batch_size=batch_size,
-            sampler=DistributedSampler(Numbers(samples), ranks, rank, shuffle=False, drop_last=sampler_drops),
+            sampler=DistributedSampler(Indices(samples), ranks, rank, shuffle=False, drop_last=sampler_drops),
             drop_last=loader_drops,
         )
         for rank in range(ranks)
@@ -292,7 +257,7 @@ def test_padding_is_counted_apart() -> None:
 
 
 def test_a_sampler_that_knows_no_ranks_is_one_ranks_share() -> None:
-    clock = clock_for(DataLoader(Numbers(10), batch_size=4), epochs=1, ranks=3)
+    clock = clock_for(DataLoader(Indices(10), batch_size=4), epochs=1, ranks=3)
     assert clock.timeline == sb.Timeline.plan(samples=30, batch_size=12, epochs=1)
     assert clock_for(DataLoader(Stream(10), batch_size=4, drop_last=True), ranks=3)._plan == sb.Timeline.plan(
         batch_size=12
@@ -308,6 +273,6 @@ def test_ranks_that_contradict_the_sampler() -> None:
 
 def test_torchdatas_distributed_sampler() -> None:
     stateful = pytest.importorskip("torchdata.stateful_dataloader.sampler")
-    sampler = stateful.StatefulDistributedSampler(Numbers(10), num_replicas=4, rank=1)
-    ours = clock_for(DataLoader(Numbers(10), batch_size=2, sampler=sampler), epochs=3)
+    sampler = stateful.StatefulDistributedSampler(Indices(10), num_replicas=4, rank=1)
+    ours = clock_for(DataLoader(Indices(10), batch_size=2, sampler=sampler), epochs=3)
     assert ours.timeline == clock_for(shares(10, 4, 2, False, False)[1], epochs=3).timeline

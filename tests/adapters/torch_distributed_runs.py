@@ -13,8 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
 import stepbridge as sb
+from adapters.torch_datasets import Indices
 from adapters.torch_ranks import gathered
-from adapters.torch_training import Indices
 from stepbridge.adapters.torch import ClockJoin, clock_for, no_sync, watch
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-"""Runs work on several ranks: real processes, gloo on CPU. They are forked from a server that has torch loaded."""
+"""Runs work on several ranks: real processes, gloo on CPU."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -12,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import distributed
 
+from adapters.torch_processes import CONTEXT
 from stepbridge import StepbridgeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["torch._dynamo", "torch.distributed", "torch.nn.parallel", "stepbridge.adapters.torch"])
 
 
 def on_ranks(work: Callable[..., Any], folder: Path, *arguments: Any, ranks: int = 2) -> list[Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
+from adapters.torch_datasets import Indices
 from stepbridge.adapters.torch import watch
 
 if TYPE_CHECKING:
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import stepbridge as sb
-
-
-class Indices(Dataset[int]):
-    """The numbers below `length`, each its own index."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> int:
-        return index
 
 
 def seeded(length: int, batch_size: int, epoch: int = 0, **options: Any) -> DataLoader[int]:
