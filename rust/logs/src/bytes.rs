@@ -100,7 +100,8 @@ impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
     }
 
     fn slide(&mut self, offset: u64, held: usize, wanted: usize) -> io::Result<()> {
-        let capacity = wanted.max(BLOCK);
+        let rest = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let capacity = wanted.max(BLOCK.min(rest));
         if self.buffer.len() < capacity {
             self.buffer.resize(capacity, 0);
         }

@@ -71,11 +71,22 @@ fn name(folder: &[String], of: &RunOf) -> String {
 /// Gives every tag its number among those of all files, as `number` knows it; tags without a record get none.
 pub(crate) fn renumber(column: &mut [u32], names: &[String], mut number: impl FnMut(&str) -> u32) {
     let mut numbers = vec![None; names.len()];
+    let mut unseen = names.len();
+    for &tag in &*column {
+        if unseen == 0 {
+            break;
+        }
+        let local = tag as usize;
+        if numbers[local].is_none() {
+            numbers[local] = Some(number(&names[local]));
+            unseen -= 1;
+        }
+    }
+    // Files of one sort of run mostly have the same tags in the same order.
+    if (0..).zip(&numbers).all(|(local, number)| number.is_none_or(|number| number == local)) {
+        return;
+    }
     for tag in column {
-        let local = *tag as usize;
-        *tag = match numbers[local] {
-            Some(known) => known,
-            None => *numbers[local].insert(number(&names[local])),
-        };
+        *tag = numbers[*tag as usize].unwrap_or(*tag);
     }
 }

@@ -6,7 +6,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer, ToByteSlice};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer, ToByteSlice};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
@@ -18,7 +18,7 @@ use crate::record::{Chunk, Records, Stated};
 use crate::reindex::{Places, Reindexed};
 
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
-const SMALL: usize = 1 << 15;
+const SMALL: usize = 1 << 12;
 
 /// What becomes of the records that a later session of their run took the place of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,6 +106,8 @@ pub(crate) struct Form {
     runs: ArrayRef,
     tags: ArrayRef,
     sources: ArrayRef,
+    /// What stands in the columns that a small chunk has nothing in.
+    zeros: Buffer,
 }
 
 /// Makes batches of one form.
@@ -152,11 +154,32 @@ impl Form {
         ]);
         let names = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { schema, superseded, runs: names(runs), tags: names(tags), sources: names(sources) })
+        let zeros = MutableBuffer::from_len_zeroed(SMALL * size_of::<i64>()).into();
+        Ok(Self { schema, superseded, runs: names(runs), tags: names(tags), sources: names(sources), zeros })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// So many integers that are not there.
+    fn no_integers(&self, rows: usize) -> ArrayRef {
+        integers(self.nothing(rows), Some(NullBuffer::new_null(rows)))
+    }
+
+    /// So many floats that are not there.
+    fn no_floats(&self, rows: usize) -> ArrayRef {
+        floats(self.nothing(rows), Some(NullBuffer::new_null(rows)))
+    }
+
+    /// So many zeros; those of small chunks are shared.
+    fn nothing(&self, rows: usize) -> Buffer {
+        let length = rows * size_of::<i64>();
+        if rows <= SMALL {
+            self.zeros.slice_with_length(0, length)
+        } else {
+            MutableBuffer::from_len_zeroed(length).into()
+        }
     }
 
     /// The records of one chunk of `logs`, which refer to the names of this form.
@@ -188,9 +211,9 @@ impl Maker<'_> {
                 "step" => Ok(self.steps(index)),
                 "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
                 "superseded" => Ok(Arc::new(BooleanArray::new(superseded(chunk), None)) as ArrayRef),
-                "epoch_logged" => Ok(stated(chunk)),
+                "epoch_logged" => Ok(chunk.epoch.as_deref().map_or_else(|| self.form.no_floats(rows), stated)),
                 "wall_time" => Ok(match &chunk.wall_time {
-                    None => no_floats(rows),
+                    None => self.form.no_floats(rows),
                     Some(time) => floats(
                         self.column(index, |chunk| chunk.wall_time.as_deref().unwrap_or_default()),
                         valid(time, |time| !time.is_nan()),
@@ -209,7 +232,7 @@ impl Maker<'_> {
     fn steps(&self, index: usize) -> ArrayRef {
         let chunk = &self.logs.records.chunks[index];
         if chunk.step.is_none() {
-            return no_integers(chunk.len());
+            return self.form.no_integers(chunk.len());
         }
         let missing = chunk.step_missing.as_ref();
         integers(
@@ -228,10 +251,10 @@ impl Maker<'_> {
             _ => return self.epoch_floats(index, rows),
         };
         let Some((places, column)) = self.places.and_then(|places| Some((places, view(&places.chunks[index])?))) else {
-            return no_integers(rows);
+            return self.form.no_integers(rows);
         };
         if column.len() != rows {
-            return no_integers(rows);
+            return self.form.no_integers(rows);
         }
         let nulls = valid(column, |number| *number >= 0);
         integers(shared(places, move |places| view(&places.chunks[index]).unwrap_or_default()), nulls)
@@ -243,7 +266,7 @@ impl Maker<'_> {
                 let nulls = valid(&places.chunks[index].epoch_float, |number| !number.is_nan());
                 floats(shared(places, move |places| &places.chunks[index].epoch_float), nulls)
             }
-            _ => no_floats(rows),
+            _ => self.form.no_floats(rows),
         }
     }
 
@@ -286,14 +309,6 @@ fn floats(column: Buffer, nulls: Option<NullBuffer>) -> ArrayRef {
     Arc::new(Float64Array::new(column.into(), nulls))
 }
 
-fn no_integers(rows: usize) -> ArrayRef {
-    Arc::new(Int64Array::new_null(rows))
-}
-
-fn no_floats(rows: usize) -> ArrayRef {
-    Arc::new(Float64Array::new_null(rows))
-}
-
 /// Which elements are there; `None` where all are.
 fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
     if column.iter().all(&is_there) {
@@ -303,11 +318,8 @@ fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
 }
 
 /// Epochs as the log states them.
-fn stated(chunk: &Chunk) -> ArrayRef {
-    match &chunk.epoch {
-        None => no_floats(chunk.len()),
-        Some(epoch) => Arc::new(epoch.iter().map(|stated| stated.map(Stated::to_f64)).collect::<Float64Array>()),
-    }
+fn stated(epoch: &[Option<Stated>]) -> ArrayRef {
+    Arc::new(epoch.iter().map(|stated| stated.map(Stated::to_f64)).collect::<Float64Array>())
 }
 
 /// Which records a later session took the place of.

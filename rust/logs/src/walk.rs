@@ -29,8 +29,9 @@ impl Found {
 /// All files below a folder, and the folders and links that could not be followed.
 pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
     let mut walk = Walk::default();
-    walk.visited.insert(fs::canonicalize(root)?);
-    walk.folder(fs::read_dir(root)?, &[]);
+    let real = fs::canonicalize(root)?;
+    walk.visited.insert(real.clone());
+    walk.folder(fs::read_dir(root)?, real, &[]);
     // Links come last, and what was met under its own name is not read again under another.
     while !walk.links.is_empty() {
         let mut links = std::mem::take(&mut walk.links);
@@ -54,9 +55,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn folder(&mut self, entries: fs::ReadDir, folder: &[String]) {
-        let mut below = vec![(entries, folder.to_vec())];
-        while let Some((entries, folder)) = below.pop() {
+    fn folder(&mut self, entries: fs::ReadDir, real: PathBuf, folder: &[String]) {
+        let mut below = vec![(entries, real, folder.to_vec())];
+        while let Some((entries, real, folder)) = below.pop() {
             for entry in entries {
                 let entry = match entry {
                     Ok(entry) => entry,
@@ -72,8 +73,10 @@ impl Walk {
                         if SKIPPED.contains(&&*found.name) {
                             continue;
                         }
-                        if let Some(entries) = self.enter(&found) {
-                            below.push((entries, inside(&found)));
+                        // What is no link is really where it was found.
+                        let real = real.join(entry.file_name());
+                        if let Some(entries) = self.enter(&found, &real) {
+                            below.push((entries, real, inside(&found)));
                         }
                     }
                     Ok(kind) if kind.is_file() => self.found.push(found),
@@ -86,10 +89,9 @@ impl Walk {
     }
 
     /// The entries of a folder that was not read yet.
-    fn enter(&mut self, found: &Found) -> Option<fs::ReadDir> {
-        let opened = fs::canonicalize(&found.path).and_then(|real| Ok((real, fs::read_dir(&found.path)?)));
-        match opened {
-            Ok((real, entries)) => self.visited.insert(real).then_some(entries),
+    fn enter(&mut self, found: &Found, real: &Path) -> Option<fs::ReadDir> {
+        match fs::read_dir(&found.path) {
+            Ok(entries) => self.visited.insert(real.to_owned()).then_some(entries),
             Err(error) => {
                 self.unreadable(&found.source(), &error);
                 None
@@ -110,8 +112,8 @@ impl Walk {
             if holder.is_some_and(|holder| holder.starts_with(&real)) {
                 let reason = "the link leads back to a folder that holds it; it was not followed";
                 self.problems.push(Problem::new(found.source(), ProblemKind::SymlinkLoop, reason));
-            } else if let Some(entries) = self.enter(&found) {
-                self.folder(entries, &inside(&found));
+            } else if let Some(entries) = self.enter(&found, &real) {
+                self.folder(entries, real, &inside(&found));
             }
         } else if kind.is_file() {
             let below = real.parent().is_some_and(|holder| self.visited.contains(holder));

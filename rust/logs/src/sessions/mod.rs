@@ -103,13 +103,14 @@ pub(crate) fn mark(logs: &mut Logs) {
     logs.records.chunks = all.collect();
 }
 
-/// Whether nothing of these chunks could be of a second session, as far as can be seen without a look at the records.
+/// Whether nothing of these chunks is of a second session: they are of one file, which says of no start and never goes back.
 fn is_plain(logs: &Logs, chunks: &[usize]) -> bool {
     let all = &logs.records.chunks;
     let Some(&first) = chunks.first() else { return true };
     let Chunk { source, format, .. } = all[first];
     let one_file = chunks.iter().all(|&chunk| all[chunk].source == source);
-    one_file && !goes_back(format) && logs.files[source as usize].facts.starts.is_empty()
+    let no_starts = logs.files[source as usize].facts.starts.is_empty();
+    one_file && no_starts && (!goes_back(format) || starts::goes_on(all, chunks))
 }
 
 fn goes_back(format: Format) -> bool {

@@ -23,6 +23,9 @@ impl Position {
 
     /// An epoch with a fraction.
     fn of_epoch(stated: Stated) -> Option<Self> {
+        if stated.scale == 0 {
+            return Some(Self { epoch: stated.mantissa, step: 0 });
+        }
         let scale = u32::try_from(stated.scale).ok()?;
         let unit = 10_i64.checked_pow(scale)?;
         let rest = stated.mantissa.rem_euclid(unit);

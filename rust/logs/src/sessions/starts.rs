@@ -68,9 +68,7 @@ fn streams(chunks: &[Chunk], own: Vec<usize>) -> Vec<Vec<usize>> {
     let mut of_series: HashMap<Series, usize> = HashMap::new();
     for index in own {
         let chunk = &chunks[index];
-        let mut tags = chunk.tag.clone();
-        tags.sort_unstable();
-        tags.dedup();
+        let tags = tags_of(chunk);
         let series = || tags.iter().map(|&tag| (chunk.meaning, tag));
         let mut known: Vec<usize> = series().filter_map(|series| of_series.get(&series).copied()).collect();
         known.sort_unstable();
@@ -90,6 +88,24 @@ fn streams(chunks: &[Chunk], own: Vec<usize>) -> Vec<Vec<usize>> {
     }
     streams.retain(|stream| !stream.is_empty());
     streams
+}
+
+/// The tags that a chunk has records of, in order.
+fn tags_of(chunk: &Chunk) -> Vec<u32> {
+    let mut there: Vec<bool> = Vec::new();
+    for &tag in &chunk.tag {
+        let tag = tag as usize;
+        if tag >= there.len() {
+            there.resize(tag + 1, false);
+        }
+        there[tag] = true;
+    }
+    (0..).zip(there).filter_map(|(tag, there)| there.then_some(tag)).collect()
+}
+
+/// Whether no counter goes back anywhere in these chunks of one file.
+pub(super) fn goes_on(chunks: &[Chunk], of_file: &[usize]) -> bool {
+    streams(chunks, of_file.to_vec()).iter().all(|own| backs(chunks, own).is_empty())
 }
 
 /// The records of one file, parted where something starts.

@@ -30,8 +30,8 @@ pub(super) struct Cut<'a> {
 }
 
 impl Blocks {
-    /// Small enough for its values to be one piece of records, large enough to be worth a thread's while.
-    pub(super) const DEFAULT: Self = Self { size: 1 << 20, longest: 16 << 20 };
+    /// Small enough to stay in a core's cache, large enough to be worth a thread's while.
+    pub(super) const DEFAULT: Self = Self { size: 256 << 10, longest: 16 << 20 };
     /// For a look at a file's beginning.
     pub(super) const SMALL: Self = Self { size: 64 << 10, longest: 16 << 20 };
 
