@@ -1,8 +1,8 @@
-"""What mkdocstrings needs to know of our docstrings: where examples stand in them, and what the Rust core says of itself.
+"""What mkdocstrings needs to know of our docstrings: where examples stand, and what the Rust core says of itself.
 
-Docstrings hold their examples as plain doctests, which the tests run; Markdown takes a line that begins with `>>>` for a
-quotation, so a fence is put around them. What is written in Rust has its docstring there: the stub has only the types,
-and the text is taken from the extension itself.
+Docstrings hold their examples as plain doctests, which the tests run; Markdown takes a line that begins with `>>>` for
+a quotation, so a fence is put around them. What is written in Rust has its docstring there: the stub has only the
+types, and the text is taken from the extension itself.
 """
 
 from __future__ import annotations
