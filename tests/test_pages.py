@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,3 +108,11 @@ def test_every_public_name_is_on_one_reference_page() -> None:
     modules = ["stepbridge", *(f"stepbridge.adapters.{name}" for name in adapters)]
     assert set().union(*map(public_names, modules)) <= set(shown)
     assert len(set(shown)) == len(shown)
+
+
+def test_the_pictures_are_what_the_code_draws(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "pictures.py", tmp_path], check=True)
+    drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert drawn == {path.name: path.read_bytes() for path in (ROOT / "docs" / "pictures").iterdir()}
+    for name in drawn:
+        assert any(f"pictures/{name})" in text(page) for page in PAGES), f"no page shows {name}"
