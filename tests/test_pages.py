@@ -56,8 +56,8 @@ def test_pages_of_frameworks_are_run_by_their_tests() -> None:
     ("block", "error"),
     [
         ("```python\nassert 1 + 1 == 3\n```\n", AssertionError),
-        ("```console\n$ stepbridge convert 3ep step --batches 5\n16st\n```\n", AssertionError),
-        ("```console\nstepbridge convert 3ep step --batches 5\n15st\n```\n", AssertionError),
+        ("```console\n$ stepbridge convert 3ep step --batches-per-epoch 5\n16st\n```\n", AssertionError),
+        ("```console\nstepbridge convert 3ep step --batches-per-epoch 5\n15st\n```\n", AssertionError),
         ("```sh\nmake gold\n```\n", AssertionError),
         ("```jsonl\n{}\n```\n", ValueError),
     ],
