@@ -90,6 +90,14 @@ def test_links_of_pages_that_are_not_on_the_site_lead_somewhere(page: str) -> No
             assert (ROOT / link.split("#")[0]).exists(), link
 
 
+def test_files_that_pages_name_are_there() -> None:
+    named = {
+        name for page in PAGES for name in re.findall(r"`((?:rust|python|tests|tools|examples)/[\w/.]+)`", text(page))
+    }
+    assert len(named) > 30
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
 def public_names(module: str) -> set[str]:
     """Read what a module exports, without a framework."""
     tree = ast.parse((ROOT / "python" / module.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
