@@ -44,7 +44,7 @@ test-python: test-core test-torch test-keras test-tensorflow test-conformance ##
 # A framework's tests have a process of their own, as its users' programs do: a worker that is forked from a process
 # which holds the threads of several frameworks can hang.
 .PHONY: test-core
-test-core: $(DONE)/test $(DONE)/extension ## run the tests that need no framework
+test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that need no framework
 	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
 
 .PHONY: test-torch test-keras test-tensorflow
