@@ -6,7 +6,7 @@ import logging
 import re
 
 #: mkdocs counts the warnings of its own loggers.
-LOG = logging.getLogger("mkdocs.hooks.site")
+LOG = logging.getLogger("mkdocs.hooks.site_checks")
 
 #: What a browser loads from elsewhere as soon as the page is opened.
 LOADED = re.compile(r"<(?:script|img|iframe|source|link)\b[^>]*\b(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
