@@ -25,7 +25,7 @@ help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 40
 
 .PHONY: setup
-setup: $(DONE)/test $(DONE)/lint $(DONE)/extension ## make .venv with all that the tests and the checks need
+setup: $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/extension ## make .venv with all that the tests and the checks need
 
 .PHONY: demo
 demo: $(DONE)/extension ## re-index real logs (no framework needed) and show the result
@@ -44,7 +44,7 @@ test-python: test-core test-torch test-keras test-tensorflow test-conformance ##
 # A framework's tests have a process of their own, as its users' programs do: a worker that is forked from a process
 # which holds the threads of several frameworks can hang.
 .PHONY: test-core
-test-core: $(DONE)/test $(DONE)/extension ## run the tests that need no framework
+test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that need no framework
 	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
 
 .PHONY: test-torch test-keras test-tensorflow
@@ -60,7 +60,7 @@ test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machin
 	python tools/pythons.py $(DONE)/wheels/*.whl
 
 .PHONY: check
-check: $(DONE)/lint $(DONE)/test $(DONE)/extension ## lint, format, types, stubs: without a warning; and a short fuzz
+check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format, types, stubs: without a warning; and a short fuzz
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
@@ -84,6 +84,15 @@ format: $(DONE)/lint | $(DONE)/rust ## rewrite the code as `make check` wants it
 	ruff format $(PYTHON_CODE)
 	cargo fmt --all
 
+# The theme's notice that mkdocs 2 will not do is no warning of ours.
+.PHONY: docs
+docs: $(DONE)/docs $(DONE)/extension ## build the documentation into build/site; a warning or a dead link is an error
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+.PHONY: pictures
+pictures: $(DONE)/extension ## draw the pictures of the documentation anew
+	python tools/pictures.py
+
 .PHONY: bench
 bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, write benches/RESULTS.md
 	python benches/run.py
@@ -97,7 +106,7 @@ wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the s
 .PHONY: pins
 pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
-		--group build --group test --group lint --group bench --group wheels --output-file constraints.txt
+		--group build --group test --group lint --group docs --group bench --group wheels --output-file constraints.txt
 
 .PHONY: clean
 clean: ## remove all that was built, the environment included
@@ -122,7 +131,7 @@ $(DONE)/build: pyproject.toml constraints.txt | $(DONE)/venv
 	$(INSTALL) --requirements pyproject.toml --group build
 	@touch $@
 
-$(DONE)/test $(DONE)/lint $(DONE)/bench: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
+$(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
 	$(INSTALL) --requirements pyproject.toml --group $*
 	@touch $@
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pages import languages, page_of, run
 
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
-
-PAGE = Path(__file__).parents[2] / "docs" / "guides" / "pytorch.md"
+PAGE = page_of("torch")
 
 
 def test_the_guide_runs() -> None:
-    examples = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(PAGE).examples())
-    assert len(examples) == PAGE.read_text(encoding="utf-8").count("```python\n") > 0
-    for example in examples:
-        example.evaluate()
+    assert run(PAGE) == languages(PAGE.read_text(encoding="utf-8")).total() > 0
