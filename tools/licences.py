@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "THIRD-PARTY-LICENSES.txt"
-#: What the release workflow builds for: some crates are compiled on some systems only.
+# What the release workflow builds for: some crates are compiled on some systems only.
 TARGETS = (
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
@@ -26,13 +26,16 @@ TARGETS = (
     "aarch64-apple-darwin",
     "x86_64-pc-windows-msvc",
 )
-#: C code inside crates, with terms of its own: where these stand in the crate.
+# C code inside crates, with terms of its own: where these stand in the crate.
 C_CODE = {
     "libmimalloc-sys": "c_src/mimalloc/*/LICENSE",
     "zstd-sys": "zstd/LICENSE",
 }
-#: What no crate's file says.
-BESIDE = """\
+HEAD = """\
+The compiled module of stepbridge holds parts of the crates below, each under the terms beside its name. Where these
+offer Apache-2.0, that is what was chosen: its text is the file LICENSE. The texts of the others, and the notices that
+go with any, follow the list.
+
 The module also holds SQLite (https://sqlite.org), which is in the public domain, and parts of the Rust standard library
 (https://github.com/rust-lang/rust), which is taken under Apache-2.0 here."""
 
@@ -91,9 +94,7 @@ def written(found: list[Crate]) -> str:
         for text in texts(crate):
             owners.setdefault(text, []).append(crate.name)
     parts = [
-        "The compiled module of stepbridge holds parts of the crates below, each under the terms beside its name. Where\n"
-        "these offer Apache-2.0, that is what was chosen: its text is the file LICENSE. The texts of the others, and the\n"
-        f"notices that go with any, follow the list.\n\n{BESIDE}\n\n{listed}",
+        f"{HEAD}\n\n{listed}",
         *(f"{', '.join(names)}:\n\n{text}" for text, names in owners.items()),
     ]
     return f"\n\n{'-' * 100}\n\n".join(parts) + "\n"
