@@ -98,7 +98,7 @@ def tested(distribution: Path, version: str, python: str) -> tuple[bool, str]:
     install = [uv, "pip", "install", "--quiet", "--python", str(venv)]
     lowest = version == claimed()[0]
     pins = ["--constraint", "constraints.txt"]
-    package = ["--resolution", "lowest-direct"] if lowest else pins
+    package = ["--resolution", "lowest"] if lowest else pins
     how = ["--only-binary", ":all:"] if wheel else ["--build-constraint", "constraints.txt"]
     # numpy stays as the package got it, while the tests' own packages are the pinned ones.
     tools = ["--group", "core", *([] if lowest else pins)]
@@ -134,7 +134,7 @@ def building() -> dict[str, str]:
 
     What a source distribution can lack is a file, and that shows in any profile.
     """
-    return {"CARGO_TARGET_DIR": str(BUILD / "target"), "MATURIN_PEP517_ARGS": "--profile quick"}
+    return {"CARGO_TARGET_DIR": str(BUILD / "target"), "MATURIN_PEP517_ARGS": "--profile quick --locked"}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +66,7 @@ def the_textbook_case() -> None:
 def the_logs(logs: Path) -> None:
     """Real logs are read, and get their epochs; a table that needs a package says which."""
     read = sb.read_logs(logs)
-    table = read.reindex()
+    table = read.reindex(superseded=True)
     assert len(table) == len(read) > 300
     with tempfile.TemporaryDirectory() as folder:
         for ending in sb.logs.OUTPUTS:
