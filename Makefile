@@ -150,7 +150,7 @@ $(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust
 	maturin develop --uv --profile quick --quiet
 	@touch $@
 
-$(DONE)/wheel: $(DONE)/extension $(shell find python -name '*.py' -o -name '*.pyi') | $(DONE)/build
+$(DONE)/wheel: $(DONE)/extension LICENSE THIRD-PARTY-LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi') | $(DONE)/build
 	rm -rf $(DONE)/wheels
 	maturin build --profile quick --quiet --out $(DONE)/wheels
 	@touch $@
