@@ -99,7 +99,8 @@ def tested(distribution: Path, version: str, python: str) -> tuple[bool, str]:
     lowest = version == claimed()[0]
     pins = ["--constraint", "constraints.txt"]
     package = ["--resolution", "lowest"] if lowest else pins
-    how = ["--only-binary", ":all:"] if wheel else ["--build-constraint", "constraints.txt"]
+    # uv would build one source distribution once for all that ask at a time.
+    how = ["--only-binary", ":all:"] if wheel else ["--no-cache", "--build-constraint", "constraints.txt"]
     # numpy stays as the package got it, while the tests' own packages are the pinned ones.
     tools = ["--group", "core", *([] if lowest else pins)]
     tests = sorted(str(path) for pattern in CORE for path in (ROOT / "tests").glob(pattern))
