@@ -60,13 +60,16 @@ test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machin
 	python tools/pythons.py $(DONE)/wheels/*.whl
 
 .PHONY: check
-check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format, types, stubs: without a warning; and a short fuzz
+check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format, types, stubs, licences, workflows: without a warning; and a short fuzz
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
 	python -m mypy.stubtest stepbridge._core --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	python tools/licences.py --check
+	zizmor --offline --quiet --persona auditor .github
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(FUZZ) --quiet
 
 # Each target has its time; the seed makes it the same each time, and another seed makes other files.
@@ -100,8 +103,21 @@ bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, wr
 .PHONY: wheels
 wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the source distribution into dist/
 	rm -rf dist
-	maturin build --release --zig --compatibility manylinux2014 --out dist
+	maturin build --release --locked --zig --compatibility manylinux2014 --out dist
 	maturin sdist --out dist
+
+.PHONY: test-wheels
+test-wheels: $(DONE)/wheels-tools | $(DONE)/rust ## check what `make wheels` built, and test it on each CPython of this machine
+	@test -d dist || { echo "make: there is no dist: run make wheels first" >&2; exit 1; }
+	@large=$$(find dist -type f -size +6000000c); test -z "$$large" || { echo "make: above 6 MB: $$large" >&2; exit 1; }
+	auditwheel show dist/*.whl | grep --only-matching 'manylinux_2_17_[a-z0-9_]*'
+	abi3audit --strict --summary dist/*.whl
+	check-wheel-contents dist/*.whl
+	python tools/pythons.py --all dist/*.whl dist/*.tar.gz
+
+.PHONY: licences
+licences: $(DONE)/venv | $(DONE)/rust ## write THIRD-PARTY-LICENSES.txt anew from Cargo.lock
+	python tools/licences.py
 
 .PHONY: pins
 pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
@@ -144,7 +160,7 @@ $(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust
 	maturin develop --uv --profile quick --quiet
 	@touch $@
 
-$(DONE)/wheel: $(DONE)/extension $(shell find python -name '*.py' -o -name '*.pyi') | $(DONE)/build
+$(DONE)/wheel: $(DONE)/extension LICENSE THIRD-PARTY-LICENSES.txt $(shell find python -name '*.py' -o -name '*.pyi') | $(DONE)/build
 	rm -rf $(DONE)/wheels
 	maturin build --profile quick --quiet --out $(DONE)/wheels
 	@touch $@

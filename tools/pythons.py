@@ -1,7 +1,9 @@
-"""Runs the core tests of one wheel on the oldest and the newest CPython of this machine (`--all`: on each).
+"""Tests distributions in clean environments of the oldest and the newest CPython of this machine (`--all`: of each).
 
 The versions are those that pyproject.toml claims; one that is not installed is named and left out. Only packages are
-downloaded. The oldest CPython gets the lowest numpy that the wheel allows, the others the pinned one.
+downloaded. A wheel is installed where no compiler is on the PATH, and from wheels only; a source distribution is built
+with Rust. First `tools/smoke.py` runs with nothing else installed, then the core tests. The lowest Python that is
+claimed gets the lowest numpy that is, the others the pinned one.
 """
 
 from __future__ import annotations
@@ -9,13 +11,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-VENVS = ROOT / "build" / "pythons"
+BUILD = ROOT / "build" / "pythons"
+COMPILERS = ("cc", "gcc", "clang", "cl", "cargo", "rustc", "zig")
 # What needs numpy alone; the other tests compare with packages that do not exist for every CPython.
 CORE = (
     "test_cli*.py",
@@ -24,6 +29,7 @@ CORE = (
     "test_import.py",
     "test_ledger.py",
     "test_simulation.py",
+    "test_threads.py",
     "test_timeline*.py",
     "test_translate.py",
     "test_units*.py",
@@ -34,28 +40,32 @@ CORE = (
 def main() -> int:
     """Test on each interpreter that is found, and fail where one fails or none is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("wheel", type=Path)
+    parser.add_argument("distribution", type=Path, nargs="+", help="a wheel or a source distribution")
     parser.add_argument("--all", action="store_true", help="every CPython, not only the oldest and the newest")
+    parser.add_argument("--python", action="append", help="this version, as in 3.14t, in place of those claimed")
     arguments = parser.parse_args()
 
-    found = {version: python for version in claimed() if (python := interpreter(version))}
-    if not found:
-        print("no CPython that pyproject.toml claims is installed", file=sys.stderr)
+    wanted = arguments.python or claimed()
+    found = {version: python for version in wanted if (python := interpreter(version))}
+    if not found or (arguments.python and len(found) < len(wanted)):
+        print(f"not every CPython of {', '.join(wanted)} is installed", file=sys.stderr)
         return 1
     oldest, newest = next(iter(found)), next(reversed(found))
-    chosen = [version for version in found if arguments.all or version in {oldest, newest}]
+    chosen = [version for version in found if arguments.all or arguments.python or version in {oldest, newest}]
 
-    def test(version: str) -> tuple[str, bool, str]:
-        return (version, *tested(arguments.wheel.resolve(), version, found[version], lowest=version == oldest))
+    def test(pair: tuple[Path, str]) -> tuple[str, bool, str]:
+        distribution, version = pair
+        passed, output = tested(distribution.resolve(), version, found[version])
+        return f"{distribution.name} on CPython {version}", passed, output
 
     failed = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for version, passed, output in pool.map(test, chosen):
-            print(f"--- the core tests on CPython {version}\n{output}", flush=True)
+        for what, passed, output in pool.map(test, product(arguments.distribution, chosen)):
+            print(f"--- {what}\n{output}", flush=True)
             if not passed:
-                failed.append(version)
+                failed.append(what)
     if failed:
-        print(f"failed on CPython {', '.join(failed)}", file=sys.stderr)
+        print(f"failed: {'; '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -79,24 +89,30 @@ def interpreter(version: str) -> str | None:
     return answer.stdout.strip()
 
 
-def tested(wheel: Path, version: str, python: str, *, lowest: bool) -> tuple[bool, str]:
-    """Install the wheel into an environment of its own and run the core tests there; give what that printed."""
-    venv = VENVS / version
-    environment = {**os.environ, "VIRTUAL_ENV": str(venv)}
-    install = ["uv", "pip", "install", "--quiet", "--python", str(venv)]
+def tested(distribution: Path, version: str, python: str) -> tuple[bool, str]:
+    """Install a distribution into an environment of its own and test it there; give what that printed."""
+    wheel = distribution.suffix == ".whl"
+    venv = BUILD / f"{version}-{'wheel' if wheel else 'source'}"
+    run = str(venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    uv = str(shutil.which("uv"))
+    install = [uv, "pip", "install", "--quiet", "--python", str(venv)]
+    lowest = version == claimed()[0]
     pins = ["--constraint", "constraints.txt"]
-    package = ["--resolution", "lowest-direct"] if lowest else pins
+    package = ["--resolution", "lowest"] if lowest else pins
+    # uv would build one source distribution once for all that ask at a time.
+    how = ["--only-binary", ":all:"] if wheel else ["--no-cache", "--build-constraint", "constraints.txt"]
     # numpy stays as the package got it, while the tests' own packages are the pinned ones.
     tools = ["--group", "core", *([] if lowest else pins)]
     tests = sorted(str(path) for pattern in CORE for path in (ROOT / "tests").glob(pattern))
-    told = "import numpy, stepbridge; print('numpy', numpy.__version__, stepbridge.__file__)"
     steps = (
-        ["uv", "venv", "--quiet", "--clear", "--python", python, str(venv)],
-        [*install, *package, "--reinstall-package", "stepbridge", str(wheel)],
+        [uv, "venv", "--quiet", "--clear", "--python", python, str(venv)],
+        [*install, *package, *how, "--reinstall-package", "stepbridge", str(distribution)],
+        [run, "-I", "-W", "error", str(ROOT / "tools" / "smoke.py"), str(ROOT / "demo" / "logs")],
         [*install, *tools],
-        [str(venv / "bin" / "python"), "-c", told],
-        [str(venv / "bin" / "pytest"), "--quiet", *tests],
+        [run, "-c", "import numpy; print('numpy', numpy.__version__)"],
+        [run, "-m", "pytest", "--quiet", *tests],
     )
+    environment = {**os.environ, **(without_compilers() if wheel else building()), "VIRTUAL_ENV": str(venv)}
     output = ""
     for step in steps:
         done = subprocess.run(
@@ -106,6 +122,20 @@ def tested(wheel: Path, version: str, python: str, *, lowest: bool) -> tuple[boo
         if done.returncode:
             return False, output
     return True, output
+
+
+def without_compilers() -> dict[str, str]:
+    """Give the PATH without the folders that hold a compiler."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return {"PATH": os.pathsep.join(f for f in folders if not any(shutil.which(name, path=f) for name in COMPILERS))}
+
+
+def building() -> dict[str, str]:
+    """Give what a build takes from the environment: one folder for all, and the profile that is quick to build.
+
+    What a source distribution can lack is a file, and that shows in any profile.
+    """
+    return {"CARGO_TARGET_DIR": str(BUILD / "target"), "MATURIN_PEP517_ARGS": "--profile quick --locked"}
 
 
 if __name__ == "__main__":

@@ -275,7 +275,8 @@ class Logs:
 
     def __init__(self, core: _core.Logs) -> None:
         self._core = core
-        self._table: Table | None = None
+        # The records as a table, beside what they were made of: another thread may read the logs anew meanwhile.
+        self._table: tuple[_core.Logs, Table] | None = None
 
     def __len__(self) -> int:
         return len(self._core)
@@ -299,10 +300,12 @@ class Logs:
             FileNotFoundError: the path is gone.
             ValueError: there is no log below it any more.
         """
-        before, again = len(self), self._core.again(progress)
-        if again is not None:
-            self._core, self._table = again, None
-        return len(self) - before
+        before = self._core
+        again = before.again(progress)
+        if again is None:
+            return 0
+        self._core, self._table = again, None
+        return len(again) - len(before)
 
     @property
     def runs(self) -> list[str]:
@@ -455,9 +458,10 @@ class Logs:
         self._records().write(path)
 
     def _records(self) -> Table:
-        if self._table is None:
-            self._table = self.table()
-        return self._table
+        core, made = self._core, self._table
+        if made is None or made[0] is not core:
+            made = self._table = core, Table(core.table(superseded=False))
+        return made[1]
 
 
 def read_logs(
