@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sybil import Document, Example
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/ledger.md", "docs/guides/loops.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/ledger.md", "docs/guides/loops.md")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 

@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from stepbridge.cli.show import is_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -18,7 +20,7 @@ def bar(text: str, unit: Literal["bytes", "rows"], *, quiet: bool) -> Iterator[C
 
     Rich is imported, and the bar appears, with the first call: short work shows nothing and pays nothing.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal(sys.stderr):
         yield None
         return
     shown: list[Progress] = []

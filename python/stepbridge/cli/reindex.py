@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -44,6 +45,14 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     return path
 
 
+def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse what is no number: it lies in every range, as click looks."""
+    if isnan(value):
+        message = "a time is a number, not nan"
+        raise click.BadParameter(message)
+    return value
+
+
 @command(*EXAMPLES, short="Write logs as one table with epoch and iter.")
 @reading_options
 @click.option(
@@ -72,7 +81,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
 @click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.01), default=2.0, show_default=True, metavar="SECONDS", hidden=True
+    "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
 )
 @as_json
 def reindex(
