@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from pathlib import Path
 
 from stepbridge.cli.show import complain
 
@@ -38,9 +39,14 @@ def end_quietly_with_the_reader() -> None:
 
 
 def print_anything() -> None:
-    """Print what the output's encoding lacks as an escape; names in logs may hold any character."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
+    """Print what the output's encoding lacks as an escape; names in logs may hold any character.
+
+    A stream that was closed before the process began is None; what is printed there goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
 

@@ -6,8 +6,6 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from stepbridge.cli.show import is_terminal
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,7 +18,7 @@ def bar(text: str, unit: Literal["bytes", "rows"], *, quiet: bool) -> Iterator[C
 
     Rich is imported, and the bar appears, with the first call: short work shows nothing and pays nothing.
     """
-    if quiet or not is_terminal(sys.stderr):
+    if quiet or not sys.stderr.isatty():
         yield None
         return
     shown: list[Progress] = []

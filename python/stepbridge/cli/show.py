@@ -15,17 +15,11 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import TextIO
 
     from rich.console import RenderableType
 
 # What is not a terminal (a pipe, a file) has no width: no cell is folded there.
 WIDE = 10_000
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Say whether a person reads the stream; one that was closed when the process began is None."""
-    return stream is not None and stream.isatty()
 
 
 def plain(text: str) -> str:
@@ -72,7 +66,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]], right: It
         table.add_column(name, justify="right" if index in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("-" if cell is None else plain(str(cell))) for cell in row))
-    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else WIDE
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
     click.echo(rendered(table, width=width), nl=False, color=True)
 
 
@@ -102,7 +96,7 @@ def failure(sentence: str) -> click.ClickException:
 def complain(sentence: str, *, command: str | None = None) -> None:
     """Print one sentence on stderr, behind the command that it ends: in red on a terminal."""
     head = f"{command}: " if command else ""
-    if head and (is_terminal(sys.stderr) or os.environ.get("FORCE_COLOR")):
+    if head and (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):
         from rich.text import Text  # noqa: PLC0415 - see above
 
         head = rendered(Text(head, "bold red", end=""), stderr=True)
