@@ -97,7 +97,8 @@ wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the s
 .PHONY: pins
 pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
-		--group build --group test --group lint --group bench --group wheels --output-file constraints.txt
+		--group build --group test --group lint --group bench --group wheels --group audit --group coverage \
+		--output-file constraints.txt
 
 .PHONY: clean
 clean: ## remove all that was built, the environment included

@@ -137,7 +137,7 @@ def test_each_shell_gets_its_script(shell: str) -> None:
 
 def lines_for(shell: str) -> list[str]:
     """Find the lines that the page tells users of a shell to put into its file."""
-    return re.findall(rf"^    (.*_STEPBRIDGE_COMPLETE={shell}_source.*)$", PAGE, re.MULTILINE)
+    return re.findall(rf"^```text\n(.*_STEPBRIDGE_COMPLETE={shell}_source.*)\n```$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
