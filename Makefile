@@ -109,10 +109,10 @@ sanitize: | $(DONE)/rust ## run the Rust tests and the fuzzing with an address s
 	RUSTFLAGS="-Z sanitizer=address" CFLAGS_$(subst -,_,$(SANITIZED))="-fsanitize=address -fno-omit-frame-pointer" \
 		STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) \
 		cargo +nightly test --profile quick --target $(SANITIZED) --target-dir build/sanitized \
-		--package stepbridge-timeline --package stepbridge-logs
+		--package stepbridge-timeline --package stepbridge-logs --lib --tests
 
 .PHONY: coverage
-coverage: $(DONE)/test $(DONE)/coverage $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, of Python and of Rust
+coverage: $(DONE)/test $(DONE)/coverage $(DONE)/extension $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, of Python and of Rust
 	python tools/covered.py
 
 .PHONY: format
