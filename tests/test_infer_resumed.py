@@ -18,7 +18,9 @@ Session = tuple[int, int, int]
 
 def log(folder: Path, sessions: list[Session], every: int) -> tuple[sb.Logs, sb.Timeline]:
     """Write what a loop would have logged each `every` steps, with the epoch beside; give the log, and the truth."""
-    lines, lengths, step = [], [], 0
+    lines: list[dict[str, float]] = []
+    lengths: list[int] = []
+    step = 0
     for length, kept, lost in sessions:
         begun, epochs = step, len(lengths)
         end = begun + kept * length
