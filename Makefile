@@ -81,6 +81,43 @@ SEED ?= $(shell date +%s)
 fuzz: | $(DONE)/rust ## read logs that are broken at random, SECONDS=60 a format
 	STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) $(FUZZ)
 
+# Tools that exist as crates alone are built here, once, by the version that stands here.
+CARGO_DENY := 0.20.2
+CARGO_LLVM_COV := 0.9.1
+
+# cargo-deny reads the database of RustSec, pip-audit asks PyPI; `make audit-offline` is what needs neither.
+.PHONY: audit
+audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check what we rest on: known holes, licences, sources
+	build/tools/bin/cargo-deny --locked check
+	uv pip compile --quiet pyproject.toml --group build --group wheels --constraint constraints.txt \
+		--no-annotate --no-header --output-file build/audited.txt
+	pip-audit --strict --requirement build/audited.txt --no-deps --disable-pip
+
+.PHONY: audit-offline
+audit-offline: $(DONE)/cargo-deny-$(CARGO_DENY) ## check the licences and sources of the Rust crates
+	build/tools/bin/cargo-deny --locked --offline check bans licenses sources
+
+# The one call that is unsafe, by an interpreter that knows what is undefined; it needs a nightly toolchain with Miri.
+MIRI := RUSTFLAGS="-C target-feature=+sse4.2" cargo +nightly miri test --target-dir build/miri
+
+.PHONY: miri
+miri: | $(DONE)/rust ## run the tests of the code that calls unsafe code under Miri
+	$(MIRI) --package stepbridge-logs --lib -- crc::
+
+# The C that reads strangers' files, SQLite and zstd, is built with the sanitizer too.
+SANITIZED := x86_64-unknown-linux-gnu
+
+.PHONY: sanitize
+sanitize: | $(DONE)/rust ## run the Rust tests and the fuzzing with an address sanitizer; it needs a nightly toolchain
+	RUSTFLAGS="-Z sanitizer=address" CFLAGS_$(subst -,_,$(SANITIZED))="-fsanitize=address -fno-omit-frame-pointer" \
+		STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) \
+		cargo +nightly test --profile quick --target $(SANITIZED) --target-dir build/sanitized \
+		--package stepbridge-timeline --package stepbridge-logs --lib --tests
+
+.PHONY: coverage
+coverage: $(DONE)/test $(DONE)/coverage $(DONE)/extension $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, of Python and of Rust
+	python tools/covered.py
+
 .PHONY: format
 format: $(DONE)/lint | $(DONE)/rust ## rewrite the code as `make check` wants it
 	ruff check --fix $(PYTHON_CODE)
@@ -122,7 +159,8 @@ licences: $(DONE)/venv | $(DONE)/rust ## write THIRD-PARTY-LICENSES.txt anew fro
 .PHONY: pins
 pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
-		--group build --group test --group lint --group docs --group bench --group wheels --output-file constraints.txt
+		--group build --group test --group lint --group docs --group bench --group wheels --group audit --group coverage \
+		--output-file constraints.txt
 
 .PHONY: clean
 clean: ## remove all that was built, the environment included
@@ -147,13 +185,21 @@ $(DONE)/build: pyproject.toml constraints.txt | $(DONE)/venv
 	$(INSTALL) --requirements pyproject.toml --group build
 	@touch $@
 
-$(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
+$(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/coverage: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
 	$(INSTALL) --requirements pyproject.toml --group $*
 	@touch $@
 
 $(DONE)/wheels-tools: pyproject.toml constraints.txt | $(DONE)/build
 	$(INSTALL) --group wheels
 	@touch $@
+
+$(DONE)/cargo-deny-%: | $(DONE)/rust
+	cargo install --quiet --locked --root build/tools cargo-deny@$*
+	@mkdir -p $(@D) && touch $@
+
+$(DONE)/cargo-llvm-cov-%: | $(DONE)/rust
+	cargo install --quiet --locked --root build/tools cargo-llvm-cov@$*
+	@mkdir -p $(@D) && touch $@
 
 # The quick profile: optimised, without the minutes of link-time optimisation that a released wheel gets.
 $(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust

@@ -5,38 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-LOGS = Path(__file__).parent.parent / "demo" / "logs"
+from commands import LOGS, complaint, printed, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LIGHTNING = LOGS / "mnist_cnn" / "csv"
 EVENTS = LOGS / "mnist_cnn" / "tensorboard"
 TRAINER = LOGS / "roberta_lora"
 TEXTBOOK = ("--samples", "1000", "--batch-size", "200", "--epochs", "5")
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stepbridge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def printed(*arguments: object) -> str:
-    """Run a command that must succeed without a word on stderr, and give what it printed."""
-    done = run(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def complaint(code: int, *arguments: object) -> str:
-    """Run a command that must fail with this code, and give its one sentence."""
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert "Traceback" not in done.stderr
-    (sentence,) = done.stderr.splitlines()
-    return sentence
 
 
 def test_plan_ends_with_the_textbook_line() -> None:
@@ -100,26 +81,6 @@ def test_wrong_use(arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
     assert all(part in sentence for part in parts)
 
 
-@pytest.mark.parametrize("command", [(), ("plan",), ("convert",), ("info",), ("reindex",), ("infer",)])
-def test_help(command: tuple[str, ...]) -> None:
-    assert printed(*command, "--help").startswith("Usage: stepbridge")
-
-
-def test_no_command_shows_the_help() -> None:
-    done = run()
-    assert (done.returncode, done.stderr) == (2, "")
-    assert done.stdout.startswith("Usage: stepbridge")
-
-
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = [sys.executable, "-m", "stepbridge", "plan", "--json", *TEXTBOOK]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-
-
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -132,14 +93,6 @@ def test_info_names_each_file_and_tag() -> None:
     assert facts["runs"] == ["mnist_cnn/csv/version_0", "mnist_cnn/tensorboard/version_0", "roberta_lora/results"]
     assert len(facts["files"]) == 5
     assert facts["problems"] == []
-
-
-def test_what_is_no_terminal_gets_no_colours_and_no_folds() -> None:
-    text = printed("info", LOGS)
-    assert "\x1b" not in text
-    lines = text.splitlines()
-    for run in json.loads(printed("info", LOGS, "--json"))["overview"]:
-        assert any(line.startswith(run["run"]) and f"{run['records']:,}" in line for line in lines)
 
 
 def test_infer_gives_the_length_and_what_it_rests_on() -> None:

@@ -14,7 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 import stepbridge as sb
-from test_cli import printed, run
+from commands import printed, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

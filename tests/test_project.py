@@ -17,9 +17,9 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def only(pattern: str, name: str) -> str:
+def only(pattern: str, name: str, flags: int = 0) -> str:
     """Find the one place in a file that the pattern matches."""
-    (found,) = re.findall(pattern, text(name))
+    (found,) = re.findall(pattern, text(name), flags)
     return str(found)
 
 
@@ -52,3 +52,17 @@ def test_each_demo_log_is_what_its_source_says() -> None:
     for file, licence, digest in rows:
         assert hashlib.sha256((LOGS / file).read_bytes()).hexdigest() == digest
         assert licence in (LOGS / file.split("/")[0] / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_unsafe_code_is_on_its_page() -> None:
+    """Each call that is unsafe has its proof beside it, and its line in rust/UNSAFE.md; no crate allows it at large."""
+    page = text("rust/UNSAFE.md")
+    for crate in ("timeline", "logs", "python"):
+        lint = only(r"^#!\[(\w+)\(unsafe_code\)\]", f"rust/{crate}/src/lib.rs", re.MULTILINE)
+        assert lint == ("deny" if crate == "logs" else "forbid")
+    for path in sorted((ROOT / "rust").rglob("*.rs")):
+        code = path.read_text(encoding="utf-8")
+        name = path.relative_to(ROOT).as_posix()
+        calls = re.findall(r"\bunsafe\s*(?:\{|fn|impl|extern|trait)", code)
+        assert page.count(f"| `{name}`") == len(calls) == len(re.findall(r"^\s*// SAFETY: ", code, re.MULTILINE)), name
+        assert code.count("allow(unsafe_code)") == len(calls), name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepbridge.answers import Beyond, Exact, Unknown
+from stepbridge.units import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stepbridge.timeline import Timeline
     from stepbridge.units import Quantity
 
@@ -17,7 +17,9 @@ __all__ = ["STATE_VERSION", "check_state", "goes_on", "stand_at"]
 #: The version of `StepClock.state_dict`; raised whenever an older stepbridge could misread a newer one's.
 STATE_VERSION = 1
 
-_KEYS = ("timeline", "plan", "batch", "epochs", "skipped", "token", "padding", "optimizers")
+_TEXTS = ("timeline", "plan")
+_COUNTS = ("batch", "epochs", "skipped", "token", "padding")
+_KEYS = (*_TEXTS, *_COUNTS, "optimizers")
 
 #: What a run may change when it goes on. Whatever else differs makes it another run.
 _KNOBS = ("batch_size", "accumulate", "epochs")
@@ -27,8 +29,10 @@ _IDENTITY = ("samples", "batches", "drop_last", "boundary")
 def check_state(name: str, state: Mapping[str, Any]) -> None:
     """Refuses a state that this version cannot read.
 
+    A checkpoint is a file, and may be damaged or forged: nothing of it is taken over before all of it was looked at.
+
     Raises:
-        ValueError: it is incomplete, or a newer stepbridge saved it.
+        ValueError: it is incomplete, holds what no state holds, or a newer stepbridge saved it.
     """
     version = state.get("version")
     if version != STATE_VERSION:
@@ -38,6 +42,19 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     missing = [key for key in _KEYS if key not in state]
     if missing:
         raise ValueError(f"{name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
+    counts = {key: state[key] for key in _COUNTS}
+    optimizers = state["optimizers"]
+    if isinstance(optimizers, Mapping):
+        counts.update({f"optimizers[{key!r}]": count for key, count in optimizers.items()})
+    try:
+        wrong = [f"{key}={count!r}" for key, count in counts.items() if whole_number(key, count) < 0]
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"{name}: the state's {error}: it was not made by state_dict()") from error
+    wrong += [f"{key} of type {type(state[key]).__name__}" for key in _TEXTS if not isinstance(state[key], str)]
+    if not isinstance(optimizers, Mapping):
+        wrong.append(f"optimizers of type {type(optimizers).__name__}")
+    if wrong:
+        raise ValueError(f"{name}: the state holds {', '.join(wrong)}: it was not made by state_dict()")
 
 
 def goes_on(name: str, own: Timeline, saved: Timeline, *, changed: bool) -> bool:

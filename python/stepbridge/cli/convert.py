@@ -7,20 +7,24 @@ from fractions import Fraction
 import click
 
 from stepbridge.answers import Answer, Between, Beyond, Exact, Unknown
+from stepbridge.cli.command import Example, command
+from stepbridge.cli.completing import quantities, units
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
-from stepbridge.cli.show import print_json
+from stepbridge.cli.show import print_json, say
 
-EXAMPLES = """\b
-Units: sample (sp), token (tok), batch (ba), step (st), epoch (ep), duration (dur; 10% is a tenth of the run).
-Examples:
-  stepbridge convert 3ep step --samples 1000 --batch-size 200
-  stepbridge convert 10% batch --batches-per-epoch 1719 --epochs 5
-"""
+EXAMPLES = (
+    Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),
+    Example("where a tenth of the run ends", "stepbridge convert 10% batch --batches-per-epoch 1719 --epochs 5"),
+    Example(
+        "for a program, with 4 batches a step",
+        "stepbridge convert 500st epoch --batches-per-epoch 391 --accumulate 4 --json",
+    ),
+)
 
 
-@click.command(epilog=EXAMPLES)
-@click.argument("quantity")
-@click.argument("unit")
+@command(*EXAMPLES, short="Say what a quantity is in another unit.")
+@click.argument("quantity", shell_complete=quantities)
+@click.argument("unit", shell_complete=units)
 @plan_options
 @as_json
 def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> None:
@@ -28,6 +32,9 @@ def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> No
 
     Where there is no exact answer, it says between which two the quantity lies, that it is past the end of the plan, or
     why it is not known.
+
+    The units are sample (sp), token (tok), batch (ba), step (st), epoch (ep) and duration (dur): "10%" is a tenth of
+    the planned run.
     """
     timeline = plan.timeline()
     try:
@@ -37,7 +44,7 @@ def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> No
     if as_json:
         print_json(as_fields(answer))
     else:
-        click.echo(str(answer))
+        say(str(answer))
 
 
 def as_fields(answer: Answer) -> dict[str, object]:

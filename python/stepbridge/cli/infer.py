@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import click
-
+from stepbridge.cli.command import Example, command
 from stepbridge.cli.options import as_json
 from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
-from stepbridge.cli.show import print_json
+from stepbridge.cli.show import print_json, say
 
 if TYPE_CHECKING:
     from stepbridge.logs import Inferred
 
-EXAMPLES = """\b
-Examples:
-  stepbridge infer runs/bert
-  stepbridge infer runs --json
-"""
+EXAMPLES = (
+    Example("how long the epochs of a run were", "stepbridge infer runs/bert"),
+    Example("of every run, for a program", "stepbridge infer runs --json"),
+)
 
 
-@click.command(epilog=EXAMPLES)
+@command(*EXAMPLES, short="Show the epochs' lengths that follow from logs.")
 @reading_options
 @as_json
 def infer(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
@@ -32,7 +30,7 @@ def infer(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
         print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
         return
     for run in logs.runs:
-        click.echo(f"{run}: {as_text(found.get(run))}")
+        say(f"{run}: {as_text(found.get(run))}")
     report(logs.problems)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import click
-
+from stepbridge.cli.command import Example, command
 from stepbridge.cli.options import as_json
 from stepbridge.cli.reading import ReadingOptions, read, reading_options, report
-from stepbridge.cli.show import counted, print_json, print_table
+from stepbridge.cli.show import counted, print_json, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,14 +16,17 @@ if TYPE_CHECKING:
     from stepbridge.logs import Logs, Steps
     from stepbridge.recorded import Ledger
 
-EXAMPLES = """\b
-Examples:
-  stepbridge info runs
-  stepbridge info runs --json
-"""
+EXAMPLES = (
+    Example("what a folder holds", "stepbridge info runs"),
+    Example(
+        "text logs of a shape that is not known",
+        'stepbridge info runs/mine --pattern "ep {epoch} it {iter} loss {loss}"',
+    ),
+    Example("for a program", "stepbridge info runs --json"),
+)
 
 
-@click.command(epilog=EXAMPLES)
+@command(*EXAMPLES, short="Show what logs there are.")
 @reading_options
 @as_json
 def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
@@ -47,10 +49,10 @@ def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
         return
     print_table(HEAD, rows(logs), right=(2, 3, 8))
     where = f"in {counted(len(logs.files), 'file')}, {counted(len(logs.problems), 'problem')}"
-    click.echo(f"{counted(len(logs), 'record')} of {counted(len(logs.tags), 'tag')} {where}")
-    click.echo(f"tags: {some(logs.tags)}")
+    say(f"{counted(len(logs), 'record')} of {counted(len(logs.tags), 'tag')} {where}")
+    say(f"tags: {some(logs.tags)}")
     for run, ledger in logs.ledgers.items():
-        click.echo(f"run {run}: its timeline is that of {as_text(ledger)}")
+        say(f"run {run}: its timeline is that of {as_text(ledger)}")
     report(logs.problems)
 
 

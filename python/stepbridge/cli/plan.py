@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import click
-
+from stepbridge.cli.command import Example, command
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
-from stepbridge.cli.show import print_json, print_table
+from stepbridge.cli.show import print_json, print_table, say
 
 if TYPE_CHECKING:
     from stepbridge.timeline import Timeline
 
-EXAMPLES = """\b
-Examples:
-  stepbridge plan --samples 1000 --batch-size 200 --epochs 5
-  stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3
-"""
+EXAMPLES = (
+    Example("a plan by its samples", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5"),
+    Example("by its batches, 4 of them a step", "stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3"),
+    Example("for a program", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5 --json"),
+)
 
 
-@click.command(epilog=EXAMPLES)
+@command(*EXAMPLES, short="Show what a plan comes to.")
 @plan_options
 @as_json
 def plan(plan: PlanOptions, *, as_json: bool) -> None:
@@ -31,9 +30,9 @@ def plan(plan: PlanOptions, *, as_json: bool) -> None:
         return
     totals = facts(timeline)["totals"]
     print_table(list(totals), [list(totals.values())], right=range(len(totals)))
-    click.echo(repr(timeline))
+    say(repr(timeline))
     if line := last_line(timeline):
-        click.echo(line)
+        say(line)
 
 
 def facts(timeline: Timeline) -> dict[str, dict[str, object]]:

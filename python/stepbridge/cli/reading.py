@@ -24,7 +24,10 @@ path_argument = click.argument("path", type=click.Path())
 
 READING = (
     click.option(
-        "--format", type=click.Choice(FORMATS), help="The format of every file; else it is found from each one."
+        "--format",
+        type=click.Choice(FORMATS),
+        metavar="NAME",
+        help=f"The format of every file; else it is found from each one: {', '.join(FORMATS)}.",
     ),
     click.option(
         "--pattern",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from stepbridge import _core
+from stepbridge.cli.command import Example, command
+from stepbridge.cli.completing import units
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
 from stepbridge.cli.progress import bar
 from stepbridge.cli.reading import ReadingOptions, nothing, read, reading_options, refusing, report
-from stepbridge.cli.show import complain, counted, failure, print_json
+from stepbridge.cli.show import complain, counted, failure, print_json, say
 from stepbridge.conventions import ConventionName
 from stepbridge.logs import OUTPUTS, Problem, asked
 from stepbridge.streamed import Written, write_survey
@@ -23,11 +26,15 @@ if TYPE_CHECKING:
 
     from stepbridge.timeline import Timeline
 
-EXAMPLES = """\b
-Examples:
-  stepbridge reindex runs/bert -o bert.parquet
-  stepbridge reindex runs/resnet -o resnet.csv --samples 50000 --batch-size 128 --unit step --base 0
-"""
+EXAMPLES = (
+    Example("by the run's ledger, or by the epochs in its log", "stepbridge reindex runs/bert -o bert.parquet"),
+    Example(
+        "by a plan, from logs that do not say what their step is",
+        "stepbridge reindex runs/mnist -o m.csv --batches-per-epoch 1719 --unit st --base 0",
+    ),
+    Example("logs as a framework writes them", "stepbridge reindex runs/mnist -o m.arrow --convention lightning"),
+    Example("while the run goes on", "stepbridge reindex runs/bert -o bert.parquet --follow"),
+)
 
 
 def known_output(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
@@ -38,7 +45,15 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     return path
 
 
-@click.command(epilog=EXAMPLES)
+def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse what is no number: it lies in every range, as click looks."""
+    if isnan(value):
+        message = "a time is a number, not nan"
+        raise click.BadParameter(message)
+    return value
+
+
+@command(*EXAMPLES, short="Write logs as one table with epoch and iter.")
 @reading_options
 @click.option(
     "-o",
@@ -49,7 +64,11 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     help=f"The file to write: {', '.join(OUTPUTS)}.",
 )
 @plan_options
-@click.option("--unit", help="What the logged steps count, where the format does not say it: step, batch, epoch, ...")
+@click.option(
+    "--unit",
+    shell_complete=units,
+    help="What the logged steps count, where the format does not say it: step, batch, epoch, ...",
+)
 @click.option("--base", type=click.Choice(["0", "1"]), help="0 where they are indices, 1 where they are the n-th.")
 @click.option(
     "--convention",
@@ -62,7 +81,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
 @click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.01), default=2.0, show_default=True, metavar="SECONDS", hidden=True
+    "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
 )
 @as_json
 def reindex(
@@ -144,7 +163,7 @@ def tell(written: Written, *, as_json: bool) -> None:
         print_json({**facts, "assumed": [assumed._asdict() for assumed in written.assumed]})
         return
     counts = f"{counted(written.records, 'record')} of {counted(len(written.runs), 'run')}"
-    click.echo(f"{written.output}: {counts}, {origins(written)}")
+    say(f"{written.output}: {counts}, {origins(written)}")
     for assumed in written.assumed:
         taken = f"--unit {assumed.unit} --base {assumed.base}"
         complain(f"run {assumed.run}: its steps are read as with {taken}, since {assumed.reason}")

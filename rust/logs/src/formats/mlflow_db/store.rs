@@ -44,6 +44,18 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// The columns of a table that are stored as they are; none where it is no plain table. A view, or a column that is
+/// computed, is a program of whoever made the file, and could run forever.
+fn stored(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
+    let tables: i64 = connection.query_row(plain, [table], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(Vec::new());
+    }
+    let mut ask = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
+    ask.query_map([table], |row| row.get(0))?.collect()
+}
+
 /// A database that holds `MLflow`'s tables.
 pub(super) struct Store<'a> {
     connection: &'a Connection,
@@ -53,17 +65,7 @@ pub(super) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(super) fn of(connection: &'a Connection) -> Result<Self, String> {
-        let columns = |table: &str| -> Result<Vec<String>, String> {
-            let ask = || {
-                // A view, or a column that is computed, could run forever.
-                let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
-                let tables: i64 = connection.query_row(plain, [table], |row| row.get(0))?;
-                let mut ask = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
-                let names = ask.query_map([table], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-                Ok(if tables == 0 { Vec::new() } else { names })
-            };
-            ask().map_err(|error: rusqlite::Error| error.to_string())
-        };
+        let columns = |table: &str| stored(connection, table).map_err(|error| error.to_string());
         let metrics = columns("metrics")?;
         let missing =
             ["key", "value", "timestamp", "run_uuid"].into_iter().find(|name| !metrics.iter().any(|it| it == name));
@@ -143,7 +145,13 @@ impl<'a> Store<'a> {
 
     /// What each run is called, by its id.
     pub(super) fn names(&self, sink: &mut Sink, file: &str) -> HashMap<String, String> {
-        let pairs = |ask: &str| -> Result<Vec<(String, Option<String>)>, rusqlite::Error> {
+        let pairs = |tables: &[(&str, &[&str])], ask: &str| -> Result<Vec<(String, Option<String>)>, rusqlite::Error> {
+            for (table, wanted) in tables {
+                let stored = stored(self.connection, table)?;
+                if !wanted.iter().all(|name| stored.iter().any(|it| it == name)) {
+                    return Ok(Vec::new());
+                }
+            }
             let text = |value: ValueRef| match value {
                 ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
                 _ => None,
@@ -158,15 +166,21 @@ impl<'a> Store<'a> {
             }
             Ok(pairs)
         };
-        let runs = pairs("SELECT run_uuid, name FROM runs ORDER BY rowid");
+        let runs = pairs(&[("runs", &["run_uuid", "name"])], "SELECT run_uuid, name FROM runs ORDER BY rowid");
         if let Err(error) = &runs {
             let reason = format!("the names of its runs cannot be read ({error}); they are called by their ids");
             sink.problem(Problem::new(file, ProblemKind::Corrupt, reason));
         }
         // Neither is in every version.
-        let tags = pairs("SELECT run_uuid, value FROM tags WHERE key = 'mlflow.runName'").unwrap_or_default();
-        let experiments =
-            pairs("SELECT runs.run_uuid, experiments.name FROM runs JOIN experiments USING (experiment_id)");
+        let tags = pairs(
+            &[("tags", &["run_uuid", "key", "value"])],
+            "SELECT run_uuid, value FROM tags WHERE key = 'mlflow.runName'",
+        )
+        .unwrap_or_default();
+        let experiments = pairs(
+            &[("runs", &["run_uuid", "experiment_id"]), ("experiments", &["experiment_id", "name"])],
+            "SELECT runs.run_uuid, experiments.name FROM runs JOIN experiments USING (experiment_id)",
+        );
         let tags: HashMap<_, _> = tags.into_iter().collect();
         let experiments: HashMap<_, _> = experiments.unwrap_or_default().into_iter().collect();
         let mut names = HashMap::new();

@@ -95,6 +95,32 @@ fn old_versions_have_no_step_and_no_nan() {
     assert_eq!(read.problems, []);
 }
 
+/// Each of these would run forever, or fill the memory, if it were asked.
+#[test]
+fn names_are_not_taken_from_programs() {
+    const ROWS: &str =
+        "CREATE TABLE metrics (key, value, timestamp, run_uuid); INSERT INTO metrics VALUES ('a', 1.5, 1000, 'r');";
+    const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 'r' UNION ALL SELECT i || 'x' FROM n)";
+    for statements in [
+        format!(
+            "CREATE TABLE runs (run_uuid, experiment_id); INSERT INTO runs VALUES ('r', 0);
+             CREATE VIEW tags AS {ENDLESS} SELECT i AS run_uuid, i AS value, 'mlflow.runName' AS key FROM n"
+        ),
+        format!(
+            "CREATE TABLE runs (run_uuid, experiment_id); INSERT INTO runs VALUES ('r', 0);
+             CREATE VIEW experiments AS {ENDLESS} SELECT 0 AS experiment_id, i AS name FROM n"
+        ),
+        "CREATE TABLE runs (run_uuid, name AS (hex(zeroblob(400000000)))); INSERT INTO runs VALUES ('r')".to_owned(),
+        "CREATE TABLE runs (run_uuid, experiment_id AS (hex(zeroblob(400000000)))); INSERT INTO runs VALUES ('r');
+         CREATE TABLE experiments (experiment_id, name); INSERT INTO experiments VALUES ('x', 'n')"
+            .to_owned(),
+    ] {
+        let read = read_bytes(&database(&format!("{ROWS} {statements}")));
+        assert_eq!(records(&read), [("r".to_owned(), "a".to_owned(), None, 1.0, 1.5)], "{statements}");
+        assert_eq!(read.problems, [], "{statements}");
+    }
+}
+
 #[test]
 fn other_databases_are_no_logs() {
     for statements in [
