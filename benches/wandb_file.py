@@ -14,9 +14,6 @@ import time
 from wandb.proto import wandb_internal_pb2 as messages
 from wandb.sdk.internal import datastore
 
-# DataStore asserts that it is used by wandb's own process.
-datastore.wandb._assert_is_internal_process = True  # noqa: SLF001 - the only way to use it
-
 
 def write(file: str, records: int) -> None:
     """Write calls of `wandb.log` with four values each."""
