@@ -134,8 +134,8 @@ pictures: $(DONE)/extension ## draw the pictures of the documentation anew
 	python tools/pictures.py
 
 .PHONY: bench
-bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, write benches/RESULTS.md
-	python benches/run.py
+bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, write benches/RESULTS.md and its chart
+	python benches/run.py && missed=0 || missed=$$?; python tools/chart.py; exit $$missed
 
 .PHONY: wheels
 wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the source distribution into dist/
