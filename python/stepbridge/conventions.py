@@ -32,7 +32,7 @@ class Counter:
     """One counter of a framework: its name there, what it counts, and how."""
 
     name: str
-    role: Literal["epoch", "iter", "batch", "step", "sample"]
+    role: Literal["epoch", "iter", "batch", "step"]
     kind: Literal["index", "count"]
     base: Literal[0, 1] = 0
 

@@ -282,10 +282,11 @@ class Logs:
         return len(self._core)
 
     def __repr__(self) -> str:
-        counts = (len(self), "records"), (len(self.runs), "runs"), (len(self.tags), "tags")
-        said = ", ".join(f"{count:,} {name if count != 1 else name[:-1]}" for count, name in counts)
-        problems = len(self.problems)
-        return f"Logs({said}{f', {problems:,} problems' if problems else ''})"
+        counts = [(len(self), "record"), (len(self.runs), "run"), (len(self.tags), "tag")]
+        if problems := len(self.problems):
+            counts.append((problems, "problem"))
+        said = (f"{count:,} {one}" if count == 1 else f"{count:,} {one}s" for count, one in counts)
+        return f"Logs({', '.join(said)})"
 
     def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
         """Reads what was added to the logs since they were read: new files, and the new ends of known ones.

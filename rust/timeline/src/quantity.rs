@@ -45,12 +45,6 @@ impl Ratio {
     pub fn den(self) -> u64 {
         self.den
     }
-
-    /// The amount as an integer, where it is one.
-    #[must_use]
-    pub fn to_whole(self) -> Option<u64> {
-        (self.den == 1).then_some(self.num)
-    }
 }
 
 impl PartialOrd for Ratio {

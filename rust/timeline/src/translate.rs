@@ -17,8 +17,6 @@ pub enum Role {
     Batch,
     /// Steps (updates) over the whole run.
     Step,
-    /// Samples over the whole run.
-    Sample,
 }
 
 impl Role {
@@ -29,10 +27,9 @@ impl Role {
             "iter" => Ok(Self::Iter),
             "batch" => Ok(Self::Batch),
             "step" => Ok(Self::Step),
-            "sample" => Ok(Self::Sample),
-            _ => Err(Error::invalid(format!(
-                "unknown role {text:?} of a counter: expected epoch, iter, batch, step or sample"
-            ))),
+            _ => {
+                Err(Error::invalid(format!("unknown role {text:?} of a counter: expected epoch, iter, batch or step")))
+            }
         }
     }
 }
@@ -90,9 +87,6 @@ impl Timeline {
         if let Some(step) = value_of(Role::Step) {
             return located(Unit::Step, step);
         }
-        if let Some(sample) = value_of(Role::Sample) {
-            return located(Unit::Sample, sample);
-        }
         let names: Vec<_> = given.iter().map(|(counter, _)| counter.name.as_str()).collect();
         Err(Error::invalid(if names.is_empty() {
             "no counters were given: there is nothing to tell the batch by".to_owned()
@@ -112,19 +106,6 @@ impl Timeline {
             Role::Iter => (Some(at.iter), at.iter + 1),
             Role::Batch => (Some(batch), batch + 1),
             Role::Step => (step_here, steps_done),
-            Role::Sample => {
-                let first = self.index(Unit::Sample, at)?;
-                let samples = piece
-                    .sample0
-                    .zip(piece.samples_within(within + 1))
-                    .and_then(|(before, within)| u64::try_from(u128::from(before) + within).ok());
-                (
-                    Some(first),
-                    samples.ok_or_else(|| {
-                        Error::Unknown(format!("the number of samples after batch {batch} is not known"))
-                    })?,
-                )
-            }
         };
         let shown = match counter.kind {
             Kind::Count => Some((done, 0)),
