@@ -129,8 +129,8 @@ def test_the_pictures_are_what_the_code_draws(tmp_path: Path) -> None:
 def test_the_chart_is_what_the_results_say(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "tools" / "chart.py", tmp_path / "speeds.svg"], check=True)
     assert (tmp_path / "speeds.svg").read_bytes() == (ROOT / "benches" / "speeds.svg").read_bytes()
-    assert "(benches/speeds.svg)" in text(ROOT / "README.md")
-    results = text(ROOT / "benches" / "RESULTS.md")
+    assert "(benches/speeds.svg)" in text("README.md")
+    results = text("benches/RESULTS.md")
     ratios = re.findall(r"\| (\S+) \| speed, at least", results)
     assert ratios
     assert (tmp_path / "speeds.svg").read_text(encoding="utf-8").count(" x</text>") == len(ratios) + 3
