@@ -79,7 +79,7 @@ def run(arguments: list[str] | None) -> int:
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         show(error, debug=asked.debug)
-        complain(error.format_message(), command=where.command_path if where else "stepbridge")
+        complain(error.format_message() + hint(error), command=where.command_path if where else "stepbridge")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return STOPPED
@@ -90,3 +90,17 @@ def run(arguments: list[str] | None) -> int:
     except BaseException as error:  # noqa: BLE001 - a panic of the Rust core is no Exception
         return unexpected(error, debug=asked.debug)
     return status if isinstance(status, int) else 0
+
+
+def hint(error: click.ClickException) -> str:
+    """Say where help is, behind a complaint of click's that says what is wrong and not what would be right.
+
+    Click's own sentences begin with a capital, ours do not; of a bad value, it names the good ones.
+    """
+    sentence = error.format_message()
+    if not isinstance(error, click.UsageError) or not sentence[:1].isupper():
+        return ""
+    if sentence.startswith("Invalid value") or "Did you mean" in sentence:
+        return ""
+    command = error.ctx.command_path if error.ctx else "stepbridge"
+    return f"{'' if sentence.endswith('.') else '.'} See `{command} --help`."

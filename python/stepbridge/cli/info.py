@@ -30,7 +30,7 @@ EXAMPLES = (
 @reading_options
 @as_json
 def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
-    """Show the logs below PATH: their runs, formats, entries and tags.
+    """Show the logs below PATH: their runs, formats, records and tags.
 
     What is damaged is named on stderr.
     """

@@ -42,8 +42,8 @@ pub enum ReadError {
     },
     /// A file in no known format.
     #[error(
-        "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern of its \
-         lines",
+        "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern that \
+         its lines fit",
         path.display()
     )]
     NotALog {
