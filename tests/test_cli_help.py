@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import stepbridge as sb
-from commands import NAMES, PROGRAM, ROOT, examples, lay_out, printed, run
+from commands import NAMES, PROGRAM, ROOT, complaint, examples, lay_out, printed, run
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 SHELLS = ("bash", "zsh", "fish")
@@ -47,6 +47,25 @@ def test_no_command_shows_the_help() -> None:
     done = run()
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout == printed("--help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        pytest.param(("help",), "No such command 'help'. See `stepbridge --help`.", id="no such command"),
+        pytest.param(("plan", "1000", "200"), "(1000 200). See `stepbridge plan --help`.", id="too many arguments"),
+        pytest.param(("info",), "Missing argument 'PATH'. See `stepbridge info --help`.", id="too few"),
+        pytest.param(
+            ("reindex", "runs"), "'-o' / '--output'. See `stepbridge reindex --help`.", id="an option is missing"
+        ),
+        pytest.param(("plan", "--nonsense"), "'--nonsense'. See `stepbridge plan --help`.", id="no such option"),
+        pytest.param(("pla",), "Did you mean 'plan'?", id="nearly a command"),
+        pytest.param(("plan", "--samples", "x"), "'x' is not a valid integer.", id="a bad value"),
+        pytest.param(("plan",), "or --samples with --batch-size", id="a sentence of ours"),
+    ],
+)
+def test_wrong_use_names_what_is_right_or_the_help(arguments: tuple[str, ...], end: str) -> None:
+    assert complaint(2, *arguments).endswith(end)
 
 
 @pytest.mark.parametrize("command", NAMES)

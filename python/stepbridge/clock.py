@@ -400,7 +400,7 @@ class StepClock(_core.Clock):
         return self.timeline.translate({"epoch": epoch, "iter": iteration}, source="pytorch", target=convention)
 
     def trigger(self, quantity: QuantityLike) -> Trigger:
-        """Returns an object that remembers since when, and is true once for each multiple of `quantity` crossed."""
+        """Returns an object that is true once where multiples of `quantity` were crossed since it was asked."""
         return Trigger(self, quantity)
 
     @property

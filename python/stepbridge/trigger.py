@@ -1,4 +1,4 @@
-"""A trigger that remembers since when: true once for each multiple of an amount."""
+"""A trigger that remembers since when: true once where multiples of an amount were crossed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["Trigger"]
 
 
 class Trigger:
-    """True once for each multiple of an amount that the clock crossed since it was last true; its state can be saved.
+    """True once where the clock crossed a multiple of an amount, or several, since it was last asked.
+
+    Its state can be saved.
 
     >>> from stepbridge import StepClock
     >>> clock = StepClock(batches=5, epochs=1)

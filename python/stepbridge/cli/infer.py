@@ -23,7 +23,10 @@ EXAMPLES = (
 @reading_options
 @as_json
 def infer(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
-    """Show the timeline of each run below PATH, as far as its log states epochs, and what it rests on."""
+    """Show the timeline of each run below PATH, as far as its log states epochs, and what it rests on.
+
+    Where its log states none, give `reindex` a plan.
+    """
     logs = read(path, reading)
     found = logs.infer()
     if as_json:

@@ -32,7 +32,8 @@ EXAMPLES = (
 def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
     """Show the logs below PATH: their runs, formats, records and tags.
 
-    What is damaged is named on stderr.
+    "a step is" says what the logged steps count, and from where; "says" who knows it: the format, the run's ledger, the
+    epochs in its log, or nothing, so that it is a guess. What is damaged is named on stderr.
     """
     logs = read(path, reading)
     if as_json:
