@@ -564,7 +564,8 @@ def test_a_long_run_is_written_in_constant_memory(tmp_path: Path) -> None:
 
 def test_the_documented_file_is_the_one_that_is_written(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "ledger.md").read_text(encoding="utf-8")
-    shown = [json.loads(line) for line in page.splitlines() if line.startswith("    {")]
+    block = page.split("```jsonl\n")[1].split("```")[0]
+    shown = [json.loads(line) for line in block.splitlines()]
     clock = sb.StepClock(samples=1000, batch_size=200, epochs=3, ledger=tmp_path, logged_as=("step", 1))
     for epoch in clock.epochs():
         for _ in clock.batches(range(5)):
