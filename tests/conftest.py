@@ -6,6 +6,7 @@ import contextlib
 import csv
 import importlib
 import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,10 @@ with contextlib.suppress(ImportError):
     importlib.import_module("triton")
 # The examples in docstrings share one process, and so one backend of Keras; those of TensorFlow need this one.
 os.environ["KERAS_BACKEND"] = "tensorflow"
+
+# A shell makes what it runs in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What worker processes run: programs that bring in a framework, with no examples in their docstrings.
 collect_ignore_glob = ["adapters/keras_*", "adapters/tensorflow_*", "adapters/torch_*", "conformance/drivers/*"]

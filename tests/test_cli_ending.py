@@ -139,7 +139,7 @@ def test_141_is_a_reader_that_went_away(command: str) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_a_stream_that_is_closed_from_the_start(closed: str, tmp_path: Path) -> None:
     script = f'"$@" {closed}'
-    command = ["sh", "-c", script, "sh", *PROGRAM, "reindex", str(TRAINER), "-o", str(tmp_path / "out.csv")]
+    command = ["/bin/sh", "-c", script, "sh", *PROGRAM, "reindex", str(TRAINER), "-o", str(tmp_path / "out.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out.csv").exists()

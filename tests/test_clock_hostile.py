@@ -43,7 +43,7 @@ def stand(clock: sb.StepClock) -> tuple[object, ...]:
 def states(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a state with some of its fields changed, a text's own fields among them."""
     state = dict(SAVED)
-    for key in draw(st.lists(st.sampled_from(list(state)), min_size=1, max_size=3)):
+    for key in draw(st.lists(st.sampled_from(list(state)), min_size=1, max_size=3, unique=True)):
         if key in ("timeline", "plan") and draw(st.booleans()):
             text = json.loads(state[key]) if isinstance(state[key], str) and state[key] else {"segments": []}
             segments = text["segments"] if isinstance(text, dict) else []
