@@ -272,3 +272,12 @@ def test_equality_is_that_of_the_canonical_form(left: sb.Timeline, right: sb.Tim
     assert hash(left) == hash(right)
     assert len(left.segments) == len(right.segments)
     assert left.to_json() == right.to_json()
+
+
+@pytest.mark.parametrize("pending", ["modulo", 0])
+def test_carry_keeps_what_was_decided_for_the_same_point(pending: Any) -> None:
+    decided = sb.Timeline.from_epochs([5, 6], accumulate=3, boundary="carry").change(
+        at="10ba", accumulate=2, pending=pending
+    )
+    assert decided.steps == 3  # one batch of the last window is pending, and one came: as if only that one had
+    assert decided.change(at="10ba", accumulate=2, pending="carry") == decided

@@ -221,7 +221,8 @@ impl Timeline {
                 "accumulate changes from {accumulate} to {new} inside an open window (after batch {batch}): say what becomes of the pending batches with pending=\"flush\", \"drop\" or \"carry\""
             ))),
             None | Some(Pending::Modulo | Pending::Count(_)) => Ok(None),
-            Some(Pending::Carry) => Ok(Some(Entry::Continue)),
+            // In windows as long as before they count on as they do, by whatever counter was decided for this point.
+            Some(Pending::Carry) => Ok((new != accumulate).then_some(Entry::Continue)),
             Some(Pending::Flush) => Ok(Some(Entry::Flush)),
             Some(Pending::Drop) => Ok(Some(Entry::Drop)),
         }
