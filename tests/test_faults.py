@@ -278,6 +278,24 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
 TAGS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"mlflow", "text"})
 
 
+@unix
+def test_more_folders_than_files_may_be_open(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of Unix")
+    for number in range(400):
+        folder = tmp_path / f"run{number:03}"
+        folder.mkdir()
+        (folder / NAMES["jsonl"]).write_bytes(small_log("jsonl", ROWS))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = len(list(Path("/dev/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held + 32, hard))
+    try:
+        logs = read_logs(tmp_path, format="jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(logs.runs) == 400
+    assert logs.problems == ()
+
+
 @has_peak
 @pytest.mark.parametrize("form", TAGS)
 def test_a_tag_of_a_megabyte(form: Format, tmp_path: Path) -> None:

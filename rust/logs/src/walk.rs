@@ -31,7 +31,9 @@ pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
     let mut walk = Walk::default();
     let real = fs::canonicalize(root)?;
     walk.visited.insert(real.clone());
-    walk.folder(fs::read_dir(root)?, real, &[]);
+    // What cannot be read is an error here, and a problem among others below.
+    fs::read_dir(root)?;
+    walk.folder(Folder { path: root.to_owned(), real, names: Vec::new() });
     // Links come last, and what was met under its own name is not read again under another.
     while !walk.links.is_empty() {
         let mut links = std::mem::take(&mut walk.links);
@@ -45,6 +47,15 @@ pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
     Ok((walk.found, walk.problems))
 }
 
+/// A folder that is read once.
+struct Folder {
+    path: PathBuf,
+    /// Where it is really.
+    real: PathBuf,
+    /// The folders from the root down to it, itself included.
+    names: Vec<String>,
+}
+
 #[derive(Default)]
 struct Walk {
     found: Vec<Found>,
@@ -55,48 +66,37 @@ struct Walk {
 }
 
 impl Walk {
-    fn folder(&mut self, entries: fs::ReadDir, real: PathBuf, folder: &[String]) {
-        let mut below = vec![(entries, real, folder.to_vec())];
-        while let Some((entries, real, folder)) = below.pop() {
-            for entry in entries {
-                let entry = match entry {
-                    Ok(entry) => entry,
-                    Err(error) => {
-                        self.unreadable(&folder.join("/"), &error);
-                        break;
-                    }
-                };
-                let found = Found { path: entry.path(), folder: folder.clone(), name: shown(&entry.file_name()) };
-                match entry.file_type() {
-                    Ok(kind) if kind.is_symlink() => self.links.push(found),
-                    Ok(kind) if kind.is_dir() => {
-                        if SKIPPED.contains(&&*found.name) {
-                            continue;
-                        }
-                        // What is no link is really where it was found.
-                        let real = real.join(entry.file_name());
-                        if let Some(entries) = self.enter(&found, &real) {
-                            below.push((entries, real, inside(&found)));
-                        }
-                    }
-                    Ok(kind) if kind.is_file() => self.found.push(found),
-                    // Sockets, pipes, devices.
-                    Ok(_) => {}
-                    Err(error) => self.unreadable(&found.source(), &error),
-                }
+    /// Takes all that is below a folder. One folder is open at a time: a process may have fewer files open than there are.
+    fn folder(&mut self, first: Folder) {
+        let mut below = vec![first];
+        while let Some(folder) = below.pop() {
+            if let Err(error) = self.entries(&folder, &mut below) {
+                self.unreadable(&folder.names.join("/"), &error);
             }
         }
     }
 
-    /// The entries of a folder that was not read yet.
-    fn enter(&mut self, found: &Found, real: &Path) -> Option<fs::ReadDir> {
-        match fs::read_dir(&found.path) {
-            Ok(entries) => self.visited.insert(real.to_owned()).then_some(entries),
-            Err(error) => {
-                self.unreadable(&found.source(), &error);
-                None
+    /// Takes the files and links of a folder, up to the first entry that cannot be read; its folders are for later.
+    fn entries(&mut self, folder: &Folder, below: &mut Vec<Folder>) -> io::Result<()> {
+        for entry in fs::read_dir(&folder.path)? {
+            let entry = entry?;
+            let found = Found { path: entry.path(), folder: folder.names.clone(), name: shown(&entry.file_name()) };
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => self.links.push(found),
+                Ok(kind) if kind.is_dir() => {
+                    // What is no link is really where it was found.
+                    let real = folder.real.join(entry.file_name());
+                    if !SKIPPED.contains(&&*found.name) && self.visited.insert(real.clone()) {
+                        below.push(Folder { names: inside(&found), path: found.path, real });
+                    }
+                }
+                Ok(kind) if kind.is_file() => self.found.push(found),
+                // Sockets, pipes, devices.
+                Ok(_) => {}
+                Err(error) => self.unreadable(&found.source(), &error),
             }
         }
+        Ok(())
     }
 
     fn link(&mut self, found: Found) {
@@ -112,8 +112,8 @@ impl Walk {
             if holder.is_some_and(|holder| holder.starts_with(&real)) {
                 let reason = "the link leads back to a folder that holds it; it was not followed";
                 self.problems.push(Problem::new(found.source(), ProblemKind::SymlinkLoop, reason));
-            } else if let Some(entries) = self.enter(&found, &real) {
-                self.folder(entries, real, &inside(&found));
+            } else if self.visited.insert(real.clone()) {
+                self.folder(Folder { names: inside(&found), path: found.path, real });
             }
         } else if kind.is_file() {
             let below = real.parent().is_some_and(|holder| self.visited.contains(holder));
