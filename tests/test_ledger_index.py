@@ -5,71 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 import stepbridge as sb
 from commands import printed, run
+from ledger_logs import NAME, STEPS, Logger, Seen, joined, places, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-NAME = "stepclock.jsonl"
-
-
-class Seen(NamedTuple):
-    """What the loop knew when it logged."""
-
-    step: int
-    epoch: int
-    iter: int
-
-
-class Logger:
-    """TensorBoard's own event file writer, and what the loop knew."""
-
-    def __init__(self, folder: Path) -> None:
-        self.writer = EventFileWriter(str(folder))
-        self.seen: list[Seen] = []
-
-    def log(self, clock: sb.StepClock, step: int) -> None:
-        self.scalar(step)
-        self.seen.append(Seen(step, *clock.location))
-
-    def scalar(self, step: int) -> None:
-        summary = Summary(value=[Summary.Value(tag="loss", simple_value=1.5)])
-        self.writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
-
-
-STEPS: dict[tuple[str, int], Callable[[sb.StepClock], int]] = {
-    ("step", 1): lambda clock: clock.step,
-    ("step", 0): lambda clock: clock.step - 1,
-    ("batch", 1): lambda clock: clock.batch,
-    ("batch", 0): lambda clock: clock.batch - 1,
-    ("sample", 1): lambda clock: clock.sample or 0,
-}
-
-
-def train(
-    clock: sb.StepClock, logger: Logger, size: int, step: Callable[[sb.StepClock], int] = STEPS["step", 1]
-) -> None:
-    for _ in clock.epochs():
-        left = 1000 - (clock.sample or 0) % 1000 if clock._resumed_inside else 1000
-        for _ in clock.batches(range(-(-left // size)), resume="continues"):
-            if clock.closes_step:
-                logger.log(clock, step(clock))
-    logger.writer.close()
-
-
-def places(table: sb.Table) -> list[Seen]:
-    return [Seen(*row) for row in table.to_polars().select("step", "epoch", "iter").rows()]
-
 
 # --- mapped with no flag -------------------------------------------------------------------------------------------
 
@@ -155,12 +101,7 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
         mine = frame.filter(pl.col("run") == run_name).select("step", "epoch", "iter")
         assert [Seen(*row) for row in mine.rows()] == logger.seen
     # One file of both sessions is mapped part by part.
-    joined = tmp_path / "joined"
-    joined.mkdir()
-    files = [next(path for path in (tmp_path / name).iterdir()) for name in ("a", "b")]
-    (joined / "events.out.tfevents.1.host").write_bytes(b"".join(path.read_bytes() for path in files))
-    (tmp_path / NAME).rename(joined / NAME)
-    logs = sb.read_logs(joined)
+    logs = sb.read_logs(joined(tmp_path, "a", "b"))
     assert places(logs.reindex(superseded=True)) == one.seen + two.seen
     # What the second session did again is left out, from the batch on at which it began.
     assert places(logs.reindex()) == [seen for seen in one.seen if seen.step <= 8] + two.seen

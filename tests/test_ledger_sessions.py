@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stepbridge as sb
-from test_ledger_index import NAME, STEPS, Logger, places, train
+from ledger_logs import STEPS, Logger, joined, places, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,13 +31,8 @@ def test_a_rewind_in_every_unit(tmp_path: Path, unit: Any, base: Any) -> None:
     second.load_state_dict(state)
     two = Logger(tmp_path / "b")
     train(second, two, 100, step)
-    # Both processes appended to one file.
-    joined = tmp_path / "joined"
-    joined.mkdir()
-    files = [next(path for path in (tmp_path / name).iterdir()) for name in ("a", "b")]
-    (joined / "events.out.tfevents.1.host").write_bytes(b"".join(path.read_bytes() for path in files))
-    (tmp_path / NAME).rename(joined / NAME)
-    logs = sb.read_logs(joined)
+    folder = joined(tmp_path, "a", "b")
+    logs = sb.read_logs(folder)
     assert logs.sessions == ((".", 2, len(one.seen) - done),)
     table = logs.reindex(superseded=True, batch=True, sample=True)
     assert (places(table), table.problems) == (one.seen + two.seen, ())
@@ -49,7 +44,7 @@ def test_a_rewind_in_every_unit(tmp_path: Path, unit: Any, base: Any) -> None:
         assert second.timeline.locate(batch, "batch") == (epoch, iteration)
         assert second.timeline.locate(sample, "sample") == (epoch, iteration)
     # The same in pieces, as the command line writes it.
-    written = sb.reindex(joined, tmp_path / "out.parquet", superseded=True, batch=True, sample=True)
+    written = sb.reindex(folder, tmp_path / "out.parquet", superseded=True, batch=True, sample=True)
     assert (written.records, written.problems) == (len(table), ())
 
 
