@@ -186,7 +186,7 @@ impl Timeline {
             // The only sample that has a place here is an epoch's first, whose batch begins with it.
             return match within(batch) {
                 Some(first) if first == u128::from(count) => Ok(Place::Point(Point::at(piece.batch0 + batch))),
-                _ => Ok(Place::Unknown(sizes_unknown(&format!("where sample {count} is")).to_string())),
+                _ => Ok(Place::Unknown(sizes_unknown(&format!("the place of sample {count}")).to_string())),
             };
         };
         Point::within(piece.batch0 + batch, u128::from(count) - first, next - first).map(Place::Point)

@@ -67,7 +67,7 @@ impl Timeline {
             Unit::Step => Some(piece.closing_batch(within)),
             _ => piece.batch_of_sample(within).filter(|batch| *batch < piece.width()),
         };
-        batch.map(|batch| (piece, batch)).ok_or_else(|| sizes_unknown(&format!("where sample {index} is")))
+        batch.map(|batch| (piece, batch)).ok_or_else(|| sizes_unknown(&format!("the place of sample {index}")))
     }
 
     /// Finds the index (from 0) of the batch at a location, of the step that it contributes to, or of its first sample.
