@@ -26,6 +26,7 @@ mod progress;
 mod read;
 mod record;
 pub mod reindex;
+mod segments;
 mod sessions;
 mod table;
 mod thin;

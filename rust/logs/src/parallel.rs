@@ -37,7 +37,8 @@ pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) ->
 }
 
 /// Does `work(index)` for all of `0..count` on up to `threads` threads, and hands the results to `take` on this one, in
-/// order. At most a few results wait at a time; the first error ends it.
+/// order. Besides the one that is taken at most two results more than there are threads are in memory; the first error
+/// ends it.
 pub(crate) fn in_order<T: Send, E>(
     count: usize,
     threads: usize,
@@ -47,7 +48,7 @@ pub(crate) fn in_order<T: Send, E>(
     if threads.min(count) <= 1 {
         return (0..count).try_for_each(|index| take(index, work(index)));
     }
-    let waiting = Waiting { state: Mutex::default(), changed: Condvar::new(), room: 4 * threads };
+    let waiting = Waiting { state: Mutex::default(), changed: Condvar::new(), room: threads + 2 };
     let run = || {
         while let Some(index) = waiting.next(count) {
             // Should the work panic, nobody waits for what does not come.
@@ -147,6 +148,8 @@ impl<T> Drop for Ends<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     #[test]
     fn keeps_the_order() {
         for threads in [0, 1, 2, 7] {
@@ -165,6 +168,29 @@ mod tests {
             assert_eq!(taken, (0..=90).map(|i| (i, 2 * i)).collect::<Vec<_>>());
         }
         assert!(super::map(0, 4, |i| i).is_empty());
+    }
+
+    #[test]
+    fn few_results_wait_for_one_that_is_slow() {
+        struct Held<'a>(&'a AtomicUsize);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        let (held, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |_| {
+            most.fetch_max(held.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            Held(&held)
+        };
+        let slow = |index, _held| {
+            if index % 10 == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            Ok::<_, ()>(())
+        };
+        assert_eq!(super::in_order(50, 3, work, slow), Ok(()));
+        assert!(most.into_inner() <= 6, "three threads, two results more, and the one that is taken");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use zstd::zstd_safe::DParameter;
 
 use crate::bytes::ReadAt;
 use crate::problem::{Problem, ProblemKind};
+use crate::segments::Segments;
 
 /// How much is kept in memory.
 const MEMORY: usize = 64 << 20;
@@ -42,7 +43,7 @@ pub(crate) struct Unpacked {
 }
 
 enum Store {
-    Memory(Vec<u8>),
+    Memory(Segments),
     File(File),
 }
 
@@ -94,14 +95,14 @@ impl Packing {
         bound: u64,
         check: &dyn Fn() -> io::Result<()>,
     ) -> io::Result<Option<Unpacked>> {
-        let (mut content, mut more) = (Vec::new(), false);
+        let (mut content, mut more) = (Segments::default(), false);
         let stop = self.pour(source, &mut |bytes| {
             check()?;
             more = (content.len() + bytes.len()) as u64 > bound;
             if more {
                 return Ok(ControlFlow::Break(None));
             }
-            content.extend_from_slice(bytes);
+            content.extend(bytes);
             Ok(ControlFlow::Continue(()))
         })?;
         let size = content.len() as u64;
@@ -127,7 +128,7 @@ impl Packing {
         check: &dyn Fn() -> io::Result<()>,
     ) -> io::Result<Unpacked> {
         let most = packed.saturating_mul(MOST).max(memory as u64);
-        let (mut store, mut size) = (Store::Memory(Vec::new()), 0_u64);
+        let (mut store, mut size) = (Store::Memory(Segments::default()), 0_u64);
         let stop = self.pour(source, &mut |bytes| {
             check()?;
             if size + bytes.len() as u64 > most {
@@ -278,7 +279,7 @@ impl ReadAt for Unpacked {
         let room = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
         let buffer = &mut buffer[..room];
         match &self.store {
-            Store::Memory(bytes) => ReadAt::read_at(&bytes[..], buffer, offset),
+            Store::Memory(segments) => segments.read_at(buffer, offset),
             Store::File(file) => ReadAt::read_at(file, buffer, offset),
         }
     }
@@ -288,17 +289,12 @@ impl Store {
     /// Appends; what no longer fits in `memory` goes to a file, with all that was there.
     fn add(&mut self, bytes: &[u8], memory: usize) -> io::Result<()> {
         if let Self::Memory(held) = self {
-            let length = held.len() + bytes.len();
-            if length <= memory {
-                if length > held.capacity() {
-                    let room = (2 * held.capacity()).clamp(length, memory);
-                    held.reserve_exact(room - held.len());
-                }
-                held.extend_from_slice(bytes);
+            if held.len() + bytes.len() <= memory {
+                held.extend(bytes);
                 return Ok(());
             }
             let mut file = tempfile::tempfile()?;
-            file.write_all(held)?;
+            held.parts().try_for_each(|part| file.write_all(part))?;
             *self = Self::File(file);
         }
         if let Self::File(file) = self {

@@ -28,6 +28,9 @@ use crate::sessions::Redone;
 use crate::table::{Form, Superseded};
 use crate::write::{TableWriter, WriteError};
 
+/// Each thread holds a piece of a log in memory, and one alone writes what they all read.
+const MOST_THREADS: usize = 4;
+
 /// What a first reading found below a path.
 pub struct Survey {
     logs: Arc<Logs>,
@@ -89,7 +92,7 @@ fn first(problems: &[Problem]) -> String {
 impl Survey {
     /// Reads all logs below a path a first time.
     pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
-        let logs = Arc::new(survey(path, options, progress, threads)?);
+        let logs = Arc::new(survey(path, options, progress, threads.min(MOST_THREADS))?);
         Ok(Self { logs, options: options.clone() })
     }
 
@@ -128,6 +131,7 @@ impl Survey {
             let form = Form::new(&self.logs, Some(&thin), superseded)?;
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
+            let threads = threads.min(MOST_THREADS);
             let reading = Reading { options: &self.options, progress, threads, thin: false };
             let told = Told::default();
             let mut pass = Pass { logs: &self.logs, runs, options, form, tags, fallen, writer, told, rows: 0 };
