@@ -223,7 +223,8 @@ fn zstd(feed: &mut Feed, take: &mut Take) -> io::Result<Option<Stop>> {
             if let ControlFlow::Break(why) = take(output.as_slice())? {
                 return Ok(why.map(|(kind, reason)| Stop { at: feed.offset(), kind, reason }));
             }
-            if input.pos == input.src.len() && !full {
+            // Asked once more, a decoder that came to a frame's end begins the next one.
+            if wanted == 0 || input.pos == input.src.len() && !full {
                 break;
             }
         }
@@ -403,6 +404,22 @@ mod tests {
         assert!(unpacked.is_none());
         let unpacked = Packing::Zstd.small(&&zstandard(&text)[..], 10 << 20, &|| Ok(())).expect("in memory");
         assert_eq!(unpacked.expect("small").size(), text.len() as u64);
+    }
+
+    #[test]
+    fn content_may_end_where_a_block_does() {
+        let size = zstd::zstd_safe::DCtx::out_size();
+        for length in [size - 1, size, size + 1, 2 * size, 9 * size, STEP, 2 * STEP] {
+            let text = lines(200_000)[..length].to_vec();
+            for pack in [gzipped, zstandard] {
+                let packed = pack(&text);
+                assert_eq!(unpack(&packed, MEMORY), (text.clone(), None), "{length}");
+                let twice = [&packed[..], &packed].concat();
+                assert_eq!(unpack(&twice, MEMORY), ([&text[..], &text].concat(), None), "{length}");
+                let (_, stop) = unpack(&packed[..packed.len() - 1], MEMORY);
+                assert_eq!(stop.map(|stop| stop.kind), Some(ProblemKind::Truncated), "{length}");
+            }
+        }
     }
 
     #[test]
