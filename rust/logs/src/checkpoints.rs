@@ -103,9 +103,8 @@ fn begins_with(long: &FileRead, short: &FileRead) -> bool {
 
 fn same(one: &Piece, other: &Piece, index: usize) -> bool {
     let tag = |piece: &Piece| piece.chunk.tag[index] as usize;
-    let epoch = |piece: &Piece| piece.chunk.epoch.as_ref().and_then(|epoch| epoch[index]);
     one.chunk.value[index].to_bits() == other.chunk.value[index].to_bits()
         && one.chunk.step_of(index) == other.chunk.step_of(index)
-        && epoch(one) == epoch(other)
+        && one.chunk.stated_of(index) == other.chunk.stated_of(index)
         && one.tags[tag(one)] == other.tags[tag(other)]
 }

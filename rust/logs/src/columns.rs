@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::epochs::Epochs;
 use crate::formats::Format;
 use crate::piece::Piece;
 use crate::record::{Chunk, Stated};
@@ -14,7 +15,7 @@ pub(crate) struct Columns {
     tag: Vec<u32>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Vec<Option<Stated>>,
+    epoch: Epochs,
     value: Vec<f64>,
     /// Pairs of (step, epoch) that stand outside the records.
     pub(crate) evidence: Vec<(i64, Stated)>,
@@ -44,7 +45,7 @@ impl Columns {
         self.tag.push(tag);
         self.step.push(place.step.unwrap_or(0));
         self.missing.push(place.step.is_none());
-        self.epoch.push(place.epoch);
+        self.epoch.push(place.epoch, 1);
         self.value.push(value);
     }
 
@@ -55,7 +56,7 @@ impl Columns {
             chunk.step = Some(self.step);
             chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
         }
-        chunk.epoch = self.epoch.iter().any(Option::is_some).then_some(self.epoch);
+        chunk.epoch = (!self.epoch.say_nothing()).then_some(self.epoch);
         chunk.tag = self.tag;
         chunk.value = self.value;
         chunk.evidence = self.evidence;

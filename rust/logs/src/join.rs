@@ -41,7 +41,9 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
                 _ => runs.number(&name(&file.folder, &of)),
             };
             last = Some((of, run));
-            renumber(&mut chunk.tag, &names, |tag| tags.number(tag));
+            if !is_numbered(&names, |tag| tags.numbers.get(tag).copied()) {
+                renumber(&mut chunk.tag, &names, |tag| tags.number(tag));
+            }
             chunk.run = run;
             chunk.source = source;
             if !chunk.is_empty() || !chunk.evidence.is_empty() {
@@ -68,6 +70,11 @@ fn name(folder: &[String], of: &RunOf) -> String {
     if name.is_empty() { ".".to_owned() } else { name }
 }
 
+/// Whether the tags of a piece have the numbers already that all files share, as pieces of one file mostly do.
+pub(crate) fn is_numbered(names: &[String], known: impl Fn(&str) -> Option<u32>) -> bool {
+    (0..).zip(names).all(|(local, name)| known(name) == Some(local))
+}
+
 /// Gives every tag its number among those of all files, as `number` knows it; tags without a record get none.
 pub(crate) fn renumber(column: &mut [u32], names: &[String], mut number: impl FnMut(&str) -> u32) {
     let mut numbers = vec![None; names.len()];
@@ -82,7 +89,7 @@ pub(crate) fn renumber(column: &mut [u32], names: &[String], mut number: impl Fn
             unseen -= 1;
         }
     }
-    // Files of one sort of run mostly have the same tags in the same order.
+    // Some tags have no record, and no number: those that have may be right as they are.
     if (0..).zip(&numbers).all(|(local, number)| number.is_none_or(|number| number == local)) {
         return;
     }

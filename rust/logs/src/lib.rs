@@ -11,6 +11,7 @@ mod bytes;
 mod checkpoints;
 mod columns;
 mod crc;
+mod epochs;
 mod error;
 mod formats;
 pub mod infer;
@@ -35,6 +36,7 @@ mod unpack;
 mod walk;
 mod write;
 
+pub use epochs::Epochs;
 pub use error::ReadError;
 pub use formats::{EpochMeaning, Format, Meaning, Resumes, Scope, StepMeaning};
 pub use options::{NamedColumns, ReadOptions};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::epochs::Epochs;
 use crate::infer::is_epoch_tag;
 use crate::read::Logs;
 use crate::record::{Chunk, Stated};
@@ -48,12 +49,13 @@ impl Logs {
 impl Overview {
     fn add(&mut self, chunk: &Chunk, is_epoch: &[bool]) {
         self.records += chunk.len() as u64;
+        let epochs = chunk.epoch.as_ref().map(Epochs::reader);
         for index in 0..chunk.len() {
             if let Some(step) = chunk.step_of(index) {
                 let (low, high) = self.steps.get_or_insert((step, step));
                 (*low, *high) = ((*low).min(step), (*high).max(step));
             }
-            let stated = chunk.epoch.as_ref().and_then(|epoch| epoch[index]).map(Stated::to_f64);
+            let stated = epochs.as_ref().and_then(|epochs| epochs.get(index)).map(Stated::to_f64);
             let tagged = is_epoch.get(chunk.tag[index] as usize) == Some(&true);
             if let Some(epoch) = stated.or(tagged.then(|| chunk.value[index])).filter(|epoch| epoch.is_finite()) {
                 let (low, high) = self.epochs.get_or_insert((epoch, epoch));

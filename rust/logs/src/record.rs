@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::epochs::Epochs;
 use crate::formats::{Format, Meaning};
 use crate::problem::Problem;
 use crate::sessions::{Position, Redone};
@@ -70,7 +71,7 @@ pub struct Chunk {
     /// True where a record has no step (its cell is empty); `None` where every record has one.
     pub step_missing: Option<Vec<bool>>,
     /// The epoch that the log states beside the step; `None` where the file has none.
-    pub epoch: Option<Vec<Option<Stated>>>,
+    pub epoch: Option<Epochs>,
     /// Seconds since 1970, NaN where a record has none; `None` where the file has none.
     pub wall_time: Option<Vec<f64>>,
     /// The values. NaN and infinities are values like others.
@@ -130,7 +131,7 @@ impl Chunk {
             tag: self.tag[range.clone()].to_vec(),
             step: self.step.as_ref().map(|step| step[range.clone()].to_vec()),
             step_missing: self.step_missing.as_ref().map(|missing| missing[range.clone()].to_vec()),
-            epoch: self.epoch.as_ref().map(|epoch| epoch[range.clone()].to_vec()),
+            epoch: self.epoch.as_ref().map(|epoch| epoch.part(range.clone())),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
             ordinals: self.ordinals.as_ref().map(|ordinals| ordinals[range.clone()].to_vec()),
             value: self.value[range].to_vec(),
@@ -156,7 +157,7 @@ impl Chunk {
             tag: pick(&self.tag, indices),
             step: self.step.as_ref().map(|step| pick(step, indices)),
             step_missing: self.step_missing.as_ref().map(|missing| pick(missing, indices)),
-            epoch: self.epoch.as_ref().map(|epoch| pick(epoch, indices)),
+            epoch: self.epoch.as_ref().map(|epoch| epoch.taken(indices)),
             wall_time: self.wall_time.as_ref().map(|time| pick(time, indices)),
             value: pick(&self.value, indices),
             ordinals: self.ordinals.as_ref().map(|ordinals| pick(ordinals, indices)),
@@ -169,6 +170,12 @@ impl Chunk {
     pub fn step_of(&self, index: usize) -> Option<i64> {
         let missing = self.step_missing.as_ref().is_some_and(|missing| missing[index]);
         if missing { None } else { self.step.as_ref().map(|step| step[index]) }
+    }
+
+    /// The epoch that record `index` states, if it does.
+    #[must_use]
+    pub fn stated_of(&self, index: usize) -> Option<Stated> {
+        self.epoch.as_ref().and_then(|epoch| epoch.get(index))
     }
 }
 

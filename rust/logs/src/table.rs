@@ -6,12 +6,15 @@ use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer, ToByteSlice};
+use arrow_buffer::{
+    ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, NullBufferBuilder, ScalarBuffer, ToByteSlice,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
+use crate::epochs::Epochs;
 use crate::parallel;
 use crate::read::Logs;
 use crate::record::{Chunk, Records, Stated};
@@ -19,6 +22,8 @@ use crate::reindex::{Places, Reindexed};
 
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;
+/// Chunks up to so many rows share what they have in common.
+const LARGE: usize = 1 << 20;
 
 /// What becomes of the records that a later session of their run took the place of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,8 +111,11 @@ pub(crate) struct Form {
     runs: ArrayRef,
     tags: ArrayRef,
     sources: ArrayRef,
-    /// What stands in the columns that a small chunk has nothing in.
+    /// What stands in the columns that a chunk has nothing in.
     zeros: Buffer,
+    /// The first run's name in as many rows, and the first source's.
+    first_run: ArrayRef,
+    first_source: ArrayRef,
 }
 
 /// Makes batches of one form.
@@ -152,10 +160,14 @@ impl Form {
             Field::new("value", DataType::Float64, false),
             Field::new("source", name, false),
         ]);
-        let names = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
+        let strings = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
         let schema = Arc::new(Schema::new(fields));
-        let zeros = MutableBuffer::from_len_zeroed(SMALL * size_of::<i64>()).into();
-        Ok(Self { schema, superseded, runs: names(runs), tags: names(tags), sources: names(sources), zeros })
+        let longest = chunks.iter().map(Chunk::len).max().unwrap_or(0).min(LARGE);
+        let zeros: Buffer = MutableBuffer::from_len_zeroed(longest * size_of::<i64>()).into();
+        let (runs, tags, sources) = (strings(runs), strings(tags), strings(sources));
+        let first = |all: &ArrayRef| names(zeros.slice_with_length(0, longest * size_of::<u32>()), all);
+        let (first_run, first_source) = (first(&runs)?, first(&sources)?);
+        Ok(Self { schema, superseded, runs, tags, sources, zeros, first_run, first_source })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -172,10 +184,10 @@ impl Form {
         floats(self.nothing(rows), Some(NullBuffer::new_null(rows)))
     }
 
-    /// So many zeros; those of small chunks are shared.
+    /// So many zeros; chunks share them.
     fn nothing(&self, rows: usize) -> Buffer {
         let length = rows * size_of::<i64>();
-        if rows <= SMALL {
+        if length <= self.zeros.len() {
             self.zeros.slice_with_length(0, length)
         } else {
             MutableBuffer::from_len_zeroed(length).into()
@@ -204,14 +216,14 @@ impl Maker<'_> {
             .fields()
             .iter()
             .map(|field| match field.name().as_str() {
-                "run" => constant(chunk.run, rows, &self.form.runs),
-                "source" => constant(chunk.source, rows, &self.form.sources),
+                "run" => constant(chunk.run, rows, &self.form.runs, &self.form.first_run),
+                "source" => constant(chunk.source, rows, &self.form.sources, &self.form.first_source),
                 "tag" => names(self.column(index, |chunk| &chunk.tag), &self.form.tags),
                 "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
                 "step" => Ok(self.steps(index)),
                 "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
                 "superseded" => Ok(Arc::new(BooleanArray::new(superseded(chunk), None)) as ArrayRef),
-                "epoch_logged" => Ok(chunk.epoch.as_deref().map_or_else(|| self.form.no_floats(rows), stated)),
+                "epoch_logged" => Ok(chunk.epoch.as_ref().map_or_else(|| self.form.no_floats(rows), stated)),
                 "wall_time" => Ok(match &chunk.wall_time {
                     None => self.form.no_floats(rows),
                     Some(time) => floats(
@@ -318,8 +330,18 @@ fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
 }
 
 /// Epochs as the log states them.
-fn stated(epoch: &[Option<Stated>]) -> ArrayRef {
-    Arc::new(epoch.iter().map(|stated| stated.map(Stated::to_f64)).collect::<Float64Array>())
+fn stated(epochs: &Epochs) -> ArrayRef {
+    let mut column = Vec::with_capacity(epochs.len());
+    let mut there = NullBufferBuilder::new(epochs.len());
+    for (range, stated) in epochs.runs() {
+        column.extend(std::iter::repeat_n(stated.map_or(0.0, Stated::to_f64), range.len()));
+        if stated.is_some() {
+            there.append_n_non_nulls(range.len());
+        } else {
+            there.append_n_nulls(range.len());
+        }
+    }
+    floats(Buffer::from_vec(column), there.finish())
 }
 
 /// Which records a later session took the place of.
@@ -336,7 +358,10 @@ fn names(keys: Buffer, names: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(names))?))
 }
 
-/// A dictionary column of one name.
-fn constant(key: u32, rows: usize, all: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+/// A dictionary column of one of all names. Those of the first one share their rows: most large logs are of one file.
+fn constant(key: u32, rows: usize, all: &ArrayRef, first: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    if key == 0 && rows <= first.len() {
+        return Ok(first.slice(0, rows));
+    }
     names(Buffer::from_vec(vec![key; rows]), all)
 }

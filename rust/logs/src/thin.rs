@@ -95,16 +95,15 @@ impl Thinner {
     fn epochs(&mut self, piece: &Piece, keep: &mut Keep) {
         let chunk = &piece.chunk;
         if let Some(epoch) = &chunk.epoch {
-            let mut last: Option<(usize, Option<Stated>)> = None;
-            for (index, stated) in epoch.iter().enumerate() {
-                if let Some((before, known)) = last
-                    && known != *stated
+            let mut last: Option<Option<Stated>> = None;
+            for (range, stated) in epoch.runs() {
+                if let Some(known) = last
                     && self.tells(known.map(Stated::to_f64), stated.map(Stated::to_f64))
                 {
-                    keep.also(before);
-                    keep.also(index);
+                    keep.also(range.start - 1);
+                    keep.also(range.start);
                 }
-                last = Some((index, *stated));
+                last = Some(stated);
             }
         }
         let is_epoch: Vec<bool> = piece.tags.iter().map(|tag| is_epoch_tag(tag)).collect();

@@ -58,7 +58,7 @@ mod tests {
         let mut records = Vec::new();
         for piece in &read.pieces {
             records.extend((0..piece.chunk.len()).map(|i| {
-                let epoch = piece.chunk.epoch.as_ref().and_then(|epoch| epoch[i]).map(Stated::to_f64);
+                let epoch = piece.chunk.stated_of(i).map(Stated::to_f64);
                 (&*piece.tags[piece.chunk.tag[i] as usize], piece.chunk.step_of(i), epoch, piece.chunk.value[i])
             }));
         }

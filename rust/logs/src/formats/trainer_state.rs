@@ -270,7 +270,7 @@ mod tests {
         let piece = &read.pieces[0];
         (0..piece.chunk.len())
             .map(|i| {
-                let epoch = piece.chunk.epoch.as_ref().and_then(|epoch| epoch[i]).map(Stated::to_f64);
+                let epoch = piece.chunk.stated_of(i).map(Stated::to_f64);
                 let tag = &piece.tags[piece.chunk.tag[i] as usize];
                 format!("{tag} {:?} {epoch:?} {}", piece.chunk.step_of(i), piece.chunk.value[i])
             })

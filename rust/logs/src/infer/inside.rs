@@ -8,6 +8,7 @@ use stepbridge_timeline::{Timeline, Unit};
 use super::pairs::whole;
 use super::segment;
 use super::why::Why;
+use crate::epochs::Epochs;
 use crate::formats::EpochMeaning;
 use crate::record::Chunk;
 
@@ -28,7 +29,7 @@ impl Inside {
         let first = i64::from(chunk.meaning.step.map_or(0, |step| step.base));
         // A column of many records states an epoch many times over.
         let mut last = None;
-        for (index, stated) in chunk.epoch.iter().flatten().enumerate() {
+        for (index, stated) in chunk.epoch.iter().flat_map(Epochs::iter).enumerate() {
             let Some((stated, step)) = stated.zip(chunk.step_of(index)) else { continue };
             if last == Some((stated, step)) || chunk.is_superseded(index) {
                 continue;

@@ -6,6 +6,7 @@ use stepbridge_timeline::Unit;
 
 use super::inside::Inside;
 use super::why::{Why, decimal};
+use crate::epochs::Epochs;
 use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
 use crate::record::{Chunk, Precision, Records, Stated};
 
@@ -271,8 +272,8 @@ impl Gathering {
         let before = self.list.len();
         let epoch = chunk.meaning.epoch;
         let said = Said { base: chunk.meaning.step.map(|step| step.base), epoch };
-        for (index, stated) in chunk.epoch.iter().flatten().enumerate() {
-            if let (Some(step), Some(stated)) = (chunk.step_of(index), *stated) {
+        for (index, stated) in chunk.epoch.iter().flat_map(Epochs::iter).enumerate() {
+            if let (Some(step), Some(stated)) = (chunk.step_of(index), stated) {
                 self.digits = self.digits.max(stated.scale);
                 self.elapsed |= epoch.is_none() && whole(stated).is_none();
                 self.push(step, stated, chunk, said, chunk.is_superseded(index));

@@ -28,10 +28,10 @@ impl Forms {
 }
 
 impl Forms {
-    /// Whether a printed whole number is that of the epoch that was found: what most logs state, seen at a glance.
-    fn names(self, epoch: i64, stated: Stated) -> bool {
-        let number = self.number.and_then(|base| epoch.checked_add(i64::from(base)));
-        epoch != MASKED && stated.scale == 0 && number == Some(stated.mantissa)
+    /// The index of the epoch that a printed whole number names: what most logs state, compared at a glance.
+    fn index(self, stated: Stated) -> Option<i64> {
+        let index = stated.mantissa.checked_sub(i64::from(self.number?))?;
+        (stated.scale == 0 && index != MASKED).then_some(index)
     }
 }
 
@@ -56,11 +56,13 @@ pub(super) fn check(
     let mut checker = Checker { timeline, last: None };
     if let Some(stated) = &chunk.epoch {
         let forms = Forms::of(epoch);
-        for (index, stated) in stated.iter().enumerate() {
-            if let Some(stated) = *stated
-                && !forms.names(places.epoch[index], stated)
-                && !checker.agrees(places, index, stated, forms)
+        for (range, stated) in stated.runs() {
+            let Some(stated) = stated else { continue };
+            if forms.index(stated).is_some_and(|index| places.epoch[range.clone()].iter().all(|&epoch| epoch == index))
             {
+                continue;
+            }
+            for index in range.filter(|&index| !checker.agrees(places, index, stated, forms)) {
                 seen.disagrees.add(index);
             }
         }

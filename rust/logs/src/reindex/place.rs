@@ -4,6 +4,7 @@ use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::run::{Basis, Run};
 use super::{Options, check, stated};
+use crate::epochs::Epochs;
 use crate::formats::{EpochMeaning, Scope, StepMeaning};
 use crate::record::{Chunk, Records};
 
@@ -297,10 +298,12 @@ fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut P
 /// Without a timeline: the whole epoch that the log states is all that is known.
 fn by_statement(chunk: &Chunk, epoch: Option<EpochMeaning>, places: &mut Places) {
     let base = epoch.and_then(EpochMeaning::base);
-    for index in 0..chunk.len() {
-        let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]);
+    places.epoch.fill(MASKED);
+    places.iter.fill(MASKED);
+    places.epoch_float.fill(f64::NAN);
+    for (range, stated) in chunk.epoch.iter().flat_map(Epochs::runs) {
         let epoch = stated.zip(base).and_then(|(stated, base)| stated::index_of(stated, base));
-        places.set(index, epoch.unwrap_or(MASKED), f64::NAN);
+        places.epoch[range].fill(epoch.unwrap_or(MASKED));
     }
 }
 

@@ -108,8 +108,7 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
             }
             let count = counted(file.disagrees.count, "states", "state");
             let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, chunk, index, clock));
-            let stated =
-                chunk.epoch.as_ref().and_then(|stated| stated[index]).or_else(|| stated_of(chunk.value[index]));
+            let stated = chunk.stated_of(index).or_else(|| stated_of(chunk.value[index]));
             let stated = stated.map_or_else(String::new, stated_text);
             format!(
                 "{count} another epoch than the timeline; the first is {}: epoch {stated} stated, {place} found",
@@ -177,7 +176,7 @@ fn end_of(timeline: &Timeline, unit: Unit) -> String {
 
 /// A step inside an epoch that the timeline has no room for.
 fn outside(count: &str, records: &Records, chunk: &Chunk, index: usize, clock: &Clock) -> String {
-    let stated = chunk.epoch.as_ref().and_then(|stated| stated[index]);
+    let stated = chunk.stated_of(index);
     let epoch = stated.zip(clock.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
     let epoch = epoch.and_then(|epoch| u64::try_from(epoch).ok());
     let length = epoch.zip(clock.timeline).and_then(|(epoch, timeline)| timeline.epoch_length(epoch));

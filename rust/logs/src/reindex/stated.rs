@@ -6,6 +6,7 @@
 use stepbridge_timeline::{MASKED, Timeline};
 
 use super::place::{Clock, Places, Seen};
+use crate::epochs::Epochs;
 use crate::formats::EpochMeaning;
 use crate::infer::{Span, whole};
 use crate::record::{Chunk, Stated};
@@ -20,9 +21,10 @@ pub(super) fn index_of(stated: Stated, base: u8) -> Option<i64> {
 pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
     let lengths = Lengths::of(chunk);
     let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+    let epochs = chunk.epoch.as_ref().map(Epochs::reader);
     for index in 0..chunk.len() {
         places.set(index, MASKED, f64::NAN);
-        let stated = chunk.epoch.as_ref().and_then(|epochs| epochs[index]);
+        let stated = epochs.as_ref().and_then(|epochs| epochs.get(index));
         let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
             if stated.is_some() {
                 seen.before_start.add(index);
@@ -56,9 +58,10 @@ pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mu
 
 /// Epochs without a step: rows that close them, or that say only where they are.
 pub(super) fn rows(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
+    let epochs = chunk.epoch.as_ref().map(Epochs::reader);
     for index in 0..chunk.len() {
         places.set(index, MASKED, f64::NAN);
-        let Some(stated) = chunk.epoch.as_ref().and_then(|epochs| epochs[index]) else { continue };
+        let Some(stated) = epochs.as_ref().and_then(|epochs| epochs.get(index)) else { continue };
         let base = match clock.epoch {
             Some(EpochMeaning::Elapsed) => {
                 places.epoch_float[index] = stated.to_f64();

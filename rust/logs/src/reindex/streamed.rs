@@ -17,7 +17,7 @@ use super::run::Run;
 use super::steps::{self, Steps};
 use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, periods, report, with_runs};
 use crate::error::ReadError;
-use crate::join::renumber;
+use crate::join::{is_numbered, renumber};
 use crate::options::ReadOptions;
 use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
@@ -210,7 +210,10 @@ impl Pass<'_, '_> {
         let records = &self.logs.records;
         let mut chunk = piece.chunk;
         // Each tag was seen in the first reading.
-        renumber(&mut chunk.tag, &piece.tags, |tag| self.tags.get(tag).copied().unwrap_or(0));
+        let known = |tag: &str| self.tags.get(tag).copied();
+        if !is_numbered(&piece.tags, known) {
+            renumber(&mut chunk.tag, &piece.tags, |tag| known(tag).unwrap_or(0));
+        }
         chunk.source = u32::try_from(source).unwrap_or(u32::MAX);
         let end = before + chunk.len() as u64;
         let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);

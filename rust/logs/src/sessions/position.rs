@@ -1,5 +1,6 @@
 //! Where a record stands in its run, as far as that can be compared with others of the same meaning.
 
+use crate::epochs::{Epochs, Reader};
 use crate::formats::{Scope, StepMeaning};
 use crate::record::{Chunk, Stated};
 
@@ -42,9 +43,9 @@ pub(crate) enum Positions<'a> {
     /// Steps over the whole run.
     Steps(&'a Chunk, &'a [i64]),
     /// Steps in an epoch, or steps that nobody says anything of, with an epoch beside them.
-    Both(&'a Chunk, &'a [i64], &'a [Option<Stated>]),
+    Both(&'a Chunk, &'a [i64], &'a Epochs, Reader<'a>),
     /// Epochs alone.
-    Epochs(&'a [Option<Stated>]),
+    Epochs(Reader<'a>),
     Nothing,
 }
 
@@ -52,9 +53,9 @@ impl<'a> Positions<'a> {
     pub(crate) fn of(chunk: &'a Chunk) -> Self {
         let in_run = matches!(chunk.meaning.step, Some(StepMeaning { scope: Scope::Run, .. }));
         match (&chunk.step, &chunk.epoch) {
-            (Some(steps), Some(epochs)) if !in_run => Self::Both(chunk, steps, epochs),
+            (Some(steps), Some(epochs)) if !in_run => Self::Both(chunk, steps, epochs, epochs.reader()),
             (Some(steps), _) => Self::Steps(chunk, steps),
-            (None, Some(epochs)) => Self::Epochs(epochs),
+            (None, Some(epochs)) => Self::Epochs(epochs.reader()),
             (None, None) => Self::Nothing,
         }
     }
@@ -63,14 +64,48 @@ impl<'a> Positions<'a> {
         let there = |chunk: &Chunk| chunk.step_missing.as_ref().is_none_or(|missing| !missing[index]);
         match self {
             Self::Steps(chunk, steps) => there(chunk).then(|| Position { epoch: 0, step: steps[index] }),
-            Self::Both(chunk, steps, epochs) => {
-                let epoch = Position::of_epoch(epochs[index]?)?.epoch;
+            Self::Both(chunk, steps, _, epochs) => {
+                let epoch = Position::of_epoch(epochs.get(index)?)?.epoch;
                 there(chunk).then(|| Position { epoch, step: steps[index] })
             }
-            Self::Epochs(epochs) => Position::of_epoch(epochs[index]?),
+            Self::Epochs(epochs) => Position::of_epoch(epochs.get(index)?),
             Self::Nothing => None,
         }
     }
+
+    /// Whether no position is below one before it, nor below the highest so far, which this sets to its own.
+    pub(crate) fn ascend(&self, highest: &mut Option<Position>) -> bool {
+        let mut follows = |first: Position, last: Position| {
+            let before = highest.replace(last);
+            before.is_none_or(|before| first >= before)
+        };
+        match self {
+            Self::Steps(chunk, steps) if chunk.step_missing.is_none() => ends(steps).is_none_or(|(first, last)| {
+                let at = |step| Position { epoch: 0, step };
+                steps.is_sorted() && follows(at(first), at(last))
+            }),
+            Self::Both(chunk, steps, epochs, _) if chunk.step_missing.is_none() => {
+                epochs.runs().all(|(range, stated)| {
+                    let Some(Position { epoch, .. }) = stated.and_then(Position::of_epoch) else { return true };
+                    let steps = &steps[range];
+                    let at = |step| Position { epoch, step };
+                    ends(steps).is_none_or(|(first, last)| steps.is_sorted() && follows(at(first), at(last)))
+                })
+            }
+            Self::Steps(chunk, _) | Self::Both(chunk, ..) => self.each_follows(chunk.len(), follows),
+            Self::Epochs(epochs) => self.each_follows(epochs.len(), follows),
+            Self::Nothing => true,
+        }
+    }
+
+    fn each_follows(&self, count: usize, mut follows: impl FnMut(Position, Position) -> bool) -> bool {
+        (0..count).filter_map(|index| self.at(index)).all(|at| follows(at, at))
+    }
+}
+
+/// The first and the last of some numbers.
+fn ends(numbers: &[i64]) -> Option<(i64, i64)> {
+    Some((*numbers.first()?, *numbers.last()?))
 }
 
 #[cfg(test)]

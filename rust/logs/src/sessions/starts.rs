@@ -105,7 +105,10 @@ fn tags_of(chunk: &Chunk) -> Vec<u32> {
 
 /// Whether no counter goes back anywhere in these chunks of one file.
 pub(super) fn goes_on(chunks: &[Chunk], of_file: &[usize]) -> bool {
-    streams(chunks, of_file.to_vec()).iter().all(|own| backs(chunks, own).is_empty())
+    let mut highest = None;
+    // What goes on as a whole does so in each of its sorts.
+    of_file.iter().all(|&index| Positions::of(&chunks[index]).ascend(&mut highest))
+        || streams(chunks, of_file.to_vec()).iter().all(|own| backs(chunks, own).is_empty())
 }
 
 /// The records of one file, parted where something starts.

@@ -240,7 +240,7 @@ mod tests {
             tag: vec![0, 1, 0],
             step: Some(vec![i64::MAX, 0, -1]),
             step_missing: Some(vec![false, true, false]),
-            epoch: Some(vec![Stated::parse("0.25"), None, Some(Stated::integer(3))]),
+            epoch: Some([Stated::parse("0.25"), None, Some(Stated::integer(3))].into_iter().collect()),
             wall_time: Some(vec![1.5e9, f64::NAN, 0.1]),
             value: vec![f64::NAN, f64::NEG_INFINITY, 1e-7],
             ..Chunk::new(0, 0, Format::LightningCsv)

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use memchr::memmem;
-use stepbridge_logs::{Facts, Format, Logs, Problem, ProblemKind, ReadError, ReadOptions, read_bytes};
+use stepbridge_logs::{Epochs, Facts, Format, Logs, Problem, ProblemKind, ReadError, ReadOptions, read_bytes};
 
 use crate::frames::{Framing, sound_event_frame};
 use crate::seeds::{Seed, Target};
@@ -213,7 +213,7 @@ fn values(logs: &Logs) -> HashSet<u64> {
     for chunk in &logs.records.chunks {
         values.extend(chunk.value.iter().map(|value| value.to_bits()));
         values.extend(chunk.wall_time.iter().flatten().map(|time| time.to_bits()));
-        values.extend(chunk.epoch.iter().flatten().flatten().map(|epoch| epoch.to_f64().to_bits()));
+        values.extend(chunk.epoch.iter().flat_map(Epochs::iter).flatten().map(|epoch| epoch.to_f64().to_bits()));
     }
     values
 }

@@ -26,7 +26,14 @@ pub(super) struct Cut<'a> {
     end: u64,
     blocks: Blocks,
     /// Buffers of blocks that are done with, to be filled again.
-    spare: Mutex<Vec<Vec<u8>>>,
+    spare: Mutex<Vec<Buffer>>,
+}
+
+/// Bytes that were read, in front of others that are left of what was read before: to clear those would take time.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    filled: usize,
 }
 
 impl Blocks {
@@ -51,35 +58,35 @@ impl Cut<'_> {
     pub(super) fn parse(&self, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = spare().pop();
-        let mut buffer = kept.unwrap_or_else(|| Vec::with_capacity(self.blocks.size + (64 << 10)));
-        buffer.clear();
+        let mut buffer = kept.unwrap_or_default();
+        buffer.filled = 0;
         let block = self.parse_into(&mut buffer, index, dialect);
         spare().push(buffer);
         block
     }
 
-    fn parse_into(&self, buffer: &mut Vec<u8>, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
+    fn parse_into(&self, buffer: &mut Buffer, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
         let begin = self.begin + index as u64 * self.blocks.size as u64;
         // The byte before shows whether a line begins with the block.
         let before = usize::from(index > 0);
         let from = begin - before as u64;
         let mut ended = self.fill(buffer, from, before + self.blocks.size)?;
-        let own = buffer.len();
+        let own = buffer.filled;
         let first = match before {
             0 => 0,
-            _ => memchr(b'\n', &buffer[..own.saturating_sub(1)]).map_or(own, |at| at + 1),
+            _ => memchr(b'\n', &buffer.bytes[..own.saturating_sub(1)]).map_or(own, |at| at + 1),
         };
         if first >= own {
             return Ok(Block::empty(from + own as u64));
         }
         // Up to the end of the line that the block's last byte is in.
-        let line = memrchr(b'\n', &buffer[..own - 1]).map_or(first, |at| (at + 1).max(first));
+        let line = memrchr(b'\n', &buffer.bytes[..own - 1]).map_or(first, |at| (at + 1).max(first));
         let mut looked = own - 1;
         let end = loop {
-            if let Some(found) = memchr(b'\n', &buffer[looked..]) {
+            if let Some(found) = memchr(b'\n', &buffer.filled()[looked..]) {
                 break looked + found + 1;
             }
-            looked = buffer.len();
+            looked = buffer.filled;
             if ended || looked - line > self.blocks.longest {
                 break looked;
             }
@@ -87,37 +94,44 @@ impl Cut<'_> {
             ended = self.fill(buffer, from, looked + (looked - line).clamp(4 << 10, 1 << 20))?;
         };
         if end - line > self.blocks.longest {
-            let mut block = parse(&buffer[first..line], from + first as u64, false, dialect);
+            let mut block = parse(&buffer.bytes[first..line], from + first as u64, false, dialect);
             block.overlong = Some(from + line as u64);
             return Ok(block);
         }
-        let torn = ended && end == buffer.len();
-        Ok(parse(&buffer[first..end], from + first as u64, torn, dialect))
+        let torn = ended && end == buffer.filled;
+        Ok(parse(&buffer.bytes[first..end], from + first as u64, torn, dialect))
     }
 
     /// Reads on until the buffer has `wanted` bytes; true where the file ends with them, or before.
-    fn fill(&self, buffer: &mut Vec<u8>, from: u64, wanted: usize) -> io::Result<bool> {
+    fn fill(&self, buffer: &mut Buffer, from: u64, wanted: usize) -> io::Result<bool> {
         let room = usize::try_from(self.end - from).unwrap_or(usize::MAX);
-        let mut filled = buffer.len();
-        buffer.resize(wanted.min(room), 0);
-        while filled < buffer.len() {
-            match self.bytes.read_at(&mut buffer[filled..], from + filled as u64) {
+        let most = wanted.min(room);
+        if buffer.bytes.len() < most {
+            buffer.bytes.resize(most, 0);
+        }
+        while buffer.filled < most {
+            match self.bytes.read_at(&mut buffer.bytes[buffer.filled..most], from + buffer.filled as u64) {
                 Ok(0) => break,
-                Ok(count) => filled += count,
+                Ok(count) => buffer.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        let ended = filled < wanted || filled == room;
-        buffer.truncate(filled);
-        Ok(ended)
+        Ok(buffer.filled < wanted || buffer.filled == room)
+    }
+}
+
+impl Buffer {
+    fn filled(&self) -> &[u8] {
+        &self.bytes[..self.filled]
     }
 }
 
 /// The first line of a file, or as much of it as there is room for.
 pub(in super::super) fn first_line(bytes: &dyn ReadAt, size: u64) -> io::Result<Vec<u8>> {
-    let mut buffer = Vec::new();
+    let mut buffer = Buffer::default();
     Blocks::SMALL.of(bytes, 0, size).fill(&mut buffer, 0, 1 << 20)?;
-    buffer.truncate(memchr(b'\n', &buffer).unwrap_or(buffer.len()));
-    Ok(buffer)
+    let end = memchr(b'\n', buffer.filled()).unwrap_or(buffer.filled);
+    buffer.bytes.truncate(end);
+    Ok(buffer.bytes)
 }

@@ -11,6 +11,8 @@ pub(super) struct Block {
     /// Where a line begins that is too long to be read: the block's last one.
     pub(super) overlong: Option<u64>,
     pub(super) tags: Vec<String>,
+    /// The names of the counters.
+    pub(super) counters: Vec<String>,
     /// For each tag, what its values are.
     pub(super) columns: Vec<Column>,
     pub(super) tag: Vec<u32>,
@@ -79,6 +81,7 @@ impl Block {
             end,
             overlong: None,
             tags: Vec::new(),
+            counters: Vec::new(),
             columns: Vec::new(),
             tag: Vec::new(),
             value: Vec::new(),

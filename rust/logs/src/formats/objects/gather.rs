@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::found::{Block, Column, Junk, Odd, Sort, Texts};
 use super::{Dialect, Kind, Role, Row, Settled};
+use crate::epochs::Epochs;
 use crate::formats::Sink;
 use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
@@ -98,13 +99,15 @@ impl<'a> Gather<'a> {
 
     /// What the block says of its names.
     fn columns(&mut self, block: &Block) {
+        for name in block.counters.iter().chain(&block.tags) {
+            if self.carried.names.len() < TOLD && !self.carried.names.contains(name) {
+                self.carried.names.push(name.clone());
+            }
+        }
         for (name, column) in block.tags.iter().zip(&block.columns) {
             let Column { numbers, texts } = column;
             if *numbers && !self.carried.numeric.contains(name) {
                 self.carried.numeric.insert(name.clone());
-            }
-            if self.carried.names.len() < TOLD && !self.carried.names.contains(name) {
-                self.carried.names.push(name.clone());
             }
             let Some(texts) = texts else { continue };
             if let Some(known) = self.texts.get_mut(name) {
@@ -200,7 +203,9 @@ impl<'a> Gather<'a> {
             }
         }
         if rows().any(|(row, _)| row.epoch.is_some()) {
-            chunk.epoch = Some(spread(count, rows().map(|(row, length)| (row.epoch, *length))));
+            let mut epochs = Epochs::default();
+            rows().for_each(|(row, length)| epochs.push(row.epoch, *length));
+            chunk.epoch = Some(epochs);
         }
         if rows().any(|(row, _)| !row.wall_time.is_nan()) {
             chunk.wall_time = Some(spread(count, rows().map(|(row, length)| (row.wall_time, *length))));

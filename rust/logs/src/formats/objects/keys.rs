@@ -1,9 +1,12 @@
-//! The keys of the objects: found by what followed the key before the last time, as lines repeat each other.
+//! The keys of the objects: found by the text that followed the value before the last time, as lines repeat each other.
 
 use std::collections::HashMap;
 
 use super::{Dialect, Role};
 use crate::json::unescaped;
+
+/// The longest text between two values that is remembered.
+const TEXT: usize = 64;
 
 /// The longest name that nested objects are given; a longer one multiplies what stands in the file.
 const LONGEST: usize = 256;
@@ -18,10 +21,12 @@ pub(super) struct Key {
     /// The name as it stands there, with its quotes.
     quoted: Vec<u8>,
     pub(super) role: Role,
-    /// The tag of its numbers; `None` where its name is too long.
+    /// The tag of its numbers; `None` where its name is too long, and of a counter.
     pub(super) tag: Option<u32>,
-    /// The key that came after it the last time.
+    /// The key that came after it the last time; the root, where none did.
     after: usize,
+    /// All that stood then between its value, or its brace, and the value of that key; nothing, where it is too long.
+    between: Vec<u8>,
     /// The line that it was seen in, and where the values began that it had there.
     pub(super) line: usize,
     pub(super) values: std::ops::Range<usize>,
@@ -35,6 +40,8 @@ pub(super) struct Keys {
     pub(super) all: Vec<Key>,
     /// Their names, by tag: those of nested objects joined.
     pub(super) tags: Vec<String>,
+    /// The counters among the keys, with their names.
+    pub(super) counters: Vec<(usize, String)>,
     numbers: HashMap<String, u32>,
     /// The key before the next one.
     before: usize,
@@ -42,14 +49,15 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        let mut keys = Self { all: Vec::new(), tags: Vec::new(), numbers: HashMap::new(), before: ROOT };
-        keys.push(ROOT, Vec::new(), Role::Value, None);
+        let mut keys =
+            Self { all: Vec::new(), tags: Vec::new(), counters: Vec::new(), numbers: HashMap::new(), before: ROOT };
+        keys.push(ROOT, Vec::new(), Role::Value);
         keys
     }
 
-    fn push(&mut self, parent: usize, quoted: Vec<u8>, role: Role, tag: Option<u32>) -> usize {
-        let (after, line, medium, children) = (ROOT, 0, 0, HashMap::new());
-        self.all.push(Key { parent, quoted, role, tag, after, line, values: 0..0, medium, children });
+    fn push(&mut self, parent: usize, quoted: Vec<u8>, role: Role) -> usize {
+        let (after, between, line, medium, children) = (ROOT, Vec::new(), 0, 0, HashMap::new());
+        self.all.push(Key { parent, quoted, role, tag: None, after, between, line, values: 0..0, medium, children });
         self.all.len() - 1
     }
 
@@ -58,27 +66,40 @@ impl Keys {
         self.before = ROOT;
     }
 
-    /// The key that is expected next in the object of `parent`, with its quotes.
+    /// The key that is expected next in the object of `parent`, and all that stands before its value then.
+    ///
+    /// Where the same key comes after the same one in the same object, what stands between was found to be sound: a
+    /// comma, the name and its colon, and no comma where the object begins.
+    #[inline]
     pub(super) fn expected(&self, parent: usize) -> Option<(usize, &[u8])> {
-        let after = self.all[self.before].after;
-        let key = &self.all[after];
-        (after != ROOT && key.parent == parent).then_some((after, &key.quoted[..]))
+        let Key { after, between, .. } = &self.all[self.before];
+        let sound = !between.is_empty() && self.all[*after].parent == parent;
+        sound.then_some((*after, between))
     }
 
     /// The expected one came.
+    #[inline]
     pub(super) fn came(&mut self, key: usize) {
         self.before = key;
     }
 
     /// The key of this name, which stands between its quotes; `None` where it is no text.
     pub(super) fn find(&mut self, parent: usize, raw: &[u8], dialect: &dyn Dialect) -> Option<usize> {
-        let key = match self.all[parent].children.get(raw) {
-            Some(&key) => key,
-            None => self.add(parent, raw, dialect)?,
-        };
-        self.all[self.before].after = key;
+        match self.all[parent].children.get(raw) {
+            Some(&key) => Some(key),
+            None => self.add(parent, raw, dialect),
+        }
+    }
+
+    /// This one came, after such a text.
+    pub(super) fn found(&mut self, key: usize, between: &[u8]) {
+        let before = &mut self.all[self.before];
+        before.after = key;
+        before.between.clear();
+        if between.len() <= TEXT {
+            before.between.extend_from_slice(between);
+        }
         self.before = key;
-        Some(key)
     }
 
     fn add(&mut self, parent: usize, raw: &[u8], dialect: &dyn Dialect) -> Option<usize> {
@@ -94,9 +115,13 @@ impl Keys {
             (_, None) => None,
         };
         let role = name.as_deref().map_or(Role::Value, |name| dialect.role(name));
-        let tag = name.map(|name| self.number(name));
         let quoted = [b"\"", raw, b"\""].concat();
-        let key = self.push(parent, quoted, role, tag);
+        let key = self.push(parent, quoted, role);
+        match (role, name) {
+            (Role::Value, name) => self.all[key].tag = name.map(|name| self.number(name)),
+            (_, Some(name)) => self.counters.push((key, name)),
+            (_, None) => {}
+        }
         self.all[parent].children.insert(raw.to_vec(), key);
         Some(key)
     }
@@ -110,6 +135,11 @@ impl Keys {
         self.numbers.insert(name.clone(), number);
         self.tags.push(name);
         number
+    }
+
+    /// The name of a counter.
+    pub(super) fn counter(&self, key: usize) -> &str {
+        self.counters.iter().find(|(known, _)| *known == key).map_or("", |(_, name)| name)
     }
 
     /// Whether a key is the one that says that its object is a medium.

@@ -8,8 +8,9 @@ use crate::record::Stated;
 
 /// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
 const DEPTH: u32 = 64;
-/// The fewest bytes that a value mostly takes, with its name.
+/// The fewest bytes that a value mostly takes, with its name, and those of a line.
 const BYTES: usize = 24;
+const LINE: usize = 96;
 /// The tag of a value that a later one of the same key took the place of.
 const DEAD: u32 = u32::MAX;
 
@@ -19,6 +20,7 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
     // As many as there may be where a value takes so many bytes; most take a little more.
     block.tag.reserve(bytes.len() / BYTES);
     block.value.reserve(bytes.len() / BYTES);
+    block.rows.reserve(bytes.len() / LINE);
     let (spells, media) = (dialect.spells_floats(), dialect.has_media());
     let keys = Keys::new();
     let mut parser = Parser { dialect, spells, media, bytes, base, keys, block, line: 0, draft: Draft::default() };
@@ -27,6 +29,7 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
         at = parser.line(at, torn);
     }
     parser.block.tags = parser.keys.tags;
+    parser.block.counters = parser.keys.counters.into_iter().map(|(_, name)| name).collect();
     parser.block.columns.resize(parser.block.tags.len(), Column::default());
     parser.block
 }
@@ -87,9 +90,8 @@ impl<'a> Parser<'a> {
         }
         let mut odd = false;
         for &(key, raw) in &draft.odd {
-            let (role, tag) = (self.keys.all[key].role, self.keys.all[key].tag);
+            let (role, name) = (self.keys.all[key].role, self.keys.counter(key));
             odd |= role == Role::Step;
-            let name = tag.map_or("", |tag| &self.keys.tags[tag as usize]);
             if let Some(odd) = self.block.odd.iter_mut().find(|odd| odd.name == name) {
                 odd.texts.count += 1;
             } else {
@@ -125,6 +127,7 @@ impl<'a> Parser<'a> {
         self.block.value.truncate(kept);
     }
 
+    #[inline]
     fn column(&mut self, tag: u32) -> &mut Column {
         let index = tag as usize;
         if self.block.columns.len() <= index {
@@ -140,28 +143,38 @@ impl<'a> Parser<'a> {
         if cursor.take(b'}')? {
             return Ok(());
         }
+        let mut first = true;
         loop {
-            cursor.peek()?;
-            let key = self.key(cursor, parent)?;
-            self.member(cursor, key, depth)?;
-            match cursor.peek()? {
-                b',' => cursor.at += 1,
-                b'}' => {
-                    cursor.at += 1;
-                    return Ok(());
+            let begin = cursor.at;
+            let key = match self.keys.expected(parent) {
+                Some((key, between)) if cursor.take_text(between) => {
+                    self.keys.came(key);
+                    key
                 }
-                _ => return Err(Fault::Syntax),
-            }
+                _ => {
+                    if !first {
+                        match cursor.peek()? {
+                            b',' => cursor.at += 1,
+                            b'}' => {
+                                cursor.at += 1;
+                                return Ok(());
+                            }
+                            _ => return Err(Fault::Syntax),
+                        }
+                    }
+                    let key = self.key(cursor, parent)?;
+                    cursor.peek()?;
+                    self.keys.found(key, &self.bytes[begin..cursor.at]);
+                    key
+                }
+            };
+            first = false;
+            self.member(cursor, key, depth)?;
         }
     }
 
     fn key(&mut self, cursor: &mut Cursor<'a>, parent: usize) -> Result<usize, Fault> {
-        if let Some((key, quoted)) = self.keys.expected(parent)
-            && cursor.take_name(quoted)
-        {
-            self.keys.came(key);
-            return Ok(key);
-        }
+        cursor.peek()?;
         let raw = cursor.string()?;
         cursor.expect(b':')?;
         let key = self.keys.find(parent, raw, self.dialect).ok_or(Fault::Syntax)?;
@@ -224,6 +237,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    #[inline]
     fn number(&mut self, tag: Option<u32>, value: f64) {
         let Some(tag) = tag else {
             self.draft.others += 1;

@@ -24,7 +24,7 @@ fn of_piece(piece: &Piece) -> Vec<(String, Option<i64>, Option<f64>, f64)> {
     let Piece { tags, chunk, .. } = piece;
     (0..chunk.len())
         .map(|i| {
-            let epoch = chunk.epoch.as_ref().and_then(|epoch| epoch[i]).map(Stated::to_f64);
+            let epoch = chunk.stated_of(i).map(Stated::to_f64);
             (tags[chunk.tag[i] as usize].clone(), chunk.step_of(i), epoch, chunk.value[i])
         })
         .collect()

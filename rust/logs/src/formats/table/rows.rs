@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::cells::{Cell, stated, value, whole_number};
 use super::header::{Header, Role};
 use crate::columns::Place;
+use crate::epochs::Epochs;
 use crate::formats::Format;
 use crate::piece::Piece;
-use crate::record::{Chunk, Stated};
+use crate::record::Chunk;
 
 /// From this many records on they are handed on as a piece.
 const PIECE: usize = 1 << 16;
@@ -80,7 +81,7 @@ struct Records {
     value: Vec<f64>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Vec<Option<Stated>>,
+    epoch: Epochs,
     wall_time: Vec<f64>,
     /// How many of `value` belong to rows that are done.
     rows: usize,
@@ -93,7 +94,6 @@ impl Rows {
         self.open.tag.reserve(records);
         self.open.value.reserve(records);
         self.open.step.reserve(records);
-        self.open.epoch.reserve(records);
     }
 
     /// Begins a row.
@@ -226,7 +226,7 @@ impl Rows {
             chunk.step = Some(records.step);
             chunk.step_missing = (!records.missing.is_empty()).then_some(records.missing);
         }
-        chunk.epoch = records.epoch.iter().any(Option::is_some).then_some(records.epoch);
+        chunk.epoch = (!records.epoch.say_nothing()).then_some(records.epoch);
         chunk.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
         chunk.tag = records.tag;
         chunk.value = records.value;
@@ -280,7 +280,7 @@ impl Records {
             }
         }
         if header.places.epoch.is_some() {
-            self.epoch.resize(count, place.epoch);
+            self.epoch.fill_to(count, place.epoch);
         }
         if header.places.wall_time.is_some() {
             self.wall_time.resize(count, wall_time);

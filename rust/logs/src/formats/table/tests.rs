@@ -43,7 +43,7 @@ fn seen(read: &FileRead) -> Seen {
         let chunk = &piece.chunk;
         assert!(chunk.len() < 3 << 16, "pieces are bounded");
         for index in 0..chunk.len() {
-            let epoch = chunk.epoch.as_ref().and_then(|epoch| epoch[index]).map(|epoch| format!("{epoch:?}"));
+            let epoch = chunk.stated_of(index).map(|epoch| format!("{epoch:?}"));
             let tag = piece.tags[chunk.tag[index] as usize].clone();
             records.push((tag, chunk.step_of(index), epoch, chunk.value[index].to_bits()));
         }

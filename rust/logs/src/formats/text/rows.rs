@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::epochs::Epochs;
 use crate::formats::{Format, Meaning};
 use crate::piece::{Piece, RunOf};
 use crate::record::{Chunk, Stated};
@@ -31,7 +32,7 @@ pub(super) struct Rows {
     tag: Vec<u32>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Vec<Option<Stated>>,
+    epoch: Epochs,
     wall_time: Vec<f64>,
     value: Vec<f64>,
     pub(super) evidence: Vec<(i64, Stated)>,
@@ -62,7 +63,7 @@ impl Rows {
         self.tag.push(tag);
         self.step.push(place.step.unwrap_or(0));
         self.missing.push(place.step.is_none());
-        self.epoch.push(place.epoch);
+        self.epoch.push(place.epoch, 1);
         if place.wall_time.is_some() || !self.wall_time.is_empty() {
             self.wall_time.resize(self.value.len(), f64::NAN);
             self.wall_time.push(place.wall_time.unwrap_or(f64::NAN));
@@ -89,7 +90,7 @@ impl Rows {
             chunk.step = Some(self.step);
             chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
         }
-        chunk.epoch = self.epoch.iter().any(Option::is_some).then_some(self.epoch);
+        chunk.epoch = (!self.epoch.say_nothing()).then_some(self.epoch);
         chunk.wall_time = (!self.wall_time.is_empty()).then_some(self.wall_time);
         chunk.tag = self.tag;
         chunk.value = self.value;

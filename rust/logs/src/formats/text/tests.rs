@@ -29,7 +29,7 @@ fn records(read: &FileRead) -> Vec<String> {
     for piece in &read.pieces {
         let chunk = &piece.chunk;
         for index in 0..chunk.len() {
-            let epoch = chunk.epoch.as_ref().and_then(|epoch| epoch[index]);
+            let epoch = chunk.stated_of(index);
             let epoch = epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_f64().to_string());
             let step = chunk.step_of(index).map_or_else(|| "-".to_owned(), |step| step.to_string());
             all.push(format!("{}@{epoch}/{step}={}", piece.tags[chunk.tag[index] as usize], chunk.value[index]));
