@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import stepbridge as sb
 from commands import LOGS, PROGRAM, complaint, printed, run
 
 TRAINER = LOGS / "roberta_lora"
@@ -101,6 +102,25 @@ def test_debug_shows_where_an_expected_error_comes_from(tmp_path: Path) -> None:
 
 def test_debug_changes_nothing_where_nothing_fails() -> None:
     assert printed("--debug", "plan", *TEXTBOOK, "--debug") == printed("plan", *TEXTBOOK)
+
+
+def test_an_output_without_a_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    for path in ("runs/out.csv", str(tmp_path / "runs" / "out.csv")):
+        sentence = complaint(1, "reindex", "no such log", "-o", path, cwd=tmp_path)
+        assert f"'{path}' cannot be written: there is no folder '{Path(path).parent}'; make it first" in sentence
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .* make it first"):
+        sb.reindex("no such log", tmp_path / "runs" / "out.csv")
+
+
+def test_what_is_assumed_of_many_runs_alike_is_said_once(tmp_path: Path) -> None:
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.csv").write_text("step,loss\n0,1\n1,2\n", encoding="utf-8")
+    done = run("reindex", tmp_path, "-o", tmp_path / "out.csv", "--batches-per-epoch", 2)
+    assert done.stderr == (
+        "5 runs (a, b, c, ...): their steps are read as with --unit st --base 0, "
+        "since the format csv does not say what its step is; the writer decides\n"
+    )
 
 
 @unix

@@ -66,6 +66,28 @@ def test_the_future_is_planned_and_the_past_observed() -> None:
     assert clock.convert("4ep", "batch") == sb.Exact(18, "ba")
 
 
+@pytest.mark.parametrize("clock", [sb.StepClock(batches=5, epochs=3), sb.StepClock(batch_size=10, epochs=3)], ids=str)
+def test_a_loop_over_the_loader_itself_is_told_once(clock: sb.StepClock) -> None:
+    def loop_over_the_loader() -> None:
+        for _epoch in clock.epochs():
+            for _batch in range(5):
+                pass
+
+    with pytest.warns(sb.StepbridgeWarning, match=r"seen 0: take them from clock.batches\(loader\)") as told:
+        loop_over_the_loader()
+    assert len(told) == 1
+    assert clock.step == 0
+
+
+def test_an_epoch_of_unknown_length_that_is_left_early_is_no_mistake(recwarn: pytest.WarningsRecorder) -> None:
+    clock = sb.StepClock(batch_size=10)
+    for _epoch in clock.epochs(2):
+        for _batch in clock.batches(range(5)):
+            break
+    assert clock.batch == 1 + 1
+    assert not recwarn.list
+
+
 def test_unknown_lengths_are_unknown_until_seen() -> None:
     clock = sb.StepClock(batch_size=10)
     epochs = clock.epochs(2)
@@ -199,9 +221,10 @@ def test_batches_outside_epochs() -> None:
 
 def test_a_clock_entered_twice() -> None:
     clock = sb.StepClock(batches=5, epochs=2)
-    for _ in clock.epochs():
-        with pytest.raises(RuntimeError, match="running already"):
-            next(clock.epochs())
+    epochs = clock.epochs()
+    next(epochs)
+    with pytest.raises(RuntimeError, match="running already"):
+        next(clock.epochs())
 
 
 def test_epochs_without_a_number_of_them() -> None:

@@ -211,6 +211,8 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSession], list
 
 OUTPUTS: list[str]
 
+def check_output(path: str | os.PathLike[str]) -> None: ...
+
 Found: TypeAlias = tuple[list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]
 
 class Said(TypedDict):

@@ -127,6 +127,9 @@ class StepClock(_core.Clock):
         Raises:
             ValueError: neither the plan nor `n` nor `until` says how many.
             RuntimeError: the clock is in an `epochs()` already.
+
+        Warns:
+            StepbridgeWarning: an epoch had no batch: the loop goes over the loader itself, not over `batches(loader)`.
         """
         if n is not None:
             n = whole_number("n", n)
@@ -144,6 +147,13 @@ class StepClock(_core.Clock):
                 if not self._begin():
                     return
                 yield self._position[0]
+                if self._in_epoch and self._position[1] == 0:
+                    self._disagrees(
+                        "batches of an epoch",
+                        "at least 1",
+                        0,
+                        "take them from clock.batches(loader), or count them with advance()",
+                    )
                 self._resumed_inside = False
                 done += 1
         finally:

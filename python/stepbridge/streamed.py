@@ -96,6 +96,7 @@ def reindex(
         superseded=superseded,
         lend=lend,
     )
+    _core.check_output(output)
     said: _core.Said = {"format": format, "step": step, "epoch": epoch, "wall_time": wall_time, "pattern": pattern}
     survey = _core.Survey.read(path, said, progress and (lambda done, total: progress(done, 2 * total)))
     return write_survey(survey, output, asking, progress and (lambda done, total: progress(total + done, 2 * total)))

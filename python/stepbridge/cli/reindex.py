@@ -22,8 +22,9 @@ from stepbridge.logs import OUTPUTS, Problem, asked
 from stepbridge.streamed import Written, write_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from stepbridge.logs import Assumed
     from stepbridge.timeline import Timeline
 
 EXAMPLES = (
@@ -38,10 +39,13 @@ EXAMPLES = (
 
 
 def known_output(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
-    """Refuse an ending that no writer knows before anything is read."""
-    if not path.name.lower().endswith(OUTPUTS):
-        message = f"'{path}' does not say what to write: its name must end in {', '.join(OUTPUTS)}"
-        raise click.BadParameter(message)
+    """Refuse what no writer could write before anything is read."""
+    try:
+        _core.check_output(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    except OSError as error:
+        raise failure(str(error)) from error
     return path
 
 
@@ -164,10 +168,25 @@ def tell(written: Written, *, as_json: bool) -> None:
         return
     counts = f"{counted(written.records, 'record')} of {counted(len(written.runs), 'run')}"
     say(f"{written.output}: {counts}, {origins(written)}")
-    for assumed in written.assumed:
-        taken = f"--unit {assumed.unit} --base {assumed.base}"
-        complain(f"run {assumed.run}: its steps are read as with {taken}, since {assumed.reason}")
+    assume(written.assumed)
     report(written.problems)
+
+
+def assume(all_assumed: Iterable[Assumed]) -> None:
+    """Say what is taken for granted of steps, once for all runs of which it is the same."""
+    alike: dict[tuple[str, int, str], list[str]] = {}
+    for assumed in all_assumed:
+        alike.setdefault((assumed.unit, assumed.base, assumed.reason), []).append(assumed.run)
+    for (unit, base, reason), runs in alike.items():
+        whose = f"run {runs[0]}: its" if len(runs) == 1 else f"{named(runs)}: their"
+        complain(f"{whose} steps are read as with --unit {unit} --base {base}, since {reason}")
+
+
+def named(runs: list[str]) -> str:
+    """Name a few of several runs, and count them all."""
+    few = 3
+    names = ", ".join(runs[:few]) + (", ..." if len(runs) > few else "")
+    return f"{len(runs):,} runs ({names})"
 
 
 def origins(written: Written) -> str:

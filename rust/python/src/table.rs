@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arrow_array::RecordBatchIterator;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_schema::ffi::FFI_ArrowSchema;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use stepbridge_logs::{Output, Table, WriteError};
@@ -58,6 +58,7 @@ impl PyTable {
 pub(crate) fn write_error(error: WriteError) -> PyErr {
     let text = error.to_string();
     match error {
+        WriteError::NoFolder { .. } => PyFileNotFoundError::new_err(text),
         WriteError::Io { .. } => PyOSError::new_err(text),
         // Who ended it raises what it was ended for.
         WriteError::Cancelled { .. } => PyKeyboardInterrupt::new_err(text),
@@ -65,7 +66,15 @@ pub(crate) fn write_error(error: WriteError) -> PyErr {
     }
 }
 
+/// Refuses a file that could not be written, as far as that shows before there is anything to write.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+fn check_output(path: PathBuf) -> PyResult<()> {
+    Output::at(&path).map(drop).map_err(write_error)
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("OUTPUTS", Output::ALL.map(|(ending, _)| ending))?;
+    module.add_function(wrap_pyfunction!(check_output, module)?)?;
     module.add_class::<PyTable>()
 }

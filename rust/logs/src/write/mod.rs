@@ -44,6 +44,17 @@ impl Output {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         Self::ALL.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, output)| *output)
     }
+
+    /// The same, where there is a folder for the file: what can be said before hours are spent on what goes into it.
+    pub fn at(path: &Path) -> Result<Self, WriteError> {
+        let output = Self::of(path).ok_or_else(|| WriteError::UnknownOutput { path: path.to_owned() })?;
+        match path.parent() {
+            Some(folder) if folder != Path::new("") && !folder.exists() => {
+                Err(WriteError::NoFolder { path: path.to_owned(), folder: folder.to_owned() })
+            }
+            _ => Ok(output),
+        }
+    }
 }
 
 /// Why a table was not written. No file was left behind, and one that was there is as it was.
@@ -54,6 +65,14 @@ pub enum WriteError {
     UnknownOutput {
         /// The path that was asked for.
         path: PathBuf,
+    },
+    /// The folder that it would be in is not there.
+    #[error("'{}' cannot be written: there is no folder '{}'; make it first", path.display(), folder.display())]
+    NoFolder {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
     },
     /// The system does not let it be written.
     #[error("'{}' cannot be written ({source}); nothing was written", path.display())]
@@ -160,7 +179,7 @@ enum Encoder {
 impl TableWriter {
     /// A file at `path`, in the format that its name's ending says, for batches of this schema.
     pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self, WriteError> {
-        let output = Output::of(path).ok_or_else(|| WriteError::UnknownOutput { path: path.to_owned() })?;
+        let output = Output::at(path)?;
         let encoder = Encoder::new(output, path, schema).map_err(|fault| fault.of(path))?;
         Ok(Self { path: path.to_owned(), encoder })
     }
