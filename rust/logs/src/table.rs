@@ -113,9 +113,6 @@ pub(crate) struct Form {
     sources: ArrayRef,
     /// What stands in the columns that a chunk has nothing in.
     zeros: Buffer,
-    /// The first run's name in as many rows, and the first source's.
-    first_run: ArrayRef,
-    first_source: ArrayRef,
 }
 
 /// Makes batches of one form.
@@ -164,10 +161,7 @@ impl Form {
         let schema = Arc::new(Schema::new(fields));
         let longest = chunks.iter().map(Chunk::len).max().unwrap_or(0).min(LARGE);
         let zeros: Buffer = MutableBuffer::from_len_zeroed(longest * size_of::<i64>()).into();
-        let (runs, tags, sources) = (strings(runs), strings(tags), strings(sources));
-        let first = |all: &ArrayRef| names(zeros.slice_with_length(0, longest * size_of::<u32>()), all);
-        let (first_run, first_source) = (first(&runs)?, first(&sources)?);
-        Ok(Self { schema, superseded, runs, tags, sources, zeros, first_run, first_source })
+        Ok(Self { schema, superseded, runs: strings(runs), tags: strings(tags), sources: strings(sources), zeros })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -182,6 +176,14 @@ impl Form {
     /// So many floats that are not there.
     fn no_floats(&self, rows: usize) -> ArrayRef {
         floats(self.nothing(rows), Some(NullBuffer::new_null(rows)))
+    }
+
+    /// One number in so many rows.
+    fn constant(&self, number: u32, rows: usize) -> Buffer {
+        match number {
+            0 => self.nothing(rows).slice_with_length(0, rows * size_of::<u32>()),
+            _ => Buffer::from_vec(vec![number; rows]),
+        }
     }
 
     /// So many zeros; chunks share them.
@@ -210,14 +212,17 @@ impl Maker<'_> {
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
         let chunk = &self.logs.records.chunks[index];
         let rows = chunk.len();
+        // A run of one file is its number among the files, mostly: both columns are one.
+        let runs = self.form.constant(chunk.run, rows);
+        let own = |number| if number == chunk.run { runs.clone() } else { self.form.constant(number, rows) };
         let columns: Result<Vec<ArrayRef>, ArrowError> = self
             .form
             .schema
             .fields()
             .iter()
             .map(|field| match field.name().as_str() {
-                "run" => constant(chunk.run, rows, &self.form.runs, &self.form.first_run),
-                "source" => constant(chunk.source, rows, &self.form.sources, &self.form.first_source),
+                "run" => names(own(chunk.run), &self.form.runs),
+                "source" => names(own(chunk.source), &self.form.sources),
                 "tag" => names(self.column(index, |chunk| &chunk.tag), &self.form.tags),
                 "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
                 "step" => Ok(self.steps(index)),
@@ -356,12 +361,4 @@ fn superseded(chunk: &Chunk) -> BooleanBuffer {
 fn names(keys: Buffer, names: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let keys = Int32Array::new(ScalarBuffer::from(keys), None);
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(names))?))
-}
-
-/// A dictionary column of one of all names. Those of the first one share their rows: most large logs are of one file.
-fn constant(key: u32, rows: usize, all: &ArrayRef, first: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    if key == 0 && rows <= first.len() {
-        return Ok(first.slice(0, rows));
-    }
-    names(Buffer::from_vec(vec![key; rows]), all)
 }

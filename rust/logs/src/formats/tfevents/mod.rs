@@ -108,14 +108,17 @@ impl Part {
     }
 }
 
+/// So many frames tell how long a frame of a part is.
+const TELLING: u64 = 64;
+
 fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u64, known: Tags) -> Part {
     let mut columns = Columns::knowing(known);
     let mut walked = Walked { end: begin, ..Walked::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, |payload, walked| {
-        // The first scalars tell how many more there are about; room that is not used costs no memory.
-        if walked.frames == 4 && !columns.value.is_empty() {
-            let about = (end - walked.end) / (payload.len() as u64 + frame::AROUND);
+        // The first scalars tell how many more there are about. Large pages are taken whole: room that is not used costs.
+        if walked.frames == TELLING && !columns.value.is_empty() {
+            let about = (end - walked.end).saturating_mul(TELLING) / (walked.end - begin).max(1);
             columns.reserve(usize::try_from(about).unwrap_or(0));
         }
         let kind = match columns.event(payload) {
