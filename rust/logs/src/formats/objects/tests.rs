@@ -304,13 +304,29 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
     let member = (key, value).prop_map(|(key, value)| format!("\"{key}\": {value}"));
     let object = prop::collection::vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(", ")));
     let end = prop_oneof![4 => Just("\n".to_owned()), 1 => Just("\r\n".to_owned()), 1 => Just(" ".to_owned()), 1 => Just(String::new())];
+    // What is nearly an object like those before it: a comma more, or one less, or a brace.
+    let shard = prop::sample::select(vec![
+        "{",
+        "}",
+        ",",
+        ", ",
+        " ",
+        "\"a\": 1",
+        "\"b\": 2",
+        "\"step\": 3",
+        "\"a\": ",
+        "{\"b\": 4}",
+        "{\"a\": 1, \"b\": 2}",
+    ]);
+    let nearly = prop::collection::vec(shard, 0..8).prop_map(|shards| format!("{{{}}}\n", shards.concat()));
     let other = prop_oneof![
-        Just("<<<<<<< HEAD\n".to_owned()),
-        Just("garbage\n".to_owned()),
-        Just("{\"a\": 1, \"b\n".to_owned()),
-        "[ -~]{0,6}\n"
+        6 => nearly,
+        1 => Just("<<<<<<< HEAD\n".to_owned()),
+        1 => Just("garbage\n".to_owned()),
+        1 => Just("{\"a\": 1, \"b\n".to_owned()),
+        1 => "[ -~]{0,6}\n"
     ];
-    let line = prop_oneof![6 => (object, end).prop_map(|(object, end)| object + &end), 1 => other];
+    let line = prop_oneof![4 => (object, end).prop_map(|(object, end)| object + &end), 1 => other];
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat().into_bytes())
 }
 
