@@ -107,8 +107,8 @@ def test_debug_changes_nothing_where_nothing_fails() -> None:
 def test_an_output_without_a_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     for path in ("runs/out.csv", str(tmp_path / "runs" / "out.csv")):
         sentence = complaint(1, "reindex", "no such log", "-o", path, cwd=tmp_path)
-        assert f"'{path}' cannot be written: there is no folder '{Path(path).parent}'; make it first" in sentence
-    with pytest.raises(FileNotFoundError, match=r"there is no folder .* make it first"):
+        assert f"'{path}' cannot be written: there is no folder '{Path(path).parent}' (make it first)" in sentence
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .* nothing was written"):
         sb.reindex("no such log", tmp_path / "runs" / "out.csv")
 
 

@@ -277,7 +277,7 @@ def test_a_ledger_that_cannot_be_used(tmp_path: Path, content: bytes, kind: str)
 def test_a_ledger_alone_is_no_log(tmp_path: Path) -> None:
     clock = sb.StepClock(batches=5, epochs=1, ledger=tmp_path)
     for _ in clock.epochs():
-        pass
+        clock.advance(5)
     for path in (tmp_path, tmp_path / NAME):
         with pytest.raises(ValueError, match=r"there is no log at .*, only the ledger 'stepclock.jsonl'"):
             sb.read_logs(path)

@@ -146,8 +146,9 @@ class StepClock(_core.Clock):
             while n is None or done < n:
                 if not self._begin():
                     return
-                yield self._position[0]
-                if self._in_epoch and self._position[1] == 0:
+                begun = self._position
+                yield begun[0]
+                if self._in_epoch and begun[1] == 0 and self._position == begun:
                     self._disagrees(
                         "batches of an epoch",
                         "at least 1",

@@ -67,7 +67,7 @@ pub enum WriteError {
         path: PathBuf,
     },
     /// The folder that it would be in is not there.
-    #[error("'{}' cannot be written: there is no folder '{}'; make it first", path.display(), folder.display())]
+    #[error("'{}' cannot be written: there is no folder '{}' (make it first); nothing was written", path.display(), folder.display())]
     NoFolder {
         /// The path that was asked for.
         path: PathBuf,
