@@ -97,7 +97,7 @@ audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check what we rest on: 
 audit-offline: $(DONE)/cargo-deny-$(CARGO_DENY) ## check the licences and sources of the Rust crates
 	build/tools/bin/cargo-deny --locked --offline check bans licenses sources
 
-# The one call that is unsafe, by an interpreter that knows what is undefined; it needs a nightly toolchain with Miri.
+# The unsafe call of the readers, by an interpreter that knows what is undefined; it needs a nightly toolchain with Miri.
 MIRI := RUSTFLAGS="-C target-feature=+sse4.2" cargo +nightly miri test --target-dir build/miri
 
 .PHONY: miri

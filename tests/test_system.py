@@ -123,3 +123,38 @@ def test_a_database_whose_writer_was_killed(tmp_path: Path) -> None:
     assert [problem.kind for problem in logs.problems][:1] == ["unreadable"]
     assert "-journal" in logs.problems[0].reason
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+AGAIN = """
+import resource, sys, time
+import stepbridge as sb
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for pause in (0, 1.5, 1.5):
+    time.sleep(pause)
+    before = faults()
+    logs = sb.read_logs(sys.argv[1])
+    print(faults() - before)
+    del logs
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="faults are counted as Linux does")
+@pytest.mark.parametrize(("delay", "least", "most"), [(None, 0, 0.5), ("0", 0.8, 1.2)])
+def test_freed_pages_wait_for_the_next_reading_unless_told_otherwise(
+    delay: str | None, least: float, most: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(1_000_000)), encoding="utf-8")
+    # Small pages, of which each is a fault: 20 MB of columns are 5,000.
+    told = {"MIMALLOC_PURGE_DELAY": delay} if delay is not None else {}
+    environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **told}
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, str(path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    first, _, third = map(int, done.stdout.split())
+    assert least * first <= third <= most * first, done.stdout

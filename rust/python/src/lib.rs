@@ -1,6 +1,7 @@
 //! The extension module `stepbridge._core`: arguments in, arrays out, errors mapped. No arithmetic.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod allocator;
 mod arrays;
 mod asked;
 mod clock;
@@ -14,12 +15,9 @@ mod watched;
 
 use pyo3::prelude::*;
 
-/// Columns are large and short-lived: an allocator that keeps their pages saves the system from clearing them each time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    allocator::keep_pages();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     timeline::register(module)?;
     clock::register(module)?;
