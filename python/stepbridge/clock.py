@@ -10,7 +10,7 @@ from stepbridge import _core
 from stepbridge.answers import Answer, Location, Position
 from stepbridge.errors import StepbridgeWarning
 from stepbridge.ledger import LedgerWriter
-from stepbridge.resume import STATE_VERSION, check_state, goes_on, stand_at
+from stepbridge.resume import STATE_VERSION, check_state, goes_on, is_stateful, not_empty, stand_at
 from stepbridge.timeline import Boundary, Pending, Timeline, _pending, _size
 from stepbridge.trigger import Trigger
 from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
@@ -196,14 +196,14 @@ class StepClock(_core.Clock):
         if not self._in_epoch:
             raise RuntimeError(f"{self.name}: batches() belongs inside `for epoch in clock.epochs():`")
         skip = self._resume_inside(loader, resume)
-        items = iter(_not_empty(loader) if self._fresh and self._position[1] == 0 and _stateful(loader) else loader)
+        items = iter(not_empty(loader) if self._fresh and self._position[1] == 0 and is_stateful(loader) else loader)
         self._fresh = False
         for missing in range(skip, 0, -1):
             if next(items, self) is self:
                 raise ValueError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
         if not self._looks_ahead:
             return self._batches(items)
-        if _stateful(loader):
+        if is_stateful(loader):
             self._disagrees(
                 "the loader's state_dict in the body of the loop",
                 "that of the batch at hand",
@@ -219,7 +219,7 @@ class StepClock(_core.Clock):
         done = self._position[1]
         if not self._resumed_inside or done == 0:
             return 0
-        if resume is None and _stateful(loader):
+        if resume is None and is_stateful(loader):
             # A StatefulDataLoader: it was saved beside the clock, and yields what is left.
             return 0
         if resume is None:
@@ -594,18 +594,3 @@ class StepClock(_core.Clock):
         return (
             f"{type(self).__name__}({self.name}: epoch {epoch}, iter {iteration}, step {self.step}, batch {self.batch})"
         )
-
-
-def _stateful(loader: object) -> bool:
-    """A loader that is saved beside the clock and goes on by itself, such as torchdata's StatefulDataLoader."""
-    return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
-
-
-def _not_empty(loader: Iterable[Item]) -> Iterator[Item]:
-    """The loader's items; one that was saved in an epoch's last batch first yields the nothing left of it."""
-    empty = True
-    for item in loader:
-        empty = False
-        yield item
-    if empty:
-        yield from loader

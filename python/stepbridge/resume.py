@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepbridge.answers import Beyond, Exact, Unknown
 from stepbridge.units import whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from stepbridge.timeline import Timeline
     from stepbridge.units import Quantity
 
-__all__ = ["STATE_VERSION", "check_state", "goes_on", "stand_at"]
+__all__ = ["STATE_VERSION", "check_state", "goes_on", "is_stateful", "not_empty", "stand_at"]
+
+Item = TypeVar("Item")
 
 #: The version of `StepClock.state_dict`; raised whenever an older stepbridge could misread a newer one's.
 STATE_VERSION = 1
@@ -119,3 +123,18 @@ def stand_at(plan: Timeline, initial: Quantity) -> tuple[int, int]:
             raise IndexError(f"{said} is beyond the end of the plan, which is at {end}")
         case _:
             raise ValueError(f"{said} is {answer}: give a point at the end of a batch")
+
+
+def is_stateful(loader: object) -> bool:
+    """Whether a loader is saved beside the clock and goes on by itself, such as torchdata's StatefulDataLoader."""
+    return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
+
+
+def not_empty(loader: Iterable[Item]) -> Iterator[Item]:
+    """Yields the loader's items; one that was saved in an epoch's last batch first yields the nothing left of it."""
+    empty = True
+    for item in loader:
+        empty = False
+        yield item
+    if empty:
+        yield from loader

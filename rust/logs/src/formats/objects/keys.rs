@@ -18,8 +18,8 @@ pub(super) const ROOT: usize = 0;
 pub(super) struct Key {
     /// The key whose object it is in.
     pub(super) parent: usize,
-    /// The name as it stands there, with its quotes.
-    quoted: Vec<u8>,
+    /// Whether its text says what its object is: a medium.
+    pub(super) is_type: bool,
     pub(super) role: Role,
     /// The tag of its numbers; `None` where its name is too long, and of a counter.
     pub(super) tag: Option<u32>,
@@ -51,13 +51,14 @@ impl Keys {
     pub(super) fn new() -> Self {
         let mut keys =
             Self { all: Vec::new(), tags: Vec::new(), counters: Vec::new(), numbers: HashMap::new(), before: ROOT };
-        keys.push(ROOT, Vec::new(), Role::Value);
+        keys.push(ROOT, b"", Role::Value);
         keys
     }
 
-    fn push(&mut self, parent: usize, quoted: Vec<u8>, role: Role) -> usize {
+    fn push(&mut self, parent: usize, raw: &[u8], role: Role) -> usize {
+        let is_type = raw == b"_type";
         let (after, between, line, medium, children) = (ROOT, Vec::new(), 0, 0, HashMap::new());
-        self.all.push(Key { parent, quoted, role, tag: None, after, between, line, values: 0..0, medium, children });
+        self.all.push(Key { parent, is_type, role, tag: None, after, between, line, values: 0..0, medium, children });
         self.all.len() - 1
     }
 
@@ -115,8 +116,7 @@ impl Keys {
             (_, None) => None,
         };
         let role = name.as_deref().map_or(Role::Value, |name| dialect.role(name));
-        let quoted = [b"\"", raw, b"\""].concat();
-        let key = self.push(parent, quoted, role);
+        let key = self.push(parent, raw, role);
         match (role, name) {
             (Role::Value, name) => self.all[key].tag = name.map(|name| self.number(name)),
             (_, Some(name)) => self.counters.push((key, name)),
@@ -140,10 +140,5 @@ impl Keys {
     /// The name of a counter.
     pub(super) fn counter(&self, key: usize) -> &str {
         self.counters.iter().find(|(known, _)| *known == key).map_or("", |(_, name)| name)
-    }
-
-    /// Whether a key is the one that says that its object is a medium.
-    pub(super) fn is_type(&self, key: usize) -> bool {
-        self.all[key].quoted == b"\"_type\""
     }
 }

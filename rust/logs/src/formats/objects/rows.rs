@@ -256,7 +256,7 @@ impl<'a> Parser<'a> {
     /// A text came: it may say that the object which it is in is a medium.
     fn medium(&mut self, key: usize) {
         let parent = self.keys.all[key].parent;
-        if self.media && parent != ROOT && self.keys.is_type(key) {
+        if self.media && parent != ROOT && self.keys.all[key].is_type {
             self.keys.all[parent].medium = self.line;
         }
     }
