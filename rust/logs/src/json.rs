@@ -6,7 +6,7 @@ mod decimal;
 
 use std::borrow::Cow;
 
-use decimal::{Digits, Scan};
+use decimal::{Digits, SHIFTS, Scan, printed};
 
 /// Values nested deeper than this are refused: no log nests, and a forged one must not exhaust the stack.
 const DEPTH: u32 = 64;
@@ -170,6 +170,12 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
+    /// Whether a number comes next, and no blank.
+    #[inline]
+    pub(crate) fn is_at_number(&self) -> bool {
+        matches!(self.bytes.get(self.at), Some(b'0'..=b'9' | b'-' | b'N' | b'I'))
+    }
+
     /// A number, `NaN` or an infinity, as the nearest float.
     pub(crate) fn float(&mut self) -> Result<f64, Fault> {
         match self.bytes.get(self.at..) {
@@ -182,7 +188,21 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number of digits: its sign comes next, or its first digit.
+    #[inline]
     fn number(&mut self) -> Result<f64, Fault> {
+        let rest = &self.bytes[self.at..];
+        let negative = rest[0] == b'-';
+        match printed(&rest[usize::from(negative)..]) {
+            Some((value, length)) => {
+                self.at += usize::from(negative) + length;
+                Ok(if negative { -value } else { value })
+            }
+            None => self.any_number(),
+        }
+    }
+
+    /// The same, of any length and with an exponent.
+    fn any_number(&mut self) -> Result<f64, Fault> {
         let begin = self.at;
         let negative = self.bytes[begin] == b'-';
         self.at += usize::from(negative);
@@ -242,11 +262,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over digits, of which there is one at least.
-    // Asked only to inline it, the compiler does not, and lines take a tenth longer.
-    #[inline(always)]
+    #[inline]
     fn digits(&mut self, scan: &mut Scan) -> Result<(), Fault> {
-        /// What a number is multiplied with when so many digits are put behind it.
-        const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
         let begin = self.at;
         let mut rest = &self.bytes[begin..];
         // Mostly eight and eight and a few: which comes next is guessed, and how many the few are is computed.
@@ -278,7 +295,11 @@ impl<'a> Cursor<'a> {
     pub(crate) fn short_integer(&mut self) -> Option<i64> {
         let rest = self.bytes.get(self.at..)?;
         let digits = rest.strip_prefix(b"-").unwrap_or(rest);
-        let (mut number, mut count) = (0, 0);
+        let (mut number, mut count) = match digits.first_chunk().map(|chunk| Digits::of(*chunk)) {
+            // Of no more than eight digits.
+            Some(digits) => (digits.number().cast_signed(), digits.count),
+            None => (0, 0),
+        };
         while let Some(digit @ b'0'..=b'9') = digits.get(count) {
             if count == SHORT {
                 return None;

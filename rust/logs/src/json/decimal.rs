@@ -14,6 +14,10 @@ const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
+/// Numbers below this are often exact quotients, which only a division finds; of others it is the dearer way.
+const SHORT: u64 = 1 << 40;
+/// What a number is multiplied with when so many digits are put behind it.
+pub(super) const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 /// `2^shift` divided by a power of ten: 128 bits, and what is left is cut off.
 #[derive(Clone, Copy)]
 struct Reciprocal {
@@ -62,9 +66,8 @@ impl Scan {
         if self.digits > Self::MOST {
             return None;
         }
-        // Short numbers are often exact quotients, which only a division finds; of long ones it is the dearer way.
-        let short = self.mantissa < 1 << 40;
-        let multiplied = if short || exponent >= 0 { None } else { product(self.mantissa, RECIPROCALS.get(power)?) };
+        let multiplied =
+            if self.mantissa < SHORT || exponent >= 0 { None } else { product(self.mantissa, RECIPROCALS.get(power)?) };
         multiplied.or_else(|| self.divided(exponent, power))
     }
 
@@ -81,6 +84,31 @@ impl Scan {
             _ => None,
         }
     }
+}
+
+/// The number that a text begins with and its length in bytes, where it is as most floats are printed: one digit, the
+/// point, from 16 digits to 18, and a comma or a brace behind them.
+#[inline]
+pub(super) fn printed(text: &[u8]) -> Option<(f64, usize)> {
+    let (&[first, b'.'], rest) = text.split_first_chunk()? else { return None };
+    let (&[one, two, three], _) = rest.as_chunks().0.split_first_chunk()?;
+    let mut mantissa = u64::from(first.wrapping_sub(b'0'));
+    let (one, two) = (Digits::of(one), Digits::of(two));
+    if mantissa > 9 || one.count < 8 || two.count < 8 {
+        return None;
+    }
+    let three = Digits::of(three);
+    let count = 16 + three.count;
+    // Beside the one before the point.
+    if count >= Scan::MOST || !matches!(rest[count], b',' | b'}') {
+        return None;
+    }
+    mantissa = (mantissa * SHIFTS[8] + one.number()) * SHIFTS[8] + two.number();
+    mantissa = mantissa * SHIFTS[three.count] + three.number();
+    if mantissa < SHORT {
+        return None;
+    }
+    Some((product(mantissa, &RECIPROCALS[count])?, 2 + count))
 }
 
 /// The nearest float to a number, which is not 0, divided by a power of ten: two multiplications, as Lemire does it in

@@ -37,8 +37,9 @@ struct Buffer {
 }
 
 impl Blocks {
-    /// Small enough to stay in a core's cache, large enough to be worth a thread's while.
-    pub(super) const DEFAULT: Self = Self { size: 256 << 10, longest: 16 << 20 };
+    /// So large that what a block costs, whatever is in it, does not count; so small that the few that wait take little
+    /// memory.
+    pub(super) const DEFAULT: Self = Self { size: 1 << 20, longest: 16 << 20 };
     /// For a look at a file's beginning.
     pub(super) const SMALL: Self = Self { size: 64 << 10, longest: 16 << 20 };
 

@@ -103,6 +103,21 @@ impl Keys {
         self.before = key;
     }
 
+    /// The keys of the object that was read last, each with all that stood before its value, as far as no object is
+    /// among the values; of a key that came twice the last one.
+    pub(super) fn last_object(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        // After each key the one that it was last followed by: that comes to the last key of all, and never back.
+        let mut at = ROOT;
+        std::iter::from_fn(move || {
+            let Key { after, between, .. } = &self.all[at];
+            if at == self.before || between.is_empty() || self.all[*after].parent != ROOT {
+                return None;
+            }
+            at = *after;
+            Some((at, between.as_slice()))
+        })
+    }
+
     fn add(&mut self, parent: usize, raw: &[u8], dialect: &dyn Dialect) -> Option<usize> {
         std::str::from_utf8(raw).ok()?;
         let own = unescaped(raw);

@@ -11,6 +11,7 @@ mod head;
 mod keys;
 mod lines;
 mod rows;
+mod shape;
 #[cfg(test)]
 mod tests;
 

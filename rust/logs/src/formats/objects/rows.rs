@@ -2,12 +2,13 @@
 
 use super::found::{Block, Column, Odd, Texts};
 use super::keys::{Keys, ROOT};
+use super::shape::Shape;
 use super::{Dialect, Mode, Role, Row};
 use crate::json::{Cursor, Fault, Value};
 use crate::record::Stated;
 
 /// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
-const DEPTH: u32 = 64;
+pub(super) const DEPTH: u32 = 64;
 /// The fewest bytes that a value mostly takes, with its name, and those of a line.
 const BYTES: usize = 24;
 const LINE: usize = 96;
@@ -23,7 +24,8 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
     block.rows.reserve(bytes.len() / LINE);
     let (spells, media) = (dialect.spells_floats(), dialect.has_media());
     let keys = Keys::new();
-    let mut parser = Parser { dialect, spells, media, bytes, base, keys, block, line: 0, draft: Draft::default() };
+    let (shape, draft) = (Shape::default(), Draft::default());
+    let mut parser = Parser { dialect, spells, media, bytes, base, keys, shape, block, line: 0, draft };
     let mut at = if base == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     while at < bytes.len() {
         at = parser.line(at, torn);
@@ -40,10 +42,11 @@ pub(super) struct Parser<'a> {
     media: bool,
     pub(super) bytes: &'a [u8],
     pub(super) base: u64,
-    keys: Keys,
+    pub(super) keys: Keys,
+    pub(super) shape: Shape,
     pub(super) block: Block,
     /// The number of the object, from 1.
-    line: usize,
+    pub(super) line: usize,
     draft: Draft<'a>,
 }
 
@@ -68,7 +71,7 @@ impl<'a> Parser<'a> {
         let (start, values) = (cursor.at, self.block.value.len());
         self.line += 1;
         self.keys.begin();
-        let read = self.object(cursor, ROOT, DEPTH);
+        let read = self.top(cursor);
         let draft = std::mem::take(&mut self.draft);
         if read.is_err() {
             self.block.tag.truncate(values);
@@ -140,10 +143,17 @@ impl<'a> Parser<'a> {
     fn object(&mut self, cursor: &mut Cursor<'a>, parent: usize, depth: u32) -> Result<(), Fault> {
         let depth = depth.checked_sub(1).ok_or(Fault::Syntax)?;
         cursor.at += 1;
-        if cursor.take(b'}')? {
-            return Ok(());
-        }
-        let mut first = true;
+        if cursor.take(b'}')? { Ok(()) } else { self.members(cursor, parent, depth, true) }
+    }
+
+    /// Members of an object, the first ones or further ones, and its end.
+    pub(super) fn members(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        parent: usize,
+        depth: u32,
+        mut first: bool,
+    ) -> Result<(), Fault> {
         loop {
             let begin = cursor.at;
             let key = match self.keys.expected(parent) {
@@ -262,7 +272,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value of a key that says where the object stands.
-    fn counter(&mut self, cursor: &mut Cursor<'a>, key: usize, role: Role) -> Result<(), Fault> {
+    pub(super) fn counter(&mut self, cursor: &mut Cursor<'a>, key: usize, role: Role) -> Result<(), Fault> {
         let begin = cursor.at;
         if let Some(number) = if role == Role::Mode { None } else { cursor.short_integer() } {
             #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]

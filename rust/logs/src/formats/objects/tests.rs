@@ -301,7 +301,23 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("{\"a\": 1, \"_type\": \"x\"}".to_owned()),
         1 => Just("{\"a\": {\"b\": 1}}".to_owned())
     ];
-    let member = (key, value).prop_map(|(key, value)| format!("\"{key}\": {value}"));
+    let member = (key, value).prop_map(|(key, value)| format!("\"{key}\": {value}")).boxed();
+    // Lines of the same members, but that one is taken out, or put in once more at another place.
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), member.clone(), 0..3), 1..4);
+    let kin = (prop::collection::vec(member.clone(), 1..5), changes).prop_map(|(members, changes)| {
+        let line = |members: &[String]| format!("{{{}}}\n", members.join(", "));
+        let changed = changes.into_iter().map(|(at, member, what)| {
+            let mut members = members.clone();
+            let at = at.index(members.len());
+            match what {
+                0 => drop(members.remove(at)),
+                1 => members[at] = member,
+                _ => members.insert(at, member),
+            }
+            line(&members)
+        });
+        line(&members).repeat(2) + &changed.collect::<String>()
+    });
     let object = prop::collection::vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(", ")));
     let end = prop_oneof![4 => Just("\n".to_owned()), 1 => Just("\r\n".to_owned()), 1 => Just(" ".to_owned()), 1 => Just(String::new())];
     // What is nearly an object like those before it: a comma more, or one less, or a brace.
@@ -326,7 +342,7 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("{\"a\": 1, \"b\n".to_owned()),
         1 => "[ -~]{0,6}\n"
     ];
-    let line = prop_oneof![4 => (object, end).prop_map(|(object, end)| object + &end), 1 => other];
+    let line = prop_oneof![4 => (object, end).prop_map(|(object, end)| object + &end), 2 => kin, 1 => other];
     prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat().into_bytes())
 }
 
