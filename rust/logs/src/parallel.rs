@@ -1,6 +1,6 @@
 //! Work shared out over threads, its results in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -34,6 +34,68 @@ pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) ->
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Does `work` of whatever `find` hands on, on up to `threads` threads, while it goes on finding on this one, which helps
+/// then. Gives what `find` says, and all results, in no order.
+pub(crate) fn as_found<I: Send, T: Send, R>(
+    threads: usize,
+    find: impl FnOnce(&mut dyn FnMut(I)) -> R,
+    work: impl Fn(I) -> T + Sync,
+) -> (R, Vec<T>) {
+    let found = Found { state: Mutex::new((VecDeque::new(), false)), changed: Condvar::new() };
+    let done = Mutex::new(Vec::new());
+    let run = || {
+        while let Some(item) = found.next() {
+            let result = work(item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        }
+    };
+    let told = thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(run);
+        }
+        // Should it panic, nobody waits for what is not found.
+        let ends = AllFound(&found);
+        let told = find(&mut |item| found.hand_on(item));
+        drop(ends);
+        run();
+        told
+    });
+    (told, done.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What was found and is not worked on yet, and whether that is all.
+struct Found<I> {
+    state: Mutex<(VecDeque<I>, bool)>,
+    changed: Condvar,
+}
+
+impl<I> Found<I> {
+    fn lock(&self) -> MutexGuard<'_, (VecDeque<I>, bool)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hand_on(&self, item: I) {
+        self.lock().0.push_back(item);
+        self.changed.notify_one();
+    }
+
+    fn next(&self) -> Option<I> {
+        let waits = |state: &mut (VecDeque<I>, bool)| state.0.is_empty() && !state.1;
+        let state = self.changed.wait_while(self.lock(), waits);
+        state.unwrap_or_else(PoisonError::into_inner).0.pop_front()
+    }
+}
+
+/// Says that all is found when it goes.
+struct AllFound<'a, I>(&'a Found<I>);
+
+impl<I> Drop for AllFound<'_, I> {
+    fn drop(&mut self) {
+        self.0.lock().1 = true;
+        self.0.changed.notify_all();
+    }
 }
 
 /// Does `work(index)` for all of `0..count` on up to `threads` threads, and hands the results to `take` on this one, in
@@ -168,6 +230,21 @@ mod tests {
             assert_eq!(taken, (0..=90).map(|i| (i, 2 * i)).collect::<Vec<_>>());
         }
         assert!(super::map(0, 4, |i| i).is_empty());
+    }
+
+    #[test]
+    fn all_that_is_found_is_worked_on() {
+        for threads in [0, 1, 2, 7] {
+            let (told, mut all) = super::as_found(threads, |hand_on| (0..100).for_each(hand_on), |i: i32| 2 * i);
+            all.sort_unstable();
+            assert_eq!((told, all), ((), (0..100).map(|i| 2 * i).collect()));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing more to find")]
+    fn a_panic_while_finding_does_not_hang() {
+        super::as_found(3, |hand_on| [1, 2].map(&mut *hand_on).map(|()| panic!("nothing more to find")), |i: i32| i);
     }
 
     #[test]

@@ -273,14 +273,16 @@ impl Maker<'_> {
         if column.len() != rows {
             return self.form.no_integers(rows);
         }
-        let nulls = valid(column, |number| *number >= 0);
+        let complete = places.chunks[index].complete && matches!(name, "epoch" | "iter");
+        let nulls = if complete { None } else { valid(column, |number| *number >= 0) };
         integers(shared(places, move |places| view(&places.chunks[index]).unwrap_or_default()), nulls)
     }
 
     fn epoch_floats(&self, index: usize, rows: usize) -> ArrayRef {
         match self.places {
             Some(places) if places.chunks[index].epoch_float.len() == rows => {
-                let nulls = valid(&places.chunks[index].epoch_float, |number| !number.is_nan());
+                let Places { epoch_float, complete, .. } = &places.chunks[index];
+                let nulls = if *complete { None } else { valid(epoch_float, |number| !number.is_nan()) };
                 floats(shared(places, move |places| &places.chunks[index].epoch_float), nulls)
             }
             _ => self.form.no_floats(rows),

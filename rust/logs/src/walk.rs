@@ -1,5 +1,6 @@
-//! The files below a path, in an order that depends on their names alone.
+//! The files below a path.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -19,6 +20,19 @@ pub(crate) struct Found {
     pub(crate) name: String,
 }
 
+impl Ord for Found {
+    /// By folder, then by name, as they are shown everywhere.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (&self.folder, &self.name, &self.path).cmp(&(&other.folder, &other.name, &other.path))
+    }
+}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Found {
     /// The path relative to the root, as it is shown everywhere.
     pub(crate) fn source(&self) -> String {
@@ -26,9 +40,10 @@ impl Found {
     }
 }
 
-/// All files below a folder, and the folders and links that could not be followed.
-pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
-    let mut walk = Walk::default();
+/// Hands on all files below a folder as they are found, in no order; gives the folders and links that could not be
+/// followed.
+pub(crate) fn files(root: &Path, hand_on: &mut dyn FnMut(Found)) -> io::Result<Vec<Problem>> {
+    let mut walk = Walk { hand_on, links: Vec::new(), problems: Vec::new(), visited: HashSet::new() };
     let real = fs::canonicalize(root)?;
     walk.visited.insert(real.clone());
     // What cannot be read is an error here, and a problem among others below.
@@ -37,14 +52,13 @@ pub(crate) fn files(root: &Path) -> io::Result<(Vec<Found>, Vec<Problem>)> {
     // Links come last, and what was met under its own name is not read again under another.
     while !walk.links.is_empty() {
         let mut links = std::mem::take(&mut walk.links);
-        links.sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
+        links.sort();
         for link in links {
             walk.link(link);
         }
     }
-    walk.found.sort_by(|one, other| (&one.folder, &one.name).cmp(&(&other.folder, &other.name)));
     walk.problems.sort_by(|one, other| one.file.cmp(&other.file));
-    Ok((walk.found, walk.problems))
+    Ok(walk.problems)
 }
 
 /// A folder that is read once.
@@ -56,16 +70,15 @@ struct Folder {
     names: Vec<String>,
 }
 
-#[derive(Default)]
-struct Walk {
-    found: Vec<Found>,
+struct Walk<'a> {
+    hand_on: &'a mut dyn FnMut(Found),
     links: Vec<Found>,
     problems: Vec<Problem>,
     /// Real paths of the folders that were read, and of the files that links led to.
     visited: HashSet<PathBuf>,
 }
 
-impl Walk {
+impl Walk<'_> {
     /// Takes all that is below a folder. One folder is open at a time: a process may have fewer files open than there are.
     fn folder(&mut self, first: Folder) {
         let mut below = vec![first];
@@ -90,7 +103,7 @@ impl Walk {
                         below.push(Folder { names: inside(&found), path: found.path, real });
                     }
                 }
-                Ok(kind) if kind.is_file() => self.found.push(found),
+                Ok(kind) if kind.is_file() => (self.hand_on)(found),
                 // Sockets, pipes, devices.
                 Ok(_) => {}
                 Err(error) => self.unreadable(&found.source(), &error),
@@ -118,7 +131,7 @@ impl Walk {
         } else if kind.is_file() {
             let below = real.parent().is_some_and(|holder| self.visited.contains(holder));
             if !below && self.visited.insert(real) {
-                self.found.push(found);
+                (self.hand_on)(found);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::one::{Outcome, Reading};
-use super::{LogFile, Logs, list, together};
+use super::{LogFile, Logs, Met, list, together};
 use crate::error::ReadError;
 use crate::formats::Mark;
 use crate::options::ReadOptions;
@@ -28,7 +28,7 @@ pub struct Again {
 }
 
 /// A file as the system told of it before it was read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Seen {
     path: PathBuf,
     size: u64,
@@ -56,14 +56,13 @@ impl fmt::Debug for Again {
     }
 }
 
-/// What the system says of files now.
-pub(super) fn look_at(found: &[Found]) -> Vec<Seen> {
-    let seen = |file: &Found| {
+impl Seen {
+    /// What the system says of a file now.
+    pub(super) fn now(file: &Found) -> Self {
         let facts = fs::metadata(&file.path).ok();
         let size = facts.as_ref().map_or(0, fs::Metadata::len);
-        Seen { path: file.path.clone(), size, modified: facts.and_then(|facts| facts.modified().ok()) }
-    };
-    found.iter().map(seen).collect()
+        Self { path: file.path.clone(), size, modified: facts.and_then(|facts| facts.modified().ok()) }
+    }
 }
 
 impl Logs {
@@ -78,8 +77,10 @@ impl Logs {
         threads: usize,
     ) -> Result<Option<Self>, ReadError> {
         let reading = Reading { options, progress, threads, thin: false };
-        let (found, problems) = list(path)?;
-        let seen = look_at(&found);
+        let mut found = Vec::new();
+        let problems = list(path, &mut |file| found.push(file))?;
+        found.sort();
+        let seen: Vec<Seen> = found.iter().map(Seen::now).collect();
         if seen == self.again.seen {
             return Ok(None);
         }
@@ -107,7 +108,9 @@ impl Logs {
                 _ => reading.one(file, 2),
             }
         });
-        together(path, found, outcomes, problems, progress, seen).map(Some)
+        let met = found.into_iter().zip(seen).zip(outcomes);
+        let met = met.map(|((found, seen), outcome)| Met { found, seen, outcome }).collect();
+        together(path, met, problems, progress).map(Some)
     }
 
     /// A file as it was read.

@@ -21,7 +21,8 @@ use crate::record::Records;
 use crate::sessions;
 use crate::twins;
 use crate::walk::{self, Found};
-use one::Outcome;
+use again::Seen;
+use one::{Met, Outcome};
 
 pub(crate) use again::{Again, left};
 pub(crate) use one::Reading;
@@ -91,10 +92,8 @@ pub(crate) fn survey(
 
 fn of_path(path: &Path, reading: &Reading) -> Result<Logs, ReadError> {
     check_pattern(reading.options.pattern.as_deref())?;
-    let (found, problems) = list(path)?;
-    let seen = again::look_at(&found);
-    let outcomes = reading.all(&found);
-    together(path, found, outcomes, problems, reading.progress, seen)
+    let (problems, met) = reading.all(|hand_on| list(path, hand_on));
+    together(path, met, problems?, reading.progress)
 }
 
 /// Reads a log that is in memory, as if it were the file called `name`.
@@ -105,24 +104,23 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let path = Path::new(name);
     let found = Found { path: path.to_owned(), folder: Vec::new(), name: name.to_owned() };
     let unreadable = |source| ReadError::Unreadable { path: path.to_owned(), source };
+    let seen = Seen::default();
     let outcome = reading.look(&found, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    together(path, vec![found], vec![outcome], Vec::new(), &progress, Vec::new())
+    together(path, vec![Met { found, seen, outcome }], Vec::new(), &progress)
 }
 
 /// Puts together what became of the files.
 fn together(
     path: &Path,
-    found: Vec<Found>,
-    outcomes: Vec<Outcome>,
+    met: Vec<Met>,
     problems: Vec<Problem>,
     progress: &Progress,
-    seen: Vec<again::Seen>,
 ) -> Result<Logs, ReadError> {
-    let looked_at = found.len();
+    let looked_at = met.len();
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let Sorted { mut files, ledgers, mut broken } = sort_out(found, outcomes);
+    let Sorted { seen, mut files, ledgers, mut broken } = sort_out(met);
     if files.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -152,15 +150,15 @@ fn together(
     Ok(logs)
 }
 
-/// The files at or below a path.
-fn list(path: &Path) -> Result<(Vec<Found>, Vec<Problem>), ReadError> {
+/// Hands on the files at or below a path, in no order; gives what could not be looked into.
+fn list(path: &Path, hand_on: &mut dyn FnMut(Found)) -> Result<Vec<Problem>, ReadError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ReadError::NotFound { path: path.to_owned() },
         _ => ReadError::Unreadable { path: path.to_owned(), source },
     };
     let kind = fs::metadata(path).map_err(unreadable)?;
     if kind.is_dir() {
-        return walk::files(path).map_err(unreadable);
+        return walk::files(path, hand_on).map_err(unreadable);
     }
     if !kind.is_file() {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder")));
@@ -168,26 +166,29 @@ fn list(path: &Path) -> Result<(Vec<Found>, Vec<Problem>), ReadError> {
     // What cannot be opened is an error here, and a problem among others in a folder.
     File::open(path).map_err(unreadable)?;
     let name = path.file_name().map_or_else(String::new, walk::shown);
-    let mut found = vec![Found { path: path.to_owned(), folder: Vec::new(), name }];
     // The ledger beside a log belongs to it.
     let beside = path.with_file_name(ledger::NAME);
-    if found[0].name != ledger::NAME && beside.is_file() {
-        found.push(Found { path: beside, folder: Vec::new(), name: ledger::NAME.to_owned() });
+    if name != ledger::NAME && beside.is_file() {
+        hand_on(Found { path: beside, folder: Vec::new(), name: ledger::NAME.to_owned() });
     }
-    Ok((found, Vec::new()))
+    hand_on(Found { path: path.to_owned(), folder: Vec::new(), name });
+    Ok(Vec::new())
 }
 
 /// Files by what they turned out to be.
 struct Sorted {
+    seen: Vec<Seen>,
     files: Vec<LogFile>,
     ledgers: Vec<FoundLedger>,
     broken: Vec<Problem>,
 }
 
 /// Separates what is a log from what is none.
-fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>) -> Sorted {
+fn sort_out(met: Vec<Met>) -> Sorted {
     let (mut files, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-    for (found, outcome) in found.into_iter().zip(outcomes) {
+    let mut all_seen = Vec::with_capacity(met.len());
+    for Met { found, seen, outcome } in met {
+        all_seen.push(seen);
         match outcome {
             Outcome::Read(format, read) => {
                 files.push(LogFile { source: found.source(), folder: found.folder.clone(), found, format, read });
@@ -197,5 +198,5 @@ fn sort_out(found: Vec<Found>, outcomes: Vec<Outcome>) -> Sorted {
             Outcome::NoLog | Outcome::Large => {}
         }
     }
-    Sorted { files, ledgers, broken }
+    Sorted { seen: all_seen, files, ledgers, broken }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 
+use super::again::Seen;
 use crate::bytes::{ReadAt, whole};
 use crate::formats::{
     Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff,
@@ -17,6 +18,14 @@ use crate::progress::Progress;
 use crate::thin;
 use crate::unpack::{self, Packing};
 use crate::walk::Found;
+
+/// A file, and what became of it.
+pub(super) struct Met {
+    pub(super) found: Found,
+    /// As it was before it was read.
+    pub(super) seen: Seen,
+    pub(super) outcome: Outcome,
+}
 
 /// What became of a file.
 pub(super) enum Outcome {
@@ -41,15 +50,22 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads all files: small ones side by side, then large ones one after the other.
-    pub(super) fn all(&self, found: &[Found]) -> Vec<Outcome> {
-        let mut outcomes = parallel::map(found.len(), self.threads, |index| self.one(&found[index], 1));
-        for (found, outcome) in found.iter().zip(&mut outcomes) {
+    /// Reads all files that `find` hands on: small ones side by side while it goes on, then large ones one after the
+    /// other. Their order depends on their names alone.
+    pub(super) fn all<R>(&self, find: impl FnOnce(&mut dyn FnMut(Found)) -> R) -> (R, Vec<Met>) {
+        let read = |found| {
+            let seen = Seen::now(&found);
+            let outcome = self.one(&found, 1);
+            Met { found, seen, outcome }
+        };
+        let (told, mut all) = parallel::as_found(self.threads, find, read);
+        all.sort_by(|one, other| one.found.cmp(&other.found));
+        for Met { found, outcome, .. } in &mut all {
             if matches!(outcome, Outcome::Large) {
                 *outcome = self.one(found, self.threads.max(2));
             }
         }
-        outcomes
+        (told, all)
     }
 
     /// Looks at a file, and reads it; a large one only where several threads are given to it.

@@ -24,6 +24,8 @@ pub struct Places {
     pub batch: Option<Vec<i64>>,
     /// Indices of the first samples of those batches; -1 where they are not known.
     pub sample: Option<Vec<i64>>,
+    /// True only where every record has an epoch, an iter and a position: nobody needs to look for those that have none.
+    pub complete: bool,
 }
 
 /// Records of a chunk next to each other that are on one timeline.
@@ -192,16 +194,11 @@ fn place(records: &Records, chunk: &Chunk, clock: Clock, columns: Columns) -> (P
 impl Places {
     fn nowhere(length: usize) -> Self {
         // All of it is written once more, by whoever locates; zeros come from the system for nothing.
-        Self {
-            epoch: vec![0; length],
-            iter: vec![0; length],
-            epoch_float: vec![0.0; length],
-            batch: None,
-            sample: None,
-        }
+        Self { epoch: vec![0; length], iter: vec![0; length], epoch_float: vec![0.0; length], ..Self::default() }
     }
 
     fn append(&mut self, mut more: Self) {
+        self.complete = more.complete && (self.complete || self.epoch.is_empty());
         self.epoch.append(&mut more.epoch);
         self.iter.append(&mut more.iter);
         self.epoch_float.append(&mut more.epoch_float);
@@ -224,7 +221,8 @@ fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &m
         (0..chunk.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
         return;
     };
-    let mut indices = vec![0; BLOCK.min(steps.len())];
+    let mut indices = if base == 0 { Vec::new() } else { vec![0; BLOCK.min(steps.len())] };
+    places.complete = true;
     for begin in (0..steps.len()).step_by(BLOCK) {
         let block = begin..steps.len().min(begin + BLOCK);
         let values = if base == 0 {
@@ -237,7 +235,8 @@ fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &m
         };
         let (epoch, iter) = (&mut places.epoch[block.clone()], &mut places.iter[block.clone()]);
         let masked = mapper.map(values, epoch, iter).unwrap_or(block.len());
-        timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
+        let known = timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
+        places.complete &= known && chunk.step_missing.is_none();
         if masked > 0 || chunk.step_missing.is_some() {
             explain(chunk, steps, base, block, places, seen);
         }

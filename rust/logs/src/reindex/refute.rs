@@ -51,6 +51,7 @@ impl Part<'_> {
 
 impl Places {
     fn clear(&mut self, range: std::ops::Range<usize>) {
+        self.complete = false;
         self.epoch[range.clone()].fill(MASKED);
         self.iter[range.clone()].fill(MASKED);
         self.epoch_float[range.clone()].fill(f64::NAN);

@@ -130,20 +130,25 @@ impl Timeline {
     }
 
     /// The position after each location (indices from 0), in epochs, as a number to plot: `epoch + (iter + 1) / batches`.
-    /// NaN where the location is masked or its epoch's length is not known.
-    pub fn epoch_floats(&self, epoch: &[i64], iter: &[i64], out: &mut [f64]) {
-        let mut known = (MASKED, 0.0);
+    /// NaN where the location is masked or its epoch's length is not known; returns whether it is known of all.
+    pub fn epoch_floats(&self, epoch: &[i64], iter: &[i64], out: &mut [f64]) -> bool {
+        let (mut all, mut length) = (true, f64::NAN);
+        // A step that is logged under several tags is at the same place several times: only the first one divides.
+        let (mut last, mut float) = ((MASKED, MASKED), f64::NAN);
         for ((out, &epoch), &iter) in out.iter_mut().zip(epoch).zip(iter) {
-            if epoch != known.0 {
-                let length = u64::try_from(epoch).ok().and_then(|epoch| self.epoch_length(epoch));
-                known = (epoch, length.map_or(f64::NAN, to_float));
+            if epoch != last.0 {
+                let known = u64::try_from(epoch).ok().and_then(|epoch| self.epoch_length(epoch));
+                length = known.map_or(f64::NAN, to_float);
             }
-            *out = if epoch < 0 {
-                f64::NAN
-            } else {
-                to_float(epoch.cast_unsigned()) + to_float((iter + 1).cast_unsigned()) / known.1
-            };
+            if (epoch, iter) != last {
+                // Of a masked one, and of one in an epoch of no known length, it is NaN.
+                float = to_float(epoch.cast_unsigned()) + to_float((iter + 1).cast_unsigned()) / length;
+                last = (epoch, iter);
+            }
+            all &= !float.is_nan();
+            *out = float;
         }
+        all
     }
 }
 
