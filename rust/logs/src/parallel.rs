@@ -1,4 +1,4 @@
-//! Work shared out over threads, its results in order.
+//! Work shared out over threads.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,8 +36,8 @@ pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) ->
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Does `work` of whatever `find` hands on, on up to `threads` threads, while it goes on finding on this one, which helps
-/// then. Gives what `find` says, and all results, in no order.
+/// Does `work` of whatever `find` hands on, on up to `threads` threads: this one goes on finding, and helps then. Gives what
+/// `find` says, and all results, in no order.
 pub(crate) fn as_found<I: Send, T: Send, R>(
     threads: usize,
     find: impl FnOnce(&mut dyn FnMut(I)) -> R,
@@ -52,12 +52,18 @@ pub(crate) fn as_found<I: Send, T: Send, R>(
         }
     };
     let told = thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(run);
-        }
         // Should it panic, nobody waits for what is not found.
         let ends = AllFound(&found);
-        let told = find(&mut |item| found.hand_on(item));
+        let (mut handed_on, mut spawned) = (0, 0);
+        let told = find(&mut |item| {
+            found.hand_on(item);
+            handed_on += 1;
+            // One of all that are found is left for this thread.
+            if spawned + 1 < threads.min(handed_on) {
+                scope.spawn(run);
+                spawned += 1;
+            }
+        });
         drop(ends);
         run();
         told
@@ -244,7 +250,11 @@ mod tests {
     #[test]
     #[should_panic(expected = "nothing more to find")]
     fn a_panic_while_finding_does_not_hang() {
-        super::as_found(3, |hand_on| [1, 2].map(&mut *hand_on).map(|()| panic!("nothing more to find")), |i: i32| i);
+        let find = |hand_on: &mut dyn FnMut(i32)| {
+            hand_on(1);
+            assert!(std::hint::black_box(false), "nothing more to find");
+        };
+        super::as_found(3, find, |i| i);
     }
 
     #[test]

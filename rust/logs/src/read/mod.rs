@@ -110,12 +110,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
 }
 
 /// Puts together what became of the files.
-fn together(
-    path: &Path,
-    met: Vec<Met>,
-    problems: Vec<Problem>,
-    progress: &Progress,
-) -> Result<Logs, ReadError> {
+fn together(path: &Path, met: Vec<Met>, problems: Vec<Problem>, progress: &Progress) -> Result<Logs, ReadError> {
     let looked_at = met.len();
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
