@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from stepbridge import Timeline
 from stepbridge.logs import read_logs
 
 if TYPE_CHECKING:
@@ -175,3 +176,48 @@ def test_a_named_key_holds_the_step(tmp_path: Path) -> None:
     assert [problem.reason for problem in logs.problems] == [
         "no object has the key 'steps'; there are 'it', 'ep', 'at', 'loss'"
     ]
+
+
+def test_a_named_key_makes_lines_of_any_names_a_log(tmp_path: Path) -> None:
+    lines = ['{"it": 5, "n": {"ep": 1}, "loss": 0.5}', '{"it": 6, "n": {"ep": 1}, "loss": 0.25}']
+    path = tmp_path / "history.json"
+    path.write_text("\n".join(lines) + "\n")
+    (tmp_path / "config.json").write_text('{"it": 5, "lr": 0.5}')
+    (tmp_path / "notes.jsonl").write_text('{"text": "it"}\n')
+    with pytest.raises(ValueError, match="is not a log of a known format"):
+        read_logs(path)
+    for named in ({"step": "it"}, {"epoch": "n.ep"}, {"step": "none", "epoch": "n.ep"}):
+        assert [file.file for file in read_logs(tmp_path, **named).files] == ["history.json"], named
+    assert read_logs(path, step="it").to_polars()["step"].to_list() == [5, 5, 6, 6]
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize("name", ["step", "iter"])
+def test_steps_that_begin_again_with_each_epoch_are_batches_of_it(
+    tmp_path: Path, suffix: str, name: str, base: int
+) -> None:
+    """A loop over `enumerate(loader, base)` that logs its two counters: each row says itself where it is."""
+    rows = [(epoch, step, 0.5) for epoch in range(base, base + 3) for step in range(base, base + 5)]
+    lines = [json.dumps(dict(zip(("epoch", name, "loss"), row, strict=True))) for row in rows]
+    if suffix == "csv":
+        lines = [f"epoch,{name},loss", *(",".join(map(str, row)) for row in rows)]
+    path = tmp_path / f"log.{suffix}"
+    path.write_text("\n".join(lines) + "\n")
+    logs = read_logs(path)
+    (steps,) = logs.steps
+    assert (steps.unit, steps.base, steps.source, steps.within) == ("ba", base, "epochs", "epoch")
+    assert "an epoch may have 5 batches or any number above" in logs.infer()["."].evidence
+    placed = [(epoch - base, step - base) for epoch, step, _ in rows]
+    own = logs.reindex()
+    assert list(zip(own.to_polars()["epoch"], own.to_polars()["iter"], strict=True)) == placed
+    assert [(assumed.unit, assumed.base, assumed.within) for assumed in own.assumed] == [("ba", base, "epoch")]
+    assert own.problems == ()
+    table = logs.reindex(Timeline.plan(batches=5, epochs=3)).to_polars()
+    assert list(zip(table["epoch"], table["iter"], strict=True)) == placed
+    assert table["epoch_float"].to_list() == [(n + 1) / 5 for n in range(15)]
+    # The same counters, of a loop that goes on counting.
+    whole = [(epoch, epoch * 5 + step) for epoch, step in placed]
+    path.write_text("\n".join(json.dumps({"epoch": epoch, "step": step, "loss": 0.5}) for epoch, step in whole) + "\n")
+    table = read_logs(path, format="jsonl").reindex().to_polars()
+    assert list(zip(table["epoch"], table["iter"], strict=True)) == placed

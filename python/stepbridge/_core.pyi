@@ -161,8 +161,9 @@ class Clock:
 ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
 OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "lent", "none"], str | None]
 Step: TypeAlias = tuple[str, Literal[0, 1]]
+ScopedStep: TypeAlias = tuple[str, Literal[0, 1], Literal["run", "epoch"]]
 StepSource: TypeAlias = Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-StepsRow: TypeAlias = tuple[str, Format, Step, StepSource, str]
+StepsRow: TypeAlias = tuple[str, Format, ScopedStep, StepSource, str]
 
 Position: TypeAlias = tuple[int, int, int, int | None]
 
@@ -213,7 +214,7 @@ OUTPUTS: list[str]
 
 def check_output(path: str | os.PathLike[str]) -> None: ...
 
-Found: TypeAlias = tuple[list[ProblemRow], list[tuple[str, Step, str]], list[OriginRow], list[StepsRow]]
+Found: TypeAlias = tuple[list[ProblemRow], list[tuple[str, ScopedStep, str]], list[OriginRow], list[StepsRow]]
 
 class Said(TypedDict):
     format: Format | None

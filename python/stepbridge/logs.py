@@ -134,6 +134,8 @@ class Steps(NamedTuple):
     granted; nothing, so that the unit is a guess."""
     reason: str
     """The same as one clause."""
+    within: Literal["run", "epoch"] = "run"
+    """Over what they are counted: the whole run, or the epoch beside them, with which they begin again."""
 
 
 class Sessions(NamedTuple):
@@ -152,6 +154,8 @@ class Assumed(NamedTuple):
     unit: str
     base: int
     reason: str
+    within: Literal["run", "epoch"] = "run"
+    """Over what they are counted: the whole run, or the epoch beside them, with which they begin again."""
 
 
 class Origin(NamedTuple):
@@ -543,7 +547,7 @@ def told(
     problems, assumed, origins, steps = found
     return (
         tuple(Problem(*row) for row in problems),
-        tuple(Assumed(run, unit, base, reason) for run, (unit, base), reason in assumed),
+        tuple(Assumed(run, unit, base, reason, within) for run, (unit, base, within), reason in assumed),
         tuple(Origin(*row) for row in origins),
         steps_of(steps),
     )
@@ -567,7 +571,9 @@ def _given(timeline: Timeline | Mapping[str, Timeline] | None) -> _core.Timeline
 
 def steps_of(rows: list[_core.StepsRow]) -> tuple[Steps, ...]:
     """Gives what is known of the steps its names."""
-    return tuple(Steps(run, kind, unit, base, source, why) for run, kind, (unit, base), source, why in rows)
+    return tuple(
+        Steps(run, kind, unit, base, source, why, within) for run, kind, (unit, base, within), source, why in rows
+    )
 
 
 def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:

@@ -57,6 +57,7 @@ def info(path: str, reading: ReadingOptions, *, as_json: bool) -> None:
     report(logs.problems)
 
 
+WITHIN = {"run": "", "epoch": " in its epoch"}
 HEAD = ("run", "format", "records", "tags", "steps", "epochs", "a step is", "says", "sessions")
 #: How many tags a person reads at a glance.
 MOST_TAGS = 20
@@ -78,7 +79,7 @@ def rows(logs: Logs) -> Iterator[tuple[object, ...]]:
         times = None if found is None else f"{found.sessions}"
         if found is not None and found.superseded:
             times = f"{found.sessions} ({found.superseded:,} superseded)"
-        units = distinct(f"{steps.unit} from {steps.base}" for steps in said.get(run.run, ()))
+        units = distinct(f"{step.unit} from {step.base}{WITHIN[step.within]}" for step in said.get(run.run, ()))
         sources = distinct(steps.source.replace("_", ", ") for steps in said.get(run.run, ()))
         kinds = ", ".join(formats[run.run])
         yield (run.run, kinds, f"{run.records:,}", run.tags, span(run.steps), span(run.epochs), units, sources, times)

@@ -174,12 +174,15 @@ def tell(written: Written, *, as_json: bool) -> None:
 
 def assume(all_assumed: Iterable[Assumed]) -> None:
     """Say what is taken for granted of steps, once for all runs of which it is the same."""
-    alike: dict[tuple[str, int, str], list[str]] = {}
+    alike: dict[Assumed, list[str]] = {}
     for assumed in all_assumed:
-        alike.setdefault((assumed.unit, assumed.base, assumed.reason), []).append(assumed.run)
-    for (unit, base, reason), runs in alike.items():
+        alike.setdefault(assumed._replace(run=""), []).append(assumed.run)
+    for (_, unit, base, reason, within), runs in alike.items():
         whose = f"run {runs[0]}: its" if len(runs) == 1 else f"{named(runs)}: their"
-        complain(f"{whose} steps are read as with --unit {unit} --base {base}, since {reason}")
+        what = f"as with --unit {unit} --base {base}"
+        if within == "epoch":
+            what = f"as batches of their epochs, with --base {base}"
+        complain(f"{whose} steps are read {what}, since {reason}")
 
 
 def named(runs: list[str]) -> str:

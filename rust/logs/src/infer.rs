@@ -3,7 +3,8 @@
 //! Two kinds of epochs are stated: the index of the epoch that a step is in (`whole`), and what was completed after it, with
 //! a fraction (`elapsed`). Either way each record allows a range of lengths; the ranges are intersected in integers, and
 //! an answer is given where one length is left. What was found is then checked against each record through the timeline.
-//! Steps inside their epochs, and lengths that the log states itself, are a third source (`inside`).
+//! Steps inside their epochs, and lengths that the log states itself, are a third source (`inside`); that steps are such
+//! is seen where nobody says it (`restarts`).
 //!
 //! What later sessions of a run did again counts no more. Where no one timeline fits what is left, each session has its own
 //! (`sessions`).
@@ -13,6 +14,7 @@ mod inside;
 mod lend;
 mod pairs;
 mod ratio;
+mod restarts;
 mod sessions;
 mod whole;
 mod why;
@@ -31,6 +33,7 @@ use why::Why;
 pub use lend::lend;
 pub(crate) use pairs::{is_epoch_tag, stated_of, whole};
 pub(crate) use ratio::Span;
+pub(crate) use restarts::may_restart;
 pub(crate) use why::decimal as stated_text;
 
 /// What the log of one run says of its timeline.
@@ -98,9 +101,13 @@ pub fn infer(records: &Records) -> BTreeMap<String, Inferred> {
 /// any timeline fits.
 pub(crate) fn steps(records: &Records) -> BTreeMap<&str, Hint> {
     if records.chunks.iter().all(|chunk| chunk.meaning.step.is_some()) {
-        return BTreeMap::new();
+        let name = |run: u32| records.runs.get(run as usize).map(String::as_str);
+        return pairs::restarts(records).into_iter().filter_map(|(run, hint)| Some((name(run)?, hint))).collect();
     }
     let hints = pairs::gather(records).into_iter().filter_map(|(run, pairs)| {
+        if let Some(hint) = pairs.restarts {
+            return Some((run, hint));
+        }
         let candidates = &pairs.candidates;
         let alone = candidates.others.first().filter(|_| candidates.others.len() == 1);
         Some((run, hint(&pairs, *candidates.likely.first().or(alone)?)))

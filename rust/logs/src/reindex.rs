@@ -188,7 +188,7 @@ fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Option
     for (chunk, parts) in records.chunks.iter().zip(parts) {
         let Some(run) = runs.get(chunk.run as usize) else { continue };
         for part in parts.iter().filter(|part| !part.refuted) {
-            let placed = part.clock.timeline.is_some() || part.clock.step.unit == Unit::Epoch;
+            let placed = part.clock.timeline.is_some() || !part.clock.needs_timeline(chunk);
             if let (Some(why), true) = (run.assumption(chunk, part, options), placed) {
                 let found = Assumed { run: run.name.to_owned(), step: part.clock.step, why };
                 if assumed.iter().all(|known| (&known.run, known.step) != (&found.run, found.step)) {

@@ -31,17 +31,20 @@ type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str
 type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
 
 /// Unit symbol and base.
-pub(crate) type Step = (&'static str, u8);
+type Step = (&'static str, u8);
+
+/// The same, and over what they are counted.
+type Scoped = (&'static str, u8, &'static str);
 
 /// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against,
 /// the steps, the run that lent it.
 type InferredRow = (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
 
 /// The run, the format, the steps, what that rests on, and why.
-pub(crate) type StepsRow = (String, &'static str, Step, &'static str, String);
+pub(crate) type StepsRow = (String, &'static str, Scoped, &'static str, String);
 
 /// The run, its steps, and why they were taken to be that.
-pub(crate) type AssumedRow = (String, Step, String);
+pub(crate) type AssumedRow = (String, Scoped, String);
 
 /// The run, where its timeline comes from, and the ledger's file, or the run that lent it, where it is that.
 pub(crate) type OriginRow = (String, &'static str, Option<String>);
@@ -181,7 +184,7 @@ impl PyLogs {
 }
 
 pub(crate) fn assumed_rows(assumed: &[Assumed]) -> Vec<AssumedRow> {
-    assumed.iter().map(|assumed| (assumed.run.clone(), step(assumed.step), assumed.why.clone())).collect()
+    assumed.iter().map(|assumed| (assumed.run.clone(), scoped(assumed.step), assumed.why.clone())).collect()
 }
 
 pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow> {
@@ -217,8 +220,12 @@ fn step(meaning: StepMeaning) -> Step {
     (meaning.unit.symbol(), meaning.base)
 }
 
+fn scoped(meaning: StepMeaning) -> Scoped {
+    (meaning.unit.symbol(), meaning.base, meaning.scope.name())
+}
+
 pub(crate) fn steps_rows(found: Vec<Steps>) -> Vec<StepsRow> {
-    let row = |found: Steps| (found.run, found.format.name(), step(found.step), found.basis.name(), found.why);
+    let row = |found: Steps| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
     found.into_iter().map(row).collect()
 }
 

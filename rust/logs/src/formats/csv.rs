@@ -1,7 +1,7 @@
 //! Any other table, whose columns say what they are by name: to the caller, or to everybody.
 //!
-//! Columns that the caller named are taken; else those called `step`, `global_step`, `iteration` and `epoch`, whatever
-//! their case. What a step counts, and from where, only its writer knows. An epoch counts from 0 or from 1, as the first
+//! Columns that the caller named are taken; else those called `step`, `global_step`, `iteration`, `iter` and `epoch`,
+//! whatever their case. What a step counts, and from where, only its writer knows. An epoch counts from 0 or from 1, as the first
 //! row's does; in a table without steps a row closes its epoch.
 //!
 //! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
@@ -12,7 +12,7 @@ use super::{EpochMeaning, Format, Head, Input, Meaning, Reader, Sink, lightning_
 use crate::options::{NamedColumns, ReadOptions};
 use crate::record::Stated;
 
-const STEPS: [&str; 4] = ["step", "global_step", "iteration", "global step"];
+const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
 const EPOCHS: [&str; 1] = ["epoch"];
 /// The second is `TensorBoard`'s, in the tables that its page offers.
 const TIMES: [&str; 2] = ["wall_time", "wall time"];
@@ -79,7 +79,7 @@ fn places(names: &[String], options: &ReadOptions) -> Places {
     let wall_time = find(named.wall_time.as_ref(), &TIMES);
     if step.is_none() && epoch.is_none() && missing.is_empty() {
         missing.push(format!(
-            "no column is called step, global_step, iteration or epoch: its records have no place; name the one that holds \
+            "no column is called step, global_step, iteration, iter or epoch: its records have no place; name the one that holds \
              it (there are {})",
             listed(names)
         ));

@@ -103,6 +103,17 @@ impl StepMeaning {
     }
 }
 
+impl Scope {
+    /// The name that people and programs see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Epoch => "epoch",
+        }
+    }
+}
+
 impl EpochMeaning {
     /// What the first epoch's number is, where it is a whole one.
     #[must_use]

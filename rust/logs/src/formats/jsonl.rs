@@ -2,13 +2,13 @@
 //!
 //! What the step counts, and from where, is not known.
 
-use super::objects::{self, Dialect, Role, first_line, seen};
+use super::objects::{self, Dialect, Keys, Role, Seen, first_line, seen};
 use super::{Format, Head, Reader};
 use crate::json::Cursor;
 use crate::options::NamedColumns;
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
-const STEPS: [&str; 3] = ["global_step", "step", "iteration"];
+const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
 const EPOCH: &str = "epoch";
 
 pub(super) static READER: Reader = Reader {
@@ -24,17 +24,32 @@ pub(super) static READER: Reader = Reader {
 
 /// Whether every line that is seen is an object that says where it stands, and has a number beside.
 fn is_log(head: &Head) -> bool {
-    let seen = seen(head);
     let counters = || STEPS.into_iter().chain([EPOCH]);
-    // A single object may be a configuration; only the name shows that more are to come.
-    let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
-    several
-        && !seen.strange
-        && !seen.objects.is_empty()
-        && seen.objects.iter().all(|keys| {
+    lines(head).is_some_and(|seen| {
+        seen.objects.iter().all(|keys| {
             let counted = counters().filter(|name| keys.numbers.contains(*name)).count();
             counted > 0 && keys.numbers.len() > counted
         })
+    })
+}
+
+/// What is seen of a file of lines that are all objects.
+fn lines(head: &Head) -> Option<Seen> {
+    let seen = seen(head);
+    // A single object may be a configuration; only the name shows that more are to come.
+    let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
+    (several && !seen.strange && !seen.objects.is_empty()).then_some(seen)
+}
+
+/// Whether every line is an object, and one of them has a key that the caller named for its step or its epoch.
+pub(crate) fn has_named_keys(head: &Head, columns: &NamedColumns) -> bool {
+    let mut named = [&columns.step, &columns.epoch].into_iter().flatten().peekable();
+    // A key of a nested object has the names of both.
+    let has = |keys: &Keys, name: &str| {
+        keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
+    };
+    named.peek().is_some()
+        && lines(head).is_some_and(|seen| named.any(|name| seen.objects.iter().any(|keys| has(keys, name))))
 }
 
 struct JsonLines<'a> {

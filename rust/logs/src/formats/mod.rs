@@ -37,6 +37,7 @@ use crate::problem::ProblemKind;
 pub(crate) use csv::has_named_columns;
 pub use format::{EpochMeaning, Format, Meaning, Resumes, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
+pub(crate) use jsonl::has_named_keys;
 pub(crate) use sink::Sink;
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};
 pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};

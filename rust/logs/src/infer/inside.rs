@@ -9,7 +9,6 @@ use super::pairs::whole;
 use super::segment;
 use super::why::Why;
 use crate::epochs::Epochs;
-use crate::formats::EpochMeaning;
 use crate::record::Chunk;
 
 /// What a run's records say of the lengths of its epochs.
@@ -24,9 +23,8 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    pub(super) fn add(&mut self, chunk: &Chunk) {
-        let base = chunk.meaning.epoch.and_then(EpochMeaning::base).unwrap_or(0);
-        let first = i64::from(chunk.meaning.step.map_or(0, |step| step.base));
+    /// Takes what a chunk says whose steps count from `first`, and its epochs from `base`.
+    pub(super) fn add(&mut self, chunk: &Chunk, first: u8, base: u8) {
         // A column of many records states an epoch many times over.
         let mut last = None;
         for (index, stated) in chunk.epoch.iter().flat_map(Epochs::iter).enumerate() {
@@ -36,7 +34,8 @@ impl Inside {
             }
             last = Some((stated, step));
             let epoch = whole(stated).and_then(|epoch| epoch.checked_sub(u64::from(base)));
-            let count = step.checked_sub(first).and_then(|iter| u64::try_from(iter).ok()).map(|iter| iter + 1);
+            let count =
+                step.checked_sub(i64::from(first)).and_then(|iter| u64::try_from(iter).ok()).map(|iter| iter + 1);
             if let Some((epoch, count)) = epoch.zip(count) {
                 let (least, _) = self.epochs.entry(epoch).or_default();
                 *least = count.max(*least);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::Unit;
 
+use super::Hint;
 use super::inside::Inside;
+use super::restarts::{Restarts, may_restart};
 use super::why::{Why, decimal};
 use crate::epochs::Epochs;
 use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
@@ -86,6 +88,8 @@ pub(crate) struct Pairs<'a> {
     pub(crate) calls: bool,
     /// What records say whose step is one inside the epoch.
     pub(crate) inside: Inside,
+    /// What the run's steps are where its log does not say that they begin again with each epoch, and they do.
+    pub(crate) restarts: Option<Hint>,
     /// The most digits behind the point that a record states an epoch with.
     digits: i16,
     sources: &'a [String],
@@ -182,6 +186,7 @@ impl Pairs<'_> {
             two_units: false,
             calls: false,
             inside: Inside::default(),
+            restarts: None,
             digits: 0,
             sources: &[],
         }
@@ -191,12 +196,19 @@ impl Pairs<'_> {
 /// Every run's pairs, by the runs' names. Runs without any are there, with none.
 pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
     let mut runs: BTreeMap<u32, Gathering> = BTreeMap::new();
+    for (run, restarts) in restarts(records) {
+        runs.entry(run).or_default().restarts = Some(restarts);
+    }
     for chunk in &records.chunks {
         let run = runs.entry(chunk.run).or_default();
-        match chunk.meaning.step {
-            Some(StepMeaning { scope: Scope::Epoch, .. }) => run.inside.add(chunk),
+        let epoch_base = chunk.meaning.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+        match (chunk.meaning.step, run.restarts) {
+            (_, Some(Hint { step, epoch })) if may_restart(chunk) => {
+                run.inside.add(chunk, step.base, epoch.base().unwrap_or(epoch_base));
+            }
+            (Some(StepMeaning { scope: Scope::Epoch, base, .. }), _) => run.inside.add(chunk, base, epoch_base),
             // An epoch beside itself, or beside a number that no length of an epoch in batches follows from.
-            Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }) => {}
+            (Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }), _) => {}
             _ if chunk.epoch.is_some() || !chunk.evidence.is_empty() => run.columns(chunk),
             _ if chunk.meaning.epoch.is_none() => run.tags(chunk, &records.tags),
             _ => {}
@@ -204,6 +216,21 @@ pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
     }
     let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str);
     runs.into_iter().map(|(run, gathering)| (name(run), gathering.finish(&records.sources))).collect()
+}
+
+/// The runs whose steps begin again with each epoch though no log says that they do: all files of such a run are alike.
+pub(crate) fn restarts(records: &Records) -> BTreeMap<u32, Hint> {
+    let mut files: BTreeMap<(u32, u32), Restarts> = BTreeMap::new();
+    for chunk in records.chunks.iter().filter(|chunk| may_restart(chunk)) {
+        files.entry((chunk.run, chunk.source)).or_default().add(chunk);
+    }
+    let mut runs: BTreeMap<u32, Option<Hint>> = BTreeMap::new();
+    for ((run, _), file) in files {
+        let hint = file.hint();
+        let known = runs.entry(run).or_insert(hint);
+        *known = known.filter(|known| Some(*known) == hint);
+    }
+    runs.into_iter().filter_map(|(run, hint)| Some((run, hint?))).collect()
 }
 
 /// What the values of a tag say if they are epochs, and all of them whole: Lightning's name for it, and Hugging Face's.
@@ -264,6 +291,7 @@ struct Gathering {
     units: [bool; 2],
     calls: bool,
     inside: Inside,
+    restarts: Option<Hint>,
     digits: i16,
 }
 
@@ -335,6 +363,7 @@ impl Gathering {
             two_units: self.units == [true, true],
             calls: self.calls,
             inside: self.inside,
+            restarts: self.restarts,
             digits: self.digits,
             sources,
         }

@@ -6,8 +6,8 @@ use std::io;
 use super::again::Seen;
 use crate::bytes::{ReadAt, whole};
 use crate::formats::{
-    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, placeholder, reader, recognised_text, sniff,
-    wide_head,
+    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
+    recognised_text, sniff, wide_head,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
@@ -131,6 +131,7 @@ impl Reading<'_> {
                 {
                     Sniffed::Log(Format::Csv)
                 }
+                Sniffed::Unknown if has_named_keys(&head, &self.options.columns) => Sniffed::Log(Format::JsonLines),
                 // Text may show what it is further on, or in a shape that only the caller knows.
                 Sniffed::Unknown if self.is_text(&head, bytes, size, packing)? => Sniffed::Log(Format::Text),
                 sniffed => sniffed,

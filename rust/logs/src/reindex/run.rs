@@ -7,7 +7,7 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
 use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
-use crate::infer::{Hint, Inferred, Outcome};
+use crate::infer::{Hint, Inferred, Outcome, may_restart};
 use crate::ledger::{Ledger, LoggedAs, Session};
 use crate::record::Chunk;
 
@@ -168,7 +168,8 @@ impl<'a> Run<'a> {
             return (StepMeaning::of_run(Unit::Epoch, base), basis);
         }
         let logged = self.period(period).logged.as_ref();
-        let (likely, basis) = match (chunk.meaning.step, logged, self.hint) {
+        let (likely, basis) = match (chunk.meaning.step, logged, self.hint_of(chunk)) {
+            (Some(_), _, Some(hint)) if hint.step.scope == Scope::Epoch => (hint.step, Basis::Epochs),
             (Some(declared), _, _) => (declared, Basis::Format),
             (None, Some(logged), _) if logged.stated => (logged.step, Basis::Stated),
             (None, _, Some(hint)) => (hint.step, Basis::Epochs),
@@ -185,9 +186,17 @@ impl<'a> Run<'a> {
         (step, if said { Basis::Caller } else { basis })
     }
 
+    /// What the run's epochs say of a chunk. That steps begin again with each of them is said of those beside epochs.
+    fn hint_of(&self, chunk: &Chunk) -> Option<Hint> {
+        self.hint.filter(|hint| hint.step.scope == Scope::Run || may_restart(chunk))
+    }
+
     /// What the epochs of records are.
     fn epoch(&self, chunk: &Chunk, options: Options) -> Option<EpochMeaning> {
-        let epoch = chunk.meaning.epoch.or(self.hint.map(|hint| hint.epoch));
+        let epoch = match self.hint_of(chunk) {
+            Some(hint) if hint.step.scope == Scope::Epoch => Some(hint.epoch),
+            hint => chunk.meaning.epoch.or(hint.map(|hint| hint.epoch)),
+        };
         match (epoch, options.base.filter(|_| chunk.step.is_none())) {
             (Some(EpochMeaning::In(_)), Some(base)) => Some(EpochMeaning::In(base)),
             (Some(EpochMeaning::Ends(_)), Some(base)) => Some(EpochMeaning::Ends(base)),
@@ -203,6 +212,9 @@ impl<'a> Run<'a> {
             Basis::Caller => "the caller says it".to_owned(),
             Basis::Format => format!("the format {} declares it", format.name()),
             Basis::Stated => format!("the ledger {file} states it ({by})"),
+            Basis::Epochs if self.hint.is_some_and(|hint| hint.step.scope == Scope::Epoch) => {
+                "they begin again with each epoch (they count from 0 where there is a 0)".to_owned()
+            }
             Basis::Epochs => "the epochs among its values count its steps this way".to_owned(),
             Basis::Assumed => format!("the ledger {file} only assumes how its loggers are given the step ({by})"),
             Basis::Nothing if format == Format::TfEvents => {

@@ -25,7 +25,7 @@ use crate::record::Stated;
 use block::Blocks;
 pub(super) use block::first_line;
 pub(super) use gather::{Carried, Last};
-pub(super) use head::{Keys, seen};
+pub(super) use head::{Keys, Seen, seen};
 
 /// What a key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
