@@ -87,6 +87,11 @@ fn places(names: &[String], options: &ReadOptions) -> Places {
     Places { step, epoch, wall_time, missing }
 }
 
+/// Whether a column of this name holds the step.
+pub(super) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// Names, as many as one reads.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 20;

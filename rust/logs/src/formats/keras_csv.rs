@@ -6,6 +6,7 @@
 //! or fewer, the rows are left out and reported. "NA" stands where an epoch has no such metric; a metric of several
 //! numbers is written as a text.
 
+use super::csv::is_step;
 use super::table::{self, Kind, Peek, Places, peek, position, separator};
 use super::{Format, Head, Input, Reader, Sink};
 
@@ -47,7 +48,8 @@ fn recognised(head: &Head) -> bool {
     let Some(table) = behind_epoch(line.as_bytes()).and_then(|separator| peek(head, Some(separator))) else {
         return false;
     };
-    if !is_sorted_as_keras(&table) {
+    // A row of Keras closes an epoch: it has no step.
+    if !is_sorted_as_keras(&table) || table.names.iter().any(|name| is_step(name)) {
         return false;
     }
     // Whoever counts from 1 is not Keras, whose columns anyone may have.
