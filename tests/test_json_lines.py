@@ -186,8 +186,8 @@ def test_a_named_key_makes_lines_of_any_names_a_log(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_text('{"text": "it"}\n')
     with pytest.raises(ValueError, match="is not a log of a known format"):
         read_logs(path)
-    for named in ({"step": "it"}, {"epoch": "n.ep"}, {"step": "none", "epoch": "n.ep"}):
-        assert [file.file for file in read_logs(tmp_path, **named).files] == ["history.json"], named
+    for step, epoch in (("it", None), (None, "n.ep"), ("none", "n.ep")):
+        assert [file.file for file in read_logs(tmp_path, step=step, epoch=epoch).files] == ["history.json"]
     assert read_logs(path, step="it").to_polars()["step"].to_list() == [5, 5, 6, 6]
 
 

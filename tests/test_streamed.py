@@ -67,6 +67,26 @@ def test_so_are_the_timelines_that_a_log_tells_itself(folder: str, tmp_path: Pat
     assert written.origins == expected.origins
 
 
+@pytest.mark.parametrize("first", [0, 1, 10])
+def test_steps_that_begin_again_with_each_epoch(first: int, tmp_path: Path) -> None:
+    """What shows that they do is among the few records that the first reading keeps."""
+    lines = [
+        f'{{"epoch": {epoch}, "iter": {step}, "loss": {1 / (step + 1)}, "lr": {step * 1e-9}}}\n'
+        for epoch in range(4)
+        for step in range(first, 20_000, max(first, 1))
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(lines))
+    expected = sb.read_logs(path).reindex()
+    written = sb.reindex(path, tmp_path / "out.parquet")
+    frame = pl.read_parquet(written.output)
+    assert frame["iter"].to_list() == expected.to_polars()["iter"].to_list()
+    assert frame["iter"].min() == (first or 1) - 1
+    assert written.assumed == expected.assumed
+    assert [(steps.unit, steps.base, steps.within) for steps in written.steps] == [("ba", min(first, 1), "epoch")]
+    compared(path, tmp_path / "again.parquet")
+
+
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".arrow"])
 def test_other_outputs(ending: str, tmp_path: Path) -> None:
     folder = DATA / FOLDERS[0]
