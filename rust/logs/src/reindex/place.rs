@@ -236,7 +236,7 @@ fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &m
         let (epoch, iter) = (&mut places.epoch[block.clone()], &mut places.iter[block.clone()]);
         let masked = mapper.map(values, epoch, iter).unwrap_or(block.len());
         let known = timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
-        places.complete &= known && chunk.step_missing.is_none();
+        places.complete &= masked == 0 && known && chunk.step_missing.is_none();
         if masked > 0 || chunk.step_missing.is_some() {
             explain(chunk, steps, base, block, places, seen);
         }
