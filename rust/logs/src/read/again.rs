@@ -59,8 +59,12 @@ impl fmt::Debug for Again {
 impl Seen {
     /// What the system says of a file now.
     pub(super) fn now(file: &Found) -> Self {
-        let facts = fs::metadata(&file.path).ok();
-        let size = facts.as_ref().map_or(0, fs::Metadata::len);
+        Self::of(file, fs::metadata(&file.path).ok().as_ref())
+    }
+
+    /// What it said.
+    pub(super) fn of(file: &Found, facts: Option<&fs::Metadata>) -> Self {
+        let size = facts.map_or(0, fs::Metadata::len);
         Self { path: file.path.clone(), size, modified: facts.and_then(|facts| facts.modified().ok()) }
     }
 }

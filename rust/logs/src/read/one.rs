@@ -1,6 +1,6 @@
 //! One file: what it is, and all that it holds.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 
 use super::again::Seen;
@@ -53,12 +53,7 @@ impl Reading<'_> {
     /// Reads all files that `find` hands on: small ones side by side while it goes on, then large ones one after the
     /// other. Their order depends on their names alone.
     pub(super) fn all<R>(&self, find: impl FnOnce(&mut dyn FnMut(Found)) -> R) -> (R, Vec<Met>) {
-        let read = |found| {
-            let seen = Seen::now(&found);
-            let outcome = self.one(&found, 1);
-            Met { found, seen, outcome }
-        };
-        let (told, mut all) = parallel::as_found(self.threads, find, read);
+        let (told, mut all) = parallel::as_found(self.threads, find, |found| self.meet(found));
         all.sort_by(|one, other| one.found.cmp(&other.found));
         for Met { found, outcome, .. } in &mut all {
             if matches!(outcome, Outcome::Large) {
@@ -66,6 +61,19 @@ impl Reading<'_> {
             }
         }
         (told, all)
+    }
+
+    /// Looks at a file, and reads it unless it is large.
+    fn meet(&self, found: Found) -> Met {
+        match open(&found) {
+            Ok((file, facts)) => {
+                let seen = Seen::of(&found, Some(&facts));
+                let outcome =
+                    self.look(&found, &file, facts.len(), 1).unwrap_or_else(|error| unreadable(&found, &error));
+                Met { found, seen, outcome }
+            }
+            Err(error) => Met { seen: Seen::now(&found), outcome: unreadable(&found, &error), found },
+        }
     }
 
     /// Looks at a file, and reads it; a large one only where several threads are given to it.
@@ -77,9 +85,8 @@ impl Reading<'_> {
     }
 
     fn attempt(&self, found: &Found, threads: usize) -> io::Result<Outcome> {
-        let file = File::open(&found.path)?;
-        let size = file.metadata()?.len();
-        self.look(found, &file, size, threads)
+        let (file, facts) = open(found)?;
+        self.look(found, &file, facts.len(), threads)
     }
 
     pub(super) fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {
@@ -88,16 +95,14 @@ impl Reading<'_> {
 
     /// Reads a file that is a log, handing its records on instead of keeping them.
     pub(crate) fn each(&self, found: &Found, take: &mut dyn FnMut(Piece)) -> io::Result<()> {
-        let file = File::open(&found.path)?;
-        let size = file.metadata()?.len();
-        self.look_and_take(found, &file, size, self.threads.max(2), Some(take), None).map(drop)
+        let (file, facts) = open(found)?;
+        self.look_and_take(found, &file, facts.len(), self.threads.max(2), Some(take), None).map(drop)
     }
 
     /// Reads what was added to a file behind its mark.
     pub(super) fn from(&self, found: &Found, mark: &Mark) -> Outcome {
-        let read = File::open(&found.path).and_then(|file| {
-            let size = file.metadata()?.len();
-            self.look_and_take(found, &file, size, self.threads.max(2), None, Some(Mark::clone(mark)))
+        let read = open(found).and_then(|(file, facts)| {
+            self.look_and_take(found, &file, facts.len(), self.threads.max(2), None, Some(Mark::clone(mark)))
         });
         read.unwrap_or_else(|error| unreadable(found, &error))
     }
@@ -111,18 +116,17 @@ impl Reading<'_> {
         take: Option<&mut dyn FnMut(Piece)>,
         mark: Option<Mark>,
     ) -> io::Result<Outcome> {
-        let bytes: &dyn ReadAt = &Watched { bytes, progress: self.progress };
+        let begun = Begun::new(Watched { bytes, progress: self.progress }, HEAD)?;
+        let bytes: &dyn ReadAt = &begun;
         let source = found.source();
         let name = unpack::plain_name(&found.name);
-        let mut head = vec![0; HEAD];
-        let length = fill(bytes, &mut head)?;
-        head.truncate(length);
-        let packing = Packing::of(&head);
-        let mut stop = None;
-        if let Some(packing) = packing {
-            (head, stop) = packing.head(bytes, HEAD)?;
-        }
-        let head = Head { name, folder: &found.folder, bytes: &head };
+        let packing = Packing::of(&begun.head);
+        let (unpacked, stop) = match packing {
+            None => (None, None),
+            Some(packing) => packing.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
+        };
+        let first = unpacked.as_ref().unwrap_or(&begun.head);
+        let head = Head { name, folder: &found.folder, bytes: first };
         let sniffed = match self.options.format {
             None => match sniff(&head) {
                 // What the caller says of its columns makes it a table of records.
@@ -234,9 +238,40 @@ impl Reading<'_> {
     }
 }
 
+/// A file, and what the system says of it.
+fn open(found: &Found) -> io::Result<(File, Metadata)> {
+    let file = File::open(&found.path)?;
+    let facts = file.metadata()?;
+    Ok((file, facts))
+}
+
 fn unreadable(found: &Found, error: &io::Error) -> Outcome {
     let reason = format!("the system does not let it be read ({error})");
     Outcome::Broken(vec![Problem::new(found.source(), ProblemKind::Unreadable, reason)])
+}
+
+/// A file whose beginning was read: nobody asks the system for it once more.
+struct Begun<'a> {
+    head: Vec<u8>,
+    all: Watched<'a>,
+}
+
+impl<'a> Begun<'a> {
+    fn new(all: Watched<'a>, length: usize) -> io::Result<Self> {
+        let mut head = vec![0; length];
+        let held = fill(&all, &mut head)?;
+        head.truncate(held);
+        Ok(Self { head, all })
+    }
+}
+
+impl ReadAt for Begun<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self.head.as_slice().read_at(buffer, offset)? {
+            0 => self.all.read_at(buffer, offset),
+            held => Ok(held),
+        }
+    }
 }
 
 /// A file whose bytes are counted as they are taken; it ends with an error once its reading was cancelled.
