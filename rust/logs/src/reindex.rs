@@ -24,7 +24,7 @@ use crate::parallel;
 use crate::problem::Problem;
 use crate::read::Logs;
 use crate::record::Records;
-use place::{Columns, Part};
+use place::{Part, Placer};
 use run::Run;
 
 pub use place::Places;
@@ -169,11 +169,11 @@ fn locate<'a>(
     options: Options,
     threads: usize,
 ) -> (Vec<Places>, Vec<Vec<Part<'a>>>) {
-    let columns = Columns { batch: options.batch, sample: options.sample };
+    let placer = Placer::new(records, options);
     let located = parallel::map(records.chunks.len(), threads, |index| {
         let chunk = &records.chunks[index];
         let run = runs.get(chunk.run as usize)?;
-        Some(place::place_all(records, chunk, run, options, columns))
+        Some(placer.all(chunk, run))
     });
     let (mut chunks, mut parts): (Vec<Places>, Vec<Vec<Part>>) =
         located.into_iter().map(Option::unwrap_or_default).unzip();

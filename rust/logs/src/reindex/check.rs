@@ -4,8 +4,8 @@ use stepbridge_timeline::{MASKED, Timeline};
 
 use super::place::{Places, Seen};
 use crate::formats::EpochMeaning;
-use crate::infer::{Span, is_epoch_tag, stated_of, whole};
-use crate::record::{Chunk, Records, Stated};
+use crate::infer::{Span, stated_of, whole};
+use crate::record::{Chunk, Stated};
 
 /// What a stated epoch may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,13 @@ fn is_index(value: f64, epoch: i64, base: u8) -> bool {
 }
 
 /// Counts the records whose stated epoch is another one than theirs. Records without a place state nothing that could be
-/// compared, except before the first step, where nothing is completed.
+/// compared, except before the first step, where nothing is completed. `epoch_tags` says of each tag whether its values are
+/// epochs; none where no tag's are.
 pub(super) fn check(
-    records: &Records,
     chunk: &Chunk,
     timeline: &Timeline,
     epoch: Option<EpochMeaning>,
+    epoch_tags: &[bool],
     places: &Places,
     seen: &mut Seen,
 ) {
@@ -68,17 +69,13 @@ pub(super) fn check(
         }
     }
     // Event files state epochs as the values of a tag.
-    if chunk.epoch.is_none() && chunk.meaning.epoch.is_none() {
+    if !epoch_tags.is_empty() && chunk.epoch.is_none() && chunk.meaning.epoch.is_none() {
         let base = epoch.and_then(EpochMeaning::base).unwrap_or(0);
         let either = Forms { number: Some(base), elapsed: true };
-        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
-        if !is_epoch.contains(&true) {
-            return;
-        }
         // How a number was printed is dear to find out, and an epoch is stated once a step.
         let mut known: Option<(u64, Option<Stated>)> = None;
         for (index, &tag) in chunk.tag.iter().enumerate() {
-            if is_epoch.get(tag as usize) != Some(&true) {
+            if epoch_tags.get(tag as usize) != Some(&true) {
                 continue;
             }
             let value = chunk.value[index];

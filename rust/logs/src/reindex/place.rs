@@ -6,6 +6,7 @@ use super::run::{Basis, Run};
 use super::{Options, check, stated};
 use crate::epochs::Epochs;
 use crate::formats::{EpochMeaning, Scope, StepMeaning};
+use crate::infer::is_epoch_tag;
 use crate::record::{Chunk, Records};
 
 /// Numbers a block: a few of its columns fit into a core's own cache.
@@ -70,13 +71,6 @@ impl Clock<'_> {
     }
 }
 
-/// Columns beyond the rule.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Columns {
-    pub(super) batch: bool,
-    pub(super) sample: bool,
-}
-
 /// Records of one kind: how many, and the first of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -132,63 +126,69 @@ pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: Options) -> R
     Ok(())
 }
 
-/// Locates the records of a chunk, each part on its own timeline.
-pub(super) fn place_all<'a>(
-    records: &Records,
-    chunk: &Chunk,
-    run: &Run<'a>,
+/// What all chunks are placed with.
+pub(super) struct Placer {
     options: Options,
-    columns: Columns,
-) -> (Places, Vec<Part<'a>>) {
-    let ranges = run.parts(chunk);
-    let whole = ranges.len() == 1;
-    let mut all = Places::default();
-    let mut parts = Vec::with_capacity(ranges.len());
-    for (range, period) in ranges {
-        let (clock, basis) = run.clock(chunk, period, options);
-        let (places, seen) = if whole {
-            place(records, chunk, clock, columns)
-        } else {
-            place(records, &chunk.part(range.clone()), clock, columns)
-        };
-        let seen = seen.from(range.start);
-        let refutation = run.refutation(clock, basis, period, options);
-        parts.push(Part { range, period, clock, basis, seen, refutation, refuted: false });
-        if whole {
-            all = places;
-        } else {
-            all.append(places);
-        }
-    }
-    (all, parts)
+    /// Of each of [`Records::tags`], whether its values are epochs.
+    epoch_tags: Vec<bool>,
 }
 
-/// Locates the records of a chunk.
-fn place(records: &Records, chunk: &Chunk, clock: Clock, columns: Columns) -> (Places, Seen) {
-    let mut places = Places::nowhere(chunk.len());
-    let mut seen = Seen::default();
-    match (clock.step, clock.timeline) {
-        _ if chunk.step.is_none() => stated::rows(chunk, clock, &mut places, &mut seen),
-        (StepMeaning { scope: Scope::Epoch, .. }, _) => stated::inside(chunk, clock, &mut places, &mut seen),
-        (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
-            by_epoch(chunk, base, timeline, &mut places, &mut seen);
-        }
-        (step, Some(timeline)) => {
-            by_timeline(chunk, step, timeline, &mut places, &mut seen);
-            check::check(records, chunk, timeline, clock.epoch, &places, &mut seen);
-        }
-        (_, None) => by_statement(chunk, clock.epoch, &mut places),
+impl Placer {
+    pub(super) fn new(records: &Records, options: Options) -> Self {
+        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
+        Self { options, epoch_tags: if is_epoch.contains(&true) { is_epoch } else { Vec::new() } }
     }
-    if let Some(timeline) = clock.timeline {
-        places.batch = columns.batch.then(|| indices(timeline, Unit::Batch, &places));
-        places.sample = columns.sample.then(|| indices(timeline, Unit::Sample, &places));
-    }
-    for (asked, column) in [(columns.batch, &mut places.batch), (columns.sample, &mut places.sample)] {
-        if asked {
-            column.get_or_insert_with(|| vec![MASKED; chunk.len()]);
+
+    /// Locates the records of a chunk, each part on its own timeline.
+    pub(super) fn all<'a>(&self, chunk: &Chunk, run: &Run<'a>) -> (Places, Vec<Part<'a>>) {
+        let ranges = run.parts(chunk);
+        let whole = ranges.len() == 1;
+        let mut all = Places::default();
+        let mut parts = Vec::with_capacity(ranges.len());
+        for (range, period) in ranges {
+            let (clock, basis) = run.clock(chunk, period, self.options);
+            let (places, seen) =
+                if whole { self.on_one(chunk, clock) } else { self.on_one(&chunk.part(range.clone()), clock) };
+            let seen = seen.from(range.start);
+            let refutation = run.refutation(clock, basis, period, self.options);
+            parts.push(Part { range, period, clock, basis, seen, refutation, refuted: false });
+            if whole {
+                all = places;
+            } else {
+                all.append(places);
+            }
         }
+        (all, parts)
     }
-    (places, seen)
+
+    /// Locates the records of a chunk on one timeline.
+    fn on_one(&self, chunk: &Chunk, clock: Clock) -> (Places, Seen) {
+        let mut places = Places::nowhere(chunk.len());
+        let mut seen = Seen::default();
+        match (clock.step, clock.timeline) {
+            _ if chunk.step.is_none() => stated::rows(chunk, clock, &mut places, &mut seen),
+            (StepMeaning { scope: Scope::Epoch, .. }, _) => stated::inside(chunk, clock, &mut places, &mut seen),
+            (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
+                by_epoch(chunk, base, timeline, &mut places, &mut seen);
+            }
+            (step, Some(timeline)) => {
+                by_timeline(chunk, step, timeline, &mut places, &mut seen);
+                check::check(chunk, timeline, clock.epoch, &self.epoch_tags, &places, &mut seen);
+            }
+            (_, None) => by_statement(chunk, clock.epoch, &mut places),
+        }
+        let Options { batch, sample, .. } = self.options;
+        if let Some(timeline) = clock.timeline {
+            places.batch = batch.then(|| indices(timeline, Unit::Batch, &places));
+            places.sample = sample.then(|| indices(timeline, Unit::Sample, &places));
+        }
+        for (asked, column) in [(batch, &mut places.batch), (sample, &mut places.sample)] {
+            if asked {
+                column.get_or_insert_with(|| vec![MASKED; chunk.len()]);
+            }
+        }
+        (places, seen)
+    }
 }
 
 impl Places {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_schema::ArrowError;
 use stepbridge_timeline::Error;
 
-use super::place::{self, Columns, Part, Places, Tally};
+use super::place::{Part, Placer, Places, Tally};
 use super::refute::{self, Fallen};
 use super::run::Run;
 use super::steps::{self, Steps};
@@ -134,7 +134,8 @@ impl Survey {
             let threads = threads.min(MOST_THREADS);
             let reading = Reading { options: &self.options, progress, threads, thin: false };
             let told = Told::default();
-            let mut pass = Pass { logs: &self.logs, runs, options, form, tags, fallen, writer, told, rows: 0 };
+            let placer = Placer::new(records, options);
+            let mut pass = Pass { logs: &self.logs, runs, placer, form, tags, fallen, writer, told, rows: 0 };
             pass.all(&reading)?;
             let Pass { writer, told, rows, .. } = pass;
             writer.complete()?;
@@ -148,7 +149,7 @@ impl Survey {
 struct Pass<'a, 'b> {
     logs: &'a Arc<Logs>,
     runs: &'a [Run<'b>],
-    options: Options,
+    placer: Placer,
     form: Form,
     tags: HashMap<&'a str, u32>,
     fallen: Fallen,
@@ -207,7 +208,6 @@ impl Pass<'_, '_> {
     }
 
     fn piece(&mut self, source: usize, piece: Piece, before: u64, stretches: &[Stretch]) -> Result<(), StreamError> {
-        let records = &self.logs.records;
         let mut chunk = piece.chunk;
         // Each tag was seen in the first reading.
         let known = |tag: &str| self.tags.get(tag).copied();
@@ -228,11 +228,10 @@ impl Pass<'_, '_> {
             (part.run, part.session, part.redone) = (stretch.run, stretch.session, stretch.redone.clone());
             chunks.push(part);
         }
-        let columns = Columns { batch: self.options.batch, sample: self.options.sample };
         let (mut places, mut parts): (Vec<Places>, Vec<Vec<Part>>) = chunks
             .iter()
             .map(|chunk| match self.runs.get(chunk.run as usize) {
-                Some(run) => place::place_all(records, chunk, run, self.options, columns),
+                Some(run) => self.placer.all(chunk, run),
                 None => Default::default(),
             })
             .unzip();
