@@ -97,6 +97,19 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     Err(Malformed)
 }
 
+/// A field that holds bytes: its key, their length, and they.
+pub(crate) fn delimited(key: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![key];
+    let mut length = bytes.len();
+    while length > 0x7f {
+        field.push(0x80 | length.to_le_bytes()[0]);
+        length >>= 7;
+    }
+    field.push(length.to_le_bytes()[0]);
+    field.extend_from_slice(bytes);
+    field
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +139,17 @@ mod tests {
         assert_eq!(fields.next(), Ok(Some((3, Value::Bytes(b"hi")))));
         assert_eq!(fields.next(), Ok(Some((4, Value::Fixed32(1_f32.to_bits())))));
         assert_eq!(fields.next(), Ok(None));
+    }
+
+    #[test]
+    fn what_is_delimited_is_read_back() {
+        for length in [0, 1, 127, 128, 300, 20_000] {
+            let bytes = vec![7; length];
+            let message = delimited(0x2a, &bytes);
+            let mut fields = Fields::of(&message);
+            assert_eq!(fields.next(), Ok(Some((5, Value::Bytes(&bytes)))));
+            assert_eq!(fields.next(), Ok(None));
+        }
     }
 
     proptest! {

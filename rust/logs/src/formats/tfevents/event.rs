@@ -55,7 +55,8 @@ pub(crate) enum Verdict {
 struct Plain<'a> {
     wall_time: f64,
     step: i64,
-    tag: &'a [u8],
+    /// What stands between step and float; see [`Tags::number_of_label`].
+    label: &'a [u8],
     value: f32,
 }
 
@@ -71,19 +72,8 @@ impl<'a> Plain<'a> {
             rest = behind;
             step = varint(&mut rest).ok()?.cast_signed();
         }
-        let (&[0x2a, summary, 0x0a, value, 0x0a, tag], rest) = rest.split_first_chunk::<6>()? else {
-            return None;
-        };
-        let length = usize::from(tag);
-        let (name, &[0x15, number @ ..]) = rest.split_last_chunk::<5>()? else {
-            return None;
-        };
-        // Each length fits one byte, and says that nothing else is there.
-        let sound = summary < 0x80
-            && usize::from(summary) == length + 9
-            && usize::from(value) == length + 7
-            && name.len() == length;
-        sound.then(|| Self { wall_time: f64::from_le_bytes(time), step, tag: name, value: f32::from_le_bytes(number) })
+        let (label, number) = rest.split_last_chunk::<4>()?;
+        Some(Self { wall_time: f64::from_le_bytes(time), step, label, value: f32::from_le_bytes(*number) })
     }
 }
 
@@ -102,10 +92,12 @@ impl Columns {
     }
 
     /// Appends the scalars of one event; of an event that is malformed, none.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call for each of millions of records")]
+    #[inline(always)]
     pub(crate) fn event(&mut self, payload: &[u8]) -> Result<Verdict, Malformed> {
-        if let Some(plain) = Plain::of(payload) {
-            let tag = self.tags.number(plain.tag);
+        if let Some(plain) = Plain::of(payload)
+            && let Some(tag) = self.tags.number_of_label(plain.label)
+        {
             self.push(tag, plain.step, plain.wall_time, f64::from(plain.value));
             return Ok(Verdict::Sound);
         }
@@ -128,6 +120,7 @@ impl Columns {
         self.value.push(value);
     }
 
+    #[inline(never)]
     fn any_event(&mut self, payload: &[u8]) -> Result<Verdict, Malformed> {
         let before = (self.value.len(), self.others);
         let verdict = self.fields(payload);

@@ -69,11 +69,11 @@ enum Head {
 
 /// Looks at the frame at the start of `bytes`.
 #[inline]
-fn head(bytes: &[u8]) -> Head {
+fn head(bytes: &[u8], masked: impl Fn(&[u8]) -> u32) -> Head {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
         return Head::Short { whole: None };
     };
-    let Some(length) = sound_length(header) else {
+    let Some(length) = sound_length(header, &masked) else {
         return Head::BadLength;
     };
     let whole = length.saturating_add(AROUND);
@@ -84,76 +84,100 @@ fn head(bytes: &[u8]) -> Head {
     let payload = usize::try_from(length).unwrap_or(0);
     let (body, behind) = rest.split_at(payload);
     let stored = behind.first_chunk().map_or(0, |stored| u32::from_le_bytes(*stored));
-    if crc::masked(body) == stored { Head::Frame { payload } } else { Head::BadPayload { payload: length } }
+    if masked(body) == stored { Head::Frame { payload } } else { Head::BadPayload { payload: length } }
 }
 
 /// The length in a header whose checksum holds.
 #[inline]
-fn sound_length(header: &[u8; HEADER]) -> Option<u64> {
+fn sound_length(header: &[u8; HEADER], masked: impl Fn(&[u8]) -> u32) -> Option<u64> {
     let (length, rest) = header.split_first_chunk::<8>()?;
     let stored = u32::from_le_bytes(*rest.first_chunk()?);
-    (crc::masked(length) == stored).then(|| u64::from_le_bytes(*length))
+    (masked(length) == stored).then(|| u64::from_le_bytes(*length))
 }
 
 /// Whether `bytes` begin as an event file does: with a header whose checksum holds.
 pub(crate) fn looks_like_frame(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|header| sound_length(header).is_some())
+    bytes.first_chunk().is_some_and(|header| sound_length(header, crc::masked).is_some())
 }
 
-/// Goes on from `walked.end`, where a frame must begin, to the first frame at or behind `until`, and gives every sound
-/// frame to `sink`: its payload, and how far the walk has come. Where reading fails, `walked` says how far it came.
+/// What becomes of frames.
+pub(crate) trait Take {
+    /// Takes the payload of a sound frame, which begins where the walk has come to. Called once a frame, so inlined.
+    fn take(&mut self, payload: &[u8], walked: &mut Walked);
+}
+
+/// Goes on from `walked.end`, where a frame must begin, to the first frame at or behind `until`, and hands every sound
+/// frame on. Where reading fails, `walked` says how far it came.
 pub(crate) fn walk<S: ReadAt + ?Sized>(
     window: &mut Window<'_, S>,
     until: u64,
     walked: &mut Walked,
-    mut sink: impl FnMut(&[u8], &mut Walked),
+    taker: &mut impl Take,
 ) -> io::Result<()> {
-    let mut wanted = HEADER;
-    while walked.end < until.min(window.size()) {
-        let bytes = window.at(walked.end, wanted)?;
-        let mut used = 0;
-        wanted = HEADER;
-        // The hot loop: frame after frame in what the window holds.
-        let stop = loop {
-            if walked.end >= until {
-                break None;
-            }
-            match head(&bytes[used..]) {
-                Head::Frame { payload } => {
-                    let body = &bytes[used + HEADER..used + HEADER + payload];
-                    sink(body, walked);
-                    let whole = payload + HEADER + 4;
-                    used += whole;
-                    walked.end += whole as u64;
-                    walked.frames += 1;
+    crc::inlined(Walk { window, until, walked, taker })
+}
+
+struct Walk<'a, 'w, S: ReadAt + ?Sized, T> {
+    window: &'a mut Window<'w, S>,
+    until: u64,
+    walked: &'a mut Walked,
+    taker: &'a mut T,
+}
+
+impl<S: ReadAt + ?Sized, T: Take> crc::Work for Walk<'_, '_, S, T> {
+    type Output = io::Result<()>;
+
+    #[expect(clippy::inline_always, reason = "the checksum is inlined only where this is")]
+    #[inline(always)]
+    fn with(self, masked: impl Fn(&[u8]) -> u32 + Copy) -> io::Result<()> {
+        let Self { window, until, walked, taker } = self;
+        let mut wanted = HEADER;
+        while walked.end < until.min(window.size()) {
+            let bytes = window.at(walked.end, wanted)?;
+            let mut used = 0;
+            wanted = HEADER;
+            // The hot loop: frame after frame in what the window holds.
+            let stop = loop {
+                if walked.end >= until {
+                    break None;
                 }
-                other => break Some(other),
-            }
-        };
-        let held = (bytes.len() - used) as u64;
-        match stop {
-            None | Some(Head::Frame { .. }) => {}
-            Some(Head::Short { whole }) => {
-                let left = window.size().saturating_sub(walked.end);
-                let whole = whole.unwrap_or(HEADER as u64);
-                if left == 0 {
-                    break;
+                match head(&bytes[used..], masked) {
+                    Head::Frame { payload } => {
+                        let body = &bytes[used + HEADER..used + HEADER + payload];
+                        taker.take(body, walked);
+                        let whole = payload + HEADER + 4;
+                        used += whole;
+                        walked.end += whole as u64;
+                        walked.frames += 1;
+                    }
+                    other => break Some(other),
                 }
-                if whole > left {
-                    torn(window, walked)?;
-                } else if whole > held {
-                    wanted = grow(window, walked, whole)?;
+            };
+            let held = (bytes.len() - used) as u64;
+            match stop {
+                None | Some(Head::Frame { .. }) => {}
+                Some(Head::Short { whole }) => {
+                    let left = window.size().saturating_sub(walked.end);
+                    let whole = whole.unwrap_or(HEADER as u64);
+                    if left == 0 {
+                        break;
+                    }
+                    if whole > left {
+                        torn(window, walked)?;
+                    } else if whole > held {
+                        wanted = grow(window, walked, whole)?;
+                    }
                 }
-            }
-            Some(Head::BadPayload { payload }) => bad_payload(window, walked, payload + AROUND)?,
-            Some(Head::BadLength) => {
-                let offset = walked.end;
-                let next = search(window, offset + 1, offset, u64::MAX)?;
-                damaged(window, walked, next, DamageKind::Length);
+                Some(Head::BadPayload { payload }) => bad_payload(window, walked, payload + AROUND)?,
+                Some(Head::BadLength) => {
+                    let offset = walked.end;
+                    let next = search(window, offset + 1, offset, u64::MAX)?;
+                    damaged(window, walked, next, DamageKind::Length);
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// How many bytes to ask of the window for a frame that it does not hold whole.
@@ -241,7 +265,8 @@ fn sound_frame<S: ReadAt + ?Sized>(
     budget: &mut u64,
 ) -> io::Result<Option<u64>> {
     const PIECE: usize = 64 * 1024;
-    let Some(length) = window.at(offset, HEADER)?.first_chunk().and_then(sound_length) else {
+    let Some(length) = window.at(offset, HEADER)?.first_chunk().and_then(|header| sound_length(header, crc::masked))
+    else {
         return Ok(None);
     };
     let begin = offset + HEADER as u64;

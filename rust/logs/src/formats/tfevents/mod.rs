@@ -115,21 +115,48 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
     let mut columns = Columns::knowing(known);
     let mut walked = Walked { end: begin, ..Walked::default() };
     let end = until.min(window.size());
-    let outcome = frame::walk(&mut window, until, &mut walked, |payload, walked| {
-        // The first scalars tell how many more there are about. Large pages are taken whole: room that is not used costs.
-        if walked.frames == TELLING && !columns.value.is_empty() {
-            let about = (end - walked.end).saturating_mul(TELLING) / (walked.end - begin).max(1);
-            columns.reserve(usize::try_from(about).unwrap_or(0));
-        }
-        let kind = match columns.event(payload) {
-            Ok(Verdict::Sound) => return,
-            Ok(Verdict::NotANumber) => DamageKind::NotANumber,
-            Err(_) => DamageKind::Malformed,
-        };
-        let length = payload.len() as u64 + frame::AROUND;
-        walked.damage.push(Damage { offset: walked.end, length, frame: walked.frames, kind });
-    });
+    let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
     Part { begin, walked, columns, fault: outcome.err() }
+}
+
+/// Takes the scalars of the frames between `begin` and `end`.
+struct Taking<'a> {
+    columns: &'a mut Columns,
+    begin: u64,
+    end: u64,
+}
+
+impl frame::Take for Taking<'_> {
+    #[expect(clippy::inline_always, reason = "a call for each of millions of records")]
+    #[inline(always)]
+    fn take(&mut self, payload: &[u8], walked: &mut Walked) {
+        if walked.frames == TELLING {
+            self.make_room(walked);
+        }
+        match self.columns.event(payload) {
+            Ok(Verdict::Sound) => {}
+            Ok(Verdict::NotANumber) => damaged(payload, walked, DamageKind::NotANumber),
+            Err(_) => damaged(payload, walked, DamageKind::Malformed),
+        }
+    }
+}
+
+impl Taking<'_> {
+    /// The first scalars tell how many more there are about. Large pages are taken whole: room that is not used costs.
+    #[cold]
+    fn make_room(&mut self, walked: &Walked) {
+        if !self.columns.value.is_empty() {
+            let about = (self.end - walked.end).saturating_mul(TELLING) / (walked.end - self.begin).max(1);
+            self.columns.reserve(usize::try_from(about).unwrap_or(0));
+        }
+    }
+}
+
+/// Notes a frame that is sound, unlike what it holds.
+#[cold]
+fn damaged(payload: &[u8], walked: &mut Walked, kind: DamageKind) {
+    let length = payload.len() as u64 + frame::AROUND;
+    walked.damage.push(Damage { offset: walked.end, length, frame: walked.frames, kind });
 }
 
 /// Puts the parts of one file together, in order.

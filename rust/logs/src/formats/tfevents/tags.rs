@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use crate::formats::proto::delimited;
+
 /// What a tag holds, as far as its events said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plugin {
@@ -31,15 +33,31 @@ struct Tag {
     refused_unsaid: bool,
     /// The tag that came after this one the last time: loops log their tags in one order.
     next: usize,
+    /// What its events of one float hold between step and float.
+    label: Box<[u8]>,
 }
 
 impl Tags {
+    /// The number of a tag by its label, which is compared as a whole with that of the tag that is expected; see
+    /// [`label_of`]. `None` where it is no label.
+    #[inline]
+    pub(crate) fn number_of_label(&mut self, label: &[u8]) -> Option<u32> {
+        if let Some(last) = self.known.get(self.last) {
+            let next = last.next;
+            if same(&self.known[next].label, label) {
+                self.last = next;
+                return Some(index(next));
+            }
+        }
+        name_in(label).map(|name| self.look_up(name))
+    }
+
     /// The number of a tag.
     #[inline]
     pub(crate) fn number(&mut self, name: &[u8]) -> u32 {
         if let Some(last) = self.known.get(self.last) {
             let next = last.next;
-            if *self.known[next].name == *name {
+            if same(&self.known[next].name, name) {
                 self.last = next;
                 return index(next);
             }
@@ -117,8 +135,54 @@ impl Tags {
 
 impl Tag {
     fn new(name: &[u8]) -> Self {
-        Self { name: name.into(), plugin: Plugin::Unsaid, taken_unsaid: false, refused_unsaid: false, next: 0 }
+        Self {
+            name: name.into(),
+            plugin: Plugin::Unsaid,
+            taken_unsaid: false,
+            refused_unsaid: false,
+            next: 0,
+            label: label_of(name),
+        }
     }
+}
+
+/// What an event of one float of a tag holds between its step and the float: the keys and lengths of the summary, of its
+/// value and of the name, the name, and the float's key.
+fn label_of(name: &[u8]) -> Box<[u8]> {
+    let name = delimited(0x0a, name);
+    let value = delimited(0x0a, &[&name[..], &[0x15], &0_f32.to_le_bytes()].concat());
+    let mut label = delimited(0x2a, &value);
+    label.truncate(label.len() - size_of::<f32>());
+    label.into()
+}
+
+/// The name in a label whose lengths each fit one byte, and say that nothing else is there.
+fn name_in(label: &[u8]) -> Option<&[u8]> {
+    let (&[0x2a, summary, 0x0a, value, 0x0a, length], rest) = label.split_first_chunk::<6>()? else {
+        return None;
+    };
+    let (&0x15, name) = rest.split_last()? else {
+        return None;
+    };
+    let sound = summary < 0x80
+        && usize::from(summary) == name.len() + 9
+        && usize::from(value) == name.len() + 7
+        && usize::from(length) == name.len();
+    sound.then_some(name)
+}
+
+/// Whether two slices are equal; those of most names are compared as two numbers, which may overlap.
+#[inline]
+fn same(one: &[u8], other: &[u8]) -> bool {
+    fn ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
+    }
+    one.len() == other.len()
+        && match one.len() {
+            8..=16 => ends::<8>(one, other),
+            17..=32 => ends::<16>(one, other),
+            _ => one == other,
+        }
 }
 
 /// A file holds fewer tags than 2^32: each takes more than one byte of it, and a part of a file is smaller.
@@ -148,6 +212,30 @@ mod tests {
         let numbers: Vec<u32> = ["a", "b", "a", "c", "a", "b", "b"].map(|name| tags.number(name.as_bytes())).to_vec();
         assert_eq!(numbers, [0, 1, 0, 2, 0, 1, 1]);
         assert_eq!(tags.names().collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_label_is_known_by_its_bytes() {
+        let mut tags = Tags::default();
+        let long = "x".repeat(300);
+        let names = ["lr", "a", "", "train/loss", "train/accuracy", &long, "a name of more than thirty-two bytes"];
+        for (number, name) in (0..).zip(names) {
+            let label = label_of(name.as_bytes());
+            // What of it is longer than one byte can say is read in the general way, once.
+            let first = tags.number_of_label(&label).unwrap_or_else(|| tags.number(name.as_bytes()));
+            assert_eq!(first, number, "{name}");
+        }
+        for at in (0..names.len()).chain(0..names.len()) {
+            let label = label_of(names[at].as_bytes());
+            assert_eq!(tags.number_of_label(&label), Some(index(at)));
+            // No other bytes are taken for it.
+            for wrong in 0..label.len() {
+                let mut label = label.clone();
+                label[wrong] ^= 1;
+                let found = tags.clone().number_of_label(&label);
+                assert!(found.is_none_or(|found| found >= index(names.len())), "{}: byte {wrong}", names[at]);
+            }
+        }
     }
 
     #[test]
