@@ -74,6 +74,8 @@ pub struct Chunk {
     pub epoch: Option<Epochs>,
     /// Seconds since 1970, NaN where a record has none; `None` where the file has none.
     pub wall_time: Option<Vec<f64>>,
+    /// True only where every record has a time: nobody needs to look for those that have none.
+    pub all_timed: bool,
     /// The values. NaN and infinities are values like others.
     pub value: Vec<f64>,
     /// Pairs of (step, epoch) that the file states outside its records, as `trainer_state.json` does of itself.
@@ -103,6 +105,7 @@ impl Chunk {
             step_missing: None,
             epoch: None,
             wall_time: None,
+            all_timed: false,
             value: Vec::new(),
             evidence: Vec::new(),
             lengths: Vec::new(),
@@ -134,6 +137,7 @@ impl Chunk {
             epoch: self.epoch.as_ref().map(|epoch| epoch.part(range.clone())),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
             ordinals: self.ordinals.as_ref().map(|ordinals| ordinals[range.clone()].to_vec()),
+            all_timed: self.all_timed,
             value: self.value[range].to_vec(),
             meaning: self.meaning,
             session: self.session,

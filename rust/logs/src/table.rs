@@ -233,7 +233,7 @@ impl Maker<'_> {
                     None => self.form.no_floats(rows),
                     Some(time) => floats(
                         self.column(index, |chunk| chunk.wall_time.as_deref().unwrap_or_default()),
-                        valid(time, |time| !time.is_nan()),
+                        if chunk.all_timed { None } else { valid(time, |time| !time.is_nan()) },
                     ),
                 }),
                 name => Ok(self.place(index, name, rows)),
@@ -359,8 +359,37 @@ fn superseded(chunk: &Chunk) -> BooleanBuffer {
     }
 }
 
-/// A dictionary column of numbers that several rows share.
+/// A dictionary column: each key is the number of a name.
+#[allow(unsafe_code)]
 fn names(keys: Buffer, names: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let keys = Int32Array::new(ScalarBuffer::from(keys), None);
-    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(names))?))
+    let keys = ScalarBuffer::<i32>::from(keys);
+    // As a number without a sign, a negative key is a high one. Arrow would look at one key after the other.
+    let highest = keys.iter().fold(0, |highest, key| key.cast_unsigned().max(highest));
+    let found = i32::try_from(highest).is_ok_and(|highest| (highest.cast_unsigned() as usize) < names.len());
+    if !found && !keys.is_empty() {
+        return Err(ArrowError::InvalidArgumentError(format!(
+            "there are {} names, and none is {highest}",
+            names.len()
+        )));
+    }
+    let keys = Int32Array::new(keys, None);
+    // SAFETY: no key is negative, and each was just found to be below the number of names.
+    Ok(Arc::new(unsafe { DictionaryArray::<Int32Type>::new_unchecked(keys, Arc::clone(names)) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_the_number_of_a_name() {
+        let two: ArrayRef = Arc::new(StringArray::from(vec!["loss", "accuracy"]));
+        let column = |keys: &[i32], of: &ArrayRef| names(Buffer::from_vec(keys.to_vec()), of);
+        assert_eq!(column(&[1, 0, 1], &two).map(|column| column.len()).ok(), Some(3));
+        for wrong in [&[0, 2][..], &[-1, 0], &[i32::MIN], &[i32::MAX]] {
+            assert!(column(wrong, &two).is_err(), "{wrong:?}");
+        }
+        let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
+        assert!(column(&[], &none).is_ok() && column(&[0], &none).is_err());
+    }
 }

@@ -34,6 +34,8 @@ struct Part {
     begin: u64,
     walked: Walked,
     columns: Columns,
+    /// Whether each scalar has a time; looked at while they are in cache.
+    all_timed: bool,
     /// Why reading stopped early, if it did.
     fault: Option<io::Error>,
 }
@@ -104,7 +106,7 @@ impl Part {
     fn unread(index: u64, fault: io::Error) -> Self {
         let begin = index * PART;
         let walked = Walked { end: begin, ..Walked::default() };
-        Self { begin, walked, columns: Columns::default(), fault: Some(fault) }
+        Self { begin, walked, columns: Columns::default(), all_timed: true, fault: Some(fault) }
     }
 }
 
@@ -116,7 +118,8 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
     let mut walked = Walked { end: begin, ..Walked::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
-    Part { begin, walked, columns, fault: outcome.err() }
+    let all_timed = !columns.wall_time.iter().fold(false, |any, time| any | time.is_nan());
+    Part { begin, walked, columns, all_timed, fault: outcome.err() }
 }
 
 /// Takes the scalars of the frames between `begin` and `end`.
@@ -215,8 +218,14 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
         sink.facts.others += others;
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
         self.scalars += value.len() as u64;
-        let chunk =
-            Chunk { tag, step: Some(step), wall_time: Some(wall_time), value, ..Chunk::new(0, 0, Format::TfEvents) };
+        let chunk = Chunk {
+            tag,
+            step: Some(step),
+            wall_time: Some(wall_time),
+            all_timed: part.all_timed,
+            value,
+            ..Chunk::new(0, 0, Format::TfEvents)
+        };
         Some(Piece::new(tags.names().collect(), chunk))
     }
 
