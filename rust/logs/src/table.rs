@@ -212,18 +212,16 @@ impl Maker<'_> {
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
         let chunk = &self.logs.records.chunks[index];
         let rows = chunk.len();
-        // A run of one file is its number among the files, mostly: both columns are one.
-        let runs = self.form.constant(chunk.run, rows);
-        let own = |number| if number == chunk.run { runs.clone() } else { self.form.constant(number, rows) };
+        let run = names(self.form.constant(chunk.run, rows), &self.form.runs)?;
         let columns: Result<Vec<ArrayRef>, ArrowError> = self
             .form
             .schema
             .fields()
             .iter()
             .map(|field| match field.name().as_str() {
-                "run" => names(own(chunk.run), &self.form.runs),
-                "source" => names(own(chunk.source), &self.form.sources),
-                "tag" => names(self.column(index, |chunk| &chunk.tag), &self.form.tags),
+                "run" => Ok(Arc::new(run.clone()) as ArrayRef),
+                "source" => Ok(Arc::new(self.sources(index, &run)?) as ArrayRef),
+                "tag" => Ok(Arc::new(names(self.column(index, |chunk| &chunk.tag), &self.form.tags)?) as ArrayRef),
                 "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
                 "step" => Ok(self.steps(index)),
                 "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
@@ -244,6 +242,20 @@ impl Maker<'_> {
             return Ok(batch);
         }
         filter_record_batch(&batch, &BooleanArray::new(!&superseded(chunk), None))
+    }
+
+    /// A run of one file is that file's number among the files, mostly: both columns have the same keys.
+    fn sources(
+        &self,
+        index: usize,
+        run: &DictionaryArray<Int32Type>,
+    ) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+        let Form { runs, sources, .. } = self.form;
+        let chunk = &self.logs.records.chunks[index];
+        if chunk.source == chunk.run && sources.len() >= runs.len() {
+            return Ok(run.with_values(Arc::clone(sources)));
+        }
+        names(self.form.constant(chunk.source, chunk.len()), sources)
     }
 
     fn steps(&self, index: usize) -> ArrayRef {
@@ -359,37 +371,7 @@ fn superseded(chunk: &Chunk) -> BooleanBuffer {
     }
 }
 
-/// A dictionary column: each key is the number of a name.
-#[allow(unsafe_code)]
-fn names(keys: Buffer, names: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let keys = ScalarBuffer::<i32>::from(keys);
-    // As a number without a sign, a negative key is a high one. Arrow would look at one key after the other.
-    let highest = keys.iter().fold(0, |highest, key| key.cast_unsigned().max(highest));
-    let found = i32::try_from(highest).is_ok_and(|highest| (highest.cast_unsigned() as usize) < names.len());
-    if !found && !keys.is_empty() {
-        return Err(ArrowError::InvalidArgumentError(format!(
-            "there are {} names, and none is {highest}",
-            names.len()
-        )));
-    }
-    let keys = Int32Array::new(keys, None);
-    // SAFETY: no key is negative, and each was just found to be below the number of names.
-    Ok(Arc::new(unsafe { DictionaryArray::<Int32Type>::new_unchecked(keys, Arc::clone(names)) }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_key_is_the_number_of_a_name() {
-        let two: ArrayRef = Arc::new(StringArray::from(vec!["loss", "accuracy"]));
-        let column = |keys: &[i32], of: &ArrayRef| names(Buffer::from_vec(keys.to_vec()), of);
-        assert_eq!(column(&[1, 0, 1], &two).map(|column| column.len()).ok(), Some(3));
-        for wrong in [&[0, 2][..], &[-1, 0], &[i32::MIN], &[i32::MAX]] {
-            assert!(column(wrong, &two).is_err(), "{wrong:?}");
-        }
-        let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
-        assert!(column(&[], &none).is_ok() && column(&[0], &none).is_err());
-    }
+/// A dictionary column of numbers that several rows share.
+fn names(keys: Buffer, names: &ArrayRef) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+    DictionaryArray::try_new(Int32Array::new(ScalarBuffer::from(keys), None), Arc::clone(names))
 }
