@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io;
 
 use super::again::Seen;
-use crate::bytes::{ReadAt, whole};
+use crate::bytes::{ReadAt, fill, whole};
 use crate::formats::{
     Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
     recognised_text, sniff, wide_head,
@@ -207,7 +207,7 @@ impl Reading<'_> {
             packing.head(bytes, wide)?.0
         } else {
             let mut first = vec![0; wide];
-            let length = fill(bytes, &mut first)?;
+            let length = fill(bytes, 0, &mut first, 0)?;
             first.truncate(length);
             first
         };
@@ -259,7 +259,7 @@ struct Begun<'a> {
 impl<'a> Begun<'a> {
     fn new(all: Watched<'a>, length: usize) -> io::Result<Self> {
         let mut head = vec![0; length];
-        let held = fill(&all, &mut head)?;
+        let held = fill(&all, 0, &mut head, 0)?;
         head.truncate(held);
         Ok(Self { head, all })
     }
@@ -298,18 +298,4 @@ fn read_ledger(bytes: &[u8], found: &Found) -> Outcome {
         Err(error) => (ProblemKind::NotALog, error),
     };
     Outcome::Broken(vec![Problem::new(source, kind.0, kind.1.to_string()).at(0, bytes.len() as u64)])
-}
-
-/// Reads the beginning of a file.
-fn fill(bytes: &dyn ReadAt, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < buffer.len() {
-        match bytes.read_at(&mut buffer[length..], length as u64) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }

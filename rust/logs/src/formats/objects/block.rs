@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 use super::Dialect;
 use super::found::Block;
 use super::rows::parse;
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, fill, from_before};
 
 /// How a file is cut.
 #[derive(Debug, Clone, Copy)]
@@ -68,17 +68,18 @@ impl Cut<'_> {
 
     fn parse_into(&self, buffer: &mut Buffer, index: usize, dialect: &dyn Dialect) -> io::Result<Block> {
         let begin = self.begin + index as u64 * self.blocks.size as u64;
-        // The byte before shows whether a line begins with the block.
-        let before = usize::from(index > 0);
-        let from = begin - before as u64;
+        let from = from_before(begin);
+        let before = usize::try_from(begin - from).unwrap_or(0);
         let mut ended = self.fill(buffer, from, before + self.blocks.size)?;
         let own = buffer.filled;
-        let first = match before {
-            0 => 0,
-            _ => memchr(b'\n', &buffer.bytes[..own.saturating_sub(1)]).map_or(own, |at| at + 1),
+        let first = if index == 0 {
+            before
+        } else {
+            let above = buffer.bytes[..own.saturating_sub(1)].get(before - 1..).unwrap_or_default();
+            memchr(b'\n', above).map_or(own, |at| before + at)
         };
         if first >= own {
-            return Ok(Block::empty(from + own as u64));
+            return Ok(Block::empty(begin.max(from + own as u64)));
         }
         // Up to the end of the line that the block's last byte is in.
         let line = memrchr(b'\n', &buffer.bytes[..own - 1]).map_or(first, |at| (at + 1).max(first));
@@ -110,14 +111,7 @@ impl Cut<'_> {
         if buffer.bytes.len() < most {
             buffer.bytes.resize(most, 0);
         }
-        while buffer.filled < most {
-            match self.bytes.read_at(&mut buffer.bytes[buffer.filled..most], from + buffer.filled as u64) {
-                Ok(0) => break,
-                Ok(count) => buffer.filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        buffer.filled = fill(self.bytes, from, &mut buffer.bytes[..most], buffer.filled)?;
         Ok(buffer.filled < wanted || buffer.filled == room)
     }
 }

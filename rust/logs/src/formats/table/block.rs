@@ -10,7 +10,7 @@ use memchr::{memchr, memchr2, memrchr};
 use super::header::Header;
 use super::rows::{Range, Rows, Why};
 use super::{Kind, Limits};
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, fill, from_before};
 use crate::options::ReadOptions;
 
 /// What a block gave.
@@ -52,15 +52,19 @@ impl Source<'_> {
         let block = self.limits.block as u64;
         let begin = self.begin + index as u64 * block;
         let end = self.size.min(begin + block);
-        // The byte before shows whether a row begins with the block.
-        let from = if index == 0 { begin } else { begin - 1 };
+        let from = from_before(begin);
+        let before = usize::try_from(begin - from).unwrap_or(0);
         let mut bytes = Vec::new();
         let nothing = Read { rows: Rows::default(), end: None, stops: false };
         let mut whole = self.extend(&mut bytes, from, end - from)?;
-        let first = match (index, memchr(b'\n', &bytes)) {
-            (0, _) => 0,
-            (_, Some(at)) if from + (at as u64) + 1 < end => at + 1,
-            _ => return Ok(nothing),
+        let first = match bytes.get(before..) {
+            // The file became shorter.
+            None => return Ok(Read { end: (index == 0).then_some(begin), stops: index == 0, ..nothing }),
+            Some(_) if index == 0 => before,
+            Some(_) => match memchr(b'\n', &bytes[before - 1..]) {
+                Some(at) if begin + (at as u64) < end => before + at,
+                _ => return Ok(nothing),
+            },
         };
         // The last row ends with the first line end from the block's last byte on.
         let mut searched = bytes.len().saturating_sub(1);
@@ -95,14 +99,7 @@ impl Source<'_> {
         let mut filled = bytes.len();
         // At most a block or a row.
         bytes.resize(filled + usize::try_from(more).unwrap_or(0), 0);
-        while filled < bytes.len() {
-            match self.bytes.read_at(&mut bytes[filled..], from + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        filled = fill(self.bytes, from, bytes, filled)?;
         let whole = filled == bytes.len();
         bytes.truncate(filled);
         Ok(whole)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, fill, from_before};
 
 /// The lines that begin in one block.
 #[derive(Debug, Default, PartialEq)]
@@ -22,13 +22,12 @@ const MORE: usize = 64 << 10;
 /// Reads the lines that begin in `begin..end`. `first`: a line begins at `begin`, whatever stands before. A line of more
 /// than `longest` bytes is left out; `longest` is at least the length of the block.
 pub(super) fn block(source: &dyn ReadAt, begin: u64, end: u64, first: bool, longest: usize) -> io::Result<Lines> {
-    // The byte before tells whether a line begins with the block.
-    let from = begin - u64::from(!first);
+    let from = from_before(begin);
     let length = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
     let mut buffer = Buffer { source, from, bytes: Vec::new(), ended: false };
     buffer.grow(length(end).saturating_add(MORE))?;
     let end = length(end).min(buffer.bytes.len());
-    let start = if first { Some(0) } else { next_line(&buffer.bytes, 0, buffer.ended) };
+    let start = if first { Some(length(begin)) } else { next_line(&buffer.bytes, length(begin) - 1, buffer.ended) };
     let Some(start) = start.filter(|start| *start < end) else { return Ok(Lines::default()) };
     // The last line that begins in the block may end behind it.
     let mut last = start;
@@ -83,17 +82,8 @@ impl Buffer<'_> {
     fn grow(&mut self, wanted: usize) -> io::Result<()> {
         let mut held = self.bytes.len();
         self.bytes.resize(wanted.max(held), 0);
-        while held < wanted {
-            match self.source.read_at(&mut self.bytes[held..], self.from + held as u64) {
-                Ok(0) => {
-                    self.ended = true;
-                    break;
-                }
-                Ok(count) => held += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        held = fill(self.source, self.from, &mut self.bytes, held)?;
+        self.ended |= held < wanted;
         self.bytes.truncate(held);
         Ok(())
     }

@@ -20,7 +20,7 @@ use self::block::{Block, Inside, Plan, Sought, Texts};
 use self::found::Found;
 use self::rows::Rows;
 use super::{Format, HEAD, Head, Input, Reader, Sink};
-use crate::bytes::ReadAt;
+use crate::bytes::{ReadAt, fill};
 use crate::error::ReadError;
 use crate::parallel;
 use crate::piece::RunOf;
@@ -145,15 +145,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 /// What sort of lines the beginning of a file has.
 fn kind(input: &Input, of_caller: &[shapes::Compiled]) -> io::Result<Option<Kind>> {
     let mut head = vec![0; usize::try_from(input.size).unwrap_or(WIDE).min(WIDE)];
-    let mut length = 0;
-    while length < head.len() {
-        match input.bytes.read_at(&mut head[length..], length as u64) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let length = fill(input.bytes, 0, &mut head, 0)?;
     let head = &head[..length];
     let shape = found::shape(head).map(Kind::Shape);
     let caller = (!of_caller.is_empty()).then_some(Kind::Caller);
