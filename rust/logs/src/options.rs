@@ -23,3 +23,10 @@ pub struct NamedColumns {
     /// Holds the time, in seconds since 1970.
     pub wall_time: Option<String>,
 }
+
+impl NamedColumns {
+    /// The names that make a file a log, where they are found in it.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &str> {
+        [&self.step, &self.epoch].into_iter().flatten().map(String::as_str)
+    }
+}

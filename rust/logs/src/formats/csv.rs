@@ -112,8 +112,8 @@ fn meaning(names: &[String], first: Option<Stated>) -> Meaning {
 
 /// Whether a file is a table that has a column which the caller named for its step or its epoch.
 pub(crate) fn has_named_columns(head: &Head, columns: &NamedColumns) -> bool {
-    let mut named = [&columns.step, &columns.epoch].into_iter().flatten().peekable();
-    named.peek().is_some() && peek(head, None).is_some_and(|table| named.any(|name| table.has(name)))
+    columns.counters().next().is_some()
+        && peek(head, None).is_some_and(|table| columns.counters().any(|name| table.has(name)))
 }
 
 fn recognised(head: &Head) -> bool {

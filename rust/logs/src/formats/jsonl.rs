@@ -43,13 +43,13 @@ fn lines(head: &Head) -> Option<Seen> {
 
 /// Whether every line is an object, and one of them has a key that the caller named for its step or its epoch.
 pub(crate) fn has_named_keys(head: &Head, columns: &NamedColumns) -> bool {
-    let mut named = [&columns.step, &columns.epoch].into_iter().flatten().peekable();
     // A key of a nested object has the names of both.
     let has = |keys: &Keys, name: &str| {
         keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
     };
-    named.peek().is_some()
-        && lines(head).is_some_and(|seen| named.any(|name| seen.objects.iter().any(|keys| has(keys, name))))
+    columns.counters().next().is_some()
+        && lines(head)
+            .is_some_and(|seen| columns.counters().any(|name| seen.objects.iter().any(|keys| has(keys, name))))
 }
 
 struct JsonLines<'a> {
