@@ -78,15 +78,8 @@ impl Reading<'_> {
 
     /// Looks at a file, and reads it; a large one only where several threads are given to it.
     pub(super) fn one(&self, found: &Found, threads: usize) -> Outcome {
-        match self.attempt(found, threads) {
-            Ok(outcome) => outcome,
-            Err(error) => unreadable(found, &error),
-        }
-    }
-
-    fn attempt(&self, found: &Found, threads: usize) -> io::Result<Outcome> {
-        let (file, facts) = open(found)?;
-        self.look(found, &file, facts.len(), threads)
+        let read = open(found).and_then(|(file, facts)| self.look(found, &file, facts.len(), threads));
+        read.unwrap_or_else(|error| unreadable(found, &error))
     }
 
     pub(super) fn look(&self, found: &Found, bytes: &dyn ReadAt, size: u64, threads: usize) -> io::Result<Outcome> {

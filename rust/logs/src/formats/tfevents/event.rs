@@ -120,6 +120,7 @@ impl Columns {
         self.value.push(value);
     }
 
+    /// Any event, field by field. Not inlined: the loop over those that are plain stays short.
     #[inline(never)]
     fn any_event(&mut self, payload: &[u8]) -> Result<Verdict, Malformed> {
         let before = (self.value.len(), self.others);
