@@ -95,6 +95,20 @@ def test_info_names_each_file_and_tag() -> None:
     assert facts["problems"] == []
 
 
+def test_what_the_caller_says_of_a_log_overrides_what_is_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.dat").write_text('{"it": 3, "loss": 0.5}\n{"it": 4, "loss": 0.25}\n', encoding="utf-8")
+    assert "no log" in complaint(1, "info", tmp_path)
+    said = ("--format", "jsonl", "--step-column", "it")
+    (file,) = json.loads(printed("info", tmp_path, *said, "--json"))["files"]
+    assert (file["format"], file["sound"]) == ("jsonl", 2)
+    (tmp_path / "mine.dat").write_text("it 3 of 9 -> 0.5\nit 4 of 9 -> 0.25\n", encoding="utf-8")
+    shape = ("--pattern", "it {step} of 9 -> {loss}", "--batches-per-epoch", 2, "--unit", "st", "--base", 0)
+    done = run("reindex", tmp_path, *shape, "-o", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    found = [(row["step"], row["epoch"], row["iter"], row["value"]) for row in rows(tmp_path / "out.csv")]
+    assert found == [("3", "1", "1", "0.5"), ("4", "2", "0", "0.25")]
+
+
 def test_infer_gives_the_length_and_what_it_rests_on() -> None:
     assert "2870" in printed("infer", TRAINER)
     (inferred,) = json.loads(printed("infer", TRAINER, "--json")).values()
