@@ -64,7 +64,9 @@ impl Table {
                 several => concat_batches(&form.schema, several),
             }
         });
-        Ok(Self { batches: batches.into_iter().collect::<Result<_, _>>()?, schema: form.schema })
+        let mut batches = batches.into_iter().collect::<Result<Vec<_>, _>>()?;
+        batches.retain(|batch| batch.num_rows() > 0);
+        Ok(Self { batches, schema: form.schema })
     }
 
     /// Names and types of the columns.
@@ -241,7 +243,13 @@ impl Maker<'_> {
         if chunk.redone.is_none() || self.form.superseded == Superseded::Kept {
             return Ok(batch);
         }
-        filter_record_batch(&batch, &BooleanArray::new(!&superseded(chunk), None))
+        let kept = !&superseded(chunk);
+        // Where no record is kept, arrow's filter returns a new dictionary without names. All batches of a table must share
+        // one dictionary: an Arrow file holds only one for each column.
+        if kept.count_set_bits() == 0 {
+            return Ok(batch.slice(0, 0));
+        }
+        filter_record_batch(&batch, &BooleanArray::new(kept, None))
     }
 
     /// A run of one file is that file's number among the files, mostly: both columns have the same keys.

@@ -244,8 +244,10 @@ impl Pass<'_, '_> {
         let places = Arc::new(Reindexed { chunks: places, ..Reindexed::default() });
         for chunk in 0..count {
             let batch = self.form.batch(&logs, Some(&places), chunk)?;
-            self.rows += batch.num_rows() as u64;
-            self.writer.write(&batch)?;
+            if batch.num_rows() > 0 {
+                self.rows += batch.num_rows() as u64;
+                self.writer.write(&batch)?;
+            }
         }
         Ok(())
     }
