@@ -97,12 +97,12 @@ audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check what we rest on: 
 audit-offline: $(DONE)/cargo-deny-$(CARGO_DENY) ## check the licences and sources of the Rust crates
 	build/tools/bin/cargo-deny --locked --offline check bans licenses sources
 
-# The unsafe call of the readers, by an interpreter that knows what is undefined; it needs a nightly toolchain with Miri.
+# Miri runs the one unsafe call of the readers and finds undefined behaviour; it needs a nightly toolchain with Miri.
 MIRI := RUSTFLAGS="-C target-feature=+sse4.2" cargo +nightly miri test --target-dir build/miri
 
 .PHONY: miri
 miri: | $(DONE)/rust ## run the tests of the code that calls unsafe code under Miri
-	$(MIRI) --package stepbridge-logs --lib -- crc::
+	$(MIRI) --package stepbridge-io --lib -- crc::
 
 # The C that reads strangers' files, SQLite and zstd, is built with the sanitizer too.
 SANITIZED := x86_64-unknown-linux-gnu
@@ -112,7 +112,7 @@ sanitize: | $(DONE)/rust ## run the Rust tests and the fuzzing with an address s
 	RUSTFLAGS="-Z sanitizer=address" CFLAGS_$(subst -,_,$(SANITIZED))="-fsanitize=address -fno-omit-frame-pointer" \
 		STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) \
 		cargo +nightly test --profile quick --target $(SANITIZED) --target-dir build/sanitized \
-		--package stepbridge-timeline --package stepbridge-logs --lib --tests
+		--workspace --exclude stepbridge-python --lib --tests
 
 .PHONY: coverage
 coverage: $(DONE)/test $(DONE)/coverage $(DONE)/extension $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, of Python and of Rust

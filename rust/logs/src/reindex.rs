@@ -20,12 +20,12 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 use crate::formats::StepMeaning;
 use crate::infer::{self, Inferred};
 use crate::ledger::Ledger;
-use crate::parallel;
 use crate::problem::Problem;
 use crate::read::Logs;
 use crate::record::Records;
 use place::{Part, Placer};
 use run::Run;
+use stepbridge_io::parallel;
 
 pub use place::Places;
 pub use run::Basis;

@@ -15,10 +15,10 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
 use crate::epochs::Epochs;
-use crate::parallel;
 use crate::read::Logs;
 use crate::record::{Chunk, Records, Stated};
 use crate::reindex::{Places, Reindexed};
+use stepbridge_io::parallel;
 
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;

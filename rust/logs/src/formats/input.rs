@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::bytes::{ReadAt, Window, whole};
 use crate::options::ReadOptions;
+use stepbridge_io::bytes::{ReadAt, Window, read_all};
 
 /// A file as a reader meets it: unpacked, where it was compressed.
 pub(crate) struct Input<'a> {
@@ -39,6 +39,6 @@ impl<'a> Input<'a> {
 
     /// All its bytes: for formats that are one document.
     pub(crate) fn whole(&self) -> io::Result<Vec<u8>> {
-        whole(self.bytes)
+        read_all(self.bytes)
     }
 }

@@ -4,8 +4,8 @@
 
 use super::objects::{self, Dialect, Keys, Role, Seen, first_line, seen};
 use super::{Format, Head, Reader};
-use crate::json::Cursor;
 use crate::options::NamedColumns;
+use stepbridge_io::json::JsonCursor;
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
 const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
@@ -76,7 +76,7 @@ impl<'a> JsonLines<'a> {
 /// The keys of the object that a line begins with.
 fn top_keys(line: &[u8]) -> Vec<String> {
     let mut keys = Vec::new();
-    let mut cursor = Cursor::lines(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), 0);
+    let mut cursor = JsonCursor::lines(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), 0);
     if cursor.expect(b'{').is_ok() {
         while let Ok(name) = cursor.name() {
             keys.push(name.into_owned());

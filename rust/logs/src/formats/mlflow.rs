@@ -10,10 +10,10 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use super::{Format, Head, Input, Reader, Sink, placeholder};
-use crate::bytes::{ReadAt, Window};
 use crate::piece::{Piece, RunOf};
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Chunk;
+use stepbridge_io::bytes::{ReadAt, Window};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";

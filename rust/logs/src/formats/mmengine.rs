@@ -183,7 +183,9 @@ mod tests {
         std::fs::write(folder.path().join(NAME), &more).expect("written");
         std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
         std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
-        let logs = crate::read(folder.path(), &ReadOptions::default(), &crate::Progress::default(), 1).expect("logs");
+        let logs =
+            crate::read(folder.path(), &ReadOptions::default(), &stepbridge_io::progress::Progress::default(), 1)
+                .expect("logs");
         let kinds: Vec<_> = logs.records.problems.iter().map(|problem| (&problem.file[..], problem.kind)).collect();
         assert_eq!(kinds, [("20230101_000000.json", ProblemKind::Repeated)]);
         assert_eq!((logs.files.len(), logs.records.len()), (2, 9));

@@ -97,7 +97,7 @@ pub(crate) fn read_for_test(
     options: &crate::options::ReadOptions,
     threads: usize,
 ) -> crate::piece::FileRead {
-    let progress = crate::progress::Progress::default();
+    let progress = stepbridge_io::progress::Progress::default();
     let mut pieces = Vec::new();
     let mut emit = |piece| pieces.push(piece);
     let size = bytes.len() as u64;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Format, Input, Sink, reader};
-use crate::bytes::ReadAt;
 use crate::options::ReadOptions;
 use crate::piece::FileRead;
-use crate::progress::Progress;
+use stepbridge_io::bytes::ReadAt;
+use stepbridge_io::progress::Progress;
 
 /// What becomes of a file after some reads.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@ use std::io;
 use super::input::Mark;
 use crate::piece::{Facts, Piece};
 use crate::problem::{Problem, ProblemKind};
-use crate::progress::Progress;
 use crate::thin::Thinner;
+use stepbridge_io::progress::Progress;
 
 /// Takes what a reader finds in one file, in the file's order.
 pub(crate) struct Sink<'a> {

@@ -3,10 +3,10 @@
 
 use super::{Format, Reader};
 use crate::columns::{Columns, Place};
-use crate::json::{Cursor, Fault, Value};
 use crate::piece::FileRead;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Stated;
+use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
 
 pub(super) static READER: Reader = Reader {
     format: Format::TrainerState,
@@ -57,7 +57,7 @@ struct Entry {
 impl<'a> State<'a> {
     /// The whole file.
     fn object(&mut self) {
-        let mut cursor = Cursor::new(self.bytes, 0);
+        let mut cursor = JsonCursor::new(self.bytes, 0);
         if cursor.expect(b'{').is_err() {
             self.report(ProblemKind::NotALog, 0, self.bytes.len(), "it is not a JSON object".to_owned());
             return;
@@ -74,14 +74,14 @@ impl<'a> State<'a> {
                     }
                     break;
                 }
-                Err(Fault::End) => {
+                Err(JsonFault::End) => {
                     // Of a state without its list nothing was read.
                     let nothing = !history && self.read.problems.is_empty();
                     let place = if history { "after its log_history" } else { "before its log_history" };
                     self.truncated(if nothing { 0 } else { self.done }, place);
                     break;
                 }
-                Err(Fault::Syntax) => {
+                Err(JsonFault::Syntax) => {
                     // What the format exists for may still be sound.
                     let next = if history { None } else { self.find_history(cursor.at) };
                     let what = if history { "log_history was read" } else { "entries before it may be lost" };
@@ -99,7 +99,7 @@ impl<'a> State<'a> {
     }
 
     /// One member of the object; false at its end.
-    fn member(&mut self, cursor: &mut Cursor<'a>, history: &mut bool) -> Result<bool, Fault> {
+    fn member(&mut self, cursor: &mut JsonCursor<'a>, history: &mut bool) -> Result<bool, JsonFault> {
         if cursor.take(b'}')? {
             return Ok(false);
         }
@@ -111,7 +111,7 @@ impl<'a> State<'a> {
                 return Ok(false);
             }
             self.done = cursor.at;
-        } else if let Value::Number { text, .. } = cursor.value()? {
+        } else if let JsonValue::Number { text, .. } = cursor.value()? {
             match &*name {
                 "global_step" => self.at.step = Stated::parse(text).and_then(Stated::whole),
                 "epoch" => self.at.epoch = Stated::parse(text),
@@ -119,13 +119,13 @@ impl<'a> State<'a> {
             }
         }
         if !cursor.take(b',')? && cursor.peek()? != b'}' {
-            return Err(Fault::Syntax);
+            return Err(JsonFault::Syntax);
         }
         Ok(true)
     }
 
     /// All entries up to the list's end; false where the file ends before.
-    fn entries(&mut self, cursor: &mut Cursor<'a>) -> bool {
+    fn entries(&mut self, cursor: &mut JsonCursor<'a>) -> bool {
         cursor.at += 1;
         let mut index = 0;
         loop {
@@ -144,11 +144,11 @@ impl<'a> State<'a> {
             let begin = cursor.at;
             match self.entry(cursor) {
                 Ok(entry) => self.keep(entry),
-                Err(Fault::End) => {
+                Err(JsonFault::End) => {
                     self.truncated_entry(begin, index);
                     return false;
                 }
-                Err(Fault::Syntax) => {
+                Err(JsonFault::Syntax) => {
                     // The next entry begins at a brace, or the list ends.
                     let end = self.next_entry(cursor.at);
                     let problem = Problem::new(
@@ -165,20 +165,20 @@ impl<'a> State<'a> {
     }
 
     /// One entry and the comma behind it.
-    fn entry(&mut self, cursor: &mut Cursor<'a>) -> Result<Entry, Fault> {
+    fn entry(&mut self, cursor: &mut JsonCursor<'a>) -> Result<Entry, JsonFault> {
         let mut entry = Entry::default();
         cursor.expect(b'{')?;
         if !cursor.take(b'}')? {
             loop {
                 let name = cursor.name()?;
                 match (&*name, cursor.value()?) {
-                    ("step", Value::Number { text, .. }) => {
-                        entry.place.step = Some(Stated::parse(text).and_then(Stated::whole).ok_or(Fault::Syntax)?);
+                    ("step", JsonValue::Number { text, .. }) => {
+                        entry.place.step = Some(Stated::parse(text).and_then(Stated::whole).ok_or(JsonFault::Syntax)?);
                     }
-                    ("epoch", Value::Number { text, .. }) => entry.place.epoch = Stated::parse(text),
-                    (_, Value::Number { value, .. }) => entry.values.push((self.columns.number(&name), value)),
-                    (_, Value::Null) => {}
-                    (_, Value::Other | Value::Nested) => entry.others += 1,
+                    ("epoch", JsonValue::Number { text, .. }) => entry.place.epoch = Stated::parse(text),
+                    (_, JsonValue::Number { value, .. }) => entry.values.push((self.columns.number(&name), value)),
+                    (_, JsonValue::Null) => {}
+                    (_, JsonValue::Other | JsonValue::Nested) => entry.others += 1,
                 }
                 if cursor.take(b'}')? {
                     break;
@@ -202,7 +202,7 @@ impl<'a> State<'a> {
     }
 
     /// Says so where something stands behind the object: a copy may have been written over a longer one.
-    fn behind(&mut self, cursor: &Cursor) {
+    fn behind(&mut self, cursor: &JsonCursor) {
         let rest = self.bytes.get(cursor.at..).unwrap_or_default();
         if !rest.trim_ascii().is_empty() {
             let reason = "bytes stand behind the state's end; they were left out".to_owned();

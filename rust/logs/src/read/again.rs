@@ -11,12 +11,12 @@ use super::{LogFile, Logs, Met, list, together};
 use crate::error::ReadError;
 use crate::formats::Mark;
 use crate::options::ReadOptions;
-use crate::parallel;
 use crate::piece::{Facts, FileRead, Piece, RunOf};
 use crate::problem::{Problem, ProblemKind};
-use crate::progress::Progress;
 use crate::thin;
 use crate::walk::Found;
+use stepbridge_io::parallel;
+use stepbridge_io::progress::Progress;
 
 /// What a later reading needs to know of this one. It says nothing of the records, so any two are equal.
 #[derive(Clone, Default)]

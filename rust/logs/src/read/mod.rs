@@ -16,13 +16,13 @@ use crate::ledger::{self, Ledger};
 use crate::options::ReadOptions;
 use crate::piece::{Facts, FileRead};
 use crate::problem::Problem;
-use crate::progress::Progress;
 use crate::record::Records;
 use crate::sessions;
 use crate::twins;
 use crate::walk::{self, Found};
 use again::Seen;
 use one::{Met, Outcome};
+use stepbridge_io::progress::Progress;
 
 pub(crate) use again::{Again, left};
 pub(crate) use one::Reading;

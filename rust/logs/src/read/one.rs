@@ -4,20 +4,20 @@ use std::fs::{File, Metadata};
 use std::io;
 
 use super::again::Seen;
-use crate::bytes::{ReadAt, fill, whole};
 use crate::formats::{
     Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
     recognised_text, sniff, wide_head,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
-use crate::parallel;
 use crate::piece::{FileRead, Piece};
 use crate::problem::{Problem, ProblemKind};
-use crate::progress::Progress;
 use crate::thin;
-use crate::unpack::{self, Packing};
 use crate::walk::Found;
+use stepbridge_io::bytes::{ReadAt, read_all, read_up_to};
+use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
+use stepbridge_io::parallel;
+use stepbridge_io::progress::Progress;
 
 /// A file, and what became of it.
 pub(super) struct Met {
@@ -53,7 +53,7 @@ impl Reading<'_> {
     /// Reads all files that `find` hands on: small ones side by side while it goes on, then large ones one after the
     /// other. Their order depends on their names alone.
     pub(super) fn all<R>(&self, find: impl FnOnce(&mut dyn FnMut(Found)) -> R) -> (R, Vec<Met>) {
-        let (told, mut all) = parallel::as_found(self.threads, find, |found| self.meet(found));
+        let (told, mut all) = parallel::for_each_streamed(self.threads, find, |found| self.meet(found));
         all.sort_by(|one, other| one.found.cmp(&other.found));
         for Met { found, outcome, .. } in &mut all {
             if matches!(outcome, Outcome::Large) {
@@ -112,11 +112,11 @@ impl Reading<'_> {
         let begun = Begun::new(Watched { bytes, progress: self.progress }, HEAD)?;
         let bytes: &dyn ReadAt = &begun;
         let source = found.source();
-        let name = unpack::plain_name(&found.name);
-        let packing = Packing::of(&begun.head);
-        let (unpacked, stop) = match packing {
+        let name = decompress::plain_name(&found.name);
+        let compression = Compression::of(&begun.head);
+        let (unpacked, stop) = match compression {
             None => (None, None),
-            Some(packing) => packing.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
+            Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = unpacked.as_ref().unwrap_or(&begun.head);
         let head = Head { name, folder: &found.folder, bytes: first };
@@ -130,7 +130,7 @@ impl Reading<'_> {
                 }
                 Sniffed::Unknown if has_named_keys(&head, &self.options.columns) => Sniffed::Log(Format::JsonLines),
                 // Text may show what it is further on, or in a shape that only the caller knows.
-                Sniffed::Unknown if self.is_text(&head, bytes, size, packing)? => Sniffed::Log(Format::Text),
+                Sniffed::Unknown if self.is_text(&head, bytes, size, compression)? => Sniffed::Log(Format::Text),
                 sniffed => sniffed,
             },
             Some(format) => {
@@ -140,7 +140,7 @@ impl Reading<'_> {
         match (sniffed, stop) {
             (Sniffed::Unknown, _) => return Ok(Outcome::NoLog),
             (Sniffed::Broken(ProblemKind::Empty, _), Some(stop)) => {
-                return Ok(Outcome::Broken(vec![stop.problem(&source, size, 0)]));
+                return Ok(Outcome::Broken(vec![stop_problem(&stop, &source, size, 0)]));
             }
             (Sniffed::Broken(kind, reason), _) => {
                 return Ok(Outcome::Broken(vec![Problem::new(source, kind, reason).at(0, size)]));
@@ -152,17 +152,17 @@ impl Reading<'_> {
             return Ok(Outcome::Large);
         }
         let check = || self.progress.check();
-        let content = match packing {
+        let content = match compression {
             None => None,
             // Beside other files only what needs little memory.
-            Some(packing) if threads == 1 => match packing.small(bytes, LARGE, &check)? {
+            Some(compression) if threads == 1 => match compression.decompress_small(bytes, LARGE, &check)? {
                 None => return Ok(Outcome::Large),
                 content => content,
             },
-            Some(packing) => Some(packing.unpack(bytes, size, &check)?),
+            Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
         let Sniffed::Log(format) = sniffed else {
-            return Ok(read_ledger(&whole(content.as_ref().map_or(bytes, |content| content))?, found));
+            return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, found));
         };
         let mut input = Input {
             file: &source,
@@ -170,10 +170,10 @@ impl Reading<'_> {
             folder: &found.folder,
             name,
             bytes: content.as_ref().map_or(bytes, |content| content),
-            size: content.as_ref().map_or(size, unpack::Unpacked::size),
+            size: content.as_ref().map_or(size, Decompressed::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
-            mark: mark.filter(|_| packing.is_none()),
+            mark: mark.filter(|_| compression.is_none()),
         };
         let (mut read, another) = self.run(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).promised)(name) {
@@ -181,26 +181,32 @@ impl Reading<'_> {
         }
         read.facts.bytes = size;
         // Unpacked content is not gone on with.
-        read.mark = read.mark.filter(|_| packing.is_none());
+        read.mark = read.mark.filter(|_| compression.is_none());
         if let Some((stop, size_unpacked)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
-            read.problems.insert(0, stop.problem(&source, size, size_unpacked));
+            read.problems.insert(0, stop_problem(stop, &source, size, size_unpacked));
         }
         let broken = read.facts.sound == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
     }
 
     /// Whether a file of no other format is a log for people.
-    fn is_text(&self, head: &Head, bytes: &dyn ReadAt, size: u64, packing: Option<Packing>) -> io::Result<bool> {
-        let packed = packing.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
+    fn is_text(
+        &self,
+        head: &Head,
+        bytes: &dyn ReadAt,
+        size: u64,
+        compression: Option<Compression>,
+    ) -> io::Result<bool> {
+        let packed = compression.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
         let wide = wide_head(head.name).min(packed);
         if wide <= HEAD && self.options.pattern.is_none() {
             return Ok(false);
         }
-        let first = if let Some(packing) = packing {
-            packing.head(bytes, wide)?.0
+        let first = if let Some(compression) = compression {
+            compression.head(bytes, wide)?.0
         } else {
             let mut first = vec![0; wide];
-            let length = fill(bytes, 0, &mut first, 0)?;
+            let length = read_up_to(bytes, 0, &mut first, 0)?;
             first.truncate(length);
             first
         };
@@ -252,7 +258,7 @@ struct Begun<'a> {
 impl<'a> Begun<'a> {
     fn new(all: Watched<'a>, length: usize) -> io::Result<Self> {
         let mut head = vec![0; length];
-        let held = fill(&all, 0, &mut head, 0)?;
+        let held = read_up_to(&all, 0, &mut head, 0)?;
         head.truncate(held);
         Ok(Self { head, all })
     }
@@ -280,6 +286,18 @@ impl ReadAt for Watched<'_> {
         self.progress.add(count as u64);
         Ok(count)
     }
+}
+
+/// The problem of a compressed file of `compressed` bytes from which `decompressed` bytes were read.
+fn stop_problem(stop: &DecompressStop, file: &str, compressed: u64, decompressed: u64) -> Problem {
+    let kind = match stop.kind {
+        DecompressStopKind::Truncated => ProblemKind::Truncated,
+        DecompressStopKind::Corrupt => ProblemKind::Corrupt,
+        DecompressStopKind::TooLarge => ProblemKind::TooLarge,
+    };
+    let DecompressStop { at, reason, .. } = stop;
+    let reason = format!("at byte {at} of the compressed file, {decompressed} bytes of content further: {reason}");
+    Problem::new(file, kind, reason).at(*at, compressed.saturating_sub(*at))
 }
 
 /// Reads a ledger, which nobody needs to be whole.

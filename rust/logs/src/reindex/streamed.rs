@@ -21,12 +21,12 @@ use crate::join::{is_numbered, renumber};
 use crate::options::ReadOptions;
 use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
-use crate::progress::Progress;
 use crate::read::{Logs, Reading, survey};
 use crate::record::{Chunk, Records};
 use crate::sessions::Redone;
 use crate::table::{Form, Superseded};
 use crate::write::{TableWriter, WriteError};
+use stepbridge_io::progress::Progress;
 
 /// Each thread holds a piece of a log in memory, and one alone writes what they all read.
 const MOST_THREADS: usize = 4;

@@ -15,8 +15,8 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::progress::Progress;
 use crate::table::Table;
+use stepbridge_io::progress::Progress;
 use text::JsonKeys;
 use whole::WholeFile;
 

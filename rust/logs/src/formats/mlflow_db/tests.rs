@@ -198,7 +198,8 @@ fn the_folder_of_a_database_stays_as_it_is() {
             .expect("sound");
         drop(writer);
         let before = listing();
-        let logs = crate::read(&path, &ReadOptions::default(), &crate::Progress::default(), 1).expect("a log");
+        let logs = crate::read(&path, &ReadOptions::default(), &stepbridge_io::progress::Progress::default(), 1)
+            .expect("a log");
         assert_eq!(logs.records.len(), if mode == "WAL" { 2 } else { 1 });
         assert_eq!(listing(), before, "{mode}");
     }
@@ -207,7 +208,8 @@ fn the_folder_of_a_database_stays_as_it_is() {
     writer
         .execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO metrics VALUES ('a', 1, 3, 'r', 0, 0)")
         .expect("sound");
-    let logs = crate::read(&path, &ReadOptions::default(), &crate::Progress::default(), 1).expect("a log");
+    let logs =
+        crate::read(&path, &ReadOptions::default(), &stepbridge_io::progress::Progress::default(), 1).expect("a log");
     assert_eq!(logs.records.len(), 3);
 }
 

@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 use super::Dialect;
 use super::found::Block;
 use super::rows::parse;
-use crate::bytes::{ReadAt, fill, from_before};
+use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 
 /// How a file is cut.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +111,7 @@ impl Cut<'_> {
         if buffer.bytes.len() < most {
             buffer.bytes.resize(most, 0);
         }
-        buffer.filled = fill(self.bytes, from, &mut buffer.bytes[..most], buffer.filled)?;
+        buffer.filled = read_up_to(self.bytes, from, &mut buffer.bytes[..most], buffer.filled)?;
         Ok(buffer.filled < wanted || buffer.filled == room)
     }
 }

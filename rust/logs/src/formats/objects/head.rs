@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lines::is_marker;
 use crate::formats::{HEAD, Head};
-use crate::json::{Cursor, Value};
+use stepbridge_io::json::{JsonCursor, JsonValue};
 
 /// The lines at the beginning of a file.
 #[derive(Debug, Default)]
@@ -47,13 +47,13 @@ pub(in super::super) fn seen(head: &Head) -> Seen {
 
 /// The keys of a line's object; `None` where it is none, or not alone.
 fn object(line: &[u8]) -> Option<Keys> {
-    let mut cursor = Cursor::lines(line, 0);
+    let mut cursor = JsonCursor::lines(line, 0);
     let mut keys = Keys::default();
     cursor.expect(b'{').ok()?;
     if !cursor.take(b'}').ok()? {
         loop {
             let name = cursor.name().ok()?.into_owned();
-            let number = matches!(cursor.value().ok()?, Value::Number { .. });
+            let number = matches!(cursor.value().ok()?, JsonValue::Number { .. });
             if number { &mut keys.numbers } else { &mut keys.others }.insert(name);
             if cursor.take(b'}').ok()? {
                 break;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Dialect, Role};
-use crate::json::unescaped;
+use stepbridge_io::json::unescaped;
 
 /// The longest text between two values that is remembered.
 const TEXT: usize = 64;

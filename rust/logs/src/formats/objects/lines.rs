@@ -4,7 +4,7 @@ use memchr::{memchr, memmem};
 
 use super::found::{Junk, Sort};
 use super::rows::{Parser, shown};
-use crate::json::Cursor;
+use stepbridge_io::json::JsonCursor;
 
 /// How many places in a line are tried for an object that was written behind a torn one.
 const TRIES: usize = 8;
@@ -12,7 +12,7 @@ const TRIES: usize = 8;
 impl Parser<'_> {
     /// Reads the line that begins at `begin`, and says where the next one does.
     pub(super) fn line(&mut self, begin: usize, torn: bool) -> usize {
-        let mut cursor = Cursor::lines(self.bytes, begin);
+        let mut cursor = JsonCursor::lines(self.bytes, begin);
         let (mut objects, mut tried) = (0, false);
         loop {
             let Ok(next) = cursor.peek() else {
@@ -72,7 +72,7 @@ impl Parser<'_> {
             !matches!(line[..at].trim_ascii_end().last(), Some(b':' | b',' | b'[' | b'{'))
         });
         places.take(TRIES).map(|at| start + at).find(|&at| {
-            let mut cursor = Cursor::lines(self.bytes, at);
+            let mut cursor = JsonCursor::lines(self.bytes, at);
             loop {
                 match cursor.peek() {
                     Ok(b'\n') => return true,

@@ -19,8 +19,8 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::{Format, Input, Meaning, Sink};
-use crate::parallel;
 use crate::record::Stated;
+use stepbridge_io::parallel;
 
 use block::Blocks;
 pub(super) use block::first_line;

@@ -4,8 +4,8 @@ use super::found::{Block, Column, Odd, Texts};
 use super::keys::{Keys, ROOT};
 use super::shape::Shape;
 use super::{Dialect, Mode, Role, Row};
-use crate::json::{Cursor, Fault, Value};
 use crate::record::Stated;
+use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
 
 /// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
 pub(super) const DEPTH: u32 = 64;
@@ -67,7 +67,7 @@ struct Draft<'a> {
 
 impl<'a> Parser<'a> {
     /// Reads an object and keeps what it holds, or nothing of it.
-    pub(super) fn whole(&mut self, cursor: &mut Cursor<'a>) -> bool {
+    pub(super) fn whole(&mut self, cursor: &mut JsonCursor<'a>) -> bool {
         let (start, values) = (cursor.at, self.block.value.len());
         self.line += 1;
         self.keys.begin();
@@ -140,8 +140,8 @@ impl<'a> Parser<'a> {
     }
 
     /// An object whose brace comes next.
-    fn object(&mut self, cursor: &mut Cursor<'a>, parent: usize, depth: u32) -> Result<(), Fault> {
-        let depth = depth.checked_sub(1).ok_or(Fault::Syntax)?;
+    fn object(&mut self, cursor: &mut JsonCursor<'a>, parent: usize, depth: u32) -> Result<(), JsonFault> {
+        let depth = depth.checked_sub(1).ok_or(JsonFault::Syntax)?;
         cursor.at += 1;
         if cursor.take(b'}')? { Ok(()) } else { self.members(cursor, parent, depth, true) }
     }
@@ -149,11 +149,11 @@ impl<'a> Parser<'a> {
     /// Members of an object, the first ones or further ones, and its end.
     pub(super) fn members(
         &mut self,
-        cursor: &mut Cursor<'a>,
+        cursor: &mut JsonCursor<'a>,
         parent: usize,
         depth: u32,
         mut first: bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), JsonFault> {
         loop {
             let begin = cursor.at;
             let key = match self.keys.expected(parent) {
@@ -169,7 +169,7 @@ impl<'a> Parser<'a> {
                                 cursor.at += 1;
                                 return Ok(());
                             }
-                            _ => return Err(Fault::Syntax),
+                            _ => return Err(JsonFault::Syntax),
                         }
                     }
                     let key = self.key(cursor, parent)?;
@@ -183,11 +183,11 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn key(&mut self, cursor: &mut Cursor<'a>, parent: usize) -> Result<usize, Fault> {
+    fn key(&mut self, cursor: &mut JsonCursor<'a>, parent: usize) -> Result<usize, JsonFault> {
         cursor.peek()?;
         let raw = cursor.string()?;
         cursor.expect(b':')?;
-        let key = self.keys.find(parent, raw, self.dialect).ok_or(Fault::Syntax)?;
+        let key = self.keys.find(parent, raw, self.dialect).ok_or(JsonFault::Syntax)?;
         let role = self.keys.all[key].role;
         if role != Role::Value && !self.block.found.contains(&role) {
             self.block.found.push(role);
@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value of a key.
-    fn member(&mut self, cursor: &mut Cursor<'a>, key: usize, depth: u32) -> Result<(), Fault> {
+    fn member(&mut self, cursor: &mut JsonCursor<'a>, key: usize, depth: u32) -> Result<(), JsonFault> {
         let begins = cursor.peek()?;
         let from = self.block.value.len();
         let (role, line) = (self.keys.all[key].role, self.line);
@@ -238,7 +238,7 @@ impl<'a> Parser<'a> {
                 }
             }
             _ => {
-                if cursor.value()? != Value::Null {
+                if cursor.value()? != JsonValue::Null {
                     self.draft.others += 1;
                 }
             }
@@ -272,7 +272,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value of a key that says where the object stands.
-    pub(super) fn counter(&mut self, cursor: &mut Cursor<'a>, key: usize, role: Role) -> Result<(), Fault> {
+    pub(super) fn counter(&mut self, cursor: &mut JsonCursor<'a>, key: usize, role: Role) -> Result<(), JsonFault> {
         let begin = cursor.at;
         if let Some(number) = if role == Role::Mode { None } else { cursor.short_integer() } {
             #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]
@@ -297,7 +297,7 @@ impl<'a> Parser<'a> {
             self.draft.mode = Mode::None;
             return Ok(());
         }
-        let stated = if let Value::Number { text, .. } = read { Stated::parse(text) } else { None };
+        let stated = if let JsonValue::Number { text, .. } = read { Stated::parse(text) } else { None };
         let (whole, draft) = (stated.and_then(Stated::whole), &mut self.draft);
         let sound = match role {
             Role::Step => {
@@ -313,11 +313,11 @@ impl<'a> Parser<'a> {
                 stated.is_some()
             }
             _ => {
-                draft.wall_time = if let Value::Number { value, .. } = read { Some(value) } else { None };
+                draft.wall_time = if let JsonValue::Number { value, .. } = read { Some(value) } else { None };
                 draft.wall_time.is_some()
             }
         };
-        if !sound && read != Value::Null {
+        if !sound && read != JsonValue::Null {
             draft.odd.push((key, &self.bytes[begin..cursor.at]));
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::Role;
 use super::found::Column;
 use super::keys::{Keys, ROOT};
 use super::rows::{DEPTH, Parser};
-use crate::json::{Cursor, Fault};
+use stepbridge_io::json::{JsonCursor, JsonFault};
 
 /// The members that objects begin with, each of another key.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl Shape {
 
 impl<'a> Parser<'a> {
     /// The object of a line, whose brace comes next.
-    pub(super) fn top(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+    pub(super) fn top(&mut self, cursor: &mut JsonCursor<'a>) -> Result<(), JsonFault> {
         let values = self.block.value.len();
         cursor.at += 1;
         let alike = self.alike(cursor)?;
@@ -66,7 +66,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads members as long as they are those of the object before, and says how many.
-    fn alike(&mut self, cursor: &mut Cursor<'a>) -> Result<usize, Fault> {
+    fn alike(&mut self, cursor: &mut JsonCursor<'a>) -> Result<usize, JsonFault> {
         let (mut alike, mut text) = (0, 0);
         while let Some(&member) = self.shape.members.get(alike) {
             let begin = cursor.at;

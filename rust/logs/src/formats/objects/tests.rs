@@ -9,7 +9,7 @@ use crate::formats::{Head, Sink};
 use crate::options::ReadOptions;
 use crate::piece::{FileRead, Piece};
 use crate::problem::ProblemKind;
-use crate::progress::Progress;
+use stepbridge_io::progress::Progress;
 
 fn read_text(format: Format, text: &str) -> FileRead {
     read_for_test(format, "log.jsonl", text.as_bytes(), &ReadOptions::default(), 1)

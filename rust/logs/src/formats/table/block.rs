@@ -10,8 +10,8 @@ use memchr::{memchr, memchr2, memrchr};
 use super::header::Header;
 use super::rows::{Range, Rows, Why};
 use super::{Kind, Limits};
-use crate::bytes::{ReadAt, fill, from_before};
 use crate::options::ReadOptions;
+use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 
 /// What a block gave.
 pub(super) struct Read {
@@ -99,7 +99,7 @@ impl Source<'_> {
         let mut filled = bytes.len();
         // At most a block or a row.
         bytes.resize(filled + usize::try_from(more).unwrap_or(0), 0);
-        filled = fill(self.bytes, from, bytes, filled)?;
+        filled = read_up_to(self.bytes, from, bytes, filled)?;
         let whole = filled == bytes.len();
         bytes.truncate(filled);
         Ok(whole)

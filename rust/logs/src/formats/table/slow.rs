@@ -6,7 +6,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::memchr;
 
 use super::rows::Range;
-use crate::bytes::{ReadAt, Window};
+use stepbridge_io::bytes::{ReadAt, Window};
 
 /// How much is looked at first; most rows are shorter.
 const GLANCE: usize = 1 << 12;

@@ -8,7 +8,7 @@ use super::*;
 use crate::formats::{Mark, lightning_kind_for_test as lightning};
 use crate::piece::{Facts, FileRead};
 use crate::problem::ProblemKind;
-use crate::progress::Progress;
+use stepbridge_io::progress::Progress;
 
 /// A record as (tag, step, epoch, bits of the value).
 type Record = (String, Option<i64>, Option<String>, u64);

@@ -12,8 +12,8 @@ use super::slow::{Found, Slow};
 use super::{Kind, Limits};
 use crate::formats::{Input, Mark, Sink};
 use crate::options::ReadOptions;
-use crate::parallel;
 use crate::problem::{Problem, ProblemKind};
+use stepbridge_io::parallel;
 
 /// Where a reader stopped.
 struct Reached {

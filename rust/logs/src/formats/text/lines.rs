@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use crate::bytes::{ReadAt, fill, from_before};
+use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 
 /// The lines that begin in one block.
 #[derive(Debug, Default, PartialEq)]
@@ -82,7 +82,7 @@ impl Buffer<'_> {
     fn grow(&mut self, wanted: usize) -> io::Result<()> {
         let mut held = self.bytes.len();
         self.bytes.resize(wanted.max(held), 0);
-        held = fill(self.source, self.from, &mut self.bytes, held)?;
+        held = read_up_to(self.source, self.from, &mut self.bytes, held)?;
         self.ended |= held < wanted;
         self.bytes.truncate(held);
         Ok(())

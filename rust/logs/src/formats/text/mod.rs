@@ -20,11 +20,11 @@ use self::block::{Block, Inside, Plan, Sought, Texts};
 use self::found::Found;
 use self::rows::Rows;
 use super::{Format, HEAD, Head, Input, Reader, Sink};
-use crate::bytes::{ReadAt, fill};
 use crate::error::ReadError;
-use crate::parallel;
 use crate::piece::RunOf;
 use crate::problem::ProblemKind;
+use stepbridge_io::bytes::{ReadAt, read_up_to};
+use stepbridge_io::parallel;
 
 /// How much of a file is one block.
 const BLOCK: usize = 1 << 20;
@@ -145,7 +145,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 /// What sort of lines the beginning of a file has.
 fn kind(input: &Input, of_caller: &[shapes::Compiled]) -> io::Result<Option<Kind>> {
     let mut head = vec![0; usize::try_from(input.size).unwrap_or(WIDE).min(WIDE)];
-    let length = fill(input.bytes, 0, &mut head, 0)?;
+    let length = read_up_to(input.bytes, 0, &mut head, 0)?;
     let head = &head[..length];
     let shape = found::shape(head).map(Kind::Shape);
     let caller = (!of_caller.is_empty()).then_some(Kind::Caller);

@@ -11,9 +11,9 @@ use crate::formats::{EpochMeaning, Meaning, Scope, read_for_test};
 use crate::options::ReadOptions;
 use crate::piece::{Facts, FileRead};
 use crate::problem::Problem;
-use crate::progress::Progress;
 use crate::read_bytes;
 use cases::{CASES, Case};
+use stepbridge_io::progress::Progress;
 
 fn options(pattern: &str) -> ReadOptions {
     ReadOptions { pattern: (!pattern.is_empty()).then(|| pattern.to_owned()), ..ReadOptions::default() }

@@ -5,8 +5,8 @@
 
 use std::io;
 
-use crate::bytes::{ReadAt, Window};
-use crate::crc;
+use stepbridge_io::bytes::{ReadAt, Window};
+use stepbridge_io::crc;
 
 /// The length and its checksum.
 const HEADER: usize = 12;
@@ -124,7 +124,7 @@ struct Walk<'a, 'w, S: ReadAt + ?Sized, T> {
     taker: &'a mut T,
 }
 
-impl<S: ReadAt + ?Sized, T: Take> crc::Work for Walk<'_, '_, S, T> {
+impl<S: ReadAt + ?Sized, T: Take> crc::ChecksumLoop for Walk<'_, '_, S, T> {
     type Output = io::Result<()>;
 
     #[expect(clippy::inline_always, reason = "the checksum is inlined only where this is")]

@@ -16,13 +16,13 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Format, Head, Input, Reader, Sink};
-use crate::bytes::{ReadAt, Window};
-use crate::parallel;
 use crate::piece::Piece;
 use crate::problem::{Problem, ProblemKind};
 use crate::record::Chunk;
 use event::{Columns, Verdict};
 use frame::{Damage, DamageKind, Walked};
+use stepbridge_io::bytes::{ReadAt, Window};
+use stepbridge_io::parallel;
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.

@@ -10,8 +10,13 @@ use crate::piece::FileRead;
 /// A frame around a payload.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u64).to_le_bytes();
-    [&length[..], &crate::crc::masked(&length).to_le_bytes(), payload, &crate::crc::masked(payload).to_le_bytes()]
-        .concat()
+    [
+        &length[..],
+        &stepbridge_io::crc::masked(&length).to_le_bytes(),
+        payload,
+        &stepbridge_io::crc::masked(payload).to_le_bytes(),
+    ]
+    .concat()
 }
 
 /// A length-delimited field.
@@ -187,7 +192,7 @@ fn a_length_that_points_past_the_end_costs_its_record_alone() {
             let length = forged.to_le_bytes();
             damaged[begins[5]..begins[5] + 8].copy_from_slice(&length);
             if sound {
-                let checksum = crate::crc::masked(&length).to_le_bytes();
+                let checksum = stepbridge_io::crc::masked(&length).to_le_bytes();
                 damaged[begins[5] + 8..begins[5] + 12].copy_from_slice(&checksum);
             }
             let read = read(&damaged);

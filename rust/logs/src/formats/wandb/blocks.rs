@@ -6,7 +6,7 @@
 
 use std::io;
 
-use crate::bytes::{ReadAt, Window};
+use stepbridge_io::bytes::{ReadAt, Window};
 
 /// How many bytes a block has.
 pub(super) const BLOCK: u64 = 32 << 10;

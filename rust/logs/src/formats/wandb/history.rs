@@ -8,9 +8,9 @@ use std::mem;
 
 use crate::formats::Format;
 use crate::formats::proto::{Fields, Malformed, Value};
-use crate::json::{self, Cursor};
 use crate::piece::Piece;
 use crate::record::{Chunk, Stated};
+use stepbridge_io::json::{self, JsonCursor};
 
 /// The numbers of the fields that are read.
 mod field {
@@ -181,7 +181,7 @@ impl Row {
         match json.first() {
             Some(b'{') => {
                 let mut name = name.to_vec();
-                let mut cursor = Cursor::new(json, 0);
+                let mut cursor = JsonCursor::new(json, 0);
                 let before = self.values.len();
                 if self.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
                     self.values.truncate(before);
@@ -202,12 +202,12 @@ impl Row {
     fn object(
         &mut self,
         name: &mut Vec<u8>,
-        cursor: &mut Cursor,
+        cursor: &mut JsonCursor,
         json: &[u8],
         names: &mut Names,
         depth: u32,
-    ) -> Result<(), json::Fault> {
-        let depth = depth.checked_sub(1).ok_or(json::Fault::Syntax)?;
+    ) -> Result<(), json::JsonFault> {
+        let depth = depth.checked_sub(1).ok_or(json::JsonFault::Syntax)?;
         let (values, others) = (self.values.len(), self.others);
         let mut media = false;
         cursor.expect(b'{')?;
@@ -225,13 +225,13 @@ impl Row {
             } else {
                 let begin = cursor.at;
                 match cursor.value()? {
-                    json::Value::Number { value, .. } => self.values.push((names.number(name), value)),
-                    json::Value::Other => match special(&json[begin..cursor.at]) {
+                    json::JsonValue::Number { value, .. } => self.values.push((names.number(name), value)),
+                    json::JsonValue::Other => match special(&json[begin..cursor.at]) {
                         Some(value) => self.values.push((names.number(name), value)),
                         None => self.others += 1,
                     },
-                    json::Value::Nested => self.others += 1,
-                    json::Value::Null => {}
+                    json::JsonValue::Nested => self.others += 1,
+                    json::JsonValue::Null => {}
                 }
             }
             name.truncate(length);

@@ -16,11 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Format, Input, Reader, Sink};
-use crate::bytes::{ReadAt, Window};
-use crate::parallel;
 use crate::problem::{Problem, ProblemKind};
 use blocks::{BLOCK, Blocks, Damage, DamageKind, HEADER, Walked};
 use history::{Rows, Verdict};
+use stepbridge_io::bytes::{ReadAt, Window};
+use stepbridge_io::parallel;
 
 /// What a file begins with, but for the version.
 const MAGIC: &[u8; 6] = b":W&B\xe1\xbe";

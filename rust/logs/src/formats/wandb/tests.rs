@@ -283,7 +283,7 @@ fn what_was_added_is_read_alone() {
             assert!(cut < HEADER, "a mark");
             continue;
         };
-        let progress = crate::progress::Progress::default();
+        let progress = stepbridge_io::progress::Progress::default();
         let (mut pieces, options) = (Vec::new(), ReadOptions::default());
         let mut emit = |piece| pieces.push(piece);
         let size = bytes.len() as u64;

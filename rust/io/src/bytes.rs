@@ -1,16 +1,16 @@
 //! Files as random access, and a sliding window over one.
 //!
-//! Files are read into a buffer, not mapped: a file that shrinks while it is read then ends early instead of killing
-//! the process, and memory stays bounded whatever the file's size is.
+//! Files are read into a buffer and not mapped into memory. A file that shrinks while it is read then ends early and does not
+//! kill the process, and memory use does not depend on the file's size.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 
-/// Bytes that can be read at any offset by several threads.
-pub(crate) trait ReadAt: Sync {
-    /// Reads up to `buffer.len()` bytes from `offset` on; 0 only at the end.
+/// Bytes that several threads can read at any offset.
+pub trait ReadAt: Sync {
+    /// Reads up to `buffer.len()` bytes from `offset` on; returns 0 only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
@@ -41,9 +41,9 @@ impl<S: ReadAt + ?Sized> ReadAt for &S {
     }
 }
 
-/// Fills a buffer with what stands at `from`, behind the first `held` bytes, which are there already; gives how many bytes it
-/// holds then: fewer than there is room for only where the file ends.
-pub(crate) fn fill<S: ReadAt + ?Sized>(source: &S, from: u64, buffer: &mut [u8], mut held: usize) -> io::Result<usize> {
+/// Fills `buffer` with the bytes of `source` from offset `from` on. The first `held` bytes of the buffer are already read and
+/// are kept. Returns how many bytes the buffer holds then: fewer than its length only if the file ends.
+pub fn read_up_to<S: ReadAt + ?Sized>(source: &S, from: u64, buffer: &mut [u8], mut held: usize) -> io::Result<usize> {
     while held < buffer.len() {
         match source.read_at(&mut buffer[held..], from + held as u64) {
             Ok(0) => break,
@@ -55,19 +55,21 @@ pub(crate) fn fill<S: ReadAt + ?Sized>(source: &S, from: u64, buffer: &mut [u8],
     Ok(held)
 }
 
-/// Blocks begin at multiples of this in the file, and a window's reads in memory. A Zen 4 takes 2.6 times as long to copy what
-/// stands 1 to 15 bytes less far into its page than the copy does (glibc bug 30994): a block that is read from the byte
-/// before it on.
+/// Blocks begin at multiples of this in the file, and the reads of a window begin at multiples of it in memory. On a Zen 4,
+/// copying takes 2.6 times as long if the source begins 1 to 15 bytes earlier in its page than the target (glibc bug 30994).
+/// That is the case for a block that is read from the byte before it on.
 const ALIGNMENT: u8 = 64;
 
-/// From where on to read what begins at `begin`, and the byte before it, which shows whether a line begins there.
-pub(crate) fn from_before(begin: u64) -> u64 {
+/// The offset from which to read a block that begins at `begin`, together with the byte before it. That byte shows whether a
+/// line begins at `begin`.
+#[must_use]
+pub fn from_before(begin: u64) -> u64 {
     let alignment = u64::from(ALIGNMENT);
     begin.saturating_sub(1) / alignment * alignment
 }
 
-/// All that there is.
-pub(crate) fn whole(source: &dyn ReadAt) -> io::Result<Vec<u8>> {
+/// Reads all bytes.
+pub fn read_all(source: &dyn ReadAt) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut block = vec![0; 1 << 16];
     loop {
@@ -80,40 +82,44 @@ pub(crate) fn whole(source: &dyn ReadAt) -> io::Result<Vec<u8>> {
     }
 }
 
-/// How much a window takes at a time: it stays in the second-level cache, so that the copy costs little.
+/// How many bytes a window reads at a time. They fit into the second-level cache, so the copy costs little.
 const BLOCK: usize = 256 * 1024;
 
 thread_local! {
-    /// The buffer of the window before, which the next one takes: it is in cache, and need not be cleared.
+    /// The buffer of the previous window. The next window takes it, because it is in cache and need not be cleared.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A window that slides over the bytes of a file.
-pub(crate) struct Window<'a, S: ReadAt + ?Sized> {
+pub struct Window<'a, S: ReadAt + ?Sized> {
     source: &'a S,
-    /// Where the file ends; it comes down when the file turns out shorter.
+    /// The size of the file as far as it is known. It decreases if the file turns out to be shorter.
     size: u64,
     buffer: Vec<u8>,
-    /// What the buffer holds of the file.
+    /// The part of the buffer that holds bytes of the file.
     held: Range<usize>,
-    /// Where that begins in the file.
+    /// The offset in the file of the first of these bytes.
     start: u64,
 }
 
 impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
-    pub(crate) fn new(source: &'a S, size: u64) -> Self {
+    /// A window over a file of `size` bytes.
+    #[must_use]
+    pub fn new(source: &'a S, size: u64) -> Self {
         Self { source, size, buffer: SPARE.take(), held: 0..0, start: 0 }
     }
 
-    /// Where the file ends, as far as is known.
-    pub(crate) fn size(&self) -> u64 {
+    /// The size of the file as far as it is known.
+    #[must_use]
+    pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// What the window holds from `offset` on: at least `wanted` bytes, fewer only where the file ends before.
+    /// The bytes from `offset` on: at least `wanted` of them, fewer only if the file ends before.
     ///
-    /// `wanted` must not exceed what the file is known to hold: the window grows to it.
-    pub(crate) fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
+    /// The window grows to `wanted` bytes, so `wanted` must not be more than the file is known to hold.
+    #[inline]
+    pub fn at(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
         let held = self.held_from(offset).len();
         if held < wanted && offset + (held as u64) < self.size {
             self.slide(offset, wanted)?;
@@ -121,7 +127,8 @@ impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
         Ok(&self.buffer[self.held_from(offset)])
     }
 
-    /// What the buffer holds from `offset` on.
+    /// The part of the buffer that holds the bytes from `offset` on.
+    #[inline]
     fn held_from(&self, offset: u64) -> Range<usize> {
         let before = offset.checked_sub(self.start).and_then(|before| usize::try_from(before).ok());
         match before.filter(|before| *before <= self.held.len()) {
@@ -138,11 +145,12 @@ impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
         if self.buffer.len() < capacity {
             self.buffer.resize(capacity, 0);
         }
-        let behind = left.len().next_multiple_of(alignment) + self.buffer.as_ptr().align_offset(alignment) % alignment;
-        let begin = behind - left.len();
+        // The next read goes to an aligned address; the bytes that are left end there.
+        let end = left.len().next_multiple_of(alignment) + self.buffer.as_ptr().align_offset(alignment) % alignment;
+        let begin = end - left.len();
         self.buffer.copy_within(left, begin);
         self.start = offset;
-        self.held = begin..behind;
+        self.held = begin..end;
         while self.held.len() < wanted {
             let at = offset + self.held.len() as u64;
             let room = usize::try_from(self.size.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -163,7 +171,7 @@ impl<'a, S: ReadAt + ?Sized> Window<'a, S> {
 
 impl<S: ReadAt + ?Sized> Drop for Window<'_, S> {
     fn drop(&mut self) {
-        // One that grew for a large record is let go.
+        // A buffer that grew for a large record is freed.
         if self.buffer.len() <= 2 * BLOCK {
             SPARE.set(std::mem::take(&mut self.buffer));
         }
@@ -177,7 +185,7 @@ mod tests {
     #[test]
     fn slides_grows_and_ends_early() {
         let bytes: Vec<u8> = (0..3 * BLOCK).map(|i| u8::try_from(i % 251).expect("below 256")).collect();
-        // The file is believed to be longer than it is, as one that shrinks.
+        // The file is 1000 bytes shorter than its size says, as if it had shrunk.
         let mut window = Window::new(&bytes[..], bytes.len() as u64 + 1000);
         for (offset, wanted) in [(0, 10), (5, 2 * BLOCK), (2 * BLOCK, 12), (3, 1), (3 * BLOCK - 5, 5)] {
             let seen = window.at(offset as u64, wanted).expect("no fault");
@@ -189,7 +197,7 @@ mod tests {
         assert!(window.at(bytes.len() as u64, 1).expect("no fault").is_empty());
     }
 
-    /// Memory that is read to aligned addresses alone.
+    /// Bytes that may be read to aligned addresses only.
     struct Aligned(Vec<u8>);
 
     impl ReadAt for Aligned {
@@ -207,7 +215,7 @@ mod tests {
         }
         let file = Aligned(vec![0; 3 * BLOCK]);
         let mut window = Window::new(&file, file.0.len() as u64);
-        // What is left over from the read before has any length.
+        // The bytes that are left from the previous read can have any length.
         for offset in (0..3 * BLOCK - 50).step_by(45) {
             assert!(window.at(offset as u64, 45).expect("no fault").len() >= 45);
         }

@@ -1,31 +1,31 @@
-//! From decimal digits to the nearest float, exactly.
+//! Converts decimal digits to the nearest float.
 
 /// The digits of a number.
 #[derive(Default)]
 pub(super) struct Scan {
-    /// The number that they make; nothing where there are more than fit.
+    /// The number that the digits make; without meaning if there are more than fit.
     pub(super) mantissa: u64,
-    /// How many they are, without zeros before the first other one.
+    /// How many digits there are, without leading zeros.
     pub(super) digits: usize,
 }
 
-/// The powers of ten that are floats themselves.
+/// The powers of ten that a float holds exactly.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
-/// Numbers below this are often exact quotients, which only a division finds; of others it is the dearer way.
+/// Numbers below this are often exact quotients, which only a division finds. For larger numbers a division costs more.
 const SHORT: u64 = 1 << 40;
-/// What a number is multiplied with when so many digits are put behind it.
+/// The factor for a number to which this many digits are appended.
 pub(super) const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-/// `2^shift` divided by a power of ten: 128 bits, and what is left is cut off.
+/// `2^shift` divided by a power of ten, rounded down to 128 bits.
 #[derive(Clone, Copy)]
 struct Reciprocal {
     bits: u128,
     shift: u32,
 }
 
-/// By power of ten. That of 0 is not used.
+/// The reciprocals by power of ten. The one of 0 is not used.
 const RECIPROCALS: [Reciprocal; 28] = {
     let mut all = [Reciprocal { bits: 0, shift: 0 }; 28];
     let mut power = 1_u32;
@@ -37,9 +37,9 @@ const RECIPROCALS: [Reciprocal; 28] = {
 };
 
 impl Reciprocal {
-    /// Long division, a bit a step.
+    /// Long division, one bit a step.
     const fn of(divisor: u128) -> Self {
-        // The divisor is no power of two: the quotient has 128 bits.
+        // The divisor is not a power of two, so the quotient has 128 bits.
         let shift = 127 + (128 - divisor.leading_zeros());
         let (mut bits, mut rest, mut step) = (0, 1, 0);
         while step < shift {
@@ -56,10 +56,10 @@ impl Reciprocal {
 }
 
 impl Scan {
-    /// So many digits fit into 64 bits, as does the power of ten of that many zeros.
+    /// This many digits fit into 64 bits, and so does the power of ten with this many zeros.
     pub(super) const MOST: usize = 19;
 
-    /// The nearest float to the digits times a power of ten, for the most common ones.
+    /// The nearest float to the digits times a power of ten; `None` for numbers that are rare.
     #[inline]
     pub(super) fn nearest(&self, exponent: i32) -> Option<f64> {
         let power = usize::try_from(exponent.unsigned_abs()).ok()?;
@@ -77,7 +77,7 @@ impl Scan {
         let mantissa = self.mantissa as f64;
         match exponent {
             0 => Some(mantissa),
-            // Both are floats, so that their product or quotient is rounded once.
+            // A float holds both exactly, so their product or quotient is rounded once.
             ..0 if self.mantissa < 1 << 53 => Some(mantissa / POWERS.get(power)?),
             _ if self.mantissa < 1 << 53 => Some(mantissa * POWERS.get(power)?),
             ..0 if power <= Self::MOST => Some(quotient(self.mantissa, 10_u64.pow(exponent.unsigned_abs()))),
@@ -86,8 +86,8 @@ impl Scan {
     }
 }
 
-/// The number that a text begins with and its length in bytes, where it is as most floats are printed: one digit, the
-/// point, from 16 digits to 18, and a comma or a brace behind them.
+/// The number at the beginning of a text and its length in bytes, if it has the form in which most floats are printed: one
+/// digit, the point, 16 to 18 digits, and then a comma or a brace.
 #[inline]
 pub(super) fn printed(text: &[u8]) -> Option<(f64, usize)> {
     let (&[first, b'.'], rest) = text.split_first_chunk()? else { return None };
@@ -99,7 +99,7 @@ pub(super) fn printed(text: &[u8]) -> Option<(f64, usize)> {
     }
     let three = Digits::of(three);
     let count = 16 + three.count;
-    // Beside the one before the point.
+    // Besides the digit before the point.
     if count >= Scan::MOST || !matches!(rest[count], b',' | b'}') {
         return None;
     }
@@ -111,15 +111,14 @@ pub(super) fn printed(text: &[u8]) -> Option<(f64, usize)> {
     Some((product(mantissa, &RECIPROCALS[count])?, 2 + count))
 }
 
-/// The nearest float to a number, which is not 0, divided by a power of ten: two multiplications, as Lemire does it in
-/// "Number parsing at a gigabyte per second" (2021). `None` in the one case of 2^62 in which they do not decide it, and
-/// where the quotient is exact.
+/// The nearest float to a number other than 0 divided by a power of ten, by two multiplications, as in Lemire, "Number parsing
+/// at a gigabyte per second" (2021). `None` if they do not decide it, which is one case in 2^62, and if the quotient is exact.
 #[inline]
 fn product(number: u64, reciprocal: &Reciprocal) -> Option<f64> {
     let up = number.leading_zeros();
     let number = u128::from(number << up);
     let (high, low) = (reciprocal.bits >> 64, reciprocal.bits & u128::from(u64::MAX));
-    // What is cut off here and of the reciprocal is less than 2 in the last of these bits.
+    // The error of this product and of the reciprocal together is less than 2 in the last bit.
     let bits = number * high + ((number * low) >> 64);
     let rest = bits & u128::from(u64::MAX);
     if rest == 0 || rest >= u128::from(u64::MAX) - 1 {
@@ -129,30 +128,30 @@ fn product(number: u64, reciprocal: &Reciprocal) -> Option<f64> {
     Some(scaled(whole | 1, 1023 + 128 - u64::from(reciprocal.shift) - u64::from(up)))
 }
 
-/// The nearest float to a quotient of numbers that are not 0.
+/// The nearest float to a quotient of two numbers other than 0.
 fn quotient(number: u64, divisor: u64) -> f64 {
     let (up, down) = (number.leading_zeros(), divisor.leading_zeros());
-    // Both with their highest bit set: the quotient of the shifted ones has 63 bits or 64.
+    // With the highest bit of both set, the quotient has 63 or 64 bits.
     let (number, divisor) = (u128::from(number << up) << 63, u128::from(divisor << down));
     let (whole, rest) = (number / divisor, number % divisor);
-    // What is left decides only between two floats that are equally near: any bit below them says that there is more.
+    // The rest decides only between two floats that are equally near. One bit below them tells whether there is a rest.
     let sticky = u64::from(rest != 0);
     let whole = u64::try_from(whole).unwrap_or(u64::MAX);
     scaled(whole | sticky, 1023 + u64::from(down) - u64::from(up) - 63)
 }
 
-/// A number of 62 bits or more times a power of two, which is given as the exponent of a float.
+/// A number of 62 bits or more times a power of two, given as the exponent of a float.
 fn scaled(number: u64, exponent: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "this is the one rounding: to the nearest, or the even one")]
+    #[expect(clippy::cast_precision_loss, reason = "this is the one rounding: to the nearest, ties to even")]
     let nearest = number as f64;
-    // Such powers, and the products with them, are far from the smallest floats: they are exact.
+    // These powers and products are far from the smallest floats, so they are exact.
     nearest * f64::from_bits(exponent << 52)
 }
 
-/// The digits that eight bytes begin with.
+/// The digits at the beginning of eight bytes.
 pub(super) struct Digits {
     pub(super) count: usize,
-    /// Each in a byte of its own, as a number; the first in the lowest one.
+    /// Each digit as a number in a byte of its own; the first in the lowest byte.
     each: u64,
 }
 
@@ -160,20 +159,20 @@ impl Digits {
     #[inline]
     pub(super) fn of(chunk: [u8; 8]) -> Self {
         let chunk = u64::from_le_bytes(chunk);
-        // A byte that is no digit has its highest bit set in one of these; it disturbs only those behind it.
+        // A byte that is not a digit has its highest bit set in one of these. It changes only the bytes after it.
         let above = chunk.wrapping_add(0x4646_4646_4646_4646);
         let each = chunk.wrapping_sub(0x3030_3030_3030_3030);
         let count = ((above | each) & 0x8080_8080_8080_8080).trailing_zeros() / 8;
         Self { count: count as usize, each }
     }
 
-    /// The number that they make.
+    /// The number that the digits make.
     #[inline]
     pub(super) fn number(&self) -> u64 {
         const LOW: u64 = 0x0000_00ff_0000_00ff;
-        // Zeros come before the digits, in place of what stands behind them.
+        // Move the digits to the top: zeros come before them, and the bytes after them are dropped.
         let digits = if self.count == 0 { 0 } else { self.each << (64 - 8 * self.count) };
-        // Pairs of digits, then pairs of pairs: each step joins neighbours.
+        // Join digits to pairs, and pairs to groups of four and eight.
         let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
         let first = (pairs & LOW).wrapping_mul(0x000f_4240_0000_0064);
         let second = ((pairs >> 16) & LOW).wrapping_mul(0x0000_2710_0000_0001);

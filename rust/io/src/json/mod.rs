@@ -1,6 +1,6 @@
-//! A cursor over JSON text that forgives what log writers do: bare `NaN` and `Infinity`, and a file cut in the middle.
+//! A cursor over JSON text. It accepts what log writers do: bare `NaN` and `Infinity`, and a file that was cut in the middle.
 //!
-//! Numbers are given as the text that stands there, so that a printed digit is never lost to a float on the way.
+//! A number is returned as its text too, so that no printed digit is lost to a float.
 
 mod decimal;
 
@@ -8,56 +8,65 @@ use std::borrow::Cow;
 
 use decimal::{Digits, SHIFTS, Scan, printed};
 
-/// Values nested deeper than this are refused: no log nests, and a forged one must not exhaust the stack.
+/// Values nested deeper than this are refused. No log nests so deeply, and a forged file must not exhaust the stack.
 const DEPTH: u32 = 64;
 
-/// Why a value could not be read. The cursor stands where that showed.
+/// Why a value could not be read. The cursor is at the byte that showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The text ends inside it.
+pub enum JsonFault {
+    /// The text ends inside the value.
     End,
-    /// It is not JSON.
+    /// The text is not JSON.
     Syntax,
 }
 
-/// A value; of text and containers only that they are.
+/// The kind of a value; for numbers also the value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Value<'a> {
-    /// A number, as its text, and as a float.
+pub enum JsonValue<'a> {
+    /// A number.
     Number {
+        /// As it is printed.
         text: &'a str,
+        /// As the nearest float.
         value: f64,
     },
     /// Text, true or false.
     Other,
+    /// Null.
     Null,
-    /// An object or an array, which was stepped over.
+    /// An object or an array.
     Nested,
 }
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug, Clone)]
-pub(crate) struct Cursor<'a> {
+pub struct JsonCursor<'a> {
     bytes: &'a [u8],
-    pub(crate) at: usize,
+    /// The index of the next byte.
+    pub at: usize,
     /// Whether a value ends with its line.
     lines: bool,
 }
 
-impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
+impl<'a> JsonCursor<'a> {
+    /// A cursor at index `at` of a text.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at, lines: false }
     }
 
-    /// A cursor over text that holds a value a line: the end of a line is no blank.
-    pub(crate) fn lines(bytes: &'a [u8], at: usize) -> Self {
+    /// The same for a text that holds one value a line: the end of a line is not white space.
+    #[must_use]
+    #[inline]
+    pub fn lines(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at, lines: true }
     }
 
-    /// The next byte that is no blank.
+    /// The next byte that is not white space; the cursor moves to it.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Result<u8, Fault> {
-        // There is one blank at most, as a rule.
+    pub fn peek(&mut self) -> Result<u8, JsonFault> {
+        // Mostly there is at most one space.
         self.at += usize::from(self.bytes.get(self.at) == Some(&b' '));
         match self.bytes.get(self.at) {
             Some(&byte) if byte > b' ' => Ok(byte),
@@ -65,55 +74,57 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn blanks(&mut self) -> Result<u8, Fault> {
+    fn blanks(&mut self) -> Result<u8, JsonFault> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
                 Some(b'\n') if !self.lines => self.at += 1,
                 Some(&byte) => return Ok(byte),
-                None => return Err(Fault::End),
+                None => return Err(JsonFault::End),
             }
         }
     }
 
     /// Steps over `byte`, which must come next.
-    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
-        if self.take(byte)? { Ok(()) } else { Err(Fault::Syntax) }
+    #[inline]
+    pub fn expect(&mut self, byte: u8) -> Result<(), JsonFault> {
+        if self.take(byte)? { Ok(()) } else { Err(JsonFault::Syntax) }
     }
 
-    /// Steps over `byte` if it comes next.
-    pub(crate) fn take(&mut self, byte: u8) -> Result<bool, Fault> {
+    /// Steps over `byte` if it comes next, and returns whether it did.
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> Result<bool, JsonFault> {
         let found = self.peek()? == byte;
         self.at += usize::from(found);
         Ok(found)
     }
 
-    /// The next member's name, with its colon.
-    pub(crate) fn name(&mut self) -> Result<Cow<'a, str>, Fault> {
+    /// Steps over the name of the next member and its colon, and returns the name.
+    pub fn name(&mut self) -> Result<Cow<'a, str>, JsonFault> {
         let raw = self.string()?;
         self.expect(b':')?;
-        // Names with escapes or broken UTF-8 are no names of a format, but they may be tags.
+        // No format has names with escapes or broken UTF-8, but tags may have them.
         Ok(unescaped(raw))
     }
 
-    /// Steps over a text if it comes next.
+    /// Steps over these bytes if they come next, and returns whether they did.
     #[inline]
-    pub(crate) fn take_text(&mut self, text: &[u8]) -> bool {
+    pub fn take_text(&mut self, text: &[u8]) -> bool {
         let next = self.bytes.get(self.at..self.at + text.len());
         let found = next.is_some_and(|next| same(next, text));
         self.at += if found { text.len() } else { 0 };
         found
     }
 
-    /// Steps over the next value and says what it was.
-    pub(crate) fn value(&mut self) -> Result<Value<'a>, Fault> {
+    /// Steps over the next value and returns it.
+    pub fn value(&mut self) -> Result<JsonValue<'a>, JsonFault> {
         self.value_within(DEPTH)
     }
 
-    fn value_within(&mut self, depth: u32) -> Result<Value<'a>, Fault> {
-        let depth = depth.checked_sub(1).ok_or(Fault::Syntax)?;
+    fn value_within(&mut self, depth: u32) -> Result<JsonValue<'a>, JsonFault> {
+        let depth = depth.checked_sub(1).ok_or(JsonFault::Syntax)?;
         match self.peek()? {
-            b'"' => self.string().map(|_| Value::Other),
+            b'"' => self.string().map(|_| JsonValue::Other),
             b'{' => self.members(b'}', |cursor| {
                 cursor.string()?;
                 cursor.expect(b':')?;
@@ -124,12 +135,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over a container that `close` ends.
+    /// Steps over an object or an array, which `close` ends.
     fn members(
         &mut self,
         close: u8,
-        mut member: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<Value<'a>, Fault> {
+        mut member: impl FnMut(&mut Self) -> Result<(), JsonFault>,
+    ) -> Result<JsonValue<'a>, JsonFault> {
         self.at += 1;
         if !self.take(close)? {
             loop {
@@ -140,56 +151,58 @@ impl<'a> Cursor<'a> {
                 self.expect(b',')?;
             }
         }
-        Ok(Value::Nested)
+        Ok(JsonValue::Nested)
     }
 
     /// A value of letters or digits.
-    fn bare(&mut self) -> Result<Value<'a>, Fault> {
+    fn bare(&mut self) -> Result<JsonValue<'a>, JsonFault> {
         let begin = self.at;
         let rest = &self.bytes[begin..];
         if let [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] = rest {
             let value = self.number()?;
-            let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| Fault::Syntax)?;
-            return Ok(Value::Number { text, value });
+            let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| JsonFault::Syntax)?;
+            return Ok(JsonValue::Number { text, value });
         }
         let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
-        // Of what stands at the very end nobody knows whether it is whole.
+        // At the end of the text, the value may be incomplete.
         if length == rest.len() {
             self.at = self.bytes.len();
-            return Err(Fault::End);
+            return Err(JsonFault::End);
         }
         let value = match &rest[..length] {
-            b"true" | b"false" => Value::Other,
-            b"null" => Value::Null,
-            b"NaN" => Value::Number { text: "NaN", value: f64::NAN },
-            b"Infinity" => Value::Number { text: "Infinity", value: f64::INFINITY },
-            b"-Infinity" => Value::Number { text: "-Infinity", value: f64::NEG_INFINITY },
-            _ => return Err(Fault::Syntax),
+            b"true" | b"false" => JsonValue::Other,
+            b"null" => JsonValue::Null,
+            b"NaN" => JsonValue::Number { text: "NaN", value: f64::NAN },
+            b"Infinity" => JsonValue::Number { text: "Infinity", value: f64::INFINITY },
+            b"-Infinity" => JsonValue::Number { text: "-Infinity", value: f64::NEG_INFINITY },
+            _ => return Err(JsonFault::Syntax),
         };
         self.at += length;
         Ok(value)
     }
 
-    /// Whether a number comes next, and no blank.
+    /// Whether a number comes next, without white space before it.
     #[inline]
-    pub(crate) fn is_at_number(&self) -> bool {
+    #[must_use]
+    pub fn is_at_number(&self) -> bool {
         matches!(self.bytes.get(self.at), Some(b'0'..=b'9' | b'-' | b'N' | b'I'))
     }
 
-    /// A number, `NaN` or an infinity, as the nearest float.
-    pub(crate) fn float(&mut self) -> Result<f64, Fault> {
+    /// Steps over a number, `NaN` or an infinity, and returns the nearest float.
+    #[inline]
+    pub fn float(&mut self) -> Result<f64, JsonFault> {
         match self.bytes.get(self.at..) {
             Some([b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..]) => self.number(),
             _ => match self.value()? {
-                Value::Number { value, .. } => Ok(value),
-                _ => Err(Fault::Syntax),
+                JsonValue::Number { value, .. } => Ok(value),
+                _ => Err(JsonFault::Syntax),
             },
         }
     }
 
-    /// A number of digits: its sign comes next, or its first digit.
+    /// Steps over a finite number. Its sign or its first digit comes next.
     #[inline]
-    fn number(&mut self) -> Result<f64, Fault> {
+    fn number(&mut self) -> Result<f64, JsonFault> {
         let rest = &self.bytes[self.at..];
         let negative = rest[0] == b'-';
         match printed(&rest[usize::from(negative)..]) {
@@ -201,8 +214,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same, of any length and with an exponent.
-    fn any_number(&mut self) -> Result<f64, Fault> {
+    /// The same for any length, with or without an exponent.
+    fn any_number(&mut self) -> Result<f64, JsonFault> {
         let begin = self.at;
         let negative = self.bytes[begin] == b'-';
         self.at += usize::from(negative);
@@ -210,7 +223,7 @@ impl<'a> Cursor<'a> {
         let first = self.at;
         self.whole(&mut scan)?;
         if self.at - first > 1 && self.bytes[first] == b'0' {
-            return Err(Fault::Syntax);
+            return Err(JsonFault::Syntax);
         }
         if scan.mantissa == 0 && self.at - first == 1 {
             scan.digits = 0;
@@ -236,21 +249,21 @@ impl<'a> Cursor<'a> {
         }
         match self.bytes.get(self.at) {
             Some(b',' | b'}') => {}
-            None => return Err(Fault::End),
+            None => return Err(JsonFault::End),
             Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-') => {
-                return Err(Fault::Syntax);
+                return Err(JsonFault::Syntax);
             }
             Some(_) => {}
         }
         if let Some(value) = scan.nearest(exponent) {
             return Ok(if negative { -value } else { value });
         }
-        let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| Fault::Syntax)?;
-        text.parse().map_err(|_| Fault::Syntax)
+        let text = std::str::from_utf8(&self.bytes[begin..self.at]).map_err(|_| JsonFault::Syntax)?;
+        text.parse().map_err(|_| JsonFault::Syntax)
     }
 
-    /// Steps over the digits before the point: a few, as a rule.
-    fn whole(&mut self, scan: &mut Scan) -> Result<(), Fault> {
+    /// Steps over the digits before the point, which are mostly few.
+    fn whole(&mut self, scan: &mut Scan) -> Result<(), JsonFault> {
         match self.bytes.get(self.at..self.at + 2) {
             Some([digit, b'.']) if digit.is_ascii_digit() => {
                 (scan.mantissa, scan.digits) = (u64::from(digit - b'0'), 1);
@@ -261,12 +274,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over digits, of which there is one at least.
+    /// Steps over one or more digits.
     #[inline]
-    fn digits(&mut self, scan: &mut Scan) -> Result<(), Fault> {
+    fn digits(&mut self, scan: &mut Scan) -> Result<(), JsonFault> {
         let begin = self.at;
         let mut rest = &self.bytes[begin..];
-        // Mostly eight and eight and a few: which comes next is guessed, and how many the few are is computed.
+        // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is computed.
         while let Some((&chunk, behind)) = rest.split_first_chunk() {
             let digits = Digits::of(chunk);
             if digits.count == chunk.len() {
@@ -285,18 +298,19 @@ impl<'a> Cursor<'a> {
         self.at = self.bytes.len() - rest.len();
         scan.digits += self.at - begin;
         match rest {
-            [] => Err(Fault::End),
-            _ if self.at == begin => Err(Fault::Syntax),
+            [] => Err(JsonFault::End),
+            _ if self.at == begin => Err(JsonFault::Syntax),
             _ => Ok(()),
         }
     }
 
-    /// Steps over a number that is whole as it is printed, and shorter than where floats begin to lack integers.
-    pub(crate) fn short_integer(&mut self) -> Option<i64> {
+    /// Steps over an integer of at most 14 digits, which a float would hold exactly too. `None` if something else comes next.
+    #[inline]
+    pub fn short_integer(&mut self) -> Option<i64> {
         let rest = self.bytes.get(self.at..)?;
         let digits = rest.strip_prefix(b"-").unwrap_or(rest);
         let (mut number, mut count) = match digits.first_chunk().map(|chunk| Digits::of(*chunk)) {
-            // Of no more than eight digits.
+            // At most eight digits.
             Some(digits) => (digits.number().cast_signed(), digits.count),
             None => (0, 0),
         };
@@ -316,27 +330,27 @@ impl<'a> Cursor<'a> {
         Some(if negative == 1 { -number } else { number })
     }
 
-    /// Text between its quotes, as it stands there.
-    pub(crate) fn string(&mut self) -> Result<&'a [u8], Fault> {
+    /// Steps over a string, and returns the bytes between its quotes, with their escapes.
+    pub fn string(&mut self) -> Result<&'a [u8], JsonFault> {
         self.expect(b'"')?;
         let begin = self.at;
         loop {
             match self.bytes.get(self.at) {
-                None => return Err(Fault::End),
+                None => return Err(JsonFault::End),
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(&self.bytes[begin..self.at - 1]);
                 }
                 Some(b'\\') => self.at = (self.at + 2).min(self.bytes.len()),
-                // A control character inside text: a quote is missing somewhere before.
-                Some(0..0x20) => return Err(Fault::Syntax),
+                // A control character inside a string: a quote is missing before it.
+                Some(0..0x20) => return Err(JsonFault::Syntax),
                 Some(_) => self.at += 1,
             }
         }
     }
 }
 
-/// Whether two texts of one length are the same. Most are short: two words that overlap hold them.
+/// Whether two byte strings of one length are the same. Most are short enough for two overlapping words.
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {
     fn ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
@@ -349,11 +363,12 @@ fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// So many digits are read as an integer at once.
+/// The most digits of a short integer.
 const SHORT: usize = 14;
 
-/// The text that `raw` stands for; what is no text stays as it is.
-pub(crate) fn unescaped(raw: &[u8]) -> Cow<'_, str> {
+/// The text of a string whose bytes between the quotes are `raw`. Escapes that are not valid stay as they are.
+#[must_use]
+pub fn unescaped(raw: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(raw);
     if !text.contains('\\') {
         return text;
@@ -369,57 +384,57 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn value(text: &str) -> Result<Value<'_>, Fault> {
-        Cursor::new(text.as_bytes(), 0).value()
+    fn value(text: &str) -> Result<JsonValue<'_>, JsonFault> {
+        JsonCursor::new(text.as_bytes(), 0).value()
     }
 
     #[test]
     fn values() {
         for (text, expected) in [
-            ("1.50 ", Ok(Value::Number { text: "1.50", value: 1.5 })),
-            ("-1e-05,", Ok(Value::Number { text: "-1e-05", value: -1e-5 })),
-            ("-Infinity]", Ok(Value::Number { text: "-Infinity", value: f64::NEG_INFINITY })),
-            (" \"a\\\"b\" ", Ok(Value::Other)),
-            ("false ", Ok(Value::Other)),
-            ("null ", Ok(Value::Null)),
-            ("[1, {\"a\": []}, NaN] ", Ok(Value::Nested)),
-            ("{} ", Ok(Value::Nested)),
-            ("1.5", Err(Fault::End)),
-            ("\"abc", Err(Fault::End)),
-            ("[1, ", Err(Fault::End)),
-            ("", Err(Fault::End)),
-            ("nan ", Err(Fault::Syntax)),
-            ("1.5.2 ", Err(Fault::Syntax)),
-            ("01 ", Err(Fault::Syntax)),
-            ("1. ", Err(Fault::Syntax)),
-            ("+1 ", Err(Fault::Syntax)),
-            ("1e ", Err(Fault::Syntax)),
-            ("-x ", Err(Fault::Syntax)),
-            ("1e", Err(Fault::End)),
-            ("[1 2] ", Err(Fault::Syntax)),
-            ("{1: 2} ", Err(Fault::Syntax)),
-            ("<<<<<<< ", Err(Fault::Syntax)),
+            ("1.50 ", Ok(JsonValue::Number { text: "1.50", value: 1.5 })),
+            ("-1e-05,", Ok(JsonValue::Number { text: "-1e-05", value: -1e-5 })),
+            ("-Infinity]", Ok(JsonValue::Number { text: "-Infinity", value: f64::NEG_INFINITY })),
+            (" \"a\\\"b\" ", Ok(JsonValue::Other)),
+            ("false ", Ok(JsonValue::Other)),
+            ("null ", Ok(JsonValue::Null)),
+            ("[1, {\"a\": []}, NaN] ", Ok(JsonValue::Nested)),
+            ("{} ", Ok(JsonValue::Nested)),
+            ("1.5", Err(JsonFault::End)),
+            ("\"abc", Err(JsonFault::End)),
+            ("[1, ", Err(JsonFault::End)),
+            ("", Err(JsonFault::End)),
+            ("nan ", Err(JsonFault::Syntax)),
+            ("1.5.2 ", Err(JsonFault::Syntax)),
+            ("01 ", Err(JsonFault::Syntax)),
+            ("1. ", Err(JsonFault::Syntax)),
+            ("+1 ", Err(JsonFault::Syntax)),
+            ("1e ", Err(JsonFault::Syntax)),
+            ("-x ", Err(JsonFault::Syntax)),
+            ("1e", Err(JsonFault::End)),
+            ("[1 2] ", Err(JsonFault::Syntax)),
+            ("{1: 2} ", Err(JsonFault::Syntax)),
+            ("<<<<<<< ", Err(JsonFault::Syntax)),
         ] {
             assert_eq!(value(text), expected, "{text}");
         }
-        assert_eq!(value(&"[".repeat(1000)), Err(Fault::Syntax), "nested too deep");
+        assert_eq!(value(&"[".repeat(1000)), Err(JsonFault::Syntax), "nested too deep");
     }
 
     #[test]
     fn names() {
         for (text, expected) in [("\"loss\" :1", "loss"), ("\"a\\u00e4\\\"\":", "aä\""), ("\"\\x\":", "\\x")] {
-            assert_eq!(Cursor::new(text.as_bytes(), 0).name().as_deref(), Ok(expected));
+            assert_eq!(JsonCursor::new(text.as_bytes(), 0).name().as_deref(), Ok(expected));
         }
     }
 
     #[test]
-    fn a_line_ends_what_stands_in_it() {
-        assert_eq!(Cursor::lines(b"[1,\n2]", 0).value(), Err(Fault::Syntax));
-        assert_eq!(Cursor::new(b"[1,\n2]", 0).value(), Ok(Value::Nested));
+    fn a_value_ends_with_its_line() {
+        assert_eq!(JsonCursor::lines(b"[1,\n2]", 0).value(), Err(JsonFault::Syntax));
+        assert_eq!(JsonCursor::new(b"[1,\n2]", 0).value(), Ok(JsonValue::Nested));
     }
 
     fn float(text: &str) -> u64 {
-        Cursor::new(format!("{text},").as_bytes(), 0).float().expect("a number").to_bits()
+        JsonCursor::new(format!("{text},").as_bytes(), 0).float().expect("a number").to_bits()
     }
 
     #[test]
@@ -447,7 +462,7 @@ mod tests {
             "00.5e0",
         ] {
             if text.starts_with("00") {
-                assert_eq!(Cursor::new(text.as_bytes(), 0).float(), Err(Fault::Syntax));
+                assert_eq!(JsonCursor::new(text.as_bytes(), 0).float(), Err(JsonFault::Syntax));
                 continue;
             }
             assert_eq!(float(text), text.parse::<f64>().expect("a float").to_bits(), "{text}");
@@ -469,7 +484,7 @@ mod tests {
             ("12", None),
             ("x,", None),
         ] {
-            let mut cursor = Cursor::new(text.as_bytes(), 0);
+            let mut cursor = JsonCursor::new(text.as_bytes(), 0);
             assert_eq!(cursor.short_integer(), expected, "{text}");
             assert_eq!(cursor.at, if expected.is_some() { text.len() - 1 } else { 0 }, "{text}");
         }
@@ -478,7 +493,7 @@ mod tests {
     proptest! {
         #[test]
         fn long_decimals_are_those_of_their_text(mantissa in 10..u64::MAX, half in 1_u64..1 << 53, point in 0_usize..25) {
-            // Digits anywhere, and those that stand close to the middle between two floats.
+            // Any digits, and digits that are close to the middle between two floats.
             for number in [u128::from(mantissa), u128::from(half) * 2 + 1, u128::from(half | 1 << 52) * 1000 + 500] {
                 let digits = number.to_string();
                 let (whole, fraction) = digits.split_at(point.clamp(1, digits.len() - 1));
@@ -499,13 +514,13 @@ mod tests {
 
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Cursor::new(&bytes, 0).value();
+            let _ = JsonCursor::new(&bytes, 0).value();
         }
 
         #[test]
         fn json_of_the_crate_is_read(numbers in prop::collection::vec(any::<f64>(), 0..20)) {
             let text = serde_json::to_string(&numbers).expect("json") + " ";
-            prop_assert_eq!(value(&text), Ok(Value::Nested));
+            prop_assert_eq!(value(&text), Ok(JsonValue::Nested));
         }
     }
 }

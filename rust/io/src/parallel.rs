@@ -1,12 +1,12 @@
-//! Work shared out over threads.
+//! Work shared among threads.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// `work` of every index below `count`, in order, on up to `threads` threads.
-pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+/// The results of `work(index)` for every index below `count`, in order, computed on up to `threads` threads.
+pub fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads.min(count);
     if threads <= 1 {
         return (0..count).map(work).collect();
@@ -36,53 +36,53 @@ pub(crate) fn map<T: Send>(count: usize, threads: usize, work: impl Fn(usize) ->
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Does `work` of whatever `find` hands on, on up to `threads` threads: this one goes on finding, and helps then. Gives what
-/// `find` says, and all results, in no order.
-pub(crate) fn as_found<I: Send, T: Send, R>(
+/// Does `work` on every item that `find` emits, on up to `threads` threads, while `find` goes on. This thread runs `find`, and
+/// helps with the work after that. Returns what `find` returns, and all results, in no order.
+pub fn for_each_streamed<I: Send, T: Send, R>(
     threads: usize,
     find: impl FnOnce(&mut dyn FnMut(I)) -> R,
     work: impl Fn(I) -> T + Sync,
 ) -> (R, Vec<T>) {
-    let found = Found { state: Mutex::new((VecDeque::new(), false)), changed: Condvar::new() };
+    let queue = ItemQueue { state: Mutex::new((VecDeque::new(), false)), changed: Condvar::new() };
     let done = Mutex::new(Vec::new());
     let run = || {
-        while let Some(item) = found.next() {
+        while let Some(item) = queue.next() {
             let result = work(item);
             done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
         }
     };
-    let told = thread::scope(|scope| {
-        // Should it panic, nobody waits for what is not found.
-        let ends = AllFound(&found);
-        let (mut handed_on, mut spawned) = (0, 0);
-        let told = find(&mut |item| {
-            found.hand_on(item);
-            handed_on += 1;
-            // One of all that are found is left for this thread.
-            if spawned + 1 < threads.min(handed_on) {
+    let returned = thread::scope(|scope| {
+        // If `find` panics, the threads must not wait for more items.
+        let closes = ClosesQueue(&queue);
+        let (mut emitted, mut spawned) = (0, 0);
+        let returned = find(&mut |item| {
+            queue.push(item);
+            emitted += 1;
+            // One item is left for this thread.
+            if spawned + 1 < threads.min(emitted) {
                 scope.spawn(run);
                 spawned += 1;
             }
         });
-        drop(ends);
+        drop(closes);
         run();
-        told
+        returned
     });
-    (told, done.into_inner().unwrap_or_else(PoisonError::into_inner))
+    (returned, done.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What was found and is not worked on yet, and whether that is all.
-struct Found<I> {
+/// Items that wait for a thread, and whether there will be no more.
+struct ItemQueue<I> {
     state: Mutex<(VecDeque<I>, bool)>,
     changed: Condvar,
 }
 
-impl<I> Found<I> {
+impl<I> ItemQueue<I> {
     fn lock(&self) -> MutexGuard<'_, (VecDeque<I>, bool)> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hand_on(&self, item: I) {
+    fn push(&self, item: I) {
         self.lock().0.push_back(item);
         self.changed.notify_one();
     }
@@ -94,20 +94,19 @@ impl<I> Found<I> {
     }
 }
 
-/// Says that all is found when it goes.
-struct AllFound<'a, I>(&'a Found<I>);
+/// Closes the queue when it is dropped.
+struct ClosesQueue<'a, I>(&'a ItemQueue<I>);
 
-impl<I> Drop for AllFound<'_, I> {
+impl<I> Drop for ClosesQueue<'_, I> {
     fn drop(&mut self) {
         self.0.lock().1 = true;
         self.0.changed.notify_all();
     }
 }
 
-/// Does `work(index)` for all of `0..count` on up to `threads` threads, and hands the results to `take` on this one, in
-/// order. Besides the one that is taken at most two results more than there are threads are in memory; the first error
-/// ends it.
-pub(crate) fn in_order<T: Send, E>(
+/// Does `work(index)` for all of `0..count` on up to `threads` threads, and passes the results to `take` on this thread, in
+/// order. Besides the result that `take` has, at most `threads + 2` results are in memory. The first error ends it.
+pub fn in_order<T: Send, E>(
     count: usize,
     threads: usize,
     work: impl Fn(usize) -> T + Sync,
@@ -116,11 +115,11 @@ pub(crate) fn in_order<T: Send, E>(
     if threads.min(count) <= 1 {
         return (0..count).try_for_each(|index| take(index, work(index)));
     }
-    let waiting = Waiting { state: Mutex::default(), changed: Condvar::new(), room: threads + 2 };
+    let waiting = ResultQueue { state: Mutex::default(), changed: Condvar::new(), room: threads + 2 };
     let run = || {
         while let Some(index) = waiting.next(count) {
-            // Should the work panic, nobody waits for what does not come.
-            let guard = Ends(&waiting);
+            // If the work panics, no thread must wait for its result.
+            let guard = EndsWork(&waiting);
             let result = work(index);
             std::mem::forget(guard);
             waiting.put(index, result);
@@ -130,9 +129,9 @@ pub(crate) fn in_order<T: Send, E>(
         for _ in 0..threads.min(count) {
             scope.spawn(run);
         }
-        let _ends = Ends(&waiting);
+        let _ends = EndsWork(&waiting);
         for index in 0..count {
-            // A thread that panicked ends all; the scope hands its panic on.
+            // A thread that panicked ends the work; the scope passes its panic on.
             let Some(result) = waiting.get(index) else { break };
             take(index, result)?;
         }
@@ -141,36 +140,36 @@ pub(crate) fn in_order<T: Send, E>(
 }
 
 /// Results that wait for their turn.
-struct Waiting<T> {
-    state: Mutex<State<T>>,
+struct ResultQueue<T> {
+    state: Mutex<ResultQueueState<T>>,
     changed: Condvar,
-    /// How far ahead of the one that is taken next work goes.
+    /// How many results may be computed ahead of the one that is taken next.
     room: usize,
 }
 
-struct State<T> {
+struct ResultQueueState<T> {
     next: usize,
     taken: usize,
     ended: bool,
     results: BTreeMap<usize, T>,
 }
 
-impl<T> Default for State<T> {
+impl<T> Default for ResultQueueState<T> {
     fn default() -> Self {
         Self { next: 0, taken: 0, ended: false, results: BTreeMap::new() }
     }
 }
 
-impl<T> Waiting<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+impl<T> ResultQueue<T> {
+    fn lock(&self) -> MutexGuard<'_, ResultQueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+    fn wait<'a>(&self, state: MutexGuard<'a, ResultQueueState<T>>) -> MutexGuard<'a, ResultQueueState<T>> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to do next, once there is room for its result.
+    /// The index to work on next, once there is room for its result.
     fn next(&self, count: usize) -> Option<usize> {
         let mut state = self.lock();
         while !state.ended && state.next < count && state.next >= state.taken + self.room {
@@ -204,10 +203,10 @@ impl<T> Waiting<T> {
     }
 }
 
-/// Ends all when it goes.
-struct Ends<'a, T>(&'a Waiting<T>);
+/// Ends the work when it is dropped.
+struct EndsWork<'a, T>(&'a ResultQueue<T>);
 
-impl<T> Drop for Ends<'_, T> {
+impl<T> Drop for EndsWork<'_, T> {
     fn drop(&mut self) {
         self.0.lock().ended = true;
         self.0.changed.notify_all();
@@ -239,22 +238,22 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_found_is_worked_on() {
+    fn every_emitted_item_is_worked_on() {
         for threads in [0, 1, 2, 7] {
-            let (told, mut all) = super::as_found(threads, |hand_on| (0..100).for_each(hand_on), |i: i32| 2 * i);
+            let (returned, mut all) = super::for_each_streamed(threads, |emit| (0..100).for_each(emit), |i: i32| 2 * i);
             all.sort_unstable();
-            assert_eq!((told, all), ((), (0..100).map(|i| 2 * i).collect()));
+            assert_eq!((returned, all), ((), (0..100).map(|i| 2 * i).collect()));
         }
     }
 
     #[test]
     #[should_panic(expected = "nothing more to find")]
     fn a_panic_while_finding_does_not_hang() {
-        let find = |hand_on: &mut dyn FnMut(i32)| {
-            hand_on(1);
+        let find = |emit: &mut dyn FnMut(i32)| {
+            emit(1);
             assert!(std::hint::black_box(false), "nothing more to find");
         };
-        super::as_found(3, find, |i| i);
+        super::for_each_streamed(3, find, |i| i);
     }
 
     #[test]
@@ -277,7 +276,7 @@ mod tests {
             Ok::<_, ()>(())
         };
         assert_eq!(super::in_order(50, 3, work, slow), Ok(()));
-        assert!(most.into_inner() <= 6, "three threads, two results more, and the one that is taken");
+        assert!(most.into_inner() <= 6, "three threads, two more results, and the one that `take` has");
     }
 
     #[test]

@@ -1,0 +1,13 @@
+//! What every reader stands on: bytes of files, decompression, parallel work, progress, checksums, and a cursor over JSON.
+//!
+//! Nothing here knows what a log is.
+
+#![deny(unsafe_code)]
+
+pub mod bytes;
+mod chunked_buffer;
+pub mod crc;
+pub mod decompress;
+pub mod json;
+pub mod parallel;
+pub mod progress;
