@@ -136,7 +136,7 @@ def public(tmp_path: Path) -> list[str]:
     names += [f"output {name}" for name in OUTPUTS]
     names += [f"convention {name}" for name in CONVENTIONS]
     names += [f"column {name}" for name in columns(tmp_path)]
-    kinds = re.findall(r'=> "([a-z_]+)"', (ROOT / "rust" / "logs" / "src" / "problem.rs").read_text(encoding="utf-8"))
+    kinds = re.findall(r'=> "([a-z_]+)"', (ROOT / "rust" / "records" / "src" / "problem.rs").read_text(encoding="utf-8"))
     names += [f"problem {name}" for name in kinds]
     return names
 

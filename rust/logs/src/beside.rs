@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::NAME;
-use crate::problem::{Problem, ProblemKind};
 use crate::read::FoundLedger;
+use stepbridge_records::{Problem, ProblemKind};
 
 /// For each run the index of its ledger, and the folders with several of which none is the one.
 pub(crate) fn ledgers(runs: &[String], found: &[FoundLedger]) -> (Vec<Option<usize>>, Vec<Problem>) {

@@ -4,10 +4,9 @@
 //! the longest stays, under the folder's name, with what the others say of themselves as evidence. States that begin
 //! otherwise are other runs, and keep the names of their own folders.
 
-use crate::formats::Format;
-use crate::piece::{FileRead, Piece};
-use crate::problem::{Problem, ProblemKind};
+use crate::formats::FileContents;
 use crate::read::LogFile;
+use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 /// Drops the repeated states from `files`, which are in order; gives a problem for each.
 pub(crate) fn fold(files: &mut Vec<LogFile>) -> Vec<Problem> {
@@ -21,11 +20,11 @@ pub(crate) fn fold(files: &mut Vec<LogFile>) -> Vec<Problem> {
             let problem = Problem::new(files[repeat].source.clone(), ProblemKind::Repeated, reason);
             problems.push(problem.at(0, files[repeat].read.facts.bytes));
             let evidence: Vec<_> =
-                files[repeat].read.pieces.iter().flat_map(|piece| piece.chunk.evidence.clone()).collect();
-            if let Some(piece) = files[kept].read.pieces.first_mut() {
-                piece.chunk.evidence.extend(evidence);
-                piece.chunk.evidence.sort_by_key(|(step, stated)| (*step, stated.scale, stated.mantissa));
-                piece.chunk.evidence.dedup();
+                files[repeat].read.batches.iter().flat_map(|tagged| tagged.columns.evidence.clone()).collect();
+            if let Some(tagged) = files[kept].read.batches.first_mut() {
+                tagged.columns.evidence.extend(evidence);
+                tagged.columns.evidence.sort_by_key(|(step, stated)| (*step, stated.scale, stated.mantissa));
+                tagged.columns.evidence.dedup();
             }
             dropped[repeat] = true;
         }
@@ -73,7 +72,7 @@ fn repeats(files: &[LogFile], group: &[usize]) -> Vec<(usize, usize)> {
     let mut longest_first = group.to_vec();
     longest_first.sort_by_key(|&index| {
         let read = &files[index].read;
-        let step = read.pieces.first().and_then(|piece| piece.chunk.evidence.first()).map(|(step, _)| *step);
+        let step = read.batches.first().and_then(|tagged| tagged.columns.evidence.first()).map(|(step, _)| *step);
         let in_checkpoint = home(&files[index].folder) != &files[index].folder[..];
         (std::cmp::Reverse(records(read)), std::cmp::Reverse(step), in_checkpoint, index)
     });
@@ -88,23 +87,23 @@ fn repeats(files: &[LogFile], group: &[usize]) -> Vec<(usize, usize)> {
     repeats
 }
 
-fn records(read: &FileRead) -> usize {
-    read.pieces.iter().map(|piece| piece.chunk.len()).sum()
+fn records(read: &FileContents) -> usize {
+    read.batches.iter().map(|tagged| tagged.columns.len()).sum()
 }
 
-/// Whether `long` begins with all records of `short`. A state is one piece.
-fn begins_with(long: &FileRead, short: &FileRead) -> bool {
-    let (Some(long), Some(short)) = (long.pieces.first(), short.pieces.first()) else {
+/// Whether `long` begins with all records of `short`. A state is one batch.
+fn begins_with(long: &FileContents, short: &FileContents) -> bool {
+    let (Some(long), Some(short)) = (long.batches.first(), short.batches.first()) else {
         return false;
     };
-    let count = short.chunk.len();
-    count <= long.chunk.len() && (0..count).all(|index| same(long, short, index))
+    let count = short.columns.len();
+    count <= long.columns.len() && (0..count).all(|index| same(long, short, index))
 }
 
-fn same(one: &Piece, other: &Piece, index: usize) -> bool {
-    let tag = |piece: &Piece| piece.chunk.tag[index] as usize;
-    one.chunk.value[index].to_bits() == other.chunk.value[index].to_bits()
-        && one.chunk.step_of(index) == other.chunk.step_of(index)
-        && one.chunk.stated_of(index) == other.chunk.stated_of(index)
+fn same(one: &TaggedBatch, other: &TaggedBatch, index: usize) -> bool {
+    let tag = |tagged: &TaggedBatch| tagged.columns.tag[index] as usize;
+    one.columns.value[index].to_bits() == other.columns.value[index].to_bits()
+        && one.columns.step_of(index) == other.columns.step_of(index)
+        && one.columns.epoch_of(index) == other.columns.epoch_of(index)
         && one.tags[tag(one)] == other.tags[tag(other)]
 }

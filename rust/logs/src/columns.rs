@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::epochs::Epochs;
-use crate::formats::Format;
-use crate::piece::Piece;
-use crate::record::{Chunk, Stated};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Format, TaggedBatch};
 
 /// Records of one file, gathered one by one.
 #[derive(Debug, Default)]
@@ -15,17 +12,17 @@ pub(crate) struct Columns {
     tag: Vec<u32>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Epochs,
+    epoch: EpochColumn,
     value: Vec<f64>,
     /// Pairs of (step, epoch) that stand outside the records.
-    pub(crate) evidence: Vec<(i64, Stated)>,
+    pub(crate) evidence: Vec<(i64, Decimal)>,
 }
 
 /// Where a row says that it stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) step: Option<i64>,
-    pub(crate) epoch: Option<Stated>,
+    pub(crate) epoch: Option<Decimal>,
 }
 
 impl Columns {
@@ -50,16 +47,16 @@ impl Columns {
     }
 
     /// The records. A column that no record has anything in is left out.
-    pub(crate) fn into_piece(self, format: Format) -> Piece {
-        let mut chunk = Chunk::new(0, 0, format);
+    pub(crate) fn into_batch(self, format: Format) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, format);
         if self.missing.contains(&false) {
-            chunk.step = Some(self.step);
-            chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
+            batch.step = Some(self.step);
+            batch.step_missing = self.missing.contains(&true).then_some(self.missing);
         }
-        chunk.epoch = (!self.epoch.say_nothing()).then_some(self.epoch);
-        chunk.tag = self.tag;
-        chunk.value = self.value;
-        chunk.evidence = self.evidence;
-        Piece::new(self.tags, chunk)
+        batch.epoch = (!self.epoch.all_missing()).then_some(self.epoch);
+        batch.tag = self.tag;
+        batch.value = self.value;
+        batch.evidence = self.evidence;
+        TaggedBatch::new(self.tags, batch)
     }
 }

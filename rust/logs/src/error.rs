@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::problem::Problem;
+use stepbridge_records::Problem;
 
 /// What people are told to look for.
 const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \

@@ -23,18 +23,16 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Boundary, Entry, History, Plan, Segment, Timeline, Unit};
 
-use crate::formats::{EpochMeaning, StepMeaning};
-use crate::record::Records;
 use elapsed::Found;
-use pairs::{Form, Meaning, Pair, Pairs};
+use pairs::{Form, Hypothesis, Pair, Pairs};
+use stepbridge_records::{EpochMeaning, Records, StepMeaning};
 use whole::Epochs;
 use why::Why;
 
 pub use lend::lend;
-pub(crate) use pairs::{is_epoch_tag, stated_of, whole};
+pub(crate) use pairs::whole;
 pub(crate) use ratio::Span;
 pub(crate) use restarts::may_restart;
-pub(crate) use why::decimal as stated_text;
 
 /// What the log of one run says of its timeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +98,7 @@ pub fn infer(records: &Records) -> BTreeMap<String, Inferred> {
 /// What the stated epochs of each run most likely say of its steps, where the format does not, without a look at whether
 /// any timeline fits.
 pub(crate) fn steps(records: &Records) -> BTreeMap<&str, Hint> {
-    if records.chunks.iter().all(|chunk| chunk.meaning.step.is_some()) {
+    if records.batches.iter().all(|batch| batch.meaning.step.is_some()) {
         let name = |run: u32| records.runs.get(run as usize).map(String::as_str);
         return pairs::restarts(records).into_iter().filter_map(|(run, hint)| Some((name(run)?, hint))).collect();
     }
@@ -115,7 +113,7 @@ pub(crate) fn steps(records: &Records) -> BTreeMap<&str, Hint> {
     hints.collect()
 }
 
-fn hint(pairs: &Pairs, meaning: Meaning) -> Hint {
+fn hint(pairs: &Pairs, meaning: Hypothesis) -> Hint {
     let meaning = pairs.as_said(meaning);
     Hint { step: StepMeaning::of_run(pairs.unit, meaning.base), epoch: meaning.epoch }
 }
@@ -161,22 +159,22 @@ fn of_run(pairs: &Pairs) -> Inferred {
 /// epochs (`plain`) comes before lengths that change, which fit a wrong meaning easily.
 fn best<T>(
     pairs: &Pairs,
-    solve: impl Fn(&Pairs, Meaning) -> Result<T, Why>,
+    solve: impl Fn(&Pairs, Hypothesis) -> Result<T, Why>,
     plain: impl Fn(&T) -> bool,
-) -> Result<(Meaning, T), Why> {
+) -> Result<(Hypothesis, T), Why> {
     if pairs.two_units {
         return Err(Why::TwoUnits);
     }
-    let tried = |meanings: &[Meaning]| -> Vec<(Meaning, Result<T, Why>)> {
+    let tried = |meanings: &[Hypothesis]| -> Vec<(Hypothesis, Result<T, Why>)> {
         meanings.iter().map(|&meaning| (meaning, solve(pairs, meaning))).collect()
     };
     let mut likely = tried(&pairs.candidates.likely);
-    let is_plain = |(_, found): &(Meaning, Result<T, Why>)| found.as_ref().is_ok_and(&plain);
+    let is_plain = |(_, found): &(Hypothesis, Result<T, Why>)| found.as_ref().is_ok_and(&plain);
     if let Some(at) = likely.iter().position(is_plain) {
         let (meaning, found) = likely.swap_remove(at);
         return found.map(|found| (meaning, found));
     }
-    let is_open = |(_, found): &(Meaning, Result<T, Why>)| {
+    let is_open = |(_, found): &(Hypothesis, Result<T, Why>)| {
         matches!(found, Err(Why::AnyLength { .. } | Why::AnyIndexed { .. } | Why::TwoRates { .. }))
     };
     let others = if likely.iter().any(is_open) { Vec::new() } else { tried(&pairs.candidates.others) };
@@ -185,7 +183,7 @@ fn best<T>(
     let reason = likely.iter().chain(&others).find_map(|(_, found)| found.as_ref().err().cloned()).unwrap_or(no_other);
     let lengths_change = likely.into_iter().find_map(|(meaning, found)| Some((meaning, found.ok()?)));
     let (uniform, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|found| is_plain(found) || is_open(found));
-    let only = |found: Vec<(Meaning, Result<T, Why>)>| {
+    let only = |found: Vec<(Hypothesis, Result<T, Why>)>| {
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
             (Some((first, _)), Some((second, _))) => Err(Why::TwoBases { first, second }),
@@ -204,7 +202,7 @@ fn best<T>(
     }
 }
 
-fn solve(pairs: &Pairs, meaning: Meaning) -> Result<Fit, Why> {
+fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<Fit, Why> {
     let (plain, shown) = pairs.under(meaning)?;
     solve_plain(&plain, &shown, meaning.form())
 }

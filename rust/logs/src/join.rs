@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::piece::{Piece, RunOf};
-use crate::problem::Problem;
 use crate::read::{LogFile, Logs, Source, left};
-use crate::record::Records;
+use stepbridge_records::{BatchRun, Problem, Records, TaggedBatch};
 
 /// Names and their numbers, in the order of their first use.
 #[derive(Default)]
@@ -33,26 +31,26 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
     let mut logs = Logs::default();
     for (file, source) in files.into_iter().zip(0..) {
         logs.again.files.push(left(&file));
-        let mut last: Option<(RunOf, u32)> = None;
-        for piece in file.read.pieces {
-            let Piece { tags: names, mut chunk, run: of } = piece;
+        let mut last: Option<(BatchRun, u32)> = None;
+        for tagged in file.read.batches {
+            let TaggedBatch { tags: names, columns: mut batch, run: of } = tagged;
             let run = match last.take() {
                 Some((same, run)) if same == of => run,
                 _ => runs.number(&name(&file.folder, &of)),
             };
             last = Some((of, run));
             if !is_numbered(&names, |tag| tags.numbers.get(tag).copied()) {
-                renumber(&mut chunk.tag, &names, |tag| tags.number(tag));
+                renumber(&mut batch.tag, &names, |tag| tags.number(tag));
             }
-            chunk.run = run;
-            chunk.source = source;
-            if !chunk.is_empty() || !chunk.evidence.is_empty() {
-                logs.records.chunks.push(chunk);
+            batch.run = run;
+            batch.source = source;
+            if !batch.is_empty() || !batch.evidence.is_empty() {
+                logs.records.batches.push(batch);
             }
         }
         problems.extend(file.read.problems);
         logs.records.sources.push(file.source);
-        let run = last.map_or_else(|| runs.number(&name(&file.folder, &RunOf::Folder)), |(_, run)| run);
+        let run = last.map_or_else(|| runs.number(&name(&file.folder, &BatchRun::Folder)), |(_, run)| run);
         logs.files.push(Source { format: file.format, run, facts: file.read.facts, found: file.found });
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
@@ -60,17 +58,17 @@ pub(crate) fn join(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
 }
 
 /// The name of a run: the folder that it is, below the path that was asked for.
-fn name(folder: &[String], of: &RunOf) -> String {
+fn name(folder: &[String], of: &BatchRun) -> String {
     let above = match of {
-        RunOf::Above(count) => &folder[..folder.len().saturating_sub(*count)],
-        RunOf::Folder | RunOf::Named(_) => folder,
+        BatchRun::Above(count) => &folder[..folder.len().saturating_sub(*count)],
+        BatchRun::Folder | BatchRun::Named(_) => folder,
     };
-    let own = if let RunOf::Named(name) = of { Some(name) } else { None };
+    let own = if let BatchRun::Named(name) = of { Some(name) } else { None };
     let name = above.iter().chain(own).map(String::as_str).collect::<Vec<_>>().join("/");
     if name.is_empty() { ".".to_owned() } else { name }
 }
 
-/// Whether the tags of a piece have the numbers already that all files share, as pieces of one file mostly do.
+/// Whether the tags of a batch have the numbers already that all files share, as batches of one file mostly do.
 pub(crate) fn is_numbered(names: &[String], known: impl Fn(&str) -> Option<u32>) -> bool {
     (0..).zip(names).all(|(local, name)| known(name) == Some(local))
 }

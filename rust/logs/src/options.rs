@@ -1,6 +1,6 @@
 //! How logs are to be read, where it is not found from them.
 
-use crate::formats::Format;
+use stepbridge_records::Format;
 
 /// What a caller says of the logs.
 #[derive(Debug, Clone, Default)]

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::epochs::Epochs;
-use crate::infer::is_epoch_tag;
 use crate::read::Logs;
-use crate::record::{Chunk, Stated};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, epoch_tag};
 
 /// What a run holds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,18 +19,18 @@ pub struct Overview {
 }
 
 impl Logs {
-    /// What each of [`crate::Records::runs`] holds.
+    /// What each of [`stepbridge_records::Records::runs`] holds.
     #[must_use]
     pub fn overview(&self) -> Vec<Overview> {
         let records = &self.records;
-        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
+        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         let mut found = vec![Overview::default(); records.runs.len()];
         let mut tags: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); records.runs.len()];
-        for chunk in &records.chunks {
-            let run = chunk.run as usize;
-            found[run].add(chunk, &is_epoch);
+        for batch in &records.batches {
+            let run = batch.run as usize;
+            found[run].add(batch, &is_epoch);
             let mut last = None;
-            for &tag in &chunk.tag {
+            for &tag in &batch.tag {
                 if last != Some(tag) {
                     tags[run].insert(tag);
                     last = Some(tag);
@@ -47,17 +45,17 @@ impl Logs {
 }
 
 impl Overview {
-    fn add(&mut self, chunk: &Chunk, is_epoch: &[bool]) {
-        self.records += chunk.len() as u64;
-        let epochs = chunk.epoch.as_ref().map(Epochs::reader);
-        for index in 0..chunk.len() {
-            if let Some(step) = chunk.step_of(index) {
+    fn add(&mut self, batch: &ColumnBatch, is_epoch: &[bool]) {
+        self.records += batch.len() as u64;
+        let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
+        for index in 0..batch.len() {
+            if let Some(step) = batch.step_of(index) {
                 let (low, high) = self.steps.get_or_insert((step, step));
                 (*low, *high) = ((*low).min(step), (*high).max(step));
             }
-            let stated = epochs.as_ref().and_then(|epochs| epochs.get(index)).map(Stated::to_f64);
-            let tagged = is_epoch.get(chunk.tag[index] as usize) == Some(&true);
-            if let Some(epoch) = stated.or(tagged.then(|| chunk.value[index])).filter(|epoch| epoch.is_finite()) {
+            let stated = epochs.as_ref().and_then(|epochs| epochs.get(index)).map(Decimal::to_f64);
+            let tagged = is_epoch.get(batch.tag[index] as usize) == Some(&true);
+            if let Some(epoch) = stated.or(tagged.then(|| batch.value[index])).filter(|epoch| epoch.is_finite()) {
                 let (low, high) = self.epochs.get_or_insert((epoch, epoch));
                 (*low, *high) = (low.min(epoch), high.max(epoch));
             }

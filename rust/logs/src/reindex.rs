@@ -17,15 +17,13 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Error, Timeline, Unit};
 
-use crate::formats::StepMeaning;
 use crate::infer::{self, Inferred};
 use crate::ledger::Ledger;
-use crate::problem::Problem;
 use crate::read::Logs;
-use crate::record::Records;
 use place::{Part, Placer};
 use run::Run;
 use stepbridge_io::parallel;
+use stepbridge_records::{Problem, Records, StepMeaning};
 
 pub use place::Places;
 pub use run::Basis;
@@ -85,8 +83,8 @@ pub struct Options {
 /// The new columns, and what was found on the way.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reindexed {
-    /// One entry for each of [`Records::chunks`].
-    pub chunks: Vec<Places>,
+    /// One entry for each of [`Records::batches`].
+    pub batches: Vec<Places>,
     /// Records that have no place, stated epochs that are not the ones found, runs without a timeline: one entry a file.
     pub problems: Vec<Problem>,
     /// What had to be assumed of steps, as no format declares it and nobody said it.
@@ -135,12 +133,12 @@ pub fn reindex(
     threads: usize,
 ) -> Result<Reindexed, Error> {
     with_runs(records, ledgers, timelines, options, |runs| {
-        let (chunks, parts) = locate(records, runs, options, threads);
+        let (batches, parts) = locate(records, runs, options, threads);
         let problems = report::problems(records, runs, &parts);
         let assumed = assumed(records, runs, &parts, options);
         let steps = steps::of_runs(records, runs, periods(&parts), options);
         let origins = runs.iter().map(|run| run.origin.clone()).collect();
-        Reindexed { chunks, problems, assumed, steps, origins }
+        Reindexed { batches, problems, assumed, steps, origins }
     })
 }
 
@@ -154,15 +152,15 @@ fn with_runs<T>(
 ) -> Result<T, Error> {
     let inferred = inferred(records, ledgers, timelines, options);
     let runs = runs(records, ledgers, timelines, options, &inferred);
-    for chunk in &records.chunks {
-        if let Some(run) = runs.get(chunk.run as usize) {
-            run.check(chunk, options)?;
+    for batch in &records.batches {
+        if let Some(run) = runs.get(batch.run as usize) {
+            run.check(batch, options)?;
         }
     }
     Ok(work(&runs))
 }
 
-/// Where the records of each chunk are, and what is to be said of them.
+/// Where the records of each batch are, and what is to be said of them.
 fn locate<'a>(
     records: &Records,
     runs: &[Run<'a>],
@@ -170,26 +168,26 @@ fn locate<'a>(
     threads: usize,
 ) -> (Vec<Places>, Vec<Vec<Part<'a>>>) {
     let placer = Placer::new(records, options);
-    let located = parallel::map(records.chunks.len(), threads, |index| {
-        let chunk = &records.chunks[index];
-        let run = runs.get(chunk.run as usize)?;
-        Some(placer.all(chunk, run))
+    let located = parallel::map(records.batches.len(), threads, |index| {
+        let batch = &records.batches[index];
+        let run = runs.get(batch.run as usize)?;
+        Some(placer.all(batch, run))
     });
-    let (mut chunks, mut parts): (Vec<Places>, Vec<Vec<Part>>) =
+    let (mut batches, mut parts): (Vec<Places>, Vec<Vec<Part>>) =
         located.into_iter().map(Option::unwrap_or_default).unzip();
     let fallen = refute::fallen(records, &parts);
-    refute::refute(records, &fallen, &mut chunks, &mut parts);
-    (chunks, parts)
+    refute::refute(records, &fallen, &mut batches, &mut parts);
+    (batches, parts)
 }
 
 /// What had to be taken for granted of the steps that got a place.
 fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Options) -> Vec<Assumed> {
     let mut assumed: Vec<Assumed> = Vec::new();
-    for (chunk, parts) in records.chunks.iter().zip(parts) {
-        let Some(run) = runs.get(chunk.run as usize) else { continue };
+    for (batch, parts) in records.batches.iter().zip(parts) {
+        let Some(run) = runs.get(batch.run as usize) else { continue };
         for part in parts.iter().filter(|part| !part.refuted) {
-            let placed = part.clock.timeline.is_some() || !part.clock.needs_timeline(chunk);
-            if let (Some(why), true) = (run.assumption(chunk, part, options), placed) {
+            let placed = part.clock.timeline.is_some() || !part.clock.needs_timeline(batch);
+            if let (Some(why), true) = (run.assumption(batch, part, options), placed) {
                 let found = Assumed { run: run.name.to_owned(), step: part.clock.step, why };
                 if assumed.iter().all(|known| (&known.run, known.step) != (&found.run, found.step)) {
                     assumed.push(found);
@@ -200,7 +198,7 @@ fn assumed(records: &Records, runs: &[Run], parts: &[Vec<Part>], options: Option
     assumed
 }
 
-/// The periods of the parts of each chunk.
+/// The periods of the parts of each batch.
 fn periods<'a>(parts: &'a [Vec<Part>]) -> impl Iterator<Item = Vec<usize>> + 'a {
     parts.iter().map(|parts| parts.iter().map(|part| part.period).collect())
 }

@@ -14,11 +14,10 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
-use crate::epochs::Epochs;
 use crate::read::Logs;
-use crate::record::{Chunk, Records, Stated};
 use crate::reindex::{Places, Reindexed};
 use stepbridge_io::parallel;
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Records};
 
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;
@@ -53,12 +52,12 @@ impl Table {
         threads: usize,
     ) -> Result<Self, ArrowError> {
         let form = Form::new(logs, places.map(AsRef::as_ref), superseded)?;
-        let chunks = &logs.records.chunks;
-        let held: Vec<usize> = (0..chunks.len()).filter(|&index| !chunks[index].is_empty()).collect();
-        let groups = group(&held, |index| chunks[index].len());
+        let batches = &logs.records.batches;
+        let held: Vec<usize> = (0..batches.len()).filter(|&index| !batches[index].is_empty()).collect();
+        let groups = group(&held, |index| batches[index].len());
         let batches = parallel::map(groups.len(), threads, |index| {
             let batches: Result<Vec<_>, _> =
-                groups[index].iter().map(|&chunk| form.batch(logs, places, chunk)).collect();
+                groups[index].iter().map(|&batch| form.batch(logs, places, batch)).collect();
             match batches?.as_slice() {
                 [one] => Ok(one.clone()),
                 several => concat_batches(&form.schema, several),
@@ -113,7 +112,7 @@ pub(crate) struct Form {
     runs: ArrayRef,
     tags: ArrayRef,
     sources: ArrayRef,
-    /// What stands in the columns that a chunk has nothing in.
+    /// What stands in the columns that a batch has nothing in.
     zeros: Buffer,
 }
 
@@ -127,11 +126,11 @@ struct Maker<'a> {
 impl Form {
     /// The form of a table of these logs.
     pub(crate) fn new(logs: &Logs, places: Option<&Reindexed>, superseded: Superseded) -> Result<Self, ArrowError> {
-        let Records { runs, tags, sources, chunks, .. } = &logs.records;
-        if places.is_some_and(|places| places.chunks.len() != chunks.len()) {
+        let Records { runs, tags, sources, batches, .. } = &logs.records;
+        if places.is_some_and(|places| places.batches.len() != batches.len()) {
             return Err(ArrowError::InvalidArgumentError("the places are those of other records".to_owned()));
         }
-        let extra = |chosen: fn(&Places) -> bool| places.is_some_and(|places| places.chunks.iter().any(chosen));
+        let extra = |chosen: fn(&Places) -> bool| places.is_some_and(|places| places.batches.iter().any(chosen));
         let name = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let mut fields = vec![
             Field::new("run", name.clone(), false),
@@ -161,7 +160,7 @@ impl Form {
         ]);
         let strings = |names: &[String]| Arc::new(StringArray::from_iter_values(names)) as ArrayRef;
         let schema = Arc::new(Schema::new(fields));
-        let longest = chunks.iter().map(Chunk::len).max().unwrap_or(0).min(LARGE);
+        let longest = batches.iter().map(ColumnBatch::len).max().unwrap_or(0).min(LARGE);
         let zeros: Buffer = MutableBuffer::from_len_zeroed(longest * size_of::<i64>()).into();
         Ok(Self { schema, superseded, runs: strings(runs), tags: strings(tags), sources: strings(sources), zeros })
     }
@@ -188,7 +187,7 @@ impl Form {
         }
     }
 
-    /// So many zeros; chunks share them.
+    /// So many zeros; batches share them.
     fn nothing(&self, rows: usize) -> Buffer {
         let length = rows * size_of::<i64>();
         if length <= self.zeros.len() {
@@ -198,7 +197,7 @@ impl Form {
         }
     }
 
-    /// The records of one chunk of `logs`, which refer to the names of this form.
+    /// The records of one batch of `logs`, which refer to the names of this form.
     pub(crate) fn batch(
         &self,
         logs: &Arc<Logs>,
@@ -210,11 +209,11 @@ impl Form {
 }
 
 impl Maker<'_> {
-    /// One chunk, without a copy of what both hold in the same form, unless some of its records are left out.
+    /// One batch, without a copy of what both hold in the same form, unless some of its records are left out.
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
-        let chunk = &self.logs.records.chunks[index];
-        let rows = chunk.len();
-        let run = names(self.form.constant(chunk.run, rows), &self.form.runs)?;
+        let records = &self.logs.records.batches[index];
+        let rows = records.len();
+        let run = names(self.form.constant(records.run, rows), &self.form.runs)?;
         let columns: Result<Vec<ArrayRef>, ArrowError> = self
             .form
             .schema
@@ -223,29 +222,29 @@ impl Maker<'_> {
             .map(|field| match field.name().as_str() {
                 "run" => Ok(Arc::new(run.clone()) as ArrayRef),
                 "source" => Ok(Arc::new(self.sources(index, &run)?) as ArrayRef),
-                "tag" => Ok(Arc::new(names(self.column(index, |chunk| &chunk.tag), &self.form.tags)?) as ArrayRef),
-                "value" => Ok(floats(self.column(index, |chunk| &chunk.value), None)),
+                "tag" => Ok(Arc::new(names(self.column(index, |batch| &batch.tag), &self.form.tags)?) as ArrayRef),
+                "value" => Ok(floats(self.column(index, |batch| &batch.value), None)),
                 "step" => Ok(self.steps(index)),
-                "session" => Ok(Arc::new(Int64Array::from_value(i64::from(chunk.session), rows)) as ArrayRef),
-                "superseded" => Ok(Arc::new(BooleanArray::new(superseded(chunk), None)) as ArrayRef),
-                "epoch_logged" => Ok(chunk.epoch.as_ref().map_or_else(|| self.form.no_floats(rows), stated)),
-                "wall_time" => Ok(match &chunk.wall_time {
+                "session" => Ok(Arc::new(Int64Array::from_value(i64::from(records.session), rows)) as ArrayRef),
+                "superseded" => Ok(Arc::new(BooleanArray::new(superseded(records), None)) as ArrayRef),
+                "epoch_logged" => Ok(records.epoch.as_ref().map_or_else(|| self.form.no_floats(rows), stated)),
+                "wall_time" => Ok(match &records.wall_time {
                     None => self.form.no_floats(rows),
                     Some(time) => floats(
-                        self.column(index, |chunk| chunk.wall_time.as_deref().unwrap_or_default()),
-                        if chunk.all_timed { None } else { valid(time, |time| !time.is_nan()) },
+                        self.column(index, |batch| batch.wall_time.as_deref().unwrap_or_default()),
+                        if records.all_timed { None } else { valid(time, |time| !time.is_nan()) },
                     ),
                 }),
                 name => Ok(self.place(index, name, rows)),
             })
             .collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.form.schema), columns?)?;
-        if chunk.redone.is_none() || self.form.superseded == Superseded::Kept {
+        if records.superseded_from.is_none() || self.form.superseded == Superseded::Kept {
             return Ok(batch);
         }
-        let kept = !&superseded(chunk);
-        // Where no record is kept, arrow's filter returns a new dictionary without names. All batches of a table must share
-        // one dictionary: an Arrow file holds only one for each column.
+        let kept = !&superseded(records);
+        // If no record is kept, arrow's filter returns a new dictionary without names. All batches of a table must share one
+        // dictionary, because an Arrow file holds only one for each column.
         if kept.count_set_bits() == 0 {
             return Ok(batch.slice(0, 0));
         }
@@ -259,26 +258,26 @@ impl Maker<'_> {
         run: &DictionaryArray<Int32Type>,
     ) -> Result<DictionaryArray<Int32Type>, ArrowError> {
         let Form { runs, sources, .. } = self.form;
-        let chunk = &self.logs.records.chunks[index];
-        if chunk.source == chunk.run && sources.len() >= runs.len() {
+        let batch = &self.logs.records.batches[index];
+        if batch.source == batch.run && sources.len() >= runs.len() {
             return Ok(run.with_values(Arc::clone(sources)));
         }
-        names(self.form.constant(chunk.source, chunk.len()), sources)
+        names(self.form.constant(batch.source, batch.len()), sources)
     }
 
     fn steps(&self, index: usize) -> ArrayRef {
-        let chunk = &self.logs.records.chunks[index];
-        if chunk.step.is_none() {
-            return self.form.no_integers(chunk.len());
+        let batch = &self.logs.records.batches[index];
+        if batch.step.is_none() {
+            return self.form.no_integers(batch.len());
         }
-        let missing = chunk.step_missing.as_ref();
+        let missing = batch.step_missing.as_ref();
         integers(
-            self.column(index, |chunk| chunk.step.as_deref().unwrap_or_default()),
+            self.column(index, |batch| batch.step.as_deref().unwrap_or_default()),
             missing.and_then(|missing| valid(missing, |missing| !missing)),
         )
     }
 
-    /// A column that re-indexing added; it is empty where the chunk's run has no timeline.
+    /// A column that re-indexing added; it is empty where the batch's run has no timeline.
     fn place(&self, index: usize, name: &str, rows: usize) -> ArrayRef {
         let view: fn(&Places) -> Option<&[i64]> = match name {
             "epoch" => |places| Some(&places.epoch),
@@ -287,35 +286,36 @@ impl Maker<'_> {
             "sample" => |places| places.sample.as_deref(),
             _ => return self.epoch_floats(index, rows),
         };
-        let Some((places, column)) = self.places.and_then(|places| Some((places, view(&places.chunks[index])?))) else {
+        let Some((places, column)) = self.places.and_then(|places| Some((places, view(&places.batches[index])?)))
+        else {
             return self.form.no_integers(rows);
         };
         if column.len() != rows {
             return self.form.no_integers(rows);
         }
-        let complete = places.chunks[index].complete && matches!(name, "epoch" | "iter");
+        let complete = places.batches[index].complete && matches!(name, "epoch" | "iter");
         let nulls = if complete { None } else { valid(column, |number| *number >= 0) };
-        integers(shared(places, move |places| view(&places.chunks[index]).unwrap_or_default()), nulls)
+        integers(shared(places, move |places| view(&places.batches[index]).unwrap_or_default()), nulls)
     }
 
     fn epoch_floats(&self, index: usize, rows: usize) -> ArrayRef {
         match self.places {
-            Some(places) if places.chunks[index].epoch_float.len() == rows => {
-                let Places { epoch_float, complete, .. } = &places.chunks[index];
+            Some(places) if places.batches[index].epoch_float.len() == rows => {
+                let Places { epoch_float, complete, .. } = &places.batches[index];
                 let nulls = if *complete { None } else { valid(epoch_float, |number| !number.is_nan()) };
-                floats(shared(places, move |places| &places.chunks[index].epoch_float), nulls)
+                floats(shared(places, move |places| &places.batches[index].epoch_float), nulls)
             }
             _ => self.form.no_floats(rows),
         }
     }
 
-    /// A column of a chunk, shared.
+    /// A column of a batch, shared.
     fn column<N: ArrowNativeType>(
         &self,
         index: usize,
-        view: impl Fn(&Chunk) -> &[N] + Send + Sync + 'static,
+        view: impl Fn(&ColumnBatch) -> &[N] + Send + Sync + 'static,
     ) -> Buffer {
-        shared(self.logs, move |logs| view(&logs.records.chunks[index]))
+        shared(self.logs, move |logs| view(&logs.records.batches[index]))
     }
 }
 
@@ -357,11 +357,11 @@ fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
 }
 
 /// Epochs as the log states them.
-fn stated(epochs: &Epochs) -> ArrayRef {
+fn stated(epochs: &EpochColumn) -> ArrayRef {
     let mut column = Vec::with_capacity(epochs.len());
     let mut there = NullBufferBuilder::new(epochs.len());
-    for (range, stated) in epochs.runs() {
-        column.extend(std::iter::repeat_n(stated.map_or(0.0, Stated::to_f64), range.len()));
+    for (range, stated) in epochs.ranges() {
+        column.extend(std::iter::repeat_n(stated.map_or(0.0, Decimal::to_f64), range.len()));
         if stated.is_some() {
             there.append_n_non_nulls(range.len());
         } else {
@@ -372,10 +372,10 @@ fn stated(epochs: &Epochs) -> ArrayRef {
 }
 
 /// Which records a later session took the place of.
-fn superseded(chunk: &Chunk) -> BooleanBuffer {
-    match chunk.redone {
-        None => BooleanBuffer::new_unset(chunk.len()),
-        Some(_) => BooleanBuffer::collect_bool(chunk.len(), |index| chunk.is_superseded(index)),
+fn superseded(batch: &ColumnBatch) -> BooleanBuffer {
+    match batch.superseded_from {
+        None => BooleanBuffer::new_unset(batch.len()),
+        Some(_) => BooleanBuffer::collect_bool(batch.len(), |index| batch.is_superseded(index)),
     }
 }
 

@@ -1,16 +1,12 @@
 //! Records that tell what others are: all that sessions and timelines are found from.
 //!
-//! A log of gigabytes is re-indexed in two readings. The first keeps of each piece its ends, where each series is lowest
+//! A log of gigabytes is re-indexed in two readings. The first keeps of each batch its ends, where each series is lowest
 //! and highest, where a counter goes back, where the stated epoch changes and where a session starts; everything between
 //! says nothing that these do not.
 
 use std::ops::Range;
 
-use crate::formats::Format;
-use crate::infer::is_epoch_tag;
-use crate::piece::Piece;
-use crate::record::{Chunk, Stated};
-use crate::sessions::Positions;
+use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch, epoch_tag};
 
 /// How many records of a file are kept because their epoch is another than the one before. Behind that only those of
 /// another whole epoch are.
@@ -23,7 +19,7 @@ pub(crate) fn may_be_thinned(format: Format) -> bool {
     !matches!(format, Format::TrainerState | Format::Mmengine)
 }
 
-/// Leaves records of one file out, piece by piece.
+/// Leaves records of one file out, batch by batch.
 #[derive(Default)]
 pub(crate) struct Thinner {
     /// How many records there were before.
@@ -35,30 +31,30 @@ pub(crate) struct Thinner {
 }
 
 impl Thinner {
-    /// The piece without what tells nothing; `starts` are those of sessions up to its end.
-    pub(crate) fn thin(&mut self, mut piece: Piece, starts: &[(u64, i64)]) -> Piece {
-        let chunk = &piece.chunk;
-        let mut keep = Keep(vec![false; chunk.len()]);
+    /// The batch without what tells nothing; `starts` are those of sessions up to its end.
+    pub(crate) fn thin(&mut self, mut tagged: TaggedBatch, starts: &[(u64, i64)]) -> TaggedBatch {
+        let batch = &tagged.columns;
+        let mut keep = Keep(vec![false; batch.len()]);
         keep.ends();
-        let mut cuts = self.backs(chunk, &mut keep);
+        let mut cuts = self.backs(batch, &mut keep);
         for (before, _) in starts.iter().rev().take_while(|(before, _)| *before >= self.records) {
-            cuts.push(usize::try_from(before - self.records).unwrap_or(usize::MAX).min(chunk.len()));
+            cuts.push(usize::try_from(before - self.records).unwrap_or(usize::MAX).min(batch.len()));
         }
-        cuts.extend([0, chunk.len()]);
+        cuts.extend([0, batch.len()]);
         cuts.sort_unstable();
         for cut in cuts.windows(2) {
             keep.also(cut[0]);
-            keep.extremes(chunk, cut[0]..cut[1]);
+            keep.extremes(batch, cut[0]..cut[1]);
         }
-        keep.times(chunk);
-        self.epochs(&piece, &mut keep);
-        let indices: Vec<usize> = (0..chunk.len()).filter(|&index| keep.0[index]).collect();
+        keep.times(batch);
+        self.epochs(&tagged, &mut keep);
+        let indices: Vec<usize> = (0..batch.len()).filter(|&index| keep.0[index]).collect();
         let before = self.records;
-        self.records += chunk.len() as u64;
+        self.records += batch.len() as u64;
         let ordinals: Vec<u64> = indices.iter().map(|&index| before + index as u64).collect();
         self.kept.extend(&ordinals);
-        piece.chunk = Chunk { ordinals: Some(ordinals), ..piece.chunk.taken(&indices) };
-        piece
+        tagged.columns = ColumnBatch { ordinals: Some(ordinals), ..tagged.columns.select(&indices) };
+        tagged
     }
 
     /// Makes the places of starts count kept records instead of all.
@@ -69,14 +65,14 @@ impl Thinner {
     }
 
     /// Where a counter goes back.
-    fn backs(&mut self, chunk: &Chunk, keep: &mut Keep) -> Vec<usize> {
+    fn backs(&mut self, batch: &ColumnBatch, keep: &mut Keep) -> Vec<usize> {
         let mut cuts = Vec::new();
-        if !chunk.format.resumes().goes_back {
+        if !batch.format.resume_signs().goes_back {
             return cuts;
         }
-        let positions = Positions::of(chunk);
+        let positions = batch.order_keys();
         let mut highest = None;
-        for index in 0..chunk.len() {
+        for index in 0..batch.len() {
             let Some(at) = positions.at(index) else { continue };
             match highest {
                 Some((most, before)) if at < most && self.backs < MOST_BACKS => {
@@ -92,13 +88,13 @@ impl Thinner {
         cuts
     }
 
-    fn epochs(&mut self, piece: &Piece, keep: &mut Keep) {
-        let chunk = &piece.chunk;
-        if let Some(epoch) = &chunk.epoch {
-            let mut last: Option<Option<Stated>> = None;
-            for (range, stated) in epoch.runs() {
+    fn epochs(&mut self, tagged: &TaggedBatch, keep: &mut Keep) {
+        let batch = &tagged.columns;
+        if let Some(epoch) = &batch.epoch {
+            let mut last: Option<Option<Decimal>> = None;
+            for (range, stated) in epoch.ranges() {
                 if let Some(known) = last
-                    && self.tells(known.map(Stated::to_f64), stated.map(Stated::to_f64))
+                    && self.tells(known.map(Decimal::to_f64), stated.map(Decimal::to_f64))
                 {
                     keep.also(range.start - 1);
                     keep.also(range.start);
@@ -106,19 +102,19 @@ impl Thinner {
                 last = Some(stated);
             }
         }
-        let is_epoch: Vec<bool> = piece.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
+        let is_epoch: Vec<bool> = tagged.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         if !is_epoch.contains(&true) {
             return;
         }
         let mut last: Vec<Option<usize>> = vec![None; is_epoch.len()];
-        for (index, &tag) in chunk.tag.iter().enumerate() {
+        for (index, &tag) in batch.tag.iter().enumerate() {
             let tag = tag as usize;
             if is_epoch.get(tag) != Some(&true) {
                 continue;
             }
             if let Some(before) = last[tag]
-                && chunk.value[before].to_bits() != chunk.value[index].to_bits()
-                && self.tells(Some(chunk.value[before]), Some(chunk.value[index]))
+                && batch.value[before].to_bits() != batch.value[index].to_bits()
+                && self.tells(Some(batch.value[before]), Some(batch.value[index]))
             {
                 keep.also(before);
                 keep.also(index);
@@ -134,7 +130,7 @@ impl Thinner {
     }
 }
 
-/// Which records of a piece stay.
+/// Which records of a batch stay.
 struct Keep(Vec<bool>);
 
 impl Keep {
@@ -150,11 +146,11 @@ impl Keep {
     }
 
     /// Of a range that one process wrote the first record of each series, its lowest and its highest.
-    fn extremes(&mut self, chunk: &Chunk, range: Range<usize>) {
-        let positions = Positions::of(chunk);
+    fn extremes(&mut self, batch: &ColumnBatch, range: Range<usize>) {
+        let positions = batch.order_keys();
         let mut seen: Vec<Option<(usize, usize)>> = Vec::new();
         for index in range {
-            let tag = chunk.tag[index] as usize;
+            let tag = batch.tag[index] as usize;
             if tag >= seen.len() {
                 seen.resize(tag + 1, None);
             }
@@ -179,8 +175,8 @@ impl Keep {
     }
 
     /// The earliest record and the latest.
-    fn times(&mut self, chunk: &Chunk) {
-        let Some(times) = &chunk.wall_time else { return };
+    fn times(&mut self, batch: &ColumnBatch) {
+        let Some(times) = &batch.wall_time else { return };
         let known = || times.iter().enumerate().filter(|(_, time)| !time.is_nan());
         let earliest = known().min_by(|(_, one), (_, other)| one.total_cmp(other));
         let latest = known().max_by(|(_, one), (_, other)| one.total_cmp(other));

@@ -4,10 +4,9 @@
 
 use std::collections::HashMap;
 
-use crate::formats::Format;
-use crate::piece::FileRead;
-use crate::problem::{Problem, ProblemKind};
+use crate::formats::FileContents;
 use crate::read::LogFile;
+use stepbridge_records::{Format, Problem, ProblemKind};
 
 const FIRST: &str = "scalars.json";
 
@@ -35,16 +34,16 @@ pub(crate) fn fold(files: &mut Vec<LogFile>) -> Vec<Problem> {
 }
 
 /// Whether all records of `copy` are among those of `first`, in the same order.
-fn holds(first: &FileRead, copy: &FileRead) -> bool {
+fn holds(first: &FileContents, copy: &FileContents) -> bool {
     let mut all = records(first);
     records(copy).all(|record| all.any(|other| other == record))
 }
 
-fn records(read: &FileRead) -> impl Iterator<Item = (&str, Option<i64>, u64)> {
-    read.pieces.iter().flat_map(|piece| {
-        let chunk = &piece.chunk;
-        (0..chunk.len()).map(move |index| {
-            (&piece.tags[chunk.tag[index] as usize][..], chunk.step_of(index), chunk.value[index].to_bits())
+fn records(read: &FileContents) -> impl Iterator<Item = (&str, Option<i64>, u64)> {
+    read.batches.iter().flat_map(|tagged| {
+        let batch = &tagged.columns;
+        (0..batch.len()).map(move |index| {
+            (&tagged.tags[batch.tag[index] as usize][..], batch.step_of(index), batch.value[index].to_bits())
         })
     })
 }

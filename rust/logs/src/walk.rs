@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::problem::{Problem, ProblemKind};
+use stepbridge_records::{Problem, ProblemKind};
 
 /// Folders of version control: they hold copies of what stands beside them.
 const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];

@@ -9,23 +9,23 @@ use std::collections::BTreeMap;
 use common::{events, plan, records, stating};
 use proptest::prelude::*;
 use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
-use stepbridge_logs::{Chunk, EpochMeaning, Format, Meaning, Records, Stated, StepMeaning};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Format, Records, SeriesMeaning, StepMeaning};
 use stepbridge_timeline::{Boundary, History, Timeline, Unit};
 
 fn of_run(records: &Records) -> Inferred {
     infer(records).remove("run").expect("the run is there")
 }
 
-fn timeline(chunk: Chunk) -> Timeline {
-    match of_run(&records(chunk)).outcome {
+fn timeline(batch: ColumnBatch) -> Timeline {
+    match of_run(&records(batch)).outcome {
         Outcome::Known { timeline, .. } => timeline,
         Outcome::Unknown { why } => panic!("{why}"),
         Outcome::Sessions { evidence, .. } => panic!("{evidence}"),
     }
 }
 
-fn why(chunk: Chunk) -> String {
-    match of_run(&records(chunk)).outcome {
+fn why(batch: ColumnBatch) -> String {
+    match of_run(&records(batch)).outcome {
         Outcome::Known { evidence, .. } | Outcome::Sessions { evidence, .. } => panic!("{evidence}"),
         Outcome::Unknown { why } => why,
     }
@@ -62,21 +62,21 @@ fn epoch_0_alone_is_an_observed_epoch_that_was_cut() {
 
 #[test]
 fn a_fact_beside_the_records_settles_what_two_digits_leave_open() {
-    let mut chunk = stating(Format::TrainerState, &[(10, "0.0"), (3500, "1.12"), (6980, "2.22"), (7000, "2.23")]);
+    let mut batch = stating(Format::TrainerState, &[(10, "0.0"), (3500, "1.12"), (6980, "2.22"), (7000, "2.23")]);
     assert_eq!(
-        why(chunk.clone()),
+        why(batch.clone()),
         "an epoch may have any number of steps from 3138 to 3139: each fits all 4 pairs of step and epoch, up to step 7000 \
          with epoch 2.23 (log)"
     );
-    chunk.evidence = vec![(7000, Stated::parse("2.231362160654889").unwrap())];
-    assert_eq!(timeline(chunk), plan(50_207, 16, Boundary::Drop, None));
+    batch.evidence = vec![(7000, Decimal::parse("2.231362160654889").unwrap())];
+    assert_eq!(timeline(batch), plan(50_207, 16, Boundary::Drop, None));
 }
 
 #[test]
 fn a_carry_is_found_from_its_exact_ratio() {
-    let mut chunk = stating(Format::TrainerState, &[(10, "0.02"), (0, "0"), (9990, "24.26"), (10_000, "24.29")]);
-    chunk.evidence = vec![(10_000, Stated::parse("24.286581663630844").unwrap())];
-    let known = of_run(&records(chunk));
+    let mut batch = stating(Format::TrainerState, &[(10, "0.02"), (0, "0"), (9990, "24.26"), (10_000, "24.29")]);
+    batch.evidence = vec![(10_000, Decimal::parse("24.286581663630844").unwrap())];
+    let known = of_run(&records(batch));
     let Outcome::Known { timeline, evidence, .. } = known.outcome else { panic!("unknown") };
     assert_eq!(timeline, plan(1647, 4, Boundary::Carry, None));
     assert!(
@@ -111,14 +111,14 @@ fn two_tags_of_event_files_state_epochs() {
 fn without_pairs_or_with_two_meanings_nothing_is_known() {
     assert_eq!(why(events(&[(0, 1, 2.0)])), "no record of the run holds both a step and an epoch");
     let mut both = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2")]));
-    both.chunks.push(stating(Format::TrainerState, &[(100, "1.0")]));
+    both.batches.push(stating(Format::TrainerState, &[(100, "1.0")]));
     let Outcome::Unknown { why } = of_run(&both).outcome else { panic!("known") };
     assert_eq!(why, "some of the run's files count steps from 0 and some from 1: read them apart");
 }
 
-/// A chunk whose numbers mean this.
-fn meaning(step: Option<StepMeaning>, epoch: Option<EpochMeaning>, chunk: Chunk) -> Chunk {
-    Chunk { meaning: Meaning { step, epoch }, ..chunk }
+/// A batch whose numbers mean this.
+fn meaning(step: Option<StepMeaning>, epoch: Option<EpochMeaning>, batch: ColumnBatch) -> ColumnBatch {
+    ColumnBatch { meaning: SeriesMeaning { step, epoch }, ..batch }
 }
 
 #[test]
@@ -128,15 +128,15 @@ fn whole_epochs_of_any_base_are_found() {
             .map(|index| (index + i64::from(step_base), (index / 20 + i64::from(epoch_base)).to_string()))
             .collect();
         let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-        let chunk = stating(Format::JsonLines, &pairs);
+        let batch = stating(Format::JsonLines, &pairs);
         // One row short of an epoch's beginning and every row is there: one answer, whoever says what.
         let step = StepMeaning::of_run(Unit::Batch, step_base);
-        let declared = meaning(Some(step), Some(EpochMeaning::In(epoch_base)), chunk.clone());
+        let declared = meaning(Some(step), Some(EpochMeaning::In(epoch_base)), batch.clone());
         let known = of_run(&records(declared));
         assert_eq!((known.step, known.epoch), (Some(step), Some(EpochMeaning::In(epoch_base))));
         let Outcome::Known { timeline, checked, .. } = known.outcome else { panic!("unknown") };
         assert_eq!((timeline, checked), (plan(20, 1, Boundary::Flush, None), 200));
-        let guessed = of_run(&records(meaning(None, None, chunk)));
+        let guessed = of_run(&records(meaning(None, None, batch)));
         match guessed.outcome {
             Outcome::Known { timeline, .. } => {
                 assert_eq!(timeline, plan(20, 1, Boundary::Flush, None));
@@ -167,8 +167,8 @@ fn an_epoch_tag_may_count_from_1() {
 #[test]
 fn a_base_that_cannot_be_told_is_unknown() {
     // Epochs 1 and 2 of steps that may be indices or not.
-    let chunk = stating(Format::Csv, &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
-    let why = why(meaning(None, Some(EpochMeaning::In(1)), chunk));
+    let batch = stating(Format::Csv, &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
+    let why = why(meaning(None, Some(EpochMeaning::In(1)), batch));
     assert!(why.contains("any number of steps") || why.contains("would fit, and so would"), "{why}");
 }
 
@@ -184,9 +184,12 @@ fn an_epoch_that_only_elapses_counts_from_either_base() {
 }
 
 /// Steps inside epochs, counted from 1, of epochs from 1.
-fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> Chunk {
+fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> ColumnBatch {
     let step = StepMeaning::of_epoch(Unit::Batch, 1);
-    Chunk { lengths: lengths.to_vec(), ..meaning(Some(step), Some(EpochMeaning::In(1)), stating(Format::Text, pairs)) }
+    ColumnBatch {
+        lengths: lengths.to_vec(),
+        ..meaning(Some(step), Some(EpochMeaning::In(1)), stating(Format::Text, pairs))
+    }
 }
 
 #[test]
@@ -224,9 +227,9 @@ fn lightning(lengths: &[i64], every: i64) -> Vec<(i64, String)> {
     rows
 }
 
-fn session(number: u32, rows: &[(i64, String)]) -> Chunk {
+fn session(number: u32, rows: &[(i64, String)]) -> ColumnBatch {
     let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-    Chunk { session: number, ..stating(Format::LightningCsv, &pairs) }
+    ColumnBatch { session: number, ..stating(Format::LightningCsv, &pairs) }
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn another_length_from_a_resume_on_is_two_segments() {
     let seen = all.into_iter().filter(|(_, epoch)| epoch != "5");
     let (before, after): (Vec<_>, Vec<_>) = seen.partition(|(step, _)| *step < 300);
     let mut log = records(session(0, &before));
-    log.chunks.push(session(1, &after));
+    log.batches.push(session(1, &after));
     let Outcome::Known { timeline, evidence, .. } = of_run(&log).outcome else { panic!("unknown") };
     assert_eq!((timeline.epoch_length(2), timeline.epoch_length(3)), (Some(100), Some(40)));
     assert_eq!(timeline.locate(Unit::Step, 340).map(|at| (at.epoch, at.iter)), Ok((4, 0)));
@@ -251,12 +254,12 @@ fn an_epoch_that_is_computed_anew_gives_each_session_its_timeline() {
         #[expect(clippy::cast_precision_loss, reason = "a writer's own float")]
         steps.map(|step| (step, (step as f64 / length).to_string())).collect()
     };
-    let chunk = |number: u32, rows: &[(i64, String)]| {
+    let batch = |number: u32, rows: &[(i64, String)]| {
         let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-        Chunk { session: number, ..stating(Format::TrainerState, &pairs) }
+        ColumnBatch { session: number, ..stating(Format::TrainerState, &pairs) }
     };
-    let mut log = records(chunk(0, &rows(1..=100, 50.0)));
-    log.chunks.push(chunk(1, &rows(101..=200, 25.0)));
+    let mut log = records(batch(0, &rows(1..=100, 50.0)));
+    log.batches.push(batch(1, &rows(101..=200, 25.0)));
     let Outcome::Sessions { timelines, checked, .. } = of_run(&log).outcome else { panic!("one timeline, or none") };
     assert_eq!(timelines, [(0, plan(50, 1, Boundary::Flush, None)), (1, plan(25, 1, Boundary::Flush, None))]);
     assert_eq!(checked, 200);
@@ -265,11 +268,11 @@ fn an_epoch_that_is_computed_anew_gives_each_session_its_timeline() {
 #[test]
 fn a_plan_is_lent_only_where_all_agree_and_nothing_contradicts() {
     let sure = [(99, "0"), (100, "1"), (200, "2")];
-    let three = |others: &[Chunk]| {
+    let three = |others: &[ColumnBatch]| {
         let mut log = records(stating(Format::LightningCsv, &sure));
-        for (number, chunk) in (1..).zip(others) {
+        for (number, batch) in (1..).zip(others) {
             log.runs.push(format!("other {number}"));
-            log.chunks.push(Chunk { run: number, ..chunk.clone() });
+            log.batches.push(ColumnBatch { run: number, ..batch.clone() });
         }
         let mut found = infer(&log);
         lend(&log, &mut found);
@@ -295,7 +298,7 @@ fn a_plan_is_lent_only_where_all_agree_and_nothing_contradicts() {
 fn runs_do_not_lend_each_other_anything() {
     let mut two = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2")]));
     two.runs.push("other".into());
-    two.chunks.push(Chunk { run: 1, ..stating(Format::LightningCsv, &[(150, "1")]) });
+    two.batches.push(ColumnBatch { run: 1, ..stating(Format::LightningCsv, &[(150, "1")]) });
     let outcomes: BTreeMap<_, _> = infer(&two);
     assert!(matches!(outcomes["run"].outcome, Outcome::Known { .. }));
     assert!(matches!(outcomes["other"].outcome, Outcome::Unknown { .. }));

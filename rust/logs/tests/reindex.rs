@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use common::{events, plan, records, stating};
 use stepbridge_logs::reindex::{Basis, Options, Places, Reindexed, Timelines, reindex, steps};
-use stepbridge_logs::{Chunk, EpochMeaning, Format, Meaning, ProblemKind, Records, Stated, StepMeaning};
+use stepbridge_records::{
+    ColumnBatch, Decimal, EpochMeaning, Format, ProblemKind, Records, SeriesMeaning, StepMeaning,
+};
 use stepbridge_timeline::{Boundary, Error, Plan, Timeline, Unit};
 
 fn by_one(records: &Records, timeline: &Timeline, options: Options) -> Reindexed {
@@ -29,10 +31,10 @@ fn reasons(reindexed: &Reindexed) -> Vec<(ProblemKind, &str)> {
 fn an_index_and_an_nth_are_at_the_batch_that_they_close() {
     let timeline = plan(4, 1, Boundary::Flush, None);
     let index = records(stating(Format::LightningCsv, &[(3, "0"), (4, "1")]));
-    assert_eq!(rows(&by_one(&index, &timeline, Options::default()).chunks[0]), [(0, 3, 1.0), (1, 0, 1.25)]);
+    assert_eq!(rows(&by_one(&index, &timeline, Options::default()).batches[0]), [(0, 3, 1.0), (1, 0, 1.25)]);
     let nth = records(stating(Format::TrainerState, &[(0, "0"), (4, "1.0"), (5, "1.25")]));
     let found = by_one(&nth, &timeline, Options::default());
-    assert_eq!(rows(&found.chunks[0]), [(-1, -1, 0.0), (0, 3, 1.0), (1, 0, 1.25)]);
+    assert_eq!(rows(&found.batches[0]), [(-1, -1, 0.0), (0, 3, 1.0), (1, 0, 1.25)]);
     assert_eq!(reasons(&found), []);
 }
 
@@ -40,19 +42,19 @@ fn an_index_and_an_nth_are_at_the_batch_that_they_close() {
 fn a_step_is_where_its_window_closes() {
     let nth = records(stating(Format::TrainerState, &[(1, "0.4"), (2, "0.8"), (3, "1.0"), (4, "1.4")]));
     let found = by_one(&nth, &plan(5, 2, Boundary::Flush, None), Options { batch: true, ..Options::default() });
-    assert_eq!(rows(&found.chunks[0]), [(0, 1, 0.4), (0, 3, 0.8), (0, 4, 1.0), (1, 1, 1.4)]);
-    assert_eq!(found.chunks[0].batch, Some(vec![1, 3, 4, 6]));
+    assert_eq!(rows(&found.batches[0]), [(0, 1, 0.4), (0, 3, 0.8), (0, 4, 1.0), (1, 1, 1.4)]);
+    assert_eq!(found.batches[0].batch, Some(vec![1, 3, 4, 6]));
     assert_eq!(reasons(&found), []);
 }
 
 #[test]
 fn what_has_no_place_is_null_and_counted_once_a_file() {
     let mut log = records(stating(Format::LightningCsv, &[(9, "1"), (10, "2"), (-3, "0"), (11, "2"), (0, "0")]));
-    log.chunks[0].step_missing = Some(vec![false, false, false, false, true]);
-    log.chunks.push(stating(Format::LightningCsv, &[(12, "2")]));
+    log.batches[0].step_missing = Some(vec![false, false, false, false, true]);
+    log.batches.push(stating(Format::LightningCsv, &[(12, "2")]));
     let found = by_one(&log, &plan(5, 1, Boundary::Flush, Some(2)), Options::default());
     let nothing = (-1, -1, -1.0);
-    assert_eq!(rows(&found.chunks[0]), [(1, 4, 2.0), nothing, nothing, nothing, nothing]);
+    assert_eq!(rows(&found.batches[0]), [(1, 4, 2.0), nothing, nothing, nothing, nothing]);
     assert_eq!(
         reasons(&found),
         [
@@ -74,7 +76,7 @@ fn a_stated_epoch_is_checked_not_obeyed() {
     let timeline = plan(131, 1, Boundary::Flush, None);
     let log = records(stating(Format::TrainerState, &[(25, "0.19"), (50, "0.39"), (131, "1.0"), (150, "1.15")]));
     let found = by_one(&log, &timeline, Options::default());
-    assert_eq!(found.chunks[0].iter[1], 49);
+    assert_eq!(found.batches[0].iter[1], 49);
     assert_eq!(
         reasons(&found),
         [(
@@ -113,13 +115,13 @@ fn what_event_files_do_not_say_is_assumed_and_said() {
     let timeline = plan(4, 1, Boundary::Flush, None);
     let log = records(events(&[(0, 4, 1.0)]));
     let found = by_one(&log, &timeline, Options::default());
-    assert_eq!(rows(&found.chunks[0]), [(1, 0, 1.25)]);
+    assert_eq!(rows(&found.batches[0]), [(1, 0, 1.25)]);
     assert_eq!(found.assumed.len(), 1);
     assert_eq!(found.assumed[0].run, "run");
     assert_eq!(found.assumed[0].step, StepMeaning::of_run(Unit::Step, 0));
     let said = Options { unit: Some(Unit::Batch), base: Some(1), ..Options::default() };
     let found = by_one(&log, &timeline, said);
-    assert_eq!(rows(&found.chunks[0]), [(0, 3, 1.0)]);
+    assert_eq!(rows(&found.batches[0]), [(0, 3, 1.0)]);
     assert_eq!(found.assumed, []);
 }
 
@@ -128,17 +130,17 @@ fn a_step_that_is_an_epoch_needs_no_timeline() {
     let log = records(events(&[(0, 0, 1.0), (0, 2, 1.0), (0, 3, 1.0)]));
     let options = Options { unit: Some(Unit::Epoch), base: Some(0), ..Options::default() };
     let found = reindex(&log, &[], Timelines::Own, options, 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(0, -1, 1.0), (2, -1, 3.0), (3, -1, 4.0)]);
+    assert_eq!(rows(&found.batches[0]), [(0, -1, 1.0), (2, -1, 3.0), (3, -1, 4.0)]);
     assert_eq!(reasons(&found), []);
     let found = by_one(&log, &plan(4, 1, Boundary::Flush, Some(3)), Options { base: Some(1), ..options });
-    assert_eq!(rows(&found.chunks[0]), [(-1, -1, 0.0), (1, -1, 2.0), (2, -1, 3.0)]);
+    assert_eq!(rows(&found.batches[0]), [(-1, -1, 0.0), (1, -1, 2.0), (2, -1, 3.0)]);
 }
 
 #[test]
 fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
     let log = records(stating(Format::LightningCsv, &[(49, "4"), (99, "9")]));
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(4, -1, -1.0), (9, -1, -1.0)]);
+    assert_eq!(rows(&found.batches[0]), [(4, -1, -1.0), (9, -1, -1.0)]);
     assert_eq!(found.problems.len(), 1);
     assert_eq!(found.problems[0].kind, ProblemKind::NoTimeline);
     assert_eq!(
@@ -149,20 +151,20 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
     );
     let log = records(stating(Format::TrainerState, &[(10, "0.1"), (20, "0.2")]));
     let found = reindex(&log, &[], Timelines::Own, Options { batch: true, ..Options::default() }, 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(-1, -1, -1.0); 2]);
-    assert_eq!(found.chunks[0].batch, Some(vec![-1, -1]));
+    assert_eq!(rows(&found.batches[0]), [(-1, -1, -1.0); 2]);
+    assert_eq!(found.batches[0].batch, Some(vec![-1, -1]));
 }
 
 #[test]
 fn an_inferred_timeline_locates_what_it_was_found_from() {
     let log = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2"), (299, "2")]));
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(found.chunks[0].iter, [99, 0, 0, 99]);
+    assert_eq!(found.batches[0].iter, [99, 0, 0, 99]);
     assert_eq!(reasons(&found), []);
     // Event files whose steps are the n-th, as their epochs show.
     let log = records(events(&[(0, 655, 1.0), (2, 655, 5.0), (2, 660, f64::from(5.04_f32))]));
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(rows(&found.chunks[0])[0], (4, 130, 5.0));
+    assert_eq!(rows(&found.batches[0])[0], (4, 130, 5.0));
     assert_eq!(found.assumed[0].step.base, 1);
 }
 
@@ -171,11 +173,11 @@ fn each_run_has_its_own_timeline_or_none() {
     let mut log = records(stating(Format::LightningCsv, &[(7, "1")]));
     log.runs.push("other".into());
     log.sources.push("other/log".into());
-    log.chunks.push(Chunk { run: 1, source: 1, ..stating(Format::LightningCsv, &[(7, "3")]) });
+    log.batches.push(ColumnBatch { run: 1, source: 1, ..stating(Format::LightningCsv, &[(7, "3")]) });
     let timelines = BTreeMap::from([("run".to_owned(), plan(4, 1, Boundary::Flush, None))]);
     let found = reindex(&log, &[], Timelines::Each(&timelines), Options::default(), 2).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(1, 3, 2.0)]);
-    assert_eq!(rows(&found.chunks[1]), [(3, -1, -1.0)]);
+    assert_eq!(rows(&found.batches[0]), [(1, 3, 2.0)]);
+    assert_eq!(rows(&found.batches[1]), [(3, -1, -1.0)]);
     assert_eq!(
         reasons(&found),
         [(
@@ -188,24 +190,24 @@ fn each_run_has_its_own_timeline_or_none() {
 
 /// Steps inside epochs, both from 1.
 fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> Records {
-    let meaning = Meaning { step: Some(StepMeaning::of_epoch(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) };
-    records(Chunk { meaning, lengths: lengths.to_vec(), ..stating(Format::Text, pairs) })
+    let meaning = SeriesMeaning { step: Some(StepMeaning::of_epoch(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) };
+    records(ColumnBatch { meaning, lengths: lengths.to_vec(), ..stating(Format::Text, pairs) })
 }
 
 #[test]
 fn a_step_inside_its_epoch_needs_no_timeline() {
     let log = inside(&[(1, "1"), (5, "1"), (5, "5")], &[(None, 5)]);
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(0, 0, 0.2), (0, 4, 1.0), (4, 4, 5.0)]);
+    assert_eq!(rows(&found.batches[0]), [(0, 0, 0.2), (0, 4, 1.0), (4, 4, 5.0)]);
     assert_eq!(reasons(&found), []);
     // Of epochs of unknown lengths no fraction.
     let log = inside(&[(1, "1"), (5, "2"), (0, "2"), (1, "0")], &[]);
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(0, 0, -1.0), (1, 4, -1.0), (-1, -1, -1.0), (-1, -1, -1.0)]);
+    assert_eq!(rows(&found.batches[0]), [(0, 0, -1.0), (1, 4, -1.0), (-1, -1, -1.0), (-1, -1, -1.0)]);
     assert_eq!(found.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>(), [ProblemKind::BeforeStart]);
     let log = inside(&[(3, "1"), (3, "2")], &[(Some(1), 4), (Some(2), 6)]);
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 1).unwrap();
-    assert_eq!(rows(&found.chunks[0]), [(0, 2, 0.75), (1, 2, 1.5)]);
+    assert_eq!(rows(&found.batches[0]), [(0, 2, 0.75), (1, 2, 1.5)]);
 }
 
 #[test]
@@ -214,9 +216,9 @@ fn a_timeline_is_checked_against_steps_inside_epochs() {
     let options = Options { sample: true, batch: true, ..Options::default() };
     let plan = Plan { batches: Some(5), batch_size: Some(10), epochs: Some(3), ..Plan::default() };
     let found = by_one(&log, &Timeline::plan(&plan).unwrap(), options);
-    assert_eq!(rows(&found.chunks[0]), [(0, 4, 1.0), (0, 5, -1.0), (2, 4, 3.0), (-1, -1, -1.0)]);
-    assert_eq!(found.chunks[0].batch, Some(vec![4, -1, 14, -1]));
-    assert_eq!(found.chunks[0].sample, Some(vec![40, -1, 140, -1]));
+    assert_eq!(rows(&found.batches[0]), [(0, 4, 1.0), (0, 5, -1.0), (2, 4, 3.0), (-1, -1, -1.0)]);
+    assert_eq!(found.batches[0].batch, Some(vec![4, -1, 14, -1]));
+    assert_eq!(found.batches[0].sample, Some(vec![40, -1, 140, -1]));
     assert_eq!(
         reasons(&found),
         [
@@ -238,20 +240,25 @@ fn a_timeline_is_checked_against_steps_inside_epochs() {
     // Who says what steps count says that they count over the run.
     let said = Options { unit: Some(Unit::Batch), ..Options::default() };
     let found = by_one(&inside(&[(6, "2")], &[]), &self::plan(5, 1, Boundary::Flush, None), said);
-    assert_eq!(rows(&found.chunks[0]), [(1, 0, 1.2)]);
+    assert_eq!(rows(&found.batches[0]), [(1, 0, 1.2)]);
 }
 
 #[test]
 fn rows_without_steps_are_at_their_epochs() {
     let rows_of = |epoch: EpochMeaning, texts: &[&str], options: Options| {
-        let meaning = Meaning { step: None, epoch: Some(epoch) };
-        let epoch = texts.iter().map(|text| Stated::parse(text)).collect();
+        let meaning = SeriesMeaning { step: None, epoch: Some(epoch) };
+        let epoch = texts.iter().map(|text| Decimal::parse(text)).collect();
         let value = vec![1.5; texts.len()];
-        let chunk =
-            Chunk { tag: vec![0; value.len()], epoch: Some(epoch), value, meaning, ..Chunk::new(0, 0, Format::Csv) };
-        let found = reindex(&records(chunk), &[], Timelines::Own, options, 1).unwrap();
+        let batch = ColumnBatch {
+            tag: vec![0; value.len()],
+            epoch: Some(epoch),
+            value,
+            meaning,
+            ..ColumnBatch::new(0, 0, Format::Csv)
+        };
+        let found = reindex(&records(batch), &[], Timelines::Own, options, 1).unwrap();
         assert!(found.problems.iter().all(|problem| problem.kind == ProblemKind::BeforeStart));
-        rows(&found.chunks[0])
+        rows(&found.batches[0])
     };
     let none = Options::default();
     assert_eq!(rows_of(EpochMeaning::Ends(0), &["0", "3"], none), [(0, -1, 1.0), (3, -1, 4.0)]);
@@ -279,11 +286,11 @@ fn units_and_bases_that_a_record_declares() {
         (Unit::Sample, 1, 32, (0, 3)),
         (Unit::Epoch, 1, 3, (2, -1)),
     ] {
-        let meaning = Meaning { step: Some(StepMeaning::of_run(unit, base)), epoch: Some(EpochMeaning::In(1)) };
+        let meaning = SeriesMeaning { step: Some(StepMeaning::of_run(unit, base)), epoch: Some(EpochMeaning::In(1)) };
         let stated = (at.0 + 1).to_string();
-        let log = records(Chunk { meaning, ..stating(Format::JsonLines, &[(step, &stated)]) });
+        let log = records(ColumnBatch { meaning, ..stating(Format::JsonLines, &[(step, &stated)]) });
         let found = by_one(&log, &timeline, Options::default());
-        assert_eq!((found.chunks[0].epoch[0], found.chunks[0].iter[0]), at, "{unit:?} {base}");
+        assert_eq!((found.batches[0].epoch[0], found.batches[0].iter[0]), at, "{unit:?} {base}");
         assert_eq!(reasons(&found), [], "{unit:?} {base}");
     }
 }
@@ -305,17 +312,17 @@ fn steps_of(log: &Records) -> Vec<(StepMeaning, Basis)> {
 
 #[test]
 fn a_session_is_on_its_own_timeline() {
-    let chunk = |session: u32, length: f64, steps: std::ops::RangeInclusive<i64>| {
+    let batch = |session: u32, length: f64, steps: std::ops::RangeInclusive<i64>| {
         #[expect(clippy::cast_precision_loss, reason = "a writer's own float")]
         let texts: Vec<_> = steps.map(|step| (step, (step as f64 / length).to_string())).collect();
         let pairs: Vec<_> = texts.iter().map(|(step, text)| (*step, &**text)).collect();
-        Chunk { session, ..stating(Format::TrainerState, &pairs) }
+        ColumnBatch { session, ..stating(Format::TrainerState, &pairs) }
     };
-    let mut log = records(chunk(0, 50.0, 1..=100));
-    log.chunks.push(chunk(1, 25.0, 101..=200));
+    let mut log = records(batch(0, 50.0, 1..=100));
+    log.batches.push(batch(1, 25.0, 101..=200));
     let found = reindex(&log, &[], Timelines::Own, Options::default(), 2).unwrap();
     assert_eq!(reasons(&found), []);
-    assert_eq!((rows(&found.chunks[0])[99], rows(&found.chunks[1])[0]), ((1, 49, 2.0), (4, 0, 4.04)));
+    assert_eq!((rows(&found.batches[0])[99], rows(&found.batches[1])[0]), ((1, 49, 2.0), (4, 0, 4.04)));
 }
 
 #[test]
@@ -337,21 +344,21 @@ fn the_result_does_not_depend_on_blocks_or_threads() {
     let timeline = plan(1000, 3, Boundary::Flush, Some(60));
     let steps: Vec<i64> = (0..30_000).collect();
     for base in [0, 1] {
-        let chunk = Chunk {
+        let batch = ColumnBatch {
             tag: vec![0; steps.len()],
             step: Some(steps.clone()),
             value: vec![0.0; steps.len()],
-            ..Chunk::new(0, 0, Format::TfEvents)
+            ..ColumnBatch::new(0, 0, Format::TfEvents)
         };
-        let mut log = records(chunk.clone());
-        log.chunks.push(chunk);
+        let mut log = records(batch.clone());
+        log.batches.push(batch);
         let options = Options { unit: Some(Unit::Step), base: Some(base), ..Options::default() };
         let found = reindex(&log, &[], Timelines::One(&timeline), options, 1).unwrap();
         let again = reindex(&log, &[], Timelines::One(&timeline), options, 4).unwrap();
-        for (one, other) in found.chunks.iter().zip(&again.chunks) {
+        for (one, other) in found.batches.iter().zip(&again.batches) {
             assert_eq!(rows(one), rows(other));
         }
-        for (&step, row) in steps.iter().zip(rows(&found.chunks[0])) {
+        for (&step, row) in steps.iter().zip(rows(&found.batches[0])) {
             let index = u64::try_from(step - i64::from(base));
             let at = index.ok().and_then(|index| timeline.locate(Unit::Step, index).ok());
             let expected =

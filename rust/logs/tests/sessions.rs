@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use stepbridge_logs::{Format, Logs, ReadOptions, read_bytes};
+use stepbridge_logs::{Logs, ReadOptions, read_bytes};
+use stepbridge_records::Format;
 
 fn read(name: &str, text: &str) -> Logs {
     read_bytes(name, text.as_bytes(), &ReadOptions::default(), 1).expect("a log")
@@ -13,8 +14,8 @@ fn read(name: &str, text: &str) -> Logs {
 
 /// Session, whether it is superseded, and value of each record.
 fn rows(logs: &Logs) -> Vec<(u32, bool, f64)> {
-    let rows = logs.records.chunks.iter().flat_map(|chunk| {
-        (0..chunk.len()).map(move |index| (chunk.session, chunk.is_superseded(index), chunk.value[index]))
+    let rows = logs.records.batches.iter().flat_map(|batch| {
+        (0..batch.len()).map(move |index| (batch.session, batch.is_superseded(index), batch.value[index]))
     });
     rows.collect()
 }
@@ -51,7 +52,7 @@ fn a_third_session_takes_the_place_of_both() {
 fn equal_numbers_are_data() {
     let logs = keras(&[0, 1, 1, 1, 2]);
     assert!(rows(&logs).iter().all(|row| !row.1 && row.0 == 0));
-    assert_eq!(logs.records.chunks.len(), 1);
+    assert_eq!(logs.records.batches.len(), 1);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn numbers_in_no_order_are_no_sessions() {
     let epochs: Vec<u32> = (0..4000).map(|row| if row % 2 == 0 { 5 } else { 3 }).collect();
     let logs = keras(&epochs);
     assert_eq!(logs.records.sessions(), [(1, 0)]);
-    assert_eq!(logs.records.chunks.len(), 1);
+    assert_eq!(logs.records.batches.len(), 1);
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn a_series_that_is_not_logged_again_stays() {
         writeln!(text, "{{\"step\": {step}, \"{tag}\": 0.5}}").unwrap();
     }
     let logs = read("log.jsonl", &text);
-    let tags: Vec<_> = logs.records.chunks.iter().flat_map(|chunk| chunk.tag.clone()).collect();
+    let tags: Vec<_> = logs.records.batches.iter().flat_map(|batch| batch.tag.clone()).collect();
     let found: Vec<_> =
         tags.iter().zip(rows(&logs)).map(|(&tag, row)| (&*logs.records.tags[tag as usize], row.1)).collect();
     assert_eq!(found.iter().filter(|row| row.1).count(), 2);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use stepbridge_logs::reindex::{Options, Timelines};
-use stepbridge_logs::{Format, NamedColumns, ReadOptions, Superseded};
+use stepbridge_logs::{NamedColumns, ReadOptions, Superseded};
+use stepbridge_records::Format;
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;

@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
 use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, reindex, steps};
-use stepbridge_logs::{FoundLedger, Logs, Problem, ReadError, ReadOptions, StepMeaning, Table, read};
+use stepbridge_logs::{FoundLedger, Logs, ReadError, ReadOptions, Table, read};
+use stepbridge_records::{Problem, StepMeaning};
 
 use crate::asked::{Asked, Said, kept};
 use crate::errors::timeline_error;
@@ -121,7 +122,16 @@ impl PyLogs {
                 let run = records.runs[file.run as usize].clone();
                 let facts = &file.facts;
                 let (format, shape) = (file.format.name(), facts.shape);
-                (source.clone(), run, format, facts.bytes, facts.sound, facts.others, shape, facts.prose)
+                (
+                    source.clone(),
+                    run,
+                    format,
+                    facts.bytes,
+                    facts.records_ok,
+                    facts.non_numeric,
+                    shape,
+                    facts.plain_lines,
+                )
             })
             .collect()
     }

@@ -8,9 +8,9 @@
 //! Data with a column `epoch` or `step` is everywhere, and is no log.
 
 use super::table::{self, Below, Kind, Peek, Places, peek, position, separator};
-use super::{EpochMeaning, Format, Head, Input, Meaning, Reader, Sink, lightning_csv};
+use super::{Head, Input, Reader, Sink, lightning_csv};
 use crate::options::{NamedColumns, ReadOptions};
-use crate::record::Stated;
+use stepbridge_records::{Decimal, EpochMeaning, Format, SeriesMeaning};
 
 const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
 const EPOCHS: [&str; 1] = ["epoch"];
@@ -103,11 +103,11 @@ fn listed(names: &[String]) -> String {
 }
 
 /// What an epoch counts from is what the first row's does. That the row closes it is so where there is no step.
-fn meaning(names: &[String], first: Option<Stated>) -> Meaning {
+fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
     let has_steps = places(names, &ReadOptions::default()).step.is_some();
-    let base = first.and_then(Stated::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
+    let base = first.and_then(Decimal::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
     let epoch = if has_steps { base.map(EpochMeaning::In) } else { base.map(EpochMeaning::Ends) };
-    Meaning { step: None, epoch }
+    SeriesMeaning { step: None, epoch }
 }
 
 /// Whether a file is a table that has a column which the caller named for its step or its epoch.
@@ -165,8 +165,8 @@ fn mostly(table: &Peek, below: &Below) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::ProblemKind;
     use crate::{Logs, ReadError, read_bytes};
+    use stepbridge_records::ProblemKind;
 
     fn read(text: &str, options: &ReadOptions) -> Result<Logs, ReadError> {
         read_bytes("t.csv", text.as_bytes(), options, 1)
@@ -213,19 +213,19 @@ mod tests {
         assert!(matches!(read(text, &ReadOptions::default()), Err(ReadError::NotALog { .. })));
         let options = ReadOptions { columns: columns("it", Some("when")), ..ReadOptions::default() };
         let logs = read(text, &options).expect("a log");
-        let chunk = &logs.records.chunks[0];
+        let batch = &logs.records.batches[0];
         assert_eq!(logs.records.tags, ["step", "x"]);
-        assert_eq!(chunk.step, Some(vec![1, 1, 2, 2]));
-        let times = chunk.wall_time.as_ref().expect("times");
+        assert_eq!(batch.step, Some(vec![1, 1, 2, 2]));
+        let times = batch.wall_time.as_ref().expect("times");
         assert_eq!(times[..2], [1_700_000_000.25; 2]);
         assert!(times[2].is_nan() && times[3].is_nan());
-        assert_eq!(chunk.meaning, Meaning { step: None, epoch: None });
+        assert_eq!(batch.meaning, SeriesMeaning { step: None, epoch: None });
         let options = ReadOptions { format: Some(Format::Csv), columns: columns("iter", None), ..options };
         let logs = read(text, &options).expect("a log all the same");
         let problem = &logs.records.problems[0];
         assert_eq!(problem.kind, ProblemKind::MissingColumn);
         assert_eq!(problem.reason, "there is no column 'iter'; there are it, when, step, x");
-        assert_eq!(logs.records.chunks[0].step, None);
+        assert_eq!(logs.records.batches[0].step, None);
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         ] {
             let logs = read(text, &ReadOptions::default()).expect("a log");
             assert_eq!(logs.files[0].format, Format::Csv);
-            assert_eq!(logs.records.chunks[0].meaning, Meaning { step: None, epoch: expected }, "{text}");
+            assert_eq!(logs.records.batches[0].meaning, SeriesMeaning { step: None, epoch: expected }, "{text}");
         }
     }
 }

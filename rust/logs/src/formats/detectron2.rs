@@ -2,8 +2,9 @@
 //!
 //! It knows no epoch. Evaluation stands in the line of the iteration after which it ran. A run that begins again appends.
 
+use super::Reader;
 use super::objects::{self, Dialect, Role, seen};
-use super::{Format, Reader};
+use stepbridge_records::Format;
 
 pub(super) static READER: Reader = Reader {
     format: Format::Detectron2,

@@ -3,9 +3,10 @@
 //! What the step counts, and from where, is not known.
 
 use super::objects::{self, Dialect, Keys, Role, Seen, first_line, seen};
-use super::{Format, Head, Reader};
+use super::{Head, Reader};
 use crate::options::NamedColumns;
 use stepbridge_io::json::JsonCursor;
+use stepbridge_records::Format;
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
 const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
     use crate::formats::read_for_test;
     use crate::options::ReadOptions;
-    use crate::problem::ProblemKind;
+    use stepbridge_records::ProblemKind;
 
     fn named(step: &str, wall_time: &str) -> ReadOptions {
         let columns = NamedColumns { step: Some(step.into()), epoch: None, wall_time: Some(wall_time.into()) };
@@ -128,12 +129,12 @@ mod tests {
     fn keys_are_named_by_the_caller_or_by_themselves() {
         let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
         let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
-        assert_eq!(plain.pieces[0].chunk.step_of(0), Some(101));
-        assert_eq!(plain.pieces[0].chunk.value, [1.0, 7.0, 9.5]);
+        assert_eq!(plain.batches[0].columns.step_of(0), Some(101));
+        assert_eq!(plain.batches[0].columns.value, [1.0, 7.0, 9.5]);
         let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
-        let chunk = &read.pieces[0].chunk;
-        assert_eq!((chunk.step_of(0), chunk.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
-        assert_eq!((&chunk.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
+        let batch = &read.batches[0].columns;
+        assert_eq!((batch.step_of(0), batch.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
+        assert_eq!((&batch.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
     }
 
     #[test]

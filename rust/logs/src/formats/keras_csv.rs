@@ -8,7 +8,8 @@
 
 use super::csv::is_step;
 use super::table::{self, Kind, Peek, Places, peek, position, separator};
-use super::{Format, Head, Input, Reader, Sink};
+use super::{Head, Input, Reader, Sink};
+use stepbridge_records::Format;
 
 pub(super) static READER: Reader = Reader {
     format: Format::KerasCsv,
@@ -69,10 +70,9 @@ fn is_sorted_as_keras(table: &Peek) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{EpochMeaning, read_for_test};
+    use crate::formats::read_for_test;
     use crate::options::ReadOptions;
-    use crate::problem::ProblemKind;
-    use crate::record::Stated;
+    use stepbridge_records::{Decimal, EpochMeaning, ProblemKind};
 
     fn is_keras(name: &str, bytes: &[u8]) -> bool {
         recognised(&Head { name, folder: &[], bytes })
@@ -108,14 +108,14 @@ mod tests {
         for threads in [1, 3] {
             let read = read_for_test(Format::KerasCsv, "a.log", text.as_bytes(), &ReadOptions::default(), threads);
             let seen: Vec<_> = read
-                .pieces
+                .batches
                 .iter()
-                .flat_map(|piece| {
-                    assert_eq!(piece.chunk.meaning.epoch, Some(EpochMeaning::Ends(0)));
-                    let epochs = piece.chunk.epoch.as_ref().expect("epochs").iter();
-                    let epochs = epochs.map(|epoch| epoch.and_then(Stated::whole).expect("a whole one"));
-                    let tags = piece.chunk.tag.iter().map(|tag| &*piece.tags[*tag as usize]);
-                    epochs.zip(tags).zip(piece.chunk.value.clone()).collect::<Vec<_>>()
+                .flat_map(|tagged| {
+                    assert_eq!(tagged.columns.meaning.epoch, Some(EpochMeaning::Ends(0)));
+                    let epochs = tagged.columns.epoch.as_ref().expect("epochs").iter();
+                    let epochs = epochs.map(|epoch| epoch.and_then(Decimal::whole).expect("a whole one"));
+                    let tags = tagged.columns.tag.iter().map(|tag| &*tagged.tags[*tag as usize]);
+                    epochs.zip(tags).zip(tagged.columns.value.clone()).collect::<Vec<_>>()
                 })
                 .collect();
             let expected = [
@@ -129,7 +129,7 @@ mod tests {
             assert_eq!(seen, expected);
             let kinds: Vec<_> = read.problems.iter().map(|problem| (problem.kind, problem.record)).collect();
             assert_eq!(kinds, [(ProblemKind::Corrupt, Some(3)), (ProblemKind::NotANumber, Some(4))]);
-            assert_eq!((read.facts.sound, read.facts.others), (4, 1));
+            assert_eq!((read.facts.records_ok, read.facts.non_numeric), (4, 1));
         }
     }
 }

@@ -6,8 +6,8 @@
 //! columns in the order of their first use, and newer ones sorted; a metric that comes late makes it write the file anew.
 
 use super::table::{self, Kind, Places};
-use super::{Format, Input, Reader, Sink};
-use crate::problem::ProblemKind;
+use super::{Input, Reader, Sink};
+use stepbridge_records::{Format, ProblemKind};
 
 pub(super) static READER: Reader = Reader {
     format: Format::LightningCsv,
@@ -39,33 +39,37 @@ pub(super) static KIND: Kind = Kind {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::formats::{Format, read_for_test};
+    use crate::formats::FileContents;
+    use crate::formats::read_for_test;
     use crate::options::ReadOptions;
-    use crate::piece::FileRead;
-    use crate::problem::ProblemKind;
-    use crate::record::Stated;
+    use stepbridge_records::{Decimal, Format, ProblemKind};
 
-    fn read(bytes: &[u8]) -> FileRead {
+    fn read(bytes: &[u8]) -> FileContents {
         read_for_test(Format::LightningCsv, "metrics.csv", bytes, &ReadOptions::default(), 1)
     }
 
-    fn read_text(text: &str) -> FileRead {
+    fn read_text(text: &str) -> FileContents {
         read(text.as_bytes())
     }
 
     /// Records as (tag, step, epoch, value).
-    fn records(read: &FileRead) -> Vec<(&str, Option<i64>, Option<f64>, f64)> {
+    fn records(read: &FileContents) -> Vec<(&str, Option<i64>, Option<f64>, f64)> {
         let mut records = Vec::new();
-        for piece in &read.pieces {
-            records.extend((0..piece.chunk.len()).map(|i| {
-                let epoch = piece.chunk.stated_of(i).map(Stated::to_f64);
-                (&*piece.tags[piece.chunk.tag[i] as usize], piece.chunk.step_of(i), epoch, piece.chunk.value[i])
+        for tagged in &read.batches {
+            records.extend((0..tagged.columns.len()).map(|i| {
+                let epoch = tagged.columns.epoch_of(i).map(Decimal::to_f64);
+                (
+                    &*tagged.tags[tagged.columns.tag[i] as usize],
+                    tagged.columns.step_of(i),
+                    epoch,
+                    tagged.columns.value[i],
+                )
             }));
         }
         records
     }
 
-    fn kinds(read: &FileRead) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
+    fn kinds(read: &FileContents) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
         read.problems.iter().map(|problem| (problem.kind, problem.offset, problem.record)).collect()
     }
 
@@ -76,7 +80,7 @@ mod tests {
             records(&read),
             [("loss", Some(49), Some(0.0), 0.5), ("acc", Some(50), Some(0.0), 0.25), ("loss", Some(51), None, 0.125)]
         );
-        assert_eq!(read.facts.sound, 3);
+        assert_eq!(read.facts.records_ok, 3);
         assert!(read.problems.is_empty());
     }
 
@@ -95,7 +99,7 @@ mod tests {
         let read = read_text("epoch,loss\n0,0.5\n");
         assert_eq!(records(&read), [("loss", None, Some(0.0), 0.5)]);
         assert_eq!(kinds(&read), [(ProblemKind::MissingColumn, None, None)]);
-        assert_eq!(read.pieces[0].chunk.step, None);
+        assert_eq!(read.batches[0].columns.step, None);
         let read = read_text("step,loss\n7,0.5\n");
         assert_eq!(records(&read), [("loss", Some(7), None, 0.5)]);
         assert_eq!(kinds(&read), [(ProblemKind::MissingColumn, None, None)]);

@@ -9,15 +9,13 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use super::{Format, Head, Input, Reader, Sink, placeholder};
-use crate::piece::{Piece, RunOf};
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Chunk;
+use super::{Head, Input, Reader, Sink, placeholder};
 use stepbridge_io::bytes::{ReadAt, Window};
+use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";
-/// How many records a piece has at most.
+/// How many records a batch has at most.
 const PIECE: usize = 100_000;
 /// How much of a file is looked at in one go.
 const BLOCK: usize = 256 << 10;
@@ -91,8 +89,8 @@ struct Mark {
 struct Lines<'a> {
     file: &'a str,
     tag: String,
-    run: RunOf,
-    chunk: Chunk,
+    run: BatchRun,
+    batch: ColumnBatch,
     /// Which of the values have no step.
     missing: Vec<bool>,
     /// Lines that are none of a metric, next to each other: where they begin and end, and which is the first.
@@ -113,7 +111,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         file: input.file,
         tag,
         run,
-        chunk: Chunk::new(0, 0, Format::Mlflow),
+        batch: ColumnBatch::new(0, 0, Format::Mlflow),
         missing: Vec::new(),
         bad: None,
         count,
@@ -172,15 +170,15 @@ fn end_of_line(window: &mut Window<dyn ReadAt + '_>, from: u64, sink: &mut Sink)
 }
 
 /// The name of the metric, and whose it is.
-fn place(input: &Input) -> (String, RunOf) {
+fn place(input: &Input) -> (String, BatchRun) {
     let path: Vec<String> = input.path.parent().into_iter().flatten().map(crate::walk::shown).collect();
     let below = path.len().saturating_sub(input.folder.len());
     let metrics = inside_run(path.iter().map(String::as_str))
         .or_else(|| input.folder.iter().position(|folder| folder == METRICS).map(|index| below + index))
         .or_else(|| path.iter().rposition(|folder| folder == METRICS));
-    let Some(metrics) = metrics else { return (input.name.to_owned(), RunOf::Folder) };
+    let Some(metrics) = metrics else { return (input.name.to_owned(), BatchRun::Folder) };
     let names: Vec<&str> = path[metrics + 1..].iter().map(String::as_str).chain([input.name]).collect();
-    (names.join("/"), RunOf::Above((path.len() - metrics).min(input.folder.len())))
+    (names.join("/"), BatchRun::Above((path.len() - metrics).min(input.folder.len())))
 }
 
 impl Lines<'_> {
@@ -209,13 +207,13 @@ impl Lines<'_> {
                 None
             }
         };
-        self.chunk.tag.push(0);
-        self.chunk.step.get_or_insert_default().push(step.unwrap_or(0));
+        self.batch.tag.push(0);
+        self.batch.step.get_or_insert_default().push(step.unwrap_or(0));
         self.missing.push(step.is_none());
-        self.chunk.wall_time.get_or_insert_default().push(seconds(time));
-        self.chunk.value.push(said.value);
-        sink.facts.sound += 1;
-        if self.chunk.len() >= PIECE {
+        self.batch.wall_time.get_or_insert_default().push(seconds(time));
+        self.batch.value.push(said.value);
+        sink.facts.records_ok += 1;
+        if self.batch.len() >= PIECE {
             self.hand_on(sink);
         }
     }
@@ -241,14 +239,14 @@ impl Lines<'_> {
     }
 
     fn hand_on(&mut self, sink: &mut Sink) {
-        let mut chunk = std::mem::replace(&mut self.chunk, Chunk::new(0, 0, Format::Mlflow));
+        let mut batch = std::mem::replace(&mut self.batch, ColumnBatch::new(0, 0, Format::Mlflow));
         let missing = std::mem::take(&mut self.missing);
         if !missing.contains(&false) {
-            chunk.step = None;
+            batch.step = None;
         } else if missing.contains(&true) {
-            chunk.step_missing = Some(missing);
+            batch.step_missing = Some(missing);
         }
-        sink.piece(Piece { tags: vec![self.tag.clone()], chunk, run: self.run.clone() });
+        sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns: batch, run: self.run.clone() });
     }
 }
 
@@ -261,25 +259,25 @@ pub(super) fn seconds(milliseconds: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::FileContents;
     use crate::formats::{Sniffed, read_for_test, sniff};
     use crate::options::ReadOptions;
-    use crate::piece::FileRead;
     use proptest::prelude::*;
     use std::path::Path;
 
     const RUN: &str = "cb0096518b0e4c66a94428555f05420b";
 
-    fn read_text(text: &[u8]) -> FileRead {
+    fn read_text(text: &[u8]) -> FileContents {
         read_for_test(Format::Mlflow, "loss", text, &ReadOptions::default(), 1)
     }
 
     /// Records as (step, time, value).
-    fn records(read: &FileRead) -> Vec<(Option<i64>, f64, f64)> {
-        let chunks = read.pieces.iter().map(|piece| &piece.chunk);
-        chunks
-            .flat_map(|chunk| {
-                let time = chunk.wall_time.clone().unwrap_or_default();
-                (0..chunk.len()).map(move |i| (chunk.step_of(i), time[i], chunk.value[i])).collect::<Vec<_>>()
+    fn records(read: &FileContents) -> Vec<(Option<i64>, f64, f64)> {
+        let batches = read.batches.iter().map(|tagged| &tagged.columns);
+        batches
+            .flat_map(|batch| {
+                let time = batch.wall_time.clone().unwrap_or_default();
+                (0..batch.len()).map(move |i| (batch.step_of(i), time[i], batch.value[i])).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -298,9 +296,9 @@ mod tests {
                 (Some(-7), 1_664_364_007.313, -2.0)
             ]
         );
-        assert_eq!((read.facts.sound, &read.problems[..]), (4, &[][..]));
+        assert_eq!((read.facts.records_ok, &read.problems[..]), (4, &[][..]));
         assert!(records(&read_text(b"1 nan 0\n"))[0].2.is_nan());
-        assert_eq!(read_text(b"1664364007310 0.5\n").pieces[0].chunk.step, None);
+        assert_eq!(read_text(b"1664364007310 0.5\n").batches[0].columns.step, None);
     }
 
     #[test]
@@ -388,7 +386,7 @@ mod tests {
                 options: &options,
                 mark: None,
             };
-            let run = if above == 99 { RunOf::Folder } else { RunOf::Above(above) };
+            let run = if above == 99 { BatchRun::Folder } else { BatchRun::Above(above) };
             assert_eq!(place(&input), (tag.to_owned(), run), "{}", path.display());
         }
     }
@@ -427,7 +425,7 @@ mod tests {
                     .sum();
                 prop_assert_eq!(reported + sound as u64, text.len() as u64);
             }
-            prop_assert_eq!(records(&read).len() as u64, read.facts.sound);
+            prop_assert_eq!(records(&read).len() as u64, read.facts.records_ok);
         }
     }
 }

@@ -12,10 +12,9 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use stepbridge_timeline::Unit;
 
-use super::format::EpochMeaning;
 use super::objects::{self, Dialect, Kind, Last, Mode, Role, Row, Settled, first_line, seen};
-use super::{Format, Input, Meaning, Reader, Sink, StepMeaning};
-use crate::record::Stated;
+use super::{Input, Reader, Sink};
+use stepbridge_records::{Decimal, EpochMeaning, Format, SeriesMeaning, StepMeaning};
 
 pub(super) static READER: Reader = Reader {
     format: Format::Mmcv,
@@ -49,7 +48,7 @@ fn over_run(input: &Input) -> io::Result<bool> {
     let mut found = false;
     let mut before: Option<(i64, i64)> = None;
     objects::look(&Mmcv { over_run: false }, input, |row| {
-        let (Mode::Train, Some(iter), Some(epoch)) = (row.mode, row.step, row.epoch.and_then(Stated::whole)) else {
+        let (Mode::Train, Some(iter), Some(epoch)) = (row.mode, row.step, row.epoch.and_then(Decimal::whole)) else {
             return ControlFlow::Continue(());
         };
         match before.replace((epoch, iter)) {
@@ -95,8 +94,8 @@ impl Dialect for Mmcv {
 
     fn kinds(&self) -> Vec<Kind> {
         let own = self.format().meaning();
-        let of_run = Meaning { step: Some(StepMeaning::of_run(Unit::Batch, 1)), epoch: own.epoch };
-        let closing = Meaning { step: None, epoch: Some(EpochMeaning::Ends(1)) };
+        let of_run = SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Batch, 1)), epoch: own.epoch };
+        let closing = SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(1)) };
         vec![
             Kind { meaning: if self.over_run { of_run } else { own }, prefix: "train/" },
             Kind { meaning: closing, prefix: "val/" },
@@ -108,7 +107,7 @@ impl Dialect for Mmcv {
         match row.mode {
             Mode::None => Settled::Header,
             Mode::Train => {
-                *last = Last { step: row.step, epoch: row.epoch.and_then(Stated::whole) };
+                *last = Last { step: row.step, epoch: row.epoch.and_then(Decimal::whole) };
                 Settled::Kind(TRAINING)
             }
             Mode::Validation if self.over_run => {
@@ -131,11 +130,12 @@ impl Dialect for Mmcv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::{Scope, read_for_test};
+    use crate::formats::FileContents;
+    use crate::formats::read_for_test;
     use crate::options::ReadOptions;
-    use crate::piece::FileRead;
+    use stepbridge_records::StepScope;
 
-    fn read_text(text: &str) -> FileRead {
+    fn read_text(text: &str) -> FileContents {
         read_for_test(Format::Mmcv, "x.log.json", text.as_bytes(), &ReadOptions::default(), 1)
     }
 
@@ -143,13 +143,14 @@ mod tests {
         format!("{{\"mode\": \"{mode}\", \"epoch\": {epoch}, \"iter\": {iter}, \"loss\": 1.0}}\n")
     }
 
-    /// The first tag of a piece, the scope of its step, and its steps.
-    type Seen<'a> = (&'a str, Option<Scope>, Vec<Option<i64>>);
+    /// The first tag of a batch, the scope of its step, and its steps.
+    type Seen<'a> = (&'a str, Option<StepScope>, Vec<Option<i64>>);
 
-    fn pieces(read: &FileRead) -> Vec<Seen<'_>> {
-        let steps = |chunk: &crate::Chunk| (0..chunk.len()).map(|index| chunk.step_of(index)).collect();
-        (read.pieces.iter())
-            .map(|it| (&it.tags[0][..], it.chunk.meaning.step.map(|step| step.scope), steps(&it.chunk)))
+    fn batches(read: &FileContents) -> Vec<Seen<'_>> {
+        let steps =
+            |batch: &stepbridge_records::ColumnBatch| (0..batch.len()).map(|index| batch.step_of(index)).collect();
+        (read.batches.iter())
+            .map(|it| (&it.tags[0][..], it.columns.meaning.step.map(|step| step.scope), steps(&it.columns)))
             .collect()
     }
 
@@ -157,32 +158,32 @@ mod tests {
     fn an_iteration_is_of_its_epoch_or_of_the_run() {
         let by_epoch = line("train", 1, 50) + &line("train", 1, 100) + &line("val", 1, 20) + &line("train", 2, 50);
         let inside = vec![
-            ("train/loss", Some(Scope::Epoch), vec![Some(50), Some(100)]),
+            ("train/loss", Some(StepScope::Epoch), vec![Some(50), Some(100)]),
             ("val/loss", None, vec![None]),
-            ("train/loss", Some(Scope::Epoch), vec![Some(50)]),
+            ("train/loss", Some(StepScope::Epoch), vec![Some(50)]),
         ];
-        assert_eq!(pieces(&read_text(&by_epoch)), inside);
+        assert_eq!(batches(&read_text(&by_epoch)), inside);
         let environment =
             "{\"env_info\": \"sys\", \"config\": \"runner = dict(type='IterBasedRunner')\", \"seed\": 7}\n";
         let by_run = line("train", 1, 50) + &line("val", 1, 50) + &line("val", 1, 20) + &line("train", 1, 100);
         let over = vec![
-            ("train/loss", Some(Scope::Run), vec![Some(50)]),
-            ("val/loss", Some(Scope::Run), vec![Some(50), None]),
-            ("train/loss", Some(Scope::Run), vec![Some(100)]),
+            ("train/loss", Some(StepScope::Run), vec![Some(50)]),
+            ("val/loss", Some(StepScope::Run), vec![Some(50), None]),
+            ("train/loss", Some(StepScope::Run), vec![Some(100)]),
         ];
         let read = read_text(&(environment.to_owned() + &by_run));
-        assert_eq!(pieces(&read), over);
+        assert_eq!(batches(&read), over);
         // The environment is no record, and a validation that cannot be placed is told.
-        assert_eq!((read.facts.sound, read.facts.others), (5, 3));
+        assert_eq!((read.facts.records_ok, read.facts.non_numeric), (5, 3));
         assert_eq!(read.problems.len(), 1, "{:?}", read.problems);
         // With no environment a second epoch shows it.
-        assert_eq!(pieces(&read_text(&(by_run + &line("train", 2, 150))))[0].1, Some(Scope::Run));
+        assert_eq!(batches(&read_text(&(by_run + &line("train", 2, 150))))[0].1, Some(StepScope::Run));
     }
 
     #[test]
     fn rates_of_several_optimizers_are_values_each() {
         let read = read_text("{\"mode\": \"train\", \"epoch\": 1, \"iter\": 5, \"lr\": {\"g\": 0.1, \"d\": 0.2}}\n");
-        assert_eq!(read.pieces[0].tags[read.pieces[0].chunk.tag[0] as usize], "train/lr/g");
-        assert_eq!(read.pieces[0].chunk.value, [0.1, 0.2]);
+        assert_eq!(read.batches[0].tags[read.batches[0].columns.tag[0] as usize], "train/lr/g");
+        assert_eq!(read.batches[0].columns.value, [0.1, 0.2]);
     }
 }

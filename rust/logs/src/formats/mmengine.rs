@@ -11,9 +11,8 @@ use std::ops::ControlFlow;
 use stepbridge_timeline::Unit;
 
 use super::objects::{self, Dialect, Kind, Last, Role, Row, Settled, seen};
-use super::{Format, Input, Meaning, Reader, Sink, StepMeaning};
-use crate::problem::ProblemKind;
-use crate::record::Stated;
+use super::{Input, Reader, Sink};
+use stepbridge_records::{Decimal, Format, ProblemKind, SeriesMeaning, StepMeaning};
 
 const NAME: &str = "scalars.json";
 
@@ -72,7 +71,7 @@ impl Dialect for Mmengine {
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        let epochs = Meaning { step: Some(StepMeaning::of_run(Unit::Epoch, 1)), epoch: None };
+        let epochs = SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Epoch, 1)), epoch: None };
         vec![Kind { meaning: self.format().meaning(), prefix: "" }, Kind { meaning: epochs, prefix: "" }]
     }
 
@@ -81,7 +80,7 @@ impl Dialect for Mmengine {
             return if row.odd { Settled::Kind(ITERATIONS) } else { Settled::Unplaced(ITERATIONS) };
         };
         if row.iter.is_some() || row.epoch.is_some() {
-            *last = Last { step: Some(step), epoch: row.epoch.and_then(Stated::whole) };
+            *last = Last { step: Some(step), epoch: row.epoch.and_then(Decimal::whole) };
             return Settled::Kind(ITERATIONS);
         }
         match last.step {
@@ -109,13 +108,17 @@ mod tests {
     use crate::formats::read_for_test;
     use crate::options::ReadOptions;
 
-    /// Each piece as its step's unit and its records' steps and epochs.
-    fn pieces(text: &str) -> Vec<(Unit, Vec<Option<i64>>, bool)> {
+    /// Each batch as its step's unit and its records' steps and epochs.
+    fn batches(text: &str) -> Vec<(Unit, Vec<Option<i64>>, bool)> {
         let read = read_for_test(Format::Mmengine, NAME, text.as_bytes(), &ReadOptions::default(), 1);
-        assert_eq!(read.facts.sound, text.lines().count() as u64);
-        let unit = |meaning: Meaning| meaning.step.map(|step| step.unit).expect("a unit");
-        let steps = |chunk: &crate::Chunk| (0..chunk.len()).map(|index| chunk.step_of(index)).collect();
-        read.pieces.iter().map(|it| (unit(it.chunk.meaning), steps(&it.chunk), it.chunk.epoch.is_some())).collect()
+        assert_eq!(read.facts.records_ok, text.lines().count() as u64);
+        let unit = |meaning: SeriesMeaning| meaning.step.map(|step| step.unit).expect("a unit");
+        let steps =
+            |batch: &stepbridge_records::ColumnBatch| (0..batch.len()).map(|index| batch.step_of(index)).collect();
+        read.batches
+            .iter()
+            .map(|it| (unit(it.columns.meaning), steps(&it.columns), it.columns.epoch.is_some()))
+            .collect()
     }
 
     #[test]
@@ -171,7 +174,7 @@ mod tests {
                 vec![(Unit::Batch, vec![Some(4), Some(5)], false)],
             ),
         ] {
-            assert_eq!(pieces(&text), expected, "{name}");
+            assert_eq!(batches(&text), expected, "{name}");
         }
     }
 

@@ -1,12 +1,12 @@
 //! The formats: a file each, and the table of them.
 //!
-//! A reader takes an [`Input`] and hands what it finds to a [`Sink`]: records piece by piece, in file order, and every
+//! A reader takes an [`Input`] and hands what it finds to a [`Sink`]: records batch by batch, in file order, and every
 //! range that holds none as a problem. What is common to several formats stands beside them: rows of a table
 //! ([`table`]), objects a line ([`objects`]), lines of text ([`text`]).
 
+mod contents;
 mod csv;
 mod detectron2;
-mod format;
 mod input;
 mod jsonl;
 mod keras_csv;
@@ -32,13 +32,13 @@ mod wandb_history;
 
 use std::io;
 
-use crate::problem::ProblemKind;
+use stepbridge_records::{Format, ProblemKind};
 
+pub(crate) use contents::FileContents;
 pub(crate) use csv::has_named_columns;
-pub use format::{EpochMeaning, Format, Meaning, Resumes, Scope, StepMeaning};
 pub(crate) use input::{Input, Mark};
 pub(crate) use jsonl::has_named_keys;
-pub(crate) use sink::Sink;
+pub(crate) use sink::{BatchFilter, Sink};
 pub(crate) use sniff::{HEAD, Head, Sniffed, placeholder, sniff};
 pub(crate) use text::{check as check_pattern, recognised as recognised_text, wide as wide_head};
 
@@ -96,10 +96,10 @@ pub(crate) fn read_for_test(
     bytes: &[u8],
     options: &crate::options::ReadOptions,
     threads: usize,
-) -> crate::piece::FileRead {
+) -> crate::formats::FileContents {
     let progress = stepbridge_io::progress::Progress::default();
-    let mut pieces = Vec::new();
-    let mut emit = |piece| pieces.push(piece);
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
     let size = bytes.len() as u64;
     let mut sink = Sink::new(name, size, &progress, &mut emit);
     let mut input = Input {
@@ -115,7 +115,7 @@ pub(crate) fn read_for_test(
     };
     (reader(format).read)(&mut input, &mut sink).expect("bytes in memory can be read");
     let Sink { problems, facts, mark, .. } = sink;
-    crate::piece::FileRead { pieces, problems, facts, mark }
+    crate::formats::FileContents { batches, problems, facts, mark }
 }
 
 #[cfg(test)]

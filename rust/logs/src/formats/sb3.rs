@@ -8,8 +8,8 @@
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
 
 use super::table::{self, Kind, Places, peek, position};
-use super::{Format, Input, Meaning, Reader, Sink, StepMeaning};
-use crate::problem::ProblemKind;
+use super::{Input, Reader, Sink};
+use stepbridge_records::{Format, ProblemKind, SeriesMeaning, StepMeaning};
 use stepbridge_timeline::Unit;
 
 /// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
@@ -53,7 +53,7 @@ static KIND: Kind = Kind {
         places
     },
     blank: None,
-    meaning: |names, _| Meaning {
+    meaning: |names, _| SeriesMeaning {
         step: counts_updates(names).then_some(StepMeaning::of_run(Unit::Step, 0)),
         epoch: None,
     },
@@ -89,12 +89,12 @@ mod tests {
             let options = ReadOptions::default();
             let read = read_for_test(Format::StableBaselines3, name, text.as_bytes(), &options, 1);
             assert!(read.problems.is_empty());
-            let chunk = &read.pieces[0].chunk;
-            let mut seen = chunk.step.clone().expect("steps");
+            let batch = &read.batches[0].columns;
+            let mut seen = batch.step.clone().expect("steps");
             seen.dedup();
             assert_eq!(seen, steps);
-            assert_eq!(chunk.meaning.step.map(|step| (step.unit, step.base)), meaning);
-            assert_eq!(chunk.wall_time, None);
+            assert_eq!(batch.meaning.step.map(|step| (step.unit, step.base)), meaning);
+            assert_eq!(batch.wall_time, None);
         }
         let other = Head { name: "other.csv", folder: &[], bytes: b"loss,samples,step\n" };
         assert!(!(READER.recognised)(&other), "a name that says nothing, and columns that anyone may have");

@@ -6,11 +6,12 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Format, Input, Sink, reader};
+use super::{Input, Sink, reader};
+use crate::formats::FileContents;
 use crate::options::ReadOptions;
-use crate::piece::FileRead;
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::Format;
 
 /// What becomes of a file after some reads.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,7 @@ enum Fate {
     Fails(usize),
 }
 
-/// A file that is handed out in small pieces, and has its fate after so many of them.
+/// A file that is read in small steps, and has its fate after so many of them.
 struct Doomed<'a> {
     bytes: &'a [u8],
     reads: AtomicUsize,
@@ -31,33 +32,33 @@ struct Doomed<'a> {
 
 impl ReadAt for Doomed<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        const PIECE: usize = 1000;
-        let piece = buffer.len().min(PIECE);
+        const STEP: usize = 1000;
+        let step = buffer.len().min(STEP);
         let at = usize::try_from(offset).expect("in memory");
         let end = match self.fate {
             _ if self.reads.fetch_add(1, Ordering::Relaxed) < self.after => self.bytes.len(),
-            Fate::Fails(end) if at + piece > end => return Err(io::Error::other("the disk is broken")),
+            Fate::Fails(end) if at + step > end => return Err(io::Error::other("the disk is broken")),
             Fate::Fails(end) | Fate::Ends(end) => end,
         };
-        ReadAt::read_at(&self.bytes[..end], &mut buffer[..piece], offset)
+        ReadAt::read_at(&self.bytes[..end], &mut buffer[..step], offset)
     }
 }
 
 /// Reads a file of `size` bytes, as it was said to have before.
-fn read(format: Format, name: &str, bytes: &dyn ReadAt, size: usize, threads: usize) -> (FileRead, bool) {
-    let (progress, options, mut pieces) = (Progress::default(), ReadOptions::default(), Vec::new());
-    let mut emit = |piece| pieces.push(piece);
+fn read(format: Format, name: &str, bytes: &dyn ReadAt, size: usize, threads: usize) -> (FileContents, bool) {
+    let (progress, options, mut batches) = (Progress::default(), ReadOptions::default(), Vec::new());
+    let mut emit = |tagged| batches.push(tagged);
     let size = size as u64;
     let mut sink = Sink::new(name, size, &progress, &mut emit);
     let (path, folder) = (Path::new("nowhere"), &[]);
     let mut input = Input { file: name, path, folder, name, bytes, size, threads, options: &options, mark: None };
     let failed = (reader(format).read)(&mut input, &mut sink).is_err();
     let Sink { problems, facts, mark, .. } = sink;
-    (FileRead { pieces, problems, facts, mark }, failed)
+    (FileContents { batches, problems, facts, mark }, failed)
 }
 
-fn values(read: &FileRead) -> HashSet<u64> {
-    read.pieces.iter().flat_map(|piece| piece.chunk.value.iter().map(|value| value.to_bits())).collect()
+fn values(read: &FileContents) -> HashSet<u64> {
+    read.batches.iter().flat_map(|tagged| tagged.columns.value.iter().map(|value| value.to_bits())).collect()
 }
 
 fn lines(head: &str, line: impl Fn(u32) -> String) -> Vec<u8> {

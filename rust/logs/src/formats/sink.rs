@@ -2,63 +2,65 @@
 
 use std::io;
 
-use super::input::Mark;
-use crate::piece::{Facts, Piece};
-use crate::problem::{Problem, ProblemKind};
-use crate::thin::Thinner;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
+
+use super::input::Mark;
+
+/// Leaves records out of a batch. It also gets the session starts of the file so far ([`FileFacts::starts`]).
+pub(crate) type BatchFilter<'a> = dyn FnMut(TaggedBatch, &[(u64, i64)]) -> TaggedBatch + 'a;
 
 /// Takes what a reader finds in one file, in the file's order.
 pub(crate) struct Sink<'a> {
     file: &'a str,
-    emit: &'a mut dyn FnMut(Piece),
+    emit: &'a mut dyn FnMut(TaggedBatch),
     progress: &'a Progress,
-    /// How many bytes of the file are behind the reader.
+    /// Leaves out records that the caller does not want; `None` if the caller wants all.
+    pub(crate) filter: Option<&'a mut BatchFilter<'a>>,
+    /// How many bytes of the file were read.
     pub(crate) read: u64,
     pub(crate) problems: Vec<Problem>,
-    pub(crate) facts: Facts,
-    /// Whether the file turned out to be of another sort than it looked like, which only a look inside could tell.
+    pub(crate) facts: FileFacts,
+    /// Whether the file turned out to be something else than its first bytes promised.
     pub(crate) another: bool,
-    /// For a reader that can go on where it stopped, once the file has grown.
+    /// Where the reader can go on, once the file has grown.
     pub(crate) mark: Option<Mark>,
-    /// What leaves records out that tell nothing of others; `None` where all are kept.
-    pub(crate) thinner: Option<Thinner>,
 }
 
 impl<'a> Sink<'a> {
-    /// The file, as problems call it.
+    pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(TaggedBatch)) -> Self {
+        let facts = FileFacts { bytes: size, ..FileFacts::default() };
+        Self { file, emit, progress, filter: None, read: 0, problems: Vec::new(), facts, another: false, mark: None }
+    }
+
+    /// The name of the file in problems.
     pub(crate) fn file(&self) -> &'a str {
         self.file
     }
 
-    pub(crate) fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(Piece)) -> Self {
-        let facts = Facts { bytes: size, ..Facts::default() };
-        Self { file, emit, progress, read: 0, problems: Vec::new(), facts, another: false, mark: None, thinner: None }
-    }
-
-    /// Takes records. A reader hands them on in pieces of at most about a hundred thousand, so that memory stays bounded.
-    pub(crate) fn piece(&mut self, piece: Piece) {
-        self.facts.records += piece.chunk.len() as u64;
-        let piece = match &mut self.thinner {
-            Some(thinner) => thinner.thin(piece, &self.facts.starts),
-            None => piece,
+    /// Takes records. A reader emits batches of at most about a hundred thousand records, so that memory stays bounded.
+    pub(crate) fn emit(&mut self, batch: TaggedBatch) {
+        self.facts.records += batch.columns.len() as u64;
+        let batch = match &mut self.filter {
+            Some(filter) => filter(batch, &self.facts.starts),
+            None => batch,
         };
-        (self.emit)(piece);
+        (self.emit)(batch);
     }
 
-    /// Takes down a range that holds no record, or one that is not sound.
+    /// Takes a problem: a range without records, or something in it that is not valid.
     pub(crate) fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 
-    /// The same, of the bytes from `begin` up to `end`.
+    /// Takes a problem of the bytes from `begin` up to `end`.
     pub(crate) fn report(&mut self, kind: ProblemKind, begin: u64, end: u64, reason: impl Into<String>) {
         self.problem(Problem::new(self.file, kind, reason).at(begin, end - begin));
     }
 
-    /// Says that the reader has come to `offset`.
+    /// Notes that the reader has come to `offset`.
     ///
-    /// Fails where the caller wants no more; the reader hands that on at once.
+    /// Fails if the caller cancelled the reading; the reader returns the error at once.
     pub(crate) fn came_to(&mut self, offset: u64) -> io::Result<()> {
         self.read = self.read.max(offset);
         self.progress.check()

@@ -1,9 +1,8 @@
 //! Which format a file is in, found from its first bytes; the name only says what to expect of it.
 
-use super::format::Format;
 use super::{READERS, Reader};
 use crate::ledger;
-use crate::problem::ProblemKind;
+use stepbridge_records::{Format, ProblemKind};
 
 /// How many of a file's first bytes are looked at.
 pub(crate) const HEAD: usize = 16 << 10;

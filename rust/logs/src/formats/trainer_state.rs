@@ -1,12 +1,11 @@
 //! Hugging Face's `trainer_state.json`: one object, whose `log_history` is a list of entries with a step, an epoch and
 //! values. The object says of itself at which `global_step` and `epoch` it was saved.
 
-use super::{Format, Reader};
+use super::Reader;
 use crate::columns::{Columns, Place};
-use crate::piece::FileRead;
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Stated;
+use crate::formats::FileContents;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
+use stepbridge_records::{Decimal, Format, Problem, ProblemKind};
 
 pub(super) static READER: Reader = Reader {
     format: Format::TrainerState,
@@ -23,15 +22,21 @@ pub(super) static READER: Reader = Reader {
 };
 
 /// Reads all sound entries.
-fn read(bytes: &[u8], file: &str) -> FileRead {
-    let mut state =
-        State { bytes, file, columns: Columns::default(), read: FileRead::default(), at: Place::default(), done: 0 };
+fn read(bytes: &[u8], file: &str) -> FileContents {
+    let mut state = State {
+        bytes,
+        file,
+        columns: Columns::default(),
+        read: FileContents::default(),
+        at: Place::default(),
+        done: 0,
+    };
     state.read.facts.bytes = bytes.len() as u64;
     state.object();
     if let (Some(step), Some(epoch)) = (state.at.step, state.at.epoch) {
         state.columns.evidence.push((step, epoch));
     }
-    state.read.pieces.push(state.columns.into_piece(Format::TrainerState));
+    state.read.batches.push(state.columns.into_batch(Format::TrainerState));
     state.read
 }
 
@@ -39,7 +44,7 @@ struct State<'a> {
     bytes: &'a [u8],
     file: &'a str,
     columns: Columns,
-    read: FileRead,
+    read: FileContents,
     /// Where the state says that it was saved.
     at: Place,
     /// Up to here all was read or reported.
@@ -113,8 +118,8 @@ impl<'a> State<'a> {
             self.done = cursor.at;
         } else if let JsonValue::Number { text, .. } = cursor.value()? {
             match &*name {
-                "global_step" => self.at.step = Stated::parse(text).and_then(Stated::whole),
-                "epoch" => self.at.epoch = Stated::parse(text),
+                "global_step" => self.at.step = Decimal::parse(text).and_then(Decimal::whole),
+                "epoch" => self.at.epoch = Decimal::parse(text),
                 _ => {}
             }
         }
@@ -173,9 +178,10 @@ impl<'a> State<'a> {
                 let name = cursor.name()?;
                 match (&*name, cursor.value()?) {
                     ("step", JsonValue::Number { text, .. }) => {
-                        entry.place.step = Some(Stated::parse(text).and_then(Stated::whole).ok_or(JsonFault::Syntax)?);
+                        entry.place.step =
+                            Some(Decimal::parse(text).and_then(Decimal::whole).ok_or(JsonFault::Syntax)?);
                     }
-                    ("epoch", JsonValue::Number { text, .. }) => entry.place.epoch = Stated::parse(text),
+                    ("epoch", JsonValue::Number { text, .. }) => entry.place.epoch = Decimal::parse(text),
                     (_, JsonValue::Number { value, .. }) => entry.values.push((self.columns.number(&name), value)),
                     (_, JsonValue::Null) => {}
                     (_, JsonValue::Other | JsonValue::Nested) => entry.others += 1,
@@ -197,8 +203,8 @@ impl<'a> State<'a> {
         for (tag, value) in entry.values {
             self.columns.push(tag, entry.place, value);
         }
-        self.read.facts.sound += 1;
-        self.read.facts.others += entry.others;
+        self.read.facts.records_ok += 1;
+        self.read.facts.non_numeric += entry.others;
     }
 
     /// Says so where something stands behind the object: a copy may have been written over a longer one.
@@ -261,18 +267,18 @@ mod tests {
 }
 "#;
 
-    fn read_text(text: &str) -> FileRead {
+    fn read_text(text: &str) -> FileContents {
         read(text.as_bytes(), "trainer_state.json")
     }
 
     /// Records as text, which compares NaN with itself.
-    fn records(read: &FileRead) -> Vec<String> {
-        let piece = &read.pieces[0];
-        (0..piece.chunk.len())
+    fn records(read: &FileContents) -> Vec<String> {
+        let tagged = &read.batches[0];
+        (0..tagged.columns.len())
             .map(|i| {
-                let epoch = piece.chunk.stated_of(i).map(Stated::to_f64);
-                let tag = &piece.tags[piece.chunk.tag[i] as usize];
-                format!("{tag} {:?} {epoch:?} {}", piece.chunk.step_of(i), piece.chunk.value[i])
+                let epoch = tagged.columns.epoch_of(i).map(Decimal::to_f64);
+                let tag = &tagged.tags[tagged.columns.tag[i] as usize];
+                format!("{tag} {:?} {epoch:?} {}", tagged.columns.step_of(i), tagged.columns.value[i])
             })
             .collect()
     }
@@ -289,9 +295,9 @@ mod tests {
                 "eval_loss Some(2) Some(0.5) inf"
             ]
         );
-        let stated = Stated::parse("2.5").expect("a number");
-        assert_eq!(read.pieces[0].chunk.evidence, [(10, stated)]);
-        assert_eq!((read.facts.sound, read.facts.others), (3, 1));
+        let stated = Decimal::parse("2.5").expect("a number");
+        assert_eq!(read.batches[0].columns.evidence, [(10, stated)]);
+        assert_eq!((read.facts.records_ok, read.facts.non_numeric), (3, 1));
         assert!(read.problems.is_empty());
     }
 
@@ -302,7 +308,7 @@ mod tests {
         for end in 0..STATE.len() - 1 {
             let read = read_text(&STATE[..end]);
             let whole = ends.iter().filter(|&&brace| brace < end).count();
-            assert_eq!(read.facts.sound, whole as u64, "cut at {end}");
+            assert_eq!(read.facts.records_ok, whole as u64, "cut at {end}");
             let seen = records(&read);
             assert_eq!(seen, all[..seen.len()], "cut at {end}");
             // Only a state that is whole, but for what is blank, has nothing to report.
@@ -336,7 +342,7 @@ mod tests {
         let read = read_text(&STATE.replace("\"global_step\": 10", "\"global_step\": <<<<"));
         assert_eq!(records(&read), records(&read_text(STATE)));
         assert_eq!(read.problems[0].kind, ProblemKind::Corrupt);
-        assert!(read.pieces[0].chunk.evidence.is_empty());
+        assert!(read.batches[0].columns.evidence.is_empty());
     }
 
     #[test]

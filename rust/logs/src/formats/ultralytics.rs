@@ -5,7 +5,8 @@
 //! resumed run appends. `time` is seconds since the training began: a value, not the time of day.
 
 use super::table::{self, Kind, Places, peek, position};
-use super::{EpochMeaning, Format, Input, Meaning, Reader, Sink};
+use super::{Input, Reader, Sink};
+use stepbridge_records::{EpochMeaning, Format, SeriesMeaning};
 
 pub(super) static READER: Reader = Reader {
     format: Format::Ultralytics,
@@ -33,12 +34,12 @@ static KIND: Kind = Kind {
     },
     blank: None,
     meaning: |names, first| {
-        let from_zero = match first.and_then(crate::record::Stated::whole) {
+        let from_zero = match first.and_then(stepbridge_records::Decimal::whole) {
             Some(0) => true,
             Some(1) => false,
             _ => names.iter().any(|name| name == "x/lr0"),
         };
-        Meaning { step: None, epoch: Some(EpochMeaning::Ends(u8::from(!from_zero))) }
+        SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(u8::from(!from_zero))) }
     },
 };
 
@@ -62,10 +63,10 @@ mod tests {
             let options = ReadOptions::default();
             let read = read_for_test(Format::Ultralytics, "results.csv", text.as_bytes(), &options, 1);
             assert!(read.problems.is_empty());
-            let chunk = &read.pieces[0].chunk;
-            assert_eq!(chunk.meaning, Meaning { step: None, epoch: Some(EpochMeaning::Ends(base)) }, "{text}");
-            assert_eq!(chunk.step, None);
-            assert_eq!(read.pieces[0].tags.iter().find(|tag| tag.contains(' ')), None);
+            let batch = &read.batches[0].columns;
+            assert_eq!(batch.meaning, SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(base)) }, "{text}");
+            assert_eq!(batch.step, None);
+            assert_eq!(read.batches[0].tags.iter().find(|tag| tag.contains(' ')), None);
         }
         for text in ["epoch,train/loss\n1,2\n", "train/loss,metrics/a\n1,2\n", "epoch,price\n1,2\n"] {
             assert!(!(READER.recognised)(&Head { name: "results.csv", folder: &[], bytes: text.as_bytes() }), "{text}");

@@ -3,9 +3,9 @@
 //! `_step` counts the calls from 0 unless the caller gave a step; what else it is nobody says. `_timestamp` is the time.
 //! An `epoch` or `global_step` of the caller's is a value among others, and so is `_runtime`.
 
+use super::Reader;
 use super::objects::{self, Dialect, Role, seen};
-use super::{Format, Reader};
-use crate::problem::ProblemKind;
+use stepbridge_records::{Format, ProblemKind};
 
 const NAME: &str = "wandb-history.jsonl";
 
@@ -71,11 +71,11 @@ mod tests {
             "{\"video\": {\"size\": 3, \"path\": \"x\", \"_type\": \"video-file\", \"width\": 4}, \"_timestamp\": 11, \"_step\": 1}\n",
         );
         let read = read_for_test(Format::WandbHistory, NAME, text.as_bytes(), &ReadOptions::default(), 1);
-        let chunk = &read.pieces[0].chunk;
-        let tags: Vec<&str> = chunk.tag.iter().map(|&tag| &read.pieces[0].tags[tag as usize][..]).collect();
+        let batch = &read.batches[0].columns;
+        let tags: Vec<&str> = batch.tag.iter().map(|&tag| &read.batches[0].tags[tag as usize][..]).collect();
         assert_eq!(tags, ["a.b", "epoch", "loss", "_runtime"]);
-        assert!(chunk.value[2].is_nan());
-        assert_eq!(chunk.wall_time.as_deref(), Some(&[10.5; 4][..]));
-        assert_eq!((read.facts.sound, read.facts.others, read.problems.len()), (2, 1, 0));
+        assert!(batch.value[2].is_nan());
+        assert_eq!(batch.wall_time.as_deref(), Some(&[10.5; 4][..]));
+        assert_eq!((read.facts.records_ok, read.facts.non_numeric, read.problems.len()), (2, 1, 0));
     }
 }

@@ -8,8 +8,7 @@ use stepbridge_timeline::{Timeline, Unit};
 use super::pairs::whole;
 use super::segment;
 use super::why::Why;
-use crate::epochs::Epochs;
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, EpochColumn};
 
 /// What a run's records say of the lengths of its epochs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,13 +22,13 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    /// Takes what a chunk says whose steps count from `first`, and its epochs from `base`.
-    pub(super) fn add(&mut self, chunk: &Chunk, first: u8, base: u8) {
+    /// Takes what a batch says whose steps count from `first`, and its epochs from `base`.
+    pub(super) fn add(&mut self, batch: &ColumnBatch, first: u8, base: u8) {
         // A column of many records states an epoch many times over.
         let mut last = None;
-        for (index, stated) in chunk.epoch.iter().flat_map(Epochs::iter).enumerate() {
-            let Some((stated, step)) = stated.zip(chunk.step_of(index)) else { continue };
-            if last == Some((stated, step)) || chunk.is_superseded(index) {
+        for (index, stated) in batch.epoch.iter().flat_map(EpochColumn::iter).enumerate() {
+            let Some((stated, step)) = stated.zip(batch.step_of(index)) else { continue };
+            if last == Some((stated, step)) || batch.is_superseded(index) {
                 continue;
             }
             last = Some((stated, step));
@@ -41,7 +40,7 @@ impl Inside {
                 *least = count.max(*least);
             }
         }
-        for &(epoch, length) in &chunk.lengths {
+        for &(epoch, length) in &batch.lengths {
             match epoch {
                 None if self.all.is_some_and(|all| all != length) => self.contradicted = Some(0),
                 None => self.all = Some(length),

@@ -6,7 +6,7 @@ use stepbridge_timeline::Timeline;
 
 use super::pairs::{self, Pairs};
 use super::{Inferred, Outcome, agree};
-use crate::record::Records;
+use stepbridge_records::Records;
 
 /// Gives the timeline of the others to each run that does not show its own: only where all that are known are one, and
 /// nothing that the run itself states contradicts it. Epochs that were cut off with their log are nobody's plan.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::record::{Precision, Stated};
+use stepbridge_records::{Decimal, Precision};
 
 /// A fraction with a positive denominator, not necessarily reduced.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// `None` where the number has so many digits that they pass 128 bits.
-    pub(crate) fn of(stated: Stated) -> Option<Self> {
+    pub(crate) fn of(stated: Decimal) -> Option<Self> {
         // A float x with p bits after the first has units in the last place of at most |x| / 2^p.
         let bits = if stated.precision == Precision::F32 { 23 } else { 52 };
         let den = 10_i128.checked_pow(u32::try_from(stated.scale).ok()?)?.checked_mul(2)?;
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn stated(text: &str) -> Stated {
-        Stated::parse(text).expect("a number")
+    fn stated(text: &str) -> Decimal {
+        Decimal::parse(text).expect("a number")
     }
 
     #[test]
@@ -137,14 +137,14 @@ mod tests {
     #[test]
     fn a_32_bit_float_is_as_exact_as_it_is() {
         let text = format!("{}", 10_000.0_f32 / 411.75);
-        let single = Stated { precision: Precision::F32, ..stated(&text) };
+        let single = Decimal { precision: Precision::F32, ..stated(&text) };
         assert_eq!(Span::of(single).unwrap().holds(0, 40_000, 1647), Some(true));
         assert_eq!(Span::of(single).unwrap().holds(0, 40_001, 1647), Some(false));
     }
 
     #[test]
     fn more_digits_than_fit_are_refused_not_rounded() {
-        let odd = Stated { mantissa: 1, scale: 60, precision: Precision::F64 };
+        let odd = Decimal { mantissa: 1, scale: 60, precision: Precision::F64 };
         assert_eq!(Span::of(odd), None);
         assert_eq!(Ratio::new(1, i128::MAX).over(2), None);
         assert_eq!(Ratio::new(1, i128::MAX).minus(2), None);

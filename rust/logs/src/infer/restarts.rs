@@ -5,15 +5,13 @@ use stepbridge_timeline::Unit;
 
 use super::Hint;
 use super::pairs::whole;
-use crate::epochs::Epochs;
-use crate::formats::{EpochMeaning, Format, StepMeaning};
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Format, StepMeaning};
 
-/// Whether nobody says of a chunk's steps what they are. Lightning's table is told by the names of two columns, which
+/// Whether nobody says of a batch's steps what they are. Lightning's table is told by the names of two columns, which
 /// others have as well.
-pub(crate) fn may_restart(chunk: &Chunk) -> bool {
-    let open = chunk.meaning.step.is_none() || chunk.format == Format::LightningCsv;
-    open && chunk.step.is_some() && chunk.epoch.is_some()
+pub(crate) fn may_restart(batch: &ColumnBatch) -> bool {
+    let open = batch.meaning.step.is_none() || batch.format == Format::LightningCsv;
+    open && batch.step.is_some() && batch.epoch.is_some()
 }
 
 /// What the records of one file show, in their order.
@@ -30,11 +28,11 @@ pub(super) struct Restarts {
 }
 
 impl Restarts {
-    pub(super) fn add(&mut self, chunk: &Chunk) {
-        for (range, stated) in chunk.epoch.iter().flat_map(Epochs::runs) {
+    pub(super) fn add(&mut self, batch: &ColumnBatch) {
+        for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
             let Some(stated) = stated else { continue };
-            let kept = range.filter(|&index| chunk.redone.is_none() || !chunk.is_superseded(index));
-            let mut steps = kept.filter_map(|index| chunk.step_of(index));
+            let kept = range.filter(|&index| batch.superseded_from.is_none() || !batch.is_superseded(index));
+            let mut steps = kept.filter_map(|index| batch.step_of(index));
             let Some(first) = steps.next() else { continue };
             let (least, most) = steps.fold((first, first), |(least, most), step| (step.min(least), step.max(most)));
             let Some(epoch) = whole(stated).filter(|_| least >= 0) else {
@@ -68,21 +66,21 @@ impl Restarts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Stated;
+    use stepbridge_records::Decimal;
 
     fn hint(pairs: &[(i64, i64)], format: Format) -> Option<(u8, Option<u8>)> {
         let mut restarts = Restarts::default();
         // Pieces of a file, as small as they may be.
         for pair in pairs.chunks(2) {
-            let chunk = Chunk {
+            let batch = ColumnBatch {
                 step: Some(pair.iter().map(|pair| pair.1).collect()),
-                epoch: Some(pair.iter().map(|pair| Some(Stated::integer(pair.0))).collect()),
+                epoch: Some(pair.iter().map(|pair| Some(Decimal::integer(pair.0))).collect()),
                 value: vec![0.0; pair.len()],
                 tag: vec![0; pair.len()],
-                ..Chunk::new(0, 0, format)
+                ..ColumnBatch::new(0, 0, format)
             };
-            assert!(may_restart(&chunk));
-            restarts.add(&chunk);
+            assert!(may_restart(&batch));
+            restarts.add(&batch);
         }
         restarts.hint().map(|hint| (hint.step.base, hint.epoch.base()))
     }

@@ -8,12 +8,12 @@
 
 use stepbridge_timeline::{Segment, Timeline, Unit};
 
-use super::pairs::{Form, Meaning, Pair, Pairs, whole};
+use super::pairs::{Form, Hypothesis, Pair, Pairs, whole};
 use super::why::Why;
 use super::{Outcome, agree, segment, solve_plain, whole as whole_epochs};
 
 /// Finds the timelines of the sessions.
-pub(super) fn solve(pairs: &Pairs, meaning: Meaning) -> Result<Outcome, Why> {
+pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<Outcome, Why> {
     let mut sessions: Vec<u32> = pairs.list.iter().map(|pair| pair.session).collect();
     sessions.sort_unstable();
     sessions.dedup();
@@ -27,7 +27,7 @@ pub(super) fn solve(pairs: &Pairs, meaning: Meaning) -> Result<Outcome, Why> {
 }
 
 /// Each session on a timeline of its own.
-fn each_alone(pairs: &Pairs, meaning: Meaning, sessions: &[u32]) -> Result<Outcome, Why> {
+fn each_alone(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<Outcome, Why> {
     let mut timelines: Vec<(u32, Timeline)> = Vec::new();
     let mut said = Vec::new();
     let mut checked = 0;
@@ -42,7 +42,7 @@ fn each_alone(pairs: &Pairs, meaning: Meaning, sessions: &[u32]) -> Result<Outco
 }
 
 /// One timeline: each session goes on at a boundary of the epochs before it.
-fn counted_on(pairs: &Pairs, meaning: Meaning, sessions: &[u32]) -> Result<Outcome, Why> {
+fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<Outcome, Why> {
     let (plain, shown) = pairs.under(meaning)?;
     let first = plain.only(|pair| pair.session == sessions[0]);
     let whole_epochs::Epochs::Uniform(mut length) = whole_epochs::solve(&first)? else {
@@ -68,7 +68,7 @@ fn counted_on(pairs: &Pairs, meaning: Meaning, sessions: &[u32]) -> Result<Outco
         let (count, steps) = (low, low * length);
         let shift = |pair: &Pair| {
             let epoch = whole(pair.stated)?.checked_sub(epochs + count)?;
-            let stated = crate::record::Stated::integer(i64::try_from(epoch).ok()?);
+            let stated = stepbridge_records::Decimal::integer(i64::try_from(epoch).ok()?);
             Some(Pair { step: pair.step.checked_sub(start + steps)?, stated, ..*pair })
         };
         if own.list.iter().any(|pair| shift(pair).is_none()) {

@@ -4,9 +4,8 @@ use std::fmt;
 
 use stepbridge_timeline::Boundary;
 
-use super::pairs::{Meaning, Pairs};
-use crate::formats::EpochMeaning;
-use crate::record::Stated;
+use super::pairs::{Hypothesis, Pairs};
+use stepbridge_records::EpochMeaning;
 
 /// Why no timeline is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub(crate) enum Why {
     /// Some files of the run count updates, some batches.
     TwoUnits,
     /// Something fits under each of two meanings.
-    TwoBases { first: Meaning, second: Meaning },
+    TwoBases { first: Hypothesis, second: Hypothesis },
     /// The log states two lengths of the epoch with this index.
     TwoLengths { epoch: u64 },
     /// Steps inside epochs are all there is, and no length is stated.
@@ -124,7 +123,7 @@ impl fmt::Display for Rate {
 }
 
 /// "steps from 0 with epochs from 1"
-fn counted(meaning: Meaning) -> String {
+fn counted(meaning: Hypothesis) -> String {
     let epochs = match meaning.epoch {
         EpochMeaning::In(base) | EpochMeaning::Ends(base) => format!("epochs from {base}"),
         EpochMeaning::Elapsed => "epochs completed".to_owned(),
@@ -132,26 +131,9 @@ fn counted(meaning: Meaning) -> String {
     format!("steps from {} with {epochs}", meaning.base)
 }
 
-/// A stated number as it was printed.
-pub(crate) fn decimal(stated: Stated) -> String {
-    let sign = if stated.mantissa < 0 { "-" } else { "" };
-    let digits = stated.mantissa.unsigned_abs().to_string();
-    let Ok(scale @ 1..) = usize::try_from(stated.scale) else { return format!("{sign}{digits}") };
-    let digits = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - scale);
-    format!("{sign}{whole}.{fraction}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stated_number_reads_as_it_was_printed() {
-        for text in ["0", "-1", "0.02", "-0.50", "24.286581663630844", "3.0"] {
-            assert_eq!(decimal(Stated::parse(text).unwrap()), text);
-        }
-    }
 
     #[test]
     fn reasons_name_the_numbers_and_the_record() {

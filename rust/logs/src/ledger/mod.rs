@@ -13,9 +13,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::problem::{Problem, ProblemKind};
 use schema::{Fault, Line};
 use session::Open;
+use stepbridge_records::{Problem, ProblemKind};
 
 pub(crate) use schema::BEGINS;
 pub use schema::{

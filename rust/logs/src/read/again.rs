@@ -9,14 +9,14 @@ use std::time::SystemTime;
 use super::one::{Outcome, Reading};
 use super::{LogFile, Logs, Met, list, together};
 use crate::error::ReadError;
+use crate::formats::FileContents;
 use crate::formats::Mark;
 use crate::options::ReadOptions;
-use crate::piece::{Facts, FileRead, Piece, RunOf};
-use crate::problem::{Problem, ProblemKind};
 use crate::thin;
 use crate::walk::Found;
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{BatchRun, FileFacts, Problem, ProblemKind, TaggedBatch};
 
 /// What a later reading needs to know of this one. It says nothing of the records, so any two are equal.
 #[derive(Clone, Default)]
@@ -41,7 +41,7 @@ pub(crate) struct Left {
     pub(crate) mark: Option<Mark>,
     pub(crate) problems: Vec<Problem>,
     /// Whose its records are, by how many stand before.
-    pub(crate) runs: Vec<(u64, RunOf)>,
+    pub(crate) runs: Vec<(u64, BatchRun)>,
 }
 
 impl PartialEq for Again {
@@ -92,8 +92,8 @@ impl Logs {
         let known: HashMap<&Path, usize> =
             self.files.iter().enumerate().map(|(index, file)| (file.found.path.as_path(), index)).collect();
         let mut held: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
-        for (index, chunk) in self.records.chunks.iter().enumerate() {
-            held[chunk.source as usize].push(index);
+        for (index, batch) in self.records.batches.iter().enumerate() {
+            held[batch.source as usize].push(index);
         }
         let outcomes = parallel::map(found.len(), threads, |index| {
             let file = &found[index];
@@ -118,21 +118,21 @@ impl Logs {
     }
 
     /// A file as it was read.
-    fn kept(&self, was: usize, held: &[usize]) -> FileRead {
+    fn kept(&self, was: usize, held: &[usize]) -> FileContents {
         let left = &self.again.files[was];
         let mut records = 0;
-        let pieces = held.iter().map(|&index| {
-            let chunk = &self.records.chunks[index];
+        let batches = held.iter().map(|&index| {
+            let batch = &self.records.batches[index];
             let at = left.runs.partition_point(|(before, _)| *before <= records).saturating_sub(1);
             let run = left.runs.get(at).map(|(_, run)| run.clone()).unwrap_or_default();
-            records += chunk.len() as u64;
-            let mut chunk = chunk.clone();
-            (chunk.session, chunk.redone) = (0, None);
-            Piece { tags: self.records.tags.clone(), chunk, run }
+            records += batch.len() as u64;
+            let mut batch = batch.clone();
+            (batch.session, batch.superseded_from) = (0, None);
+            TaggedBatch { tags: self.records.tags.clone(), columns: batch, run }
         });
-        let pieces = pieces.collect();
-        FileRead {
-            pieces,
+        let batches = batches.collect();
+        FileContents {
+            batches,
             problems: left.problems.clone(),
             facts: self.files[was].facts.clone(),
             mark: left.mark.clone(),
@@ -150,14 +150,14 @@ impl Logs {
         // What was torn is there now, or is torn again.
         read.problems.retain(|problem| problem.kind != ProblemKind::Truncated);
         read.problems.extend(added.problems);
-        read.pieces.extend(added.pieces);
+        read.batches.extend(added.batches);
         let before = read.facts.records;
-        let Facts { bytes, records, sound, others, starts, .. } = added.facts;
+        let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, starts, .. } = added.facts;
         read.facts.bytes = bytes;
         read.facts.records += records;
-        read.facts.sound += sound;
-        read.facts.others += others;
-        read.facts.prose += added.facts.prose;
+        read.facts.records_ok += records_ok;
+        read.facts.non_numeric += non_numeric;
+        read.facts.plain_lines += plain_lines;
         read.facts.starts.extend(starts.into_iter().map(|(at, step)| (before + at, step)));
         read.mark = added.mark;
         Outcome::Read(format, read)
@@ -166,13 +166,13 @@ impl Logs {
 
 /// What a later reading needs to know of a file.
 pub(crate) fn left(file: &LogFile) -> Left {
-    let mut runs: Vec<(u64, RunOf)> = Vec::new();
+    let mut runs: Vec<(u64, BatchRun)> = Vec::new();
     let mut records = 0;
-    for piece in &file.read.pieces {
-        if runs.last().is_none_or(|(_, run)| *run != piece.run) {
-            runs.push((records, piece.run.clone()));
+    for tagged in &file.read.batches {
+        if runs.last().is_none_or(|(_, run)| *run != tagged.run) {
+            runs.push((records, tagged.run.clone()));
         }
-        records += piece.chunk.len() as u64;
+        records += tagged.columns.len() as u64;
     }
     Left { mark: file.read.mark.clone(), problems: file.read.problems.clone(), runs }
 }

@@ -10,19 +10,18 @@ mod one;
 use crate::beside;
 use crate::checkpoints;
 use crate::error::ReadError;
-use crate::formats::{Format, check_pattern};
+use crate::formats::FileContents;
+use crate::formats::check_pattern;
 use crate::join;
 use crate::ledger::{self, Ledger};
 use crate::options::ReadOptions;
-use crate::piece::{Facts, FileRead};
-use crate::problem::Problem;
-use crate::record::Records;
 use crate::sessions;
 use crate::twins;
 use crate::walk::{self, Found};
 use again::Seen;
 use one::{Met, Outcome};
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{FileFacts, Format, Problem, Records};
 
 pub(crate) use again::{Again, left};
 pub(crate) use one::Reading;
@@ -60,7 +59,7 @@ pub struct Source {
     /// Index into [`Records::runs`].
     pub run: u32,
     /// What it holds besides its records.
-    pub facts: Facts,
+    pub facts: FileFacts,
     /// Where it is.
     pub(crate) found: Found,
 }
@@ -71,7 +70,7 @@ pub(crate) struct LogFile {
     /// Names the run.
     pub(crate) folder: Vec<String>,
     pub(crate) format: Format,
-    pub(crate) read: FileRead,
+    pub(crate) read: FileContents,
     pub(crate) found: Found,
 }
 

@@ -4,20 +4,20 @@ use std::fs::{File, Metadata};
 use std::io;
 
 use super::again::Seen;
+use crate::formats::FileContents;
 use crate::formats::{
-    Format, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
+    BatchFilter, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
     recognised_text, sniff, wide_head,
 };
 use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
-use crate::piece::{FileRead, Piece};
-use crate::problem::{Problem, ProblemKind};
 use crate::thin;
 use crate::walk::Found;
 use stepbridge_io::bytes::{ReadAt, read_all, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 /// A file, and what became of it.
 pub(super) struct Met {
@@ -29,7 +29,7 @@ pub(super) struct Met {
 
 /// What became of a file.
 pub(super) enum Outcome {
-    Read(Format, FileRead),
+    Read(Format, FileContents),
     Ledger(Ledger),
     /// It is large: its parts are shared out, not files among others.
     Large,
@@ -87,7 +87,7 @@ impl Reading<'_> {
     }
 
     /// Reads a file that is a log, handing its records on instead of keeping them.
-    pub(crate) fn each(&self, found: &Found, take: &mut dyn FnMut(Piece)) -> io::Result<()> {
+    pub(crate) fn each(&self, found: &Found, take: &mut dyn FnMut(TaggedBatch)) -> io::Result<()> {
         let (file, facts) = open(found)?;
         self.look_and_take(found, &file, facts.len(), self.threads.max(2), Some(take), None).map(drop)
     }
@@ -106,7 +106,7 @@ impl Reading<'_> {
         bytes: &dyn ReadAt,
         size: u64,
         threads: usize,
-        take: Option<&mut dyn FnMut(Piece)>,
+        take: Option<&mut dyn FnMut(TaggedBatch)>,
         mark: Option<Mark>,
     ) -> io::Result<Outcome> {
         let begun = Begun::new(Watched { bytes, progress: self.progress }, HEAD)?;
@@ -185,7 +185,8 @@ impl Reading<'_> {
         if let Some((stop, size_unpacked)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
             read.problems.insert(0, stop_problem(stop, &source, size, size_unpacked));
         }
-        let broken = read.facts.sound == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
+        let broken =
+            read.facts.records_ok == 0 && read.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
     }
 
@@ -214,14 +215,21 @@ impl Reading<'_> {
     }
 
     /// Reads a file that is in this format, with all that is told of it; and says whether it is of another sort.
-    fn run(&self, format: Format, input: &mut Input, mut take: Option<&mut dyn FnMut(Piece)>) -> (FileRead, bool) {
-        let mut pieces = Vec::new();
-        let mut emit = |piece| match &mut take {
-            Some(take) => take(piece),
-            None => pieces.push(piece),
+    fn run(
+        &self,
+        format: Format,
+        input: &mut Input,
+        mut take: Option<&mut dyn FnMut(TaggedBatch)>,
+    ) -> (FileContents, bool) {
+        let mut batches = Vec::new();
+        let mut emit = |tagged| match &mut take {
+            Some(take) => take(tagged),
+            None => batches.push(tagged),
         };
+        let mut thinner = (self.thin && thin::may_be_thinned(format)).then(thin::Thinner::default);
+        let mut filter = thinner.as_mut().map(|thinner| |batch, starts: &[(u64, i64)]| thinner.thin(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
-        sink.thinner = (self.thin && thin::may_be_thinned(format)).then(thin::Thinner::default);
+        sink.filter = filter.as_mut().map(|filter| filter as &mut BatchFilter);
         self.progress.expect(input.size);
         if let Err(fault) = (reader(format).read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
@@ -229,11 +237,11 @@ impl Reading<'_> {
                 format!("the system does not give its last {} bytes ({fault}); what stands before was read", end - at);
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
-        let Sink { problems, mut facts, another, mark, thinner, .. } = sink;
+        let Sink { problems, mut facts, another, mark, .. } = sink;
         if let Some(thinner) = thinner {
             thinner.renumber(&mut facts.starts);
         }
-        (FileRead { pieces, problems, facts, mark }, another)
+        (FileContents { batches, problems, facts, mark }, another)
     }
 }
 

@@ -3,9 +3,8 @@
 use stepbridge_timeline::{MASKED, Timeline};
 
 use super::place::{Places, Seen};
-use crate::formats::EpochMeaning;
-use crate::infer::{Span, stated_of, whole};
-use crate::record::{Chunk, Stated};
+use crate::infer::{Span, whole};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning};
 
 /// What a stated epoch may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl Forms {
 
 impl Forms {
     /// The index of the epoch that a printed whole number names: what most logs state, compared at a glance.
-    fn index(self, stated: Stated) -> Option<i64> {
+    fn index(self, stated: Decimal) -> Option<i64> {
         let index = stated.mantissa.checked_sub(i64::from(self.number?))?;
         (stated.scale == 0 && index != MASKED).then_some(index)
     }
@@ -47,7 +46,7 @@ fn is_index(value: f64, epoch: i64, base: u8) -> bool {
 /// compared, except before the first step, where nothing is completed. `epoch_tags` says of each tag whether its values are
 /// epochs; none where no tag's are.
 pub(super) fn check(
-    chunk: &Chunk,
+    batch: &ColumnBatch,
     timeline: &Timeline,
     epoch: Option<EpochMeaning>,
     epoch_tags: &[bool],
@@ -55,9 +54,9 @@ pub(super) fn check(
     seen: &mut Seen,
 ) {
     let mut checker = Checker { timeline, last: None };
-    if let Some(stated) = &chunk.epoch {
+    if let Some(stated) = &batch.epoch {
         let forms = Forms::of(epoch);
-        for (range, stated) in stated.runs() {
+        for (range, stated) in stated.ranges() {
             let Some(stated) = stated else { continue };
             if forms.index(stated).is_some_and(|index| places.epoch[range.clone()].iter().all(|&epoch| epoch == index))
             {
@@ -69,22 +68,22 @@ pub(super) fn check(
         }
     }
     // Event files state epochs as the values of a tag.
-    if !epoch_tags.is_empty() && chunk.epoch.is_none() && chunk.meaning.epoch.is_none() {
+    if !epoch_tags.is_empty() && batch.epoch.is_none() && batch.meaning.epoch.is_none() {
         let base = epoch.and_then(EpochMeaning::base).unwrap_or(0);
         let either = Forms { number: Some(base), elapsed: true };
         // How a number was printed is dear to find out, and an epoch is stated once a step.
-        let mut known: Option<(u64, Option<Stated>)> = None;
-        for (index, &tag) in chunk.tag.iter().enumerate() {
+        let mut known: Option<(u64, Option<Decimal>)> = None;
+        for (index, &tag) in batch.tag.iter().enumerate() {
             if epoch_tags.get(tag as usize) != Some(&true) {
                 continue;
             }
-            let value = chunk.value[index];
+            let value = batch.value[index];
             if is_index(value, places.epoch[index], base) {
                 continue;
             }
             let stated = match known {
                 Some((bits, stated)) if bits == value.to_bits() => stated,
-                _ => stated_of(value),
+                _ => Decimal::of_float(value),
             };
             known = Some((value.to_bits(), stated));
             if let Some(stated) = stated
@@ -99,11 +98,11 @@ pub(super) fn check(
 struct Checker<'a> {
     timeline: &'a Timeline,
     /// The comparison before, which the metrics of one row repeat.
-    last: Option<(i64, i64, Stated, bool)>,
+    last: Option<(i64, i64, Decimal, bool)>,
 }
 
 impl Checker<'_> {
-    fn agrees(&mut self, places: &Places, index: usize, stated: Stated, forms: Forms) -> bool {
+    fn agrees(&mut self, places: &Places, index: usize, stated: Decimal, forms: Forms) -> bool {
         let (epoch, iter) = (places.epoch[index], places.iter[index]);
         if epoch == MASKED {
             // Nothing is completed, or there is no place at all.
@@ -120,7 +119,7 @@ impl Checker<'_> {
         agrees
     }
 
-    fn compare(&self, epoch: i64, iter: i64, stated: Stated, forms: Forms) -> bool {
+    fn compare(&self, epoch: i64, iter: i64, stated: Decimal, forms: Forms) -> bool {
         let (Ok(epoch), Ok(iter)) = (u64::try_from(epoch), u64::try_from(iter)) else { return false };
         let number = |base: u8| epoch.checked_add(u64::from(base));
         let same = forms.number.is_some_and(|base| whole(stated).is_some_and(|stated| number(base) == Some(stated)));
@@ -130,6 +129,6 @@ impl Checker<'_> {
 }
 
 /// Whether `whole + num / den` may have been printed like this.
-fn contains(stated: Stated, whole: u64, num: u64, den: u64) -> bool {
+fn contains(stated: Decimal, whole: u64, num: u64, den: u64) -> bool {
     Span::of(stated).and_then(|span| span.holds(whole, num, den)).unwrap_or(false)
 }

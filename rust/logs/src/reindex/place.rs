@@ -1,18 +1,15 @@
-//! One chunk's records on one timeline, in blocks that stay in the processor's cache.
+//! One batch's records on one timeline, in blocks that stay in the processor's cache.
 
 use stepbridge_timeline::{Error, Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::run::{Basis, Run};
 use super::{Options, check, stated};
-use crate::epochs::Epochs;
-use crate::formats::{EpochMeaning, Scope, StepMeaning};
-use crate::infer::is_epoch_tag;
-use crate::record::{Chunk, Records};
+use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope, epoch_tag};
 
 /// Numbers a block: a few of its columns fit into a core's own cache.
 const BLOCK: usize = 1 << 13;
 
-/// Where the records of one chunk are: columns as long as the chunk's.
+/// Where the records of one batch are: columns as long as the batch's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Places {
     /// Indices of epochs; -1 where there is none.
@@ -29,7 +26,7 @@ pub struct Places {
     pub complete: bool,
 }
 
-/// Records of a chunk next to each other that are on one timeline.
+/// Records of a batch next to each other that are on one timeline.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
     pub(super) range: std::ops::Range<usize>,
@@ -38,7 +35,7 @@ pub(super) struct Part<'a> {
     pub(super) clock: Clock<'a>,
     /// What the clock's step rests on.
     pub(super) basis: Basis,
-    /// Indices count in the chunk.
+    /// Indices count in the batch.
     pub(super) seen: Seen,
     /// What of it would refute the run's ledger.
     pub(super) refutation: Option<Refutation>,
@@ -55,7 +52,7 @@ pub(super) struct Refutation {
     pub(super) past_end: bool,
 }
 
-/// What a chunk's steps are, and on which timeline.
+/// What a batch's steps are, and on which timeline.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock<'a> {
     pub(super) timeline: Option<&'a Timeline>,
@@ -66,8 +63,8 @@ pub(super) struct Clock<'a> {
 
 impl Clock<'_> {
     /// Whether records have a place only on a timeline.
-    pub(super) fn needs_timeline(&self, chunk: &Chunk) -> bool {
-        chunk.step.is_some() && self.step.unit != Unit::Epoch && self.step.scope == Scope::Run
+    pub(super) fn needs_timeline(&self, batch: &ColumnBatch) -> bool {
+        batch.step.is_some() && self.step.unit != Unit::Epoch && self.step.scope == StepScope::Run
     }
 }
 
@@ -85,7 +82,7 @@ impl Tally {
     }
 }
 
-/// What is to be reported of a chunk.
+/// What is to be reported of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) past_end: Tally,
@@ -104,7 +101,7 @@ impl Seen {
         [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero]
     }
 
-    /// The same, where the records begin at `begin` of a chunk.
+    /// The same, where the records begin at `begin` of a batch.
     fn from(mut self, begin: usize) -> Self {
         for tally in self.tallies_mut() {
             tally.first = tally.first.map(|first| first + begin);
@@ -126,7 +123,7 @@ pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: Options) -> R
     Ok(())
 }
 
-/// What all chunks are placed with.
+/// What all batches are placed with.
 pub(super) struct Placer {
     options: Options,
     /// Of each of [`Records::tags`], whether its values are epochs.
@@ -135,20 +132,20 @@ pub(super) struct Placer {
 
 impl Placer {
     pub(super) fn new(records: &Records, options: Options) -> Self {
-        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| is_epoch_tag(tag)).collect();
+        let is_epoch: Vec<bool> = records.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         Self { options, epoch_tags: if is_epoch.contains(&true) { is_epoch } else { Vec::new() } }
     }
 
-    /// Locates the records of a chunk, each part on its own timeline.
-    pub(super) fn all<'a>(&self, chunk: &Chunk, run: &Run<'a>) -> (Places, Vec<Part<'a>>) {
-        let ranges = run.parts(chunk);
+    /// Locates the records of a batch, each part on its own timeline.
+    pub(super) fn all<'a>(&self, batch: &ColumnBatch, run: &Run<'a>) -> (Places, Vec<Part<'a>>) {
+        let ranges = run.parts(batch);
         let whole = ranges.len() == 1;
         let mut all = Places::default();
         let mut parts = Vec::with_capacity(ranges.len());
         for (range, period) in ranges {
-            let (clock, basis) = run.clock(chunk, period, self.options);
+            let (clock, basis) = run.clock(batch, period, self.options);
             let (places, seen) =
-                if whole { self.on_one(chunk, clock) } else { self.on_one(&chunk.part(range.clone()), clock) };
+                if whole { self.on_one(batch, clock) } else { self.on_one(&batch.slice(range.clone()), clock) };
             let seen = seen.from(range.start);
             let refutation = run.refutation(clock, basis, period, self.options);
             parts.push(Part { range, period, clock, basis, seen, refutation, refuted: false });
@@ -161,21 +158,22 @@ impl Placer {
         (all, parts)
     }
 
-    /// Locates the records of a chunk on one timeline.
-    fn on_one(&self, chunk: &Chunk, clock: Clock) -> (Places, Seen) {
-        let mut places = Places::nowhere(chunk.len());
+    /// Locates the records of a batch on one timeline.
+    fn on_one(&self, batch: &ColumnBatch, clock: Clock) -> (Places, Seen) {
+        let length = batch.len();
+        let mut places = Places::nowhere(length);
         let mut seen = Seen::default();
         match (clock.step, clock.timeline) {
-            _ if chunk.step.is_none() => stated::rows(chunk, clock, &mut places, &mut seen),
-            (StepMeaning { scope: Scope::Epoch, .. }, _) => stated::inside(chunk, clock, &mut places, &mut seen),
+            _ if batch.step.is_none() => stated::rows(batch, clock, &mut places, &mut seen),
+            (StepMeaning { scope: StepScope::Epoch, .. }, _) => stated::inside(batch, clock, &mut places, &mut seen),
             (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
-                by_epoch(chunk, base, timeline, &mut places, &mut seen);
+                by_epoch(batch, base, timeline, &mut places, &mut seen);
             }
             (step, Some(timeline)) => {
-                by_timeline(chunk, step, timeline, &mut places, &mut seen);
-                check::check(chunk, timeline, clock.epoch, &self.epoch_tags, &places, &mut seen);
+                by_timeline(batch, step, timeline, &mut places, &mut seen);
+                check::check(batch, timeline, clock.epoch, &self.epoch_tags, &places, &mut seen);
             }
-            (_, None) => by_statement(chunk, clock.epoch, &mut places),
+            (_, None) => by_statement(batch, clock.epoch, &mut places),
         }
         let Options { batch, sample, .. } = self.options;
         if let Some(timeline) = clock.timeline {
@@ -184,7 +182,7 @@ impl Placer {
         }
         for (asked, column) in [(batch, &mut places.batch), (sample, &mut places.sample)] {
             if asked {
-                column.get_or_insert_with(|| vec![MASKED; chunk.len()]);
+                column.get_or_insert_with(|| vec![MASKED; length]);
             }
         }
         (places, seen)
@@ -214,11 +212,11 @@ impl Places {
     }
 }
 
-fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &mut Places, seen: &mut Seen) {
+fn by_timeline(batch: &ColumnBatch, step: StepMeaning, timeline: &Timeline, places: &mut Places, seen: &mut Seen) {
     // Everything is counted from 0 inside: one pass over a block in cache turns the n-th into an index.
     let base = i64::from(step.base);
-    let (Some(steps), Ok(mut mapper)) = (&chunk.step, Mapper::new(timeline, step.unit, 0, Invalid::Mask)) else {
-        (0..chunk.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
+    let (Some(steps), Ok(mut mapper)) = (&batch.step, Mapper::new(timeline, step.unit, 0, Invalid::Mask)) else {
+        (0..batch.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
         return;
     };
     let mut indices = if base == 0 { Vec::new() } else { vec![0; BLOCK.min(steps.len())] };
@@ -236,16 +234,16 @@ fn by_timeline(chunk: &Chunk, step: StepMeaning, timeline: &Timeline, places: &m
         let (epoch, iter) = (&mut places.epoch[block.clone()], &mut places.iter[block.clone()]);
         let masked = mapper.map(values, epoch, iter).unwrap_or(block.len());
         let known = timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
-        places.complete &= masked == 0 && known && chunk.step_missing.is_none();
-        if masked > 0 || chunk.step_missing.is_some() {
-            explain(chunk, steps, base, block, places, seen);
+        places.complete &= masked == 0 && known && batch.step_missing.is_none();
+        if masked > 0 || batch.step_missing.is_some() {
+            explain(batch, steps, base, block, places, seen);
         }
     }
 }
 
 /// Sorts out the records of a block that have no place.
 fn explain(
-    chunk: &Chunk,
+    batch: &ColumnBatch,
     steps: &[i64],
     base: i64,
     block: std::ops::Range<usize>,
@@ -253,7 +251,7 @@ fn explain(
     seen: &mut Seen,
 ) {
     for index in block {
-        if chunk.step_of(index).is_none() {
+        if batch.step_of(index).is_none() {
             places.set(index, MASKED, f64::NAN);
         } else if places.epoch[index] == MASKED {
             if steps[index] >= base {
@@ -270,12 +268,12 @@ fn explain(
 }
 
 /// A step that is an epoch: it needs no timeline, which only says where the last one is.
-fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut Places, seen: &mut Seen) {
+fn by_epoch(batch: &ColumnBatch, base: u8, timeline: Option<&Timeline>, places: &mut Places, seen: &mut Seen) {
     let base = i64::from(base);
     let epochs = timeline.and_then(Timeline::epochs).and_then(|epochs| i64::try_from(epochs).ok());
-    for index in 0..chunk.len() {
+    for index in 0..batch.len() {
         places.set(index, MASKED, f64::NAN);
-        let Some(step) = chunk.step_of(index) else { continue };
+        let Some(step) = batch.step_of(index) else { continue };
         let epoch = step.saturating_sub(base);
         if epoch < 0 {
             if step == 0 {
@@ -295,12 +293,12 @@ fn by_epoch(chunk: &Chunk, base: u8, timeline: Option<&Timeline>, places: &mut P
 }
 
 /// Without a timeline: the whole epoch that the log states is all that is known.
-fn by_statement(chunk: &Chunk, epoch: Option<EpochMeaning>, places: &mut Places) {
+fn by_statement(batch: &ColumnBatch, epoch: Option<EpochMeaning>, places: &mut Places) {
     let base = epoch.and_then(EpochMeaning::base);
     places.epoch.fill(MASKED);
     places.iter.fill(MASKED);
     places.epoch_float.fill(f64::NAN);
-    for (range, stated) in chunk.epoch.iter().flat_map(Epochs::runs) {
+    for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
         let epoch = stated.zip(base).and_then(|(stated, base)| stated::index_of(stated, base));
         places.epoch[range].fill(epoch.unwrap_or(MASKED));
     }

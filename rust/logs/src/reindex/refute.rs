@@ -9,7 +9,7 @@ use stepbridge_timeline::MASKED;
 
 use super::place::{Part, Places, Refutation};
 use super::run::Basis;
-use crate::record::Records;
+use stepbridge_records::Records;
 
 /// Periods of runs, whose ledger is refuted.
 pub(super) type Fallen = HashSet<(u32, usize)>;
@@ -17,10 +17,10 @@ pub(super) type Fallen = HashSet<(u32, usize)>;
 /// What of the ledgers falls.
 pub(super) fn fallen(records: &Records, parts: &[Vec<Part>]) -> Fallen {
     let mut fallen = Fallen::new();
-    for (chunk, parts) in records.chunks.iter().zip(parts) {
+    for (batch, parts) in records.batches.iter().zip(parts) {
         for part in parts {
             if part.refutations() && part.basis == Basis::Assumed {
-                fallen.insert((chunk.run, part.period));
+                fallen.insert((batch.run, part.period));
             }
         }
     }
@@ -29,9 +29,9 @@ pub(super) fn fallen(records: &Records, parts: &[Vec<Part>]) -> Fallen {
 
 /// Takes the places back that rest on what fell.
 pub(super) fn refute(records: &Records, fallen: &Fallen, places: &mut [Places], parts: &mut [Vec<Part>]) {
-    for ((chunk, parts), places) in records.chunks.iter().zip(parts.iter_mut()).zip(places) {
+    for ((batch, parts), places) in records.batches.iter().zip(parts.iter_mut()).zip(places) {
         for part in parts {
-            if part.basis == Basis::Assumed && fallen.contains(&(chunk.run, part.period)) {
+            if part.basis == Basis::Assumed && fallen.contains(&(batch.run, part.period)) {
                 part.refuted = true;
                 part.seen.disagrees = super::place::Tally::default();
                 places.clear(part.range.clone());

@@ -7,12 +7,9 @@ use stepbridge_timeline::{Timeline, Unit};
 use super::place::{Clock, Part, Tally};
 use super::run::{Basis, Run};
 use super::stated::index_of;
-use crate::formats::{EpochMeaning, Scope};
-use crate::infer::{stated_of, stated_text};
-use crate::problem::{Problem, ProblemKind};
-use crate::record::{Chunk, Records};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Problem, ProblemKind, Records, StepScope};
 
-/// A tally over all parts of a file, and the first record of it: its chunk, its part and its index in the chunk.
+/// A tally over all parts of a file, and the first record of it: its batch, its part and its index in the batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     count: usize,
@@ -20,9 +17,9 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, chunk: usize, part: usize, tally: Tally) {
+    fn add(&mut self, batch: usize, part: usize, tally: Tally) {
         self.count += tally.count;
-        self.first = self.first.or(tally.first.map(|index| (chunk, part, index)));
+        self.first = self.first.or(tally.first.map(|index| (batch, part, index)));
     }
 }
 
@@ -41,8 +38,8 @@ struct OfFile {
 pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> Vec<Problem> {
     let mut files: BTreeMap<u32, OfFile> = BTreeMap::new();
     let mut without: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
-    for (index, (chunk, parts)) in records.chunks.iter().zip(parts).enumerate() {
-        let file = files.entry(chunk.source).or_default();
+    for (index, (batch, parts)) in records.batches.iter().zip(parts).enumerate() {
+        let file = files.entry(batch.source).or_default();
         for (at, part) in parts.iter().enumerate() {
             let refutes = part.refutation;
             if refutes.is_some_and(|refutes| refutes.past_end) {
@@ -55,8 +52,8 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
             }
             file.before_start.add(index, at, part.seen.before_start);
             file.disagrees.add(index, at, part.seen.disagrees);
-            if part.clock.timeline.is_none() && part.clock.needs_timeline(chunk) {
-                without.entry(chunk.run).or_insert((chunk.source, part.period));
+            if part.clock.timeline.is_none() && part.clock.needs_timeline(batch) {
+                without.entry(batch.run).or_insert((batch.source, part.period));
             }
         }
     }
@@ -71,48 +68,48 @@ pub(super) fn problems(records: &Records, runs: &[Run], parts: &[Vec<Part>]) -> 
     }
     for (&source, file) in &files {
         let file_name = name_of(&records.sources, source);
-        let mut report = |kind, total: Total, reason: &dyn Fn(&Chunk, usize, &Part) -> String| {
-            if let Some((chunk, part, index)) = total.first {
-                let text = reason(&records.chunks[chunk], index, &parts[chunk][part]);
+        let mut report = |kind, total: Total, reason: &dyn Fn(&ColumnBatch, usize, &Part) -> String| {
+            if let Some((batch, part, index)) = total.first {
+                let text = reason(&records.batches[batch], index, &parts[batch][part]);
                 problems.push(Problem::new(file_name, kind, text));
             }
         };
         for (total, one, many) in
             [(file.zero, "has step 0", "have step 0"), (file.past_ledger, "lies past the end", "lie past the end")]
         {
-            report(ProblemKind::Refuted, total, &|chunk, index, part| {
-                let run = runs.get(chunk.run as usize);
+            report(ProblemKind::Refuted, total, &|batch, index, part| {
+                let run = runs.get(batch.run as usize);
                 let by = run.and_then(|run| run.period(part.period).logged.as_ref()).map_or("", |logged| logged.by);
-                let first = named(records, chunk, index);
+                let first = named(records, batch, index);
                 refuted(part, by, &counted(total.count, one, many), &first)
             });
         }
-        report(ProblemKind::PastEnd, file.past_end, &|chunk, index, part| {
+        report(ProblemKind::PastEnd, file.past_end, &|batch, index, part| {
             let timeline = part.clock.timeline;
             let end = timeline.map_or_else(String::new, |timeline| end_of(timeline, part.clock.step.unit));
             let what = if timeline.is_none_or(Timeline::is_bounded) { "the end" } else { "what is known" };
             let count = counted(file.past_end.count, "lies", "lie");
             format!(
                 "{count} past {what} of the timeline{end} and have no epoch; the first is {}",
-                named(records, chunk, index)
+                named(records, batch, index)
             )
         });
-        report(ProblemKind::BeforeStart, file.before_start, &|chunk, index, _| {
+        report(ProblemKind::BeforeStart, file.before_start, &|batch, index, _| {
             let count = counted(file.before_start.count, "has a step", "have a step");
-            format!("{count} below the first one, and no epoch; the first is {}", named(records, chunk, index))
+            format!("{count} below the first one, and no epoch; the first is {}", named(records, batch, index))
         });
-        report(ProblemKind::Disagrees, file.disagrees, &|chunk, index, part| {
+        report(ProblemKind::Disagrees, file.disagrees, &|batch, index, part| {
             let clock = &part.clock;
-            if clock.step.scope == Scope::Epoch {
-                return outside(&counted(file.disagrees.count, "states", "state"), records, chunk, index, clock);
+            if clock.step.scope == StepScope::Epoch {
+                return outside(&counted(file.disagrees.count, "states", "state"), records, batch, index, clock);
             }
             let count = counted(file.disagrees.count, "states", "state");
-            let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, chunk, index, clock));
-            let stated = chunk.stated_of(index).or_else(|| stated_of(chunk.value[index]));
-            let stated = stated.map_or_else(String::new, stated_text);
+            let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, batch, index, clock));
+            let stated = batch.epoch_of(index).or_else(|| Decimal::of_float(batch.value[index]));
+            let stated = stated.map_or_else(String::new, |stated| stated.to_string());
             format!(
                 "{count} another epoch than the timeline; the first is {}: epoch {stated} stated, {place} found",
-                named(records, chunk, index)
+                named(records, batch, index)
             )
         });
     }
@@ -149,9 +146,9 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// "loss at step 300"
-fn named(records: &Records, chunk: &Chunk, index: usize) -> String {
-    let step = chunk.step_of(index).map_or_else(String::new, |step| format!(" at step {step}"));
-    format!("{}{step}", name_of(&records.tags, chunk.tag[index]))
+fn named(records: &Records, batch: &ColumnBatch, index: usize) -> String {
+    let step = batch.step_of(index).map_or_else(String::new, |step| format!(" at step {step}"));
+    format!("{}{step}", name_of(&records.tags, batch.tag[index]))
 }
 
 /// " (8595 steps)"
@@ -175,26 +172,26 @@ fn end_of(timeline: &Timeline, unit: Unit) -> String {
 }
 
 /// A step inside an epoch that the timeline has no room for.
-fn outside(count: &str, records: &Records, chunk: &Chunk, index: usize, clock: &Clock) -> String {
-    let stated = chunk.stated_of(index);
+fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, clock: &Clock) -> String {
+    let stated = batch.epoch_of(index);
     let epoch = stated.zip(clock.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
     let epoch = epoch.and_then(|epoch| u64::try_from(epoch).ok());
     let length = epoch.zip(clock.timeline).and_then(|(epoch, timeline)| timeline.epoch_length(epoch));
     format!(
         "{count} a place in an epoch of another length than the timeline's; the first is {} of epoch {}, which has {} batches \
          there",
-        named(records, chunk, index),
-        stated.map_or_else(String::new, stated_text),
+        named(records, batch, index),
+        stated.map_or_else(String::new, |stated| stated.to_string()),
         length.unwrap_or_default()
     )
 }
 
 /// The place that was found, as the log would have stated it.
-fn found_at(timeline: &Timeline, chunk: &Chunk, index: usize, clock: &Clock) -> String {
-    let step = chunk.step_of(index).and_then(|step| u64::try_from(step).ok());
+fn found_at(timeline: &Timeline, batch: &ColumnBatch, index: usize, clock: &Clock) -> String {
+    let step = batch.step_of(index).and_then(|step| u64::try_from(step).ok());
     let at = step.and_then(|step| step.checked_sub(u64::from(clock.step.base)));
     let Some(Ok(at)) = at.map(|at| timeline.locate(clock.step.unit, at)) else { return "0".to_owned() };
-    if let Some(base) = clock.epoch.and_then(EpochMeaning::base).filter(|_| chunk.epoch.is_some()) {
+    if let Some(base) = clock.epoch.and_then(EpochMeaning::base).filter(|_| batch.epoch.is_some()) {
         return at.epoch.saturating_add(u64::from(base)).to_string();
     }
     timeline

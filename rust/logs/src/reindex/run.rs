@@ -6,10 +6,9 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
-use crate::formats::{EpochMeaning, Format, Scope, StepMeaning};
 use crate::infer::{Hint, Inferred, Outcome, may_restart};
 use crate::ledger::{Ledger, LoggedAs, Session};
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, EpochMeaning, Format, StepMeaning, StepScope};
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -55,7 +54,7 @@ pub enum Basis {
     /// The epochs that the log states.
     Epochs,
     /// A statement in the ledger.
-    Stated,
+    Decimal,
     /// What the ledger assumes.
     Assumed,
     /// Nothing.
@@ -70,7 +69,7 @@ impl Basis {
             Self::Caller => "caller",
             Self::Format => "format",
             Self::Epochs => "epochs",
-            Self::Stated => "ledger",
+            Self::Decimal => "ledger",
             Self::Assumed => "ledger_assumed",
             Self::Nothing => "nothing",
         }
@@ -127,16 +126,16 @@ impl<'a> Run<'a> {
 
     /// Records next to each other that one period holds. What has no time belongs to that of its session, where the log
     /// shows sessions, else to the last.
-    pub(super) fn parts(&self, chunk: &Chunk) -> Vec<(Range<usize>, usize)> {
+    pub(super) fn parts(&self, batch: &ColumnBatch) -> Vec<(Range<usize>, usize)> {
         let last = self.periods.len() - 1;
         if !self.sessions.is_empty() {
-            let before = self.sessions.partition_point(|session| *session <= chunk.session);
-            return vec![(0..chunk.len(), before.saturating_sub(1))];
+            let before = self.sessions.partition_point(|session| *session <= batch.session);
+            return vec![(0..batch.len(), before.saturating_sub(1))];
         }
-        let Some(times) = chunk.wall_time.as_ref().filter(|_| last > 0) else {
-            let shown = chunk.session > 0 || chunk.redone.is_some();
-            let session = usize::try_from(chunk.session).unwrap_or(last);
-            return vec![(0..chunk.len(), if shown { session.min(last) } else { last })];
+        let Some(times) = batch.wall_time.as_ref().filter(|_| last > 0) else {
+            let shown = batch.session > 0 || batch.superseded_from.is_some();
+            let session = usize::try_from(batch.session).unwrap_or(last);
+            return vec![(0..batch.len(), if shown { session.min(last) } else { last })];
         };
         let mut parts: Vec<(Range<usize>, usize)> = Vec::new();
         for (index, &time) in times.iter().enumerate() {
@@ -154,13 +153,13 @@ impl<'a> Run<'a> {
     }
 
     /// What a step is in a period, and what that rests on. Of records without one it is what their epochs are.
-    pub(super) fn step(&self, chunk: &Chunk, period: usize, options: Options) -> (StepMeaning, Basis) {
-        if chunk.step.is_none() {
-            let declared = chunk.meaning.epoch.and_then(EpochMeaning::base);
+    pub(super) fn step(&self, batch: &ColumnBatch, period: usize, options: Options) -> (StepMeaning, Basis) {
+        if batch.step.is_none() {
+            let declared = batch.meaning.epoch.and_then(EpochMeaning::base);
             let base = options.base.or(declared).unwrap_or(0);
             let basis = if options.base.is_some() {
                 Basis::Caller
-            } else if chunk.meaning.epoch.is_some() {
+            } else if batch.meaning.epoch.is_some() {
                 Basis::Format
             } else {
                 Basis::Nothing
@@ -168,10 +167,10 @@ impl<'a> Run<'a> {
             return (StepMeaning::of_run(Unit::Epoch, base), basis);
         }
         let logged = self.period(period).logged.as_ref();
-        let (likely, basis) = match (chunk.meaning.step, logged, self.hint_of(chunk)) {
-            (Some(_), _, Some(hint)) if hint.step.scope == Scope::Epoch => (hint.step, Basis::Epochs),
+        let (likely, basis) = match (batch.meaning.step, logged, self.hint_of(batch)) {
+            (Some(_), _, Some(hint)) if hint.step.scope == StepScope::Epoch => (hint.step, Basis::Epochs),
             (Some(declared), _, _) => (declared, Basis::Format),
-            (None, Some(logged), _) if logged.stated => (logged.step, Basis::Stated),
+            (None, Some(logged), _) if logged.stated => (logged.step, Basis::Decimal),
             (None, _, Some(hint)) => (hint.step, Basis::Epochs),
             (None, Some(logged), None) => (logged.step, Basis::Assumed),
             (None, None, None) => (StepMeaning::of_run(Unit::Step, 0), Basis::Nothing),
@@ -180,24 +179,24 @@ impl<'a> Run<'a> {
             unit: options.unit.unwrap_or(likely.unit),
             base: options.base.unwrap_or(likely.base),
             // Who says what it counts speaks of the run.
-            scope: if options.unit.is_some() { Scope::Run } else { likely.scope },
+            scope: if options.unit.is_some() { StepScope::Run } else { likely.scope },
         };
         let said = options.unit.is_some() && options.base.is_some();
         (step, if said { Basis::Caller } else { basis })
     }
 
-    /// What the run's epochs say of a chunk. That steps begin again with each of them is said of those beside epochs.
-    fn hint_of(&self, chunk: &Chunk) -> Option<Hint> {
-        self.hint.filter(|hint| hint.step.scope == Scope::Run || may_restart(chunk))
+    /// What the run's epochs say of a batch. That steps begin again with each of them is said of those beside epochs.
+    fn hint_of(&self, batch: &ColumnBatch) -> Option<Hint> {
+        self.hint.filter(|hint| hint.step.scope == StepScope::Run || may_restart(batch))
     }
 
     /// What the epochs of records are.
-    fn epoch(&self, chunk: &Chunk, options: Options) -> Option<EpochMeaning> {
-        let epoch = match self.hint_of(chunk) {
-            Some(hint) if hint.step.scope == Scope::Epoch => Some(hint.epoch),
-            hint => chunk.meaning.epoch.or(hint.map(|hint| hint.epoch)),
+    fn epoch(&self, batch: &ColumnBatch, options: Options) -> Option<EpochMeaning> {
+        let epoch = match self.hint_of(batch) {
+            Some(hint) if hint.step.scope == StepScope::Epoch => Some(hint.epoch),
+            hint => batch.meaning.epoch.or(hint.map(|hint| hint.epoch)),
         };
-        match (epoch, options.base.filter(|_| chunk.step.is_none())) {
+        match (epoch, options.base.filter(|_| batch.step.is_none())) {
             (Some(EpochMeaning::In(_)), Some(base)) => Some(EpochMeaning::In(base)),
             (Some(EpochMeaning::Ends(_)), Some(base)) => Some(EpochMeaning::Ends(base)),
             (epoch, _) => epoch,
@@ -211,8 +210,8 @@ impl<'a> Run<'a> {
         match basis {
             Basis::Caller => "the caller says it".to_owned(),
             Basis::Format => format!("the format {} declares it", format.name()),
-            Basis::Stated => format!("the ledger {file} states it ({by})"),
-            Basis::Epochs if self.hint.is_some_and(|hint| hint.step.scope == Scope::Epoch) => {
+            Basis::Decimal => format!("the ledger {file} states it ({by})"),
+            Basis::Epochs if self.hint.is_some_and(|hint| hint.step.scope == StepScope::Epoch) => {
                 "they begin again with each epoch (they count from 0 where there is a 0)".to_owned()
             }
             Basis::Epochs => "the epochs among its values count its steps this way".to_owned(),
@@ -225,19 +224,19 @@ impl<'a> Run<'a> {
     }
 
     /// Why the steps of a part are taken to be what they are, where that is an assumption.
-    pub(super) fn assumption(&self, chunk: &Chunk, part: &Part, options: Options) -> Option<String> {
-        let basis = self.step(chunk, part.period, options).1;
-        let assumed = matches!(basis, Basis::Epochs | Basis::Assumed | Basis::Nothing) && chunk.step.is_some();
-        assumed.then(|| self.why(chunk.format, basis, part.period))
+    pub(super) fn assumption(&self, batch: &ColumnBatch, part: &Part, options: Options) -> Option<String> {
+        let basis = self.step(batch, part.period, options).1;
+        let assumed = matches!(basis, Basis::Epochs | Basis::Assumed | Basis::Nothing) && batch.step.is_some();
+        assumed.then(|| self.why(batch.format, basis, part.period))
     }
 
     /// Refuses a unit of which no record could be located on a timeline that the caller answers for.
-    pub(super) fn check(&self, chunk: &Chunk, options: Options) -> Result<(), Error> {
+    pub(super) fn check(&self, batch: &ColumnBatch, options: Options) -> Result<(), Error> {
         if matches!(self.origin, Origin::Ledger(_)) {
             return Ok(());
         }
-        let (step, _) = self.step(chunk, 0, options);
-        if chunk.step.is_none() || step.scope == Scope::Epoch {
+        let (step, _) = self.step(batch, 0, options);
+        if batch.step.is_none() || step.scope == StepScope::Epoch {
             return Ok(());
         }
         self.periods[0].timeline.map_or(Ok(()), |timeline| place::check_unit(timeline, step.unit, options))
@@ -246,7 +245,7 @@ impl<'a> Run<'a> {
     /// What would refute the ledger, as far as the places rest on it.
     pub(super) fn refutation(&self, clock: Clock, basis: Basis, period: usize, options: Options) -> Option<Refutation> {
         let logged = self.period(period).logged.as_ref()?;
-        let rests = matches!(basis, Basis::Stated | Basis::Assumed);
+        let rests = matches!(basis, Basis::Decimal | Basis::Assumed);
         let bounded = clock.timeline.is_some_and(Timeline::is_bounded);
         rests.then_some(Refutation {
             zero: options.base.is_none() && clock.step.base == 1,
@@ -254,10 +253,10 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The timeline of a period for a chunk, and what its steps are.
-    pub(super) fn clock(&self, chunk: &Chunk, period: usize, options: Options) -> (Clock<'a>, Basis) {
-        let (step, basis) = self.step(chunk, period, options);
-        (Clock { timeline: self.period(period).timeline, step, epoch: self.epoch(chunk, options) }, basis)
+    /// The timeline of a period for a batch, and what its steps are.
+    pub(super) fn clock(&self, batch: &ColumnBatch, period: usize, options: Options) -> (Clock<'a>, Basis) {
+        let (step, basis) = self.step(batch, period, options);
+        (Clock { timeline: self.period(period).timeline, step, epoch: self.epoch(batch, options) }, basis)
     }
 }
 

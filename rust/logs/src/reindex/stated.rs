@@ -6,23 +6,21 @@
 use stepbridge_timeline::{MASKED, Timeline};
 
 use super::place::{Clock, Places, Seen};
-use crate::epochs::Epochs;
-use crate::formats::EpochMeaning;
 use crate::infer::{Span, whole};
-use crate::record::{Chunk, Stated};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning};
 
 /// The index of a stated epoch that is a whole number from `base` on.
-pub(super) fn index_of(stated: Stated, base: u8) -> Option<i64> {
+pub(super) fn index_of(stated: Decimal, base: u8) -> Option<i64> {
     let epoch = whole(stated)?.checked_sub(u64::from(base))?;
     i64::try_from(epoch).ok()
 }
 
 /// Steps inside the epochs beside them.
-pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
-    let lengths = Lengths::of(chunk);
+pub(super) fn inside(batch: &ColumnBatch, clock: Clock, places: &mut Places, seen: &mut Seen) {
+    let lengths = Lengths::of(batch);
     let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
-    let epochs = chunk.epoch.as_ref().map(Epochs::reader);
-    for index in 0..chunk.len() {
+    let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
+    for index in 0..batch.len() {
         places.set(index, MASKED, f64::NAN);
         let stated = epochs.as_ref().and_then(|epochs| epochs.get(index));
         let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
@@ -35,7 +33,7 @@ pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mu
             seen.past_end.add(index);
             continue;
         }
-        let iter = chunk.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
         if iter.is_some_and(|iter| iter < 0) {
             seen.before_start.add(index);
             continue;
@@ -57,9 +55,9 @@ pub(super) fn inside(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mu
 }
 
 /// Epochs without a step: rows that close them, or that say only where they are.
-pub(super) fn rows(chunk: &Chunk, clock: Clock, places: &mut Places, seen: &mut Seen) {
-    let epochs = chunk.epoch.as_ref().map(Epochs::reader);
-    for index in 0..chunk.len() {
+pub(super) fn rows(batch: &ColumnBatch, clock: Clock, places: &mut Places, seen: &mut Seen) {
+    let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
+    for index in 0..batch.len() {
         places.set(index, MASKED, f64::NAN);
         let Some(stated) = epochs.as_ref().and_then(|epochs| epochs.get(index)) else { continue };
         let base = match clock.epoch {
@@ -104,10 +102,10 @@ struct Lengths {
 }
 
 impl Lengths {
-    fn of(chunk: &Chunk) -> Self {
+    fn of(batch: &ColumnBatch) -> Self {
         let mut each: Vec<(u64, u64)> = Vec::new();
         let mut all = None;
-        for &(epoch, length) in &chunk.lengths {
+        for &(epoch, length) in &batch.lengths {
             match epoch {
                 None => all = Some(length),
                 Some(epoch) => each.extend(u64::try_from(epoch).ok().map(|epoch| (epoch, length))),

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::run::{Basis, Run};
 use super::{Options, RunLedger, Timelines, inferred, runs};
-use crate::formats::{Format, StepMeaning};
-use crate::record::Records;
+use stepbridge_records::{Format, Records, StepMeaning};
 
 /// What the steps of a run's files of one format are taken to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +26,14 @@ pub struct Steps {
 pub fn steps(records: &Records, ledgers: &[Option<RunLedger>], options: Options) -> Vec<Steps> {
     let inferred = inferred(records, ledgers, Timelines::Own, options);
     let runs = runs(records, ledgers, Timelines::Own, options, &inferred);
-    let periods = records.chunks.iter().map(|chunk| {
-        let parts = runs.get(chunk.run as usize).map_or_else(Vec::new, |run| run.parts(chunk));
+    let periods = records.batches.iter().map(|batch| {
+        let parts = runs.get(batch.run as usize).map_or_else(Vec::new, |run| run.parts(batch));
         parts.into_iter().map(|(_, period)| period).collect()
     });
     of_runs(records, &runs, periods, options)
 }
 
-/// The same, where the periods of each chunk's records are known.
+/// The same, where the periods of each batch's records are known.
 pub(super) fn of_runs(
     records: &Records,
     runs: &[Run],
@@ -43,13 +42,13 @@ pub(super) fn of_runs(
 ) -> Vec<Steps> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    for (chunk, periods) in records.chunks.iter().zip(periods).filter(|(chunk, _)| !chunk.is_empty()) {
-        let Some(run) = runs.get(chunk.run as usize) else { continue };
+    for (batch, periods) in records.batches.iter().zip(periods).filter(|(batch, _)| !batch.is_empty()) {
+        let Some(run) = runs.get(batch.run as usize) else { continue };
         for period in periods {
-            let (step, basis) = run.step(chunk, period, options);
-            if seen.insert((chunk.run, chunk.format, step, basis)) {
-                let why = run.why(chunk.format, basis, period);
-                found.push(Steps { run: run.name.to_owned(), format: chunk.format, step, basis, why });
+            let (step, basis) = run.step(batch, period, options);
+            if seen.insert((batch.run, batch.format, step, basis)) {
+                let why = run.why(batch.format, basis, period);
+                found.push(Steps { run: run.name.to_owned(), format: batch.format, step, basis, why });
             }
         }
     }

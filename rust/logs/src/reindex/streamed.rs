@@ -1,7 +1,7 @@
 //! Logs of any size to a file, in memory that does not grow with them.
 //!
 //! They are read twice. The first reading keeps the records that sessions and timelines are found from ([`crate::thin`]);
-//! in the second one each piece gets its places, is written, and is gone.
+//! in the second one each batch gets its places, is written, and is gone.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -19,16 +19,13 @@ use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, per
 use crate::error::ReadError;
 use crate::join::{is_numbered, renumber};
 use crate::options::ReadOptions;
-use crate::piece::Piece;
-use crate::problem::{Problem, ProblemKind};
 use crate::read::{Logs, Reading, survey};
-use crate::record::{Chunk, Records};
-use crate::sessions::Redone;
 use crate::table::{Form, Superseded};
 use crate::write::{TableWriter, WriteError};
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{ColumnBatch, Problem, ProblemKind, Records, SupersededFrom, TaggedBatch};
 
-/// Each thread holds a piece of a log in memory, and one alone writes what they all read.
+/// Each thread holds a batch of a log in memory, and one alone writes what they all read.
 const MOST_THREADS: usize = 4;
 
 /// What a first reading found below a path.
@@ -116,7 +113,7 @@ impl Survey {
     ) -> Result<Streamed, StreamError> {
         let records = &self.logs.records;
         with_runs(records, &self.logs.run_ledgers(), timelines, options, |runs| {
-            let (chunks, parts) = locate(records, runs, options, threads);
+            let (batches, parts) = locate(records, runs, options, threads);
             let problems = report::problems(records, runs, &parts);
             let lacking: Vec<Problem> =
                 problems.into_iter().filter(|problem| problem.kind == ProblemKind::NoTimeline).collect();
@@ -127,7 +124,7 @@ impl Survey {
             let assumed = assumed(records, runs, &parts, options);
             let steps = steps::of_runs(records, runs, periods(&parts), options);
             let origins = runs.iter().map(|run| run.origin.clone()).collect();
-            let thin = Arc::new(Reindexed { chunks, ..Reindexed::default() });
+            let thin = Arc::new(Reindexed { batches, ..Reindexed::default() });
             let form = Form::new(&self.logs, Some(&thin), superseded)?;
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
@@ -163,26 +160,26 @@ struct Stretch {
     from: u64,
     run: u32,
     session: u32,
-    redone: Option<Arc<Redone>>,
+    superseded_from: Option<Arc<SupersededFrom>>,
 }
 
 impl Pass<'_, '_> {
     fn all(&mut self, reading: &Reading) -> Result<(), StreamError> {
-        let mut chunks: Vec<Vec<&Chunk>> = vec![Vec::new(); self.logs.files.len()];
-        for chunk in &self.logs.records.chunks {
-            chunks[chunk.source as usize].push(chunk);
+        let mut batches: Vec<Vec<&ColumnBatch>> = vec![Vec::new(); self.logs.files.len()];
+        for batch in &self.logs.records.batches {
+            batches[batch.source as usize].push(batch);
         }
-        for (source, chunks) in chunks.into_iter().enumerate() {
+        for (source, batches) in batches.into_iter().enumerate() {
             let file = &self.logs.files[source];
-            let stretches = stretches(&chunks);
+            let stretches = stretches(&batches);
             let (mut before, total) = (0, file.facts.records);
             let mut failed = None;
-            let read = reading.each(&file.found, &mut |piece| {
+            let read = reading.each(&file.found, &mut |tagged| {
                 let room = total.saturating_sub(before);
-                let piece = up_to(piece, room);
-                let length = piece.chunk.len() as u64;
+                let tagged = up_to(tagged, room);
+                let length = tagged.columns.len() as u64;
                 if failed.is_none()
-                    && let Err(error) = self.piece(source, piece, before, &stretches)
+                    && let Err(error) = self.piece(source, tagged, before, &stretches)
                 {
                     failed = Some(error);
                     // The reader has no other way to learn that nobody wants the rest.
@@ -207,43 +204,50 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn piece(&mut self, source: usize, piece: Piece, before: u64, stretches: &[Stretch]) -> Result<(), StreamError> {
-        let mut chunk = piece.chunk;
+    fn piece(
+        &mut self,
+        source: usize,
+        tagged: TaggedBatch,
+        before: u64,
+        stretches: &[Stretch],
+    ) -> Result<(), StreamError> {
+        let mut batch = tagged.columns;
         // Each tag was seen in the first reading.
         let known = |tag: &str| self.tags.get(tag).copied();
-        if !is_numbered(&piece.tags, known) {
-            renumber(&mut chunk.tag, &piece.tags, |tag| known(tag).unwrap_or(0));
+        if !is_numbered(&tagged.tags, known) {
+            renumber(&mut batch.tag, &tagged.tags, |tag| known(tag).unwrap_or(0));
         }
-        chunk.source = u32::try_from(source).unwrap_or(u32::MAX);
-        let end = before + chunk.len() as u64;
+        batch.source = u32::try_from(source).unwrap_or(u32::MAX);
+        let end = before + batch.len() as u64;
         let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
-        let mut chunks = Vec::new();
+        let mut batches = Vec::new();
         for (at, stretch) in stretches.iter().enumerate().skip(begin).take_while(|(_, stretch)| stretch.from < end) {
             let until = stretches.get(at + 1).map_or(end, |next| next.from.min(end));
             let range = index(stretch.from.max(before) - before)..index(until - before);
             if range.is_empty() {
                 continue;
             }
-            let mut part = if range == (0..chunk.len()) { chunk.clone() } else { chunk.part(range) };
-            (part.run, part.session, part.redone) = (stretch.run, stretch.session, stretch.redone.clone());
-            chunks.push(part);
+            let mut part = if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) };
+            (part.run, part.session, part.superseded_from) =
+                (stretch.run, stretch.session, stretch.superseded_from.clone());
+            batches.push(part);
         }
-        let (mut places, mut parts): (Vec<Places>, Vec<Vec<Part>>) = chunks
+        let (mut places, mut parts): (Vec<Places>, Vec<Vec<Part>>) = batches
             .iter()
-            .map(|chunk| match self.runs.get(chunk.run as usize) {
-                Some(run) => self.placer.all(chunk, run),
+            .map(|batch| match self.runs.get(batch.run as usize) {
+                Some(run) => self.placer.all(batch, run),
                 None => Default::default(),
             })
             .unzip();
         // The names are those of the first reading.
-        let found = Records { chunks, ..Records::default() };
+        let found = Records { batches, ..Records::default() };
         refute::refute(&found, &self.fallen, &mut places, &mut parts);
-        self.told.take(&found.chunks, parts);
-        let count = found.chunks.len();
+        self.told.take(&found.batches, parts);
+        let count = found.batches.len();
         let logs = Arc::new(Logs { records: found, ..Logs::default() });
-        let places = Arc::new(Reindexed { chunks: places, ..Reindexed::default() });
-        for chunk in 0..count {
-            let batch = self.form.batch(&logs, Some(&places), chunk)?;
+        let places = Arc::new(Reindexed { batches: places, ..Reindexed::default() });
+        for batch in 0..count {
+            let batch = self.form.batch(&logs, Some(&places), batch)?;
             if batch.num_rows() > 0 {
                 self.rows += batch.num_rows() as u64;
                 self.writer.write(&batch)?;
@@ -253,23 +257,23 @@ impl Pass<'_, '_> {
     }
 }
 
-/// What is to be said of records that are gone: chunks of the first of each kind alone.
+/// What is to be said of records that are gone: batches of the first of each kind alone.
 #[derive(Default)]
 struct Told<'a> {
-    chunks: Vec<Chunk>,
+    batches: Vec<ColumnBatch>,
     parts: Vec<Vec<Part<'a>>>,
     /// Runs and files of which a part without a tally is there.
     bare: HashSet<(u32, u32, usize)>,
 }
 
 impl<'a> Told<'a> {
-    fn take(&mut self, chunks: &[Chunk], parts: Vec<Vec<Part<'a>>>) {
-        for (chunk, parts) in chunks.iter().zip(parts) {
+    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<Part<'a>>>) {
+        for (batch, parts) in batches.iter().zip(parts) {
             let parts: Vec<Part> = parts
                 .into_iter()
                 .filter(|part| {
                     part.seen.tallies().iter().any(|tally| tally.count > 0)
-                        || self.bare.insert((chunk.run, chunk.source, part.period))
+                        || self.bare.insert((batch.run, batch.source, part.period))
                 })
                 .collect();
             if parts.is_empty() {
@@ -287,7 +291,7 @@ impl<'a> Told<'a> {
                 part
             });
             self.parts.push(moved.collect());
-            self.chunks.push(chunk.clone().taken(&indices));
+            self.batches.push(batch.clone().select(&indices));
         }
     }
 
@@ -295,24 +299,26 @@ impl<'a> Told<'a> {
     fn records(&self, of: &Records) -> Records {
         let Records { runs, tags, sources, .. } = of;
         let (runs, tags, sources) = (runs.clone(), tags.clone(), sources.clone());
-        Records { runs, tags, sources, chunks: self.chunks.clone(), problems: Vec::new() }
+        Records { runs, tags, sources, batches: self.batches.clone(), problems: Vec::new() }
     }
 }
 
 /// The stretches of a file, as the first reading found them.
-fn stretches(chunks: &[&Chunk]) -> Vec<Stretch> {
+fn stretches(batches: &[&ColumnBatch]) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut next = 0;
-    for chunk in chunks {
-        let from = match &chunk.ordinals {
+    for batch in batches {
+        let from = match &batch.ordinals {
             Some(ordinals) => ordinals.first().copied(),
-            None => (!chunk.is_empty()).then_some(next),
+            None => (!batch.is_empty()).then_some(next),
         };
-        next += chunk.len() as u64;
+        next += batch.len() as u64;
         let Some(from) = from else { continue };
-        let found = Stretch { from, run: chunk.run, session: chunk.session, redone: chunk.redone.clone() };
-        let same =
-            |last: &Stretch| (last.run, last.session) == (found.run, found.session) && last.redone == found.redone;
+        let found =
+            Stretch { from, run: batch.run, session: batch.session, superseded_from: batch.superseded_from.clone() };
+        let same = |last: &Stretch| {
+            (last.run, last.session) == (found.run, found.session) && last.superseded_from == found.superseded_from
+        };
         if !stretches.last().is_some_and(same) {
             stretches.push(found);
         }
@@ -320,18 +326,18 @@ fn stretches(chunks: &[&Chunk]) -> Vec<Stretch> {
     stretches
 }
 
-/// A piece's first records.
-fn up_to(piece: Piece, room: u64) -> Piece {
+/// A batch's first records.
+fn up_to(tagged: TaggedBatch, room: u64) -> TaggedBatch {
     match usize::try_from(room) {
-        Ok(room) if room < piece.chunk.len() => {
-            let chunk = piece.chunk.part(0..room);
-            Piece { chunk, ..piece }
+        Ok(room) if room < tagged.columns.len() => {
+            let batch = tagged.columns.slice(0..room);
+            TaggedBatch { columns: batch, ..tagged }
         }
-        _ => piece,
+        _ => tagged,
     }
 }
 
 fn index(number: u64) -> usize {
-    // At most the length of a chunk.
+    // At most the length of a batch.
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -2,16 +2,14 @@
 
 use stepbridge_timeline::{Location, Unit};
 
-use super::position::Position;
 use super::{Declared, Found, Stretch};
-use crate::formats::{Meaning, Scope, StepMeaning};
 use crate::ledger::{Ledger, Position as Done, Session};
-use crate::record::Chunk;
 use crate::reindex::logged_step;
+use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning, StepMeaning, StepScope};
 
 /// Finds the sessions; `None` where records have no times by which to tell.
-pub(super) fn find(chunks: &[Chunk], of_run: &[usize], ledger: &Ledger) -> Option<Found> {
-    if of_run.iter().any(|&index| chunks[index].wall_time.is_none()) {
+pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -> Option<Found> {
+    if of_run.iter().any(|&index| batches[index].wall_time.is_none()) {
         return None;
     }
     let mut begins: Vec<f64> = Vec::with_capacity(ledger.sessions.len());
@@ -24,24 +22,24 @@ pub(super) fn find(chunks: &[Chunk], of_run: &[usize], ledger: &Ledger) -> Optio
         if time.is_nan() { last } else { begins.partition_point(|begin| *begin <= time).saturating_sub(1) }
     };
     let mut found = Found::default();
-    let mut meanings: Vec<Meaning> = Vec::new();
+    let mut meanings: Vec<SeriesMeaning> = Vec::new();
     for &index in of_run {
-        let chunk = &chunks[index];
-        if !meanings.contains(&chunk.meaning) {
-            meanings.push(chunk.meaning);
+        let batch = &batches[index];
+        if !meanings.contains(&batch.meaning) {
+            meanings.push(batch.meaning);
         }
         let mut begin = 0;
-        let times = chunk.wall_time.as_deref().unwrap_or_default();
+        let times = batch.wall_time.as_deref().unwrap_or_default();
         for at in 1..=times.len() {
             let session = session_at(times[at - 1]);
             if at == times.len() || session_at(times[at]) != session {
                 let session = u32::try_from(session).unwrap_or(u32::MAX);
-                found.stretches.push(Stretch { chunk: index, range: begin..at, session });
+                found.stretches.push(Stretch { batch: index, range: begin..at, session });
                 begin = at;
             }
         }
         if times.is_empty() {
-            found.stretches.push(Stretch { chunk: index, range: 0..0, session: 0 });
+            found.stretches.push(Stretch { batch: index, range: 0..0, session: 0 });
         }
     }
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
@@ -64,18 +62,18 @@ fn start(session: &Session) -> Option<Done> {
 }
 
 /// The first position that is no longer done there, in the numbers that records of this meaning hold.
-fn position(session: &Session, done: Done, meaning: Meaning, logged: StepMeaning) -> Option<Position> {
+fn position(session: &Session, done: Done, meaning: SeriesMeaning, logged: StepMeaning) -> Option<OrderKey> {
     let signed = |count: u64, base: u8| Some(i64::try_from(count).ok()?.saturating_add(i64::from(base)));
     let step = meaning.step.unwrap_or(logged);
-    let epoch_base = meaning.epoch.and_then(crate::formats::EpochMeaning::base).unwrap_or(0);
+    let epoch_base = meaning.epoch.and_then(stepbridge_records::EpochMeaning::base).unwrap_or(0);
     if meaning.step.is_none() && meaning.epoch.is_some() {
         // Epochs alone: one that was begun and not ended is done again.
-        return Some(Position { epoch: signed(done.epochs, epoch_base)?, step: 0 });
+        return Some(OrderKey { epoch: signed(done.epochs, epoch_base)?, step: 0 });
     }
-    if step.scope == Scope::Epoch {
+    if step.scope == StepScope::Epoch {
         let first = session.timeline.index(Unit::Batch, Location { epoch: done.epochs, iter: 0 }).unwrap_or(done.batch);
         let iter = done.batch.saturating_sub(first);
-        return Some(Position { epoch: signed(done.epochs, epoch_base)?, step: signed(iter, step.base)? });
+        return Some(OrderKey { epoch: signed(done.epochs, epoch_base)?, step: signed(iter, step.base)? });
     }
     let count = match step.unit {
         Unit::Batch => done.batch,
@@ -84,5 +82,5 @@ fn position(session: &Session, done: Done, meaning: Meaning, logged: StepMeaning
         Unit::Sample => done.sample?,
         _ => return None,
     };
-    Some(Position { epoch: 0, step: signed(count, step.base)? })
+    Some(OrderKey { epoch: 0, step: signed(count, step.base)? })
 }

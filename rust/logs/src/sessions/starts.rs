@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::position::{Position, Positions};
 use super::writers::{Extent, Series, files};
 use super::{Declared, Found, Stretch};
 use crate::read::Logs;
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, OrderKey};
 
 /// A counter that goes back more often in a file says nothing of processes: the numbers are in no order.
 const MOST_RESUMES: usize = 1000;
 
 /// Records of a file from one start to the next.
 struct Run {
-    pieces: Vec<(usize, Range<usize>)>,
+    batches: Vec<(usize, Range<usize>)>,
     start: Start,
     extent: Extent,
 }
@@ -32,44 +31,44 @@ enum Start {
 
 /// Finds the sessions of one run's files of one format.
 pub(super) fn find(logs: &Logs, of_run: &[usize]) -> Found {
-    let chunks = &logs.records.chunks;
+    let batches = &logs.records.batches;
     let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for &index in of_run {
-        by_file.entry(chunks[index].source).or_default().push(index);
+        by_file.entry(batches[index].source).or_default().push(index);
     }
     let order: Vec<u32> = if by_file.len() > 1 {
-        files(chunks, of_run).into_iter().map(|(file, _)| file).collect()
+        files(batches, of_run).into_iter().map(|(file, _)| file).collect()
     } else {
         by_file.keys().copied().collect()
     };
     let mut numbering = Numbering::default();
     for file in order {
         let own = by_file.remove(&file).unwrap_or_default();
-        for own in streams(chunks, own) {
+        for own in streams(batches, own) {
             let mut before = None;
-            for run in runs(chunks, &own, &logs.files[file as usize].facts.starts) {
+            for run in runs(batches, &own, &logs.files[file as usize].facts.starts) {
                 before = Some(numbering.take(run, before));
             }
         }
         numbering.end_file();
     }
-    numbering.found.stretches.sort_by_key(|stretch| (stretch.chunk, stretch.range.start));
+    numbering.found.stretches.sort_by_key(|stretch| (stretch.batch, stretch.range.start));
     numbering.found
 }
 
-/// The chunks of one file by what goes on in them together. Lines of several sorts come piece by piece, each sort in its own
+/// The batches of one file by what goes on in them together. Lines of several sorts come batch by batch, each sort in its own
 /// order: those of one meaning that share a series are of one sort, as far as can be seen.
-fn streams(chunks: &[Chunk], own: Vec<usize>) -> Vec<Vec<usize>> {
-    let one_meaning = own.windows(2).all(|pair| chunks[pair[0]].meaning == chunks[pair[1]].meaning);
-    if own.len() < 2 || own.first().is_some_and(|&index| !super::goes_back(chunks[index].format)) && one_meaning {
+fn streams(batches: &[ColumnBatch], own: Vec<usize>) -> Vec<Vec<usize>> {
+    let one_meaning = own.windows(2).all(|pair| batches[pair[0]].meaning == batches[pair[1]].meaning);
+    if own.len() < 2 || own.first().is_some_and(|&index| !super::goes_back(batches[index].format)) && one_meaning {
         return vec![own];
     }
     let mut streams: Vec<Vec<usize>> = Vec::new();
     let mut of_series: HashMap<Series, usize> = HashMap::new();
     for index in own {
-        let chunk = &chunks[index];
-        let tags = tags_of(chunk);
-        let series = || tags.iter().map(|&tag| (chunk.meaning, tag));
+        let batch = &batches[index];
+        let tags = tags_of(batch);
+        let series = || tags.iter().map(|&tag| (batch.meaning, tag));
         let mut known: Vec<usize> = series().filter_map(|series| of_series.get(&series).copied()).collect();
         known.sort_unstable();
         known.dedup();
@@ -90,10 +89,10 @@ fn streams(chunks: &[Chunk], own: Vec<usize>) -> Vec<Vec<usize>> {
     streams
 }
 
-/// The tags that a chunk has records of, in order.
-fn tags_of(chunk: &Chunk) -> Vec<u32> {
+/// The tags that a batch has records of, in order.
+fn tags_of(batch: &ColumnBatch) -> Vec<u32> {
     let mut there: Vec<bool> = Vec::new();
-    for &tag in &chunk.tag {
+    for &tag in &batch.tag {
         let tag = tag as usize;
         if tag >= there.len() {
             there.resize(tag + 1, false);
@@ -103,64 +102,64 @@ fn tags_of(chunk: &Chunk) -> Vec<u32> {
     (0..).zip(there).filter_map(|(tag, there)| there.then_some(tag)).collect()
 }
 
-/// Whether no counter goes back anywhere in these chunks of one file.
-pub(super) fn goes_on(chunks: &[Chunk], of_file: &[usize]) -> bool {
+/// Whether no counter goes back anywhere in these batches of one file.
+pub(super) fn goes_on(batches: &[ColumnBatch], of_file: &[usize]) -> bool {
     let mut highest = None;
     // What goes on as a whole does so in each of its sorts.
-    of_file.iter().all(|&index| Positions::of(&chunks[index]).ascend(&mut highest))
-        || streams(chunks, of_file.to_vec()).iter().all(|own| backs(chunks, own).is_empty())
+    of_file.iter().all(|&index| batches[index].order_keys().ascend(&mut highest))
+        || streams(batches, of_file.to_vec()).iter().all(|own| backs(batches, own).is_empty())
 }
 
 /// The records of one file, parted where something starts.
-fn runs(chunks: &[Chunk], own: &[usize], starts: &[(u64, i64)]) -> Vec<Run> {
+fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)]) -> Vec<Run> {
     let mut cuts: Vec<(usize, usize, Start)> = Vec::new();
     let mut starts = starts.iter().peekable();
     let mut before = 0_u64;
     for &index in own {
-        let end = before + chunks[index].len() as u64;
+        let end = before + batches[index].len() as u64;
         while let Some((at, step)) = starts.next_if(|(at, _)| *at < end) {
             let at = usize::try_from(at.saturating_sub(before)).unwrap_or(0);
             // Of several at one place the last one holds.
-            if cuts.last().is_some_and(|(chunk, same, _)| (*chunk, *same) == (index, at)) {
+            if cuts.last().is_some_and(|(batch, same, _)| (*batch, *same) == (index, at)) {
                 cuts.pop();
             }
             cuts.push((index, at, Start::Declared(*step)));
         }
         before = end;
     }
-    if own.first().is_some_and(|&index| super::goes_back(chunks[index].format)) {
-        cuts.extend(backs(chunks, own).into_iter().map(|(chunk, at)| (chunk, at, Start::Back)));
+    if own.first().is_some_and(|&index| super::goes_back(batches[index].format)) {
+        cuts.extend(backs(batches, own).into_iter().map(|(batch, at)| (batch, at, Start::Back)));
     }
     let mut cuts = cuts.into_iter().peekable();
-    let mut runs = vec![Run { pieces: Vec::new(), start: Start::File, extent: Extent::default() }];
+    let mut runs = vec![Run { batches: Vec::new(), start: Start::File, extent: Extent::default() }];
     for &index in own {
         let mut begin = 0;
-        while let Some((_, at, start)) = cuts.next_if(|(chunk, ..)| *chunk == index) {
-            push(&mut runs, chunks, index, begin..at);
-            runs.push(Run { pieces: Vec::new(), start, extent: Extent::default() });
+        while let Some((_, at, start)) = cuts.next_if(|(batch, ..)| *batch == index) {
+            push(&mut runs, batches, index, begin..at);
+            runs.push(Run { batches: Vec::new(), start, extent: Extent::default() });
             begin = at;
         }
-        push(&mut runs, chunks, index, begin..chunks[index].len());
+        push(&mut runs, batches, index, begin..batches[index].len());
     }
-    runs.retain(|run| !run.pieces.is_empty());
+    runs.retain(|run| !run.batches.is_empty());
     runs
 }
 
-fn push(runs: &mut [Run], chunks: &[Chunk], index: usize, range: Range<usize>) {
-    // A chunk without records goes along with those around it.
-    if let Some(run) = runs.last_mut().filter(|_| !range.is_empty() || chunks[index].is_empty()) {
-        run.extent.add(&chunks[index], range.clone());
-        run.pieces.push((index, range));
+fn push(runs: &mut [Run], batches: &[ColumnBatch], index: usize, range: Range<usize>) {
+    // A batch without records goes along with those around it.
+    if let Some(run) = runs.last_mut().filter(|_| !range.is_empty() || batches[index].is_empty()) {
+        run.extent.add(&batches[index], range.clone());
+        run.batches.push((index, range));
     }
 }
 
 /// Where a counter goes back below what it was, in the order of a file's records of one meaning.
-fn backs(chunks: &[Chunk], own: &[usize]) -> Vec<(usize, usize)> {
+fn backs(batches: &[ColumnBatch], own: &[usize]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let mut highest: Option<Position> = None;
+    let mut highest: Option<OrderKey> = None;
     for &index in own {
-        let positions = Positions::of(&chunks[index]);
-        for at in 0..chunks[index].len() {
+        let positions = batches[index].order_keys();
+        for at in 0..batches[index].len() {
             let Some(position) = positions.at(at) else { continue };
             if highest.is_some_and(|highest| position < highest) {
                 if found.len() == MOST_RESUMES {
@@ -179,7 +178,7 @@ fn backs(chunks: &[Chunk], own: &[usize]) -> Vec<(usize, usize)> {
 struct Numbering {
     found: Found,
     /// Of each series how far it came, and in which session.
-    reached: HashMap<Series, (Position, u32)>,
+    reached: HashMap<Series, (OrderKey, u32)>,
     /// When the runs of records of earlier files ended, and their sessions.
     ended: Vec<(Option<f64>, u32)>,
     /// The same of this file.
@@ -227,7 +226,7 @@ impl Numbering {
             *reached = if reached.1 == session { (high.max(reached.0), session) } else { (high, session) };
         }
         self.ending.push((run.extent.times.map(|(_, to)| to), session));
-        let stretches = run.pieces.into_iter().map(|(chunk, range)| Stretch { chunk, range, session });
+        let stretches = run.batches.into_iter().map(|(batch, range)| Stretch { batch, range, session });
         self.found.stretches.extend(stretches);
         session
     }

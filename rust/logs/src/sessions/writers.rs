@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::position::{Position, Positions};
-use crate::formats::Meaning;
 use crate::read::Logs;
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning};
 
 /// A series of a run: a tag, and what the numbers beside it are.
-pub(super) type Series = (Meaning, u32);
+pub(super) type Series = (SeriesMeaning, u32);
 
 /// What some records span.
 #[derive(Debug, Default)]
@@ -16,23 +14,23 @@ pub(super) struct Extent {
     /// From the first time to the last, of those that have one.
     pub(super) times: Option<(f64, f64)>,
     /// Of each series the lowest and the highest position.
-    pub(super) series: HashMap<Series, (Position, Position)>,
+    pub(super) series: HashMap<Series, (OrderKey, OrderKey)>,
 }
 
 impl Extent {
-    pub(super) fn add(&mut self, chunk: &Chunk, range: std::ops::Range<usize>) {
-        if let Some(times) = &chunk.wall_time {
+    pub(super) fn add(&mut self, batch: &ColumnBatch, range: std::ops::Range<usize>) {
+        if let Some(times) = &batch.wall_time {
             for &time in times[range.clone()].iter().filter(|time| !time.is_nan()) {
                 let (from, to) = self.times.get_or_insert((time, time));
                 (*from, *to) = (from.min(time), to.max(time));
             }
         }
-        let positions = Positions::of(chunk);
+        let positions = batch.order_keys();
         // Neighbours are mostly of a few tags that take turns.
-        let mut of_tag: Vec<Option<(Position, Position)>> = Vec::new();
+        let mut of_tag: Vec<Option<(OrderKey, OrderKey)>> = Vec::new();
         for index in range {
             let Some(at) = positions.at(index) else { continue };
-            let tag = chunk.tag[index] as usize;
+            let tag = batch.tag[index] as usize;
             if tag >= of_tag.len() {
                 of_tag.resize(tag + 1, None);
             }
@@ -41,7 +39,7 @@ impl Extent {
         }
         for (tag, found) in (0..).zip(of_tag) {
             let Some((from, to)) = found else { continue };
-            let (low, high) = self.series.entry((chunk.meaning, tag)).or_insert((from, to));
+            let (low, high) = self.series.entry((batch.meaning, tag)).or_insert((from, to));
             (*low, *high) = (from.min(*low), to.max(*high));
         }
     }
@@ -57,11 +55,11 @@ impl Extent {
 }
 
 /// The files of a run, of one format, with what each spans, in the order of time; without times in that of their names.
-pub(super) fn files(chunks: &[Chunk], of_run: &[usize]) -> Vec<(u32, Extent)> {
+pub(super) fn files(batches: &[ColumnBatch], of_run: &[usize]) -> Vec<(u32, Extent)> {
     let mut files: BTreeMap<u32, Extent> = BTreeMap::new();
     for &index in of_run {
-        let chunk = &chunks[index];
-        files.entry(chunk.source).or_default().add(chunk, 0..chunk.len());
+        let batch = &batches[index];
+        files.entry(batch.source).or_default().add(batch, 0..batch.len());
     }
     let mut files: Vec<(u32, Extent)> = files.into_iter().collect();
     files.sort_by(|(_, one), (_, other)| one.begin().total_cmp(&other.begin()));
@@ -72,17 +70,17 @@ pub(super) fn files(chunks: &[Chunk], of_run: &[usize]) -> Vec<(u32, Extent)> {
 pub(crate) fn split(logs: &mut Logs) {
     let records = &logs.records;
     let mut groups: BTreeMap<(u32, &'static str), Vec<usize>> = BTreeMap::new();
-    for (index, chunk) in records.chunks.iter().enumerate() {
-        groups.entry((chunk.run, chunk.format.name())).or_default().push(index);
+    for (index, batch) in records.batches.iter().enumerate() {
+        groups.entry((batch.run, batch.format.name())).or_default().push(index);
     }
     let mut apart: BTreeSet<(u32, u32)> = BTreeSet::new();
     for ((run, _), of_run) in groups {
-        let source = records.chunks[of_run[0]].source;
-        if of_run.iter().all(|&index| records.chunks[index].source == source) {
+        let source = records.batches[of_run[0]].source;
+        if of_run.iter().all(|&index| records.batches[index].source == source) {
             continue;
         }
-        let later_name = records.chunks[of_run[0]].format.resumes().later_name;
-        let files = files(&records.chunks, &of_run);
+        let later_name = records.batches[of_run[0]].format.resume_signs().later_name;
+        let files = files(&records.batches, &of_run);
         apart.extend(beside(&files, later_name).into_iter().map(|file| (run, file)));
     }
     if apart.is_empty() {
@@ -102,11 +100,11 @@ pub(crate) fn split(logs: &mut Logs) {
             u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
         })
     };
-    let of_chunks: Vec<u32> = records.chunks.iter().map(|chunk| number(chunk.run, chunk.source)).collect();
+    let of_chunks: Vec<u32> = records.batches.iter().map(|batch| number(batch.run, batch.source)).collect();
     let of_files: Vec<u32> = (0..).zip(&logs.files).map(|(source, file)| number(file.run, source)).collect();
     logs.records.runs = names;
-    for (chunk, run) in logs.records.chunks.iter_mut().zip(of_chunks) {
-        chunk.run = run;
+    for (batch, run) in logs.records.batches.iter_mut().zip(of_chunks) {
+        batch.run = run;
     }
     for (file, run) in logs.files.iter_mut().zip(of_files) {
         file.run = run;
@@ -124,7 +122,7 @@ fn inside(run: &str, source: &str) -> String {
 fn beside(files: &[(u32, Extent)], later_name: bool) -> BTreeSet<u32> {
     let mut apart = BTreeSet::new();
     // Of each series the file whose records reach furthest in time.
-    let mut last: HashMap<Series, (u32, Option<f64>, Position)> = HashMap::new();
+    let mut last: HashMap<Series, (u32, Option<f64>, OrderKey)> = HashMap::new();
     for (file, extent) in files {
         let end = extent.times.map(|(_, to)| to);
         for (series, &(low, high)) in &extent.series {

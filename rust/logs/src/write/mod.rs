@@ -247,29 +247,28 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::formats::Format;
     use crate::read::Logs;
-    use crate::record::{Chunk, Records, Stated};
     use crate::reindex::{Places, Reindexed};
     use crate::table::Superseded;
+    use stepbridge_records::{ColumnBatch, Decimal, Format, Records};
 
-    /// Two chunks: one with everything that can be odd, one with as little as there can be.
+    /// Two batches: one with everything that can be odd, one with as little as there can be.
     fn table() -> Table {
-        let odd = Chunk {
+        let odd = ColumnBatch {
             tag: vec![0, 1, 0],
             step: Some(vec![i64::MAX, 0, -1]),
             step_missing: Some(vec![false, true, false]),
-            epoch: Some([Stated::parse("0.25"), None, Some(Stated::integer(3))].into_iter().collect()),
+            epoch: Some([Decimal::parse("0.25"), None, Some(Decimal::integer(3))].into_iter().collect()),
             wall_time: Some(vec![1.5e9, f64::NAN, 0.1]),
             value: vec![f64::NAN, f64::NEG_INFINITY, 1e-7],
-            ..Chunk::new(0, 0, Format::LightningCsv)
+            ..ColumnBatch::new(0, 0, Format::LightningCsv)
         };
-        let bare = Chunk { tag: vec![1], value: vec![0.5], ..Chunk::new(1, 1, Format::LightningCsv) };
+        let bare = ColumnBatch { tag: vec![1], value: vec![0.5], ..ColumnBatch::new(1, 1, Format::LightningCsv) };
         let records = Records {
             runs: vec![".".into(), "b".into()],
             tags: vec!["loss, \"mean\"\n".into(), "lr".into()],
             sources: vec!["metrics.csv".into(), "b/metrics.csv".into()],
-            chunks: vec![odd, bare],
+            batches: vec![odd, bare],
             problems: Vec::new(),
         };
         let first = Places {
@@ -278,7 +277,7 @@ mod tests {
             epoch_float: vec![1.0, f64::NAN, 2.5],
             ..Places::default()
         };
-        let places = Reindexed { chunks: vec![first, Places::default()], ..Reindexed::default() };
+        let places = Reindexed { batches: vec![first, Places::default()], ..Reindexed::default() };
         let logs = Arc::new(Logs { records, ..Logs::default() });
         Table::new(&logs, Some(&Arc::new(places)), Superseded::LeftOut, 2).expect("a table")
     }

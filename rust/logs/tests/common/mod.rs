@@ -1,37 +1,37 @@
 //! Records by hand, as a reader would give them.
 
-use stepbridge_logs::{Chunk, Format, Records, Stated};
+use stepbridge_records::{ColumnBatch, Decimal, Format, Records};
 use stepbridge_timeline::{Boundary, Plan, Timeline};
 
 /// One run with one file, `log`, and one tag: `loss`.
-pub(crate) fn records(chunk: Chunk) -> Records {
+pub(crate) fn records(batch: ColumnBatch) -> Records {
     Records {
         runs: vec!["run".into()],
         tags: vec!["loss".into(), "epoch".into(), "train/epoch".into()],
         sources: vec!["log".into()],
-        chunks: vec![chunk],
+        batches: vec![batch],
         problems: Vec::new(),
     }
 }
 
-/// A chunk of `loss` at each step, with the epoch that is stated beside it.
-pub(crate) fn stating(format: Format, pairs: &[(i64, &str)]) -> Chunk {
-    Chunk {
+/// A batch of `loss` at each step, with the epoch that is stated beside it.
+pub(crate) fn stating(format: Format, pairs: &[(i64, &str)]) -> ColumnBatch {
+    ColumnBatch {
         tag: vec![0; pairs.len()],
         step: Some(pairs.iter().map(|(step, _)| *step).collect()),
-        epoch: Some(pairs.iter().map(|(_, text)| Stated::parse(text)).collect()),
+        epoch: Some(pairs.iter().map(|(_, text)| Decimal::parse(text)).collect()),
         value: vec![1.5; pairs.len()],
-        ..Chunk::new(0, 0, format)
+        ..ColumnBatch::new(0, 0, format)
     }
 }
 
-/// A chunk of event files: tags, steps and values.
-pub(crate) fn events(triples: &[(u32, i64, f64)]) -> Chunk {
-    Chunk {
+/// A batch of event files: tags, steps and values.
+pub(crate) fn events(triples: &[(u32, i64, f64)]) -> ColumnBatch {
+    ColumnBatch {
         tag: triples.iter().map(|triple| triple.0).collect(),
         step: Some(triples.iter().map(|triple| triple.1).collect()),
         value: triples.iter().map(|triple| triple.2).collect(),
-        ..Chunk::new(0, 0, Format::TfEvents)
+        ..ColumnBatch::new(0, 0, Format::TfEvents)
     }
 }
 

@@ -34,7 +34,7 @@ impl Framing {
     pub(crate) fn unit(self, payload: &[u8]) -> Vec<u8> {
         match self {
             Self::Events => event_frame(payload),
-            Self::DataStore => chunk(1, payload),
+            Self::DataStore => batch(1, payload),
             Self::Lines | Self::List | Self::Whole => payload.to_vec(),
         }
     }
@@ -72,7 +72,7 @@ fn store(bytes: &mut Vec<u8>, mut payload: &[u8]) {
             (false, false) => 3,
             (false, true) => 4,
         };
-        bytes.extend(chunk(part, now));
+        bytes.extend(batch(part, now));
         if later.is_empty() {
             return;
         }
@@ -80,7 +80,7 @@ fn store(bytes: &mut Vec<u8>, mut payload: &[u8]) {
     }
 }
 
-fn chunk(part: u8, data: &[u8]) -> Vec<u8> {
+fn batch(part: u8, data: &[u8]) -> Vec<u8> {
     let checksum = crc32fast::hash(&[&[part], data].concat());
     let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
     [&checksum.to_le_bytes()[..], &length.to_le_bytes(), &[part], data].concat()

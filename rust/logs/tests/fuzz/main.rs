@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use stepbridge_logs::Format;
+use stepbridge_records::Format;
 
 use oracle::{How, check};
 use random::Random;

@@ -12,7 +12,8 @@ use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use memchr::memmem;
-use stepbridge_logs::{Epochs, Facts, Format, Logs, Problem, ProblemKind, ReadError, ReadOptions, read_bytes};
+use stepbridge_logs::{Logs, ReadError, ReadOptions, read_bytes};
+use stepbridge_records::{EpochColumn, FileFacts, Format, Problem, ProblemKind};
 
 use crate::frames::{Framing, sound_event_frame};
 use crate::seeds::{Seed, Target};
@@ -99,8 +100,8 @@ fn read(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Resu
 
 /// NaN is not itself.
 fn comparable(mut logs: Logs) -> Logs {
-    for chunk in &mut logs.records.chunks {
-        for number in chunk.value.iter_mut().chain(chunk.wall_time.iter_mut().flatten()) {
+    for batch in &mut logs.records.batches {
+        for number in batch.value.iter_mut().chain(batch.wall_time.iter_mut().flatten()) {
             if number.is_nan() {
                 *number = f64::MIN;
             }
@@ -145,7 +146,7 @@ fn packed(target: &Target, bytes: &[u8], how: How, options: &ReadOptions, plain:
     .map_err(|error| error.to_string())?;
     let unpacked = |outcome: Outcome| {
         outcome.map(|mut logs| {
-            logs.files[0].facts = Facts { bytes: 0, ..logs.files[0].facts.clone() };
+            logs.files[0].facts = FileFacts { bytes: 0, ..logs.files[0].facts.clone() };
             logs
         })
     };
@@ -210,10 +211,10 @@ fn reported(problems: &[Problem]) -> Vec<Range<usize>> {
 /// All numbers that were read: where names are broken, a value may stand for an epoch.
 fn values(logs: &Logs) -> HashSet<u64> {
     let mut values = HashSet::new();
-    for chunk in &logs.records.chunks {
-        values.extend(chunk.value.iter().map(|value| value.to_bits()));
-        values.extend(chunk.wall_time.iter().flatten().map(|time| time.to_bits()));
-        values.extend(chunk.epoch.iter().flat_map(Epochs::iter).flatten().map(|epoch| epoch.to_f64().to_bits()));
+    for batch in &logs.records.batches {
+        values.extend(batch.value.iter().map(|value| value.to_bits()));
+        values.extend(batch.wall_time.iter().flatten().map(|time| time.to_bits()));
+        values.extend(batch.epoch.iter().flat_map(EpochColumn::iter).flatten().map(|epoch| epoch.to_f64().to_bits()));
     }
     values
 }
@@ -258,14 +259,14 @@ fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
     let long_name = memchr::memchr_iter(b'"', names).count() % 2 == 1;
     match target.format {
         Format::LightningCsv | Format::KerasCsv | Format::Ultralytics | Format::StableBaselines3 | Format::Csv => {
-            long_name || texts && logs.files[0].facts.others > 0
+            long_name || texts && logs.files[0].facts.non_numeric > 0
         }
         // A text is a value of its own sort there, and so is a list of another name than the history's.
         Format::TrainerState => {
             let list = bytes[..at].iter().rposition(|&byte| byte == b'[').unwrap_or(0);
             let name = bytes[..list].trim_ascii_end();
             let in_history = name.ends_with(b"\"log_history\":");
-            !in_history || logs.files[0].facts.others > 0 || !logs.records.problems.is_empty()
+            !in_history || logs.files[0].facts.non_numeric > 0 || !logs.records.problems.is_empty()
         }
         _ => false,
     }
@@ -298,7 +299,7 @@ fn frames(bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), St
         ensure!(at == range.start, "a sound frame ends at {at}, inside a reported range: {range:?}");
         at = range.end;
     }
-    let counted = logs.files[0].facts.sound;
+    let counted = logs.files[0].facts.records_ok;
     ensure!(counted == sound, "{sound} sound frames, of which {counted} are counted");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Small files of each format, sound and of several variants, every value in them its own.
 
-use stepbridge_logs::{Format, NamedColumns};
+use stepbridge_logs::NamedColumns;
+use stepbridge_records::Format;
 
 use crate::frames::{Framing, field, varint};
 

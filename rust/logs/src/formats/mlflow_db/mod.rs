@@ -15,9 +15,9 @@ pub(super) mod tests;
 
 use std::io;
 
-use super::{Format, Input, Reader, Sink};
-use crate::problem::{Problem, ProblemKind};
+use super::{Input, Reader, Sink};
 use rows::Rows;
+use stepbridge_records::{Format, Problem, ProblemKind};
 use store::Store;
 
 /// After so many damaged places the rest is left.

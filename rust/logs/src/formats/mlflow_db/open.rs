@@ -10,8 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
 use super::{Input, Sink};
-use crate::problem::{Problem, ProblemKind};
 use stepbridge_io::bytes::ReadAt;
+use stepbridge_records::{Problem, ProblemKind};
 
 /// What every database begins with.
 pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";

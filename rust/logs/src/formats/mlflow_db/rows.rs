@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
+use crate::formats::Sink;
 use crate::formats::mlflow::seconds;
-use crate::formats::{Format, Sink};
-use crate::piece::{Piece, RunOf};
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Chunk;
+use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
 
 /// How many records are gathered before they are handed on.
 const PIECE: usize = 100_000;
@@ -33,7 +31,7 @@ struct Run {
     id: String,
     tags: Vec<String>,
     numbers: HashMap<String, u32>,
-    chunk: Chunk,
+    batch: ColumnBatch,
     missing: Vec<bool>,
 }
 
@@ -54,7 +52,7 @@ impl<'a> Rows<'a> {
             _ => None,
         };
         let Some(value) = value else {
-            sink.facts.others += 1;
+            sink.facts.non_numeric += 1;
             count(&mut self.odd[0], id);
             return;
         };
@@ -72,12 +70,12 @@ impl<'a> Rows<'a> {
         };
         let run = self.run(&text(row, 1));
         let tag = run.tag(&text(row, 2));
-        run.chunk.tag.push(tag);
-        run.chunk.step.get_or_insert_default().push(step.unwrap_or(0));
+        run.batch.tag.push(tag);
+        run.batch.step.get_or_insert_default().push(step.unwrap_or(0));
         run.missing.push(step.is_none());
-        run.chunk.wall_time.get_or_insert_default().push(time);
-        run.chunk.value.push(value);
-        sink.facts.sound += 1;
+        run.batch.wall_time.get_or_insert_default().push(time);
+        run.batch.value.push(value);
+        sink.facts.records_ok += 1;
         self.count += 1;
         if self.count >= PIECE {
             self.hand_on(sink);
@@ -94,7 +92,7 @@ impl<'a> Rows<'a> {
             id: id.to_owned(),
             tags: Vec::new(),
             numbers: HashMap::new(),
-            chunk: Chunk::new(0, 0, Format::MlflowDb),
+            batch: ColumnBatch::new(0, 0, Format::MlflowDb),
             missing: Vec::new(),
         })
     }
@@ -102,14 +100,14 @@ impl<'a> Rows<'a> {
     fn hand_on(&mut self, sink: &mut Sink) {
         self.count = 0;
         for run in std::mem::take(&mut self.runs).into_values() {
-            let Run { id, tags, mut chunk, missing, .. } = run;
+            let Run { id, tags, mut batch, missing, .. } = run;
             if !missing.contains(&false) {
-                chunk.step = None;
+                batch.step = None;
             } else if missing.contains(&true) {
-                chunk.step_missing = Some(missing);
+                batch.step_missing = Some(missing);
             }
             let name = self.names.get(&id).cloned().unwrap_or(id);
-            sink.piece(Piece { tags, chunk, run: RunOf::Named(name) });
+            sink.emit(TaggedBatch { tags, columns: batch, run: BatchRun::Named(name) });
         }
     }
 

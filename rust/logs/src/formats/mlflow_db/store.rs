@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Row};
 
 use crate::formats::Sink;
-use crate::problem::{Problem, ProblemKind};
+use stepbridge_records::{Problem, ProblemKind};
 
 /// How many digits of a run's id stand behind its name.
 const SHORT: usize = 8;

@@ -1,10 +1,11 @@
 use rusqlite::Connection;
 
 use super::*;
+use crate::formats::FileContents;
 use crate::formats::read_for_test;
 use crate::options::ReadOptions;
-use crate::piece::{FileRead, RunOf};
 use proptest::prelude::*;
+use stepbridge_records::BatchRun;
 
 /// The tables of `MLflow` 2, as far as they matter here.
 const SCHEMA: &str = "
@@ -29,19 +30,19 @@ fn database(statements: &str) -> Vec<u8> {
     std::fs::read(path).expect("written")
 }
 
-fn read_bytes(bytes: &[u8]) -> FileRead {
+fn read_bytes(bytes: &[u8]) -> FileContents {
     read_for_test(Format::MlflowDb, "nowhere/mlflow.db", bytes, &ReadOptions::default(), 1)
 }
 
 /// Records as (run, tag, step, time, value).
-fn records(read: &FileRead) -> Vec<(String, String, Option<i64>, f64, f64)> {
+fn records(read: &FileContents) -> Vec<(String, String, Option<i64>, f64, f64)> {
     let mut records = Vec::new();
-    for piece in &read.pieces {
-        let RunOf::Named(run) = &piece.run else { panic!("a run has a name") };
-        for i in 0..piece.chunk.len() {
-            let tag = piece.tags[piece.chunk.tag[i] as usize].clone();
-            let time = piece.chunk.wall_time.as_ref().expect("times")[i];
-            records.push((run.clone(), tag, piece.chunk.step_of(i), time, piece.chunk.value[i]));
+    for tagged in &read.batches {
+        let BatchRun::Named(run) = &tagged.run else { panic!("a run has a name") };
+        for i in 0..tagged.columns.len() {
+            let tag = tagged.tags[tagged.columns.tag[i] as usize].clone();
+            let time = tagged.columns.wall_time.as_ref().expect("times")[i];
+            records.push((run.clone(), tag, tagged.columns.step_of(i), time, tagged.columns.value[i]));
         }
     }
     records
@@ -80,7 +81,7 @@ fn rows_of_several_runs() {
             r#"("eeeeeeee", "loss", None, 0.002, 1.5)"#,
         ]
     );
-    assert_eq!((read.facts.sound, read.facts.others), (7, 1));
+    assert_eq!((read.facts.records_ok, read.facts.non_numeric), (7, 1));
     assert_eq!(read.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::NotANumber; 2]);
 }
 
@@ -139,7 +140,7 @@ fn other_databases_are_no_logs() {
 #[test]
 fn pieces_are_bounded() {
     let read = read_bytes(&many(250_000));
-    assert_eq!(read.pieces.iter().map(|piece| piece.chunk.len()).collect::<Vec<_>>(), [100_000, 100_000, 50_000]);
+    assert_eq!(read.batches.iter().map(|tagged| tagged.columns.len()).collect::<Vec<_>>(), [100_000, 100_000, 50_000]);
     assert!(records(&read).iter().enumerate().all(|(at, row)| row.2 == i64::try_from(at).ok()));
 }
 
@@ -227,7 +228,7 @@ proptest! {
         }
         bytes.truncate(bytes.len() - cut.index(bytes.len() / 2));
         let read = read_bytes(&bytes);
-        prop_assert!(records(&read).len() as u64 == read.facts.sound);
-        prop_assert!(read.facts.sound + read.facts.others >= 2000 || !read.problems.is_empty());
+        prop_assert!(records(&read).len() as u64 == read.facts.records_ok);
+        prop_assert!(read.facts.records_ok + read.facts.non_numeric >= 2000 || !read.problems.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Blocks put together, in the order of the file: pieces of records, and what is reported.
+//! Blocks put together, in the order of the file: batches of records, and what is reported.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -6,11 +6,8 @@ use std::sync::Arc;
 
 use super::found::{Block, Column, Junk, Odd, Sort, Texts};
 use super::{Dialect, Kind, Role, Row, Settled};
-use crate::epochs::Epochs;
 use crate::formats::Sink;
-use crate::piece::Piece;
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, EpochColumn, Problem, ProblemKind, TaggedBatch};
 
 /// The last row of training.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,8 +82,8 @@ impl<'a> Gather<'a> {
                 self.carried.found.push(*role);
             }
         }
-        sink.facts.sound += block.rows.len() as u64;
-        sink.facts.others += block.others;
+        sink.facts.records_ok += block.rows.len() as u64;
+        sink.facts.non_numeric += block.others;
         self.columns(&block);
         for odd in std::mem::take(&mut block.odd) {
             match self.odd.iter_mut().find(|known| known.name == odd.name) {
@@ -118,7 +115,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Hands on the records: rows of one kind that follow each other are a piece.
+    /// Hands on the records: rows of one kind that follow each other are a batch.
     fn rows(&mut self, block: Block, sink: &mut Sink) {
         let Block { tags, tag, value, mut rows, .. } = block;
         let mut groups: Vec<Group> = Vec::new();
@@ -142,7 +139,7 @@ impl<'a> Gather<'a> {
             let kind = match settled {
                 Settled::Kind(kind) | Settled::Unplaced(kind) => Some(kind),
                 Settled::Header => {
-                    sink.facts.others += values.len() as u64;
+                    sink.facts.non_numeric += values.len() as u64;
                     None
                 }
             };
@@ -158,13 +155,13 @@ impl<'a> Gather<'a> {
             && values.len() == value.len()
         {
             let (kind, range) = (&self.kinds[*kind], range.clone());
-            sink.piece(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
+            sink.emit(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
             return;
         }
         let mut numbers: Vec<Option<u32>> = vec![None; tags.len()];
         for Group { kind, rows: range, values } in groups {
             let Some(kind) = kind.map(|kind| &self.kinds[kind]) else { continue };
-            // A piece has the names of its own records: there may be many.
+            // A batch has the names of its own records: there may be many.
             let mut own = Vec::new();
             let renumbered = tag[values.clone()].iter().map(|&tag| {
                 *numbers[tag as usize].get_or_insert_with(|| {
@@ -177,16 +174,23 @@ impl<'a> Gather<'a> {
                 numbers[tag as usize] = None;
             }
             let columns = (renumbered, value[values.clone()].to_vec());
-            sink.piece(self.piece(kind, &rows[range], values.start, prefixed(own, kind.prefix), columns));
+            sink.emit(self.piece(kind, &rows[range], values.start, prefixed(own, kind.prefix), columns));
         }
     }
 
     /// The records of rows, whose values begin at `from`.
-    fn piece(&self, kind: &Kind, rows: &[Row], from: usize, tags: Vec<String>, columns: (Vec<u32>, Vec<f64>)) -> Piece {
-        let mut chunk = Chunk::new(0, 0, self.dialect.format());
-        chunk.meaning = kind.meaning;
-        (chunk.tag, chunk.value) = columns;
-        let count = chunk.value.len();
+    fn piece(
+        &self,
+        kind: &Kind,
+        rows: &[Row],
+        from: usize,
+        tags: Vec<String>,
+        columns: (Vec<u32>, Vec<f64>),
+    ) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, self.dialect.format());
+        batch.meaning = kind.meaning;
+        (batch.tag, batch.value) = columns;
+        let count = batch.value.len();
         let lengths: Vec<usize> = rows
             .iter()
             .scan(from, |begin, row| {
@@ -197,20 +201,20 @@ impl<'a> Gather<'a> {
             .collect();
         let rows = || rows.iter().zip(&lengths).filter(|(_, length)| **length > 0);
         if rows().any(|(row, _)| row.step.is_some()) {
-            chunk.step = Some(spread(count, rows().map(|(row, length)| (row.step.unwrap_or(0), *length))));
+            batch.step = Some(spread(count, rows().map(|(row, length)| (row.step.unwrap_or(0), *length))));
             if rows().any(|(row, _)| row.step.is_none()) {
-                chunk.step_missing = Some(spread(count, rows().map(|(row, length)| (row.step.is_none(), *length))));
+                batch.step_missing = Some(spread(count, rows().map(|(row, length)| (row.step.is_none(), *length))));
             }
         }
         if rows().any(|(row, _)| row.epoch.is_some()) {
-            let mut epochs = Epochs::default();
+            let mut epochs = EpochColumn::default();
             rows().for_each(|(row, length)| epochs.push(row.epoch, *length));
-            chunk.epoch = Some(epochs);
+            batch.epoch = Some(epochs);
         }
         if rows().any(|(row, _)| !row.wall_time.is_nan()) {
-            chunk.wall_time = Some(spread(count, rows().map(|(row, length)| (row.wall_time, *length))));
+            batch.wall_time = Some(spread(count, rows().map(|(row, length)| (row.wall_time, *length))));
         }
-        Piece::new(tags, chunk)
+        TaggedBatch::new(tags, batch)
     }
 
     /// Takes down a range that holds no object; ranges of text that touch each other are one.

@@ -18,9 +18,9 @@ mod tests;
 use std::io;
 use std::ops::ControlFlow;
 
-use super::{Format, Input, Meaning, Sink};
-use crate::record::Stated;
+use super::{Input, Sink};
 use stepbridge_io::parallel;
+use stepbridge_records::{Decimal, Format, SeriesMeaning};
 
 use block::Blocks;
 pub(super) use block::first_line;
@@ -62,7 +62,7 @@ pub(super) struct Row {
     /// Whether it has a step that could not be read, which is reported on its own.
     pub(super) odd: bool,
     pub(super) iter: Option<i64>,
-    pub(super) epoch: Option<Stated>,
+    pub(super) epoch: Option<Decimal>,
     pub(super) wall_time: f64,
     pub(super) mode: Mode,
 }
@@ -80,7 +80,7 @@ pub(super) enum Settled {
 
 /// Records that mean the same.
 pub(super) struct Kind {
-    pub(super) meaning: Meaning,
+    pub(super) meaning: SeriesMeaning,
     /// What stands before the names of its tags.
     pub(super) prefix: &'static str,
 }

@@ -4,8 +4,8 @@ use super::found::{Block, Column, Odd, Texts};
 use super::keys::{Keys, ROOT};
 use super::shape::Shape;
 use super::{Dialect, Mode, Role, Row};
-use crate::record::Stated;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
+use stepbridge_records::Decimal;
 
 /// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
 pub(super) const DEPTH: u32 = 64;
@@ -55,7 +55,7 @@ pub(super) struct Parser<'a> {
 struct Draft<'a> {
     step: Option<i64>,
     iter: Option<i64>,
-    epoch: Option<Stated>,
+    epoch: Option<Decimal>,
     wall_time: Option<f64>,
     mode: Mode,
     others: u64,
@@ -279,7 +279,7 @@ impl<'a> Parser<'a> {
             match role {
                 Role::Step => self.draft.step = Some(number),
                 Role::Iter => self.draft.iter = Some(number),
-                Role::Epoch => self.draft.epoch = Some(Stated::integer(number)),
+                Role::Epoch => self.draft.epoch = Some(Decimal::integer(number)),
                 _ => self.draft.wall_time = Some(number as f64),
             }
             return Ok(());
@@ -297,8 +297,8 @@ impl<'a> Parser<'a> {
             self.draft.mode = Mode::None;
             return Ok(());
         }
-        let stated = if let JsonValue::Number { text, .. } = read { Stated::parse(text) } else { None };
-        let (whole, draft) = (stated.and_then(Stated::whole), &mut self.draft);
+        let stated = if let JsonValue::Number { text, .. } = read { Decimal::parse(text) } else { None };
+        let (whole, draft) = (stated.and_then(Decimal::whole), &mut self.draft);
         let sound = match role {
             Role::Step => {
                 draft.step = whole;

@@ -3,39 +3,39 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::formats::FileContents;
 use crate::formats::read_for_test;
 use crate::formats::sniff::{Sniffed, sniff};
 use crate::formats::{Head, Sink};
 use crate::options::ReadOptions;
-use crate::piece::{FileRead, Piece};
-use crate::problem::ProblemKind;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{ProblemKind, TaggedBatch};
 
-fn read_text(format: Format, text: &str) -> FileRead {
+fn read_text(format: Format, text: &str) -> FileContents {
     read_for_test(format, "log.jsonl", text.as_bytes(), &ReadOptions::default(), 1)
 }
 
 /// Records as (tag, step, epoch, value).
-fn records(read: &FileRead) -> Vec<(String, Option<i64>, Option<f64>, f64)> {
-    read.pieces.iter().flat_map(of_piece).collect()
+fn records(read: &FileContents) -> Vec<(String, Option<i64>, Option<f64>, f64)> {
+    read.batches.iter().flat_map(of_piece).collect()
 }
 
-fn of_piece(piece: &Piece) -> Vec<(String, Option<i64>, Option<f64>, f64)> {
-    let Piece { tags, chunk, .. } = piece;
-    (0..chunk.len())
+fn of_piece(tagged: &TaggedBatch) -> Vec<(String, Option<i64>, Option<f64>, f64)> {
+    let TaggedBatch { tags, columns: batch, .. } = tagged;
+    (0..batch.len())
         .map(|i| {
-            let epoch = chunk.stated_of(i).map(Stated::to_f64);
-            (tags[chunk.tag[i] as usize].clone(), chunk.step_of(i), epoch, chunk.value[i])
+            let epoch = batch.epoch_of(i).map(Decimal::to_f64);
+            (tags[batch.tag[i] as usize].clone(), batch.step_of(i), epoch, batch.value[i])
         })
         .collect()
 }
 
 /// The same, of a tag and its values alone.
-fn values(read: &FileRead) -> Vec<(String, f64)> {
+fn values(read: &FileContents) -> Vec<(String, f64)> {
     records(read).into_iter().map(|(tag, _, _, value)| (tag, value)).collect()
 }
 
-fn kinds(read: &FileRead) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
+fn kinds(read: &FileContents) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
     read.problems.iter().map(|problem| (problem.kind, problem.offset, problem.length)).collect()
 }
 
@@ -44,12 +44,12 @@ fn named(values: &[(&str, f64)]) -> Vec<(String, f64)> {
 }
 
 /// What two reads of the same must agree on.
-fn told(read: &FileRead) -> String {
-    let rows: Vec<String> = (read.pieces.iter())
-        .flat_map(|piece| {
-            let meaning = piece.chunk.meaning;
-            let time = piece.chunk.wall_time.clone();
-            of_piece(piece)
+fn told(read: &FileContents) -> String {
+    let rows: Vec<String> = (read.batches.iter())
+        .flat_map(|tagged| {
+            let meaning = tagged.columns.meaning;
+            let time = tagged.columns.wall_time.clone();
+            of_piece(tagged)
                 .into_iter()
                 .enumerate()
                 .map(move |(i, (tag, step, epoch, value))| {
@@ -85,7 +85,7 @@ fn every_sort_of_value() {
             ("a/b".to_owned(), Some(3), None, 1000.0),
         ]
     );
-    assert_eq!((read.facts.sound, read.facts.others), (5, 3));
+    assert_eq!((read.facts.records_ok, read.facts.non_numeric), (5, 3));
     assert_eq!(kinds(&read), []);
 }
 
@@ -161,7 +161,7 @@ fn what_is_no_object_is_reported_and_the_rest_read() {
 fn names_of_deep_objects_do_not_multiply_the_file() {
     let text = format!("{{\"{}\": {{\"a\": 1, \"b\": 2}}, \"c\": 3}}\n", "x".repeat(300));
     let read = read_text(Format::JsonLines, &text);
-    assert_eq!((values(&read), read.facts.others), (named(&[("c", 3.0)]), 2));
+    assert_eq!((values(&read), read.facts.non_numeric), (named(&[("c", 3.0)]), 2));
 }
 
 fn read_cut(
@@ -170,7 +170,7 @@ fn read_cut(
     blocks: Blocks,
     threads: usize,
     mark: Option<crate::formats::Mark>,
-) -> FileRead {
+) -> FileContents {
     struct Plain(Format);
     impl Dialect for Plain {
         fn format(&self) -> Format {
@@ -193,8 +193,8 @@ fn read_cut(
         }
     }
     let (options, progress) = (ReadOptions::default(), Progress::default());
-    let mut pieces = Vec::new();
-    let mut emit = |piece| pieces.push(piece);
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
     let size = bytes.len() as u64;
     let mut sink = Sink::new("log", size, &progress, &mut emit);
     let path = std::path::Path::new("log");
@@ -202,7 +202,7 @@ fn read_cut(
         Input { file: "log", path, folder: &[], name: "log", bytes: &bytes, size, threads, options: &options, mark };
     read_in_blocks(&Plain(format), &input, &mut sink, blocks).expect("bytes in memory");
     let Sink { problems, facts, mark, .. } = sink;
-    FileRead { pieces, problems, facts, mark }
+    FileContents { batches, problems, facts, mark }
 }
 
 const HUGE: usize = 1 << 20;
@@ -237,7 +237,7 @@ fn what_was_added_is_read_and_a_torn_line_again() {
         let more = read_cut(Format::JsonLines, all, blocks, 1, read.mark.clone());
         assert_eq!([records(&read), records(&more)].concat(), whole, "cut at {end}");
         assert_eq!(kinds(&more), [], "cut at {end}");
-        assert_eq!(read.facts.sound + more.facts.sound, 3);
+        assert_eq!(read.facts.records_ok + more.facts.records_ok, 3);
     }
 }
 
@@ -365,7 +365,7 @@ proptest! {
         let end = bytes[..end].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let first = read_cut(Format::JsonLines, &bytes[..end], blocks, 1, None);
         let more = read_cut(Format::JsonLines, &bytes, blocks, 1, first.mark.clone());
-        let rows = |read: &FileRead| records(read).iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
+        let rows = |read: &FileContents| records(read).iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
         prop_assert_eq!([rows(&first), rows(&more)].concat(), rows(&whole));
     }
 
@@ -377,7 +377,7 @@ proptest! {
             (begin..begin.saturating_add(problem.length.unwrap_or(0))).contains(&(at as u64))
         });
         // Where no object was read, every visible byte is reported.
-        if read.facts.sound == 0 {
+        if read.facts.records_ok == 0 {
             let from = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             for at in from..bytes.len() {
                 prop_assert!(bytes[at].is_ascii_whitespace() || covered(at), "byte {} of {:?}: {:?}", at, bytes, read.problems);

@@ -1,8 +1,8 @@
 //! Cells as numbers.
 
-use crate::record::Stated;
+use stepbridge_records::Decimal;
 
-/// Up to so many digits an integer is a [`Stated`] that its text alone tells all of.
+/// Up to so many digits an integer is a [`Decimal`] that its text alone tells all of.
 const SHORT: usize = 14;
 
 /// What a cell holds.
@@ -29,11 +29,11 @@ pub(super) fn value(cell: &[u8], blank: Option<&str>) -> Cell {
 
 /// A cell as a decimal; `None` where it is no finite number. It must not be blank.
 #[inline]
-pub(super) fn stated(cell: &[u8]) -> Option<Stated> {
+pub(super) fn stated(cell: &[u8]) -> Option<Decimal> {
     if cell.len() <= SHORT && cell.iter().all(u8::is_ascii_digit) && !cell.is_empty() {
-        return Some(Stated::integer(digits(cell)));
+        return Some(Decimal::integer(digits(cell)));
     }
-    Stated::parse(std::str::from_utf8(cell).ok()?)
+    Decimal::parse(std::str::from_utf8(cell).ok()?)
 }
 
 /// A cell as a whole number, as pandas may have written it too (`49.0`).
@@ -83,7 +83,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_short_way_says_what_the_long_one_does(text in "[0-9]{1,20}") {
-            prop_assert_eq!(stated(text.as_bytes()), Stated::parse(&text));
+            prop_assert_eq!(stated(text.as_bytes()), Decimal::parse(&text));
         }
 
         #[test]

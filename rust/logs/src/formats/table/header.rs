@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::cells::{Cell, value};
 use super::{Kind, Places};
-use crate::formats::Meaning;
 use crate::options::ReadOptions;
+use stepbridge_records::SeriesMeaning;
 
 /// What a column is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Header {
     pub(super) tags: Vec<String>,
     pub(super) places: Places,
     pub(super) blank: Option<&'static str>,
-    pub(super) meaning: Meaning,
+    pub(super) meaning: SeriesMeaning,
 }
 
 /// The names of columns.

@@ -20,9 +20,9 @@ mod walk;
 
 use std::io;
 
-use super::{Format, Input, Meaning, Sink};
+use super::{Input, Sink};
 use crate::options::ReadOptions;
-use crate::record::Stated;
+use stepbridge_records::{Decimal, Format, SeriesMeaning};
 
 pub(crate) use peek::{Below, Peek, peek};
 
@@ -36,7 +36,7 @@ pub(crate) struct Kind {
     /// What its writer puts where it has no value; an empty cell always is none.
     pub(crate) blank: Option<&'static str>,
     /// What step and epoch are, as its names, and the epoch of its first row, show it.
-    pub(crate) meaning: fn(names: &[String], first: Option<Stated>) -> Meaning,
+    pub(crate) meaning: fn(names: &[String], first: Option<Decimal>) -> SeriesMeaning,
 }
 
 /// The columns that say where a row stands, by number. All others hold values.

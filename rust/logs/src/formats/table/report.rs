@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::header::Header;
 use super::rows::{Fault, Range, Text, Why};
 use crate::formats::Sink;
-use crate::problem::{Problem, ProblemKind};
+use stepbridge_records::{Problem, ProblemKind};
 
 /// From so many faults on, those that follow each other are reported as one: a table of another width is one problem
 /// then, and not a million.
@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
             let reason = format!("{count} cells of column '{name}' are no numbers (the first: '{example}')");
             let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
             sink.problem(problem.at(range.begin, range.end - range.begin).of_record(row));
-            sink.facts.others += count;
+            sink.facts.non_numeric += count;
         }
     }
 }

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use super::cells::{Cell, stated, value, whole_number};
 use super::header::{Header, Role};
 use crate::columns::Place;
-use crate::epochs::Epochs;
-use crate::formats::Format;
-use crate::piece::Piece;
-use crate::record::Chunk;
+use stepbridge_records::{ColumnBatch, EpochColumn, Format, TaggedBatch};
 
-/// From this many records on they are handed on as a piece.
+/// From this many records on they are handed on as a batch.
 const PIECE: usize = 1 << 16;
 
 /// A range of the file.
@@ -59,7 +56,7 @@ pub(super) struct Text {
 /// What some rows that stand next to each other gave.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) batches: Vec<TaggedBatch>,
     pub(super) faults: Vec<Fault>,
     /// By column.
     pub(super) texts: BTreeMap<usize, Text>,
@@ -74,14 +71,14 @@ pub(super) struct Rows {
     bad: Option<Why>,
 }
 
-/// The columns that become a piece next.
+/// The columns that become a batch next.
 #[derive(Debug, Default)]
 struct Records {
     tag: Vec<u32>,
     value: Vec<f64>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Epochs,
+    epoch: EpochColumn,
     wall_time: Vec<f64>,
     /// How many of `value` belong to rows that are done.
     rows: usize,
@@ -213,30 +210,30 @@ impl Rows {
         }
     }
 
-    /// Makes a piece of what was taken since the last one.
+    /// Makes a batch of what was taken since the last one.
     pub(super) fn close(&mut self, header: &Header, format: Format) {
         let records = std::mem::take(&mut self.open);
         if records.value.is_empty() {
             return;
         }
-        let mut chunk = Chunk::new(0, 0, format);
-        chunk.meaning = header.meaning;
+        let mut batch = ColumnBatch::new(0, 0, format);
+        batch.meaning = header.meaning;
         let all_missing = !records.missing.is_empty() && !records.missing.contains(&false);
         if header.places.step.is_some() && !all_missing {
-            chunk.step = Some(records.step);
-            chunk.step_missing = (!records.missing.is_empty()).then_some(records.missing);
+            batch.step = Some(records.step);
+            batch.step_missing = (!records.missing.is_empty()).then_some(records.missing);
         }
-        chunk.epoch = (!records.epoch.say_nothing()).then_some(records.epoch);
-        chunk.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
-        chunk.tag = records.tag;
-        chunk.value = records.value;
-        if chunk.len() <= 2 * PIECE {
-            return self.pieces.push(piece(header, chunk));
+        batch.epoch = (!records.epoch.all_missing()).then_some(records.epoch);
+        batch.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
+        batch.tag = records.tag;
+        batch.value = records.value;
+        if batch.len() <= 2 * PIECE {
+            return self.batches.push(piece(header, batch));
         }
         // A row of a million cells.
-        for begin in (0..chunk.len()).step_by(PIECE) {
-            let part = chunk.part(begin..chunk.len().min(begin + PIECE));
-            self.pieces.push(piece(header, part));
+        for begin in (0..batch.len()).step_by(PIECE) {
+            let part = batch.slice(begin..batch.len().min(begin + PIECE));
+            self.batches.push(piece(header, part));
         }
     }
 }
@@ -250,20 +247,20 @@ fn shown(cell: &[u8]) -> String {
     }
 }
 
-/// A piece with the names of its tags; of those that have a record, where the others are many.
-fn piece(header: &Header, mut chunk: Chunk) -> Piece {
-    if header.tags.len() <= chunk.len() {
-        return Piece::new(header.tags.clone(), chunk);
+/// A batch with the names of its tags; of those that have a record, where the others are many.
+fn piece(header: &Header, mut batch: ColumnBatch) -> TaggedBatch {
+    if header.tags.len() <= batch.len() {
+        return TaggedBatch::new(header.tags.clone(), batch);
     }
     let mut numbers = BTreeMap::new();
     let mut tags = Vec::new();
-    for tag in &mut chunk.tag {
+    for tag in &mut batch.tag {
         *tag = *numbers.entry(*tag).or_insert_with(|| {
             tags.push(header.tags[*tag as usize].clone());
             u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
         });
     }
-    Piece::new(tags, chunk)
+    TaggedBatch::new(tags, batch)
 }
 
 impl Records {
@@ -280,7 +277,7 @@ impl Records {
             }
         }
         if header.places.epoch.is_some() {
-            self.epoch.fill_to(count, place.epoch);
+            self.epoch.extend_to(count, place.epoch);
         }
         if header.places.wall_time.is_some() {
             self.wall_time.resize(count, wall_time);

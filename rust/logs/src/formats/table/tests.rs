@@ -5,28 +5,28 @@ use proptest::prelude::*;
 
 use super::walk::walk;
 use super::*;
+use crate::formats::FileContents;
 use crate::formats::{Mark, lightning_kind_for_test as lightning};
-use crate::piece::{Facts, FileRead};
-use crate::problem::ProblemKind;
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{FileFacts, ProblemKind};
 
 /// A record as (tag, step, epoch, bits of the value).
 type Record = (String, Option<i64>, Option<String>, u64);
 /// A problem as (kind, offset, length, record, reason).
 type Told = (ProblemKind, Option<u64>, Option<u64>, Option<u64>, String);
 
-/// What was read, in a form that does not depend on pieces.
+/// What was read, in a form that does not depend on batches.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     records: Vec<Record>,
     problems: Vec<Told>,
-    facts: Facts,
+    facts: FileFacts,
 }
 
-fn read_with(bytes: &[u8], limits: Limits, threads: usize, mark: Option<Mark>) -> FileRead {
+fn read_with(bytes: &[u8], limits: Limits, threads: usize, mark: Option<Mark>) -> FileContents {
     let progress = Progress::default();
-    let mut pieces = Vec::new();
-    let mut emit = |piece| pieces.push(piece);
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
     let size = bytes.len() as u64;
     let mut sink = Sink::new("t.csv", size, &progress, &mut emit);
     let options = ReadOptions::default();
@@ -34,21 +34,21 @@ fn read_with(bytes: &[u8], limits: Limits, threads: usize, mark: Option<Mark>) -
     let mut input = Input { file, path, folder: &[], name, bytes: &bytes, size, threads, options: &options, mark };
     walk(lightning(), limits, &mut input, &mut sink).expect("bytes in memory can be read");
     let Sink { problems, facts, mark, .. } = sink;
-    FileRead { pieces, problems, facts, mark }
+    FileContents { batches, problems, facts, mark }
 }
 
-fn seen(read: &FileRead) -> Seen {
+fn seen(read: &FileContents) -> Seen {
     let mut records = Vec::new();
-    for piece in &read.pieces {
-        let chunk = &piece.chunk;
-        assert!(chunk.len() < 3 << 16, "pieces are bounded");
-        for index in 0..chunk.len() {
-            let epoch = chunk.stated_of(index).map(|epoch| format!("{epoch:?}"));
-            let tag = piece.tags[chunk.tag[index] as usize].clone();
-            records.push((tag, chunk.step_of(index), epoch, chunk.value[index].to_bits()));
+    for tagged in &read.batches {
+        let batch = &tagged.columns;
+        assert!(batch.len() < 3 << 16, "batches are bounded");
+        for index in 0..batch.len() {
+            let epoch = batch.epoch_of(index).map(|epoch| format!("{epoch:?}"));
+            let tag = tagged.tags[batch.tag[index] as usize].clone();
+            records.push((tag, batch.step_of(index), epoch, batch.value[index].to_bits()));
         }
     }
-    let problem = |problem: &crate::problem::Problem| {
+    let problem = |problem: &stepbridge_records::Problem| {
         (problem.kind, problem.offset, problem.length, problem.record, problem.reason.clone())
     };
     Seen { records, problems: read.problems.iter().map(problem).collect(), facts: read.facts.clone() }
@@ -95,7 +95,7 @@ fn blocks_and_threads_do_not_matter() {
         .expect("text");
     }
     let seen = agrees_in_blocks(text.as_bytes());
-    assert_eq!(seen.facts.sound, 300 / 7 * 4 + 4);
+    assert_eq!(seen.facts.records_ok, 300 / 7 * 4 + 4);
     assert!(seen.problems.len() > 80);
 }
 
@@ -106,7 +106,10 @@ fn quotes_may_hold_anything() {
     let records: Vec<_> = seen.records.iter().map(|r| (&*r.0, r.1, f64::from_bits(r.3))).collect();
     assert_eq!(records, [("a,\nb", Some(1), 0.5), ("a,\nb", Some(2), 1.5), ("c", Some(4), 2.0), ("c", Some(5), 7.0)]);
     assert_eq!(kinds(&seen).len(), 2);
-    assert_eq!(seen.facts, Facts { bytes: text.len() as u64, records: 4, sound: 4, others: 2, ..Facts::default() });
+    assert_eq!(
+        seen.facts,
+        FileFacts { bytes: text.len() as u64, records: 4, records_ok: 4, non_numeric: 2, ..FileFacts::default() }
+    );
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn what_was_added_is_read_alone() {
         assert!(first.problems.iter().all(|problem| problem.0 == ProblemKind::Truncated), "{first:?}");
         first.records.extend(second.records);
         assert_eq!(first.records, all.records, "cut at {cut}");
-        assert_eq!(first.facts.sound + second.facts.sound, all.facts.sound, "cut at {cut}");
+        assert_eq!(first.facts.records_ok + second.facts.records_ok, all.facts.records_ok, "cut at {cut}");
         assert_eq!(second.problems, []);
         cuts += 1;
     }
@@ -257,8 +260,8 @@ proptest! {
         let seen = whole(text.as_bytes());
         let reported: u64 = seen.problems.iter().filter(|p| p.0 == ProblemKind::Corrupt).filter_map(|p| p.2).sum();
         let lines = rows.iter().filter(|row| !row.is_empty()).count() as u64;
-        prop_assert!(seen.facts.sound <= lines);
-        prop_assert_eq!(reported == 0, seen.facts.sound == lines);
+        prop_assert!(seen.facts.records_ok <= lines);
+        prop_assert_eq!(reported == 0, seen.facts.records_ok == lines);
     }
 
     #[test]

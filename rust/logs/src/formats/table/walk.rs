@@ -12,8 +12,8 @@ use super::slow::{Found, Slow};
 use super::{Kind, Limits};
 use crate::formats::{Input, Mark, Sink};
 use crate::options::ReadOptions;
-use crate::problem::{Problem, ProblemKind};
 use stepbridge_io::parallel;
+use stepbridge_records::{Problem, ProblemKind};
 
 /// Where a reader stopped.
 struct Reached {
@@ -269,13 +269,13 @@ impl<'a> Walk<'a> {
 
     /// Takes what some rows gave.
     fn take(&mut self, rows: Rows, sink: &mut Sink) {
-        rows.pieces.into_iter().for_each(|piece| sink.piece(piece));
+        rows.batches.into_iter().for_each(|tagged| sink.emit(tagged));
         for mut fault in rows.faults {
             fault.row += self.rows;
             self.report.fault(fault, &self.header, sink);
         }
         self.report.texts(rows.texts, self.rows);
         self.rows += rows.count;
-        sink.facts.sound += rows.sound;
+        sink.facts.records_ok += rows.sound;
     }
 }

@@ -9,9 +9,7 @@ use super::pairs::{self, Value};
 use super::pattern::{Captures, is_blank};
 use super::rows::{Place, Rows};
 use super::shapes::{Compiled, Key, Pairs};
-use crate::formats::{EpochMeaning, Meaning};
-use crate::problem::ProblemKind;
-use crate::record::Stated;
+use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
 
 /// What lines are looked for.
 pub(super) struct Plan<'a> {
@@ -23,7 +21,7 @@ pub(super) struct Plan<'a> {
 /// A line, with what its numbers turned out to mean.
 pub(super) struct Sought<'a> {
     pub(super) compiled: &'a Compiled,
-    pub(super) meaning: Meaning,
+    pub(super) meaning: SeriesMeaning,
 }
 
 /// A range of the file, and what is wrong with it.
@@ -158,7 +156,7 @@ impl Reading<'_> {
                 }
             });
         }
-        let epoch = place.epoch.and_then(Stated::whole);
+        let epoch = place.epoch.and_then(Decimal::whole);
         let mut values = 0_usize;
         for (tag, range_of) in captures.tags.iter().enumerate() {
             let printed = unquoted(&line[range_of.clone()]);
@@ -247,21 +245,21 @@ impl Reading<'_> {
 
     /// A whole number; what is none is reported, and the record keeps none.
     fn whole(&mut self, what: &str, text: &[u8], range: &Range<u64>) -> Option<i64> {
-        let whole = digits(text).or_else(|| stated(text).and_then(Stated::whole));
+        let whole = digits(text).or_else(|| stated(text).and_then(Decimal::whole));
         if whole.is_none() {
             self.no_number(what, "whole number", text, range);
         }
         whole
     }
 
-    fn epoch(&mut self, text: &[u8], meaning: Option<EpochMeaning>, range: &Range<u64>) -> Option<Stated> {
-        let stated = digits(text).map(Stated::integer).or_else(|| stated(text));
+    fn epoch(&mut self, text: &[u8], meaning: Option<EpochMeaning>, range: &Range<u64>) -> Option<Decimal> {
+        let stated = digits(text).map(Decimal::integer).or_else(|| stated(text));
         if meaning.is_some_and(|meaning| meaning.base().is_some()) {
-            let whole = stated.and_then(Stated::whole);
+            let whole = stated.and_then(Decimal::whole);
             if whole.is_none() {
                 self.no_number("epoch", "whole number", text, range);
             }
-            return whole.map(Stated::integer);
+            return whole.map(Decimal::integer);
         }
         if stated.is_none() {
             self.no_number("epoch", "number", text, range);
@@ -288,8 +286,8 @@ fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
-fn stated(text: &[u8]) -> Option<Stated> {
-    std::str::from_utf8(text).ok().and_then(Stated::parse)
+fn stated(text: &[u8]) -> Option<Decimal> {
+    std::str::from_utf8(text).ok().and_then(Decimal::parse)
 }
 
 fn unquoted(text: &[u8]) -> &[u8] {

@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 use stepbridge_timeline::Unit;
 
 use super::pattern::{Element, Pattern, Slot};
-use crate::formats::{EpochMeaning, Meaning, StepMeaning};
+use stepbridge_records::{EpochMeaning, SeriesMeaning, StepMeaning};
 
 /// Where a pattern is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,30 +225,30 @@ impl Building {
             (false, None) => EpochMeaning::Ends(self.bases.epoch),
         });
         let counts_twice = self.has("step") && self.has("iter") && self.has("epoch");
-        Pattern { segments: self.segments, tags: self.tags, meaning: Meaning { step, epoch }, counts_twice }
+        Pattern { segments: self.segments, tags: self.tags, meaning: SeriesMeaning { step, epoch }, counts_twice }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::Scope;
+    use stepbridge_records::StepScope;
 
     #[test]
     fn a_pattern_says_what_its_numbers_are() {
         use EpochMeaning::{Elapsed, Ends, In};
         let meaning = |pattern: &str| {
-            let Meaning { step, epoch } = Pattern::new(pattern).expect("a pattern").meaning;
+            let SeriesMeaning { step, epoch } = Pattern::new(pattern).expect("a pattern").meaning;
             (step.map(|step| (step.unit, step.base, step.scope)), epoch)
         };
         for (pattern, step, epoch) in [
-            ("{step} {x}", Some((Unit::Step, 1, Scope::Run)), None),
-            ("{step:0} {epoch:0}", Some((Unit::Step, 0, Scope::Run)), Some(In(0))),
-            ("{epoch} {iter:0} {x}", Some((Unit::Batch, 0, Scope::Epoch)), Some(In(1))),
+            ("{step} {x}", Some((Unit::Step, 1, StepScope::Run)), None),
+            ("{step:0} {epoch:0}", Some((Unit::Step, 0, StepScope::Run)), Some(In(0))),
+            ("{epoch} {iter:0} {x}", Some((Unit::Batch, 0, StepScope::Epoch)), Some(In(1))),
             ("{epoch:0} {x}", None, Some(Ends(0))),
             ("{epoch:elapsed} {x}", None, Some(Elapsed)),
-            ("{samples} {x}", Some((Unit::Sample, 1, Scope::Run)), None),
-            ("{samples} {step}", Some((Unit::Step, 1, Scope::Run)), None),
+            ("{samples} {x}", Some((Unit::Sample, 1, StepScope::Run)), None),
+            ("{samples} {step}", Some((Unit::Step, 1, StepScope::Run)), None),
         ] {
             assert_eq!(meaning(pattern), (step, epoch), "{pattern}");
         }

@@ -5,8 +5,7 @@ use super::compile::patterns;
 use super::lines;
 use super::pattern::Captures;
 use super::shapes::{Compiled, SHAPES, compiled};
-use crate::formats::EpochMeaning;
-use crate::formats::Meaning;
+use stepbridge_records::{EpochMeaning, SeriesMeaning};
 
 /// So many lines of a shape make a log.
 const ENOUGH: usize = 2;
@@ -84,17 +83,17 @@ impl Found {
     }
 
     /// A meaning, with the base that was seen.
-    fn counted(self, meaning: Meaning) -> Meaning {
+    fn counted(self, meaning: SeriesMeaning) -> SeriesMeaning {
         let epoch = match meaning.epoch {
             Some(EpochMeaning::In(1)) if self.epoch_from_0 => Some(EpochMeaning::In(0)),
             Some(EpochMeaning::Ends(1)) if self.epoch_from_0 => Some(EpochMeaning::Ends(0)),
             other => other,
         };
         let mut step = meaning.step;
-        if let Some(step) = step.as_mut().filter(|step| step.scope == crate::formats::Scope::Epoch) {
+        if let Some(step) = step.as_mut().filter(|step| step.scope == stepbridge_records::StepScope::Epoch) {
             step.base = if self.iter_from_0 { 0 } else { step.base };
         }
-        Meaning { step, epoch }
+        SeriesMeaning { step, epoch }
     }
 }
 

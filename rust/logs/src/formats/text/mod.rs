@@ -19,12 +19,11 @@ use std::io;
 use self::block::{Block, Inside, Plan, Sought, Texts};
 use self::found::Found;
 use self::rows::Rows;
-use super::{Format, HEAD, Head, Input, Reader, Sink};
+use super::{HEAD, Head, Input, Reader, Sink};
 use crate::error::ReadError;
-use crate::piece::RunOf;
-use crate::problem::ProblemKind;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::parallel;
+use stepbridge_records::{BatchRun, Format, ProblemKind};
 
 /// How much of a file is one block.
 const BLOCK: usize = 1 << 20;
@@ -223,8 +222,8 @@ impl Whole<'_, '_> {
         if block.inside != Inside::Unknown {
             self.inside = block.inside;
         }
-        self.sink.facts.sound += block.sound;
-        self.sink.facts.prose += block.prose;
+        self.sink.facts.records_ok += block.sound;
+        self.sink.facts.plain_lines += block.prose;
         for fault in block.faults {
             self.sink.report(fault.kind, fault.range.start, fault.range.end, fault.reason);
         }
@@ -246,7 +245,7 @@ impl Whole<'_, '_> {
             }
         }
         if !rows.is_empty() {
-            self.sink.piece(rows.into_piece(sought.meaning, RunOf::Named(self.run.clone())));
+            self.sink.emit(rows.into_batch(sought.meaning, BatchRun::Named(self.run.clone())));
         }
     }
 
@@ -299,7 +298,7 @@ impl Whole<'_, '_> {
         let mut texts: Vec<(String, Texts)> = std::mem::take(&mut self.texts).into_iter().collect();
         texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
         for (tag, Texts { count, example, range }) in texts {
-            self.sink.facts.others += count;
+            self.sink.facts.non_numeric += count;
             if self.numbers.contains(&tag) {
                 let reason = format!("{count} values of '{tag}' are no numbers (the first: '{example}')");
                 self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);

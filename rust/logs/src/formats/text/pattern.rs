@@ -17,8 +17,8 @@
 
 use std::ops::Range;
 
-use crate::formats::Meaning;
 use memchr::memmem::Finder;
+use stepbridge_records::SeriesMeaning;
 
 /// A number, or a value, that is longer is none.
 const TOKEN: usize = 512;
@@ -52,7 +52,7 @@ pub(super) struct Pattern {
     pub(super) segments: Vec<Vec<Element>>,
     /// The names of the fields that are tags.
     pub(super) tags: Vec<String>,
-    pub(super) meaning: Meaning,
+    pub(super) meaning: SeriesMeaning,
     /// Whether it has both a step and an iter.
     pub(super) counts_twice: bool,
 }

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::epochs::Epochs;
-use crate::formats::{Format, Meaning};
-use crate::piece::{Piece, RunOf};
-use crate::record::{Chunk, Stated};
+use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TaggedBatch};
 
 /// Where a line says that it stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Place {
     pub(super) step: Option<i64>,
-    pub(super) epoch: Option<Stated>,
+    pub(super) epoch: Option<Decimal>,
     pub(super) wall_time: Option<f64>,
 }
 
@@ -32,10 +29,10 @@ pub(super) struct Rows {
     tag: Vec<u32>,
     step: Vec<i64>,
     missing: Vec<bool>,
-    epoch: Epochs,
+    epoch: EpochColumn,
     wall_time: Vec<f64>,
     value: Vec<f64>,
-    pub(super) evidence: Vec<(i64, Stated)>,
+    pub(super) evidence: Vec<(i64, Decimal)>,
     pub(super) lengths: Vec<(Option<i64>, u64)>,
 }
 
@@ -83,19 +80,19 @@ impl Rows {
     }
 
     /// The records. A column that no record has anything in is left out.
-    pub(super) fn into_piece(self, meaning: Meaning, run: RunOf) -> Piece {
-        let mut chunk = Chunk::new(0, 0, Format::Text);
-        chunk.meaning = meaning;
+    pub(super) fn into_batch(self, meaning: SeriesMeaning, run: BatchRun) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, Format::Text);
+        batch.meaning = meaning;
         if self.missing.contains(&false) {
-            chunk.step = Some(self.step);
-            chunk.step_missing = self.missing.contains(&true).then_some(self.missing);
+            batch.step = Some(self.step);
+            batch.step_missing = self.missing.contains(&true).then_some(self.missing);
         }
-        chunk.epoch = (!self.epoch.say_nothing()).then_some(self.epoch);
-        chunk.wall_time = (!self.wall_time.is_empty()).then_some(self.wall_time);
-        chunk.tag = self.tag;
-        chunk.value = self.value;
-        chunk.evidence = self.evidence;
-        chunk.lengths = self.lengths;
-        Piece { tags: self.names.all, chunk, run }
+        batch.epoch = (!self.epoch.all_missing()).then_some(self.epoch);
+        batch.wall_time = (!self.wall_time.is_empty()).then_some(self.wall_time);
+        batch.tag = self.tag;
+        batch.value = self.value;
+        batch.evidence = self.evidence;
+        batch.lengths = self.lengths;
+        TaggedBatch { tags: self.names.all, columns: batch, run }
     }
 }

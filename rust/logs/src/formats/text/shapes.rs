@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use stepbridge_timeline::Unit;
 
 use super::pattern::Pattern;
-use crate::formats::{EpochMeaning, Meaning};
+use stepbridge_records::{EpochMeaning, SeriesMeaning};
 
 /// A sort of log.
 pub(super) struct Shape {
@@ -254,7 +254,7 @@ pub(super) struct Compiled {
     pub(super) line: Option<&'static Line>,
     /// What must be in the line besides.
     pub(super) needs: memchr::memmem::Finder<'static>,
-    pub(super) meaning: Meaning,
+    pub(super) meaning: SeriesMeaning,
 }
 
 impl Compiled {
@@ -269,7 +269,7 @@ impl Compiled {
         let pattern = Pattern::of_shape(line.pattern).ok()?;
         let mut meaning = pattern.meaning;
         if line.keys.iter().any(|(_, key)| *key == Key::Step) {
-            meaning.step = Some(crate::formats::StepMeaning::of_run(Unit::Step, 1));
+            meaning.step = Some(stepbridge_records::StepMeaning::of_run(Unit::Step, 1));
             meaning.epoch = Some(EpochMeaning::In(1));
         }
         if let (Some(step), Some(unit)) = (&mut meaning.step, line.unit) {

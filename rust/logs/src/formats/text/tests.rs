@@ -7,42 +7,42 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::formats::{EpochMeaning, Meaning, Scope, read_for_test};
+use crate::formats::FileContents;
+use crate::formats::read_for_test;
 use crate::options::ReadOptions;
-use crate::piece::{Facts, FileRead};
-use crate::problem::Problem;
 use crate::read_bytes;
 use cases::{CASES, Case};
 use stepbridge_io::progress::Progress;
+use stepbridge_records::{EpochMeaning, FileFacts, Problem, SeriesMeaning, StepScope};
 
 fn options(pattern: &str) -> ReadOptions {
     ReadOptions { pattern: (!pattern.is_empty()).then(|| pattern.to_owned()), ..ReadOptions::default() }
 }
 
-fn read_text(pattern: &str, text: &str) -> FileRead {
+fn read_text(pattern: &str, text: &str) -> FileContents {
     read_for_test(Format::Text, "train.log", text.as_bytes(), &options(pattern), 1)
 }
 
 /// Records as `tag@epoch/step=value`, with `-` for what a record has not.
-fn records(read: &FileRead) -> Vec<String> {
+fn records(read: &FileContents) -> Vec<String> {
     let mut all = Vec::new();
-    for piece in &read.pieces {
-        let chunk = &piece.chunk;
-        for index in 0..chunk.len() {
-            let epoch = chunk.stated_of(index);
+    for tagged in &read.batches {
+        let batch = &tagged.columns;
+        for index in 0..batch.len() {
+            let epoch = batch.epoch_of(index);
             let epoch = epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_f64().to_string());
-            let step = chunk.step_of(index).map_or_else(|| "-".to_owned(), |step| step.to_string());
-            all.push(format!("{}@{epoch}/{step}={}", piece.tags[chunk.tag[index] as usize], chunk.value[index]));
+            let step = batch.step_of(index).map_or_else(|| "-".to_owned(), |step| step.to_string());
+            all.push(format!("{}@{epoch}/{step}={}", tagged.tags[batch.tag[index] as usize], batch.value[index]));
         }
     }
     all
 }
 
 /// A meaning as `unit base scope, epoch`.
-fn said(meaning: Meaning) -> String {
+fn said(meaning: SeriesMeaning) -> String {
     let mut said = String::new();
     if let Some(step) = meaning.step {
-        let scope = if step.scope == Scope::Run { "run" } else { "epoch" };
+        let scope = if step.scope == StepScope::Run { "run" } else { "epoch" };
         let _ = write!(said, "{:?} {} of {scope}", step.unit, step.base);
     }
     if let Some(epoch) = meaning.epoch {
@@ -51,7 +51,7 @@ fn said(meaning: Meaning) -> String {
     said
 }
 
-fn kinds(read: &FileRead) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
+fn kinds(read: &FileContents) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
     read.problems.iter().map(|problem| (problem.kind, problem.offset, problem.length)).collect()
 }
 
@@ -61,9 +61,9 @@ fn every_shape_is_read() {
         let read = read_text("", text);
         assert_eq!(read.facts.shape, Some(*name), "{text}");
         assert_eq!(records(&read), *expected, "{name}");
-        let said: Vec<String> = read.pieces.iter().map(|piece| said(piece.chunk.meaning)).collect();
+        let said: Vec<String> = read.batches.iter().map(|tagged| said(tagged.columns.meaning)).collect();
         assert_eq!(said, *meanings, "{name}");
-        assert_eq!((read.facts.prose, read.problems), (*prose, vec![]), "{name}");
+        assert_eq!((read.facts.plain_lines, read.problems), (*prose, vec![]), "{name}");
     }
     for shape in shapes::SHAPES {
         assert!(CASES.iter().any(|case| case.name == shape.name), "{} has no lines here", shape.name);
@@ -79,16 +79,16 @@ fn the_meaning_of_a_textbook_line() {
         let _ = writeln!(text, "Epoch {}, Iter {}, Step {step}", (step - 1) / 5 + 1, (step - 1) % 5 + 1);
     }
     let read = read_text("", &text);
-    let [piece] = &read.pieces[..] else { panic!("one piece") };
+    let [tagged] = &read.batches[..] else { panic!("one tagged") };
     // Counters alone are no values, but they say where the epochs are.
-    assert!(piece.chunk.is_empty());
-    assert_eq!(piece.chunk.evidence.len(), 25);
-    assert_eq!(piece.chunk.evidence[24], (25, crate::record::Stated::integer(5)));
-    assert_eq!(piece.chunk.lengths, [(Some(1), 5), (Some(2), 5), (Some(3), 5), (Some(4), 5)]);
-    let step = piece.chunk.meaning.step.expect("a step");
-    assert_eq!((step.unit, step.base, step.scope), (Unit::Step, 1, Scope::Run));
-    assert_eq!(piece.chunk.meaning.epoch, Some(EpochMeaning::In(1)));
-    assert_eq!(read.facts.sound, 25);
+    assert!(tagged.columns.is_empty());
+    assert_eq!(tagged.columns.evidence.len(), 25);
+    assert_eq!(tagged.columns.evidence[24], (25, stepbridge_records::Decimal::integer(5)));
+    assert_eq!(tagged.columns.lengths, [(Some(1), 5), (Some(2), 5), (Some(3), 5), (Some(4), 5)]);
+    let step = tagged.columns.meaning.step.expect("a step");
+    assert_eq!((step.unit, step.base, step.scope), (Unit::Step, 1, StepScope::Run));
+    assert_eq!(tagged.columns.meaning.epoch, Some(EpochMeaning::In(1)));
+    assert_eq!(read.facts.records_ok, 25);
 }
 
 #[test]
@@ -97,15 +97,15 @@ fn a_callers_pattern() {
     let pattern = "[t={wall_time}] ep {epoch} it {iter} of {iters}, n={step}: loss={loss} acc={acc}%";
     let read = read_text(pattern, text);
     assert_eq!(records(&read), ["loss@1/3=0.5", "acc@1/3=51", "acc@1/4=52"]);
-    let chunk = &read.pieces[0].chunk;
-    assert_eq!(chunk.wall_time.as_deref(), Some(&[1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0][..]));
-    assert_eq!(chunk.lengths, [(Some(1), 10)]);
-    assert_eq!((read.facts.shape, read.facts.prose, read.facts.others), (Some("pattern"), 1, 1));
+    let batch = &read.batches[0].columns;
+    assert_eq!(batch.wall_time.as_deref(), Some(&[1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0][..]));
+    assert_eq!(batch.lengths, [(Some(1), 10)]);
+    assert_eq!((read.facts.shape, read.facts.plain_lines, read.facts.non_numeric), (Some("pattern"), 1, 1));
     assert_eq!(kinds(&read), [(ProblemKind::NotANumber, Some(62), Some(51))]);
     // Several patterns, and the first that fits.
     let read = read_text("step {step:0} loss {loss}\nval {epoch} {val loss}", "step 0 loss 1\nval 1 2\nval x 3\n");
     assert_eq!(records(&read), ["loss@-/0=1", "val loss@1/-=2"]);
-    assert_eq!(read.facts.prose, 1);
+    assert_eq!(read.facts.plain_lines, 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn broken_numbers_are_reported_and_the_rest_is_kept() {
     assert_eq!(kinds(&read), [line(1), line(2), line(3), line(3)]);
     assert_eq!(read.problems[0].reason, "the step of a line is '2x', not a whole number; its values were kept without");
     assert_eq!(read.problems[3].reason, "1 values of 'loss' are no numbers (the first: '0.0.5')");
-    assert_eq!((read.facts.sound, read.facts.prose, read.facts.others), (4, 1, 1));
+    assert_eq!((read.facts.records_ok, read.facts.plain_lines, read.facts.non_numeric), (4, 1, 1));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn carriage_returns_colours_and_bytes_that_are_no_text() {
     let text = b"step 1 loss 1\rstep 2 loss 2\r\n\x1b[1mstep\x1b[0m 3 loss \x1b[31m3\x1b[0m\n\xff\xfe step 4 loss 4 \xc3(\n\nstep 5 \xe4 loss 5\n";
     let read = read_for_test(Format::Text, "a.log", text, &options("step {step} loss {loss}"), 1);
     assert_eq!(records(&read), ["loss@-/1=1", "loss@-/2=2", "loss@-/3=3", "loss@-/4=4"]);
-    assert_eq!((read.facts.prose, read.facts.sound), (2, 4));
+    assert_eq!((read.facts.plain_lines, read.facts.records_ok), (2, 4));
     assert!(read.problems.is_empty());
 }
 
@@ -188,15 +188,21 @@ fn logs_that_begin_with_a_dump_of_their_environment() {
     assert!(read_bytes("dump", &text.as_bytes()[banner.len() - HEAD / 2..], &pattern, 1).is_ok());
 }
 
-/// Reads with blocks of a size; the pieces of one meaning together.
-fn in_small_blocks(text: &[u8], pattern: &str, block: usize, threads: usize) -> (Vec<String>, Facts, Vec<Problem>) {
+/// Reads with blocks of a size; the batches of one meaning together.
+fn in_small_blocks(text: &[u8], pattern: &str, block: usize, threads: usize) -> (Vec<String>, FileFacts, Vec<Problem>) {
     let read = read_with(text, pattern, Reach { begin: 0, block, longest: block.max(4096) }, threads, Inside::No).0;
     let mut records = records(&read);
     records.sort();
     (records, read.facts, read.problems)
 }
 
-fn read_with(text: &[u8], pattern: &str, reach: Reach, threads: usize, inside: Inside) -> (FileRead, (u64, Inside)) {
+fn read_with(
+    text: &[u8],
+    pattern: &str,
+    reach: Reach,
+    threads: usize,
+    inside: Inside,
+) -> (FileContents, (u64, Inside)) {
     let of_caller = options(pattern).pattern.as_deref().map(found::of_caller).unwrap_or_default();
     let shape = found::shape(text).filter(|_| pattern.is_empty());
     let plan = shape.as_ref().map_or_else(
@@ -219,7 +225,7 @@ fn blocks_and_threads_do_not_matter() {
     }
     let long = format!("step 1 x 1\n{}\nstep 2 x 2\n", "y".repeat(10_000));
     let (records, facts, problems) = in_small_blocks(long.as_bytes(), "step {step} x {x}", 64, 3);
-    assert_eq!((records.len(), facts.sound, facts.prose), (2, 2, 0));
+    assert_eq!((records.len(), facts.records_ok, facts.plain_lines), (2, 2, 0));
     assert_eq!(problems.len(), 1);
     assert_eq!(
         (problems[0].kind, problems[0].offset, problems[0].length),
@@ -243,10 +249,10 @@ fn what_was_added_is_read_from_the_mark_on() {
     }
 }
 
-fn read_plan(plan: &Plan, text: &[u8], reach: Reach, threads: usize, inside: Inside) -> (FileRead, (u64, Inside)) {
+fn read_plan(plan: &Plan, text: &[u8], reach: Reach, threads: usize, inside: Inside) -> (FileContents, (u64, Inside)) {
     let (options, progress) = (ReadOptions::default(), Progress::default());
-    let mut pieces = Vec::new();
-    let mut emit = |piece| pieces.push(piece);
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
     let size = text.len() as u64;
     let mut sink = Sink::new("a.log", size, &progress, &mut emit);
     let path = std::path::Path::new("a.log");
@@ -263,18 +269,18 @@ fn read_plan(plan: &Plan, text: &[u8], reach: Reach, threads: usize, inside: Ins
     };
     let end = in_blocks(&input, &mut sink, plan, reach, inside).expect("in memory");
     let Sink { problems, facts, mark, .. } = sink;
-    (FileRead { pieces, problems, facts, mark }, end)
+    (FileContents { batches, problems, facts, mark }, end)
 }
 
 #[test]
 fn a_mark_goes_on_where_the_reader_stopped() {
     let text = "iter 0: loss 1.5, time 1ms\niter 1: loss 2.5, time 1ms\niter 2: lo";
     let first = read_text("", text);
-    assert_eq!(first.pieces.len(), 1);
+    assert_eq!(first.batches.len(), 1);
     let more = format!("{text}ss 3.5, time 1ms\niter 3: loss");
     let (options, progress) = (ReadOptions::default(), Progress::default());
-    let mut pieces = Vec::new();
-    let mut emit = |piece| pieces.push(piece);
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
     let size = more.len() as u64;
     let mut sink = Sink::new("a.log", size, &progress, &mut emit);
     let path = std::path::Path::new("a.log");
@@ -293,7 +299,7 @@ fn a_mark_goes_on_where_the_reader_stopped() {
     };
     read(&mut input, &mut sink).expect("in memory");
     let Sink { problems, facts, mark, .. } = sink;
-    let second = FileRead { pieces, problems, facts, mark };
+    let second = FileContents { batches, problems, facts, mark };
     assert_eq!(records(&second), ["loss@-/2=3.5", "time@-/2=1"]);
     assert_eq!(second.facts.shape, Some("nanogpt"));
 }
@@ -324,7 +330,7 @@ proptest! {
             let mut lines = 0;
             lines::each(&bytes, |_, _, _| lines += 1);
             let torn = whole.2.iter().filter(|problem| problem.kind == ProblemKind::Truncated).count() as u64;
-            prop_assert_eq!(whole.1.sound + whole.1.prose + torn, lines);
+            prop_assert_eq!(whole.1.records_ok + whole.1.plain_lines + torn, lines);
             prop_assert_eq!(in_small_blocks(&bytes, "", block, 2), whole);
         }
     }
@@ -335,6 +341,6 @@ proptest! {
         let mut lines = 0;
         lines::each(text.as_bytes(), |_, _, _| lines += 1);
         let torn = problems.iter().filter(|problem| problem.kind == ProblemKind::Truncated).count() as u64;
-        prop_assert_eq!(facts.sound + facts.prose + torn, lines);
+        prop_assert_eq!(facts.records_ok + facts.plain_lines + torn, lines);
     }
 }

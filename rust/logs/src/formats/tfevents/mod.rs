@@ -15,14 +15,12 @@ pub(super) mod tests;
 use std::io;
 use std::sync::Arc;
 
-use super::{Format, Head, Input, Reader, Sink};
-use crate::piece::Piece;
-use crate::problem::{Problem, ProblemKind};
-use crate::record::Chunk;
+use super::{Head, Input, Reader, Sink};
 use event::{Columns, Verdict};
 use frame::{Damage, DamageKind, Walked};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
+use stepbridge_records::{ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
@@ -84,8 +82,8 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         |index| read_part(bytes, size, (first + index) as u64),
         |index, part| {
             let index = (first + index) as u64;
-            if let Some(piece) = joined.part(index, part, sink) {
-                sink.piece(piece);
+            if let Some(tagged) = joined.part(index, part, sink) {
+                sink.emit(tagged);
             }
             sink.came_to((index + 1).saturating_mul(PART).min(size))
         },
@@ -195,7 +193,7 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
     }
 
     /// Takes the part number `index`, which must come after the ones before.
-    fn part(&mut self, index: u64, mut part: Part, sink: &mut Sink) -> Option<Piece> {
+    fn part(&mut self, index: u64, mut part: Part, sink: &mut Sink) -> Option<TaggedBatch> {
         let until = (index + 1) * PART;
         if self.stopped || self.position >= until {
             return None;
@@ -214,25 +212,25 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
             self.unreadable(&fault, sink);
         }
         self.frames += part.walked.frames;
-        sink.facts.sound += part.walked.frames - part.walked.damage.len() as u64;
-        sink.facts.others += others;
+        sink.facts.records_ok += part.walked.frames - part.walked.damage.len() as u64;
+        sink.facts.non_numeric += others;
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
         self.scalars += value.len() as u64;
-        let chunk = Chunk {
+        let batch = ColumnBatch {
             tag,
             step: Some(step),
             wall_time: Some(wall_time),
             all_timed: part.all_timed,
             value,
-            ..Chunk::new(0, 0, Format::TfEvents)
+            ..ColumnBatch::new(0, 0, Format::TfEvents)
         };
-        Some(Piece::new(tags.names().collect(), chunk))
+        Some(TaggedBatch::new(tags.names().collect(), batch))
     }
 
     /// Says so where it is no event file at all.
     fn finish(self, sink: &mut Sink) {
         let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
-        if self.whole && sink.facts.sound == 0 && garbage {
+        if self.whole && sink.facts.records_ok == 0 && garbage {
             sink.problems.clear();
             let reason = "it has the name of an event file, and there is no sound record in it";
             sink.report(ProblemKind::NotALog, 0, self.size, reason);

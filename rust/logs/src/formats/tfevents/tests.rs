@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::formats::FileContents;
 use crate::formats::read_for_test;
 use crate::options::ReadOptions;
-use crate::piece::FileRead;
 
 /// A frame around a payload.
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn version() -> Vec<u8> {
     frame(&[&[0x09, 0, 0, 0, 0, 0, 0, 0, 0][..], &field(3, b"brain.Event:2")].concat())
 }
 
-fn read(bytes: &[u8]) -> FileRead {
+fn read(bytes: &[u8]) -> FileContents {
     let read = |threads| read_for_test(Format::TfEvents, "x.tfevents.y", bytes, &ReadOptions::default(), threads);
     let (one, three) = (read(1), read(3));
     assert_eq!(one.problems, three.problems);
@@ -63,12 +63,12 @@ fn read(bytes: &[u8]) -> FileRead {
 }
 
 /// Records as (tag, step, value).
-fn records(read: &FileRead) -> Vec<(String, i64, f64)> {
+fn records(read: &FileContents) -> Vec<(String, i64, f64)> {
     let mut records = Vec::new();
-    for piece in &read.pieces {
-        for index in 0..piece.chunk.len() {
-            let tag = piece.tags[piece.chunk.tag[index] as usize].clone();
-            records.push((tag, piece.chunk.step_of(index).expect("a step"), piece.chunk.value[index]));
+    for tagged in &read.batches {
+        for index in 0..tagged.columns.len() {
+            let tag = tagged.tags[tagged.columns.tag[index] as usize].clone();
+            records.push((tag, tagged.columns.step_of(index).expect("a step"), tagged.columns.value[index]));
         }
     }
     records
@@ -103,7 +103,7 @@ fn scalars_of_all_kinds_in_order() {
     let read = read(&bytes);
     let expected = [("loss", 1, 0.5), ("epoch_loss", 2, 0.25), ("epoch_loss", 3, 0.125)];
     assert_eq!(records(&read), expected.map(|(tag, step, value)| (tag.to_owned(), step, value)));
-    assert_eq!((read.facts.sound, read.facts.others), (8, 3));
+    assert_eq!((read.facts.records_ok, read.facts.non_numeric), (8, 3));
     assert!(read.problems.is_empty());
 }
 
@@ -118,8 +118,8 @@ fn an_event_in_the_common_shape_is_read_as_any_other() {
         let (one, other) = (read(&frame(&simple(tag, step, 0.1)).repeat(3)), read(&frame(&swapped).repeat(3)));
         let expected = (tag.to_owned(), i64::from(step), f64::from(0.1_f32));
         assert_eq!(records(&one), [expected.clone(), expected.clone(), expected]);
-        assert_eq!(one.pieces[0].chunk, other.pieces[0].chunk);
-        assert!(one.pieces[0].chunk.all_timed);
+        assert_eq!(one.batches[0].columns, other.batches[0].columns);
+        assert!(one.batches[0].columns.all_timed);
     }
 }
 
@@ -140,8 +140,8 @@ fn summaries_in_two_pieces_and_fields_in_any_order() {
     let step = [0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let read = read(&frame(&[&value("a", 1.0)[..], &value("b", 2.0), &step].concat()));
     assert_eq!(records(&read), [("a".to_owned(), -1, 1.0), ("b".to_owned(), -1, 2.0)]);
-    let chunk = &read.pieces[0].chunk;
-    assert!(!chunk.all_timed && chunk.wall_time.as_ref().expect("times").iter().all(|time| time.is_nan()));
+    let batch = &read.batches[0].columns;
+    assert!(!batch.all_timed && batch.wall_time.as_ref().expect("times").iter().all(|time| time.is_nan()));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_frame_inside_a_payload_is_no_record() {
     let inner = frame(&simple("inner", 1, 1.0));
     let text = event(2, &[field(1, b"text"), field(8, &[&[0x08, 7][..], &field(8, &inner)].concat())]);
     let whole = [version(), frame(&simple("outer", 1, 1.0)), frame(&text), frame(&simple("outer", 3, 1.0))].concat();
-    let outer = |read: &FileRead| records(read).iter().all(|(tag, ..)| tag == "outer");
+    let outer = |read: &FileContents| records(read).iter().all(|(tag, ..)| tag == "outer");
     assert_eq!(records(&read(&whole)).len(), 2);
     for end in 0..whole.len() {
         assert!(outer(&read(&whole[..end])), "cut at {end}");
@@ -256,7 +256,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
     let records = records(&read);
     assert_eq!(records.len(), 1 + 40 * 75 + 1);
     assert!(records.iter().all(|(tag, ..)| tag != "inner" && tag != "other"));
-    assert!(read.pieces.len() >= 3, "the file is large enough for the test");
+    assert!(read.batches.len() >= 3, "the file is large enough for the test");
     // Damage on a border: the part that begins there finds its first frame further on.
     let mut damaged = bytes.clone();
     for byte in &mut damaged[2 * part - 40..2 * part + 40] {
@@ -265,7 +265,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
     let size = damaged.len() as u64;
     let serial = read_from(Window::new(&damaged[..], size), 0, size, Tags::default());
     let parts = self::read(&damaged);
-    let values: Vec<f64> = parts.pieces.iter().flat_map(|piece| piece.chunk.value.clone()).collect();
+    let values: Vec<f64> = parts.batches.iter().flat_map(|tagged| tagged.columns.value.clone()).collect();
     assert_eq!(values, serial.columns.value);
     assert_eq!(parts.problems.len(), serial.walked.damage.len());
 }
@@ -303,7 +303,7 @@ proptest! {
 }
 
 /// Reported ranges and sound frames together are the file: nothing twice, nothing left out.
-fn covered(bytes: &[u8], read: &FileRead) -> Result<(), TestCaseError> {
+fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     let mut reported: Vec<(u64, u64)> =
         read.problems.iter().map(|problem| (problem.offset.unwrap_or(0), problem.length.unwrap_or(0))).collect();
     reported.sort_unstable();

@@ -6,11 +6,9 @@
 use std::collections::HashMap;
 use std::mem;
 
-use crate::formats::Format;
 use crate::formats::proto::{Fields, Malformed, Value};
-use crate::piece::Piece;
-use crate::record::{Chunk, Stated};
 use stepbridge_io::json::{self, JsonCursor};
+use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch};
 
 /// The numbers of the fields that are read.
 mod field {
@@ -101,21 +99,21 @@ impl Rows {
         Ok(row.verdict.unwrap_or(Verdict::Sound))
     }
 
-    /// The values as a piece of the file.
-    pub(super) fn into_piece(self) -> Piece {
-        let mut chunk = Chunk::new(0, 0, Format::Wandb);
+    /// The values as a batch of the file.
+    pub(super) fn into_batch(self) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, Format::Wandb);
         if self.missing.len() < self.value.len() {
             if !self.missing.is_empty() {
                 let mut missing = vec![false; self.value.len()];
                 self.missing.iter().for_each(|&index| missing[index] = true);
-                chunk.step_missing = Some(missing);
+                batch.step_missing = Some(missing);
             }
-            chunk.step = Some(self.step);
+            batch.step = Some(self.step);
         }
-        chunk.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
-        chunk.tag = self.tag;
-        chunk.value = self.value;
-        Piece::new(self.names.shown, chunk)
+        batch.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
+        batch.tag = self.tag;
+        batch.value = self.value;
+        TaggedBatch::new(self.names.shown, batch)
     }
 }
 
@@ -163,7 +161,7 @@ impl Row {
     fn value(&mut self, name: &[u8], json: &[u8], names: &mut Names) {
         match name {
             b"_step" => {
-                self.step = text(json).and_then(Stated::parse).and_then(Stated::whole);
+                self.step = text(json).and_then(Decimal::parse).and_then(Decimal::whole);
                 if self.step.is_none() {
                     self.verdict = Some(Verdict::NoStep);
                 }

@@ -15,12 +15,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Format, Input, Reader, Sink};
-use crate::problem::{Problem, ProblemKind};
+use super::{Input, Reader, Sink};
 use blocks::{BLOCK, Blocks, Damage, DamageKind, HEADER, Walked};
 use history::{Rows, Verdict};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
+use stepbridge_records::{Format, Problem, ProblemKind};
 
 /// What a file begins with, but for the version.
 const MAGIC: &[u8; 6] = b":W&B\xe1\xbe";
@@ -198,9 +198,9 @@ impl<'a, S: ReadAt + ?Sized> Joined<'a, S> {
             sink.report(ProblemKind::Unreadable, at, at + left, reason);
         }
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == DamageKind::Content).count();
-        sink.facts.sound += part.walked.records - left_out as u64;
-        sink.facts.others += part.rows.others;
-        sink.piece(part.rows.into_piece());
+        sink.facts.records_ok += part.walked.records - left_out as u64;
+        sink.facts.non_numeric += part.rows.others;
+        sink.emit(part.rows.into_batch());
         self.walked.go_on(part.walked);
     }
 

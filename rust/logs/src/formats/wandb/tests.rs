@@ -1,7 +1,7 @@
 use super::*;
+use crate::formats::FileContents;
 use crate::formats::read_for_test;
 use crate::options::ReadOptions;
-use crate::piece::FileRead;
 use proptest::prelude::*;
 
 /// Writes records as wandb's own `DataStore` does; gives the file, and where each record begins and ends.
@@ -69,7 +69,7 @@ fn output(size: usize) -> Vec<u8> {
     field(13, &field(2, &vec![b'x'; size]))
 }
 
-fn read(bytes: &[u8]) -> FileRead {
+fn read(bytes: &[u8]) -> FileContents {
     let read = |threads| read_for_test(Format::Wandb, "run.wandb", bytes, &ReadOptions::default(), threads);
     let (one, three) = (read(1), read(3));
     assert_eq!(one.problems, three.problems);
@@ -78,20 +78,20 @@ fn read(bytes: &[u8]) -> FileRead {
 }
 
 /// Records as (tag, step, wall time, value).
-fn records(read: &FileRead) -> Vec<(String, Option<i64>, f64, f64)> {
+fn records(read: &FileContents) -> Vec<(String, Option<i64>, f64, f64)> {
     let mut records = Vec::new();
-    for piece in &read.pieces {
-        let chunk = &piece.chunk;
-        for index in 0..chunk.len() {
-            let tag = piece.tags[chunk.tag[index] as usize].clone();
-            let time = chunk.wall_time.as_ref().map_or(0.0, |times| times[index]);
-            records.push((tag, chunk.step_of(index), time, chunk.value[index]));
+    for tagged in &read.batches {
+        let batch = &tagged.columns;
+        for index in 0..batch.len() {
+            let tag = tagged.tags[batch.tag[index] as usize].clone();
+            let time = batch.wall_time.as_ref().map_or(0.0, |times| times[index]);
+            records.push((tag, batch.step_of(index), time, batch.value[index]));
         }
     }
     records
 }
 
-fn kinds(read: &FileRead) -> Vec<ProblemKind> {
+fn kinds(read: &FileContents) -> Vec<ProblemKind> {
     read.problems.iter().map(|problem| problem.kind).collect()
 }
 
@@ -170,7 +170,7 @@ fn values_of_all_kinds() {
     assert_eq!(format!("{seen:?}"), format!("{expected:?}"));
     assert!(records(&read)[..9].iter().all(|record| record.2.to_bits() == 1_700_000_000.5_f64.to_bits()));
     assert!(records(&read)[9..].iter().all(|record| record.2.is_nan()));
-    assert_eq!((read.facts.sound, read.facts.others), (6, 7));
+    assert_eq!((read.facts.records_ok, read.facts.non_numeric), (6, 7));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn records_that_span_blocks_are_whole() {
         records(&read).iter().map(|record| record.3).collect::<Vec<_>>(),
         values.iter().flatten().copied().collect::<Vec<_>>()
     );
-    assert_eq!(read.facts.sound, values.len() as u64);
+    assert_eq!(read.facts.records_ok, values.len() as u64);
     // Every length of a record around a block's end, paddings and empty first chunks among them.
     for size in 32_600..32_800 {
         let (bytes, _) = file(&[output(size), history(&[("a", "1")]), history(&[("a", "2")])]);
@@ -248,7 +248,7 @@ fn a_record_over_blocks_with_one_bad_part_is_reported_whole() {
         damaged[usize::try_from(at).expect("small")] ^= 0x10;
         let read = read(&damaged);
         assert_eq!(records(&read).len(), 400, "byte {at}");
-        assert_eq!(read.facts.sound, values.len() as u64 - 1);
+        assert_eq!(read.facts.records_ok, values.len() as u64 - 1);
         let [problem] = &read.problems[..] else { panic!("byte {at}: {:?}", read.problems) };
         assert_eq!((problem.offset, problem.length), (Some(begin), Some(end - begin)));
     }
@@ -284,8 +284,8 @@ fn what_was_added_is_read_alone() {
             continue;
         };
         let progress = stepbridge_io::progress::Progress::default();
-        let (mut pieces, options) = (Vec::new(), ReadOptions::default());
-        let mut emit = |piece| pieces.push(piece);
+        let (mut batches, options) = (Vec::new(), ReadOptions::default());
+        let mut emit = |tagged| batches.push(tagged);
         let size = bytes.len() as u64;
         let mut sink = Sink::new("run.wandb", size, &progress, &mut emit);
         let mut input = Input {
@@ -301,7 +301,8 @@ fn what_was_added_is_read_alone() {
         };
         super::read(&mut input, &mut sink).expect("in memory");
         assert_eq!(sink.problems, [], "cut at {cut}");
-        let both = FileRead { pieces: first.pieces.into_iter().chain(pieces).collect(), ..FileRead::default() };
+        let both =
+            FileContents { batches: first.batches.into_iter().chain(batches).collect(), ..FileContents::default() };
         assert_eq!(format!("{:?}", records(&both)), format!("{all:?}"), "cut at {cut}");
     }
 }
@@ -342,7 +343,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
     }
     let (bytes, _) = file(&all);
     let whole = read(&bytes);
-    assert!(whole.pieces.len() > 4, "the file is large enough for the test");
+    assert!(whole.batches.len() > 4, "the file is large enough for the test");
     assert_eq!((records(&whole).len(), whole.problems.len()), (3000, 0));
     // Damage at each border of parts.
     for part in 1..4 {
@@ -354,8 +355,8 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
         let size = damaged.len() as u64;
         let serial = read_from(Blocks::new(Window::new(&damaged[..], size)), HEADER as u64, size);
         let parts = read(&damaged);
-        let values: Vec<f64> = parts.pieces.iter().flat_map(|piece| piece.chunk.value.clone()).collect();
-        assert_eq!(values, serial.rows.into_piece().chunk.value);
+        let values: Vec<f64> = parts.batches.iter().flat_map(|tagged| tagged.columns.value.clone()).collect();
+        assert_eq!(values, serial.rows.into_batch().columns.value);
         let ranges: Vec<(u64, u64)> =
             parts.problems.iter().map(|it| (it.offset.expect("at"), it.length.expect("long"))).collect();
         let expected: Vec<(u64, u64)> = serial.walked.damage.iter().map(|it| (it.begin, it.end - it.begin)).collect();
@@ -415,7 +416,7 @@ proptest! {
 }
 
 /// Reported ranges, sound chunks and zeros at blocks' ends together are the file: nothing twice, nothing left out.
-fn covered(bytes: &[u8], read: &FileRead) -> Result<(), TestCaseError> {
+fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     let mut reported: Vec<(u64, u64)> =
         read.problems.iter().filter_map(|problem| Some((problem.offset?, problem.length?))).collect();
     reported.sort_unstable();

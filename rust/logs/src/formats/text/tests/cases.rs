@@ -4,7 +4,7 @@ pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) text: &'static str,
     pub(super) records: &'static [&'static str],
-    /// Of each piece.
+    /// Of each batch.
     pub(super) meanings: &'static [&'static str],
     pub(super) prose: u64,
 }

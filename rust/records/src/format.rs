@@ -1,6 +1,8 @@
-//! The formats by name, and what a step and an epoch are in each: data, which the mapping starts from.
+//! The formats by name, and what a step and an epoch mean in each.
 
 use stepbridge_timeline::Unit;
+
+use crate::meaning::{EpochMeaning, SeriesMeaning, StepMeaning};
 
 /// A format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,7 +17,7 @@ pub enum Format {
     TrainerState,
     /// `MMEngine`'s `scalars.json`.
     Mmengine,
-    /// The `*.log.json` of mmcv, which came before `MMEngine`.
+    /// The `*.log.json` of mmcv, the predecessor of `MMEngine`.
     Mmcv,
     /// detectron2's `metrics.json`.
     Detectron2,
@@ -31,98 +33,23 @@ pub enum Format {
     Wandb,
     /// `wandb-history.jsonl`, of old versions of Weights & Biases.
     WandbHistory,
-    /// Another table whose columns are named by the caller, or say what they are.
+    /// Another table, whose columns the caller names, or which have usual names.
     Csv,
-    /// Other JSON lines, the same.
+    /// Other JSON lines, whose keys the caller names, or which have usual names.
     JsonLines,
     /// Lines of text.
     Text,
 }
 
-/// What the numbers of a record say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Meaning {
-    /// What the step is; `None` where the format does not say, and each writer decides, or where it has none.
-    pub step: Option<StepMeaning>,
-    /// What the epoch beside it is; `None` where the format has none.
-    pub epoch: Option<EpochMeaning>,
-}
-
-/// What a number in a `step` field is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StepMeaning {
-    /// What it counts.
-    pub unit: Unit,
-    /// 0 where it is an index (the first is 0), 1 where it is the n-th.
-    pub base: u8,
-    /// Where it begins again.
-    pub scope: Scope,
-}
-
-/// Over what a step is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The whole run.
-    Run,
-    /// The epoch beside it.
-    Epoch,
-}
-
-/// What a number in an `epoch` field is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EpochMeaning {
-    /// The epoch that the record is in, counted from this base.
-    In(u8),
-    /// The epoch that the record closes, counted from this base: a row an epoch.
-    Ends(u8),
-    /// How much was completed after the record's step, with a fraction.
-    Elapsed,
-}
-
-/// How a process that goes on where another one stopped shows in a format's files. (A later file with times, whose steps
-/// are not above what came before, shows it in every format.)
+/// How the files of a format show that a process resumed a run. (In every format, a later file with times whose steps are not
+/// above the earlier ones shows it too.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resumes {
-    /// It appends to the file, and a counter goes back.
+pub struct ResumeSigns {
+    /// The process appends to the file, and a counter goes back.
     pub goes_back: bool,
-    /// It opens another file in the same folder, whose name stands behind in order: needed where records have no time.
+    /// The process opens another file in the same folder, whose name comes later in order. This is needed if records have no
+    /// time.
     pub later_name: bool,
-}
-
-impl StepMeaning {
-    /// A count over the whole run.
-    #[must_use]
-    pub const fn of_run(unit: Unit, base: u8) -> Self {
-        Self { unit, base, scope: Scope::Run }
-    }
-
-    /// A count inside an epoch.
-    #[must_use]
-    pub const fn of_epoch(unit: Unit, base: u8) -> Self {
-        Self { unit, base, scope: Scope::Epoch }
-    }
-}
-
-impl Scope {
-    /// The name that people and programs see.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Epoch => "epoch",
-        }
-    }
-}
-
-impl EpochMeaning {
-    /// What the first epoch's number is, where it is a whole one.
-    #[must_use]
-    pub const fn base(self) -> Option<u8> {
-        match self {
-            Self::In(base) | Self::Ends(base) => Some(base),
-            Self::Elapsed => None,
-        }
-    }
 }
 
 impl Format {
@@ -169,17 +96,17 @@ impl Format {
         }
     }
 
-    /// The format of a name.
+    /// The format with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// What its numbers say, unless a record says otherwise ([`crate::Chunk::meaning`]).
+    /// What its numbers mean, unless a batch of records says otherwise ([`crate::ColumnBatch::meaning`]).
     #[must_use]
-    pub const fn meaning(self) -> Meaning {
-        const fn both(step: Option<StepMeaning>, epoch: Option<EpochMeaning>) -> Meaning {
-            Meaning { step, epoch }
+    pub const fn meaning(self) -> SeriesMeaning {
+        const fn both(step: Option<StepMeaning>, epoch: Option<EpochMeaning>) -> SeriesMeaning {
+            SeriesMeaning { step, epoch }
         }
         use EpochMeaning::{Elapsed, Ends, In};
         match self {
@@ -202,15 +129,17 @@ impl Format {
         }
     }
 
-    /// How a resume shows in its files.
+    /// How its files show that a run was resumed.
     #[must_use]
-    pub const fn resumes(self) -> Resumes {
+    pub const fn resume_signs(self) -> ResumeSigns {
         match self {
-            // The next process writes another file, and what is out of order in one was logged out of order; a state is
-            // written anew as a whole; a resumed run of Lightning is another version's folder.
-            Self::TfEvents | Self::TrainerState | Self::LightningCsv => Resumes { goes_back: false, later_name: false },
-            // Their names are dates.
-            Self::Mmcv | Self::Mmengine => Resumes { goes_back: true, later_name: true },
+            // The next process of a TensorBoard run writes another file, and records out of order in one file were logged out
+            // of order. A trainer state is written anew as a whole. A resumed Lightning run writes into another folder.
+            Self::TfEvents | Self::TrainerState | Self::LightningCsv => {
+                ResumeSigns { goes_back: false, later_name: false }
+            }
+            // The names of their files are dates.
+            Self::Mmcv | Self::Mmengine => ResumeSigns { goes_back: true, later_name: true },
             Self::KerasCsv
             | Self::Detectron2
             | Self::Ultralytics
@@ -221,7 +150,7 @@ impl Format {
             | Self::WandbHistory
             | Self::Csv
             | Self::JsonLines
-            | Self::Text => Resumes { goes_back: true, later_name: false },
+            | Self::Text => ResumeSigns { goes_back: true, later_name: false },
         }
     }
 }

@@ -1,19 +1,19 @@
-//! What could not be read, and where.
+//! What could not be read, or does not fit, and where.
 
-/// One thing in one file that could not be read, or that contradicts the rest.
+/// One thing in one file that could not be read, or that contradicts something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, relative to the path that was asked for.
+    /// The file, relative to the path that the caller gave.
     pub file: String,
-    /// Where the range begins, in bytes from the start of the file; `None` where it is the file as a whole.
+    /// Where the range begins, in bytes from the start of the file; `None` for the file as a whole.
     pub offset: Option<u64>,
     /// How many bytes the range has.
     pub length: Option<u64>,
-    /// Which record of the file it is, from 0: the frame of an event file, the row, the entry.
+    /// The index of the record in the file: of the frame of an event file, the row, the entry.
     pub record: Option<u64>,
-    /// What sort of problem.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// One clause for people: what was found, and what was done about it.
+    /// One clause for people: what is wrong, and what was done about it.
     pub reason: String,
 }
 
@@ -24,7 +24,7 @@ impl Problem {
         Self { file: file.into(), offset: None, length: None, record: None, kind, reason: reason.into() }
     }
 
-    /// The same, of a range of bytes.
+    /// The same problem, of a range of bytes.
     #[must_use]
     pub fn at(mut self, offset: u64, length: u64) -> Self {
         self.offset = Some(offset);
@@ -32,7 +32,7 @@ impl Problem {
         self
     }
 
-    /// The same, of one record.
+    /// The same problem, of one record.
     #[must_use]
     pub fn of_record(mut self, record: u64) -> Self {
         self.record = Some(record);
@@ -40,42 +40,42 @@ impl Problem {
     }
 }
 
-/// The sorts of problems. Their names are part of the public interface.
+/// The kinds of problems. Their names are part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
-    /// The file ends inside a record: it is being written, or its writer was killed.
+    /// The file ends inside a record: it is still being written, or its writer was killed.
     Truncated,
-    /// A range holds no sound record.
+    /// A range holds no valid record.
     Corrupt,
-    /// The system does not let it be read.
+    /// The system refuses to read it.
     Unreadable,
-    /// A file of no bytes.
+    /// The file has no bytes.
     Empty,
-    /// A Git LFS pointer stands where the file should be.
+    /// The file is a Git LFS pointer to the real file.
     LfsPointer,
     /// A symbolic link leads back to a folder that holds it.
     SymlinkLoop,
     /// A table lacks a column.
     MissingColumn,
-    /// A value is no number.
+    /// A value is not a number.
     NotANumber,
-    /// The name promises a log, the content is none.
+    /// The name is that of a log, but the content is not.
     NotALog,
-    /// A checkpoint's copy of what a later state of the same run holds too.
+    /// Another file of the run holds the same records.
     Repeated,
-    /// The epoch that the log states is not the one that was found.
+    /// The epoch in the log is not the one that the timeline gives.
     Disagrees,
-    /// The record lies past the end of the timeline.
+    /// The record is past the end of the timeline.
     PastEnd,
     /// The record's step is below the first one.
     BeforeStart,
-    /// Nothing says how long the epochs of the run are.
+    /// The length of the epochs of the run is not known.
     NoTimeline,
     /// A newer version of stepbridge wrote it.
     Newer,
-    /// A compressed file opens to more than any log would.
+    /// A compressed file expands to more than any log would.
     TooLarge,
-    /// The log contradicts what its ledger says of the steps that it was given.
+    /// The log contradicts what its ledger says of its steps.
     Refuted,
 }
 

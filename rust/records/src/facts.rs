@@ -1,0 +1,20 @@
+//! Counts of what a file holds.
+
+/// What a file holds besides its records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many records it holds.
+    pub records: u64,
+    /// How many events, rows or entries of the format were read.
+    pub records_ok: u64,
+    /// How many values are not numbers: images, histograms, texts.
+    pub non_numeric: u64,
+    /// How many lines of a text log have no known shape, and so hold no record.
+    pub plain_lines: u64,
+    /// The name of the shape of a text log's lines; `pattern` if the caller gave it.
+    pub shape: Option<&'static str>,
+    /// Where a session says that it starts: how many records of the file come before, and the step that the session names.
+    pub starts: Vec<(u64, i64)>,
+}
