@@ -335,7 +335,7 @@ def test_a_lost_line_ends_what_is_known(written: Path) -> None:
     ("content", "error"),
     [
         (b"", "it is empty"),
-        (b"step,loss\n1,2\n", "is no ledger"),
+        (b"step,loss\n1,2\n", "is not a stepbridge ledger"),
         (b'{"stepclock":2,"kind":"session"}\n', "newer stepbridge .version 2"),
         (b'{"stepclock":1,"kind":"session"}\n', "no session can be read from the ledger .*: the line is damaged"),
     ],
@@ -459,7 +459,7 @@ def test_a_file_that_is_replaced(tmp_path: Path) -> None:
 def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text(content)
-    with one_warning("is no ledger|newer stepbridge"):
+    with one_warning("is not a stepbridge ledger|newer stepbridge"):
         loop(sb.StepClock(batches=5, epochs=2, ledger=path))
     assert path.read_text() == content
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::NAME;
 use crate::read::FoundLedger;
+use stepbridge_ledger::NAME;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// For each run the index of its ledger, and the folders with several of which none is the one.
@@ -60,7 +60,7 @@ fn above(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Ledger;
+    use stepbridge_ledger::Ledger;
 
     fn of(runs: &[&str], files: &[&str]) -> (Vec<Option<usize>>, usize) {
         let found: Vec<FoundLedger> =

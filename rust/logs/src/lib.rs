@@ -13,7 +13,6 @@ mod error;
 mod formats;
 pub mod infer;
 mod join;
-pub mod ledger;
 mod options;
 mod overview;
 mod read;

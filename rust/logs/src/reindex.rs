@@ -18,16 +18,15 @@ use std::collections::BTreeMap;
 use stepbridge_timeline::{Error, Timeline, Unit};
 
 use crate::infer::{self, Inferred};
-use crate::ledger::Ledger;
 use crate::read::Logs;
 use place::{Part, Placer};
 use run::Run;
 use stepbridge_io::parallel;
+use stepbridge_ledger::Ledger;
 use stepbridge_records::{Problem, Records, StepMeaning};
 
 pub use place::Places;
 pub use run::Basis;
-pub(crate) use run::logged_step;
 pub use steps::{Steps, steps};
 pub use streamed::{StreamError, Streamed, Survey};
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stepbridge_logs::ledger::{
-    self, ChangeLine, EndOf, EpochLine, Kind, Ledger, LedgerError, LoggedAs, LoggedAsLine, Position, Session,
-    SessionLine, StopLine, Supersedes, VERSION,
+use stepbridge_ledger::{
+    self as ledger, ChangeLine, Counts, EndOf, EpochLine, Ledger, LedgerError, LineKind, LoggedAs, LoggedAsLine,
+    Session, SessionLine, StopLine, Supersedes, VERSION,
 };
 use stepbridge_timeline::{Segment, Unit};
 
@@ -22,12 +22,12 @@ type At = (u64, u64, u64, Option<u64>);
 /// Updates that really happened, tokens, padding: counts.
 type Beside = (u64, u64, u64);
 
-fn position((batch, epochs, step, sample): At) -> Position {
-    Position { batch, epochs, step, sample }
+fn position((batch, epochs, step, sample): At) -> Counts {
+    Counts { batch, epochs, step, sample }
 }
 
 fn segments(json: &str) -> PyResult<Vec<Segment>> {
-    ledger::segments(json).map_err(PyValueError::new_err)
+    ledger::parse_segments(json).map_err(PyValueError::new_err)
 }
 
 #[pyfunction]
@@ -43,9 +43,9 @@ fn ledger_session(
 ) -> String {
     let (applied, token, padding) = beside;
     let at = position(at);
-    ledger::write(&SessionLine {
+    ledger::write_line(&SessionLine {
         stepclock: VERSION,
-        kind: Kind::Session,
+        kind: LineKind::Session,
         session,
         time,
         name,
@@ -70,12 +70,12 @@ fn ledger_epoch(
     segments: &str,
     skipped: Vec<(u64, u64)>,
 ) -> PyResult<String> {
-    let Position { batch, epochs, step, sample } = position(at);
+    let Counts { batch, epochs, step, sample } = position(at);
     let (applied, token, padding) = beside;
     let epoch = epochs.checked_sub(1).ok_or_else(|| PyValueError::new_err("no epoch has ended"))?;
     let end = if cut { EndOf::Cut } else { EndOf::Exhausted };
-    Ok(ledger::write(&EpochLine {
-        kind: Kind::Epoch,
+    Ok(ledger::write_line(&EpochLine {
+        kind: LineKind::Epoch,
         session,
         time,
         epoch,
@@ -103,7 +103,7 @@ fn ledger_change(
     segments: &str,
 ) -> PyResult<String> {
     let segments = self::segments(segments)?;
-    Ok(ledger::write(&ChangeLine { kind: Kind::Change, session, time, batch, epoch, iter, step, segments }))
+    Ok(ledger::write_line(&ChangeLine { kind: LineKind::Change, session, time, batch, epoch, iter, step, segments }))
 }
 
 #[pyfunction]
@@ -111,15 +111,15 @@ fn ledger_change(
 fn ledger_logged_as(session: u64, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
     let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
     let logged = LoggedAs { unit, base, stated, by };
-    Ok(ledger::write(&LoggedAsLine { kind: Kind::LoggedAs, session, time, logged }))
+    Ok(ledger::write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, time, logged }))
 }
 
 #[pyfunction]
 #[pyo3(signature = (session, time, *, at, beside, segments))]
 fn ledger_stop(session: u64, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
     let (applied, token, padding) = beside;
-    Ok(ledger::write(&StopLine {
-        kind: Kind::Stop,
+    Ok(ledger::write_line(&StopLine {
+        kind: LineKind::Stop,
         session,
         time,
         at: position(at),
@@ -142,7 +142,7 @@ pub(crate) fn sessions<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Vec<Bo
     ledger.sessions.iter().map(|session| session_dict(py, session)).collect()
 }
 
-fn at(position: &Position) -> At {
+fn at(position: &Counts) -> At {
     (position.batch, position.epochs, position.step, position.sample)
 }
 

@@ -1,7 +1,6 @@
 //! Which format a file is in, found from its first bytes; the name only says what to expect of it.
 
 use super::{READERS, Reader};
-use crate::ledger;
 use stepbridge_records::{Format, ProblemKind};
 
 /// How many of a file's first bytes are looked at.
@@ -21,8 +20,6 @@ pub(crate) struct Head<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sniffed {
     Log(Format),
-    /// A clock's record of a run; it holds no values.
-    Ledger,
     /// Nothing that is read, and nothing that says it is.
     Unknown,
     /// It says that it is a log.
@@ -32,14 +29,10 @@ pub(crate) enum Sniffed {
 /// What the head of a file shows.
 pub(crate) fn sniff(head: &Head) -> Sniffed {
     let promised = READERS.iter().find(|reader| (reader.promised)(head.name)).copied();
-    let ledger = head.name == ledger::NAME;
-    if (promised.is_some() || ledger)
+    if promised.is_some()
         && let Some((kind, reason)) = placeholder(head.bytes)
     {
         return Sniffed::Broken(kind, reason);
-    }
-    if ledger || head.bytes.starts_with(ledger::BEGINS) {
-        return Sniffed::Ledger;
     }
     if let Some(reader) = READERS.iter().find(|reader| (reader.recognised)(head)) {
         return Sniffed::Log(reader.format);
@@ -117,8 +110,6 @@ mod tests {
             ("copy.csv", b"loss,\"epoch\",step\r\n1", Sniffed::Log(Format::LightningCsv)),
             ("metrics.csv", b"epoch,loss\n", Sniffed::Log(Format::LightningCsv)),
             ("results.csv", b"epoch,loss\n", Sniffed::Unknown),
-            ("stepclock.jsonl", b"damaged", Sniffed::Ledger),
-            ("run.jsonl", b"{\"stepclock\":1,", Sniffed::Ledger),
             ("run.jsonl", b"{\"step\":1,", Sniffed::Unknown),
             ("notes.json", b"{\"a\": 1}", Sniffed::Unknown),
             ("empty.txt", b"", Sniffed::Unknown),
@@ -127,7 +118,6 @@ mod tests {
         }
         for (name, head, kind) in [
             ("x.tfevents.y", &b""[..], ProblemKind::Empty),
-            ("stepclock.jsonl", &b""[..], ProblemKind::Empty),
             ("x.tfevents.y", b"version https://git-lfs.github.com/spec/v1\n", ProblemKind::LfsPointer),
             ("trainer_state.json", b"[]", ProblemKind::NotALog),
             ("metrics.csv", b"a,b\n", ProblemKind::MissingColumn),

@@ -13,7 +13,6 @@ use crate::error::ReadError;
 use crate::formats::FileContents;
 use crate::formats::check_pattern;
 use crate::join;
-use crate::ledger::{self, Ledger};
 use crate::options::ReadOptions;
 use crate::sessions;
 use crate::twins;
@@ -21,6 +20,7 @@ use crate::walk::{self, Found};
 use again::Seen;
 use one::{Met, Outcome};
 use stepbridge_io::progress::Progress;
+use stepbridge_ledger::{self as ledger, Ledger};
 use stepbridge_records::{FileFacts, Format, Problem, Records};
 
 pub(crate) use again::{Again, left};

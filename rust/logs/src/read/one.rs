@@ -9,7 +9,6 @@ use crate::formats::{
     BatchFilter, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
     recognised_text, sniff, wide_head,
 };
-use crate::ledger::{Ledger, LedgerError};
 use crate::options::ReadOptions;
 use crate::thin;
 use crate::walk::Found;
@@ -17,6 +16,7 @@ use stepbridge_io::bytes::{ReadAt, read_all, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
+use stepbridge_ledger::{Ledger, LedgerError, is_ledger};
 use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 /// A file, and what became of it.
@@ -35,6 +35,16 @@ pub(super) enum Outcome {
     Large,
     NoLog,
     Broken(Vec<Problem>),
+}
+
+/// What a file is.
+enum FileKind {
+    Log(Format),
+    Ledger,
+    /// Something that is not read.
+    Other,
+    /// A file that should be a log and is not.
+    Broken(ProblemKind, &'static str),
 }
 
 /// From this size on a file has all threads for itself.
@@ -120,34 +130,18 @@ impl Reading<'_> {
         };
         let first = unpacked.as_ref().unwrap_or(&begun.head);
         let head = Head { name, folder: &found.folder, bytes: first };
-        let sniffed = match self.options.format {
-            None => match sniff(&head) {
-                // What the caller says of its columns makes it a table of records.
-                Sniffed::Unknown | Sniffed::Broken(ProblemKind::MissingColumn, _)
-                    if has_named_columns(&head, &self.options.columns) =>
-                {
-                    Sniffed::Log(Format::Csv)
-                }
-                Sniffed::Unknown if has_named_keys(&head, &self.options.columns) => Sniffed::Log(Format::JsonLines),
-                // Text may show what it is further on, or in a shape that only the caller knows.
-                Sniffed::Unknown if self.is_text(&head, bytes, size, compression)? => Sniffed::Log(Format::Text),
-                sniffed => sniffed,
-            },
-            Some(format) => {
-                placeholder(head.bytes).map_or(Sniffed::Log(format), |(kind, reason)| Sniffed::Broken(kind, reason))
-            }
-        };
-        match (sniffed, stop) {
-            (Sniffed::Unknown, _) => return Ok(Outcome::NoLog),
-            (Sniffed::Broken(ProblemKind::Empty, _), Some(stop)) => {
+        let kind = self.kind_of(&head, bytes, size, compression)?;
+        match (&kind, stop) {
+            (FileKind::Other, _) => return Ok(Outcome::NoLog),
+            (FileKind::Broken(ProblemKind::Empty, _), Some(stop)) => {
                 return Ok(Outcome::Broken(vec![stop_problem(&stop, &source, size, 0)]));
             }
-            (Sniffed::Broken(kind, reason), _) => {
-                return Ok(Outcome::Broken(vec![Problem::new(source, kind, reason).at(0, size)]));
+            (FileKind::Broken(kind, reason), _) => {
+                return Ok(Outcome::Broken(vec![Problem::new(source, *kind, *reason).at(0, size)]));
             }
-            (Sniffed::Ledger | Sniffed::Log(_), _) => {}
+            (FileKind::Ledger | FileKind::Log(_), _) => {}
         }
-        let large = matches!(sniffed, Sniffed::Log(_)) && size > LARGE;
+        let large = matches!(kind, FileKind::Log(_)) && size > LARGE;
         if threads == 1 && large {
             return Ok(Outcome::Large);
         }
@@ -161,7 +155,7 @@ impl Reading<'_> {
             },
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
-        let Sniffed::Log(format) = sniffed else {
+        let FileKind::Log(format) = kind else {
             return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, found));
         };
         let mut input = Input {
@@ -190,7 +184,39 @@ impl Reading<'_> {
         Ok(if broken { Outcome::Broken(read.problems) } else { Outcome::Read(format, read) })
     }
 
-    /// Whether a file of no other format is a log for people.
+    /// What a file is, by its first bytes, its name, and what the caller says.
+    fn kind_of(
+        &self,
+        head: &Head,
+        bytes: &dyn ReadAt,
+        size: u64,
+        compression: Option<Compression>,
+    ) -> io::Result<FileKind> {
+        let unless_placeholder =
+            |kind| placeholder(head.bytes).map_or(kind, |(kind, reason)| FileKind::Broken(kind, reason));
+        if let Some(format) = self.options.format {
+            return Ok(unless_placeholder(FileKind::Log(format)));
+        }
+        if is_ledger(head.name, head.bytes) {
+            return Ok(unless_placeholder(FileKind::Ledger));
+        }
+        Ok(match sniff(head) {
+            Sniffed::Log(format) => FileKind::Log(format),
+            // The caller names a column of it, so it is a table of records.
+            Sniffed::Unknown | Sniffed::Broken(ProblemKind::MissingColumn, _)
+                if has_named_columns(head, &self.options.columns) =>
+            {
+                FileKind::Log(Format::Csv)
+            }
+            Sniffed::Unknown if has_named_keys(head, &self.options.columns) => FileKind::Log(Format::JsonLines),
+            // Text may have its shape further on, or a shape that only the caller knows.
+            Sniffed::Unknown if self.is_text(head, bytes, size, compression)? => FileKind::Log(Format::Text),
+            Sniffed::Unknown => FileKind::Other,
+            Sniffed::Broken(kind, reason) => FileKind::Broken(kind, reason),
+        })
+    }
+
+    /// Whether a file of no other format is a text log.
     fn is_text(
         &self,
         head: &Head,

@@ -7,7 +7,7 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 use super::place::{self, Clock, Part, Refutation};
 use super::{Options, Origin, RunLedger, Timelines};
 use crate::infer::{Hint, Inferred, Outcome, may_restart};
-use crate::ledger::{Ledger, LoggedAs, Session};
+use stepbridge_ledger::LoggedStep;
 use stepbridge_records::{ColumnBatch, EpochMeaning, Format, StepMeaning, StepScope};
 
 /// A run.
@@ -276,27 +276,8 @@ fn periods(found: RunLedger<'_>, options: Options) -> Vec<Period<'_>> {
     periods
 }
 
-/// What the loggers beside a ledger are given as their step in the last of its first `sessions` sessions.
-pub(crate) fn logged_step(ledger: &Ledger, sessions: usize) -> StepMeaning {
-    logged(RunLedger { file: "", ledger }, sessions, false).step
-}
-
-/// What the ledger says of steps in the last of its first `sessions` sessions, or in one before.
+/// What a ledger says of the steps of the last of its first `sessions` sessions.
 fn logged(found: RunLedger<'_>, sessions: usize, timeline: bool) -> Logged<'_> {
-    let said = found.ledger.sessions[..sessions].iter().rev().find_map(|session: &Session| session.logged_as.as_ref());
-    let nothing = Logged {
-        step: StepMeaning::of_run(Unit::Step, 1),
-        stated: false,
-        by: "it does not say it",
-        file: found.file,
-        timeline,
-    };
-    let Some(LoggedAs { unit, base, stated, by }) = said else { return nothing };
-    match (Unit::parse(unit), base) {
-        (Ok(unit), 0 | 1) => {
-            let step = StepMeaning::of_run(unit, *base);
-            Logged { step, stated: *stated, by: by.as_str(), ..nothing }
-        }
-        _ => nothing,
-    }
+    let LoggedStep { step, stated, by } = found.ledger.logged_step(sessions);
+    Logged { step, stated, by, file: found.file, timeline }
 }

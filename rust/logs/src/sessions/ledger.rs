@@ -3,8 +3,7 @@
 use stepbridge_timeline::{Location, Unit};
 
 use super::{Declared, Found, Stretch};
-use crate::ledger::{Ledger, Position as Done, Session};
-use crate::reindex::logged_step;
+use stepbridge_ledger::{Counts, Ledger, Session};
 use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning, StepMeaning, StepScope};
 
 /// Finds the sessions; `None` where records have no times by which to tell.
@@ -44,7 +43,7 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
     }
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
         let Some(start) = start(session) else { continue };
-        let logged = logged_step(ledger, number + 1);
+        let logged = ledger.logged_step(number + 1).step;
         let positions =
             meanings.iter().filter_map(|&meaning| Some((meaning, position(session, start, meaning, logged)?)));
         found.declared.insert(u32::try_from(number).unwrap_or(u32::MAX), Declared::Ledger(positions.collect()));
@@ -53,16 +52,16 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
 }
 
 /// Where a session went on from; `None` where the line that says it is lost.
-fn start(session: &Session) -> Option<Done> {
+fn start(session: &Session) -> Option<Counts> {
     match &session.supersedes {
         Some(supersedes) => Some(supersedes.from),
-        None if session.damaged && session.start == Done::default() => None,
+        None if session.damaged && session.start == Counts::default() => None,
         None => Some(session.start),
     }
 }
 
 /// The first position that is no longer done there, in the numbers that records of this meaning hold.
-fn position(session: &Session, done: Done, meaning: SeriesMeaning, logged: StepMeaning) -> Option<OrderKey> {
+fn position(session: &Session, done: Counts, meaning: SeriesMeaning, logged: StepMeaning) -> Option<OrderKey> {
     let signed = |count: u64, base: u8| Some(i64::try_from(count).ok()?.saturating_add(i64::from(base)));
     let step = meaning.step.unwrap_or(logged);
     let epoch_base = meaning.epoch.and_then(stepbridge_records::EpochMeaning::base).unwrap_or(0);

@@ -273,7 +273,6 @@ fn logs_are_told_from_what_else_is_json() {
         ("wandb-history.jsonl", "{\"_step\": 0, \"_runtime\": 1.0}\n", Log(Format::WandbHistory)),
         ("wandb-summary.json", "{\"_step\": 0, \"_runtime\": 1.0, \"loss\": 1}", Unknown),
         ("wandb-events.jsonl", "{\"system.cpu\": 1.0, \"_runtime\": 1.0, \"_timestamp\": 1.0}\n", Unknown),
-        ("x.jsonl", "{\"stepclock\":1,\"step\":1,\"a\":1}\n", Sniffed::Ledger),
     ] {
         assert_eq!(is_a(name, text.as_bytes()), expected, "{name}: {text}");
     }

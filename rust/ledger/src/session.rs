@@ -1,75 +1,75 @@
-//! One session of a ledger, line by line.
+//! One session of a ledger, built line by line.
 
 use stepbridge_timeline::{Error, Replay, Segment, Timeline};
 
-use super::schema::{ChangeLine, EpochLine, LoggedAs, LoggedAsLine, Position, SessionLine, StopLine, Supersedes};
+use crate::schema::{ChangeLine, Counts, EpochLine, LoggedAs, LoggedAsLine, SessionLine, StopLine, Supersedes};
 
-/// What a session's process did, as far as it is on record.
+/// What the process of a session did, as far as it is on record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     /// Its number, from 0.
     pub number: u64,
-    /// Since when it is in force: seconds since 1970.
+    /// When it began: seconds since 1970.
     pub time: f64,
     /// The clock's name.
     pub name: String,
     /// The version of stepbridge that wrote it.
     pub library: String,
-    /// Where it began.
-    pub start: Position,
-    /// The furthest position that is on record.
-    pub end: Position,
-    /// Updates that really happened up to there, where it is on record.
+    /// How much was done when it began.
+    pub start: Counts,
+    /// The most that is on record as done.
+    pub end: Counts,
+    /// Updates applied up to there, if that is on record.
     pub applied: Option<u64>,
     /// Tokens counted up to there.
     pub token: u64,
     /// Copies that a distributed sampler added up to there.
     pub padding: u64,
-    /// What was observed, then what was planned. Where something is lost, it ends with an epoch of unknown length.
+    /// What was observed, then the plan. If something is lost, it ends with an epoch of unknown length.
     pub timeline: Timeline,
-    /// Whether lines of it are lost, so that the timeline does not say all that was on record.
+    /// Whether lines of it are lost, so that the timeline is incomplete.
     pub damaged: bool,
-    /// Changes of the plan: where, and what was planned from there on.
-    pub changes: Vec<Changed>,
-    /// Steps that were not applied: the number of the first, from 1, and how many.
+    /// The changes of the plan.
+    pub changes: Vec<PlanChange>,
+    /// Steps that were not applied, as ranges: the number of the first, from 1, and how many.
     pub skipped: Vec<(u64, u64)>,
-    /// What it takes the place of.
+    /// What it supersedes.
     pub supersedes: Option<Supersedes>,
-    /// How its loggers are given their step, where the ledger says it.
+    /// Which step its loggers are given, if the ledger says it.
     pub logged_as: Option<LoggedAs>,
-    /// Whether its loop was left, as far as is on record.
+    /// Whether its loop was left, as far as that is on record.
     pub stopped: bool,
 }
 
 /// A change of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// After so many batches.
+pub struct PlanChange {
+    /// After this many batches.
     pub batch: u64,
-    /// The position: epochs complete.
+    /// The position: complete epochs.
     pub epoch: u64,
-    /// The position: batches of the next one.
+    /// The position: batches of the next epoch.
     pub iter: u64,
     /// Steps attempted before.
     pub step: u64,
-    /// What was planned from there on.
+    /// The plan from there on.
     pub segments: Vec<Segment>,
 }
 
-/// A session whose lines are still coming.
+/// A session while its lines are read.
 #[derive(Debug, Clone)]
-pub(super) struct Open {
+pub(crate) struct OpenSession {
     session: Session,
     replay: Replay,
-    /// Nothing more can be placed: something before it is lost.
+    /// No further line can be applied, because something before it is lost.
     ended: bool,
 }
 
-/// Why a line has no place in its session. The session's timeline ends before it.
-pub(super) type Misfit = String;
+/// Why a line does not fit its session. The timeline of the session ends before it.
+pub(crate) type Misfit = String;
 
-impl Open {
-    pub(super) fn new(line: SessionLine) -> Result<Self, Misfit> {
+impl OpenSession {
+    pub(crate) fn new(line: SessionLine) -> Result<Self, Misfit> {
         let timeline = Timeline::from_segments(line.segments).map_err(|error| error.to_string())?;
         let replay = Replay::new(&timeline, line.at.batch, line.at.epochs);
         if !replay.stands() {
@@ -99,16 +99,16 @@ impl Open {
         Ok(Self { session, replay, ended: false })
     }
 
-    /// A session whose first line is lost; it is in force since `time` at the latest.
-    pub(super) fn lost(number: u64, time: f64) -> Result<Self, Error> {
+    /// A session whose first line is lost; it began at `time` at the latest.
+    pub(crate) fn lost(number: u64, time: f64) -> Result<Self, Error> {
         let replay = Replay::unknown();
         let session = Session {
             number,
             time,
             name: String::new(),
             library: String::new(),
-            start: Position::default(),
-            end: Position::default(),
+            start: Counts::default(),
+            end: Counts::default(),
             applied: None,
             token: 0,
             padding: 0,
@@ -123,25 +123,25 @@ impl Open {
         Ok(Self { session, replay, ended: true })
     }
 
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.session.number
     }
 
-    /// A line behind the last one is lost: it may have changed the plan.
-    pub(super) fn doubt(&mut self) {
+    /// A line after the last one is lost; it may have changed the plan.
+    pub(crate) fn doubt(&mut self) {
         self.session.damaged = true;
         self.replay.forget_plan();
     }
 
-    /// Nothing more can be placed.
-    pub(super) fn end(&mut self) {
+    /// Notes that no further line can be applied.
+    pub(crate) fn end(&mut self) {
         self.doubt();
         self.ended = true;
     }
 
-    pub(super) fn epoch(&mut self, line: EpochLine) -> Result<(), Misfit> {
+    pub(crate) fn epoch(&mut self, line: EpochLine) -> Result<(), Misfit> {
         let known =
-            Position { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
+            Counts { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
         self.reached(known);
         (self.session.applied, self.session.token, self.session.padding) = (line.applied, line.token, line.padding);
         self.session.skipped.extend(line.skipped);
@@ -161,7 +161,7 @@ impl Open {
         Ok(())
     }
 
-    pub(super) fn change(&mut self, line: ChangeLine) -> Result<(), Misfit> {
+    pub(crate) fn change(&mut self, line: ChangeLine) -> Result<(), Misfit> {
         if !self.ended {
             if !self.replay.changes_at(line.epoch, line.iter, line.batch) {
                 let (batch, epochs) = self.replay.position();
@@ -178,14 +178,14 @@ impl Open {
             }
         }
         let ChangeLine { batch, epoch, iter, step, segments, .. } = line;
-        self.reached(Position { batch, epochs: epoch, step, sample: None });
-        self.session.changes.push(Changed { batch, epoch, iter, step, segments });
+        self.reached(Counts { batch, epochs: epoch, step, sample: None });
+        self.session.changes.push(PlanChange { batch, epoch, iter, step, segments });
         self.session.stopped = false;
         Ok(())
     }
 
-    /// Two statements that contradict each other are no statement.
-    pub(super) fn logged_as(&mut self, line: LoggedAsLine) {
+    /// Takes a statement. Two statements that contradict each other count as an assumption.
+    pub(crate) fn logged_as(&mut self, line: LoggedAsLine) {
         let mut logged = line.logged;
         if let Some(before) = self.session.logged_as.as_ref().filter(|before| before.stated) {
             if !logged.stated {
@@ -199,21 +199,21 @@ impl Open {
         self.session.logged_as = Some(logged);
     }
 
-    pub(super) fn stop(&mut self, line: &StopLine) {
+    pub(crate) fn stop(&mut self, line: &StopLine) {
         self.reached(line.at);
         (self.session.applied, self.session.token, self.session.padding) = (line.applied, line.token, line.padding);
         self.session.stopped = true;
     }
 
-    fn reached(&mut self, at: Position) {
+    fn reached(&mut self, at: Counts) {
         let end = &mut self.session.end;
         if (at.batch, at.epochs) >= (end.batch, end.epochs) {
-            *end = Position { sample: at.sample.or(end.sample.filter(|_| at.batch == end.batch)), ..at };
+            *end = Counts { sample: at.sample.or(end.sample.filter(|_| at.batch == end.batch)), ..at };
         }
     }
 
-    /// The session as it stands on record.
-    pub(super) fn close(mut self) -> Result<Session, Error> {
+    /// The session as it is on record.
+    pub(crate) fn close(mut self) -> Result<Session, Error> {
         self.session.timeline = self.replay.timeline()?;
         Ok(self.session)
     }

@@ -1,55 +1,55 @@
-//! The lines of a ledger: one JSON object each, written and read through the same types.
+//! The lines of a ledger: one JSON object each. The same types write and read them.
 //!
-//! A line ends with `crc`, the CRC-32C of all its bytes before that field, so that not a digit changes unnoticed. Fields
-//! and kinds of line that are not known here are passed over: what changes the meaning of the others raises `VERSION`.
+//! A line ends with `crc`, the CRC-32C of all its bytes before that field, so that every changed digit is noticed. Unknown fields
+//! and kinds of line are skipped; a change of the meaning of the known ones raises `VERSION`.
 
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use stepbridge_timeline::Segment;
 
-/// Raised whenever an older version could misread what a newer one wrote.
+/// Raised whenever an older version could misread a ledger of a newer one.
 pub const VERSION: u32 = 1;
 
-/// How a ledger begins, as long as it is whole.
+/// The first bytes of a ledger that is not damaged.
 pub(crate) const BEGINS: &[u8] = b"{\"stepclock\":";
 
-/// What stands between a line's fields and the checksum's eight digits.
+/// The bytes before the eight digits of the checksum.
 const CRC: &[u8] = b",\"crc\":\"";
-/// What stands behind them.
+/// The bytes after them.
 const END: &[u8] = b"\"}";
 
-/// How much is done: counts.
+/// How much is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Position {
+pub struct Counts {
     /// Batches.
     pub batch: u64,
     /// Epochs that are complete.
     pub epochs: u64,
     /// Steps attempted.
     pub step: u64,
-    /// Samples, where every batch's size is known.
+    /// Samples, if the size of every batch is known.
     #[serde(default)]
     pub sample: Option<u64>,
 }
 
-/// An earlier session, and the position from which on what it did no longer counts.
+/// An earlier session, and from where on its work no longer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supersedes {
     /// Its number.
     pub session: u64,
     /// From here on.
     #[serde(flatten)]
-    pub from: Position,
+    pub from: Counts,
 }
 
-/// A process began to train, or went on.
+/// A process began or resumed training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionLine {
     /// [`VERSION`].
     pub stepclock: u32,
     /// `session`.
-    pub kind: Kind,
+    pub kind: LineKind,
     /// Its number, from 0.
     pub session: u64,
     /// Seconds since 1970.
@@ -60,10 +60,10 @@ pub struct SessionLine {
     /// The version of stepbridge.
     #[serde(default)]
     pub library: String,
-    /// Where it stands.
+    /// How much is done at its start.
     #[serde(flatten)]
-    pub at: Position,
-    /// Updates that really happened so far.
+    pub at: Counts,
+    /// Updates applied so far.
     #[serde(default)]
     pub applied: Option<u64>,
     /// Tokens counted so far.
@@ -72,9 +72,9 @@ pub struct SessionLine {
     /// Copies that a distributed sampler added so far.
     #[serde(default)]
     pub padding: u64,
-    /// The run: what was observed up to here, then what is planned.
+    /// The run: what was observed so far, then the plan.
     pub segments: Vec<Segment>,
-    /// What it takes the place of.
+    /// What it supersedes.
     #[serde(default)]
     pub supersedes: Option<Supersedes>,
 }
@@ -83,7 +83,7 @@ pub struct SessionLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochLine {
     /// `epoch`.
-    pub kind: Kind,
+    pub kind: LineKind,
     /// The session's number.
     pub session: u64,
     /// Seconds since 1970.
@@ -94,10 +94,10 @@ pub struct EpochLine {
     pub batch: u64,
     /// Steps attempted.
     pub step: u64,
-    /// Samples, where every batch's size is known.
+    /// Samples, if the size of every batch is known.
     #[serde(default)]
     pub sample: Option<u64>,
-    /// Updates that really happened.
+    /// Updates applied.
     #[serde(default)]
     pub applied: Option<u64>,
     /// Tokens.
@@ -108,9 +108,9 @@ pub struct EpochLine {
     pub padding: u64,
     /// How it ended.
     pub end: EndOf,
-    /// The epoch's parts: all of them, or those since the session began inside it.
+    /// The segments of the epoch: all of them, or those since the session began inside it.
     pub segments: Vec<Segment>,
-    /// Steps of it that were not applied: runs of them, each as the first one's number from 1, and how many.
+    /// Its steps that were not applied, as ranges: the number of the first, from 1, and how many.
     #[serde(default)]
     pub skipped: Vec<(u64, u64)>,
 }
@@ -119,7 +119,7 @@ pub struct EpochLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndOf {
-    /// The loader had no more.
+    /// The loader was exhausted.
     Exhausted,
     /// The loop left it.
     Cut,
@@ -129,64 +129,64 @@ pub enum EndOf {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangeLine {
     /// `change`.
-    pub kind: Kind,
+    pub kind: LineKind,
     /// The session's number.
     pub session: u64,
     /// Seconds since 1970.
     pub time: f64,
-    /// After so many batches.
+    /// After this many batches.
     pub batch: u64,
-    /// The position: epochs complete.
+    /// The position: complete epochs.
     pub epoch: u64,
-    /// The position: batches of the next one.
+    /// The position: batches of the next epoch.
     pub iter: u64,
     /// Steps attempted before.
     pub step: u64,
-    /// What is planned from there on.
+    /// The plan from there on.
     pub segments: Vec<Segment>,
 }
 
-/// How the loggers beside the ledger are given their step.
+/// Which step the loggers of the run are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedAs {
     /// What it counts: the symbol of a unit.
     pub unit: String,
-    /// 0 where the first is 0, 1 where it is 1.
+    /// 0 if the first step is 0, 1 if it is 1.
     pub base: u8,
-    /// Whether somebody said so; else it is taken for granted.
+    /// Whether somebody stated it; else it is assumed.
     pub stated: bool,
-    /// Who said it, or takes it for granted.
+    /// Who states or assumes it.
     #[serde(default)]
     pub by: String,
 }
 
-/// How the loggers are given their step, from here on.
+/// Which step the loggers are given from here on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoggedAsLine {
     /// `logged_as`.
-    pub kind: Kind,
+    pub kind: LineKind,
     /// The session's number.
     pub session: u64,
     /// Seconds since 1970.
     pub time: f64,
-    /// How.
+    /// Which step.
     #[serde(flatten)]
     pub logged: LoggedAs,
 }
 
-/// The loop was left: where it stood. An epoch may follow, where the loop goes on.
+/// The loop was left. An epoch may follow if the loop goes on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StopLine {
     /// `stop`.
-    pub kind: Kind,
+    pub kind: LineKind,
     /// The session's number.
     pub session: u64,
     /// Seconds since 1970.
     pub time: f64,
-    /// Where it stood.
+    /// How much was done.
     #[serde(flatten)]
-    pub at: Position,
-    /// Updates that really happened.
+    pub at: Counts,
+    /// Updates applied.
     #[serde(default)]
     pub applied: Option<u64>,
     /// Tokens.
@@ -195,7 +195,7 @@ pub struct StopLine {
     /// Copies that a distributed sampler added.
     #[serde(default)]
     pub padding: u64,
-    /// The parts done of the epoch that it left.
+    /// The segments done of the epoch that it left.
     #[serde(default)]
     pub segments: Vec<Segment>,
 }
@@ -203,43 +203,43 @@ pub struct StopLine {
 /// The kinds of line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum LineKind {
     /// A session begins.
     Session,
     /// An epoch ended.
     Epoch,
     /// The plan changed.
     Change,
-    /// How steps are logged.
+    /// Which step the loggers are given.
     LoggedAs,
     /// The loop was left.
     Stop,
 }
 
-/// A line of one kind or another.
+/// A parsed line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Line {
+pub(crate) enum ParsedLine {
     Session(SessionLine),
     Epoch(EpochLine),
     Change(ChangeLine),
     LoggedAs(LoggedAsLine),
     Stop(StopLine),
-    /// Of a kind that is not known here.
+    /// A line of an unknown kind.
     Other,
 }
 
-/// Why a line is none.
+/// Why a line could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It ends inside.
+pub(crate) enum LedgerLineFault {
+    /// It is cut.
     Short,
     /// A newer version wrote it.
     Newer(u32),
-    /// It does not match its checksum, or is no line of a ledger.
+    /// It does not match its checksum, or is not a line of a ledger.
     Broken(String),
 }
 
-/// What every line says of itself, read first.
+/// What every line says of itself; it is parsed first.
 #[derive(Deserialize)]
 struct Header {
     #[serde(default)]
@@ -249,60 +249,60 @@ struct Header {
     crc: Option<serde::de::IgnoredAny>,
 }
 
-/// Reads segments from JSON, as a timeline's holds them.
-pub fn segments(json: &str) -> Result<Vec<Segment>, String> {
-    serde_json::from_str(json).map_err(|error| format!("these are no segments: {error}"))
+/// Parses the segments of a timeline from JSON.
+pub fn parse_segments(json: &str) -> Result<Vec<Segment>, String> {
+    serde_json::from_str(json).map_err(|error| format!("these are not segments: {error}"))
 }
 
-/// Writes one line, with its checksum and the newline.
+/// Makes one line, with its checksum and the newline.
 #[must_use]
-pub fn write(line: &impl Serialize) -> String {
-    // Integers, booleans, finite floats and strings always serialise.
+pub fn write_line(line: &impl Serialize) -> String {
+    // Integers, booleans, finite floats and strings always serialize.
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.pop();
     let crc = crc32c::crc32c(text.as_bytes());
-    // Text takes all that is written to it.
+    // Writing to a string does not fail.
     let _ = writeln!(text, ",\"crc\":\"{crc:08x}\"}}");
     text
 }
 
-/// Reads one line, without its newline.
-pub(crate) fn read(bytes: &[u8]) -> Result<Line, Fault> {
+/// Parses one line, without its newline.
+pub(crate) fn parse_line(bytes: &[u8]) -> Result<ParsedLine, LedgerLineFault> {
     let header: Header = serde_json::from_slice(bytes).map_err(|error| fault(&error, bytes))?;
     let known = checked(bytes);
     if known == Some(false) || (known.is_none() && header.crc.is_some()) {
-        return Err(Fault::Broken("it does not match its checksum".into()));
+        return Err(LedgerLineFault::Broken("it does not match its checksum".into()));
     }
     if let Some(version) = header.stepclock.filter(|version| *version > VERSION) {
-        return Err(Fault::Newer(version));
+        return Err(LedgerLineFault::Newer(version));
     }
     let line = match header.kind.as_str() {
-        "session" => serde_json::from_slice(bytes).map(Line::Session),
-        "epoch" => serde_json::from_slice(bytes).map(Line::Epoch),
-        "change" => serde_json::from_slice(bytes).map(Line::Change),
-        "logged_as" => serde_json::from_slice(bytes).map(Line::LoggedAs),
-        "stop" => serde_json::from_slice(bytes).map(Line::Stop),
-        _ if known == Some(true) => Ok(Line::Other),
-        other => return Err(Fault::Broken(format!("{other:?} is no kind of line"))),
+        "session" => serde_json::from_slice(bytes).map(ParsedLine::Session),
+        "epoch" => serde_json::from_slice(bytes).map(ParsedLine::Epoch),
+        "change" => serde_json::from_slice(bytes).map(ParsedLine::Change),
+        "logged_as" => serde_json::from_slice(bytes).map(ParsedLine::LoggedAs),
+        "stop" => serde_json::from_slice(bytes).map(ParsedLine::Stop),
+        _ if known == Some(true) => Ok(ParsedLine::Other),
+        other => return Err(LedgerLineFault::Broken(format!("{other:?} is not a kind of line"))),
     };
     line.map_err(|error| fault(&error, bytes))
 }
 
-/// Whether the beginning of a line goes on past the checksum's digits, so that it was damaged rather than cut.
+/// Whether a line goes on after the digits of the checksum, so that it was damaged and not cut.
 pub(crate) fn passes_checksum(bytes: &[u8]) -> bool {
     let digits = bytes.windows(CRC.len()).rposition(|window| window == CRC).map(|at| at + CRC.len());
     digits.is_some_and(|digits| bytes.len() > digits + 8)
 }
 
-/// Whether a line matches its checksum; `None` where it has none, as one that was written by hand.
+/// Whether a line matches its checksum; `None` if it has none, like a line written by hand.
 fn checked(bytes: &[u8]) -> Option<bool> {
     let (text, digits) = bytes.strip_suffix(END)?.split_last_chunk::<8>()?;
     let text = text.strip_suffix(CRC)?;
     Some(format!("{:08x}", crc32c::crc32c(text)).as_bytes() == digits)
 }
 
-fn fault(error: &serde_json::Error, bytes: &[u8]) -> Fault {
-    // A number that ends in its point is no number, to a reader that does not know of an end.
+fn fault(error: &serde_json::Error, bytes: &[u8]) -> LedgerLineFault {
+    // A number that ends with its point is a syntax error to a parser that does not know of a cut.
     let at_the_end = error.column() >= bytes.len() && !passes_checksum(bytes);
-    if error.is_eof() || at_the_end { Fault::Short } else { Fault::Broken(error.to_string()) }
+    if error.is_eof() || at_the_end { LedgerLineFault::Short } else { LedgerLineFault::Broken(error.to_string()) }
 }

@@ -1,9 +1,11 @@
-//! Ledgers by hand: whole, cut at every byte, and damaged at every byte.
+//! Ledgers by hand: complete, cut at every byte, and damaged at every byte.
 
 use proptest::prelude::*;
 use stepbridge_timeline::{Boundary, Entry, Segment, Timeline, Unit};
 
-use super::*;
+use stepbridge_records::ProblemKind;
+
+use crate::*;
 
 /// `epochs` epochs of `batches` batches of 10 samples.
 fn epochs(epochs: Option<u64>, batches: u64) -> Segment {
@@ -26,15 +28,15 @@ fn part(batches: u64) -> Segment {
     Segment { joins: true, ..epochs(Some(1), batches) }
 }
 
-fn at(batch: u64, epochs: u64) -> Position {
-    Position { batch, epochs, step: batch, sample: Some(10 * batch) }
+fn at(batch: u64, epochs: u64) -> Counts {
+    Counts { batch, epochs, step: batch, sample: Some(10 * batch) }
 }
 
-fn session(session: u64, at: Position, segments: &[Segment]) -> String {
+fn session(session: u64, at: Counts, segments: &[Segment]) -> String {
     let supersedes = session.checked_sub(1).map(|before| Supersedes { session: before, from: at });
-    write(&SessionLine {
+    write_line(&SessionLine {
         stepclock: VERSION,
-        kind: Kind::Session,
+        kind: LineKind::Session,
         session,
         time: 1000.5 * (1.0 + session_time(session)),
         name: "clock \"ä\"".into(),
@@ -53,8 +55,8 @@ fn session_time(session: u64) -> f64 {
 }
 
 fn epoch(session: u64, epoch: u64, batch: u64, segments: &[Segment]) -> String {
-    write(&EpochLine {
-        kind: Kind::Epoch,
+    write_line(&EpochLine {
+        kind: LineKind::Epoch,
         session,
         time: 1001.0,
         epoch,
@@ -72,17 +74,17 @@ fn epoch(session: u64, epoch: u64, batch: u64, segments: &[Segment]) -> String {
 
 fn change(session: u64, (epoch, iter): (u64, u64), batch: u64, segments: &[Segment]) -> String {
     let segments = segments.to_vec();
-    write(&ChangeLine { kind: Kind::Change, session, time: 1002.0, batch, epoch, iter, step: batch, segments })
+    write_line(&ChangeLine { kind: LineKind::Change, session, time: 1002.0, batch, epoch, iter, step: batch, segments })
 }
 
 fn logged_as(session: u64, unit: &str, base: u8, stated: bool) -> String {
     let logged = LoggedAs { unit: unit.into(), base, stated, by: "somebody".into() };
-    write(&LoggedAsLine { kind: Kind::LoggedAs, session, time: 1000.0, logged })
+    write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, time: 1000.0, logged })
 }
 
-fn stop(session: u64, at: Position) -> String {
-    write(&StopLine {
-        kind: Kind::Stop,
+fn stop(session: u64, at: Counts) -> String {
+    write_line(&StopLine {
+        kind: LineKind::Stop,
         session,
         time: 1003.0,
         at,
@@ -201,7 +203,7 @@ fn a_torn_line_and_a_session_behind_it() {
     }
 }
 
-/// Whatever a damaged ledger still says of a batch is what the whole one says.
+/// Whatever a damaged ledger still says of a batch is what the complete one says.
 fn says_nothing_else(damaged: &Ledger, whole: &Ledger) {
     for session in &damaged.sessions {
         let Some(truth) = whole.sessions.iter().find(|truth| truth.number == session.number) else {
@@ -280,7 +282,7 @@ fn unknown_fields_and_kinds_are_passed_over_and_newer_versions_are_not() {
     let mut lines = lines();
     let more = lines[0].replace("\"crc\"", "\"was\"").replace("\"kind\"", "\"new\":[1],\"kind\"");
     lines[0] = more;
-    lines.push(write(&serde_json::json!({"kind": "note", "session": 1, "time": 0.0})));
+    lines.push(write_line(&serde_json::json!({"kind": "note", "session": 1, "time": 0.0})));
     assert_eq!(read(&lines.concat()).sessions, read(&self::lines().concat()).sessions);
     assert_eq!(read(&lines.concat()).problems, []);
     let newer = lines[0].replace("\"stepclock\":1", "\"stepclock\":2");
@@ -343,5 +345,17 @@ proptest! {
             if *cut < line.len() && line.is_char_boundary(*cut) { line[..*cut].to_owned() + "\n" } else { line.clone() }
         }).collect();
         let _ = Ledger::read(text.as_bytes(), "x");
+    }
+}
+
+#[test]
+fn a_ledger_is_known_by_its_name_or_its_first_bytes() {
+    for (name, head, expected) in [
+        ("stepclock.jsonl", &b"damaged"[..], true),
+        ("stepclock.jsonl", b"", true),
+        ("run.jsonl", b"{\"stepclock\":1,", true),
+        ("run.jsonl", b"{\"step\":1,", false),
+    ] {
+        assert_eq!(is_ledger(name, head), expected, "{name}");
     }
 }
