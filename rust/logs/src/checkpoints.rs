@@ -4,8 +4,8 @@
 //! the longest stays, under the folder's name, with what the others say of themselves as evidence. States that begin
 //! otherwise are other runs, and keep the names of their own folders.
 
-use crate::formats::FileContents;
 use crate::read::LogFile;
+use stepbridge_formats::FileContents;
 use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 /// Drops the repeated states from `files`, which are in order; gives a problem for each.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use stepbridge_formats::PatternError;
 use stepbridge_records::Problem;
 
 /// What people are told to look for.
@@ -58,16 +59,9 @@ pub enum ReadError {
         /// The ledger, relative to it.
         ledger: String,
     },
-    /// The shape of lines that the caller gives is none.
-    #[error("the pattern '{pattern}' is wrong at column {column}: {reason}")]
-    Pattern {
-        /// The pattern, or the one of its lines that is wrong.
-        pattern: String,
-        /// Where, in characters, from 1.
-        column: usize,
-        /// What is wrong there.
-        reason: String,
-    },
+    /// The pattern of the caller is wrong.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// Its caller ended the reading.
     #[error("reading was ended before all was read")]
     Cancelled,

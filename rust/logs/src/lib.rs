@@ -8,12 +8,9 @@
 
 mod beside;
 mod checkpoints;
-mod columns;
 mod error;
-mod formats;
 pub mod infer;
 mod join;
-mod options;
 mod overview;
 mod read;
 pub mod reindex;
@@ -25,9 +22,9 @@ mod walk;
 mod write;
 
 pub use error::ReadError;
-pub use options::{NamedColumns, ReadOptions};
 pub use overview::Overview;
 pub use read::{FoundLedger, Logs, Source, read, read_bytes};
+pub use stepbridge_formats::{NamedColumns, ReadOptions};
 pub use stepbridge_io::progress::Progress;
 pub use table::{Superseded, Table};
 pub use write::{Output, TableWriter, WriteError};

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use crate::formats::FileContents;
 use crate::read::LogFile;
+use stepbridge_formats::FileContents;
 use stepbridge_records::{Format, Problem, ProblemKind};
 
 const FIRST: &str = "scalars.json";
@@ -46,4 +46,26 @@ fn records(read: &FileContents) -> impl Iterator<Item = (&str, Option<i64>, u64)
             (&tagged.tags[batch.tag[index] as usize][..], batch.step_of(index), batch.value[index].to_bits())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use stepbridge_formats::ReadOptions;
+    use stepbridge_io::progress::Progress;
+
+    use super::*;
+
+    #[test]
+    fn a_dated_file_that_repeats_the_other_is_read_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lines = "{\"loss\": 1.0, \"time\": 1.0, \"data_time\": 0.1, \"step\": 1}\n{\"loss\": 2.0, \"step\": 2}\n";
+        let more = lines.to_owned() + "{\"extra\": 2.0, \"step\": 2}\n";
+        std::fs::write(folder.path().join(FIRST), &more).expect("written");
+        std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
+        std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
+        let logs = crate::read(folder.path(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");
+        let kinds: Vec<_> = logs.records.problems.iter().map(|problem| (&problem.file[..], problem.kind)).collect();
+        assert_eq!(kinds, [("20230101_000000.json", ProblemKind::Repeated)]);
+        assert_eq!((logs.files.len(), logs.records.len()), (2, 9));
+    }
 }

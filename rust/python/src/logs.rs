@@ -268,7 +268,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
-        | ReadError::Pattern { .. }
+        | ReadError::Pattern(_)
         | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
     }
 }

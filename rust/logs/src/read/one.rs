@@ -4,14 +4,14 @@ use std::fs::{File, Metadata};
 use std::io;
 
 use super::again::Seen;
-use crate::formats::FileContents;
-use crate::formats::{
-    BatchFilter, HEAD, Head, Input, Mark, Sink, Sniffed, has_named_columns, has_named_keys, placeholder, reader,
-    recognised_text, sniff, wide_head,
-};
-use crate::options::ReadOptions;
 use crate::thin;
 use crate::walk::Found;
+use stepbridge_formats::FileContents;
+use stepbridge_formats::ReadOptions;
+use stepbridge_formats::{
+    BatchFilter, FileHead, HEAD, Input, Mark, Sink, SniffedFormat, has_named_columns, has_named_keys, placeholder,
+    reader, sniff, text_head_size, text_matches,
+};
 use stepbridge_io::bytes::{ReadAt, read_all, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::parallel;
@@ -129,7 +129,7 @@ impl Reading<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = unpacked.as_ref().unwrap_or(&begun.head);
-        let head = Head { name, folder: &found.folder, bytes: first };
+        let head = FileHead { name, folder: &found.folder, bytes: first };
         let kind = self.kind_of(&head, bytes, size, compression)?;
         match (&kind, stop) {
             (FileKind::Other, _) => return Ok(Outcome::NoLog),
@@ -170,7 +170,7 @@ impl Reading<'_> {
             mark: mark.filter(|_| compression.is_none()),
         };
         let (mut read, another) = self.run(format, &mut input, take);
-        if another && self.options.format.is_none() && !(reader(format).promised)(name) {
+        if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
             return Ok(Outcome::NoLog);
         }
         read.facts.bytes = size;
@@ -187,7 +187,7 @@ impl Reading<'_> {
     /// What a file is, by its first bytes, its name, and what the caller says.
     fn kind_of(
         &self,
-        head: &Head,
+        head: &FileHead,
         bytes: &dyn ReadAt,
         size: u64,
         compression: Option<Compression>,
@@ -201,31 +201,31 @@ impl Reading<'_> {
             return Ok(unless_placeholder(FileKind::Ledger));
         }
         Ok(match sniff(head) {
-            Sniffed::Log(format) => FileKind::Log(format),
+            SniffedFormat::Log(format) => FileKind::Log(format),
             // The caller names a column of it, so it is a table of records.
-            Sniffed::Unknown | Sniffed::Broken(ProblemKind::MissingColumn, _)
+            SniffedFormat::Unknown | SniffedFormat::Broken(ProblemKind::MissingColumn, _)
                 if has_named_columns(head, &self.options.columns) =>
             {
                 FileKind::Log(Format::Csv)
             }
-            Sniffed::Unknown if has_named_keys(head, &self.options.columns) => FileKind::Log(Format::JsonLines),
+            SniffedFormat::Unknown if has_named_keys(head, &self.options.columns) => FileKind::Log(Format::JsonLines),
             // Text may have its shape further on, or a shape that only the caller knows.
-            Sniffed::Unknown if self.is_text(head, bytes, size, compression)? => FileKind::Log(Format::Text),
-            Sniffed::Unknown => FileKind::Other,
-            Sniffed::Broken(kind, reason) => FileKind::Broken(kind, reason),
+            SniffedFormat::Unknown if self.is_text(head, bytes, size, compression)? => FileKind::Log(Format::Text),
+            SniffedFormat::Unknown => FileKind::Other,
+            SniffedFormat::Broken(kind, reason) => FileKind::Broken(kind, reason),
         })
     }
 
     /// Whether a file of no other format is a text log.
     fn is_text(
         &self,
-        head: &Head,
+        head: &FileHead,
         bytes: &dyn ReadAt,
         size: u64,
         compression: Option<Compression>,
     ) -> io::Result<bool> {
         let packed = compression.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
-        let wide = wide_head(head.name).min(packed);
+        let wide = text_head_size(head.name).min(packed);
         if wide <= HEAD && self.options.pattern.is_none() {
             return Ok(false);
         }
@@ -237,7 +237,7 @@ impl Reading<'_> {
             first.truncate(length);
             first
         };
-        Ok(recognised_text(&Head { bytes: &first, ..*head }, self.options.pattern.as_deref()))
+        Ok(text_matches(&FileHead { bytes: &first, ..*head }, self.options.pattern.as_deref()))
     }
 
     /// Reads a file that is in this format, with all that is told of it; and says whether it is of another sort.

@@ -18,10 +18,10 @@ use super::steps::{self, Steps};
 use super::{Assumed, Options, Origin, Reindexed, Timelines, assumed, locate, periods, report, with_runs};
 use crate::error::ReadError;
 use crate::join::{is_numbered, renumber};
-use crate::options::ReadOptions;
 use crate::read::{Logs, Reading, survey};
 use crate::table::{Form, Superseded};
 use crate::write::{TableWriter, WriteError};
+use stepbridge_formats::ReadOptions;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind, Records, SupersededFrom, TaggedBatch};
 

@@ -1,0 +1,257 @@
+//! Any other table, whose columns say what they are by name: to the caller, or to everybody.
+//!
+//! Columns that the caller named are taken; else those called `step`, `global_step`, `iteration`, `iter` and `epoch`,
+//! whatever their case. What a step counts, and from where, only its writer knows. An epoch counts from 0 or from 1, as the first
+//! row's does; in a table without steps a row closes its epoch.
+//!
+//! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
+//! Data with a column `epoch` or `step` is everywhere, and is no log.
+
+use crate::lightning_csv;
+use crate::shared::head::FileHead;
+use crate::shared::input::Input;
+use crate::shared::options::{NamedColumns, ReadOptions};
+use crate::shared::reader::FormatReader;
+use crate::shared::sink::Sink;
+use crate::shared::table::{self, FirstRows, PlaceColumns, TableHead, TableKind, peek, position, separator};
+use stepbridge_records::{Decimal, EpochMeaning, Format, SeriesMeaning};
+
+const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
+const EPOCHS: [&str; 1] = ["epoch"];
+/// The second is `TensorBoard`'s, in the tables that its page offers.
+const TIMES: [&str; 2] = ["wall_time", "wall time"];
+
+/// Words, or parts of words, in the names of metrics that are hardly in those of other data.
+const METRICS: [&str; 12] = [
+    "loss",
+    "accuracy",
+    "perplexity",
+    "reward",
+    "learning_rate",
+    "learning rate",
+    "grad_norm",
+    "rouge",
+    "bleu",
+    "psnr",
+    "rmse",
+    "f1",
+];
+/// Words that say so only alone.
+const WORDS: [&str; 16] = [
+    "acc",
+    "lr",
+    "train",
+    "val",
+    "valid",
+    "validation",
+    "eval",
+    "mse",
+    "mae",
+    "ppl",
+    "nll",
+    "elbo",
+    "auc",
+    "iou",
+    "miou",
+    "dice",
+];
+
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::Csv,
+    claims_name: |_| false,
+    matches,
+    explain_mismatch: |_| None,
+    read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+};
+
+static KIND: TableKind = TableKind { format: Format::Csv, separator, places, blank: None, meaning };
+
+fn places(names: &[String], options: &ReadOptions) -> PlaceColumns {
+    let named = &options.columns;
+    let mut missing = Vec::new();
+    let mut find = |named: Option<&String>, known: &[&str]| match named {
+        None => known.iter().find_map(|known| names.iter().position(|name| name.eq_ignore_ascii_case(known))),
+        Some(name) => {
+            let found = position(names, name);
+            if found.is_none() {
+                missing.push(format!("there is no column '{name}'; there are {}", listed(names)));
+            }
+            found
+        }
+    };
+    let (step, epoch) = (find(named.step.as_ref(), &STEPS), find(named.epoch.as_ref(), &EPOCHS));
+    let wall_time = find(named.wall_time.as_ref(), &TIMES);
+    if step.is_none() && epoch.is_none() && missing.is_empty() {
+        missing.push(format!(
+            "no column is called step, global_step, iteration, iter or epoch: its records have no place; name the one that holds \
+             it (there are {})",
+            listed(names)
+        ));
+    }
+    PlaceColumns { step, epoch, wall_time, missing }
+}
+
+/// Whether a column of this name holds the step.
+pub(super) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Names, as many as one reads.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let mut list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        list = format!("{list} and {} more", names.len() - SHOWN);
+    }
+    list
+}
+
+/// What an epoch counts from is what the first row's does. That the row closes it is so where there is no step.
+fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
+    let has_steps = places(names, &ReadOptions::default()).step.is_some();
+    let base = first.and_then(Decimal::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
+    let epoch = if has_steps { base.map(EpochMeaning::In) } else { base.map(EpochMeaning::Ends) };
+    SeriesMeaning { step: None, epoch }
+}
+
+/// Whether a file is a table that has a column which the caller named for its step or its epoch.
+#[must_use]
+pub fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
+    columns.counters().next().is_some()
+        && peek(head, None).is_some_and(|table| columns.counters().any(|name| table.has(name)))
+}
+
+fn matches(head: &FileHead) -> bool {
+    // Lightning's name: a column that is missing there is told as such.
+    if head.name == "metrics.csv" && (lightning_csv::READER.explain_mismatch)(head).is_none() {
+        return false;
+    }
+    let Some(table) = peek(head, None) else { return false };
+    if table.names == ["Wall time", "Step", "Value"] {
+        return true;
+    }
+    let PlaceColumns { step, epoch, .. } = places(&table.names, &ReadOptions::default());
+    let Some(place) = step.or(epoch) else { return false };
+    let candidates: Vec<usize> = metrics(&table).collect();
+    if candidates.is_empty() {
+        return false;
+    }
+    let below = table.below(head);
+    let rises = |column: usize| below.counts(column).is_some_and(|counts| counts_upwards(&counts, step.is_none()));
+    !below.ragged
+        && rises(place)
+        && candidates.into_iter().any(|column| below.is_numeric(column))
+        && mostly(&table, &below)
+}
+
+/// Whether numbers rise, but for beginnings from the start; by one each where each is an epoch.
+fn counts_upwards(counts: &[i64], by_one: bool) -> bool {
+    let Some(&first) = counts.first() else { return false };
+    let rises = |from: i64, to: i64| if by_one { to == from + 1 } else { to >= from };
+    counts.windows(2).all(|pair| rises(pair[0], pair[1]) || pair[1] < pair[0] && pair[1] <= first)
+}
+
+/// The columns whose names are those of metrics.
+fn metrics(table: &TableHead) -> impl Iterator<Item = usize> {
+    let is_metric = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+        METRICS.iter().any(|metric| name.contains(metric)) || words.any(|word| WORDS.contains(&word))
+    };
+    table.names.iter().enumerate().filter(move |(_, name)| is_metric(name)).map(|(column, _)| column)
+}
+
+/// Whether most columns hold numbers, or nothing.
+fn mostly(table: &TableHead, below: &FirstRows) -> bool {
+    let numeric = (0..table.names.len()).filter(|&column| below.is_numeric(column)).count();
+    2 * numeric > table.names.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{SniffedFormat, sniff};
+    use crate::shared::contents::FileContents;
+    use crate::test_reading::read_for_test;
+    use stepbridge_records::ProblemKind;
+
+    fn read(text: &str, options: &ReadOptions) -> FileContents {
+        read_for_test(Format::Csv, "t.csv", text.as_bytes(), options, 1)
+    }
+
+    fn head(text: &str) -> FileHead<'_> {
+        FileHead { name: "t.csv", folder: &[], bytes: text.as_bytes() }
+    }
+
+    fn is_log(text: &str) -> bool {
+        matches(&head(text))
+    }
+
+    #[test]
+    fn data_is_no_log() {
+        for (text, expected) in [
+            ("step,loss\n0,1\n10,2\n", true),
+            ("Step;Train Loss\n0;1\n10;2\n0;1\n", true),
+            ("\"Step\",\"run - loss\",\"run - loss__MIN\"\n\"1\",\"2\",\"2\"\n", true),
+            ("Wall time,Step,Value\n1700000000.5,10,0.5\n", true),
+            ("epoch,train_loss,val_loss\n1,1,2\n2,1,2\n", true),
+            ("iteration\tlr\tnote\n1\t1\tx\n", true),
+            // Steps that fall, epochs that stand still or are years, no metric, no number, no column.
+            ("step,loss\n5,1\n10,2\n7,1\n", false),
+            ("time,condition,epoch,EEG 001,train\n-200,left,1,2.5,1\n-199,left,1,2.5,1\n", false),
+            ("epoch,train_loss\n1,1\n1,2\n", false),
+            ("ra,dec,epoch,accuracy\n1,2,2015.5,3\n", false),
+            ("step,price,volume\n1,2,3\n", false),
+            ("step,loss\n1,high\n", false),
+            ("step,loss\n", false),
+            ("steps,loss\n1,2\n", false),
+            ("step,loss\n1,2,3\n", false),
+            ("1,2\n3,4\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_log(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn columns_are_what_the_caller_says() {
+        let columns = |step: &str, wall_time: Option<&str>| NamedColumns {
+            step: Some(step.to_owned()),
+            wall_time: wall_time.map(str::to_owned),
+            ..NamedColumns::default()
+        };
+        let text = "it,when,step,x\n1,1700000000.25,9,0.5\n2,,8,0.25\n";
+        assert_eq!(sniff(&head(text)), SniffedFormat::Unknown);
+        let options = ReadOptions { columns: columns("it", Some("when")), ..ReadOptions::default() };
+        assert!(has_named_columns(&head(text), &options.columns));
+        let contents = read(text, &options);
+        let batch = &contents.batches[0].columns;
+        assert_eq!(contents.batches[0].tags, ["step", "x"]);
+        assert_eq!(batch.step, Some(vec![1, 1, 2, 2]));
+        let times = batch.wall_time.as_ref().expect("times");
+        assert_eq!(times[..2], [1_700_000_000.25; 2]);
+        assert!(times[2].is_nan() && times[3].is_nan());
+        assert_eq!(batch.meaning, SeriesMeaning { step: None, epoch: None });
+        let options = ReadOptions { format: Some(Format::Csv), columns: columns("iter", None), ..options };
+        let contents = read(text, &options);
+        let problem = &contents.problems[0];
+        assert_eq!(problem.kind, ProblemKind::MissingColumn);
+        assert_eq!(problem.reason, "there is no column 'iter'; there are it, when, step, x");
+        assert_eq!(contents.batches[0].columns.step, None);
+    }
+
+    #[test]
+    fn an_epoch_counts_from_where_the_first_one_does() {
+        for (text, expected) in [
+            ("epoch,loss,x\n1,1,2\n", Some(EpochMeaning::Ends(1))),
+            ("x,epoch,loss\n0,0,2\n1,1,2\n", Some(EpochMeaning::Ends(0))),
+            ("epoch,loss,global_step\n1,1,20\n", Some(EpochMeaning::In(1))),
+            ("epoch,loss,global_step\n5,1,20\n", None),
+        ] {
+            assert_eq!(sniff(&head(text)), SniffedFormat::Log(Format::Csv));
+            let contents = read(text, &ReadOptions::default());
+            let meaning = contents.batches[0].columns.meaning;
+            assert_eq!(meaning, SeriesMeaning { step: None, epoch: expected }, "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! JSON lines of no known writer: which keys hold the step, the epoch and the time, the caller says, or their names do.
+//!
+//! What the step counts, and from where, is not known.
+
+use crate::shared::head::FileHead;
+use crate::shared::json_lines::{self, Dialect, KeyRole, ProbedKeys, ProbedLines, first_line, probe};
+use crate::shared::options::NamedColumns;
+use crate::shared::reader::FormatReader;
+use stepbridge_io::json::JsonCursor;
+use stepbridge_records::Format;
+
+/// Names that say that a key holds the step; one that counts over the whole run first.
+const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
+const EPOCH: &str = "epoch";
+
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::JsonLines,
+    claims_name: |_| false,
+    matches: is_log,
+    explain_mismatch: |_| None,
+    read: |input, sink| {
+        let first = first_line(input.bytes, input.size)?;
+        json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
+    },
+};
+
+/// Whether every line that is seen is an object that says where it stands, and has a number beside.
+fn is_log(head: &FileHead) -> bool {
+    let counters = || STEPS.into_iter().chain([EPOCH]);
+    lines(head).is_some_and(|seen| {
+        seen.objects.iter().all(|keys| {
+            let counted = counters().filter(|name| keys.numbers.contains(*name)).count();
+            counted > 0 && keys.numbers.len() > counted
+        })
+    })
+}
+
+/// What is seen of a file of lines that are all objects.
+fn lines(head: &FileHead) -> Option<ProbedLines> {
+    let seen = probe(head);
+    // A single object may be a configuration; only the name shows that more are to come.
+    let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
+    (several && !seen.strange && !seen.objects.is_empty()).then_some(seen)
+}
+
+/// Whether every line is an object, and one of them has a key that the caller named for its step or its epoch.
+#[must_use]
+pub fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
+    // A key of a nested object has the names of both.
+    let has = |keys: &ProbedKeys, name: &str| {
+        keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
+    };
+    columns.counters().next().is_some()
+        && lines(head)
+            .is_some_and(|seen| columns.counters().any(|name| seen.objects.iter().any(|keys| has(keys, name))))
+}
+
+struct JsonLines<'a> {
+    step: Option<&'a str>,
+    epoch: &'a str,
+    wall_time: Option<&'a str>,
+    named: &'a NamedColumns,
+}
+
+impl<'a> JsonLines<'a> {
+    /// By what the caller said, and by the keys of the first object.
+    fn new(named: &'a NamedColumns, first: &[u8]) -> Self {
+        let keys = top_keys(first);
+        let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
+        Self {
+            step: named.step.as_deref().or_else(plain),
+            epoch: named.epoch.as_deref().unwrap_or(EPOCH),
+            wall_time: named.wall_time.as_deref(),
+            named,
+        }
+    }
+}
+
+/// The keys of the object that a line begins with.
+fn top_keys(line: &[u8]) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut cursor = JsonCursor::lines(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), 0);
+    if cursor.expect(b'{').is_ok() {
+        while let Ok(name) = cursor.name() {
+            keys.push(name.into_owned());
+            if cursor.value().is_err() || cursor.expect(b',').is_err() {
+                break;
+            }
+        }
+    }
+    keys
+}
+
+impl Dialect for JsonLines<'_> {
+    fn format(&self) -> Format {
+        Format::JsonLines
+    }
+
+    fn role(&self, name: &str) -> KeyRole {
+        if self.step == Some(name) {
+            KeyRole::Step
+        } else if self.epoch == name {
+            KeyRole::Epoch
+        } else if self.wall_time == Some(name) {
+            KeyRole::WallTime
+        } else {
+            KeyRole::Value
+        }
+    }
+
+    fn named(&self) -> Vec<(KeyRole, &str)> {
+        let NamedColumns { step, epoch, wall_time } = self.named;
+        let all = [(KeyRole::Step, step), (KeyRole::Epoch, epoch), (KeyRole::WallTime, wall_time)];
+        all.into_iter().filter_map(|(role, name)| Some((role, name.as_deref()?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::options::ReadOptions;
+    use crate::test_reading::read_for_test;
+    use stepbridge_records::ProblemKind;
+
+    fn named(step: &str, wall_time: &str) -> ReadOptions {
+        let columns = NamedColumns { step: Some(step.into()), epoch: None, wall_time: Some(wall_time.into()) };
+        ReadOptions { columns, ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn keys_are_named_by_the_caller_or_by_themselves() {
+        let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
+        let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
+        assert_eq!(plain.batches[0].columns.step_of(0), Some(101));
+        assert_eq!(plain.batches[0].columns.value, [1.0, 7.0, 9.5]);
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
+        let batch = &read.batches[0].columns;
+        assert_eq!((batch.step_of(0), batch.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
+        assert_eq!((&batch.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
+    }
+
+    #[test]
+    fn a_named_key_that_never_occurs_is_told_with_those_that_do() {
+        let text = "{\"it\": 1, \"loss\": 0.5}\n";
+        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("iter", "it"), 1);
+        assert_eq!(read.problems.len(), 1);
+        assert_eq!(read.problems[0].kind, ProblemKind::MissingColumn);
+        assert_eq!(read.problems[0].reason, "no object has the key 'iter'; there are 'it', 'loss'");
+    }
+}

@@ -1,0 +1,81 @@
+//! `MLflow`'s `SQLite` store, usually called `mlflow.db`: every run's metrics in one table.
+//!
+//! `MLflow` has no way to say infinity in a column of floats: it writes the largest float there is, and says NaN beside. A
+//! run is called `EXPERIMENT/NAME-ID`, the id's first eight digits, because names repeat; deleted runs are read as they
+//! are in the file store. Rows come in the order in which they were logged.
+//!
+//! `SQLite` has no checksums: damage that leaves a page's structure whole cannot be seen. A damaged page costs its rows;
+//! they are named by their ids, for a row has no range of bytes that could be told.
+
+mod open;
+mod rows;
+mod store;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::io;
+
+use crate::shared::input::Input;
+use crate::shared::reader::FormatReader;
+use crate::shared::sink::Sink;
+use rows::MetricRows;
+use stepbridge_records::{Format, Problem, ProblemKind};
+use store::Store;
+
+/// After so many damaged places the rest is left.
+const PLACES: usize = 1000;
+
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::MlflowDb,
+    claims_name: |name| name == "mlflow.db",
+    // Whose tables it holds is seen once it is open.
+    matches: |head| head.bytes.starts_with(open::MAGIC),
+    explain_mismatch: |_| Some((ProblemKind::NotALog, "it is called mlflow.db and is not an SQLite database")),
+    read,
+};
+
+fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let opened = open::open(input, sink)?;
+    let store = opened.as_ref().map_err(ToString::to_string).and_then(|opened| Store::of(opened.connection()));
+    let store = match store {
+        Ok(store) => store,
+        Err(reason) => {
+            let reason = format!("it is an SQLite database, and not a store of MLflow's ({reason})");
+            sink.report(ProblemKind::NotALog, 0, input.size, reason);
+            sink.another = true;
+            return Ok(());
+        }
+    };
+    let mut rows = MetricRows::new(input.file, store.names(sink, input.file));
+    let last = store.last();
+    let mut places = 0;
+    let mut from = i64::MIN;
+    loop {
+        let outcome = store.rows(from, |id, row| {
+            rows.row(id, row, sink);
+            if id % 1024 == 0 {
+                sink.came_to(share(input.size, id, last))?;
+            }
+            Ok(())
+        });
+        let Some((at, fault)) = outcome? else { break };
+        places += 1;
+        let next = if places < PLACES && fault.is_damage() { store.behind(at) } else { None };
+        let rest = next.map_or_else(|| "up to the end".to_owned(), |next| format!("up to id {next}"));
+        let reason = format!("the rows of table metrics behind id {} {rest} cannot be read ({fault})", at.max(0));
+        let problem = Problem::new(input.file, fault.kind(), reason);
+        sink.problem(problem.of_record(u64::try_from(at.max(0)).unwrap_or(0)));
+        match next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    rows.finish(sink);
+    Ok(())
+}
+
+/// How far in the file a row is, about.
+fn share(size: u64, id: i64, last: i64) -> u64 {
+    let (id, last) = (i128::from(id.max(0)), i128::from(last.max(1)));
+    u64::try_from(i128::from(size) * id.min(last) / last).unwrap_or(size)
+}

@@ -1,0 +1,105 @@
+//! Stable-Baselines3's `progress.csv`, and those of `OpenAI`'s loggers that it comes from.
+//!
+//! The step of a row is how many steps of the environment were taken: no unit of a training loop, as each is trained on
+//! several times or never. `time/iterations` (which restarts where the steps go on) and `time/time_elapsed` (seconds since
+//! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
+//! `step` is the 0-based index of the update, with the `samples` that were trained on after it beside it.
+//!
+//! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
+
+use crate::shared::input::Input;
+use crate::shared::reader::FormatReader;
+use crate::shared::sink::Sink;
+use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
+use stepbridge_records::Unit;
+use stepbridge_records::{Format, ProblemKind, SeriesMeaning, StepMeaning};
+
+/// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
+const OWN: [&str; 2] = ["time/total_timesteps", "time/total timesteps"];
+const OTHERS: [&str; 7] = [
+    "total_timesteps",
+    "misc/total_timesteps",
+    "total/steps",
+    "TimestepsSoFar",
+    "TotalEnvSteps",
+    "TotalEnvInteracts",
+    "steps",
+];
+
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::StableBaselines3,
+    claims_name: |name| name == "progress.csv",
+    matches: |head| {
+        peek(head, Some(b',')).is_some_and(|table| {
+            let known = head.name == "progress.csv" && step(&table.names).is_some();
+            known || OWN.iter().any(|name| table.has(name))
+        })
+    },
+    explain_mismatch: |_| {
+        Some((
+            ProblemKind::MissingColumn,
+            "it is called progress.csv and has no column that counts steps, as 'time/total_timesteps' does",
+        ))
+    },
+    read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+};
+
+static KIND: TableKind = TableKind {
+    format: Format::StableBaselines3,
+    separator: |_| b',',
+    places: |names, _| {
+        let mut places = PlaceColumns { step: step(names), ..PlaceColumns::default() };
+        if places.step.is_none() {
+            places.missing.push("the table has no column 'time/total_timesteps': its records have no step".to_owned());
+        }
+        places
+    },
+    blank: None,
+    meaning: |names, _| SeriesMeaning {
+        step: counts_updates(names).then_some(StepMeaning::of_run(Unit::Step, 0)),
+        epoch: None,
+    },
+};
+
+/// The column that a row's step stands in.
+fn step(names: &[String]) -> Option<usize> {
+    if counts_updates(names) {
+        return position(names, "step");
+    }
+    OWN.iter().chain(&OTHERS).find_map(|name| position(names, name))
+}
+
+/// Whether it is guided-diffusion's: an index of updates with the samples beside it.
+fn counts_updates(names: &[String]) -> bool {
+    position(names, "step").is_some() && position(names, "samples").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::head::FileHead;
+    use crate::shared::options::ReadOptions;
+    use crate::test_reading::read_for_test;
+
+    #[test]
+    fn each_writer_has_its_step() {
+        for (name, text, steps, meaning) in [
+            ("a.csv", "time/iterations,time/total_timesteps,train/loss\n1,2048,\n2,4096,0.5\n", [2048, 4096], None),
+            ("progress.csv", "loss,samples,step\n0.5,256,0\n0.25,2816,10\n", [0, 10], Some((Unit::Step, 0))),
+            ("progress.csv", "EpRewMean,TimestepsSoFar\n0.5,256\n0.25,2816\n", [256, 2816], None),
+        ] {
+            assert!((READER.matches)(&FileHead { name, folder: &[], bytes: text.as_bytes() }), "{text}");
+            let options = ReadOptions::default();
+            let read = read_for_test(Format::StableBaselines3, name, text.as_bytes(), &options, 1);
+            assert!(read.problems.is_empty());
+            let batch = &read.batches[0].columns;
+            let mut seen = batch.step.clone().expect("steps");
+            seen.dedup();
+            assert_eq!(seen, steps);
+            assert_eq!(batch.meaning.step.map(|step| (step.unit, step.base)), meaning);
+            assert_eq!(batch.wall_time, None);
+        }
+        let other = FileHead { name: "other.csv", folder: &[], bytes: b"loss,samples,step\n" };
+        assert!(!(READER.matches)(&other), "a name that says nothing, and columns that anyone may have");
+    }
+}

@@ -1,0 +1,304 @@
+//! Blocks put together, in the order of the file: batches of records, and what is reported.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::block::{NonObject, NonObjectKind, ParsedBlock, TagColumn, TextValues, UnreadableCounter};
+use super::dialect::{Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement};
+use crate::shared::sink::Sink;
+use stepbridge_records::{ColumnBatch, EpochColumn, Problem, ProblemKind, TaggedBatch};
+
+/// Where a reader stopped, and what it knows by then.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct JsonLinesMark {
+    /// How many bytes of the file were taken.
+    pub(super) at: u64,
+    last: LastCounters,
+    /// The names that had a number.
+    numeric: HashSet<String>,
+    found: Vec<KeyRole>,
+    names: Vec<String>,
+}
+
+/// Rows of one kind that follow each other, with their values; of no kind where they are no records.
+struct RowGroup {
+    kind: Option<usize>,
+    rows: Range<usize>,
+    values: Range<usize>,
+}
+
+/// How many names are told to one who named another.
+const TOLD: usize = 12;
+
+pub(super) struct BlockMerge<'a> {
+    dialect: &'a dyn Dialect,
+    kinds: Vec<RecordKind>,
+    carried: JsonLinesMark,
+    /// Lines that hold no object and stand next to each other, with their number.
+    junk: Option<(NonObject, u64)>,
+    /// Where a line begins that is too long.
+    overlong: Option<u64>,
+    texts: HashMap<String, TextValues>,
+    odd: Vec<UnreadableCounter>,
+    unplaced: Option<TextValues>,
+}
+
+impl<'a> BlockMerge<'a> {
+    pub(super) fn new(dialect: &'a dyn Dialect, carried: JsonLinesMark) -> Self {
+        Self {
+            dialect,
+            kinds: dialect.kinds(),
+            carried,
+            junk: None,
+            overlong: None,
+            texts: HashMap::new(),
+            odd: Vec::new(),
+            unplaced: None,
+        }
+    }
+
+    pub(super) fn take(&mut self, mut block: ParsedBlock, sink: &mut Sink) {
+        if let (Some(begin), Some(end)) = (self.overlong, block.begin) {
+            self.overlong = None;
+            self.too_long(begin, end, sink);
+        }
+        for junk in std::mem::take(&mut block.junk) {
+            self.junk(junk, sink);
+        }
+        self.overlong = self.overlong.or(block.overlong);
+        if block.begin.is_some() {
+            self.carried.at = self.carried.at.max(block.end);
+        }
+        for role in &block.found {
+            if !self.carried.found.contains(role) {
+                self.carried.found.push(*role);
+            }
+        }
+        sink.facts.records_ok += block.rows.len() as u64;
+        sink.facts.non_numeric += block.others;
+        self.columns(&block);
+        for odd in std::mem::take(&mut block.odd) {
+            match self.odd.iter_mut().find(|known| known.name == odd.name) {
+                Some(known) => known.texts.count += odd.texts.count,
+                None => self.odd.push(odd),
+            }
+        }
+        self.rows(block, sink);
+    }
+
+    /// What the block says of its names.
+    fn columns(&mut self, block: &ParsedBlock) {
+        for name in block.counters.iter().chain(&block.tags) {
+            if self.carried.names.len() < TOLD && !self.carried.names.contains(name) {
+                self.carried.names.push(name.clone());
+            }
+        }
+        for (name, column) in block.tags.iter().zip(&block.columns) {
+            let TagColumn { numbers, texts } = column;
+            if *numbers && !self.carried.numeric.contains(name) {
+                self.carried.numeric.insert(name.clone());
+            }
+            let Some(texts) = texts else { continue };
+            if let Some(known) = self.texts.get_mut(name) {
+                known.count += texts.count;
+            } else {
+                self.texts.insert(name.clone(), texts.clone());
+            }
+        }
+    }
+
+    /// Hands on the records: rows of one kind that follow each other are a batch.
+    fn rows(&mut self, block: ParsedBlock, sink: &mut Sink) {
+        let ParsedBlock { tags, tag, value, mut rows, .. } = block;
+        let mut groups: Vec<RowGroup> = Vec::new();
+        let mut from = 0;
+        for (index, row) in rows.iter_mut().enumerate() {
+            let settled = self.dialect.settle(&mut self.carried.last, row);
+            let values = from..row.upto;
+            from = row.upto;
+            if values.is_empty() {
+                continue;
+            }
+            if let RowPlacement::Unplaced(_) = settled {
+                match &mut self.unplaced {
+                    Some(texts) => texts.count += 1,
+                    none => {
+                        let (begin, length) = (row.begin, row.length);
+                        *none = Some(TextValues { count: 1, example: String::new(), begin, length });
+                    }
+                }
+            }
+            let kind = match settled {
+                RowPlacement::Kind(kind) | RowPlacement::Unplaced(kind) => Some(kind),
+                RowPlacement::Header => {
+                    sink.facts.non_numeric += values.len() as u64;
+                    None
+                }
+            };
+            match groups.last_mut() {
+                Some(group) if group.kind == kind => {
+                    group.rows.end = index + 1;
+                    group.values.end = values.end;
+                }
+                _ => groups.push(RowGroup { kind, rows: index..index + 1, values }),
+            }
+        }
+        if let [RowGroup { kind: Some(kind), rows: range, values }] = &groups[..]
+            && values.len() == value.len()
+        {
+            let (kind, range) = (&self.kinds[*kind], range.clone());
+            sink.emit(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
+            return;
+        }
+        let mut numbers: Vec<Option<u32>> = vec![None; tags.len()];
+        for RowGroup { kind, rows: range, values } in groups {
+            let Some(kind) = kind.map(|kind| &self.kinds[kind]) else { continue };
+            // A batch has the names of its own records: there may be many.
+            let mut own = Vec::new();
+            let renumbered = tag[values.clone()].iter().map(|&tag| {
+                *numbers[tag as usize].get_or_insert_with(|| {
+                    own.push(tags[tag as usize].clone());
+                    u32::try_from(own.len() - 1).unwrap_or(u32::MAX)
+                })
+            });
+            let renumbered: Vec<u32> = renumbered.collect();
+            for &tag in &tag[values.clone()] {
+                numbers[tag as usize] = None;
+            }
+            let columns = (renumbered, value[values.clone()].to_vec());
+            sink.emit(self.piece(kind, &rows[range], values.start, prefixed(own, kind.prefix), columns));
+        }
+    }
+
+    /// The records of rows, whose values begin at `from`.
+    fn piece(
+        &self,
+        kind: &RecordKind,
+        rows: &[JsonRow],
+        from: usize,
+        tags: Vec<String>,
+        columns: (Vec<u32>, Vec<f64>),
+    ) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, self.dialect.format());
+        batch.meaning = kind.meaning;
+        (batch.tag, batch.value) = columns;
+        let count = batch.value.len();
+        let lengths: Vec<usize> = rows
+            .iter()
+            .scan(from, |begin, row| {
+                // Rows without values may stand before the first one that has some.
+                let end = row.upto.max(*begin);
+                Some(end - std::mem::replace(begin, end))
+            })
+            .collect();
+        let rows = || rows.iter().zip(&lengths).filter(|(_, length)| **length > 0);
+        if rows().any(|(row, _)| row.step.is_some()) {
+            batch.step = Some(spread(count, rows().map(|(row, length)| (row.step.unwrap_or(0), *length))));
+            if rows().any(|(row, _)| row.step.is_none()) {
+                batch.step_missing = Some(spread(count, rows().map(|(row, length)| (row.step.is_none(), *length))));
+            }
+        }
+        if rows().any(|(row, _)| row.epoch.is_some()) {
+            let mut epochs = EpochColumn::default();
+            rows().for_each(|(row, length)| epochs.push(row.epoch, *length));
+            batch.epoch = Some(epochs);
+        }
+        if rows().any(|(row, _)| !row.wall_time.is_nan()) {
+            batch.wall_time = Some(spread(count, rows().map(|(row, length)| (row.wall_time, *length))));
+        }
+        TaggedBatch::new(tags, batch)
+    }
+
+    /// Takes down a range that holds no object; ranges of text that touch each other are one.
+    fn junk(&mut self, junk: NonObject, sink: &mut Sink) {
+        if let Some((known, lines)) = &mut self.junk
+            && (known.sort, junk.sort, known.end) == (NonObjectKind::Text, NonObjectKind::Text, junk.begin)
+        {
+            known.end = junk.end;
+            *lines += 1;
+            return;
+        }
+        self.flush(sink);
+        self.junk = Some((junk, 1));
+    }
+
+    fn flush(&mut self, sink: &mut Sink) {
+        let Some((NonObject { sort, begin, end, example }, lines)) = self.junk.take() else { return };
+        let (kind, reason) = match sort {
+            NonObjectKind::Marker => (
+                ProblemKind::Corrupt,
+                format!("a conflict marker of git ('{example}'); the lines around it, of both sides, were read"),
+            ),
+            NonObjectKind::Torn => (
+                ProblemKind::Truncated,
+                "the file ends inside a line: it is still being written, or its writer was stopped".to_owned(),
+            ),
+            NonObjectKind::Text => {
+                let what = if lines == 1 { "this is".to_owned() } else { format!("these {lines} lines are") };
+                (ProblemKind::Corrupt, format!("{what} no JSON object of one line (it begins '{example}')"))
+            }
+        };
+        sink.report(kind, begin, end, reason);
+    }
+
+    fn too_long(&mut self, begin: u64, end: u64, sink: &mut Sink) {
+        self.flush(sink);
+        let reason = "a line is too long for a log, and was not read";
+        sink.report(ProblemKind::Corrupt, begin, end, reason);
+    }
+
+    /// Reports what is known only at the end, and leaves a mark; `whole` where all of the file was looked at.
+    pub(super) fn finish(mut self, whole: bool, sink: &mut Sink) {
+        self.flush(sink);
+        if let (Some(begin), true) = (self.overlong, whole) {
+            self.too_long(begin, sink.facts.bytes, sink);
+        }
+        // In the order of the file, whatever blocks they were found in.
+        let mut columns: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
+        columns.sort_by(|(one, at), (other, than)| (at.begin, one).cmp(&(than.begin, other)));
+        self.odd.sort_by(|one, other| (one.texts.begin, &one.name).cmp(&(other.texts.begin, &other.name)));
+        for (name, texts) in columns {
+            if self.carried.numeric.contains(&name) {
+                let what = format!("of key '{name}' are no numbers");
+                report(sink, ProblemKind::NotANumber, "value", &what, &texts);
+            }
+        }
+        for UnreadableCounter { role, name, texts } in std::mem::take(&mut self.odd) {
+            let what = if matches!(role, KeyRole::Step | KeyRole::Iter) { "whole number" } else { "number" };
+            let what = format!("of key '{name}' are no {what}; the records there lack it");
+            report(sink, ProblemKind::NotANumber, "value", &what, &texts);
+        }
+        if let (Some(texts), Some(what)) = (self.unplaced.take(), self.dialect.unplaced()) {
+            let TextValues { count, begin, length, .. } = texts;
+            let lines = if count == 1 { "line" } else { "lines" };
+            let problem = Problem::new(sink.file(), ProblemKind::MissingColumn, format!("{count} {lines} {what}"));
+            sink.problem(problem.at(begin, length));
+        }
+        for (role, name) in self.dialect.named() {
+            if whole && !self.carried.found.contains(&role) {
+                let names = self.carried.names.join("', '");
+                let reason = format!("no object has the key '{name}'; there are '{names}'");
+                sink.problem(Problem::new(sink.file(), ProblemKind::MissingColumn, reason));
+            }
+        }
+        sink.mark = Some(Arc::new(self.carried));
+    }
+}
+
+fn report(sink: &mut Sink, kind: ProblemKind, noun: &str, what: &str, texts: &TextValues) {
+    let TextValues { count, example, begin, length } = texts;
+    let plural = if *count == 1 { "" } else { "s" };
+    sink.report(kind, *begin, begin + length, format!("{count} {noun}{plural} {what} (the first: '{example}')"));
+}
+
+fn prefixed(tags: Vec<String>, prefix: &str) -> Vec<String> {
+    if prefix.is_empty() { tags } else { tags.into_iter().map(|tag| format!("{prefix}{tag}")).collect() }
+}
+
+/// Each row's item for each of its values.
+fn spread<T: Copy>(count: usize, rows: impl Iterator<Item = (T, usize)>) -> Vec<T> {
+    let mut all = Vec::with_capacity(count);
+    rows.for_each(|(item, length)| all.extend(std::iter::repeat_n(item, length)));
+    all
+}

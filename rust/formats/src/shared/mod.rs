@@ -1,0 +1,12 @@
+//! What formats share.
+
+pub(crate) mod contents;
+pub(crate) mod head;
+pub(crate) mod input;
+pub(crate) mod json_lines;
+pub(crate) mod options;
+pub(crate) mod proto;
+pub(crate) mod reader;
+pub(crate) mod record_builder;
+pub(crate) mod sink;
+pub(crate) mod table;

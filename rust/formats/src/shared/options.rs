@@ -1,0 +1,32 @@
+//! How to read logs, as far as the logs themselves do not show it.
+
+use stepbridge_records::Format;
+
+/// What a caller says of the logs.
+#[derive(Debug, Clone, Default)]
+pub struct ReadOptions {
+    /// The format of every file, whatever it looks like.
+    pub format: Option<Format>,
+    /// The columns of tables and the keys of JSON lines whose writer is not known.
+    pub columns: NamedColumns,
+    /// The shape of the lines of a text log: `Epoch {epoch}, Iter {iter}: loss {loss}`.
+    pub pattern: Option<String>,
+}
+
+/// Names of columns, or of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedColumns {
+    /// The name of the step.
+    pub step: Option<String>,
+    /// The name of the epoch.
+    pub epoch: Option<String>,
+    /// The name of the time, in seconds since 1970.
+    pub wall_time: Option<String>,
+}
+
+impl NamedColumns {
+    /// The names of the step and the epoch. A file with one of them is a log.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = &str> {
+        [&self.step, &self.epoch].into_iter().flatten().map(String::as_str)
+    }
+}

@@ -1,0 +1,109 @@
+//! The line of names, and what each column is for.
+
+use std::collections::HashMap;
+
+use super::cells::{Cell, value};
+use super::layout::{PlaceColumns, TableKind};
+use crate::shared::options::ReadOptions;
+use stepbridge_records::SeriesMeaning;
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnRole {
+    Step,
+    Epoch,
+    WallTime,
+    /// Its number among the tags.
+    Tag(u32),
+}
+
+/// A line of names that was understood.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    /// Its cells, without blanks around them: appending writers repeat them.
+    cells: Vec<Vec<u8>>,
+    pub(super) separator: u8,
+    pub(super) names: Vec<String>,
+    pub(super) roles: Vec<ColumnRole>,
+    pub(super) tags: Vec<String>,
+    pub(super) places: PlaceColumns,
+    pub(super) blank: Option<&'static str>,
+    pub(super) meaning: SeriesMeaning,
+}
+
+/// The names of columns.
+pub(super) fn names_of(cells: &[&[u8]]) -> Vec<String> {
+    let name = |(index, cell): (usize, &&[u8])| match cell.trim_ascii() {
+        // The index that pandas writes.
+        b"" => format!("Unnamed: {index}"),
+        name => String::from_utf8_lossy(name).into_owned(),
+    };
+    cells.iter().enumerate().map(name).collect()
+}
+
+impl Header {
+    pub(super) fn new(kind: &TableKind, options: &ReadOptions, separator: u8, cells: &[&[u8]]) -> Self {
+        let names = names_of(cells);
+        let places = (kind.places)(&names, options);
+        let (mut tags, mut numbers) = (Vec::new(), HashMap::new());
+        let role = |(index, name): (usize, &String)| {
+            let index = Some(index);
+            if index == places.step {
+                return ColumnRole::Step;
+            } else if index == places.epoch {
+                return ColumnRole::Epoch;
+            } else if index == places.wall_time {
+                return ColumnRole::WallTime;
+            }
+            ColumnRole::Tag(*numbers.entry(name.clone()).or_insert_with(|| {
+                tags.push(name.clone());
+                // A name takes bytes of a line, which has an upper limit.
+                u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
+            }))
+        };
+        let roles = names.iter().enumerate().map(role).collect();
+        Self {
+            separator,
+            roles,
+            tags,
+            places,
+            blank: kind.blank,
+            meaning: (kind.meaning)(&names, None),
+            names,
+            cells: cells.iter().map(|cell| cell.trim_ascii().to_vec()).collect(),
+        }
+    }
+
+    /// Whether the cells of a column are values, and not a row's place.
+    pub(super) fn holds_values(&self, column: usize) -> bool {
+        matches!(self.roles.get(column), Some(ColumnRole::Tag(_)))
+    }
+
+    /// Whether these are its cells once more.
+    pub(super) fn is(&self, cells: &[&[u8]]) -> bool {
+        self.cells.len() == cells.len() && self.begins_with(cells)
+    }
+
+    /// Whether these are the first of its cells.
+    pub(super) fn begins_with(&self, cells: &[&[u8]]) -> bool {
+        self.cells.len() >= cells.len() && self.cells.iter().zip(cells).all(|(own, other)| own == other.trim_ascii())
+    }
+
+    /// Whether these cells, which are no row of this table, are the names of another one in the same file: texts, all of
+    /// them there and each once, with the columns among them that say where a row stands.
+    pub(super) fn is_followed_by(&self, kind: &TableKind, options: &ReadOptions, cells: &[&[u8]]) -> bool {
+        if cells.len() < 2 || cells.iter().any(|cell| value(cell, None) != Cell::Text) {
+            return false;
+        }
+        let names = names_of(cells);
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let places = (kind.places)(&names, options);
+        let same = |own: Option<usize>, other: Option<usize>| own.is_some() == other.is_some();
+        sorted.len() == names.len()
+            && places.any()
+            && same(self.places.step, places.step)
+            && same(self.places.epoch, places.epoch)
+    }
+}

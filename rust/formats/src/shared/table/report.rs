@@ -1,0 +1,118 @@
+//! What was wrong with rows, in words.
+
+use std::collections::BTreeMap;
+
+use super::header::Header;
+use super::rows::{ByteRange, CellTexts, CsvRowFault, RowFaultReason};
+use crate::shared::sink::Sink;
+use stepbridge_records::{Problem, ProblemKind};
+
+/// From so many faults on, those that follow each other are reported as one: a table of another width is one problem
+/// then, and not a million.
+const EACH: usize = 100;
+
+/// What was said so far of a file's rows.
+#[derive(Debug)]
+pub(super) struct RowReport<'a> {
+    file: &'a str,
+    faults: usize,
+    /// What was said last, and of how many rows.
+    last: Option<(CsvRowFault, u64)>,
+    /// By column.
+    texts: BTreeMap<usize, CellTexts>,
+}
+
+impl<'a> RowReport<'a> {
+    pub(super) fn new(file: &'a str) -> Self {
+        Self { file, faults: 0, last: None, texts: BTreeMap::new() }
+    }
+
+    /// Takes down a fault.
+    pub(super) fn fault(&mut self, fault: CsvRowFault, header: &Header, sink: &mut Sink) {
+        self.faults += 1;
+        if self.faults > EACH
+            && let Some((last, count)) = &mut self.last
+            && last.range.end == fault.range.begin
+            && last.why.is_like(&fault.why)
+        {
+            last.range.end = fault.range.end;
+            *count += 1;
+            return;
+        }
+        self.say(header, sink);
+        self.last = Some((fault, 1));
+    }
+
+    /// Says what was held back.
+    pub(super) fn say(&mut self, header: &Header, sink: &mut Sink) {
+        let Some((fault, count)) = self.last.take() else { return };
+        let (kind, mut reason) = said(&fault.why, header.roles.len());
+        if count > 1 {
+            reason = format!("{reason}; so it is with the {} rows behind it", count - 1);
+        }
+        let ByteRange { begin, end } = fault.range;
+        sink.problem(Problem::new(self.file, kind, reason).at(begin, end - begin).of_record(fault.row));
+    }
+
+    /// Says what is no row, and why.
+    pub(super) fn no_row(&mut self, range: ByteRange, reason: &str, header: &Header, sink: &mut Sink) {
+        self.say(header, sink);
+        sink.report(ProblemKind::Corrupt, range.begin, range.end, reason);
+    }
+
+    /// Takes down texts where numbers should be.
+    pub(super) fn texts(&mut self, texts: BTreeMap<usize, CellTexts>, rows_before: u64) {
+        for (column, text) in texts {
+            let text = CellTexts { row: text.row + rows_before, ..text };
+            self.texts.entry(column).and_modify(|known| known.count += text.count).or_insert(text);
+        }
+    }
+
+    /// Says all that is known of rows under this header.
+    pub(super) fn finish(&mut self, header: &Header, sink: &mut Sink) {
+        self.say(header, sink);
+        for (column, CellTexts { count, example, row, range }) in std::mem::take(&mut self.texts) {
+            let name = &header.names[column];
+            let reason = format!("{count} cells of column '{name}' are no numbers (the first: '{example}')");
+            let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
+            sink.problem(problem.at(range.begin, range.end - range.begin).of_record(row));
+            sink.facts.non_numeric += count;
+        }
+    }
+}
+
+impl RowFaultReason {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Width(own), Self::Width(other)) => own == other,
+            (Self::Step(_), Self::Step(_)) | (Self::Epoch(_), Self::Epoch(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+fn said(why: &RowFaultReason, columns: usize) -> (ProblemKind, String) {
+    match why {
+        RowFaultReason::Width(cells) => {
+            (ProblemKind::Corrupt, format!("a row has {cells} cells where the header has {columns}; it was left out"))
+        }
+        RowFaultReason::Step(cell) => {
+            (ProblemKind::Corrupt, format!("the step of a row is '{cell}', not a whole number; the row was left out"))
+        }
+        RowFaultReason::Epoch(cell) => {
+            (ProblemKind::Corrupt, format!("the epoch of a row is '{cell}', not a number; the row was left out"))
+        }
+        RowFaultReason::Torn => (
+            ProblemKind::Truncated,
+            "the file ends inside a row: it is still being written, or its writer was stopped; the row's last cell \
+             was left out"
+                .to_owned(),
+        ),
+        RowFaultReason::TornBefore(name) => {
+            (ProblemKind::Truncated, format!("the file ends inside a row, before its {name}; it was left out"))
+        }
+        RowFaultReason::TornHeader => {
+            (ProblemKind::Truncated, "the file ends inside the names of its columns, once more".to_owned())
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Rows one after the other, whatever they hold: quoted cells, line ends of any system, lines beyond measure.
+
+use std::io;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::memchr;
+
+use super::rows::ByteRange;
+use stepbridge_io::bytes::{ReadAt, Window};
+
+/// How much is looked at first; most rows are shorter.
+const GLANCE: usize = 1 << 12;
+
+/// Cells of one row, unquoted.
+#[derive(Debug, Default)]
+pub(super) struct RowCells {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl RowCells {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, &end)| &self.text[begin..end])
+    }
+}
+
+/// What stands at an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextRow {
+    /// A row, and its end.
+    Row(ByteRange),
+    /// A row that the file ends in.
+    Torn(ByteRange),
+    /// A line with a quote that is never closed, as far as one may look.
+    Open(ByteRange),
+    /// A line longer than any row; nothing of it was kept.
+    Long(ByteRange),
+    /// The end of the file.
+    End(u64),
+}
+
+/// Finds rows.
+pub(super) struct RowCutter<'a> {
+    window: Window<'a, dyn ReadAt + 'a>,
+    reader: Reader,
+    /// Bytes of the longest row.
+    limit: usize,
+    cells: RowCells,
+    row: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<'a> RowCutter<'a> {
+    pub(super) fn new(window: Window<'a, dyn ReadAt + 'a>, separator: u8, limit: usize) -> Self {
+        Self {
+            window,
+            reader: reader(separator),
+            limit,
+            cells: RowCells::default(),
+            row: vec![0; GLANCE],
+            ends: vec![0; 64],
+        }
+    }
+
+    /// Sets what separates the cells.
+    pub(super) fn separated_by(&mut self, separator: u8) {
+        self.reader = reader(separator);
+    }
+
+    /// Where the file ends, as far as is known.
+    pub(super) fn size(&self) -> u64 {
+        self.window.size()
+    }
+
+    /// The bytes from an offset on, at least so many where the file has them.
+    pub(super) fn bytes(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
+        self.window.at(offset, wanted)
+    }
+
+    /// The cells of the row that was found last.
+    pub(super) fn cells(&self) -> &RowCells {
+        &self.cells
+    }
+
+    /// Finds the row at or behind an offset where one begins. Empty lines are none.
+    pub(super) fn find(&mut self, offset: u64) -> io::Result<NextRow> {
+        let mut begin = offset;
+        loop {
+            let bytes = self.window.at(begin, 1)?;
+            let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            begin += blank as u64;
+            if bytes.is_empty() {
+                return Ok(NextRow::End(begin));
+            }
+            if blank < bytes.len() {
+                break;
+            }
+        }
+        let mut wanted = GLANCE.min(self.limit);
+        loop {
+            let bytes = self.window.at(begin, wanted)?;
+            let held = bytes.len().min(self.limit);
+            let at_end = held < wanted;
+            let bytes = &bytes[..held];
+            if let Some(length) = parse(&mut self.reader, bytes, &mut self.row, &mut self.ends, &mut self.cells) {
+                // A line feed behind a carriage return belongs to the same line end.
+                let returns = bytes[length - 1] == b'\r';
+                let both = returns && self.window.at(begin, length + 1)?.get(length) == Some(&b'\n');
+                let end = begin + length as u64 + u64::from(both);
+                return Ok(NextRow::Row(ByteRange { begin, end }));
+            }
+            // A line end that ends no row stands inside quotes.
+            if at_end || held == self.limit {
+                if let Some(line) = memchr(b'\n', bytes) {
+                    return Ok(NextRow::Open(ByteRange { begin, end: begin + line as u64 + 1 }));
+                }
+                if at_end {
+                    finish(&mut self.reader, &mut self.row, &mut self.ends, &mut self.cells, bytes);
+                    return Ok(NextRow::Torn(ByteRange { begin, end: begin + held as u64 }));
+                }
+                return Ok(NextRow::Long(ByteRange { begin, end: self.line_end(begin + held as u64)? }));
+            }
+            wanted = held.max(wanted).saturating_mul(2).min(self.limit);
+        }
+    }
+
+    /// Where the line ends that goes on at an offset.
+    fn line_end(&mut self, offset: u64) -> io::Result<u64> {
+        let mut at = offset;
+        loop {
+            let bytes = self.window.at(at, 1)?;
+            match memchr(b'\n', bytes) {
+                Some(end) => return Ok(at + end as u64 + 1),
+                None if bytes.is_empty() => return Ok(at),
+                None => at += bytes.len() as u64,
+            }
+        }
+    }
+}
+
+/// The cells of one line, without its end.
+pub(super) fn split(line: &[u8], separator: u8) -> RowCells {
+    let mut cells = RowCells::default();
+    finish(&mut reader(separator), &mut vec![0; 64], &mut vec![0; 16], &mut cells, line);
+    cells
+}
+
+fn reader(separator: u8) -> Reader {
+    ReaderBuilder::new().delimiter(separator).build()
+}
+
+/// Takes the row that `bytes` begin with; how long it is with its line end, or with the first byte of that, and `None`
+/// where it has no end in them.
+fn parse(
+    reader: &mut Reader,
+    bytes: &[u8],
+    row: &mut Vec<u8>,
+    ends: &mut Vec<usize>,
+    cells: &mut RowCells,
+) -> Option<usize> {
+    loop {
+        reader.reset();
+        // At the beginning of a file it would pass over a byte order mark; this row is anywhere.
+        let _ = reader.read_record(b" ", &mut [], &mut []);
+        let (result, taken, written, count) = reader.read_record(bytes, row, ends);
+        match result {
+            ReadRecordResult::Record => {
+                keep(cells, &row[..written], &ends[..count]);
+                return Some(taken);
+            }
+            ReadRecordResult::OutputFull => row.resize(2 * row.len(), 0),
+            ReadRecordResult::OutputEndsFull => ends.resize(2 * ends.len(), 0),
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => return None,
+        }
+    }
+}
+
+/// Takes all of `bytes` as a row that ends with them.
+fn finish(reader: &mut Reader, row: &mut Vec<u8>, ends: &mut Vec<usize>, cells: &mut RowCells, bytes: &[u8]) {
+    if bytes.is_empty() {
+        return keep(cells, &[], &[]);
+    }
+    let mut ended = bytes.to_vec();
+    ended.push(b'\n');
+    if parse(reader, &ended, row, ends, cells).is_none() {
+        // Inside a quote, which this closes.
+        ended.insert(bytes.len(), b'"');
+        let _ = parse(reader, &ended, row, ends, cells);
+    }
+}
+
+fn keep(cells: &mut RowCells, row: &[u8], ends: &[usize]) {
+    cells.text.clear();
+    cells.text.extend_from_slice(row);
+    cells.ends.clear();
+    cells.ends.extend_from_slice(ends);
+}

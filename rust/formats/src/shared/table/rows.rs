@@ -1,0 +1,287 @@
+//! Rows taken down: records, and what was wrong with those that gave none.
+
+use std::collections::BTreeMap;
+
+use super::cells::{Cell, stated, value, whole_number};
+use super::header::{ColumnRole, Header};
+use crate::shared::record_builder::RowPlace;
+use stepbridge_records::{ColumnBatch, EpochColumn, Format, TaggedBatch};
+
+/// From this many records on they are handed on as a batch.
+const PIECE: usize = 1 << 16;
+
+/// A range of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ByteRange {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+}
+
+/// Why a row gave nothing, or not all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RowFaultReason {
+    /// So many cells.
+    Width(usize),
+    /// What stands where the step should.
+    Step(String),
+    /// The same of the epoch.
+    Epoch(String),
+    /// It is the file's last one and has no end; a first part of its cells was taken.
+    Torn,
+    /// The same, before the cell of that name.
+    TornBefore(&'static str),
+    /// The file ends inside the names, which stand there once more.
+    TornHeader,
+}
+
+/// A row that gave nothing, or not all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CsvRowFault {
+    pub(super) range: ByteRange,
+    /// The row's number, counted from where these rows begin.
+    pub(super) row: u64,
+    pub(super) why: RowFaultReason,
+}
+
+/// Cells of one column that are no numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CellTexts {
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) example: String,
+    pub(super) row: u64,
+    pub(super) range: ByteRange,
+}
+
+/// What some rows that stand next to each other gave.
+#[derive(Debug, Default)]
+pub(super) struct TableRows {
+    pub(super) batches: Vec<TaggedBatch>,
+    pub(super) faults: Vec<CsvRowFault>,
+    /// By column.
+    pub(super) texts: BTreeMap<usize, CellTexts>,
+    /// How many there are, those included that gave nothing.
+    pub(super) count: u64,
+    pub(super) sound: u64,
+    open: OpenColumns,
+    /// Texts of the row at hand: by column.
+    pending: Vec<(usize, String)>,
+    place: RowPlace,
+    wall_time: f64,
+    bad: Option<RowFaultReason>,
+}
+
+/// The columns that become a batch next.
+#[derive(Debug, Default)]
+struct OpenColumns {
+    tag: Vec<u32>,
+    value: Vec<f64>,
+    step: Vec<i64>,
+    missing: Vec<bool>,
+    epoch: EpochColumn,
+    wall_time: Vec<f64>,
+    /// How many of `value` belong to rows that are done.
+    rows: usize,
+}
+
+impl TableRows {
+    /// Makes room for about as many records.
+    pub(super) fn expect(&mut self, records: usize) {
+        let records = records.min(PIECE + PIECE / 4);
+        self.open.tag.reserve(records);
+        self.open.value.reserve(records);
+        self.open.step.reserve(records);
+    }
+
+    /// Begins a row.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.place = RowPlace::default();
+        self.wall_time = f64::NAN;
+    }
+
+    /// Takes a cell that is not empty.
+    #[inline]
+    pub(super) fn cell(&mut self, header: &Header, column: usize, cell: &[u8]) {
+        match header.roles[column] {
+            ColumnRole::Tag(tag) => match value(cell, header.blank) {
+                Cell::Number(value) => {
+                    self.open.tag.push(tag);
+                    self.open.value.push(value);
+                }
+                Cell::Blank => {}
+                Cell::Text => self.text(column, cell),
+            },
+            role => self.position(role, column, cell.trim_ascii(), header.blank),
+        }
+    }
+
+    fn position(&mut self, role: ColumnRole, column: usize, cell: &[u8], blank: Option<&str>) {
+        if cell.is_empty() {
+            return;
+        }
+        match role {
+            ColumnRole::Step => match whole_number(cell) {
+                Some(step) => self.place.step = Some(step),
+                None => self.bad = Some(RowFaultReason::Step(shown(cell))),
+            },
+            ColumnRole::Epoch => match stated(cell) {
+                Some(epoch) => self.place.epoch = Some(epoch),
+                None => self.bad = Some(RowFaultReason::Epoch(shown(cell))),
+            },
+            ColumnRole::WallTime => match value(cell, blank) {
+                Cell::Number(time) => self.wall_time = time,
+                Cell::Blank => {}
+                Cell::Text => self.text(column, cell),
+            },
+            ColumnRole::Tag(_) => {}
+        }
+    }
+
+    #[cold]
+    fn text(&mut self, column: usize, cell: &[u8]) {
+        self.pending.push((column, shown(cell.trim_ascii())));
+    }
+
+    /// Whether the row at hand has a step and an epoch that can be read, as far as it has them.
+    pub(super) fn is_placed(&self) -> bool {
+        self.bad.is_none()
+    }
+
+    /// Whether the row at hand has cells that should be numbers and are not.
+    pub(super) fn has_texts(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Ends a row that is whole.
+    #[inline]
+    pub(super) fn end(&mut self, header: &Header, format: Format, range: ByteRange) {
+        if let Some(why) = self.bad.take() {
+            return self.leave_out(range, why);
+        }
+        if !self.pending.is_empty() {
+            self.keep_texts(range);
+        }
+        self.open.end_row(header, self.place, self.wall_time);
+        self.count += 1;
+        self.sound += 1;
+        if self.open.value.len() >= PIECE {
+            self.close(header, format);
+        }
+    }
+
+    /// Ends a row of which only the first cells could be taken.
+    pub(super) fn end_torn(&mut self, header: &Header, range: ByteRange) {
+        if let Some(why) = self.bad.take() {
+            return self.leave_out(range, why);
+        }
+        self.keep_texts(range);
+        self.open.end_row(header, self.place, self.wall_time);
+        self.faults.push(CsvRowFault { range, row: self.count, why: RowFaultReason::Torn });
+        self.count += 1;
+    }
+
+    /// Ends a row that gives nothing.
+    #[cold]
+    pub(super) fn leave_out(&mut self, range: ByteRange, why: RowFaultReason) {
+        self.forget();
+        self.faults.push(CsvRowFault { range, row: self.count, why });
+        self.count += 1;
+    }
+
+    /// Ends what turned out to be no row.
+    pub(super) fn forget(&mut self) {
+        self.open.tag.truncate(self.open.rows);
+        self.open.value.truncate(self.open.rows);
+        self.pending.clear();
+        self.bad = None;
+    }
+
+    #[cold]
+    fn keep_texts(&mut self, range: ByteRange) {
+        for (column, example) in self.pending.drain(..) {
+            let row = self.count;
+            self.texts.entry(column).and_modify(|text| text.count += 1).or_insert(CellTexts {
+                count: 1,
+                example,
+                row,
+                range,
+            });
+        }
+    }
+
+    /// Makes a batch of what was taken since the last one.
+    pub(super) fn close(&mut self, header: &Header, format: Format) {
+        let records = std::mem::take(&mut self.open);
+        if records.value.is_empty() {
+            return;
+        }
+        let mut batch = ColumnBatch::new(0, 0, format);
+        batch.meaning = header.meaning;
+        let all_missing = !records.missing.is_empty() && !records.missing.contains(&false);
+        if header.places.step.is_some() && !all_missing {
+            batch.step = Some(records.step);
+            batch.step_missing = (!records.missing.is_empty()).then_some(records.missing);
+        }
+        batch.epoch = (!records.epoch.all_missing()).then_some(records.epoch);
+        batch.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
+        batch.tag = records.tag;
+        batch.value = records.value;
+        if batch.len() <= 2 * PIECE {
+            return self.batches.push(piece(header, batch));
+        }
+        // A row of a million cells.
+        for begin in (0..batch.len()).step_by(PIECE) {
+            let part = batch.slice(begin..batch.len().min(begin + PIECE));
+            self.batches.push(piece(header, part));
+        }
+    }
+}
+
+/// A cell as a report shows it.
+fn shown(cell: &[u8]) -> String {
+    const LONGEST: usize = 80;
+    match cell.get(..LONGEST) {
+        Some(begin) => format!("{}...", String::from_utf8_lossy(begin)),
+        None => String::from_utf8_lossy(cell).into_owned(),
+    }
+}
+
+/// A batch with the names of its tags; of those that have a record, where the others are many.
+fn piece(header: &Header, mut batch: ColumnBatch) -> TaggedBatch {
+    if header.tags.len() <= batch.len() {
+        return TaggedBatch::new(header.tags.clone(), batch);
+    }
+    let mut numbers = BTreeMap::new();
+    let mut tags = Vec::new();
+    for tag in &mut batch.tag {
+        *tag = *numbers.entry(*tag).or_insert_with(|| {
+            tags.push(header.tags[*tag as usize].clone());
+            u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
+        });
+    }
+    TaggedBatch::new(tags, batch)
+}
+
+impl OpenColumns {
+    /// Gives the place of a row to all its records.
+    #[inline]
+    fn end_row(&mut self, header: &Header, place: RowPlace, wall_time: f64) {
+        let count = self.value.len();
+        if header.places.step.is_some() {
+            self.step.resize(count, place.step.unwrap_or(0));
+            if place.step.is_none() || !self.missing.is_empty() {
+                // Those before had one.
+                self.missing.resize(self.rows, false);
+                self.missing.resize(count, place.step.is_none());
+            }
+        }
+        if header.places.epoch.is_some() {
+            self.epoch.extend_to(count, place.epoch);
+        }
+        if header.places.wall_time.is_some() {
+            self.wall_time.resize(count, wall_time);
+        }
+        self.rows = count;
+    }
+}

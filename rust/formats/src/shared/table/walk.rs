@@ -1,0 +1,287 @@
+//! The way through a file: its header, blocks of plain rows, and from where they end row by row.
+
+use std::io;
+use std::sync::Arc;
+
+use super::block::{BlockRows, BlockSource, PlainRows};
+use super::cells::{Cell, stated, value};
+use super::header::Header;
+use super::layout::{TableKind, TableLimits};
+use super::report::RowReport;
+use super::row_cutter::{NextRow, RowCutter};
+use super::rows::{ByteRange, RowFaultReason, TableRows};
+use crate::shared::input::{Input, Mark};
+use crate::shared::options::ReadOptions;
+use crate::shared::sink::Sink;
+use stepbridge_io::parallel;
+use stepbridge_records::{Problem, ProblemKind};
+
+/// Where a reader stopped.
+struct TableMark {
+    /// Where the first row begins that has no end yet.
+    offset: u64,
+    /// How many of its cells were taken all the same.
+    cells: usize,
+    /// How many rows stand before it.
+    rows: u64,
+    header: Header,
+}
+
+/// What is known on the way.
+struct TableWalk<'a> {
+    kind: &'a TableKind,
+    options: &'a ReadOptions,
+    header: Header,
+    /// Where the next row begins.
+    at: u64,
+    /// How many of its cells were taken before.
+    cells: usize,
+    rows: u64,
+    /// Whether what is added to the file can be read alone.
+    resumes: bool,
+    report: RowReport<'a>,
+}
+
+/// Why blocks ended before the file did.
+enum BlocksEnd {
+    Odd,
+    Failed(io::Error),
+}
+
+pub(super) fn walk(kind: &TableKind, limits: TableLimits, input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let mut slow = RowCutter::new(input.window(), b',', limits.row);
+    let known = input.mark.take().and_then(|mark: Mark| mark.downcast::<TableMark>().ok());
+    let mut walk = match known {
+        Some(known) => {
+            slow.separated_by(known.header.separator);
+            sink.came_to(known.offset)?;
+            let TableMark { offset: at, cells, rows, ref header } = *known;
+            let report = RowReport::new(input.file);
+            TableWalk { kind, options: input.options, header: header.clone(), at, cells, rows, resumes: true, report }
+        }
+        None => match TableWalk::begin(kind, input, &mut slow, sink)? {
+            Some(walk) => walk,
+            None => return Ok(()),
+        },
+    };
+    if walk.cells == 0 {
+        walk.blocks(limits, input, sink)?;
+    }
+    walk.row_by_row(input, &mut slow, sink)?;
+    let TableWalk { mut report, header, .. } = walk;
+    report.finish(&header, sink);
+    // What the first row shows must have been seen.
+    if walk.resumes && walk.rows > 0 {
+        sink.mark = Some(Arc::new(TableMark { offset: walk.at, cells: walk.cells, rows: walk.rows, header }));
+    }
+    Ok(())
+}
+
+impl<'a> TableWalk<'a> {
+    /// Reads the line of names.
+    fn begin(
+        kind: &'a TableKind,
+        input: &Input<'a>,
+        slow: &mut RowCutter,
+        sink: &mut Sink,
+    ) -> io::Result<Option<Self>> {
+        let begin = if slow.bytes(0, 3)?.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let nothing = |sink: &mut Sink, kind, reason: &str| {
+            sink.report(kind, 0, input.size, reason);
+            Ok(None)
+        };
+        let line = slow.bytes(begin, 1 << 12)?;
+        let line = line.trim_ascii_start();
+        let line = line.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+        let separator = (kind.separator)(line);
+        slow.separated_by(separator);
+        let range = match slow.find(begin)? {
+            NextRow::Row(range) => range,
+            NextRow::Torn(range) => {
+                sink.report(ProblemKind::Truncated, range.begin, range.end, "the file ends inside its header");
+                return Ok(None);
+            }
+            // That a file has no bytes was said where it matters.
+            NextRow::End(0) => return Ok(None),
+            NextRow::End(_) => return nothing(sink, ProblemKind::NotALog, "there is no line of names in it"),
+            NextRow::Open(_) | NextRow::Long(_) => {
+                return nothing(sink, ProblemKind::NotALog, "it does not begin with a line of names that has an end");
+            }
+        };
+        let cells: Vec<Vec<u8>> = slow.cells().iter().map(<[u8]>::to_vec).collect();
+        let cells: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
+        if cells.iter().all(|cell| value(cell.trim_ascii(), kind.blank) != Cell::Text) {
+            return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
+        }
+        let mut header = Header::new(kind, input.options, separator, &cells);
+        for reason in &header.places.missing {
+            sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
+        }
+        // What epochs count from shows in the first one.
+        let first = header.places.epoch.filter(|_| matches!(slow.find(range.end), Ok(NextRow::Row(_))));
+        let first = first.and_then(|column| stated(slow.cells().iter().nth(column)?.trim_ascii()));
+        header.meaning = (kind.meaning)(&header.names, first);
+        let (kind, options, report) = (kind, input.options, RowReport::new(input.file));
+        Ok(Some(Self { kind, options, header, at: range.end, cells: 0, rows: 0, resumes: true, report }))
+    }
+
+    /// Takes blocks while their rows are plain.
+    fn blocks(&mut self, limits: TableLimits, input: &Input, sink: &mut Sink) -> io::Result<()> {
+        let source = BlockSource { bytes: input.bytes, begin: self.at, size: input.size, limits };
+        let header = self.header.clone();
+        let reading = PlainRows { kind: self.kind, options: self.options, header: &header };
+        let work = |index| source.read(index, reading);
+        let take = |_, read: io::Result<BlockRows>| {
+            let BlockRows { rows, end, stops } = read.map_err(BlocksEnd::Failed)?;
+            if let Some(end) = end {
+                self.take(rows, sink);
+                self.at = end;
+                sink.came_to(end).map_err(BlocksEnd::Failed)?;
+            }
+            if stops { Err(BlocksEnd::Odd) } else { Ok(()) }
+        };
+        match parallel::in_order(source.blocks(), input.threads, work, take) {
+            Err(BlocksEnd::Failed(error)) => Err(error),
+            Err(BlocksEnd::Odd) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Takes what is left, a row at a time.
+    fn row_by_row(&mut self, input: &Input, slow: &mut RowCutter, sink: &mut Sink) -> io::Result<()> {
+        /// After so many bytes the records are handed on.
+        const STRIDE: u64 = 1 << 20;
+        let mut rows = TableRows::default();
+        let mut handed_on = self.at;
+        loop {
+            let found = slow.find(self.at)?;
+            let end = match found {
+                NextRow::Row(range) => {
+                    self.row(range, slow, &mut rows, sink);
+                    range.end
+                }
+                NextRow::Open(range) => {
+                    // It may be closed by what is added to the file: what is behind it now may turn out to be inside.
+                    self.resumes = false;
+                    self.hand_on(&mut rows, sink);
+                    let reason = "a quote in a line is not closed anywhere near; the line was left out";
+                    self.report.no_row(range, reason, &self.header, sink);
+                    range.end
+                }
+                NextRow::Long(range) => {
+                    self.hand_on(&mut rows, sink);
+                    let reason = format!("a line of {} bytes is no row; it was left out", range.end - range.begin);
+                    self.report.no_row(range, &reason, &self.header, sink);
+                    range.end
+                }
+                NextRow::Torn(range) => {
+                    self.at = range.begin;
+                    self.torn(range, slow, &mut rows);
+                    self.hand_on(&mut rows, sink);
+                    // It is counted once it has an end.
+                    self.rows -= 1;
+                    break;
+                }
+                NextRow::End(end) => {
+                    self.at = end;
+                    break;
+                }
+            };
+            self.cells = 0;
+            self.at = end;
+            if self.at - handed_on >= STRIDE {
+                self.hand_on(&mut rows, sink);
+                handed_on = self.at;
+                sink.came_to(self.at)?;
+            }
+        }
+        self.hand_on(&mut rows, sink);
+        let end = slow.size();
+        if end < input.size {
+            let reason = "the file is shorter than when it was opened";
+            sink.report(ProblemKind::Truncated, end, input.size, reason);
+        }
+        Ok(())
+    }
+
+    /// Takes a row that is whole.
+    fn row(&mut self, range: ByteRange, slow: &RowCutter, rows: &mut TableRows, sink: &mut Sink) {
+        let columns = self.header.roles.len();
+        rows.begin();
+        let mut count = 0;
+        for cell in slow.cells().iter() {
+            // What was taken of the row when it was torn is not taken twice.
+            let is_new = count >= self.cells || !self.header.holds_values(count);
+            if count < columns && !cell.is_empty() && is_new {
+                rows.cell(&self.header, count, cell);
+            }
+            count += 1;
+        }
+        let fits = count == columns;
+        if fits && rows.is_placed() {
+            return rows.end(&self.header, self.kind.format, range);
+        }
+        let cells: Vec<&[u8]> = slow.cells().iter().collect();
+        if cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1 || self.header.is(&cells) {
+            rows.forget();
+        } else if self.header.is_followed_by(self.kind, self.options, &cells) {
+            rows.forget();
+            self.hand_on(rows, sink);
+            self.report.finish(&self.header, sink);
+            let meaning = self.header.meaning;
+            self.header = Header::new(self.kind, self.options, self.header.separator, &cells);
+            // What epochs count from was seen in the first row.
+            self.header.meaning = meaning;
+        } else if fits {
+            rows.end(&self.header, self.kind.format, range);
+        } else {
+            rows.leave_out(range, RowFaultReason::Width(count));
+        }
+    }
+
+    /// Takes the row that the file ends in, but for its last cell, which may be incomplete.
+    fn torn(&mut self, range: ByteRange, slow: &RowCutter, rows: &mut TableRows) {
+        let columns = self.header.roles.len();
+        let count = slow.cells().iter().count();
+        if count > columns {
+            return rows.leave_out(range, RowFaultReason::Width(count));
+        }
+        let whole = count.saturating_sub(1);
+        let first: Vec<&[u8]> = slow.cells().iter().take(whole).collect();
+        if whole > 0 && self.header.begins_with(&first) {
+            return rows.leave_out(range, RowFaultReason::TornHeader);
+        }
+        let places = &self.header.places;
+        for (place, name) in [(places.step, "step"), (places.epoch, "epoch")] {
+            if place.is_some_and(|column| column >= whole) {
+                return rows.leave_out(range, RowFaultReason::TornBefore(name));
+            }
+        }
+        rows.begin();
+        for (column, cell) in first.into_iter().enumerate() {
+            if !cell.is_empty() && (column >= self.cells || !self.header.holds_values(column)) {
+                rows.cell(&self.header, column, cell);
+            }
+        }
+        self.cells = if rows.is_placed() { whole } else { 0 };
+        rows.end_torn(&self.header, range);
+    }
+
+    /// Hands on what was taken so far.
+    fn hand_on(&mut self, rows: &mut TableRows, sink: &mut Sink) {
+        let mut rows = std::mem::take(rows);
+        rows.close(&self.header, self.kind.format);
+        self.take(rows, sink);
+    }
+
+    /// Takes what some rows gave.
+    fn take(&mut self, rows: TableRows, sink: &mut Sink) {
+        rows.batches.into_iter().for_each(|tagged| sink.emit(tagged));
+        for mut fault in rows.faults {
+            fault.row += self.rows;
+            self.report.fault(fault, &self.header, sink);
+        }
+        self.report.texts(rows.texts, self.rows);
+        self.rows += rows.count;
+        sink.facts.records_ok += rows.sound;
+    }
+}

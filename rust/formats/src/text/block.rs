@@ -1,0 +1,296 @@
+//! The lines of one block as records.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::lines::{self, BlockLines};
+use super::number;
+use super::pairs::{self, PairValue};
+use super::pattern::{Captures, is_blank};
+use super::rows::{LinePlace, TextRows};
+use super::shapes::{CompiledLine, PairStyle, ShapeKey};
+use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
+
+/// What lines are looked for.
+pub(super) struct ShapePlan<'a> {
+    pub(super) lines: Vec<PlannedLine<'a>>,
+    /// Whether one of them has its values in the lines that follow it.
+    pub(super) follows: bool,
+}
+
+/// A line, with what its numbers turned out to mean.
+pub(super) struct PlannedLine<'a> {
+    pub(super) compiled: &'a CompiledLine,
+    pub(super) meaning: SeriesMeaning,
+}
+
+/// A range of the file, and what is wrong with it.
+#[derive(Debug, PartialEq)]
+pub(super) struct TextLineFault {
+    pub(super) kind: ProblemKind,
+    pub(super) range: Range<u64>,
+    pub(super) reason: String,
+}
+
+/// The values of a tag that are no numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TextValues {
+    pub(super) count: u64,
+    pub(super) example: String,
+    pub(super) range: Range<u64>,
+}
+
+/// Whether lines that are indented more belong to one that stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) enum OpenLine {
+    /// It began before the block.
+    #[default]
+    Unknown,
+    No,
+    /// To one of this sort, which stands here.
+    Line(usize, LinePlace),
+}
+
+/// What is in a block.
+#[derive(Debug, Default)]
+pub(super) struct TextBlock {
+    /// A set of records for each line of the plan.
+    pub(super) rows: Vec<TextRows>,
+    /// Values of a line that began before the block, and how many lines they are.
+    pub(super) orphans: Vec<(String, f64)>,
+    pub(super) orphan_lines: u64,
+    /// How many lines have a shape, and how many are other text.
+    pub(super) sound: u64,
+    pub(super) prose: u64,
+    pub(super) faults: Vec<TextLineFault>,
+    pub(super) texts: HashMap<String, TextValues>,
+    /// What a block behind it begins in.
+    pub(super) inside: OpenLine,
+    /// For lines that say where they stand in the epoch and in the run: each epoch's first step, as they come.
+    pub(super) starts: Vec<(i64, i64)>,
+    /// The file's last line, where it has no end.
+    pub(super) torn: Option<u64>,
+}
+
+/// Reads the lines of a block. `inside`: what its first line belongs to.
+pub(super) fn read(plan: &ShapePlan<'_>, lines: &BlockLines, inside: OpenLine) -> TextBlock {
+    let mut reading = BlockReading {
+        plan,
+        captures: Captures::default(),
+        begin: lines.begin.unwrap_or(0),
+        block: TextBlock { inside, ..TextBlock::default() },
+    };
+    reading.block.rows.resize_with(plan.lines.len(), TextRows::default);
+    lines::each(&lines.bytes, |at, raw, ended| reading.line(at, raw, ended));
+    reading.block
+}
+
+struct BlockReading<'a> {
+    plan: &'a ShapePlan<'a>,
+    captures: Captures,
+    begin: u64,
+    block: TextBlock,
+}
+
+impl BlockReading<'_> {
+    fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
+        let begin = self.begin + at as u64;
+        let range = begin..begin + raw.len() as u64;
+        let plain = lines::plain(raw);
+        let found = self.find(&plain);
+        let indented = plain.first().is_some_and(|byte| is_blank(*byte));
+        let goes_on = self.plan.follows && found.is_none() && indented && self.block.inside != OpenLine::No;
+        if !ended {
+            self.block.torn = Some(begin);
+            if found.is_some() || goes_on {
+                let reason = "the file ends inside a line: it is still being written, or its writer was stopped; the line \
+                              was left out";
+                self.fault(ProblemKind::Truncated, range, reason.to_owned());
+                return;
+            }
+        }
+        match found {
+            Some(index) => self.take(index, &plain, &range),
+            None if goes_on => self.follow(&plain),
+            None => {
+                self.block.prose += 1;
+                if self.plan.follows && !indented {
+                    self.block.inside = OpenLine::No;
+                }
+            }
+        }
+    }
+
+    /// Which of the lines it is.
+    fn find(&mut self, line: &[u8]) -> Option<usize> {
+        let (plan, captures) = (self.plan, &mut self.captures);
+        plan.lines.iter().position(|sought| sought.compiled.fits(line, captures))
+    }
+
+    /// Takes the values of a line that has a shape.
+    fn take(&mut self, index: usize, line: &[u8], range: &Range<u64>) {
+        let plan = self.plan;
+        let PlannedLine { compiled, meaning } = &plan.lines[index];
+        let captures = std::mem::take(&mut self.captures);
+        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
+        let mut place = LinePlace::default();
+        let step = text(&captures.step).or(text(&captures.samples));
+        let counts_run = step.is_some();
+        let iter = text(&captures.iter);
+        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
+        place.step = match step {
+            Some(text) => self.whole("step", text, range),
+            None => iter,
+        };
+        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
+        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
+        let (pairs, keys) = compiled.line.map_or((PairStyle::None, &[][..]), |line| (line.pairs, line.keys));
+        let rest = text(&captures.rest).unwrap_or_default();
+        if !keys.is_empty() {
+            pairs::each(rest, pairs, |pair| {
+                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
+                match key {
+                    Some(ShapeKey::Step) => place.step = self.whole("step", pair.printed, range),
+                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(pair.printed, meaning.epoch, range),
+                    None => {}
+                }
+            });
+        }
+        let epoch = place.epoch.and_then(Decimal::whole);
+        let mut values = 0_usize;
+        for (tag, range_of) in captures.tags.iter().enumerate() {
+            let printed = unquoted(&line[range_of.clone()]);
+            let whole = number::value(printed).filter(|(_, length)| *length == printed.len());
+            values += 1;
+            match whole {
+                Some((value, _)) => self.push(index, compiled.pattern.tags[tag].as_bytes(), place, value),
+                None => self.text(index, compiled.pattern.tags[tag].as_bytes(), printed, range),
+            }
+        }
+        pairs::each(rest, pairs, |pair| {
+            if keys.iter().any(|(name, _)| name.as_bytes() == pair.key) {
+                return;
+            }
+            values += 1;
+            match pair.value {
+                PairValue::Number(value) => self.push(index, pair.key, place, value),
+                PairValue::Text(text) => self.text(index, pair.key, text, range),
+            }
+            if let Some(average) = pair.average {
+                self.push(index, &[pair.key, b"/avg"].concat(), place, average);
+            }
+        });
+        let rows = &mut self.block.rows[index];
+        if values == 0 {
+            // A line of counters alone still says which epoch a step is in.
+            if let (Some(step), Some(epoch), true) = (place.step, place.epoch, counts_run) {
+                rows.evidence.push((step, epoch));
+            }
+        }
+        let total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        if let Some(batches) = total {
+            rows.length(epoch, batches);
+        }
+        if let (true, Some(step), Some(iter), Some(epoch)) = (compiled.pattern.counts_twice, place.step, iter, epoch) {
+            let start = (epoch, step.wrapping_sub(iter));
+            if self.block.starts.last() != Some(&start) {
+                self.block.starts.push(start);
+            }
+        }
+        if compiled.line.is_some_and(|line| line.follows) {
+            self.block.inside = OpenLine::Line(index, place);
+        } else if plan.follows {
+            self.block.inside = OpenLine::No;
+        }
+        self.block.sound += 1;
+        self.captures = captures;
+    }
+
+    /// Takes the value of a line that belongs to the one before.
+    fn follow(&mut self, line: &[u8]) {
+        let pair = memchr::memrchr(b'=', line).and_then(|at| {
+            let (value, length) = number::grouped(&line[at + 1..])?;
+            (line[at + 1 + length..].trim_ascii().is_empty()).then_some((line[..at].trim_ascii(), value))
+        });
+        match (pair, self.block.inside) {
+            (Some((key, value)), OpenLine::Line(index, place)) => {
+                self.push(index, key, place, value);
+                self.block.sound += 1;
+            }
+            (Some((key, value)), OpenLine::Unknown) => {
+                self.block.orphans.push((String::from_utf8_lossy(key).into_owned(), value));
+                self.block.orphan_lines += 1;
+            }
+            _ => self.block.prose += 1,
+        }
+    }
+
+    fn push(&mut self, index: usize, tag: &[u8], place: LinePlace, value: f64) {
+        let prefix = self.plan.lines[index].compiled.line.map_or("", |line| line.prefix);
+        let rows = &mut self.block.rows[index];
+        let tag = rows.names.number(prefix, tag);
+        rows.push(tag, place, value);
+    }
+
+    fn text(&mut self, index: usize, tag: &[u8], text: &[u8], range: &Range<u64>) {
+        let prefix = self.plan.lines[index].compiled.line.map_or("", |line| line.prefix);
+        let tag = format!("{prefix}{}", String::from_utf8_lossy(tag));
+        let texts = self.block.texts.entry(tag).or_insert_with(|| TextValues {
+            count: 0,
+            example: String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned(),
+            range: range.clone(),
+        });
+        texts.count += 1;
+    }
+
+    /// A whole number; what is none is reported, and the record keeps none.
+    fn whole(&mut self, what: &str, text: &[u8], range: &Range<u64>) -> Option<i64> {
+        let whole = digits(text).or_else(|| stated(text).and_then(Decimal::whole));
+        if whole.is_none() {
+            self.no_number(what, "whole number", text, range);
+        }
+        whole
+    }
+
+    fn epoch(&mut self, text: &[u8], meaning: Option<EpochMeaning>, range: &Range<u64>) -> Option<Decimal> {
+        let stated = digits(text).map(Decimal::integer).or_else(|| stated(text));
+        if meaning.is_some_and(|meaning| meaning.base().is_some()) {
+            let whole = stated.and_then(Decimal::whole);
+            if whole.is_none() {
+                self.no_number("epoch", "whole number", text, range);
+            }
+            return whole.map(Decimal::integer);
+        }
+        if stated.is_none() {
+            self.no_number("epoch", "number", text, range);
+        }
+        stated
+    }
+
+    fn no_number(&mut self, what: &str, kind: &str, text: &[u8], range: &Range<u64>) {
+        let text = String::from_utf8_lossy(&text[..text.len().min(80)]);
+        let reason = format!("the {what} of a line is '{text}', not a {kind}; its values were kept without");
+        self.fault(ProblemKind::NotANumber, range.clone(), reason);
+    }
+
+    fn fault(&mut self, kind: ProblemKind, range: Range<u64>, reason: String) {
+        self.block.faults.push(TextLineFault { kind, range, reason });
+    }
+}
+
+/// A whole number of so few digits that it fits.
+fn digits(text: &[u8]) -> Option<i64> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+}
+
+fn stated(text: &[u8]) -> Option<Decimal> {
+    std::str::from_utf8(text).ok().and_then(Decimal::parse)
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    let inside = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+    inside.unwrap_or(text)
+}

@@ -1,0 +1,98 @@
+//! Records of one sort of line in one block of a file.
+
+use std::collections::HashMap;
+
+use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TaggedBatch};
+
+/// Where a line says that it stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct LinePlace {
+    pub(super) step: Option<i64>,
+    pub(super) epoch: Option<Decimal>,
+    pub(super) wall_time: Option<f64>,
+}
+
+/// Names and their numbers.
+#[derive(Debug, Default)]
+pub(super) struct TagNames {
+    pub(super) all: Vec<String>,
+    numbers: HashMap<Vec<u8>, u32>,
+    raw: Vec<Vec<u8>>,
+    /// The number that came last: lines of one writer have their tags in one order.
+    last: usize,
+}
+
+/// Records, column by column.
+#[derive(Debug, Default)]
+pub(super) struct TextRows {
+    pub(super) names: TagNames,
+    tag: Vec<u32>,
+    step: Vec<i64>,
+    missing: Vec<bool>,
+    epoch: EpochColumn,
+    wall_time: Vec<f64>,
+    value: Vec<f64>,
+    pub(super) evidence: Vec<(i64, Decimal)>,
+    pub(super) lengths: Vec<(Option<i64>, u64)>,
+}
+
+impl TagNames {
+    /// The number of a name, which `prefix` stands before.
+    pub(super) fn number(&mut self, prefix: &str, name: &[u8]) -> u32 {
+        let guess = if self.last + 1 < self.raw.len() { self.last + 1 } else { 0 };
+        if self.raw.get(guess).is_some_and(|known| known == name) {
+            self.last = guess;
+        } else if let Some(&number) = self.numbers.get(name) {
+            self.last = number as usize;
+        } else {
+            self.last = self.raw.len();
+            // Each name takes bytes of the block; there are never 2^32.
+            self.numbers.insert(name.to_owned(), u32::try_from(self.last).unwrap_or(u32::MAX));
+            self.raw.push(name.to_owned());
+            self.all.push(format!("{prefix}{}", String::from_utf8_lossy(name)));
+        }
+        u32::try_from(self.last).unwrap_or(u32::MAX)
+    }
+}
+
+impl TextRows {
+    pub(super) fn push(&mut self, tag: u32, place: LinePlace, value: f64) {
+        self.tag.push(tag);
+        self.step.push(place.step.unwrap_or(0));
+        self.missing.push(place.step.is_none());
+        self.epoch.push(place.epoch, 1);
+        if place.wall_time.is_some() || !self.wall_time.is_empty() {
+            self.wall_time.resize(self.value.len(), f64::NAN);
+            self.wall_time.push(place.wall_time.unwrap_or(f64::NAN));
+        }
+        self.value.push(value);
+    }
+
+    /// Takes down how many batches an epoch has.
+    pub(super) fn length(&mut self, epoch: Option<i64>, batches: u64) {
+        if self.lengths.last() != Some(&(epoch, batches)) {
+            self.lengths.push((epoch, batches));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.value.is_empty() && self.evidence.is_empty()
+    }
+
+    /// The records. A column that no record has anything in is left out.
+    pub(super) fn into_batch(self, meaning: SeriesMeaning, run: BatchRun) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, Format::Text);
+        batch.meaning = meaning;
+        if self.missing.contains(&false) {
+            batch.step = Some(self.step);
+            batch.step_missing = self.missing.contains(&true).then_some(self.missing);
+        }
+        batch.epoch = (!self.epoch.all_missing()).then_some(self.epoch);
+        batch.wall_time = (!self.wall_time.is_empty()).then_some(self.wall_time);
+        batch.tag = self.tag;
+        batch.value = self.value;
+        batch.evidence = self.evidence;
+        batch.lengths = self.lengths;
+        TaggedBatch { tags: self.names.all, columns: batch, run }
+    }
+}

@@ -1,0 +1,360 @@
+//! Whole text logs: every shape with lines as its writer's source prints them, and what may go wrong.
+
+mod cases;
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::registry::{SniffedFormat, sniff};
+use crate::shared::contents::FileContents;
+use crate::shared::options::ReadOptions;
+use crate::test_reading::read_for_test;
+use cases::{CASES, Case};
+use stepbridge_io::progress::Progress;
+use stepbridge_records::{EpochMeaning, FileFacts, Problem, SeriesMeaning, StepScope};
+
+fn options(pattern: &str) -> ReadOptions {
+    ReadOptions { pattern: (!pattern.is_empty()).then(|| pattern.to_owned()), ..ReadOptions::default() }
+}
+
+/// Whether a file is a log of some format, as far as its first bytes show it.
+fn is_log(name: &str, text: &[u8], options: &ReadOptions) -> bool {
+    let head = |length: usize| FileHead { name, folder: &[], bytes: &text[..text.len().min(length)] };
+    let looked_at = text_head_size(name);
+    let text = || text_matches(&head(looked_at), options.pattern.as_deref());
+    sniff(&head(HEAD)) != SniffedFormat::Unknown || (looked_at > HEAD || options.pattern.is_some()) && text()
+}
+
+fn read_text(pattern: &str, text: &str) -> FileContents {
+    read_for_test(Format::Text, "train.log", text.as_bytes(), &options(pattern), 1)
+}
+
+/// Records as `tag@epoch/step=value`, with `-` for what a record has not.
+fn records(read: &FileContents) -> Vec<String> {
+    let mut all = Vec::new();
+    for tagged in &read.batches {
+        let batch = &tagged.columns;
+        for index in 0..batch.len() {
+            let epoch = batch.epoch_of(index);
+            let epoch = epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_f64().to_string());
+            let step = batch.step_of(index).map_or_else(|| "-".to_owned(), |step| step.to_string());
+            all.push(format!("{}@{epoch}/{step}={}", tagged.tags[batch.tag[index] as usize], batch.value[index]));
+        }
+    }
+    all
+}
+
+/// A meaning as `unit base scope, epoch`.
+fn said(meaning: SeriesMeaning) -> String {
+    let mut said = String::new();
+    if let Some(step) = meaning.step {
+        let scope = if step.scope == StepScope::Run { "run" } else { "epoch" };
+        let _ = write!(said, "{:?} {} of {scope}", step.unit, step.base);
+    }
+    if let Some(epoch) = meaning.epoch {
+        let _ = write!(said, "; {epoch:?}");
+    }
+    said
+}
+
+fn kinds(read: &FileContents) -> Vec<(ProblemKind, Option<u64>, Option<u64>)> {
+    read.problems.iter().map(|problem| (problem.kind, problem.offset, problem.length)).collect()
+}
+
+#[test]
+fn every_shape_is_read() {
+    for Case { name, text, records: expected, meanings, prose } in CASES {
+        let read = read_text("", text);
+        assert_eq!(read.facts.shape, Some(*name), "{text}");
+        assert_eq!(records(&read), *expected, "{name}");
+        let said: Vec<String> = read.batches.iter().map(|tagged| said(tagged.columns.meaning)).collect();
+        assert_eq!(said, *meanings, "{name}");
+        assert_eq!((read.facts.plain_lines, read.problems), (*prose, vec![]), "{name}");
+    }
+    for shape in shapes::SHAPES {
+        assert!(CASES.iter().any(|case| case.name == shape.name), "{} has no lines here", shape.name);
+    }
+}
+
+#[test]
+fn the_meaning_of_a_textbook_line() {
+    use stepbridge_records::Unit;
+    // 5 batches an epoch, so that step 25 is the last batch of epoch 5.
+    let mut text = String::new();
+    for step in 1..=25 {
+        let _ = writeln!(text, "Epoch {}, Iter {}, Step {step}", (step - 1) / 5 + 1, (step - 1) % 5 + 1);
+    }
+    let read = read_text("", &text);
+    let [tagged] = &read.batches[..] else { panic!("one tagged") };
+    // Counters alone are no values, but they say where the epochs are.
+    assert!(tagged.columns.is_empty());
+    assert_eq!(tagged.columns.evidence.len(), 25);
+    assert_eq!(tagged.columns.evidence[24], (25, stepbridge_records::Decimal::integer(5)));
+    assert_eq!(tagged.columns.lengths, [(Some(1), 5), (Some(2), 5), (Some(3), 5), (Some(4), 5)]);
+    let step = tagged.columns.meaning.step.expect("a step");
+    assert_eq!((step.unit, step.base, step.scope), (Unit::Step, 1, StepScope::Run));
+    assert_eq!(tagged.columns.meaning.epoch, Some(EpochMeaning::In(1)));
+    assert_eq!(read.facts.records_ok, 25);
+}
+
+#[test]
+fn a_callers_pattern() {
+    let text = "# run\n[t=1700000000.5] ep 1 it 3 of 10, n=3: loss=0.5 acc=51%\n[t=1700000001] ep 1 it 4 of 10, n=4: loss=- acc=52%\n";
+    let pattern = "[t={wall_time}] ep {epoch} it {iter} of {iters}, n={step}: loss={loss} acc={acc}%";
+    let read = read_text(pattern, text);
+    assert_eq!(records(&read), ["loss@1/3=0.5", "acc@1/3=51", "acc@1/4=52"]);
+    let batch = &read.batches[0].columns;
+    assert_eq!(batch.wall_time.as_deref(), Some(&[1_700_000_000.5, 1_700_000_000.5, 1_700_000_001.0][..]));
+    assert_eq!(batch.lengths, [(Some(1), 10)]);
+    assert_eq!((read.facts.shape, read.facts.plain_lines, read.facts.non_numeric), (Some("pattern"), 1, 1));
+    assert_eq!(kinds(&read), [(ProblemKind::NotANumber, Some(62), Some(51))]);
+    // Several patterns, and the first that fits.
+    let read = read_text("step {step:0} loss {loss}\nval {epoch} {val loss}", "step 0 loss 1\nval 1 2\nval x 3\n");
+    assert_eq!(records(&read), ["loss@-/0=1", "val loss@1/-=2"]);
+    assert_eq!(read.facts.plain_lines, 1);
+}
+
+#[test]
+fn broken_numbers_are_reported_and_the_rest_is_kept() {
+    let text = "Epoch 1, Iter 1, Step 1: loss 0.5\nEpoch 1, Iter 2, Step 2x: loss 0.5\nEpoch 1.5, Iter 3, Step 3: loss 0.5\n\
+                Epoch 1, Iter 4, Step 99999999999999999999: loss 0.0.5\nEpoch one, Iter 5, Step 5: loss 1\n";
+    let read = read_text("", text);
+    assert_eq!(records(&read), ["loss@1/1=0.5", "loss@1/-=0.5", "loss@-/3=0.5"]);
+    let line = |index: usize| {
+        let begin: usize = text.lines().take(index).map(|line| line.len() + 1).sum();
+        (ProblemKind::NotANumber, Some(begin as u64), text.lines().nth(index).map(|line| line.len() as u64))
+    };
+    assert_eq!(kinds(&read), [line(1), line(2), line(3), line(3)]);
+    assert_eq!(read.problems[0].reason, "the step of a line is '2x', not a whole number; its values were kept without");
+    assert_eq!(read.problems[3].reason, "1 values of 'loss' are no numbers (the first: '0.0.5')");
+    assert_eq!((read.facts.records_ok, read.facts.plain_lines, read.facts.non_numeric), (4, 1, 1));
+}
+
+#[test]
+fn carriage_returns_colours_and_bytes_that_are_no_text() {
+    let text = b"step 1 loss 1\rstep 2 loss 2\r\n\x1b[1mstep\x1b[0m 3 loss \x1b[31m3\x1b[0m\n\xff\xfe step 4 loss 4 \xc3(\n\nstep 5 \xe4 loss 5\n";
+    let read = read_for_test(Format::Text, "a.log", text, &options("step {step} loss {loss}"), 1);
+    assert_eq!(records(&read), ["loss@-/1=1", "loss@-/2=2", "loss@-/3=3", "loss@-/4=4"]);
+    assert_eq!((read.facts.plain_lines, read.facts.records_ok), (2, 4));
+    assert!(read.problems.is_empty());
+}
+
+#[test]
+fn a_torn_line_is_left_out_and_read_again() {
+    let text = "step 1 loss 0.5\nstep 2 loss 0.25";
+    let read = read_text("step {step} loss {loss}", text);
+    assert_eq!(records(&read), ["loss@-/1=0.5"]);
+    assert_eq!(kinds(&read), [(ProblemKind::Truncated, Some(16), Some(16))]);
+    let mark = read.mark.as_ref().and_then(|mark| mark.downcast_ref::<TextMark>()).expect("a mark");
+    assert_eq!(mark.offset, 16);
+    // Other text that is being written is no damage.
+    assert!(read_text("step {step} loss {loss}", "step 1 loss 0.5\n 45%|##").problems.is_empty());
+}
+
+#[test]
+fn what_has_no_shape_is_no_log() {
+    let prose =
+        "This is how it looks:\n\n    Epoch [1/5], Step [5/5], Loss: 0.1\n    Epoch [2/5], Step [5/5], Loss: 0.1\n";
+    for (name, known) in [
+        ("README", false),
+        ("README.md", false),
+        ("Readme.txt", false),
+        ("guide.rst", false),
+        ("train.py", false),
+        ("notes.ipynb", false),
+        ("train.log", true),
+        ("slurm-123.out", true),
+        ("train.o123", true),
+        ("nohup", true),
+    ] {
+        assert_eq!(is_log(name, prose.as_bytes(), &ReadOptions::default()), known, "{name}");
+    }
+    for text in
+        ["", "loss 1\nloss 2\n", "Epoch 1\nEpoch 2\n", "step 1 of 2: read the manual\nstep 2 of 2: loss of data\n"]
+    {
+        assert!(!is_log("train.log", text.as_bytes(), &ReadOptions::default()), "{text}");
+    }
+    let reason = &read_text("", "some text\n").problems[0].reason;
+    assert!(reason.contains("none of its lines has a shape that is known"), "{reason}");
+    let error = check_pattern(Some("step {step} {x} {x}")).expect_err("a bad pattern").to_string();
+    assert_eq!(error, "the pattern 'step {step} {x} {x}' is wrong at column 17: the field {x} is there twice");
+}
+
+#[test]
+fn logs_that_begin_with_a_dump_of_their_environment() {
+    let banner = "numpy 1.23.4 @/usr/lib\n".repeat(2000);
+    assert!(banner.len() > HEAD);
+    let text = format!("{banner}iter 0: loss 2.5, time 1ms\niter 1: loss 2.25, time 1ms\n");
+    for (name, known) in [("train.log", true), ("log.txt.1", true), ("slurm.out", true), ("dump", false)] {
+        assert_eq!(is_log(name, text.as_bytes(), &ReadOptions::default()), known, "{name}");
+    }
+    // A pattern finds it wherever the name promises nothing.
+    let pattern = options("iter {step:0}: loss {loss}, time");
+    assert!(is_log("dump", &text.as_bytes()[banner.len() - HEAD / 2..], &pattern));
+}
+
+/// Reads with blocks of a size; the batches of one meaning together.
+fn in_small_blocks(text: &[u8], pattern: &str, block: usize, threads: usize) -> (Vec<String>, FileFacts, Vec<Problem>) {
+    let read =
+        read_with(text, pattern, ReadRange { begin: 0, block, longest: block.max(4096) }, threads, OpenLine::No).0;
+    let mut records = records(&read);
+    records.sort();
+    (records, read.facts, read.problems)
+}
+
+fn read_with(
+    text: &[u8],
+    pattern: &str,
+    reach: ReadRange,
+    threads: usize,
+    inside: OpenLine,
+) -> (FileContents, (u64, OpenLine)) {
+    let of_caller = options(pattern).pattern.as_deref().map(shape_match::of_caller).unwrap_or_default();
+    let shape = shape_match::shape(text).filter(|_| pattern.is_empty());
+    let plan = shape.as_ref().map_or_else(
+        || ShapePlan {
+            lines: of_caller.iter().map(|compiled| PlannedLine { compiled, meaning: compiled.meaning }).collect(),
+            follows: false,
+        },
+        |found| found.plan(),
+    );
+    read_plan(&plan, text, reach, threads, inside)
+}
+
+#[test]
+fn blocks_and_threads_do_not_matter() {
+    for case in CASES {
+        let whole = in_small_blocks(case.text.as_bytes(), "", 1 << 20, 1);
+        for (block, threads) in [(1, 1), (7, 3), (64, 2), (100, 4)] {
+            assert_eq!(in_small_blocks(case.text.as_bytes(), "", block, threads), whole, "{} {block}", case.name);
+        }
+    }
+    let long = format!("step 1 x 1\n{}\nstep 2 x 2\n", "y".repeat(10_000));
+    let (records, facts, problems) = in_small_blocks(long.as_bytes(), "step {step} x {x}", 64, 3);
+    assert_eq!((records.len(), facts.records_ok, facts.plain_lines), (2, 2, 0));
+    assert_eq!(problems.len(), 1);
+    assert_eq!(
+        (problems[0].kind, problems[0].offset, problems[0].length),
+        (ProblemKind::Corrupt, Some(11), Some(10_001))
+    );
+}
+
+#[test]
+fn what_was_added_is_read_from_the_mark_on() {
+    for case in CASES {
+        let text = case.text.as_bytes();
+        let reach = ReadRange { begin: 0, block: 64, longest: 4096 };
+        let whole = records(&read_with(text, "", reach, 1, OpenLine::No).0).len();
+        let shape = shape_match::shape(text).expect("a shape");
+        for cut in 0..text.len() {
+            // A CR whose LF is not there yet ends a line all the same.
+            let (first, (begin, inside)) = read_plan(&shape.plan(), &text[..cut], reach, 1, OpenLine::No);
+            let (second, _) = read_plan(&shape.plan(), text, ReadRange { begin, ..reach }, 1, inside);
+            assert_eq!(records(&first).len() + records(&second).len(), whole, "{} cut at {cut}", case.name);
+        }
+    }
+}
+
+fn read_plan(
+    plan: &ShapePlan,
+    text: &[u8],
+    reach: ReadRange,
+    threads: usize,
+    inside: OpenLine,
+) -> (FileContents, (u64, OpenLine)) {
+    let (options, progress) = (ReadOptions::default(), Progress::default());
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
+    let size = text.len() as u64;
+    let mut sink = Sink::new("a.log", size, &progress, &mut emit);
+    let path = std::path::Path::new("a.log");
+    let input = Input {
+        file: "a.log",
+        path,
+        folder: &[],
+        name: "a.log",
+        bytes: &text,
+        size,
+        threads,
+        options: &options,
+        mark: None,
+    };
+    let end = in_blocks(&input, &mut sink, plan, reach, inside).expect("in memory");
+    let Sink { problems, facts, mark, .. } = sink;
+    (FileContents { batches, problems, facts, mark }, end)
+}
+
+#[test]
+fn a_mark_goes_on_where_the_reader_stopped() {
+    let text = "iter 0: loss 1.5, time 1ms\niter 1: loss 2.5, time 1ms\niter 2: lo";
+    let first = read_text("", text);
+    assert_eq!(first.batches.len(), 1);
+    let more = format!("{text}ss 3.5, time 1ms\niter 3: loss");
+    let (options, progress) = (ReadOptions::default(), Progress::default());
+    let mut batches = Vec::new();
+    let mut emit = |tagged| batches.push(tagged);
+    let size = more.len() as u64;
+    let mut sink = Sink::new("a.log", size, &progress, &mut emit);
+    let path = std::path::Path::new("a.log");
+    let mark = first.mark.clone();
+    let bytes = more.as_bytes();
+    let mut input = Input {
+        file: "a.log",
+        path,
+        folder: &[],
+        name: "a.log",
+        bytes: &bytes,
+        size,
+        threads: 1,
+        options: &options,
+        mark,
+    };
+    read(&mut input, &mut sink).expect("in memory");
+    let Sink { problems, facts, mark, .. } = sink;
+    let second = FileContents { batches, problems, facts, mark };
+    assert_eq!(records(&second), ["loss@-/2=3.5", "time@-/2=1"]);
+    assert_eq!(second.facts.shape, Some("nanogpt"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_reported(bytes in prop::collection::vec(any::<u8>(), 0..400), block in 1_usize..100) {
+        for pattern in ["{step} {x}", "{epoch}{_}a{x}"] {
+            let whole = in_small_blocks(&bytes, pattern, 1 << 20, 1);
+            prop_assert_eq!(in_small_blocks(&bytes, pattern, block, 2), whole);
+        }
+    }
+
+    #[test]
+    fn logs_with_broken_bytes_are_read_or_reported(
+        case in 0..CASES.len(),
+        broken in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        block in 1_usize..200,
+    ) {
+        let mut bytes = CASES[case].text.as_bytes().to_vec();
+        for (at, byte) in broken {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        // Where enough lines are left that have a shape.
+        if shape_match::shape(&bytes).is_some() {
+            let whole = in_small_blocks(&bytes, "", 1 << 20, 1);
+            let mut lines = 0;
+            lines::each(&bytes, |_, _, _| lines += 1);
+            let torn = whole.2.iter().filter(|problem| problem.kind == ProblemKind::Truncated).count() as u64;
+            prop_assert_eq!(whole.1.records_ok + whole.1.plain_lines + torn, lines);
+            prop_assert_eq!(in_small_blocks(&bytes, "", block, 2), whole);
+        }
+    }
+
+    #[test]
+    fn every_line_has_a_shape_or_is_prose(text in "(step [0-9x]{1,3}: loss [0-9.e-]{0,4}|[a-z ]{0,9}|\r|\n|\r\n|\u{1b}\\[1m){0,30}") {
+        let (_, facts, problems) = in_small_blocks(text.as_bytes(), "step {step}: loss {loss}", 16, 2);
+        let mut lines = 0;
+        lines::each(text.as_bytes(), |_, _, _| lines += 1);
+        let torn = problems.iter().filter(|problem| problem.kind == ProblemKind::Truncated).count() as u64;
+        prop_assert_eq!(facts.records_ok + facts.plain_lines + torn, lines);
+    }
+}

@@ -1,0 +1,306 @@
+//! From a record into columns: what a call of `wandb.log` wrote.
+//!
+//! A `Record` holds one of many sorts of things; those of `history` hold items, each a key (or the parts of a nested one)
+//! with a value as JSON. The keys that begin with an underscore are the library's own.
+
+use std::collections::HashMap;
+use std::mem;
+
+use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
+use stepbridge_io::json::{self, JsonCursor};
+use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch};
+
+/// The numbers of the fields that are read.
+mod field {
+    pub(super) const RECORD_HISTORY: u64 = 2;
+    pub(super) const HISTORY_ITEM: u64 = 1;
+    pub(super) const HISTORY_STEP: u64 = 2;
+    pub(super) const STEP_NUMBER: u64 = 1;
+    pub(super) const ITEM_KEY: u64 = 1;
+    pub(super) const ITEM_NESTED_KEY: u64 = 2;
+    pub(super) const ITEM_VALUE_JSON: u64 = 16;
+}
+
+/// What a record held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HistoryVerdict {
+    Sound,
+    /// Its step is no whole number: its values have none.
+    NoStep,
+    /// An item's value is no JSON; the others were taken.
+    Value,
+}
+
+/// The values of a part of a file, as columns.
+#[derive(Debug, Default)]
+pub(super) struct HistoryRows {
+    names: TagNames,
+    tag: Vec<u32>,
+    step: Vec<i64>,
+    /// Those of the values that have no step.
+    missing: Vec<usize>,
+    wall_time: Vec<f64>,
+    value: Vec<f64>,
+    /// Values that are no numbers: media, texts, lists.
+    pub(super) others: u64,
+    row: HistoryRow,
+}
+
+/// One call's values, before it is known where it stands.
+#[derive(Debug, Default)]
+struct HistoryRow {
+    values: Vec<(u32, f64)>,
+    others: u64,
+    step: Option<i64>,
+    wall_time: Option<f64>,
+    verdict: Option<HistoryVerdict>,
+    /// A nested key, joined.
+    joined: Vec<u8>,
+}
+
+impl HistoryRows {
+    /// Appends what one record holds; of one that is malformed, nothing.
+    pub(super) fn record(&mut self, payload: &[u8]) -> Result<HistoryVerdict, MalformedMessage> {
+        let mut fields = MessageFields::of(payload);
+        let mut verdict = HistoryVerdict::Sound;
+        while let Some((number, value)) = fields.next()? {
+            if number == field::RECORD_HISTORY {
+                verdict = self.history(value.bytes()?)?;
+            }
+        }
+        Ok(verdict)
+    }
+
+    fn history(&mut self, history: &[u8]) -> Result<HistoryVerdict, MalformedMessage> {
+        let row = &mut self.row;
+        row.values.clear();
+        (row.others, row.step, row.wall_time, row.verdict) = (0, None, None, None);
+        let mut beside = None;
+        let mut fields = MessageFields::of(history);
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                field::HISTORY_ITEM => row.item(value.bytes()?, &mut self.names)?,
+                field::HISTORY_STEP => beside = Some(step(value.bytes()?)?),
+                _ => {}
+            }
+        }
+        let stated = row.step.or(beside);
+        let wall_time = row.wall_time.unwrap_or(f64::NAN);
+        for &(tag, value) in &row.values {
+            if stated.is_none() {
+                self.missing.push(self.value.len());
+            }
+            self.tag.push(tag);
+            self.step.push(stated.unwrap_or(0));
+            self.wall_time.push(wall_time);
+            self.value.push(value);
+        }
+        self.others += row.others;
+        Ok(row.verdict.unwrap_or(HistoryVerdict::Sound))
+    }
+
+    /// The values as a batch of the file.
+    pub(super) fn into_batch(self) -> TaggedBatch {
+        let mut batch = ColumnBatch::new(0, 0, Format::Wandb);
+        if self.missing.len() < self.value.len() {
+            if !self.missing.is_empty() {
+                let mut missing = vec![false; self.value.len()];
+                self.missing.iter().for_each(|&index| missing[index] = true);
+                batch.step_missing = Some(missing);
+            }
+            batch.step = Some(self.step);
+        }
+        batch.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
+        batch.tag = self.tag;
+        batch.value = self.value;
+        TaggedBatch::new(self.names.shown, batch)
+    }
+}
+
+/// The number of a `HistoryStep`; protobuf leaves a zero away.
+fn step(message: &[u8]) -> Result<i64, MalformedMessage> {
+    let (mut step, mut fields) = (0, MessageFields::of(message));
+    while let Some((number, value)) = fields.next()? {
+        if number == field::STEP_NUMBER {
+            step = value.varint()?.cast_signed();
+        }
+    }
+    Ok(step)
+}
+
+impl HistoryRow {
+    fn item(&mut self, item: &[u8], names: &mut TagNames) -> Result<(), MalformedMessage> {
+        let (mut key, mut json) = (None, &b""[..]);
+        let mut nested = mem::take(&mut self.joined);
+        nested.clear();
+        let mut parts = 0;
+        let mut fields = MessageFields::of(item);
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (field::ITEM_KEY, FieldValue::Bytes(bytes)) => key = Some(bytes),
+                (field::ITEM_NESTED_KEY, FieldValue::Bytes(bytes)) => {
+                    if parts > 0 {
+                        nested.push(b'.');
+                    }
+                    parts += 1;
+                    nested.extend_from_slice(bytes);
+                }
+                (field::ITEM_VALUE_JSON, FieldValue::Bytes(bytes)) => json = bytes,
+                (field::ITEM_KEY | field::ITEM_NESTED_KEY | field::ITEM_VALUE_JSON, _) => return Err(MalformedMessage),
+                _ => {}
+            }
+        }
+        // Of a key that is written both ways the nested one says more.
+        let name = if parts > 0 { &nested[..] } else { key.unwrap_or_default() };
+        self.value(name, json.trim_ascii(), names);
+        self.joined = nested;
+        Ok(())
+    }
+
+    #[inline]
+    fn value(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+        match name {
+            b"_step" => {
+                self.step = text(json).and_then(Decimal::parse).and_then(Decimal::whole);
+                if self.step.is_none() {
+                    self.verdict = Some(HistoryVerdict::NoStep);
+                }
+            }
+            b"_timestamp" => self.wall_time = number(json),
+            _ => match number(json) {
+                Some(value) => self.values.push((names.number(name), value)),
+                None => self.other(name, json, names),
+            },
+        }
+    }
+
+    /// What is no plain number.
+    fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+        match json.first() {
+            Some(b'{') => {
+                let mut name = name.to_vec();
+                let mut cursor = JsonCursor::new(json, 0);
+                let before = self.values.len();
+                if self.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
+                    self.values.truncate(before);
+                    self.verdict = Some(HistoryVerdict::Value);
+                }
+            }
+            Some(b'"') => match special(json) {
+                Some(value) => self.values.push((names.number(name), value)),
+                None => self.others += 1,
+            },
+            Some(b'[' | b't' | b'f') => self.others += 1,
+            Some(b'n') => {}
+            _ => self.verdict = Some(HistoryVerdict::Value),
+        }
+    }
+
+    /// The members of a dict, under names joined with points; a dict that says its `_type` is media, one value.
+    fn object(
+        &mut self,
+        name: &mut Vec<u8>,
+        cursor: &mut JsonCursor,
+        json: &[u8],
+        names: &mut TagNames,
+        depth: u32,
+    ) -> Result<(), json::JsonFault> {
+        let depth = depth.checked_sub(1).ok_or(json::JsonFault::Syntax)?;
+        let (values, others) = (self.values.len(), self.others);
+        let mut media = false;
+        cursor.expect(b'{')?;
+        if cursor.take(b'}')? {
+            return Ok(());
+        }
+        loop {
+            let member = cursor.name()?;
+            media |= member == "_type";
+            let length = name.len();
+            name.push(b'.');
+            name.extend_from_slice(member.as_bytes());
+            if cursor.peek()? == b'{' {
+                self.object(name, cursor, json, names, depth)?;
+            } else {
+                let begin = cursor.at;
+                match cursor.value()? {
+                    json::JsonValue::Number { value, .. } => self.values.push((names.number(name), value)),
+                    json::JsonValue::Other => match special(&json[begin..cursor.at]) {
+                        Some(value) => self.values.push((names.number(name), value)),
+                        None => self.others += 1,
+                    },
+                    json::JsonValue::Nested => self.others += 1,
+                    json::JsonValue::Null => {}
+                }
+            }
+            name.truncate(length);
+            if cursor.take(b'}')? {
+                break;
+            }
+            cursor.expect(b',')?;
+        }
+        if media {
+            self.values.truncate(values);
+            self.others = others + 1;
+        }
+        Ok(())
+    }
+}
+
+/// Dicts nested deeper than this are refused.
+const NESTED: u32 = 32;
+
+fn text(json: &[u8]) -> Option<&str> {
+    std::str::from_utf8(json).ok()
+}
+
+/// A number, as Python's `json` writes it.
+#[inline]
+fn number(json: &[u8]) -> Option<f64> {
+    match json {
+        b"NaN" => Some(f64::NAN),
+        [b'0'..=b'9' | b'-', ..] | b"Infinity" => text(json)?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// What W&B writes for floats that JSON has no number for.
+fn special(json: &[u8]) -> Option<f64> {
+    match json {
+        b"\"NaN\"" => Some(f64::NAN),
+        b"\"Infinity\"" => Some(f64::INFINITY),
+        b"\"-Infinity\"" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+/// Tags and their numbers.
+#[derive(Debug, Default)]
+struct TagNames {
+    shown: Vec<String>,
+    bytes: Vec<Box<[u8]>>,
+    numbers: HashMap<Box<[u8]>, u32>,
+    /// The tag behind the one asked for last: calls log the same keys in the same order.
+    next: usize,
+}
+
+impl TagNames {
+    #[inline]
+    fn number(&mut self, name: &[u8]) -> u32 {
+        let guess =
+            if self.bytes.get(self.next).is_some_and(|next| **next == *name) { self.next } else { self.look(name) };
+        self.next = if guess + 1 == self.bytes.len() { 0 } else { guess + 1 };
+        // Each name takes bytes of a file; there are never 2^32.
+        u32::try_from(guess).unwrap_or(u32::MAX)
+    }
+
+    fn look(&mut self, name: &[u8]) -> usize {
+        if let Some(&number) = self.numbers.get(name) {
+            return number as usize;
+        }
+        let number = self.shown.len();
+        self.shown.push(String::from_utf8_lossy(name).into_owned());
+        self.bytes.push(name.into());
+        self.numbers.insert(name.into(), u32::try_from(number).unwrap_or(u32::MAX));
+        number
+    }
+}

@@ -1,0 +1,256 @@
+//! Weights & Biases' offline files, `run-*.wandb`: what a run would have sent, record by record.
+//!
+//! A large file is read in parts that begin at a block each, on several threads. A part begins with the first record that
+//! begins in it, which can be told without what stands before, unless that is damaged; then it is read again.
+//!
+//! `_step` counts the calls of `wandb.log`, unless the caller gave it: it is no batch and no update, so the format declares
+//! no step. An `epoch` or a `global_step` beside it is a value like others.
+
+mod blocks;
+mod history;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::shared::input::Input;
+use crate::shared::reader::FormatReader;
+use crate::shared::sink::Sink;
+use blocks::{BLOCK, ChunkDamage, ChunkDamageKind, ChunkWalk, HEADER, WalkedRecords};
+use history::{HistoryRows, HistoryVerdict};
+use stepbridge_io::bytes::{ReadAt, Window};
+use stepbridge_io::parallel;
+use stepbridge_records::{Format, Problem, ProblemKind};
+
+/// What a file begins with, but for the version.
+const MAGIC: &[u8; 6] = b":W&B\xe1\xbe";
+/// The only version there is.
+const VERSION: u8 = 0;
+/// The bytes of one part.
+const PART: u64 = 64 * BLOCK;
+
+pub(super) static READER: FormatReader = FormatReader {
+    format: Format::Wandb,
+    claims_name: |name| Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wandb")),
+    matches: |head| head.bytes.starts_with(MAGIC),
+    // Damaged at its beginning, as far as can be seen there.
+    explain_mismatch: |_| None,
+    read,
+};
+
+/// Where reading can go on.
+struct Mark {
+    at: u64,
+    records: u64,
+}
+
+/// Records of which something is left out: how many, and which is the first.
+#[derive(Debug, Clone, Copy, Default)]
+struct Odd {
+    count: u64,
+    first: u64,
+}
+
+impl Odd {
+    fn add(&mut self, record: u64) {
+        self.more(Self { count: 1, first: record });
+    }
+
+    fn more(&mut self, other: Self) {
+        if self.count == 0 {
+            self.first = other.first;
+        }
+        self.count += other.count;
+    }
+}
+
+/// One part of a file, as it was read.
+struct FilePart {
+    begin: u64,
+    walked: WalkedRecords,
+    rows: HistoryRows,
+    no_step: Odd,
+    no_value: Odd,
+    fault: Option<io::Error>,
+}
+
+impl FilePart {
+    fn new(begin: u64) -> Self {
+        let (no_step, no_value) = (Odd::default(), Odd::default());
+        Self { begin, walked: WalkedRecords::from(begin), rows: HistoryRows::default(), no_step, no_value, fault: None }
+    }
+}
+
+fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let mark = input.mark.take().and_then(|mark| mark.downcast::<Mark>().ok());
+    let (from, records) = match mark {
+        Some(mark) => (mark.at, mark.records),
+        None => (begin(input, sink)?, 0),
+    };
+    let (bytes, size) = (input.bytes, input.size);
+    let first = from / PART;
+    let count = usize::try_from(size.div_ceil(PART).max(1).saturating_sub(first)).unwrap_or(usize::MAX);
+    let mut joined = JoinedParts::new(bytes, size, input.file);
+    (joined.walked.end, joined.walked.records) = (from, records);
+    parallel::in_order(
+        count,
+        input.threads,
+        |index| read_part(bytes, size, first + index as u64, from),
+        |index, part| {
+            let index = first + index as u64;
+            joined.part(index, part, sink);
+            sink.came_to((index + 1).saturating_mul(PART).min(size))
+        },
+    )?;
+    joined.finish(sink);
+    if !joined.stopped && from >= HEADER as u64 {
+        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records }));
+    }
+    if joined.walked.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
+        sink.problems.clear();
+        sink.report(ProblemKind::NotALog, 0, size, "it has the name of a W&B file, and there is no sound record in it");
+    }
+    Ok(())
+}
+
+/// Looks at the file's own header; gives where its records begin.
+fn begin(input: &Input, sink: &mut Sink) -> io::Result<u64> {
+    let mut window = input.window();
+    let header = window.at(0, HEADER)?;
+    let header = &header[..header.len().min(HEADER)];
+    let end = header.len() as u64;
+    match header {
+        [magic @ .., VERSION] if magic == MAGIC => {}
+        [magic @ .., version] if magic == MAGIC => {
+            let reason = format!("the file is of version {version}, which was never seen; it was read as version 0");
+            sink.report(ProblemKind::Corrupt, 0, end, reason);
+        }
+        _ if end < HEADER as u64 && MAGIC.starts_with(header) || header == MAGIC => {
+            sink.report(ProblemKind::Truncated, 0, end, "the file ends inside its header");
+        }
+        _ => sink.report(ProblemKind::Corrupt, 0, end, "the file does not begin as a W&B file does"),
+    }
+    Ok(end)
+}
+
+/// Reads the part number `index`, as if everything before it were sound. Nothing before `from` is looked at.
+fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64, from: u64) -> FilePart {
+    let boundary = index * PART;
+    let until = boundary + PART;
+    let mut blocks = ChunkWalk::new(Window::new(source, size));
+    let begin = if boundary <= from { Ok(from) } else { blocks.first_record(boundary, until) };
+    match begin {
+        Ok(begin) => read_from(blocks, begin, until),
+        Err(fault) => FilePart { fault: Some(fault), ..FilePart::new(boundary) },
+    }
+}
+
+fn read_from<S: ReadAt + ?Sized>(mut blocks: ChunkWalk<'_, S>, begin: u64, until: u64) -> FilePart {
+    let mut part = FilePart::new(begin);
+    let mut record = 0;
+    let outcome = blocks.walk(until, &mut part.walked, |payload| {
+        record += 1;
+        match part.rows.record(payload) {
+            Ok(HistoryVerdict::Sound) => {}
+            Ok(HistoryVerdict::NoStep) => part.no_step.add(record - 1),
+            Ok(HistoryVerdict::Value) => part.no_value.add(record - 1),
+            Err(_) => return false,
+        }
+        true
+    });
+    FilePart { fault: outcome.err(), ..part }
+}
+
+/// Puts the parts of one file together, in order.
+struct JoinedParts<'a, S: ReadAt + ?Sized> {
+    bytes: &'a S,
+    size: u64,
+    file: &'a str,
+    /// What came before the next part.
+    walked: WalkedRecords,
+    no_step: Odd,
+    no_value: Odd,
+    stopped: bool,
+}
+
+impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
+    fn new(bytes: &'a S, size: u64, file: &'a str) -> Self {
+        let (no_step, no_value) = (Odd::default(), Odd::default());
+        Self { bytes, size, file, walked: WalkedRecords::default(), no_step, no_value, stopped: false }
+    }
+
+    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) {
+        let until = (index + 1) * PART;
+        if self.stopped || self.walked.end >= until {
+            return;
+        }
+        if part.begin != self.walked.end {
+            part = read_from(ChunkWalk::new(Window::new(self.bytes, self.size)), self.walked.end, until);
+        }
+        for (all, Odd { count, first }) in [(&mut self.no_step, part.no_step), (&mut self.no_value, part.no_value)] {
+            all.more(Odd { count, first: self.walked.records + first });
+        }
+        if let Some(fault) = part.fault {
+            self.stopped = true;
+            let (at, left) = (part.walked.end, self.size.saturating_sub(part.walked.end));
+            let reason =
+                format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
+            sink.report(ProblemKind::Unreadable, at, at + left, reason);
+        }
+        let left_out = part.walked.damage.iter().filter(|damage| damage.kind == ChunkDamageKind::Content).count();
+        sink.facts.records_ok += part.walked.records - left_out as u64;
+        sink.facts.non_numeric += part.rows.others;
+        sink.emit(part.rows.into_batch());
+        self.walked.go_on(part.walked);
+    }
+
+    /// Says what was left out.
+    fn finish(&self, sink: &mut Sink) {
+        for damage in &self.walked.damage {
+            sink.problem(self.problem(damage));
+        }
+        for (odd, what) in [
+            (self.no_step, "records have a _step that is no whole number; their values have no step"),
+            (self.no_value, "records have a value that is no JSON; it was left out"),
+        ] {
+            if odd.count > 0 {
+                let problem = Problem::new(self.file, ProblemKind::NotANumber, format!("{} {what}", odd.count));
+                sink.problem(problem.of_record(odd.first));
+            }
+        }
+    }
+
+    fn problem(&self, damage: &ChunkDamage) -> Problem {
+        let length = damage.end - damage.begin;
+        let (kind, reason) = match damage.kind {
+            ChunkDamageKind::Truncated => (
+                ProblemKind::Truncated,
+                format!(
+                    "the file ends inside a record, of which {length} bytes are there: it is still being written, or its \
+                     writer was stopped"
+                ),
+            ),
+            ChunkDamageKind::Chunk => (
+                ProblemKind::Corrupt,
+                format!(
+                    "a record does not match its checksum; {length} bytes were left out, up to the next sound place"
+                ),
+            ),
+            ChunkDamageKind::Parts => {
+                (ProblemKind::Corrupt, format!("{length} bytes are parts of a record whose other parts are missing"))
+            }
+            ChunkDamageKind::Padding => {
+                (ProblemKind::Corrupt, format!("{length} bytes at the end of a block should be zeros and are not"))
+            }
+            ChunkDamageKind::Content => (
+                ProblemKind::Corrupt,
+                format!(
+                    "a record of {length} bytes matches its checksum and is none of W&B's all the same; it was left out"
+                ),
+            ),
+        };
+        Problem::new(self.file, kind, reason).at(damage.begin, length).of_record(damage.records)
+    }
+}
