@@ -73,7 +73,7 @@ check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format,
 	$(FUZZ) --quiet
 
 # Each target has its time; the seed makes it the same each time, and another seed makes other files.
-FUZZ := cargo test --profile quick --package stepbridge-logs --test fuzz
+FUZZ := cargo test --profile quick --package stepbridge-index --test fuzz
 SECONDS ?= 60
 SEED ?= $(shell date +%s)
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use stepbridge_logs::reindex::{Options, Timelines};
-use stepbridge_logs::{NamedColumns, ReadOptions, Superseded};
+use stepbridge_formats::{NamedColumns, ReadOptions};
+use stepbridge_index::Superseded;
+use stepbridge_index::reindex::{ReindexOptions, Timelines};
 use stepbridge_records::Format;
 use stepbridge_timeline::{Timeline, Unit};
 
@@ -57,7 +58,7 @@ pub(crate) struct Asked {
 /// The same without the interpreter.
 pub(crate) struct Asking {
     timelines: Option<Owned>,
-    pub(crate) options: Options,
+    pub(crate) options: ReindexOptions,
     pub(crate) superseded: Superseded,
 }
 
@@ -68,7 +69,7 @@ impl Asked {
         let base = base.map(zero_or_one).transpose()?;
         Ok(Asking {
             timelines: timelines.map(Given::into_core),
-            options: Options { unit, base, batch, sample, lend },
+            options: ReindexOptions { unit, base, batch, sample, share_timeline: lend },
             superseded: kept(superseded),
         })
     }

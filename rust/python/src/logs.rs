@@ -10,9 +10,10 @@ use std::thread;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
-use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, reindex, steps};
-use stepbridge_logs::{FoundLedger, Logs, ReadError, ReadOptions, Table, read};
+use stepbridge_formats::ReadOptions;
+use stepbridge_index::infer::{InferenceOutcome, TimelineInference, infer, share_timeline};
+use stepbridge_index::reindex::{ReindexOptions, StepAssumption, StepInfo, TimelineSource, reindex, steps};
+use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
 use stepbridge_records::{Problem, StepMeaning};
 
 use crate::asked::{Asked, Said, kept};
@@ -87,7 +88,7 @@ impl PyLogs {
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
         let (path, options) = (&self.path, &self.options);
-        let again = watched(py, watch.as_ref(), |progress| self.inner.again(path, options, progress, threads()))?;
+        let again = watched(py, watch.as_ref(), |progress| self.inner.refresh(path, options, progress, threads()))?;
         let again = again.map_err(read_error)?;
         Ok(again.map(|logs| Self { inner: Arc::new(logs), path: path.clone(), options: options.clone() }))
     }
@@ -142,7 +143,7 @@ impl PyLogs {
             let runs = records.runs.iter().zip(ledger_of).filter(move |(_, of)| **of == Some(index));
             runs.map(|(run, _)| run.clone()).collect()
         };
-        let row = |(index, found): (usize, &FoundLedger)| {
+        let row = |(index, found): (usize, &LedgerFile)| {
             let sessions = ledger::sessions(py, &found.ledger)?;
             Ok((found.file.clone(), of(index), sessions, rows(&found.ledger.problems)))
         };
@@ -159,7 +160,7 @@ impl PyLogs {
         let found = py.detach(|| {
             let mut found = infer(&self.inner.records);
             if lend {
-                self::lend(&self.inner.records, &mut found);
+                share_timeline(&self.inner.records, &mut found);
             }
             found
         });
@@ -169,7 +170,7 @@ impl PyLogs {
     /// What the steps of each run are, and from where that is known.
     fn steps(&self, py: Python<'_>) -> Vec<StepsRow> {
         let ledgers = self.inner.run_ledgers();
-        steps_rows(py.detach(|| steps(&self.inner.records, &ledgers, Options::default())))
+        steps_rows(py.detach(|| steps(&self.inner.records, &ledgers, ReindexOptions::default())))
     }
 
     /// Of each run how many sessions it has, and how many records a later one took the place of.
@@ -193,17 +194,17 @@ impl PyLogs {
     }
 }
 
-pub(crate) fn assumed_rows(assumed: &[Assumed]) -> Vec<AssumedRow> {
+pub(crate) fn assumed_rows(assumed: &[StepAssumption]) -> Vec<AssumedRow> {
     assumed.iter().map(|assumed| (assumed.run.clone(), scoped(assumed.step), assumed.why.clone())).collect()
 }
 
-pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow> {
-    let row = |(run, origin): (&String, &Origin)| match origin {
-        Origin::Given => (run.clone(), "given", None),
-        Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
-        Origin::Inferred => (run.clone(), "inferred", None),
-        Origin::Lent(lender) => (run.clone(), "lent", Some(lender.clone())),
-        Origin::None => (run.clone(), "none", None),
+pub(crate) fn origin_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<OriginRow> {
+    let row = |(run, origin): (&String, &TimelineSource)| match origin {
+        TimelineSource::Given => (run.clone(), "given", None),
+        TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
+        TimelineSource::Inferred => (run.clone(), "inferred", None),
+        TimelineSource::Shared(lender) => (run.clone(), "lent", Some(lender.clone())),
+        TimelineSource::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()
 }
@@ -234,24 +235,24 @@ fn scoped(meaning: StepMeaning) -> Scoped {
     (meaning.unit.symbol(), meaning.base, meaning.scope.name())
 }
 
-pub(crate) fn steps_rows(found: Vec<Steps>) -> Vec<StepsRow> {
-    let row = |found: Steps| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
+pub(crate) fn steps_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
+    let row = |found: StepInfo| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
     found.into_iter().map(row).collect()
 }
 
-fn inferred_row(inferred: Inferred) -> InferredRow {
+fn inferred_row(inferred: TimelineInference) -> InferredRow {
     let meaning = inferred.step.map(step);
     let (timeline, sessions, text, checked) = match inferred.outcome {
-        Outcome::Known { timeline, evidence, checked } => {
+        InferenceOutcome::Known { timeline, evidence, checked } => {
             (Some(PyTimeline { inner: timeline }), Vec::new(), evidence, checked)
         }
-        Outcome::Sessions { timelines, evidence, checked } => {
+        InferenceOutcome::Sessions { timelines, evidence, checked } => {
             let own = timelines.into_iter().map(|(session, inner)| (session, PyTimeline { inner }));
             (None, own.collect(), evidence, checked)
         }
-        Outcome::Unknown { why } => (None, Vec::new(), why, 0),
+        InferenceOutcome::Unknown { why } => (None, Vec::new(), why, 0),
     };
-    (timeline, sessions, text, checked, meaning, inferred.lent_by)
+    (timeline, sessions, text, checked, meaning, inferred.shared_by)
 }
 
 pub(crate) fn read_error(error: ReadError) -> PyErr {

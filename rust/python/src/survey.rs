@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use stepbridge_logs::reindex::{StreamError, Survey};
+use stepbridge_index::{StreamError, Survey};
 
 use crate::asked::{Asked, Said};
 use crate::errors::timeline_error;

@@ -8,7 +8,7 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use stepbridge_logs::{Output, Table, WriteError};
+use stepbridge_index::{Output, Table, WriteError};
 
 use crate::watched::watched;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use stepbridge_logs::Progress;
+use stepbridge_io::progress::Progress;
 
 /// How long a key press may wait.
 const PERIOD: Duration = Duration::from_millis(50);

@@ -139,6 +139,12 @@ impl Decimal {
         }
     }
 
+    /// The number, if it is an integer from 0 on.
+    #[must_use]
+    pub fn count(self) -> Option<u64> {
+        self.whole().and_then(|whole| u64::try_from(whole).ok())
+    }
+
     /// The nearest 64-bit float.
     #[must_use]
     pub fn to_f64(self) -> f64 {
@@ -230,6 +236,13 @@ mod tests {
         assert_eq!(padded("0.4", 4), Decimal { mantissa: 4000, scale: 4, precision: PRINTED });
         assert_eq!(padded("37.0", 99).scale, 17);
         assert_eq!(padded("0.125", 2).scale, 3);
+    }
+
+    #[test]
+    fn integers_are_integers_with_digits_after_the_point_too() {
+        for (text, expected) in [("3", Some(3)), ("3.00", Some(3)), ("3.01", None), ("-1", None), ("0.0", Some(0))] {
+            assert_eq!(Decimal::parse(text).unwrap().count(), expected, "{text}");
+        }
     }
 
     #[test]

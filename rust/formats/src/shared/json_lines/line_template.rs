@@ -1,31 +1,29 @@
-//! The object of a line: as far as it has the members of the one before, little is asked of each.
+//! The members that the objects of lines begin with, so that an object like the one before is read quickly.
 
 use super::block::TagColumn;
 use super::dialect::KeyRole;
-use super::keys::{KeyTable, ROOT};
-use super::parser::{BlockParser, DEPTH};
-use stepbridge_io::json::{JsonCursor, JsonFault};
+use super::keys::KeyTable;
 
-/// The members that objects begin with, each of another key.
+/// The members that the last object began with, each with another key.
 #[derive(Default)]
 pub(super) struct LineTemplate {
-    members: Vec<TemplateMember>,
-    /// What stands before each value: one text after the other.
-    texts: Vec<u8>,
+    pub(super) members: Vec<TemplateMember>,
+    /// The text before each value, one after the other.
+    pub(super) texts: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
-struct TemplateMember {
-    key: usize,
-    /// Of the text before its value, where that ends.
-    text: usize,
-    /// What its numbers are values of; `None` for a counter.
-    tag: Option<u32>,
+pub(super) struct TemplateMember {
+    pub(super) key: usize,
+    /// The end of the text before its value.
+    pub(super) text: usize,
+    /// The tag of its numbers; `None` for a counter.
+    pub(super) tag: Option<u32>,
 }
 
 impl LineTemplate {
-    /// Takes over the members of the object that was read last, up to one that had no number yet.
-    fn learn(&mut self, keys: &KeyTable, columns: &[TagColumn]) {
+    /// Takes the members of the object that was read last, up to the first that had no number yet.
+    pub(super) fn learn(&mut self, keys: &KeyTable, columns: &[TagColumn]) {
         self.members.clear();
         self.texts.clear();
         for (key, between) in keys.last_object() {
@@ -37,56 +35,5 @@ impl LineTemplate {
             self.texts.extend_from_slice(between);
             self.members.push(TemplateMember { key, text: self.texts.len(), tag });
         }
-    }
-}
-
-impl<'a> BlockParser<'a> {
-    /// The object of a line, whose brace comes next.
-    pub(super) fn top(&mut self, cursor: &mut JsonCursor<'a>) -> Result<(), JsonFault> {
-        let values = self.block.value.len();
-        cursor.at += 1;
-        let alike = self.alike(cursor)?;
-        if alike == self.shape.members.len() && alike > 0 && cursor.take_text(b"}") {
-            return Ok(());
-        }
-        // It goes on in another way. What its other members may ask of those before is taken down.
-        let (mut from, mut begin) = (values, 0);
-        for &TemplateMember { key, text, tag } in &self.shape.members[..alike] {
-            let known = &mut self.keys.all[key];
-            (known.line, known.values) = (self.line, from..from + usize::from(tag.is_some()));
-            from = known.values.end;
-            self.keys.found(key, &self.shape.texts[begin..text]);
-            begin = text;
-        }
-        if alike > 0 || !cursor.take(b'}')? {
-            self.members(cursor, ROOT, DEPTH, alike == 0)?;
-        }
-        self.shape.learn(&self.keys, &self.block.columns);
-        Ok(())
-    }
-
-    /// Reads members as long as they are those of the object before, and says how many.
-    fn alike(&mut self, cursor: &mut JsonCursor<'a>) -> Result<usize, JsonFault> {
-        let (mut alike, mut text) = (0, 0);
-        while let Some(&member) = self.shape.members.get(alike) {
-            let begin = cursor.at;
-            if !cursor.take_text(&self.shape.texts[text..member.text]) {
-                break;
-            }
-            if let Some(tag) = member.tag {
-                if !cursor.is_at_number() {
-                    cursor.at = begin;
-                    break;
-                }
-                let value = cursor.float()?;
-                self.block.tag.push(tag);
-                self.block.value.push(value);
-            } else {
-                self.counter(cursor, member.key, self.keys.all[member.key].role)?;
-            }
-            text = member.text;
-            alike += 1;
-        }
-        Ok(alike)
     }
 }

@@ -8,6 +8,7 @@ mod block;
 mod cutter;
 mod dialect;
 mod keys;
+mod line_object;
 mod line_template;
 mod lines;
 mod merge;

@@ -1,0 +1,154 @@
+//! Finds the timeline that fits the pairs of a run under one hypothesis.
+
+use stepbridge_timeline::{Boundary, History, Plan, Timeline, Unit};
+
+use super::failure::InferenceFailure;
+use super::fractional_epochs::{self, RateFit};
+use super::hypothesis::{EpochForm, Hypothesis};
+use super::integer_epochs::{self, EpochLengths};
+use super::pairs::{Pair, Pairs};
+use super::ratio::PrintedRange;
+use super::segments::segment;
+
+/// A timeline that fits, its evidence, and how many statements it was checked against.
+pub(super) type Fit = (Timeline, String, usize);
+
+pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<Fit, InferenceFailure> {
+    let (plain, shown) = pairs.under(meaning)?;
+    solve_plain(&plain, &shown, meaning.form())
+}
+
+/// What fits `plain`, which people see as `shown`.
+pub(super) fn solve_plain(plain: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, InferenceFailure> {
+    if plain.list.is_empty() {
+        return Err(InferenceFailure::NoPairs);
+    }
+    if form == EpochForm::Elapsed {
+        // Where that fails, the log's digits may have changed on the way: each number then stands for itself.
+        let exact = fitting(&plain.with_all_digits(), shown, form);
+        if !matches!(exact, Err(InferenceFailure::Refuted { .. })) {
+            return exact;
+        }
+    }
+    fitting(plain, shown, form)
+}
+
+fn fitting(pairs: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, InferenceFailure> {
+    let (timeline, evidence) = match form {
+        EpochForm::Index => {
+            let epochs = integer_epochs::solve(pairs)?;
+            (epochs.timeline()?, epochs.evidence(shown))
+        }
+        EpochForm::Elapsed => {
+            let found = fractional_epochs::solve(pairs)?;
+            (found.timeline()?, found.evidence(shown))
+        }
+    };
+    agree(&timeline, form, pairs)?;
+    Ok((timeline, evidence, pairs.list.len()))
+}
+
+/// Holds every pair against a timeline.
+pub(super) fn agree(timeline: &Timeline, form: EpochForm, pairs: &Pairs) -> Result<(), InferenceFailure> {
+    for (by, pair) in pairs.list.iter().enumerate() {
+        if !agrees(timeline, form, pair).ok_or(InferenceFailure::TooLarge)? {
+            return Err(InferenceFailure::Refuted { by });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a pair is what the timeline says; `None` where the numbers are too large.
+fn agrees(timeline: &Timeline, form: EpochForm, pair: &Pair) -> Option<bool> {
+    let index = match form {
+        EpochForm::Index => Some(pair.step),
+        EpochForm::Elapsed => pair.step.checked_sub(1),
+    };
+    let Some(index) = index else { return PrintedRange::of(pair.stated)?.holds(0, 0, 1) };
+    let Ok(at) = timeline.locate(Unit::Step, index) else { return Some(false) };
+    match form {
+        EpochForm::Index => Some(pair.stated.count() == Some(at.epoch)),
+        EpochForm::Elapsed => {
+            PrintedRange::of(pair.stated)?.holds(at.epoch, at.iter + 1, timeline.epoch_length(at.epoch)?)
+        }
+    }
+}
+
+/// What such a log never shows.
+pub(super) fn unseen(pairs: &Pairs) -> &'static str {
+    match pairs.unit {
+        _ if pairs.calls => "steps, and so iter, count calls of the logger where the caller gave it none",
+        Unit::Batch => "steps are batches",
+        _ => "iter counts updates, for accumulation leaves no trace in this log",
+    }
+}
+
+impl EpochLengths {
+    fn timeline(&self) -> Result<Timeline, InferenceFailure> {
+        let built = match self {
+            Self::Uniform(length) => Timeline::plan(&Plan { batches: Some(*length), ..Plan::default() }),
+            Self::Observed(lengths) => Timeline::from_epochs(&History {
+                lengths,
+                samples: None,
+                batch_size: None,
+                accumulate: 1,
+                boundary: Boundary::Flush,
+                cut: true,
+            }),
+            Self::Changed { count, before, after } => {
+                Timeline::from_segments([segment(Some(*count), *before), segment(None, *after)])
+            }
+        };
+        built.map_err(|_| InferenceFailure::TooLarge)
+    }
+
+    fn evidence(&self, pairs: &Pairs) -> String {
+        let (all, unseen) = (pairs.describe_all(), unseen(pairs));
+        match self {
+            Self::Uniform(length) => format!("{length} steps an epoch is the only length that fits {all}; {unseen}"),
+            Self::Observed(lengths) if lengths.len() == 1 => {
+                format!("the log never leaves epoch 0: one epoch, cut at its last record, fits {all}; {unseen}")
+            }
+            Self::Observed(lengths) => format!(
+                "the log shows where each of its {} epochs begins, the last one is cut at its last record: {all}; {unseen}",
+                lengths.len()
+            ),
+            Self::Changed { count, before, after } => format!(
+                "{before} steps an epoch in the first {count} epochs and {after} in the later ones is the only change \
+                 of length that fits {all}; {unseen}"
+            ),
+        }
+    }
+}
+
+impl RateFit {
+    fn timeline(&self) -> Result<Timeline, InferenceFailure> {
+        // Of an epoch whose end nobody saw, the steps that every rule gives it: those of `drop`.
+        let (boundary, epochs) =
+            if self.first_epoch_only { (Boundary::Drop, Some(1)) } else { (self.rate.boundary, None) };
+        let plan = Plan {
+            batches: Some(self.rate.batches),
+            accumulate: self.rate.accumulate,
+            boundary,
+            epochs,
+            ..Plan::default()
+        };
+        Timeline::plan(&plan).map_err(|_| InferenceFailure::TooLarge)
+    }
+
+    fn evidence(&self, pairs: &Pairs) -> String {
+        let (all, unseen) = (pairs.describe_all(), unseen(pairs));
+        let (batches, accumulate) = (self.rate.batches, self.rate.accumulate);
+        if accumulate == 1 {
+            return format!("{batches} steps an epoch is the only whole number that fits {all}; {unseen}");
+        }
+        let multiple = "only the ratio of the two can be seen, so any multiple of both would fit as well";
+        if self.first_epoch_only {
+            return format!(
+                "{batches} batches an epoch with {accumulate} a step is the simplest ratio that fits {all}; {multiple}; what \
+                 becomes of the window that is open at an epoch's end does not show in the first one, so the timeline ends there"
+            );
+        }
+        format!("{} is the simplest that fits {all}, no other is nearly as simple; {multiple}", self.rate)
+    }
+}

@@ -1,0 +1,72 @@
+//! Runs of one tree that share a plan, where the caller says that they do.
+
+use std::collections::BTreeMap;
+
+use stepbridge_timeline::Timeline;
+
+use super::fit::agree;
+use super::inferred::{InferenceOutcome, TimelineInference};
+use super::pairs::{self, Pairs};
+use stepbridge_records::Records;
+
+/// Gives the timeline of the others to each run that does not show its own: only where all that are known are one, and
+/// nothing that the run itself states contradicts it. Epochs that were cut off with their log are nobody's plan.
+pub fn share_timeline(records: &Records, inferred: &mut BTreeMap<String, TimelineInference>) {
+    let known = |(run, found): (&String, &TimelineInference)| match &found.outcome {
+        InferenceOutcome::Known { timeline, .. } if timeline.epochs().is_none() => {
+            Some((run.clone(), timeline.clone()))
+        }
+        _ => None,
+    };
+    let mut lenders = inferred.iter().filter_map(known);
+    let Some((lender, plan)) = lenders.next() else { return };
+    if let Some((other, _)) = lenders.find(|(_, timeline)| *timeline != plan) {
+        let differ = format!("and none was lent, since {lender} and {other} differ");
+        refuse(inferred, &differ);
+        return;
+    }
+    drop(lenders);
+    let pairs = pairs::gather(records);
+    for (run, found) in inferred.iter_mut() {
+        let InferenceOutcome::Unknown { why } = &found.outcome else { continue };
+        let own = pairs.get(run.as_str());
+        let Some(checked) = own.map_or(Some(0), |own| checked(own, &plan)) else {
+            let why = format!("{why}; the timeline of run {lender} is not its own either, for a record contradicts it");
+            found.outcome = InferenceOutcome::Unknown { why };
+            continue;
+        };
+        let against = if checked == 0 {
+            "nothing that it states could be held against it".to_owned()
+        } else {
+            format!("it agrees with {checked} statements of the run itself")
+        };
+        let evidence = format!("lent by run {lender}, as was asked for: {against}; its own log does not tell ({why})");
+        found.outcome = InferenceOutcome::Known { timeline: plan.clone(), evidence, checked };
+        found.shared_by = Some(lender.clone());
+    }
+}
+
+fn refuse(inferred: &mut BTreeMap<String, TimelineInference>, reason: &str) {
+    for found in inferred.values_mut() {
+        if let InferenceOutcome::Unknown { why } = &mut found.outcome {
+            *why = format!("{why}; {reason}");
+        }
+    }
+}
+
+/// How many statements of a run a timeline agrees with; `None` where it contradicts one.
+fn checked(own: &Pairs, plan: &Timeline) -> Option<usize> {
+    if own.inside.refuting(plan).is_some() {
+        return None;
+    }
+    let kept = own.only(|pair| !pair.superseded);
+    if kept.list.is_empty() {
+        return Some(own.inside.len());
+    }
+    let meanings = kept.candidates.likely.iter().chain(&kept.candidates.others);
+    meanings.into_iter().find_map(|meaning| {
+        let (plain, _) = kept.under(*meaning).ok()?;
+        agree(plan, meaning.form(), &plain).ok()?;
+        Some(plain.list.len() + own.inside.len())
+    })
+}

@@ -1,0 +1,122 @@
+//! Steps inside their epochs: they count no epochs, but an epoch has at least as many batches as the highest of them, and
+//! a log that says "step 10 of 1549" says all.
+
+use std::collections::BTreeMap;
+
+use stepbridge_timeline::{Timeline, Unit};
+
+use super::failure::InferenceFailure;
+use super::segments::segment;
+use stepbridge_records::{ColumnBatch, EpochColumn};
+
+/// What a run's records say of the lengths of its epochs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StepsInEpochs {
+    /// By the index of each epoch that was logged: how many batches it has at least, and how many where it says so.
+    epochs: BTreeMap<u64, (u64, Option<u64>)>,
+    /// Of all epochs.
+    all: Option<u64>,
+    /// Two lengths are stated of one epoch: the first of them.
+    contradicted: Option<u64>,
+}
+
+impl StepsInEpochs {
+    /// Takes what a batch says whose steps count from `first`, and its epochs from `base`.
+    pub(super) fn add(&mut self, batch: &ColumnBatch, first: u8, base: u8) {
+        // A column of many records states an epoch many times over.
+        let mut last = None;
+        for (index, stated) in batch.epoch.iter().flat_map(EpochColumn::iter).enumerate() {
+            let Some((stated, step)) = stated.zip(batch.step_of(index)) else { continue };
+            if last == Some((stated, step)) || batch.is_superseded(index) {
+                continue;
+            }
+            last = Some((stated, step));
+            let epoch = stated.count().and_then(|epoch| epoch.checked_sub(u64::from(base)));
+            let count =
+                step.checked_sub(i64::from(first)).and_then(|iter| u64::try_from(iter).ok()).map(|iter| iter + 1);
+            if let Some((epoch, count)) = epoch.zip(count) {
+                let (least, _) = self.epochs.entry(epoch).or_default();
+                *least = count.max(*least);
+            }
+        }
+        for &(epoch, length) in &batch.lengths {
+            match epoch {
+                None if self.all.is_some_and(|all| all != length) => self.contradicted = Some(0),
+                None => self.all = Some(length),
+                Some(epoch) => {
+                    let Some(epoch) = u64::try_from(epoch).ok().and_then(|epoch| epoch.checked_sub(u64::from(base)))
+                    else {
+                        continue;
+                    };
+                    let (_, known) = self.epochs.entry(epoch).or_default();
+                    if known.is_some_and(|known| known != length) {
+                        self.contradicted.get_or_insert(epoch);
+                    }
+                    *known = Some(length);
+                }
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.epochs.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.epochs.is_empty() && self.all.is_none()
+    }
+
+    /// Whether a timeline has room for all of it; the first epoch where it has none.
+    pub(super) fn refuting(&self, timeline: &Timeline) -> Option<u64> {
+        let mut epochs = self.epochs.iter();
+        let wrong = epochs.find(|(epoch, (least, said))| {
+            timeline
+                .epoch_length(**epoch)
+                .is_none_or(|length| length < *least || said.is_some_and(|said| said != length))
+        });
+        wrong.map(|(epoch, _)| *epoch)
+    }
+
+    /// The timeline that the log states, and the sentence about it; how many epochs say so.
+    pub(super) fn solve(&self) -> Result<(Timeline, String, usize), InferenceFailure> {
+        if let Some(epoch) = self.contradicted {
+            return Err(InferenceFailure::TwoLengths { epoch });
+        }
+        let least = self.epochs.values().map(|(least, _)| *least).max().unwrap_or(0);
+        let mut lengths: Vec<(u64, u64)> =
+            self.epochs.iter().filter_map(|(epoch, (_, said))| Some((*epoch, (*said).or(self.all)?))).collect();
+        if let (true, Some(all)) = (lengths.is_empty(), self.all) {
+            lengths.push((0, all));
+        }
+        let (Some(&(first, length)), Some(&(last, _))) = (lengths.first(), lengths.last()) else {
+            return Err(InferenceFailure::AtLeast { least });
+        };
+        if let Some((epoch, _)) = self
+            .epochs
+            .iter()
+            .find(|(epoch, (least, _))| lengths.iter().any(|(of, length)| of == *epoch && length < least))
+        {
+            return Err(InferenceFailure::Outside { epoch: *epoch });
+        }
+        let checked = self.epochs.len();
+        if lengths.iter().all(|(_, other)| *other == length) {
+            if self.epochs.values().any(|(least, _)| *least > length) {
+                return Err(InferenceFailure::Outside { epoch: last });
+            }
+            let timeline = Timeline::from_segments([segment(None, length)]).map_err(|_| InferenceFailure::TooLarge)?;
+            let of = if self.all.is_some() { "its epochs" } else { "each epoch that it logs" };
+            return Ok((timeline, format!("the log itself says that {of} has {length} batches"), checked));
+        }
+        // Lengths that changed: known where each epoch from the first one on says its own.
+        if first != 0 || last + 1 != lengths.len() as u64 {
+            return Err(InferenceFailure::Gaps);
+        }
+        let open = lengths.len() - 1;
+        let segments = (0..).zip(&lengths).map(|(index, (_, length))| segment((index < open).then_some(1), *length));
+        let timeline = Timeline::from_segments(segments).map_err(|_| InferenceFailure::TooLarge)?;
+        debug_assert!(timeline.locate(Unit::Batch, 0).is_ok());
+        let changes = lengths.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
+        let times = if changes == 1 { "once".to_owned() } else { format!("{changes} times") };
+        Ok((timeline, format!("the log itself says how many batches each epoch has; that changes {times}"), checked))
+    }
+}

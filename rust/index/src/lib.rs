@@ -1,0 +1,26 @@
+//! Runs of training logs: reading, sessions, inference, re-indexing, tables and their output.
+//!
+//! Data goes one way. [`read`] gathers the files of runs into [`Logs`]; [`infer`] finds timelines from logged epochs;
+//! [`reindex`] gives every record its epoch and iter; a [`Table`] holds the columns, and [`output`](TableWriter) writes them.
+//! [`Survey`] does all of it for logs that do not fit into memory.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod file_path;
+pub mod infer;
+mod logs;
+mod output;
+mod overview;
+pub mod reindex;
+mod runs;
+mod streamed;
+mod table;
+
+pub use error::ReadError;
+pub use logs::{LedgerFile, Logs, RunLedger, SourceFile};
+pub use output::{Output, TableWriter, WriteError};
+pub use overview::Overview;
+pub use runs::{read, read_bytes};
+pub use streamed::{StreamError, StreamResult, Survey};
+pub use table::{Superseded, Table};

@@ -1,0 +1,125 @@
+//! Records whose log says where they are: a step inside an epoch, or a row an epoch. They need no timeline.
+//!
+//! Where there is one, it is what they are checked against; and it says how far into its epoch a step is, as does a log
+//! that states lengths.
+
+use stepbridge_timeline::{MASKED, Timeline};
+
+use super::part::{PlaceTallies, StepTimeline};
+use super::places::Places;
+use crate::infer::PrintedRange;
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning};
+
+/// The index of a stated epoch that is a whole number from `base` on.
+pub(super) fn index_of(stated: Decimal, base: u8) -> Option<i64> {
+    let epoch = stated.count()?.checked_sub(u64::from(base))?;
+    i64::try_from(epoch).ok()
+}
+
+/// Steps inside the epochs beside them.
+pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+    let lengths = LoggedLengths::of(batch);
+    let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+    let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
+    for index in 0..batch.len() {
+        places.set(index, MASKED, f64::NAN);
+        let stated = epochs.as_ref().and_then(|epochs| epochs.get(index));
+        let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
+            if stated.is_some() {
+                seen.before_start.add(index);
+            }
+            continue;
+        };
+        if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) {
+            seen.past_end.add(index);
+            continue;
+        }
+        let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        if iter.is_some_and(|iter| iter < 0) {
+            seen.before_start.add(index);
+            continue;
+        }
+        places.epoch[index] = epoch;
+        let Some(iter) = iter else { continue };
+        places.iter[index] = iter;
+        let planned = clock.timeline.and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
+        let said = lengths.of_epoch(stated.and_then(Decimal::count));
+        let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
+        // What the log says of its own length is another thing than a count beyond it.
+        if planned.is_some_and(|length| !is_in(length) || said.is_some_and(|said| said != length)) {
+            seen.disagrees.add(index);
+        }
+        if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
+            places.epoch_float[index] = fraction(epoch, iter, length);
+        }
+    }
+}
+
+/// Epochs without a step: rows that close them, or that say only where they are.
+pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+    let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
+    for index in 0..batch.len() {
+        places.set(index, MASKED, f64::NAN);
+        let Some(stated) = epochs.as_ref().and_then(|epochs| epochs.get(index)) else { continue };
+        let base = match clock.epoch {
+            Some(EpochMeaning::Elapsed) => {
+                places.epoch_float[index] = stated.to_f64();
+                // A number that may stand for either side of a boundary names no epoch.
+                let epoch = PrintedRange::of(stated).and_then(|span| span.inside());
+                places.epoch[index] = epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or(MASKED);
+                continue;
+            }
+            Some(EpochMeaning::In(base) | EpochMeaning::Ends(base)) => base,
+            None => continue,
+        };
+        match index_of(stated, base) {
+            Some(epoch) if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) => seen.past_end.add(index),
+            Some(epoch) => {
+                places.epoch[index] = epoch;
+                if matches!(clock.epoch, Some(EpochMeaning::Ends(_))) {
+                    places.epoch_float[index] = fraction(epoch, 0, 1);
+                }
+            }
+            None => seen.before_start.add(index),
+        }
+    }
+}
+
+fn is_past(timeline: &Timeline, epoch: i64) -> bool {
+    timeline.epochs().is_some_and(|epochs| u64::try_from(epoch).is_ok_and(|epoch| epoch >= epochs))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number to plot")]
+fn fraction(epoch: i64, iter: i64, length: u64) -> f64 {
+    epoch as f64 + (iter as f64 + 1.0) / length as f64
+}
+
+/// What a log says of how many batches its epochs have.
+struct LoggedLengths {
+    /// Of all epochs.
+    all: Option<u64>,
+    /// Of some, by their numbers as they stand there, in order.
+    each: Vec<(u64, u64)>,
+}
+
+impl LoggedLengths {
+    fn of(batch: &ColumnBatch) -> Self {
+        let mut each: Vec<(u64, u64)> = Vec::new();
+        let mut all = None;
+        for &(epoch, length) in &batch.lengths {
+            match epoch {
+                None => all = Some(length),
+                Some(epoch) => each.extend(u64::try_from(epoch).ok().map(|epoch| (epoch, length))),
+            }
+        }
+        each.sort_by_key(|(epoch, _)| *epoch);
+        Self { all, each }
+    }
+
+    fn of_epoch(&self, stated: Option<u64>) -> Option<u64> {
+        let stated = stated?;
+        let at = self.each.partition_point(|(epoch, _)| *epoch <= stated);
+        let found = at.checked_sub(1).map(|at| self.each[at]).filter(|(epoch, _)| *epoch == stated);
+        found.map(|(_, length)| length).or(self.all)
+    }
+}

@@ -1,0 +1,74 @@
+//! `MMEngine` writes each line into `scalars.json` and into a dated file next to it.
+//!
+//! The dated file is left out if `scalars.json` holds all of its records, in its order.
+
+use std::collections::HashMap;
+
+use stepbridge_formats::FileContents;
+use stepbridge_records::{Format, Problem, ProblemKind};
+
+use crate::runs::log_file::LogFile;
+
+const FIRST: &str = "scalars.json";
+
+/// Removes the copies from `files`, and returns a problem for each.
+pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
+    let is_first = |file: &LogFile| file.source == FIRST || file.source.ends_with("/scalars.json");
+    let of_format = || files.iter().enumerate().filter(|(_, file)| file.format == Format::Mmengine);
+    let firsts: HashMap<&[String], usize> =
+        of_format().filter(|(_, file)| is_first(file)).map(|(index, file)| (&file.folder[..], index)).collect();
+    let copies: Vec<(usize, Problem)> = of_format()
+        .filter(|(_, file)| !is_first(file))
+        .filter_map(|(index, file)| {
+            let first = &files[*firsts.get(&file.folder[..])?];
+            holds(&first.contents, &file.contents).then(|| {
+                let reason = format!("all that it holds stands in {} too, which was read in its place", first.source);
+                let problem = Problem::new(file.source.clone(), ProblemKind::Repeated, reason);
+                (index, problem.at(0, file.contents.facts.bytes))
+            })
+        })
+        .collect();
+    for (index, _) in copies.iter().rev() {
+        files.remove(*index);
+    }
+    copies.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// Whether all records of `copy` are among those of `first`, in the same order.
+fn holds(first: &FileContents, copy: &FileContents) -> bool {
+    let mut all = records(first);
+    records(copy).all(|record| all.any(|other| other == record))
+}
+
+/// The tag, the step and the bits of the value of each record.
+fn records(contents: &FileContents) -> impl Iterator<Item = (&str, Option<i64>, u64)> {
+    contents.batches.iter().flat_map(|batch| {
+        let columns = &batch.columns;
+        (0..columns.len()).map(move |index| {
+            let tag = &batch.tags[columns.tag[index] as usize][..];
+            (tag, columns.step_of(index), columns.value[index].to_bits())
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use stepbridge_formats::ReadOptions;
+    use stepbridge_io::progress::Progress;
+
+    use super::*;
+
+    #[test]
+    fn a_dated_file_that_repeats_the_other_is_read_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lines = "{\"loss\": 1.0, \"time\": 1.0, \"data_time\": 0.1, \"step\": 1}\n{\"loss\": 2.0, \"step\": 2}\n";
+        let more = lines.to_owned() + "{\"extra\": 2.0, \"step\": 2}\n";
+        std::fs::write(folder.path().join(FIRST), &more).expect("written");
+        std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
+        std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
+        let logs = crate::runs::read(folder.path(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");
+        let kinds: Vec<_> = logs.records.problems.iter().map(|problem| (&problem.file[..], problem.kind)).collect();
+        assert_eq!(kinds, [("20230101_000000.json", ProblemKind::Repeated)]);
+        assert_eq!((logs.files.len(), logs.records.len()), (2, 9));
+    }
+}

@@ -1,0 +1,30 @@
+//! What became of a file.
+
+use stepbridge_formats::FileContents;
+use stepbridge_ledger::Ledger;
+use stepbridge_records::{Format, Problem};
+
+use crate::file_path::FilePath;
+use crate::logs::FileStamp;
+
+/// A file, and what became of it.
+pub(crate) struct OpenedFile {
+    pub(crate) path: FilePath,
+    /// What the system said of it before it was read.
+    pub(crate) stamp: FileStamp,
+    pub(crate) outcome: FileOutcome,
+}
+
+/// What became of a file.
+pub(crate) enum FileOutcome {
+    /// It is a log, and was read.
+    Log(Format, FileContents),
+    /// It is a ledger, and was read.
+    Ledger(Ledger),
+    /// It is large, so it is read later, by all threads.
+    Large,
+    /// It is something else.
+    NoLog,
+    /// It should be a log or a ledger, and cannot be read.
+    Broken(Vec<Problem>),
+}

@@ -1,0 +1,100 @@
+//! Merges files: names become numbers that all files share.
+
+use std::collections::HashMap;
+
+use stepbridge_records::{BatchRun, Problem, Records, TaggedBatch};
+
+use super::log_file::LogFile;
+use crate::logs::{Logs, SourceFile};
+
+/// Names and their numbers, in the order of their first use.
+#[derive(Default)]
+struct NameTable {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl NameTable {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        // Each name took memory when it was read, so there are never 2^32.
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+}
+
+/// Makes one set of records of all files, in their order. `problems` are those of no file that was read.
+pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
+    let (mut runs, mut tags) = (NameTable::default(), NameTable::default());
+    let mut logs = Logs::default();
+    for (file, source) in files.into_iter().zip(0..) {
+        logs.refresh.files.push(file.refresh_file());
+        let mut last: Option<(BatchRun, u32)> = None;
+        for batch in file.contents.batches {
+            let TaggedBatch { tags: names, mut columns, run: of } = batch;
+            let run = match last.take() {
+                Some((same, run)) if same == of => run,
+                _ => runs.number(&run_name(&file.folder, &of)),
+            };
+            last = Some((of, run));
+            if !is_numbered(&names, |tag| tags.numbers.get(tag).copied()) {
+                renumber(&mut columns.tag, &names, |tag| tags.number(tag));
+            }
+            columns.run = run;
+            columns.source = source;
+            if !columns.is_empty() || !columns.evidence.is_empty() {
+                logs.records.batches.push(columns);
+            }
+        }
+        problems.extend(file.contents.problems);
+        logs.records.sources.push(file.source);
+        let run = last.map_or_else(|| runs.number(&run_name(&file.folder, &BatchRun::Folder)), |(_, run)| run);
+        logs.files.push(SourceFile { format: file.format, run, facts: file.contents.facts, path: file.path });
+    }
+    logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
+    logs
+}
+
+/// The name of a run: its folder below the path that the caller gave.
+fn run_name(folder: &[String], of: &BatchRun) -> String {
+    let above = match of {
+        BatchRun::Above(count) => &folder[..folder.len().saturating_sub(*count)],
+        BatchRun::Folder | BatchRun::Named(_) => folder,
+    };
+    let own = if let BatchRun::Named(name) = of { Some(name) } else { None };
+    let name = above.iter().chain(own).map(String::as_str).collect::<Vec<_>>().join("/");
+    if name.is_empty() { ".".to_owned() } else { name }
+}
+
+/// Whether the tags of a batch already have the numbers that all files share, as batches of one file mostly do.
+pub(crate) fn is_numbered(names: &[String], known: impl Fn(&str) -> Option<u32>) -> bool {
+    (0..).zip(names).all(|(local, name)| known(name) == Some(local))
+}
+
+/// Replaces the numbers of the tags of a batch by those that all files share, given by `number`. It is not called for tags
+/// without a record.
+pub(crate) fn renumber(column: &mut [u32], names: &[String], mut number: impl FnMut(&str) -> u32) {
+    let mut numbers = vec![None; names.len()];
+    let mut unseen = names.len();
+    for &tag in &*column {
+        if unseen == 0 {
+            break;
+        }
+        let local = tag as usize;
+        if numbers[local].is_none() {
+            numbers[local] = Some(number(&names[local]));
+            unseen -= 1;
+        }
+    }
+    // Tags without a record have no number. If all others have their number already, nothing changes.
+    if (0..).zip(&numbers).all(|(local, number)| number.is_none_or(|number| number == local)) {
+        return;
+    }
+    for tag in column {
+        *tag = numbers[*tag as usize].unwrap_or(*tag);
+    }
+}

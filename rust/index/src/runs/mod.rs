@@ -1,0 +1,19 @@
+//! From files to runs: which files there are, what each holds, and which sessions of which run wrote it.
+
+mod counted_file;
+mod dedup;
+mod file_kind;
+mod file_outcome;
+mod gather;
+mod ledger_for_run;
+mod log_file;
+pub(crate) mod merge;
+pub(crate) mod open;
+mod read;
+mod refresh;
+mod sessions;
+mod survey_filter;
+mod walk;
+
+pub(crate) use read::survey;
+pub use read::{read, read_bytes};

@@ -1,0 +1,76 @@
+//! Reads all logs below a path.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use stepbridge_formats::{ReadOptions, check_pattern};
+use stepbridge_io::progress::Progress;
+use stepbridge_ledger::NAME;
+use stepbridge_records::Problem;
+
+use super::file_outcome::OpenedFile;
+use super::gather::gather;
+use super::open::FileOpener;
+use super::walk;
+use crate::error::ReadError;
+use crate::file_path::FilePath;
+use crate::logs::{FileStamp, Logs};
+
+/// Reads every log below `path`, or the log that `path` is, on up to `threads` threads. The result does not depend on them.
+pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
+    read_path(path, &FileOpener { options, progress, threads, survey: false })
+}
+
+/// The same, but keeps only the records that sessions and timelines follow from.
+pub(crate) fn survey(
+    path: &Path,
+    options: &ReadOptions,
+    progress: &Progress,
+    threads: usize,
+) -> Result<Logs, ReadError> {
+    read_path(path, &FileOpener { options, progress, threads, survey: true })
+}
+
+fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {
+    check_pattern(opener.options.pattern.as_deref())?;
+    let (problems, files) = opener.read_all(|emit| list(path, emit));
+    gather(path, files, problems?, opener.progress)
+}
+
+/// Reads a log that is in memory, as if it were the file `name`.
+pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usize) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
+    let progress = Progress::default();
+    let opener = FileOpener { options, progress: &progress, threads, survey: false };
+    let root = Path::new(name);
+    let path = FilePath { path: root.to_owned(), folder: Vec::new(), name: name.to_owned() };
+    let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
+    let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
+    gather(root, vec![OpenedFile { path, stamp: FileStamp::default(), outcome }], Vec::new(), &progress)
+}
+
+/// Emits the files at or below a path, in no order. Returns the folders and links that could not be followed.
+pub(super) fn list(path: &Path, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Problem>, ReadError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ReadError::NotFound { path: path.to_owned() },
+        _ => ReadError::Unreadable { path: path.to_owned(), source },
+    };
+    let kind = fs::metadata(path).map_err(unreadable)?;
+    if kind.is_dir() {
+        return walk::files(path, emit).map_err(unreadable);
+    }
+    if !kind.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder")));
+    }
+    // A file that cannot be opened is an error here; in a folder it is a problem among others.
+    File::open(path).map_err(unreadable)?;
+    let name = path.file_name().map_or_else(String::new, walk::shown);
+    // The ledger next to a log belongs to it.
+    let ledger = path.with_file_name(NAME);
+    if name != NAME && ledger.is_file() {
+        emit(FilePath { path: ledger, folder: Vec::new(), name: NAME.to_owned() });
+    }
+    emit(FilePath { path: path.to_owned(), folder: Vec::new(), name });
+    Ok(Vec::new())
+}

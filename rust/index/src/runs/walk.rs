@@ -1,0 +1,128 @@
+//! Finds the files below a folder.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use stepbridge_records::{Problem, ProblemKind};
+
+use crate::file_path::FilePath;
+
+/// Folders of version control. They hold copies of the files next to them.
+const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];
+
+/// Emits all files below a folder as they are found, in no order. Returns the folders and links that could not be followed.
+pub(super) fn files(root: &Path, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
+    let mut walk = FolderWalk { emit, links: Vec::new(), problems: Vec::new(), visited: HashSet::new() };
+    let real = fs::canonicalize(root)?;
+    walk.visited.insert(real.clone());
+    // A root that cannot be read is an error; a folder below it is a problem among others.
+    fs::read_dir(root)?;
+    walk.folder(WalkedFolder { path: root.to_owned(), real, names: Vec::new() });
+    // Links come last: a file that was found under its own name is not read again under another name.
+    while !walk.links.is_empty() {
+        let mut links = std::mem::take(&mut walk.links);
+        links.sort();
+        for link in links {
+            walk.link(link);
+        }
+    }
+    walk.problems.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok(walk.problems)
+}
+
+/// A folder to read once.
+struct WalkedFolder {
+    path: PathBuf,
+    /// Its real path, without links.
+    real: PathBuf,
+    /// The folders from the root down to it, itself included.
+    names: Vec<String>,
+}
+
+struct FolderWalk<'a> {
+    emit: &'a mut dyn FnMut(FilePath),
+    links: Vec<FilePath>,
+    problems: Vec<Problem>,
+    /// Real paths of the folders that were read, and of the files that links lead to.
+    visited: HashSet<PathBuf>,
+}
+
+impl FolderWalk<'_> {
+    /// Takes everything below a folder. One folder is open at a time, because a process may have only so many files open.
+    fn folder(&mut self, first: WalkedFolder) {
+        let mut below = vec![first];
+        while let Some(folder) = below.pop() {
+            if let Err(error) = self.entries(&folder, &mut below) {
+                self.unreadable(&folder.names.join("/"), &error);
+            }
+        }
+    }
+
+    /// Takes the files and links of a folder, up to the first entry that cannot be read. Its folders go to `below`.
+    fn entries(&mut self, folder: &WalkedFolder, below: &mut Vec<WalkedFolder>) -> io::Result<()> {
+        for entry in fs::read_dir(&folder.path)? {
+            let entry = entry?;
+            let path = FilePath { path: entry.path(), folder: folder.names.clone(), name: shown(&entry.file_name()) };
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => self.links.push(path),
+                Ok(kind) if kind.is_dir() => {
+                    // A folder that is not a link has its real path below that of its parent.
+                    let real = folder.real.join(entry.file_name());
+                    if !SKIPPED.contains(&&*path.name) && self.visited.insert(real.clone()) {
+                        below.push(WalkedFolder { names: names_inside(&path), path: path.path, real });
+                    }
+                }
+                Ok(kind) if kind.is_file() => (self.emit)(path),
+                // Sockets, pipes, devices.
+                Ok(_) => {}
+                Err(error) => self.unreadable(&path.shown(), &error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows a link.
+    fn link(&mut self, link: FilePath) {
+        let (real, kind) = match fs::canonicalize(&link.path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
+            Ok((kind, real)) => (real, kind),
+            Err(error) => {
+                self.unreadable(&link.shown(), &error);
+                return;
+            }
+        };
+        if kind.is_dir() {
+            let holder = link.path.parent().and_then(|holder| fs::canonicalize(holder).ok());
+            if holder.is_some_and(|holder| holder.starts_with(&real)) {
+                let reason = "the link leads back to a folder that holds it; it was not followed";
+                self.problems.push(Problem::new(link.shown(), ProblemKind::SymlinkLoop, reason));
+            } else if self.visited.insert(real.clone()) {
+                self.folder(WalkedFolder { names: names_inside(&link), path: link.path, real });
+            }
+        } else if kind.is_file() {
+            let below = real.parent().is_some_and(|holder| self.visited.contains(holder));
+            if !below && self.visited.insert(real) {
+                (self.emit)(link);
+            }
+        }
+    }
+
+    fn unreadable(&mut self, file: &str, error: &io::Error) {
+        let reason = format!("the system does not let it be read ({error})");
+        self.problems.push(Problem::new(file, ProblemKind::Unreadable, reason));
+    }
+}
+
+/// The folders from the root down to a folder, itself included.
+fn names_inside(folder: &FilePath) -> Vec<String> {
+    let mut names = folder.folder.clone();
+    names.push(folder.name.clone());
+    names
+}
+
+/// A name for people. What is not Unicode is replaced.
+pub(super) fn shown(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}

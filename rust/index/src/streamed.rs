@@ -1,0 +1,350 @@
+//! Logs of any size to a file, in memory that does not grow with them.
+//!
+//! They are read twice. The first reading keeps the records that sessions and timelines are found from ([`crate::thin`]);
+//! in the second one each batch gets its places, is written, and is gone.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
+use stepbridge_formats::ReadOptions;
+use stepbridge_io::progress::Progress;
+use stepbridge_records::{ColumnBatch, Problem, ProblemKind, Records, SupersededFrom, TaggedBatch};
+use stepbridge_timeline::Error;
+
+use crate::error::ReadError;
+use crate::logs::Logs;
+use crate::output::{TableWriter, WriteError};
+use crate::reindex::contradictions::{self, RefutedLedgers};
+use crate::reindex::locate::{assumed, locate, periods};
+use crate::reindex::part::{PlacedPart, Tally};
+use crate::reindex::place::Placer;
+use crate::reindex::resolve::with_runs;
+use crate::reindex::run::ResolvedRun;
+use crate::reindex::steps;
+use crate::reindex::{
+    Places, ReindexOptions, ReindexResult, StepAssumption, StepInfo, TimelineSource, Timelines, report,
+};
+use crate::runs::merge::{is_numbered, renumber};
+use crate::runs::open::FileOpener;
+use crate::runs::survey;
+use crate::table::{Superseded, TableForm};
+
+/// Each thread holds a batch of a log in memory, and one alone writes what they all read.
+const MOST_THREADS: usize = 4;
+
+/// What a first reading found below a path.
+pub struct Survey {
+    logs: Arc<Logs>,
+    options: ReadOptions,
+}
+
+/// What was written, and what was found on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamResult {
+    /// How many records were written.
+    pub rows: u64,
+    /// As [`ReindexResult::problems`].
+    pub problems: Vec<Problem>,
+    /// As [`ReindexResult::assumed`].
+    pub assumed: Vec<StepAssumption>,
+    /// As [`ReindexResult::steps`].
+    pub steps: Vec<StepInfo>,
+    /// As [`ReindexResult::origins`].
+    pub origins: Vec<TimelineSource>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// No record can be located in the unit that is asked for.
+    #[error(transparent)]
+    Timeline(#[from] Error),
+    /// No run has a timeline: what is to be said of each of them.
+    #[error("{}", first(.0))]
+    NoTimeline(Vec<Problem>),
+    /// The file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The records make no table, which is a defect of this library.
+    #[error("the records make no table ({0})")]
+    Table(#[from] ArrowError),
+    /// Its caller ended it.
+    #[error("writing was ended before all was there; nothing was left")]
+    Cancelled,
+    /// A log cannot be read a second time.
+    #[error("'{file}' cannot be read any more ({source}); nothing was written")]
+    Gone {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn first(problems: &[Problem]) -> String {
+    let more = match problems.len() {
+        0 | 1 => String::new(),
+        2 => " (and so for 1 other run)".to_owned(),
+        count => format!(" (and so for {} other runs)", count - 1),
+    };
+    problems.first().map_or_else(String::new, |problem| format!("{}{more}", problem.reason))
+}
+
+impl Survey {
+    /// Reads all logs below a path a first time.
+    pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
+        let logs = Arc::new(survey(path, options, progress, threads.min(MOST_THREADS))?);
+        Ok(Self { logs, options: options.clone() })
+    }
+
+    /// What is known of the logs; of their records only some are there.
+    #[must_use]
+    pub fn logs(&self) -> &Arc<Logs> {
+        &self.logs
+    }
+
+    /// Reads the logs again, and writes every record with its place to a file, whole or not at all.
+    ///
+    /// What was added to the logs since the first reading is left to the next one.
+    pub fn write(
+        &self,
+        timelines: Timelines,
+        options: ReindexOptions,
+        superseded: Superseded,
+        output: &Path,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<StreamResult, StreamError> {
+        let records = &self.logs.records;
+        with_runs(records, &self.logs.run_ledgers(), timelines, options, |runs| {
+            let (batches, parts) = locate(records, runs, options, threads);
+            let problems = report::problems(records, runs, &parts);
+            let lacking: Vec<Problem> =
+                problems.into_iter().filter(|problem| problem.kind == ProblemKind::NoTimeline).collect();
+            if !lacking.is_empty() && lacking.len() == records.runs.len() {
+                return Err(StreamError::NoTimeline(lacking));
+            }
+            let fallen = contradictions::fallen(records, &parts);
+            let assumed = assumed(records, runs, &parts, options);
+            let steps = steps::of_runs(records, runs, periods(&parts), options);
+            let origins = runs.iter().map(|run| run.origin.clone()).collect();
+            let thin = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
+            let form = TableForm::new(&self.logs, Some(&thin), superseded)?;
+            let writer = TableWriter::create(output, form.schema())?;
+            let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
+            let threads = threads.min(MOST_THREADS);
+            let opener = FileOpener { options: &self.options, progress, threads, survey: false };
+            let told = ReportedRecords::default();
+            let placer = Placer::new(records, options);
+            let mut pass = StreamPass { logs: &self.logs, runs, placer, form, tags, fallen, writer, told, rows: 0 };
+            pass.all(&opener)?;
+            let StreamPass { writer, told, rows, .. } = pass;
+            writer.complete()?;
+            let problems = report::problems(&told.records(records), runs, &told.parts);
+            Ok(StreamResult { rows, problems, assumed, steps, origins })
+        })?
+    }
+}
+
+/// The second opener.
+struct StreamPass<'a, 'b> {
+    logs: &'a Arc<Logs>,
+    runs: &'a [ResolvedRun<'b>],
+    placer: Placer,
+    form: TableForm,
+    tags: HashMap<&'a str, u32>,
+    fallen: RefutedLedgers,
+    writer: TableWriter,
+    told: ReportedRecords<'b>,
+    rows: u64,
+}
+
+/// Records of a file from one on, that are of one run and one session.
+struct FileSpan {
+    from: u64,
+    run: u32,
+    session: u32,
+    superseded_from: Option<Arc<SupersededFrom>>,
+}
+
+impl StreamPass<'_, '_> {
+    fn all(&mut self, opener: &FileOpener) -> Result<(), StreamError> {
+        let mut batches: Vec<Vec<&ColumnBatch>> = vec![Vec::new(); self.logs.files.len()];
+        for batch in &self.logs.records.batches {
+            batches[batch.source as usize].push(batch);
+        }
+        for (source, batches) in batches.into_iter().enumerate() {
+            let file = &self.logs.files[source];
+            let stretches = stretches(&batches);
+            let (mut before, total) = (0, file.facts.records);
+            let mut failed = None;
+            let read = opener.stream_file(&file.path, &mut |tagged| {
+                let room = total.saturating_sub(before);
+                let tagged = up_to(tagged, room);
+                let length = tagged.columns.len() as u64;
+                if failed.is_none()
+                    && let Err(error) = self.piece(source, tagged, before, &stretches)
+                {
+                    failed = Some(error);
+                    // The reader has no other way to learn that nobody wants the rest.
+                    opener.progress.cancel();
+                }
+                before += length;
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if opener.progress.is_cancelled() {
+                return Err(StreamError::Cancelled);
+            }
+            let shrunk = || io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter");
+            if let Err(source_error) = read.and_then(|()| if before < total { Err(shrunk()) } else { Ok(()) }) {
+                return Err(StreamError::Gone {
+                    file: self.logs.records.sources[source].clone(),
+                    source: source_error,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn piece(
+        &mut self,
+        source: usize,
+        tagged: TaggedBatch,
+        before: u64,
+        stretches: &[FileSpan],
+    ) -> Result<(), StreamError> {
+        let mut batch = tagged.columns;
+        // Each tag was seen in the first opener.
+        let known = |tag: &str| self.tags.get(tag).copied();
+        if !is_numbered(&tagged.tags, known) {
+            renumber(&mut batch.tag, &tagged.tags, |tag| known(tag).unwrap_or(0));
+        }
+        batch.source = u32::try_from(source).unwrap_or(u32::MAX);
+        let end = before + batch.len() as u64;
+        let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
+        let mut batches = Vec::new();
+        for (at, stretch) in stretches.iter().enumerate().skip(begin).take_while(|(_, stretch)| stretch.from < end) {
+            let until = stretches.get(at + 1).map_or(end, |next| next.from.min(end));
+            let range = index(stretch.from.max(before) - before)..index(until - before);
+            if range.is_empty() {
+                continue;
+            }
+            let mut part = if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) };
+            (part.run, part.session, part.superseded_from) =
+                (stretch.run, stretch.session, stretch.superseded_from.clone());
+            batches.push(part);
+        }
+        let (mut places, mut parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = batches
+            .iter()
+            .map(|batch| match self.runs.get(batch.run as usize) {
+                Some(run) => self.placer.all(batch, run),
+                None => Default::default(),
+            })
+            .unzip();
+        // The names are those of the first opener.
+        let found = Records { batches, ..Records::default() };
+        contradictions::refute(&found, &self.fallen, &mut places, &mut parts);
+        self.told.take(&found.batches, parts);
+        let count = found.batches.len();
+        let logs = Arc::new(Logs { records: found, ..Logs::default() });
+        let places = Arc::new(ReindexResult { batches: places, ..ReindexResult::default() });
+        for batch in 0..count {
+            let batch = self.form.batch(&logs, Some(&places), batch)?;
+            if batch.num_rows() > 0 {
+                self.rows += batch.num_rows() as u64;
+                self.writer.write(&batch)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to be said of records that are gone: batches of the first of each kind alone.
+#[derive(Default)]
+struct ReportedRecords<'a> {
+    batches: Vec<ColumnBatch>,
+    parts: Vec<Vec<PlacedPart<'a>>>,
+    /// Runs and files of which a part without a tally is there.
+    bare: HashSet<(u32, u32, usize)>,
+}
+
+impl<'a> ReportedRecords<'a> {
+    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<PlacedPart<'a>>>) {
+        for (batch, parts) in batches.iter().zip(parts) {
+            let parts: Vec<PlacedPart> = parts
+                .into_iter()
+                .filter(|part| {
+                    part.seen.tallies().iter().any(|tally| tally.count > 0)
+                        || self.bare.insert((batch.run, batch.source, part.period))
+                })
+                .collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let mut indices: Vec<usize> =
+                parts.iter().flat_map(|part| part.seen.tallies().map(|tally| tally.first)).flatten().collect();
+            indices.sort_unstable();
+            indices.dedup();
+            let place = |first: usize| indices.binary_search(&first).ok();
+            let moved = parts.into_iter().map(|mut part| {
+                for tally in part.seen.tallies_mut() {
+                    *tally = Tally { first: tally.first.and_then(place), ..*tally };
+                }
+                part
+            });
+            self.parts.push(moved.collect());
+            self.batches.push(batch.clone().select(&indices));
+        }
+    }
+
+    /// Them among the names of `of`.
+    fn records(&self, of: &Records) -> Records {
+        let Records { runs, tags, sources, .. } = of;
+        let (runs, tags, sources) = (runs.clone(), tags.clone(), sources.clone());
+        Records { runs, tags, sources, batches: self.batches.clone(), problems: Vec::new() }
+    }
+}
+
+/// The stretches of a file, as the first reading found them.
+fn stretches(batches: &[&ColumnBatch]) -> Vec<FileSpan> {
+    let mut stretches: Vec<FileSpan> = Vec::new();
+    let mut next = 0;
+    for batch in batches {
+        let from = match &batch.ordinals {
+            Some(ordinals) => ordinals.first().copied(),
+            None => (!batch.is_empty()).then_some(next),
+        };
+        next += batch.len() as u64;
+        let Some(from) = from else { continue };
+        let found =
+            FileSpan { from, run: batch.run, session: batch.session, superseded_from: batch.superseded_from.clone() };
+        let same = |last: &FileSpan| {
+            (last.run, last.session) == (found.run, found.session) && last.superseded_from == found.superseded_from
+        };
+        if !stretches.last().is_some_and(same) {
+            stretches.push(found);
+        }
+    }
+    stretches
+}
+
+/// A batch's first records.
+fn up_to(tagged: TaggedBatch, room: u64) -> TaggedBatch {
+    match usize::try_from(room) {
+        Ok(room) if room < tagged.columns.len() => {
+            let batch = tagged.columns.slice(0..room);
+            TaggedBatch { columns: batch, ..tagged }
+        }
+        _ => tagged,
+    }
+}
+
+fn index(number: u64) -> usize {
+    // At most the length of a batch.
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

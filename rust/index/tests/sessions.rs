@@ -1,0 +1,118 @@
+//! Sessions as files show them: what is superseded, against a loop that compares every record with all later ones.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use stepbridge_formats::ReadOptions;
+use stepbridge_index::{Logs, read_bytes};
+use stepbridge_records::Format;
+
+fn read(name: &str, text: &str) -> Logs {
+    read_bytes(name, text.as_bytes(), &ReadOptions::default(), 1).expect("a log")
+}
+
+/// Session, whether it is superseded, and value of each record.
+fn rows(logs: &Logs) -> Vec<(u32, bool, f64)> {
+    let rows = logs.records.batches.iter().flat_map(|batch| {
+        (0..batch.len()).map(move |index| (batch.session, batch.is_superseded(index), batch.value[index]))
+    });
+    rows.collect()
+}
+
+/// A table of Keras' `CSVLogger`, a row an epoch; the value says which row it is.
+fn keras(epochs: &[u32]) -> Logs {
+    let mut text = "epoch,loss\n".to_owned();
+    for (row, epoch) in epochs.iter().enumerate() {
+        writeln!(text, "{epoch},{row}").unwrap();
+    }
+    let options = ReadOptions { format: Some(Format::KerasCsv), ..ReadOptions::default() };
+    read_bytes("training.log", text.as_bytes(), &options, 1).expect("a log")
+}
+
+#[test]
+fn an_epoch_that_goes_back_starts_a_session() {
+    let logs = keras(&[0, 1, 2, 3, 2, 3, 4]);
+    assert_eq!(logs.files[0].format, Format::KerasCsv);
+    let found: Vec<_> = rows(&logs).into_iter().map(|(session, superseded, _)| (session, superseded)).collect();
+    let (kept, gone, later) = ((0, false), (0, true), (1, false));
+    assert_eq!(found, [kept, kept, gone, gone, later, later, later]);
+    assert_eq!(logs.records.sessions(), [(2, 2)]);
+}
+
+#[test]
+fn a_third_session_takes_the_place_of_both() {
+    let found: Vec<_> = rows(&keras(&[0, 1, 2, 3, 4, 2, 3, 1])).into_iter().map(|row| (row.0, row.1)).collect();
+    let expected = [false, true, true, true, true, true, true, false];
+    assert_eq!(found.iter().map(|row| row.1).collect::<Vec<_>>(), expected);
+    assert_eq!(found.iter().map(|row| row.0).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 1, 1, 2]);
+}
+
+#[test]
+fn equal_numbers_are_data() {
+    let logs = keras(&[0, 1, 1, 1, 2]);
+    assert!(rows(&logs).iter().all(|row| !row.1 && row.0 == 0));
+    assert_eq!(logs.records.batches.len(), 1);
+}
+
+#[test]
+fn numbers_in_no_order_are_no_sessions() {
+    let epochs: Vec<u32> = (0..4000).map(|row| if row % 2 == 0 { 5 } else { 3 }).collect();
+    let logs = keras(&epochs);
+    assert_eq!(logs.records.sessions(), [(1, 0)]);
+    assert_eq!(logs.records.batches.len(), 1);
+}
+
+#[test]
+fn steps_that_begin_again_with_each_epoch_do_not_go_back() {
+    let mut text = String::new();
+    for epoch in 1..4 {
+        for step in 1..6 {
+            writeln!(text, "Epoch [{epoch}/3], Step [{step}/5], Loss: 0.5").unwrap();
+        }
+    }
+    assert_eq!(read("train.log", &text).records.sessions(), [(1, 0)]);
+    // Resumed from the beginning of the last epoch.
+    let again: String = text.lines().skip(10).flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(read("train.log", &(text + &again)).records.sessions(), [(2, 5)]);
+}
+
+#[test]
+fn a_series_that_is_not_logged_again_stays() {
+    let lines = [(1, "loss"), (2, "loss"), (3, "loss"), (3, "test_accuracy"), (2, "loss")];
+    let mut text = String::new();
+    for (step, tag) in lines {
+        writeln!(text, "{{\"step\": {step}, \"{tag}\": 0.5}}").unwrap();
+    }
+    let logs = read("log.jsonl", &text);
+    let tags: Vec<_> = logs.records.batches.iter().flat_map(|batch| batch.tag.clone()).collect();
+    let found: Vec<_> =
+        tags.iter().zip(rows(&logs)).map(|(&tag, row)| (&*logs.records.tags[tag as usize], row.1)).collect();
+    assert_eq!(found.iter().filter(|row| row.1).count(), 2);
+    assert!(found.contains(&("test_accuracy", false)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A row is superseded exactly if some row of a later session is not above it; a session begins where a row is below
+    /// the one before.
+    #[test]
+    fn what_is_superseded_is_what_stands_below_nothing_later(epochs in prop::collection::vec(0_u32..12, 1..60)) {
+        let mut session = 0;
+        let mut sessions = vec![0];
+        for pair in epochs.windows(2) {
+            session += u32::from(pair[1] < pair[0]);
+            sessions.push(session);
+        }
+        let found = rows(&keras(&epochs));
+        prop_assert_eq!(found.len(), epochs.len());
+        for (row, (of, superseded, value)) in found.into_iter().enumerate() {
+            let again = (row..epochs.len()).any(|later| sessions[later] > sessions[row] && epochs[later] <= epochs[row]);
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let expected = (sessions[row], again, row as f64);
+            prop_assert_eq!((of, superseded, value), expected);
+        }
+    }
+}
