@@ -1,4 +1,4 @@
-//! Ledgers: their lines as text for the writer in Python, and a whole one as it was read.
+//! Ledgers: makes their lines for the writer in Python, and reads a ledger.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use stepbridge_ledger::{
 use stepbridge_timeline::{Segment, Unit};
 
 use crate::errors::timeline_error;
-use crate::logs::{ProblemRow, rows};
+use crate::rows::{ProblemRow, problem_rows};
 use crate::timeline::{PyTimeline, segment_dict};
 
 /// Batches, complete epochs, steps and samples: counts.
@@ -135,7 +135,7 @@ fn ledger_stop(session: u64, time: f64, at: At, beside: Beside, segments: &str) 
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
 fn read_ledger(py: Python<'_>, path: PathBuf) -> PyResult<(Vec<Bound<'_, PyDict>>, Vec<ProblemRow>, bool)> {
     let ledger = py.detach(|| Ledger::open(&path)).map_err(ledger_error)?;
-    Ok((sessions(py, &ledger)?, rows(&ledger.problems), ledger.open_line))
+    Ok((sessions(py, &ledger)?, problem_rows(&ledger.problems), ledger.open_line))
 }
 
 pub(crate) fn sessions<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Vec<Bound<'py, PyDict>>> {

@@ -3,15 +3,16 @@
 
 mod allocator;
 mod arrays;
-mod asked;
 mod clock;
 mod errors;
+mod interruptible;
 mod ledger;
 mod logs;
+mod request;
+mod rows;
 mod survey;
 mod table;
 mod timeline;
-mod watched;
 
 use pyo3::prelude::*;
 

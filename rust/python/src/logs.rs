@@ -1,4 +1,4 @@
-//! `_core.Logs`: what was read below a path, and its ways out.
+//! `_core.Logs`: what was read below a path, and what can be made of it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,50 +11,21 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPe
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_formats::ReadOptions;
-use stepbridge_index::infer::{InferenceOutcome, TimelineInference, infer, share_timeline};
-use stepbridge_index::reindex::{ReindexOptions, StepAssumption, StepInfo, TimelineSource, reindex, steps};
+use stepbridge_index::infer::{infer, share_timeline};
+use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
 use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
-use stepbridge_records::{Problem, StepMeaning};
 
-use crate::asked::{Asked, Said, kept};
 use crate::errors::timeline_error;
+use crate::interruptible::interruptible;
 use crate::ledger;
+use crate::request::{ReadRequest, ReindexRequest, kept};
+use crate::rows::{
+    FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, assumption_rows, inference_row, problem_rows,
+    source_rows, step_rows,
+};
 use crate::table::PyTable;
-use crate::timeline::PyTimeline;
-use crate::watched::watched;
 
-/// file, offset, record, kind, reason, length.
-pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
-
-/// source, run, format, bytes, sound units, values that are no numbers, the shape of its lines, lines without one.
-type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
-
-/// A run: its name, records, tags, the range of its steps, that of the epochs it states.
-type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
-
-/// Unit symbol and base.
-type Step = (&'static str, u8);
-
-/// The same, and over what they are counted.
-type Scoped = (&'static str, u8, &'static str);
-
-/// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against,
-/// the steps, the run that lent it.
-type InferredRow = (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
-
-/// The run, the format, the steps, what that rests on, and why.
-pub(crate) type StepsRow = (String, &'static str, Scoped, &'static str, String);
-
-/// The run, its steps, and why they were taken to be that.
-pub(crate) type AssumedRow = (String, Scoped, String);
-
-/// The run, where its timeline comes from, and the ledger's file, or the run that lent it, where it is that.
-pub(crate) type OriginRow = (String, &'static str, Option<String>);
-
-/// The problems, what was assumed, where the timelines come from, what the steps are.
-pub(crate) type FoundRow = (Vec<ProblemRow>, Vec<AssumedRow>, Vec<OriginRow>, Vec<StepsRow>);
-
-/// A ledger's file, its runs, its sessions, its problems.
+/// The file of a ledger, its runs, its sessions, its problems.
 type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<ProblemRow>);
 
 #[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
@@ -65,7 +36,7 @@ pub(crate) struct PyLogs {
 }
 
 impl PyLogs {
-    /// Logs that were read some other way.
+    /// Logs that cannot be refreshed.
     pub(crate) fn of(inner: Arc<Logs>) -> Self {
         Self { inner, path: PathBuf::new(), options: ReadOptions::default() }
     }
@@ -73,22 +44,23 @@ impl PyLogs {
 
 #[pymethods]
 impl PyLogs {
-    /// `watch` is called a few times a second with the bytes that were read and those that there are.
+    /// Calls `watch` a few times a second with how many bytes are read and how many there are.
     #[staticmethod]
     #[pyo3(signature = (path, said, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn read(py: Python<'_>, path: PathBuf, said: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let options = said.into_core()?;
-        let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
+        let logs = interruptible(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
         Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
     }
 
-    /// The same a while later; None where nothing was added.
+    /// Reads the same logs a while later; None if nothing was added.
     #[pyo3(signature = (watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
         let (path, options) = (&self.path, &self.options);
-        let again = watched(py, watch.as_ref(), |progress| self.inner.refresh(path, options, progress, threads()))?;
+        let again =
+            interruptible(py, watch.as_ref(), |progress| self.inner.refresh(path, options, progress, threads()))?;
         let again = again.map_err(read_error)?;
         Ok(again.map(|logs| Self { inner: Arc::new(logs), path: path.clone(), options: options.clone() }))
     }
@@ -101,7 +73,7 @@ impl PyLogs {
         self.inner.records.runs.clone()
     }
 
-    /// Of each run: its name, records, tags, the lowest and the highest step, the same of stated epochs.
+    /// For each run: its name, records, tags, the range of its steps, the range of its logged epochs.
     fn overview(&self) -> Vec<OverviewRow> {
         let runs = self.inner.records.runs.iter().zip(self.inner.overview());
         runs.map(|(run, found)| (run.clone(), found.records, found.tags, found.steps, found.epochs)).collect()
@@ -112,7 +84,7 @@ impl PyLogs {
     }
 
     fn problems(&self) -> Vec<ProblemRow> {
-        rows(&self.inner.records.problems)
+        problem_rows(&self.inner.records.problems)
     }
 
     fn files(&self) -> Vec<FileRow> {
@@ -145,7 +117,7 @@ impl PyLogs {
         };
         let row = |(index, found): (usize, &LedgerFile)| {
             let sessions = ledger::sessions(py, &found.ledger)?;
-            Ok((found.file.clone(), of(index), sessions, rows(&found.ledger.problems)))
+            Ok((found.file.clone(), of(index), sessions, problem_rows(&found.ledger.problems)))
         };
         ledgers.iter().enumerate().map(row).collect()
     }
@@ -156,7 +128,7 @@ impl PyLogs {
     }
 
     #[pyo3(signature = (*, lend))]
-    fn infer(&self, py: Python<'_>, lend: bool) -> BTreeMap<String, InferredRow> {
+    fn infer(&self, py: Python<'_>, lend: bool) -> BTreeMap<String, InferenceRow> {
         let found = py.detach(|| {
             let mut found = infer(&self.inner.records);
             if lend {
@@ -164,23 +136,23 @@ impl PyLogs {
             }
             found
         });
-        found.into_iter().map(|(run, inferred)| (run, inferred_row(inferred))).collect()
+        found.into_iter().map(|(run, inferred)| (run, inference_row(inferred))).collect()
     }
 
-    /// What the steps of each run are, and from where that is known.
+    /// What the steps of each run are, and what that rests on.
     fn steps(&self, py: Python<'_>) -> Vec<StepsRow> {
         let ledgers = self.inner.run_ledgers();
-        steps_rows(py.detach(|| steps(&self.inner.records, &ledgers, ReindexOptions::default())))
+        step_rows(py.detach(|| steps(&self.inner.records, &ledgers, ReindexOptions::default())))
     }
 
-    /// Of each run how many sessions it has, and how many records a later one took the place of.
+    /// For each run, how many sessions it has and how many of its records are superseded.
     fn sessions(&self, py: Python<'_>) -> Vec<(String, u32, u64)> {
         let runs = self.inner.records.runs.iter().cloned();
         let counts = py.detach(|| self.inner.records.sessions());
         runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
     }
 
-    fn reindex(&self, py: Python<'_>, asked: Asked) -> PyResult<(PyTable, FoundRow)> {
+    fn reindex(&self, py: Python<'_>, asked: ReindexRequest) -> PyResult<(PyTable, ReportRow)> {
         let asked = asked.into_core()?;
         let (built, places) = py.detach(|| {
             let ledgers = self.inner.run_ledgers();
@@ -188,25 +160,10 @@ impl PyLogs {
             let places = Arc::new(places.map_err(timeline_error)?);
             Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), asked.superseded, threads()), places))
         })?;
-        let origins = origin_rows(&self.inner.records.runs, &places.origins);
-        let steps = steps_rows(places.steps.clone());
-        Ok((table(built)?, (rows(&places.problems), assumed_rows(&places.assumed), origins, steps)))
+        let origins = source_rows(&self.inner.records.runs, &places.origins);
+        let steps = step_rows(places.steps.clone());
+        Ok((table(built)?, (problem_rows(&places.problems), assumption_rows(&places.assumed), origins, steps)))
     }
-}
-
-pub(crate) fn assumed_rows(assumed: &[StepAssumption]) -> Vec<AssumedRow> {
-    assumed.iter().map(|assumed| (assumed.run.clone(), scoped(assumed.step), assumed.why.clone())).collect()
-}
-
-pub(crate) fn origin_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<OriginRow> {
-    let row = |(run, origin): (&String, &TimelineSource)| match origin {
-        TimelineSource::Given => (run.clone(), "given", None),
-        TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
-        TimelineSource::Inferred => (run.clone(), "inferred", None),
-        TimelineSource::Shared(lender) => (run.clone(), "lent", Some(lender.clone())),
-        TimelineSource::None => (run.clone(), "none", None),
-    };
-    runs.iter().zip(origins).map(row).collect()
 }
 
 pub(crate) fn threads() -> usize {
@@ -217,44 +174,6 @@ fn table(built: Result<Table, arrow_schema::ArrowError>) -> PyResult<PyTable> {
     built.map(|inner| PyTable { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-pub(crate) fn rows(problems: &[Problem]) -> Vec<ProblemRow> {
-    problems
-        .iter()
-        .map(|problem| {
-            let Problem { file, offset, length, record, kind, reason } = problem.clone();
-            (file, offset, record, kind.name(), reason, length)
-        })
-        .collect()
-}
-
-fn step(meaning: StepMeaning) -> Step {
-    (meaning.unit.symbol(), meaning.base)
-}
-
-fn scoped(meaning: StepMeaning) -> Scoped {
-    (meaning.unit.symbol(), meaning.base, meaning.scope.name())
-}
-
-pub(crate) fn steps_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
-    let row = |found: StepInfo| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
-    found.into_iter().map(row).collect()
-}
-
-fn inferred_row(inferred: TimelineInference) -> InferredRow {
-    let meaning = inferred.step.map(step);
-    let (timeline, sessions, text, checked) = match inferred.outcome {
-        InferenceOutcome::Known { timeline, evidence, checked } => {
-            (Some(PyTimeline { inner: timeline }), Vec::new(), evidence, checked)
-        }
-        InferenceOutcome::Sessions { timelines, evidence, checked } => {
-            let own = timelines.into_iter().map(|(session, inner)| (session, PyTimeline { inner }));
-            (None, own.collect(), evidence, checked)
-        }
-        InferenceOutcome::Unknown { why } => (None, Vec::new(), why, 0),
-    };
-    (timeline, sessions, text, checked, meaning, inferred.shared_by)
-}
-
 pub(crate) fn read_error(error: ReadError) -> PyErr {
     let text = error.to_string();
     match error {
@@ -263,7 +182,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
             PyPermissionError::new_err(text)
         }
         ReadError::Unreadable { .. } => PyOSError::new_err(text),
-        // Who ended it raises what it was ended for.
+        // The caller who cancelled raises its own exception.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }

@@ -1,4 +1,4 @@
-//! `_core.Survey`: logs of any size on their way to a file.
+//! `_core.Survey`: re-indexes logs of any size into a file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueEr
 use pyo3::prelude::*;
 use stepbridge_index::{StreamError, Survey};
 
-use crate::asked::{Asked, Said};
 use crate::errors::timeline_error;
-use crate::logs::{FoundRow, PyLogs, assumed_rows, origin_rows, read_error, rows, steps_rows, threads};
+use crate::interruptible::interruptible;
+use crate::logs::{PyLogs, read_error, threads};
+use crate::request::{ReadRequest, ReindexRequest};
+use crate::rows::{ReportRow, assumption_rows, problem_rows, source_rows, step_rows};
 use crate::table::write_error;
-use crate::watched::watched;
 
 #[pyclass(name = "Survey", module = "stepbridge._core", frozen)]
 pub(crate) struct PySurvey {
@@ -20,17 +21,17 @@ pub(crate) struct PySurvey {
 
 #[pymethods]
 impl PySurvey {
-    /// `watch` is called a few times a second with the bytes that were read and those that there are.
+    /// Calls `watch` a few times a second with how many bytes are read and how many there are.
     #[staticmethod]
     #[pyo3(signature = (path, said, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn read(py: Python<'_>, path: PathBuf, said: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
         let options = said.into_core()?;
-        let survey = watched(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
+        let survey = interruptible(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
 
-    /// What is known of the logs; of their records only some are there.
+    /// What is known of the logs. They hold only some of the records.
     fn logs(&self) -> PyLogs {
         PyLogs::of(Arc::clone(self.inner.logs()))
     }
@@ -47,18 +48,18 @@ impl PySurvey {
         &self,
         py: Python<'_>,
         output: PathBuf,
-        asked: Asked,
+        asked: ReindexRequest,
         watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<(u64, FoundRow)> {
+    ) -> PyResult<(u64, ReportRow)> {
         let asked = asked.into_core()?;
-        let written = watched(py, watch.as_ref(), |progress| {
+        let written = interruptible(py, watch.as_ref(), |progress| {
             self.inner.write(asked.timelines(), asked.options, asked.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
-        let origins = origin_rows(&self.inner.logs().records.runs, &written.origins);
+        let origins = source_rows(&self.inner.logs().records.runs, &written.origins);
         Ok((
             written.rows,
-            (rows(&written.problems), assumed_rows(&written.assumed), origins, steps_rows(written.steps)),
+            (problem_rows(&written.problems), assumption_rows(&written.assumed), origins, step_rows(written.steps)),
         ))
     }
 }
@@ -70,7 +71,7 @@ fn stream_error(error: StreamError) -> PyErr {
         StreamError::NoTimeline(_) => PyValueError::new_err(text),
         StreamError::Write(error) => write_error(error),
         StreamError::Table(_) => PyRuntimeError::new_err(text),
-        // Who ended it raises what it was ended for.
+        // The caller who cancelled raises its own exception.
         StreamError::Cancelled => PyKeyboardInterrupt::new_err(text),
         StreamError::Gone { .. } => PyOSError::new_err(text),
     }

@@ -1,4 +1,4 @@
-//! `_core.Table`: a table behind Arrow's `PyCapsule` interface.
+//! `_core.Table`: a table with Arrow's `PyCapsule` interface.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use stepbridge_index::{Output, Table, WriteError};
 
-use crate::watched::watched;
+use crate::interruptible::interruptible;
 
 #[pyclass(name = "Table", module = "stepbridge._core", frozen)]
 pub(crate) struct PyTable {
@@ -33,7 +33,7 @@ impl PyTable {
         PyCapsule::new_with_value(py, schema, c"arrow_schema")
     }
 
-    /// The interface lets a producer decline a requested schema; this one has one schema.
+    /// The interface lets a producer decline a requested schema. A table has only one schema.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -50,7 +50,7 @@ impl PyTable {
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     #[pyo3(signature = (path, watch=None))]
     fn write(&self, py: Python<'_>, path: PathBuf, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-        watched(py, watch.as_ref(), |progress| self.inner.write(&path, progress))?.map_err(write_error)
+        interruptible(py, watch.as_ref(), |progress| self.inner.write(&path, progress))?.map_err(write_error)
     }
 }
 
@@ -60,13 +60,13 @@ pub(crate) fn write_error(error: WriteError) -> PyErr {
     match error {
         WriteError::NoFolder { .. } => PyFileNotFoundError::new_err(text),
         WriteError::Io { .. } => PyOSError::new_err(text),
-        // Who ended it raises what it was ended for.
+        // The caller who cancelled raises its own exception.
         WriteError::Cancelled { .. } => PyKeyboardInterrupt::new_err(text),
         WriteError::UnknownOutput { .. } | WriteError::Encoding { .. } => PyValueError::new_err(text),
     }
 }
 
-/// Refuses a file that could not be written, as far as that shows before there is anything to write.
+/// Refuses an output that cannot be written, as far as that is known before there is anything to write.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
 fn check_output(path: PathBuf) -> PyResult<()> {

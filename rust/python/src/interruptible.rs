@@ -1,4 +1,4 @@
-//! Long work on threads of its own, so that who waits sees how far it is, and Ctrl-C ends it at once.
+//! Long work on a thread of its own, so that the caller sees how far it is, and Ctrl-C ends it at once.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -8,13 +8,13 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use stepbridge_io::progress::Progress;
 
-/// How long a key press may wait.
+/// How long Ctrl-C may wait.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Does `work` without the interpreter's lock, and calls `watch` with the bytes that are done and those that there are.
+/// Does `work` without the lock of the interpreter, and calls `watch` with how much is done and how much there is.
 ///
-/// Fails with what a signal's handler or `watch` raised; the work is ended first.
-pub(crate) fn watched<T: Send>(
+/// Fails with the exception that a signal handler or `watch` raised. The work has ended by then.
+pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,
     watch: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce(&Progress) -> T + Send,
@@ -25,7 +25,7 @@ pub(crate) fn watched<T: Send>(
         let (progress, receiver) = (&progress, std::sync::Mutex::new(receiver));
         let worker = scope.spawn(move || {
             let result = work(progress);
-            // Nobody waits any more only where the work was ended.
+            // Sending fails only if the work was cancelled and nobody waits.
             let _ = sender.send(result);
         });
         let wait = || receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |it| it.recv_timeout(PERIOD));
@@ -33,7 +33,7 @@ pub(crate) fn watched<T: Send>(
             match py.detach(wait) {
                 Ok(result) => return Ok(result),
                 Err(RecvTimeoutError::Disconnected) => {
-                    // The worker panicked, which is a defect of this library.
+                    // The worker panicked, which is a bug of this library.
                     let _ = worker.join();
                     return Err(PyRuntimeError::new_err("the reader failed; please report this as a defect"));
                 }

@@ -1,4 +1,4 @@
-//! What Python says of logs, and asks of them: a dictionary each, whose keys the stub names.
+//! What Python asks for: a dictionary each for reading and for re-indexing. The stub names their keys.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use stepbridge_timeline::{Timeline, Unit};
 use crate::errors::timeline_error;
 use crate::timeline::PyTimeline;
 
-/// What is said of the logs.
+/// How to read logs.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Said {
+pub(crate) struct ReadRequest {
     format: Option<String>,
     step: Option<String>,
     epoch: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Said {
     pattern: Option<String>,
 }
 
-impl Said {
+impl ReadRequest {
     pub(crate) fn into_core(self) -> PyResult<ReadOptions> {
         let Self { format, step, epoch, wall_time, pattern } = self;
         let format = format.as_deref().map(named).transpose()?;
@@ -32,7 +32,7 @@ impl Said {
     }
 }
 
-/// The format of a name.
+/// The format with this name.
 fn named(name: &str) -> PyResult<Format> {
     Format::named(name).ok_or_else(|| {
         let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
@@ -40,13 +40,13 @@ fn named(name: &str) -> PyResult<Format> {
     })
 }
 
-/// What re-indexing is asked for.
+/// How to re-index.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 #[expect(clippy::struct_excessive_bools, reason = "keys of a dictionary")]
-pub(crate) struct Asked {
+pub(crate) struct ReindexRequest {
     /// None, one for all, or a dictionary by run.
-    timelines: Option<Given>,
+    timelines: Option<GivenTimelines>,
     unit: Option<String>,
     base: Option<i64>,
     batch: bool,
@@ -55,29 +55,29 @@ pub(crate) struct Asked {
     lend: bool,
 }
 
-/// The same without the interpreter.
-pub(crate) struct Asking {
-    timelines: Option<Owned>,
+/// The same, without objects of the interpreter.
+pub(crate) struct ReindexCall {
+    timelines: Option<OwnedTimelines>,
     pub(crate) options: ReindexOptions,
     pub(crate) superseded: Superseded,
 }
 
-impl Asked {
-    pub(crate) fn into_core(self) -> PyResult<Asking> {
+impl ReindexRequest {
+    pub(crate) fn into_core(self) -> PyResult<ReindexCall> {
         let Self { timelines, unit, base, batch, sample, superseded, lend } = self;
         let unit = unit.as_deref().map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
-        Ok(Asking {
-            timelines: timelines.map(Given::into_core),
+        Ok(ReindexCall {
+            timelines: timelines.map(GivenTimelines::into_core),
             options: ReindexOptions { unit, base, batch, sample, share_timeline: lend },
             superseded: kept(superseded),
         })
     }
 }
 
-impl Asking {
+impl ReindexCall {
     pub(crate) fn timelines(&self) -> Timelines<'_> {
-        Owned::lent(self.timelines.as_ref())
+        OwnedTimelines::borrowed(self.timelines.as_ref())
     }
 }
 
@@ -93,23 +93,23 @@ fn zero_or_one(base: i64) -> PyResult<u8> {
     }
 }
 
-/// Timelines as Python hands them over.
+/// Timelines as Python passes them.
 #[derive(FromPyObject)]
-enum Given {
+enum GivenTimelines {
     One(Py<PyTimeline>),
     Each(BTreeMap<String, Py<PyTimeline>>),
 }
 
 /// Timelines that need no interpreter.
 #[expect(clippy::large_enum_variant, reason = "one a call")]
-enum Owned {
+enum OwnedTimelines {
     One(Timeline),
     Each(BTreeMap<String, Timeline>),
 }
 
-impl Owned {
-    /// What the core takes; nothing given is each run's own.
-    fn lent(given: Option<&Self>) -> Timelines<'_> {
+impl OwnedTimelines {
+    /// What the core takes. Without timelines, each run has its own.
+    fn borrowed(given: Option<&Self>) -> Timelines<'_> {
         match given {
             None => Timelines::Own,
             Some(Self::One(timeline)) => Timelines::One(timeline),
@@ -118,13 +118,13 @@ impl Owned {
     }
 }
 
-impl Given {
-    fn into_core(self) -> Owned {
+impl GivenTimelines {
+    fn into_core(self) -> OwnedTimelines {
         match self {
-            Self::One(timeline) => Owned::One(timeline.get().inner.clone()),
-            Self::Each(by_run) => {
-                Owned::Each(by_run.into_iter().map(|(run, timeline)| (run, timeline.get().inner.clone())).collect())
-            }
+            Self::One(timeline) => OwnedTimelines::One(timeline.get().inner.clone()),
+            Self::Each(by_run) => OwnedTimelines::Each(
+                by_run.into_iter().map(|(run, timeline)| (run, timeline.get().inner.clone())).collect(),
+            ),
         }
     }
 }

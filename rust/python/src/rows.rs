@@ -1,0 +1,92 @@
+//! What Python gets of Rust's results: tuples, which its classes are made of.
+
+use stepbridge_index::infer::{InferenceOutcome, TimelineInference};
+use stepbridge_index::reindex::{StepAssumption, StepInfo, TimelineSource};
+use stepbridge_records::{Problem, StepMeaning};
+
+use crate::timeline::PyTimeline;
+
+/// File, offset, record, kind, reason, length.
+pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, String, Option<u64>);
+
+/// Source, run, format, bytes, units that were read, values that are not numbers, the shape of its lines, lines without a shape.
+pub(crate) type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
+
+/// Run, records, tags, the range of its steps, the range of its logged epochs.
+pub(crate) type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
+
+/// Unit symbol and base.
+type Step = (&'static str, u8);
+
+/// Unit symbol, base, and over what they are counted.
+type Scoped = (&'static str, u8, &'static str);
+
+/// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against, the
+/// steps, the run whose timeline it is.
+pub(crate) type InferenceRow =
+    (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
+
+/// Run, format, steps, what that rests on, and why.
+pub(crate) type StepsRow = (String, &'static str, Scoped, &'static str, String);
+
+/// Run, steps, and why they are assumed to be that.
+pub(crate) type AssumptionRow = (String, Scoped, String);
+
+/// Run, where its timeline comes from, and the file of the ledger or the other run that it comes from.
+pub(crate) type SourceRow = (String, &'static str, Option<String>);
+
+/// The problems, what was assumed, where the timelines come from, what the steps are.
+pub(crate) type ReportRow = (Vec<ProblemRow>, Vec<AssumptionRow>, Vec<SourceRow>, Vec<StepsRow>);
+
+pub(crate) fn assumption_rows(assumed: &[StepAssumption]) -> Vec<AssumptionRow> {
+    assumed.iter().map(|assumed| (assumed.run.clone(), scoped(assumed.step), assumed.why.clone())).collect()
+}
+
+pub(crate) fn source_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<SourceRow> {
+    let row = |(run, origin): (&String, &TimelineSource)| match origin {
+        TimelineSource::Given => (run.clone(), "given", None),
+        TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
+        TimelineSource::Inferred => (run.clone(), "inferred", None),
+        TimelineSource::Shared(lender) => (run.clone(), "lent", Some(lender.clone())),
+        TimelineSource::None => (run.clone(), "none", None),
+    };
+    runs.iter().zip(origins).map(row).collect()
+}
+
+pub(crate) fn problem_rows(problems: &[Problem]) -> Vec<ProblemRow> {
+    problems
+        .iter()
+        .map(|problem| {
+            let Problem { file, offset, length, record, kind, reason } = problem.clone();
+            (file, offset, record, kind.name(), reason, length)
+        })
+        .collect()
+}
+
+fn step(meaning: StepMeaning) -> Step {
+    (meaning.unit.symbol(), meaning.base)
+}
+
+fn scoped(meaning: StepMeaning) -> Scoped {
+    (meaning.unit.symbol(), meaning.base, meaning.scope.name())
+}
+
+pub(crate) fn step_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
+    let row = |found: StepInfo| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
+    found.into_iter().map(row).collect()
+}
+
+pub(crate) fn inference_row(inferred: TimelineInference) -> InferenceRow {
+    let meaning = inferred.step.map(step);
+    let (timeline, sessions, text, checked) = match inferred.outcome {
+        InferenceOutcome::Known { timeline, evidence, checked } => {
+            (Some(PyTimeline { inner: timeline }), Vec::new(), evidence, checked)
+        }
+        InferenceOutcome::Sessions { timelines, evidence, checked } => {
+            let own = timelines.into_iter().map(|(session, inner)| (session, PyTimeline { inner }));
+            (None, own.collect(), evidence, checked)
+        }
+        InferenceOutcome::Unknown { why } => (None, Vec::new(), why, 0),
+    };
+    (timeline, sessions, text, checked, meaning, inferred.shared_by)
+}
