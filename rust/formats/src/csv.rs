@@ -1,8 +1,8 @@
 //! Any other table, whose columns say what they are by name: to the caller, or to everybody.
 //!
 //! Columns that the caller named are taken; else those called `step`, `global_step`, `iteration`, `iter` and `epoch`,
-//! whatever their case. What a step counts, and from where, only its writer knows. An epoch counts from 0 or from 1, as the first
-//! row's does; in a table without steps a row closes its epoch.
+//! whatever their case. What a step counts, and from where, only its writer knows. An epoch counts from 0 or from 1, as the
+//! first row's does; in a table without steps a row closes its epoch.
 //!
 //! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
 //! Data with a column `epoch` or `step` is everywhere, and is no log.

@@ -1,4 +1,4 @@
-//! Why nothing at all could be read.
+//! Why no log could be read.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,55 +6,55 @@ use std::path::PathBuf;
 use stepbridge_formats::PatternError;
 use stepbridge_records::Problem;
 
-/// What people are told to look for.
+/// What people should look for.
 const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \
                      Stable-Baselines3, MLflow or W&B, or CSV, JSON lines or text with steps or epochs";
 
-/// Nothing could be read, and why: one sentence of what, where, and what to do.
+/// Why no log could be read: one sentence that says what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The path is not there.
+    /// The path does not exist.
     #[error("there is no file or folder '{}'; give a log file, or a folder that holds logs", path.display())]
     NotFound {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
     },
-    /// The system does not let it be read.
+    /// The system refuses to read it.
     #[error("'{}' cannot be read ({source}); check that it is a file or a folder and who may read it", path.display())]
     Unreadable {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A folder without a file.
+    /// The folder holds no file.
     #[error("the folder '{}' holds no file; give one that holds {KNOWN}", path.display())]
     EmptyFolder {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
     },
-    /// A folder of other files.
+    /// The folder holds only other files.
     #[error("there is no log below '{}': none of its {files} files is {KNOWN}", path.display())]
     NoLogs {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
         /// How many files were looked at.
         files: usize,
     },
-    /// A file in no known format.
+    /// The file is not in a known format.
     #[error(
         "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern that \
          its lines fit",
         path.display()
     )]
     NotALog {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
     },
-    /// What a clock took down of a run, and none of the run's logs.
+    /// There is the ledger of a run, and none of its logs.
     #[error("there is no log at '{}', only the ledger '{ledger}', which `read_ledger` reads", path.display())]
     OnlyLedger {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
         /// The ledger, relative to it.
         ledger: String,
@@ -62,15 +62,15 @@ pub enum ReadError {
     /// The pattern of the caller is wrong.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// Its caller ended the reading.
+    /// The caller cancelled.
     #[error("reading was ended before all was read")]
     Cancelled,
-    /// There are logs, and not one of them can be read.
+    /// There are logs, and none of them can be read.
     #[error("no log could be read at '{}': {}{}", path.display(), first(problems), more(problems))]
     NothingReadable {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
-        /// What is wrong with each: at least one.
+        /// What is wrong with each; at least one.
         problems: Vec<Problem>,
     },
 }

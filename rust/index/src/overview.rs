@@ -1,4 +1,4 @@
-//! What there is of each run, at a glance.
+//! An overview of each run.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, epoch_tag};
 /// What a run holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overview {
-    /// How many records, superseded ones among them.
+    /// How many records, superseded ones included.
     pub records: u64,
     /// How many series of values.
     pub tags: usize,

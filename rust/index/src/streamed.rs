@@ -1,7 +1,7 @@
-//! Logs of any size to a file, in memory that does not grow with them.
+//! Re-indexes logs of any size into a file, in memory that does not grow with them.
 //!
-//! They are read twice. The first reading keeps the records that sessions and timelines are found from ([`crate::thin`]);
-//! in the second one each batch gets its places, is written, and is gone.
+//! The logs are read twice. The first reading keeps the records that sessions and timelines follow from. In the second
+//! reading, each batch gets its places, is written, and is freed.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -32,16 +32,16 @@ use crate::runs::open::FileOpener;
 use crate::runs::survey;
 use crate::table::{Superseded, TableForm};
 
-/// Each thread holds a batch of a log in memory, and one alone writes what they all read.
+/// Each thread holds a batch of a log in memory, and one thread writes what they all read.
 const MOST_THREADS: usize = 4;
 
-/// What a first reading found below a path.
+/// What the first reading found below a path.
 pub struct Survey {
     logs: Arc<Logs>,
     options: ReadOptions,
 }
 
-/// What was written, and what was found on the way.
+/// What was written, and what there is to say about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamResult {
     /// How many records were written.
@@ -59,27 +59,27 @@ pub struct StreamResult {
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// No record can be located in the unit that is asked for.
+    /// No record can be located in the unit that the caller gave.
     #[error(transparent)]
     Timeline(#[from] Error),
-    /// No run has a timeline: what is to be said of each of them.
+    /// No run has a timeline; a problem for each run.
     #[error("{}", first(.0))]
     NoTimeline(Vec<Problem>),
-    /// The file.
+    /// The output cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The records make no table, which is a defect of this library.
+    /// The records make no table, which is a bug of this library.
     #[error("the records make no table ({0})")]
     Table(#[from] ArrowError),
-    /// Its caller ended it.
+    /// The caller cancelled.
     #[error("writing was ended before all was there; nothing was left")]
     Cancelled,
-    /// A log cannot be read a second time.
+    /// A log could not be read a second time.
     #[error("'{file}' cannot be read any more ({source}); nothing was written")]
     Gone {
-        /// The file.
+        /// The output cannot be written.
         file: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -94,21 +94,21 @@ fn first(problems: &[Problem]) -> String {
 }
 
 impl Survey {
-    /// Reads all logs below a path a first time.
+    /// Reads all logs below a path for the first time.
     pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
         let logs = Arc::new(survey(path, options, progress, threads.min(MOST_THREADS))?);
         Ok(Self { logs, options: options.clone() })
     }
 
-    /// What is known of the logs; of their records only some are there.
+    /// What is known of the logs. They hold only some of the records.
     #[must_use]
     pub fn logs(&self) -> &Arc<Logs> {
         &self.logs
     }
 
-    /// Reads the logs again, and writes every record with its place to a file, whole or not at all.
+    /// Reads the logs again, and writes every record with its place to a file, completely or not at all.
     ///
-    /// What was added to the logs since the first reading is left to the next one.
+    /// Records that were added after the first reading are not written.
     pub fn write(
         &self,
         timelines: Timelines,
@@ -149,7 +149,7 @@ impl Survey {
     }
 }
 
-/// The second opener.
+/// The second reading.
 struct StreamPass<'a, 'b> {
     logs: &'a Arc<Logs>,
     runs: &'a [ResolvedRun<'b>],
@@ -162,7 +162,7 @@ struct StreamPass<'a, 'b> {
     rows: u64,
 }
 
-/// Records of a file from one on, that are of one run and one session.
+/// Records of a file, from one index on, that belong to one run and one session.
 struct FileSpan {
     from: u64,
     run: u32,
@@ -189,7 +189,7 @@ impl StreamPass<'_, '_> {
                     && let Err(error) = self.piece(source, tagged, before, &stretches)
                 {
                     failed = Some(error);
-                    // The reader has no other way to learn that nobody wants the rest.
+                    // Cancelling is the only way to stop the reader.
                     opener.progress.cancel();
                 }
                 before += length;
@@ -219,7 +219,7 @@ impl StreamPass<'_, '_> {
         stretches: &[FileSpan],
     ) -> Result<(), StreamError> {
         let mut batch = tagged.columns;
-        // Each tag was seen in the first opener.
+        // Each tag has its number from the first reading.
         let known = |tag: &str| self.tags.get(tag).copied();
         if !is_numbered(&tagged.tags, known) {
             renumber(&mut batch.tag, &tagged.tags, |tag| known(tag).unwrap_or(0));
@@ -246,7 +246,7 @@ impl StreamPass<'_, '_> {
                 None => Default::default(),
             })
             .unzip();
-        // The names are those of the first opener.
+        // The names are those of the first reading.
         let found = Records { batches, ..Records::default() };
         contradictions::refute(&found, &self.fallen, &mut places, &mut parts);
         self.told.take(&found.batches, parts);
@@ -264,12 +264,12 @@ impl StreamPass<'_, '_> {
     }
 }
 
-/// What is to be said of records that are gone: batches of the first of each kind alone.
+/// What to report of records that are already freed: batches with only the first record of each kind.
 #[derive(Default)]
 struct ReportedRecords<'a> {
     batches: Vec<ColumnBatch>,
     parts: Vec<Vec<PlacedPart<'a>>>,
-    /// Runs and files of which a part without a tally is there.
+    /// The runs, files and periods that have a part without a tally.
     bare: HashSet<(u32, u32, usize)>,
 }
 
@@ -302,7 +302,7 @@ impl<'a> ReportedRecords<'a> {
         }
     }
 
-    /// Them among the names of `of`.
+    /// These records, with the names of `of`.
     fn records(&self, of: &Records) -> Records {
         let Records { runs, tags, sources, .. } = of;
         let (runs, tags, sources) = (runs.clone(), tags.clone(), sources.clone());
@@ -310,7 +310,7 @@ impl<'a> ReportedRecords<'a> {
     }
 }
 
-/// The stretches of a file, as the first reading found them.
+/// The spans of a file, as the first reading found them.
 fn stretches(batches: &[&ColumnBatch]) -> Vec<FileSpan> {
     let mut stretches: Vec<FileSpan> = Vec::new();
     let mut next = 0;
@@ -333,7 +333,7 @@ fn stretches(batches: &[&ColumnBatch]) -> Vec<FileSpan> {
     stretches
 }
 
-/// A batch's first records.
+/// The first records of a batch.
 fn up_to(tagged: TaggedBatch, room: u64) -> TaggedBatch {
     match usize::try_from(room) {
         Ok(room) if room < tagged.columns.len() => {
@@ -345,6 +345,6 @@ fn up_to(tagged: TaggedBatch, room: u64) -> TaggedBatch {
 }
 
 fn index(number: u64) -> usize {
-    // At most the length of a batch.
+    // It is at most the length of a batch.
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! Records as Arrow tables, which share the columns' memory with the records they are made of.
+//! Records as Arrow tables. The tables share the memory of the columns with the records.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::reindex::{Places, ReindexResult};
 use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Records};
 
-/// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
+/// Smaller batches are joined, because a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;
-/// Chunks up to so many rows share what they have in common.
+/// Batches up to this many rows share their zeros.
 const LARGE: usize = 1 << 20;
 
-/// What becomes of the records that a later session of their run took the place of.
+/// What to do with records that a later session superseded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Superseded {
-    /// They are left out.
+    /// Leave them out.
     #[default]
     LeftOut,
-    /// They stand among the others, with columns that tell them: `session` and `superseded`.
+    /// Keep them, and add the columns `session` and `superseded`.
     Kept,
 }
 
@@ -42,9 +42,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// The records of `logs`, with the columns of `places` if there are some, built on up to `threads` threads.
+    /// The records of `logs`, with the columns of `places` if it is given, built on up to `threads` threads.
     ///
-    /// `places` must have been made of these records.
+    /// `places` must be those of these records.
     pub fn new(
         logs: &Arc<Logs>,
         places: Option<&Arc<ReindexResult>>,
@@ -87,7 +87,7 @@ impl Table {
     }
 }
 
-/// Neighbours put together until they are no longer small.
+/// Groups of neighbours that together are no longer small.
 fn group(held: &[usize], rows: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut open = 0;
@@ -105,14 +105,14 @@ fn group(held: &[usize], rows: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// What all batches of a table share: its columns, and the names that they refer to.
+/// What all batches of a table share: the columns, and the names that they refer to.
 pub(crate) struct TableForm {
     schema: SchemaRef,
     superseded: Superseded,
     runs: ArrayRef,
     tags: ArrayRef,
     sources: ArrayRef,
-    /// What stands in the columns that a batch has nothing in.
+    /// The elements of columns that a batch does not have.
     zeros: Buffer,
 }
 
@@ -169,17 +169,17 @@ impl TableForm {
         &self.schema
     }
 
-    /// So many integers that are not there.
+    /// A column of nulls.
     fn no_integers(&self, rows: usize) -> ArrayRef {
         integers(self.nothing(rows), Some(NullBuffer::new_null(rows)))
     }
 
-    /// So many floats that are not there.
+    /// A column of nulls.
     fn no_floats(&self, rows: usize) -> ArrayRef {
         floats(self.nothing(rows), Some(NullBuffer::new_null(rows)))
     }
 
-    /// One number in so many rows.
+    /// One number, repeated.
     fn constant(&self, number: u32, rows: usize) -> Buffer {
         match number {
             0 => self.nothing(rows).slice_with_length(0, rows * size_of::<u32>()),
@@ -187,7 +187,7 @@ impl TableForm {
         }
     }
 
-    /// So many zeros; batches share them.
+    /// Zeros, which batches share.
     fn nothing(&self, rows: usize) -> Buffer {
         let length = rows * size_of::<i64>();
         if length <= self.zeros.len() {
@@ -197,7 +197,7 @@ impl TableForm {
         }
     }
 
-    /// The records of one batch of `logs`, which refer to the names of this form.
+    /// The records of one batch of `logs`, with the dictionaries of this table.
     pub(crate) fn batch(
         &self,
         logs: &Arc<Logs>,
@@ -209,7 +209,7 @@ impl TableForm {
 }
 
 impl BatchMaker<'_> {
-    /// One batch, without a copy of what both hold in the same form, unless some of its records are left out.
+    /// The records of one batch. Columns are shared and not copied, unless some records are left out.
     fn batch(&self, index: usize) -> Result<RecordBatch, ArrowError> {
         let records = &self.logs.records.batches[index];
         let rows = records.len();
@@ -251,7 +251,7 @@ impl BatchMaker<'_> {
         filter_record_batch(&batch, &BooleanArray::new(kept, None))
     }
 
-    /// A run of one file is that file's number among the files, mostly: both columns have the same keys.
+    /// Mostly each run has one file, and their numbers are equal. Then both columns share their keys.
     fn sources(
         &self,
         index: usize,
@@ -277,7 +277,7 @@ impl BatchMaker<'_> {
         )
     }
 
-    /// A column that re-indexing added; it is empty where the batch's run has no timeline.
+    /// A column that re-indexing added; all null if the run of the batch has no timeline.
     fn place(&self, index: usize, name: &str, rows: usize) -> ArrayRef {
         let view: fn(&Places) -> Option<&[i64]> = match name {
             "epoch" => |places| Some(&places.epoch),
@@ -309,7 +309,7 @@ impl BatchMaker<'_> {
         }
     }
 
-    /// A column of a batch, shared.
+    /// A shared column of a batch.
     fn column<N: ArrowNativeType>(
         &self,
         index: usize,
@@ -319,7 +319,7 @@ impl BatchMaker<'_> {
     }
 }
 
-/// Part of a value that several own, as bytes.
+/// Part of a shared value, as bytes.
 struct SharedSlice<T, F> {
     owner: Arc<T>,
     view: F,
@@ -333,7 +333,7 @@ impl<T, N: ArrowNativeType, F: Fn(&T) -> &[N]> AsRef<[u8]>
     }
 }
 
-/// A slice of what `owner` holds, as a buffer that keeps it alive.
+/// A slice of `owner` as a buffer, which keeps `owner` alive.
 fn shared<T: Send + Sync + 'static, N: ArrowNativeType>(
     owner: &Arc<T>,
     view: impl Fn(&T) -> &[N] + Send + Sync + 'static,
@@ -350,7 +350,7 @@ fn floats(column: Buffer, nulls: Option<NullBuffer>) -> ArrayRef {
     Arc::new(Float64Array::new(column.into(), nulls))
 }
 
-/// Which elements are there; `None` where all are.
+/// Which elements are not null; `None` if all are not.
 fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
     if column.iter().all(&is_there) {
         return None;
@@ -358,7 +358,7 @@ fn valid<T>(column: &[T], is_there: impl Fn(&T) -> bool) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::collect_bool(column.len(), |index| is_there(&column[index]))))
 }
 
-/// Epochs as the log states them.
+/// The logged epochs.
 fn stated(epochs: &EpochColumn) -> ArrayRef {
     let mut column = Vec::with_capacity(epochs.len());
     let mut there = NullBufferBuilder::new(epochs.len());
@@ -373,7 +373,7 @@ fn stated(epochs: &EpochColumn) -> ArrayRef {
     floats(Buffer::from_vec(column), there.finish())
 }
 
-/// Which records a later session took the place of.
+/// Which records are superseded.
 fn superseded(batch: &ColumnBatch) -> BooleanBuffer {
     match batch.superseded_from {
         None => BooleanBuffer::new_unset(batch.len()),
@@ -381,7 +381,7 @@ fn superseded(batch: &ColumnBatch) -> BooleanBuffer {
     }
 }
 
-/// A dictionary column of numbers that several rows share.
+/// A dictionary column with these keys.
 fn names(keys: Buffer, names: &ArrayRef) -> Result<DictionaryArray<Int32Type>, ArrowError> {
     DictionaryArray::try_new(Int32Array::new(ScalarBuffer::from(keys), None), Arc::clone(names))
 }

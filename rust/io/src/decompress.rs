@@ -162,7 +162,8 @@ impl Compression {
         Ok(Decompressed { store, size, stop })
     }
 
-    /// Passes the content to `take`, block by block, until it ends or `take` breaks off. Returns where and why a fault ended it.
+    /// Passes the content to `take`, block by block, until it ends or `take` breaks off. Returns where and why a fault ended
+    /// it.
     fn stream(self, source: &dyn ReadAt, take: &mut Take) -> io::Result<Option<DecompressStop>> {
         let mut feed = CompressedFeed { source, at: 0, buffer: vec![0; 1 << 16], taken: 0, filled: 0, failed: false };
         match self {

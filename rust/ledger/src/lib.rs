@@ -1,8 +1,8 @@
 //! The ledger, `stepclock.jsonl`: what a clock recorded while it counted, read back into timelines.
 //!
 //! Every line is read or reported as a problem. A torn last line leaves the state before it. A damaged line in the middle may
-//! have been of any kind: the epochs around it still follow from their counts, but the plan does not, so the timeline ends there
-//! until a later line of the ledger states the plan again.
+//! have been of any kind: the epochs around it still follow from their counts, but the plan does not, so the timeline ends
+//! there until a later line of the ledger states the plan again.
 
 #![forbid(unsafe_code)]
 

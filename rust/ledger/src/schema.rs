@@ -1,7 +1,7 @@
 //! The lines of a ledger: one JSON object each. The same types write and read them.
 //!
-//! A line ends with `crc`, the CRC-32C of all its bytes before that field, so that every changed digit is noticed. Unknown fields
-//! and kinds of line are skipped; a change of the meaning of the known ones raises `VERSION`.
+//! A line ends with `crc`, the CRC-32C of all its bytes before that field, so that every changed digit is noticed. Unknown
+//! fields and kinds of line are skipped; a change of the meaning of the known ones raises `VERSION`.
 
 use std::fmt::Write as _;
 

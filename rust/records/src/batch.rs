@@ -39,8 +39,8 @@ pub struct ColumnBatch {
     pub value: Vec<f64>,
     /// Pairs of (step, epoch) that the file states outside its records, as `trainer_state.json` does of itself.
     pub evidence: Vec<(i64, Decimal)>,
-    /// How many batches an epoch has, if the file says it (`Step [10/1549]`): by the number of the epoch in the file, `None` for
-    /// all epochs.
+    /// How many batches an epoch has, if the file says it (`Step [10/1549]`): by the number of the epoch in the file, `None`
+    /// for all epochs.
     pub lengths: Vec<(Option<i64>, u64)>,
     /// The indices of the records in the file, if records between them were left out.
     pub ordinals: Option<Vec<u64>>,

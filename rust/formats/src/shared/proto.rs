@@ -1,13 +1,12 @@
-//! Just enough of protocol buffers for the formats that are made of them: a cursor over the fields of one message,
-//! without copies.
+//! The part of protocol buffers that formats need: a cursor over the fields of one message, without copies.
 //!
-//! The numbers of the fields stand beside their use.
+//! The numbers of the fields are in the formats.
 
-/// The bytes are no such message.
+/// The bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MalformedMessage;
 
-/// What a field holds, by wire type.
+/// The value of a field, by wire type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldValue<'a> {
     Varint(u64),
@@ -34,7 +33,7 @@ impl<'a> FieldValue<'a> {
     }
 }
 
-/// The fields of a message, in the order in which they stand.
+/// The fields of a message, in their order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MessageFields<'a>(&'a [u8]);
 
@@ -61,7 +60,7 @@ impl<'a> MessageFields<'a> {
                 FieldValue::Bytes(bytes)
             }
             5 => FieldValue::Fixed32(u32::from_le_bytes(self.take()?)),
-            // 3 and 4 are groups, which no message of these formats ever had; 6 and 7 do not exist.
+            // 3 and 4 are groups, which these formats never use; 6 and 7 do not exist.
             _ => return Err(MalformedMessage),
         };
         Ok(Some((key >> 3, value)))
@@ -75,8 +74,8 @@ impl<'a> MessageFields<'a> {
     }
 }
 
-/// Takes a variable-length integer off the front. Of a tenth byte only the lowest bit counts, as in every protobuf
-/// implementation.
+/// Takes a variable-length integer from the front. Of a tenth byte only the lowest bit counts, as in every implementation of
+/// protobuf.
 #[inline]
 pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, MalformedMessage> {
     let Some((&first, rest)) = bytes.split_first() else {
@@ -97,7 +96,7 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, MalformedMessage> {
     Err(MalformedMessage)
 }
 
-/// A field that holds bytes: its key, their length, and they.
+/// A field of bytes: its key, their length, and the bytes.
 pub(crate) fn delimited(key: u8, bytes: &[u8]) -> Vec<u8> {
     let mut field = vec![key];
     let mut length = bytes.len();

@@ -1,10 +1,10 @@
-//! Records as they come, row by row, for the formats that hold a row a record or more.
+//! Builds the columns of records from rows.
 
 use std::collections::HashMap;
 
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Format, TaggedBatch};
 
-/// Records of one file, gathered one by one.
+/// The records of a file, added one by one.
 #[derive(Debug, Default)]
 pub(crate) struct RecordBuilder {
     tags: Vec<String>,
@@ -14,11 +14,11 @@ pub(crate) struct RecordBuilder {
     missing: Vec<bool>,
     epoch: EpochColumn,
     value: Vec<f64>,
-    /// Pairs of (step, epoch) that stand outside the records.
+    /// Pairs of (step, epoch) from outside the records.
     pub(crate) evidence: Vec<(i64, Decimal)>,
 }
 
-/// Where a row says that it stands.
+/// The counters of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RowPlace {
     pub(crate) step: Option<i64>,
@@ -31,7 +31,7 @@ impl RecordBuilder {
         if let Some(&number) = self.numbers.get(tag) {
             return number;
         }
-        // Each tag takes bytes of a file that was read whole or by rows; there are never 2^32.
+        // Each tag takes bytes of the file, so there are never 2^32.
         let number = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
         self.tags.push(tag.to_owned());
         self.numbers.insert(tag.to_owned(), number);
@@ -46,7 +46,7 @@ impl RecordBuilder {
         self.value.push(value);
     }
 
-    /// The records. A column that no record has anything in is left out.
+    /// The records. Columns without any element are left out.
     pub(crate) fn into_batch(self, format: Format) -> TaggedBatch {
         let mut batch = ColumnBatch::new(0, 0, format);
         if self.missing.contains(&false) {

@@ -7,7 +7,7 @@ use super::hypothesis::Hypothesis;
 use super::pairs::Pairs;
 
 impl InferenceFailure {
-    /// The sentence, with the pairs that it speaks of.
+    /// The sentence, with the pairs that it mentions.
     pub(crate) fn text(&self, pairs: &Pairs) -> String {
         match self {
             Self::NoPairs => "no record of the run holds both a step and an epoch".to_owned(),

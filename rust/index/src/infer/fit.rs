@@ -18,13 +18,13 @@ pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<Fit, Inference
     solve_plain(&plain, &shown, meaning.form())
 }
 
-/// What fits `plain`, which people see as `shown`.
+/// The timeline that fits `plain`, which people see as `shown`.
 pub(super) fn solve_plain(plain: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, InferenceFailure> {
     if plain.list.is_empty() {
         return Err(InferenceFailure::NoPairs);
     }
     if form == EpochForm::Elapsed {
-        // Where that fails, the log's digits may have changed on the way: each number then stands for itself.
+        // If that fails, the number of digits may have changed within the log. Then each number is taken with its own digits.
         let exact = fitting(&plain.with_all_digits(), shown, form);
         if !matches!(exact, Err(InferenceFailure::Refuted { .. })) {
             return exact;
@@ -48,7 +48,7 @@ fn fitting(pairs: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, Inferen
     Ok((timeline, evidence, pairs.list.len()))
 }
 
-/// Holds every pair against a timeline.
+/// Checks every pair against a timeline.
 pub(super) fn agree(timeline: &Timeline, form: EpochForm, pairs: &Pairs) -> Result<(), InferenceFailure> {
     for (by, pair) in pairs.list.iter().enumerate() {
         if !agrees(timeline, form, pair).ok_or(InferenceFailure::TooLarge)? {
@@ -58,7 +58,7 @@ pub(super) fn agree(timeline: &Timeline, form: EpochForm, pairs: &Pairs) -> Resu
     Ok(())
 }
 
-/// Whether a pair is what the timeline says; `None` where the numbers are too large.
+/// Whether a pair agrees with a timeline; `None` if the numbers are too large.
 fn agrees(timeline: &Timeline, form: EpochForm, pair: &Pair) -> Option<bool> {
     let index = match form {
         EpochForm::Index => Some(pair.step),
@@ -123,7 +123,7 @@ impl EpochLengths {
 
 impl RateFit {
     fn timeline(&self) -> Result<Timeline, InferenceFailure> {
-        // Of an epoch whose end nobody saw, the steps that every rule gives it: those of `drop`.
+        // If the log does not reach the end of the epoch, take the steps that every rule gives: those of `drop`.
         let (boundary, epochs) =
             if self.first_epoch_only { (Boundary::Drop, Some(1)) } else { (self.rate.boundary, None) };
         let plan = Plan {

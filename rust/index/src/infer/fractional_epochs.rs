@@ -1,13 +1,13 @@
-//! Epochs as what was completed: after the n-th update, the number of batches done over those of an epoch.
+//! Logged epochs with a fraction: after the n-th update, the batches done over the batches of an epoch.
 //!
-//! With N batches an epoch and k a step, x = k/N is all that such a log can show. After step s it states, by the rule for
-//! the window that is open at an epoch's end (E and r: epochs completed before step s, and the step's number in its own):
+//! With N batches an epoch and k a step, such a log shows only x = k/N. After step s it states, by the rule for a window that
+//! is open at the end of an epoch (E: the epochs complete before step s; r: the number of step s in its epoch):
 //! - carry: s x;
 //! - flush: E + min(r x, 1), with ceil(N/k) steps an epoch;
 //! - drop: E + r x, with floor(N/k) steps an epoch.
 //!
-//! Each printed number allows a range of x; the ranges intersect, and the simplest k/N in what is left is the answer if
-//! nothing nearly as simple fits too. Where k = 1 fits, the three rules are the same.
+//! Each printed number allows a range of x, and the ranges intersect. The simplest k/N in the intersection is the answer,
+//! unless another one is nearly as simple. If k = 1 fits, the three rules are the same.
 
 use stepbridge_timeline::Boundary;
 
@@ -17,14 +17,14 @@ use super::ratio::{PrintedRange, Ratio};
 
 /// The largest k that is tried.
 const MOST_ACCUMULATED: u64 = 4096;
-/// Up to how many times the k that was found no other one may fit.
+/// No other k up to this many times the one that was found may fit.
 const MARGIN: u64 = 8;
 
-/// What the pairs say, if they say one thing.
+/// The rate that fits the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateFit {
     pub(crate) rate: EpochRate,
-    /// The log ends within its first epoch, so that it cannot show what becomes of an open window at its end.
+    /// The log ends within its first epoch, so it does not show the rule for an open window at the end of an epoch.
     pub(crate) first_epoch_only: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn solve(pairs: &Pairs) -> Result<RateFit, InferenceFailure> {
     fit(&pairs.list)?.ok_or_else(|| InferenceFailure::Refuted { by: first_refuting(&pairs.list) })
 }
 
-/// The index of the first pair with which nothing fits any more.
+/// The index of the first pair with which no rate fits any more.
 fn first_refuting(pairs: &[Pair]) -> usize {
     let (mut sound, mut refuted) = (0, pairs.len());
     while refuted - sound > 1 {
@@ -47,7 +47,7 @@ fn first_refuting(pairs: &[Pair]) -> usize {
     sound
 }
 
-/// `Ok(None)` where nothing fits.
+/// The rate that fits; `Ok(None)` if none does.
 fn fit(pairs: &[Pair]) -> Result<Option<RateFit>, InferenceFailure> {
     let plain = RateFamily::of(pairs, Boundary::Carry, 0)?;
     if !plain.high.is_positive() {
@@ -62,7 +62,7 @@ fn fit(pairs: &[Pair]) -> Result<Option<RateFit>, InferenceFailure> {
         let rate = EpochRate { batches: high, accumulate: 1, boundary: Boundary::Flush };
         return Ok(Some(RateFit { rate, first_epoch_only: false }));
     }
-    // Steps an epoch under flush are at most one more, under drop at most one fewer, than what a plain ratio says.
+    // Compared with the plain ratio, flush gives at most one step an epoch more, and drop at most one fewer.
     let mut families = vec![plain];
     for steps in whole.low.saturating_sub(1).max(1)..=high.saturating_add(1) {
         families.push(RateFamily::of(pairs, Boundary::Flush, steps)?);
@@ -72,7 +72,7 @@ fn fit(pairs: &[Pair]) -> Result<Option<RateFit>, InferenceFailure> {
     simplest(pairs, &families)
 }
 
-/// The fit with the smallest k, if it is the only one with a k near that.
+/// The fit with the smallest k, if no other fit has a k near it.
 fn simplest(pairs: &[Pair], families: &[RateFamily]) -> Result<Option<RateFit>, InferenceFailure> {
     let mut found: Option<RateFit> = None;
     let mut accumulate = 1;
@@ -103,16 +103,16 @@ fn simplest(pairs: &[Pair], families: &[RateFamily]) -> Result<Option<RateFit>, 
     Ok(found)
 }
 
-/// All x that fit under one rule with one number of steps an epoch, or under carry.
+/// All x that fit under one rule and one number of steps an epoch, or under carry.
 struct RateFamily {
     boundary: Boundary,
-    /// Steps an epoch; 0 under carry, where it is not one number.
+    /// Steps an epoch; 0 under carry, because it is not one number there.
     steps: u64,
     low: Ratio,
     high: Ratio,
 }
 
-/// Whole numbers from `low` to `high`; none where `high` is less, no end where there is none.
+/// The integers from `low` to `high`: none if `high` is below `low`, without end if there is no `high`.
 struct WholeRange {
     low: u64,
     high: Option<u64>,
@@ -135,7 +135,7 @@ impl RateFamily {
         let step = pair.step - epoch * self.steps;
         let flushed = self.boundary == Boundary::Flush && step == self.steps;
         if step == 0 || flushed {
-            // Nothing of x in it: the number is right or wrong.
+            // The number does not depend on x: it is right or wrong.
             if !span.holds(epoch, u64::from(flushed), 1)? {
                 self.high = Ratio::new(-1, 1);
             }
@@ -154,7 +154,7 @@ impl RateFamily {
         if self.low.is_positive() {
             high = Some(clamp(self.low.floor_of(accumulate).ok_or(InferenceFailure::TooLarge)?));
         }
-        // A window stays open at the end of each epoch; without one, k = 1 would have fitted.
+        // A window is open at the end of each epoch; otherwise k = 1 would have fitted.
         let between = match self.boundary {
             Boundary::Carry => None,
             Boundary::Flush => Some((self.steps - 1, self.steps)),

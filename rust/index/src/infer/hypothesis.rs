@@ -2,31 +2,31 @@
 
 use stepbridge_records::{EpochMeaning, epoch_tag};
 
-/// What the numbers of pairs are, where their log does not say it.
+/// What the numbers of pairs may mean, if their log does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hypothesis {
-    /// Where steps count from.
+    /// The number of the first step.
     pub(crate) base: u8,
-    /// A number from 0 or 1, or what was completed.
+    /// The meaning of the epoch.
     pub(crate) epoch: EpochMeaning,
 }
 
-/// The two ways in which epochs are stated.
+/// The two forms of logged epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EpochForm {
-    /// A whole number: the epoch in which the update happened (Lightning).
+    /// An integer: the epoch in which the update happened (Lightning).
     Index,
-    /// What was completed after the update, in epochs (Hugging Face).
+    /// How many epochs were complete after the update (Hugging Face).
     Elapsed,
 }
 
 impl Hypothesis {
-    /// The index of the epoch in which the update with index `step` happened: Lightning's.
+    /// The index of the epoch in which the update with index `step` happened, as Lightning logs it.
     pub(crate) const INDEX: Self = Self { base: 0, epoch: EpochMeaning::In(0) };
-    /// What was completed after `step` updates, in epochs: Hugging Face's.
+    /// How many epochs were complete after `step` updates, as Hugging Face logs it.
     pub(crate) const ELAPSED: Self = Self { base: 1, epoch: EpochMeaning::Elapsed };
 
-    /// What the values of a tag say if they are epochs, and all of them whole.
+    /// The hypothesis for the values of a tag, if they are epochs and all of them integers.
     pub(crate) fn of_tag(name: &str) -> Option<Self> {
         Some(if epoch_tag(name)? == EpochMeaning::Elapsed { Self::ELAPSED } else { Self::INDEX })
     }

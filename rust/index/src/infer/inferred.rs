@@ -3,20 +3,20 @@
 use stepbridge_records::{EpochMeaning, StepMeaning};
 use stepbridge_timeline::Timeline;
 
-/// What the log of one run says of its timeline.
+/// What the log of a run shows of its timeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimelineInference {
     /// The timeline, or why there is none.
     pub outcome: InferenceOutcome,
-    /// What the run's steps are, as far as its epochs show.
+    /// The meaning of its steps, as far as its epochs show it.
     pub step: Option<StepMeaning>,
-    /// What its epochs are; the same.
+    /// The meaning of its epochs, likewise.
     pub epoch: Option<EpochMeaning>,
-    /// The run whose timeline it is, where it was asked to take another one's.
+    /// The run whose timeline it is, if it takes that of another run at the caller's request.
     pub shared_by: Option<String>,
 }
 
-/// What the stated epochs of a run say of its numbers.
+/// What the logged epochs of a run show of its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StepHint {
     pub(crate) step: StepMeaning,
@@ -35,23 +35,24 @@ impl TimelineInference {
 pub enum InferenceOutcome {
     /// One timeline fits.
     Known {
-        /// Open-ended, since a log cannot say where its plan ends; except where it shows only what was seen.
+        /// Open-ended, because a log does not show where its plan ends; bounded if it is only what was observed.
         timeline: Timeline,
-        /// What it was found from, and what cannot be seen in it.
+        /// What it was found from, and what the log cannot show.
         evidence: String,
-        /// How many pairs of step and epoch it was checked against: all that there are.
+        /// How many pairs of step and epoch it was checked against: all of them.
         checked: usize,
     },
-    /// Its sessions have timelines that are not one: sizes changed, and their epochs are numbered anew.
+    /// Its sessions have different timelines: sizes changed, and each session counts epochs as if its size had been that from
+    /// the start.
     Sessions {
-        /// By the session's number, in order; later sessions of which nothing is known go on with the one before.
+        /// By the number of the session, in order. A later session without one continues the one before.
         timelines: Vec<(u32, Timeline)>,
         /// What they were found from.
         evidence: String,
         /// How many pairs of step and epoch they were checked against.
         checked: usize,
     },
-    /// None fits, or several do.
+    /// No timeline fits, or several do.
     Unknown {
         /// One clause for people.
         why: String,

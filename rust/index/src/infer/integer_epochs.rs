@@ -1,8 +1,8 @@
-//! Epochs as whole numbers: the index of the epoch in which the update with index s happened.
+//! Logged epochs that are integers: the index of the epoch in which the update with index s happened.
 //!
-//! With N steps an epoch, a record (s, e) says e N <= s < (e + 1) N. A row of a validation or a test after training, whose
-//! step is the total and whose epoch is the next one, says the same. Where no single N fits, the lengths that the log
-//! shows outright are taken, else one length up to some epoch and another one from there on.
+//! With N steps an epoch, a record (s, e) says e N <= s < (e + 1) N. A row of a validation or a test after training has the
+//! total as its step and the next epoch, and says the same. If no single N fits, the lengths that the log shows outright are
+//! taken, else one length up to some epoch and another one from there on.
 
 use super::failure::InferenceFailure;
 use super::pairs::{Pair, Pairs};
@@ -10,15 +10,15 @@ use super::pairs::{Pair, Pairs};
 /// The epochs that the pairs show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EpochLengths {
-    /// All of this many steps.
+    /// All have this many steps.
     Uniform(u64),
-    /// This many steps each, as far as the log goes: the last one is cut at its last record.
+    /// They have these numbers of steps, as far as the log goes. The last epoch is cut at its last record.
     Observed(Vec<u64>),
-    /// `before` steps each in the first `count` epochs, `after` in all later ones.
+    /// The first `count` epochs have `before` steps each, all later ones `after`.
     Changed { count: u64, before: u64, after: u64 },
 }
 
-/// The most pairs that are looked at to find where a length changes.
+/// How many pairs are looked at, at most, to find where the length changes.
 const MOST_WORK: usize = 50_000_000;
 
 /// Finds the epochs that fit all the pairs.
@@ -36,12 +36,12 @@ pub(crate) fn solve(pairs: &Pairs) -> Result<EpochLengths, InferenceFailure> {
     match range.high {
         Some(high) if high == range.low => Ok(EpochLengths::Uniform(high)),
         Some(high) => Err(InferenceFailure::AnyIndexed { low: range.low, high, ends: ends(&rows, range.low) }),
-        // Never left epoch 0: it is as long as what was seen, and was cut there.
+        // The log never leaves epoch 0: the epoch is as long as the log, and was cut there.
         None => Ok(EpochLengths::Observed(vec![range.low])),
     }
 }
 
-/// A pair whose epoch is whole.
+/// A pair whose epoch is an integer.
 #[derive(Debug, Clone, Copy)]
 struct EpochRow {
     step: u64,
@@ -54,7 +54,7 @@ impl EpochRow {
     }
 }
 
-/// The lengths N that rows allow; `high` is `None` while nothing limits it.
+/// The lengths N that rows allow. `high` is `None` while nothing limits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LengthRange {
     low: u64,
@@ -68,7 +68,7 @@ impl Default for LengthRange {
 }
 
 impl LengthRange {
-    /// A step that is `step` steps after the start of these epochs lies in the one with index `epoch` of them.
+    /// Takes a record that is `step` steps after the start of these epochs, in the one with index `epoch`.
     fn narrow(&mut self, step: u64, epoch: u64) {
         if let Some(most) = step.checked_div(epoch) {
             self.high = Some(self.high.map_or(most, |high| high.min(most)));
@@ -81,16 +81,16 @@ impl LengthRange {
     }
 }
 
-/// How many epochs have a record at their very end if all have this length.
+/// How many epochs have a record at their end, if all have this length.
 fn ends(rows: &[EpochRow], length: u64) -> usize {
     let at_end = rows.iter().filter(|row| (row.step + 1) % length == 0 && (row.step + 1) / length == row.epoch + 1);
     at_end.map(|row| row.epoch).collect::<std::collections::BTreeSet<_>>().len()
 }
 
-/// Every epoch's length, if the log shows where each one begins.
+/// The length of every epoch, if the log shows where each one begins.
 fn irregular(rows: &[EpochRow]) -> Option<EpochLengths> {
     let last = rows.iter().map(|row| row.epoch).max().and_then(|last| usize::try_from(last).ok());
-    // Each epoch has a row, so there are no more of them than rows.
+    // Each epoch has a row, so there are at most as many epochs as rows.
     let last = last.filter(|last| *last < rows.len())?;
     let mut seen: Vec<Option<(u64, u64)>> = vec![None; last + 1];
     for row in rows {
@@ -108,7 +108,7 @@ fn irregular(rows: &[EpochRow]) -> Option<EpochLengths> {
     Some(EpochLengths::Observed(lengths))
 }
 
-/// One length up to some epoch and another one from there on, if that can be told in one way only.
+/// One length up to some epoch and another one from there on, if that fits in one way only.
 fn changed(rows: &[EpochRow], refuted_by: usize) -> Result<EpochLengths, InferenceFailure> {
     let mut rows_by_epoch = rows.to_vec();
     rows_by_epoch.sort_unstable_by_key(|row| row.epoch);
@@ -119,9 +119,9 @@ fn changed(rows: &[EpochRow], refuted_by: usize) -> Result<EpochLengths, Inferen
     let mut begin = 0;
     while begin < rows.len() && !before.is_empty() {
         let epoch = rows[begin].epoch;
-        // Every epoch above that of the rows so far, and up to that of the next ones, may be the first of the new length.
+        // The first epoch of the new length is above the epochs of the rows so far, and at most that of the next rows.
         let first = begin.checked_sub(1).map_or(1, |previous| rows[previous].epoch + 1);
-        // Where the later epochs begin at the latest.
+        // The last step at which the later epochs can begin.
         let start = rows[begin..].iter().map(|row| row.step).min().unwrap_or(0);
         for count in first..=epoch.min(start / before.low) {
             let high = before.high.map_or(start / count, |high| high.min(start / count));

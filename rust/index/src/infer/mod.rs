@@ -1,13 +1,12 @@
-//! Finds a run's timeline from the epochs that its own log states.
+//! Finds the timeline of a run from the epochs that its own log states.
 //!
-//! Two kinds of epochs are stated: the index of the epoch that a step is in (`whole`), and what was completed after it, with
-//! a fraction (`elapsed`). Either way each record allows a range of lengths; the ranges are intersected in integers, and
-//! an answer is given where one length is left. What was found is then checked against each record through the timeline.
-//! Steps inside their epochs, and lengths that the log states itself, are a third source (`inside`); that steps are such
-//! is seen where nobody says it (`restarts`).
+//! There are two kinds of logged epochs: the index of the epoch that a step is in (`integer_epochs`), and how many epochs
+//! were complete after it, with a fraction (`fractional_epochs`). In both, each record allows a range of lengths; the ranges
+//! are intersected in integers, and there is an answer if one length is left. The answer is then checked against each record
+//! through the timeline. Steps inside their epochs, and lengths that the log states itself, are a third source
+//! (`step_in_epoch`). If the log does not say that steps begin again with each epoch, the records show it (`step_resets`).
 //!
-//! What later sessions of a run did again counts no more. Where no one timeline fits what is left, each session has its own
-//! (`sessions`).
+//! Superseded records do not count. If no single timeline fits the others, each session has its own (`session_timelines`).
 
 mod failure;
 mod failure_text;
@@ -44,8 +43,8 @@ pub fn infer(records: &Records) -> BTreeMap<String, TimelineInference> {
     pairs::gather(records).into_iter().map(|(run, pairs)| (run.to_owned(), of_run(&pairs))).collect()
 }
 
-/// What the stated epochs of each run most likely say of its steps, where the format does not, without a look at whether
-/// any timeline fits.
+/// What the logged epochs of each run most likely show of its steps, if the format does not say it. Whether any timeline fits
+/// is not looked at.
 pub(crate) fn steps(records: &Records) -> BTreeMap<&str, StepHint> {
     if records.batches.iter().all(|batch| batch.meaning.step.is_some()) {
         let name = |run: u32| records.runs.get(run as usize).map(String::as_str);
@@ -81,7 +80,7 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
                 return TimelineInference { outcome, step: None, epoch: None, shared_by: None };
             }
             Err(why) if pairs.list.is_empty() => return unknown(why.text(pairs)),
-            // Epochs beside steps over the whole run may say what those inside do not.
+            // Epochs of steps over the whole run may show what steps inside epochs do not.
             Err(_) => {}
         }
     }
@@ -106,8 +105,8 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
     }
 }
 
-/// What fits, by the likeliest meaning by which something does; of meanings that are alike the only one. One length of all
-/// epochs (`plain`) comes before lengths that change, which fit a wrong meaning easily.
+/// The solution under the likeliest hypothesis that has one; of equally likely hypotheses, the only one that has. A single
+/// length of all epochs (`plain`) comes before lengths that change, because those easily fit a wrong hypothesis.
 fn best<T>(
     pairs: &Pairs,
     solve: impl Fn(&Pairs, Hypothesis) -> Result<T, InferenceFailure>,
@@ -135,7 +134,7 @@ fn best<T>(
     };
     let others = if likely.iter().any(is_open) { Vec::new() } else { tried(&pairs.candidates.others) };
     let no_other = if pairs.list.is_empty() { InferenceFailure::NoPairs } else { InferenceFailure::TwoMeanings };
-    // The likeliest meaning gives the reason.
+    // The likeliest hypothesis gives the reason.
     let reason = likely.iter().chain(&others).find_map(|(_, found)| found.as_ref().err().cloned()).unwrap_or(no_other);
     let lengths_change = likely.into_iter().find_map(|(meaning, found)| Some((meaning, found.ok()?)));
     let (uniform, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|found| is_plain(found) || is_open(found));

@@ -1,4 +1,4 @@
-//! The pairs of step and stated epoch of each run, gathered from its records.
+//! The pairs of step and logged epoch of each run, gathered from its records.
 
 use std::collections::BTreeMap;
 
@@ -11,53 +11,53 @@ use super::step_in_epoch::StepsInEpochs;
 use super::step_resets::{StepResets, may_restart};
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning, Format, Records, StepMeaning, StepScope};
 
-/// A step, and the epoch that the log states beside it.
+/// A step, and its logged epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) step: u64,
     pub(crate) stated: Decimal,
     pub(super) source: u32,
-    /// What its own log says that they are, as far as it does.
+    /// What its log says of the two numbers.
     pub(super) said: PairMeaning,
     pub(crate) session: u32,
-    /// Whether a later session took the record's place.
+    /// Whether a later session superseded the record.
     pub(crate) superseded: bool,
 }
 
 /// What a log says of the numbers of a pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PairMeaning {
-    /// Where steps count from.
+    /// The number of the first step.
     base: Option<u8>,
     epoch: Option<EpochMeaning>,
 }
 
-/// What the numbers of pairs may be.
+/// The hypotheses to try.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Candidates {
     /// The likeliest first; the first that fits is taken.
     pub(crate) likely: Vec<Hypothesis>,
-    /// Others, each as likely as the other; one is taken if it alone fits.
+    /// Others, all equally likely. One is taken if it alone fits.
     pub(crate) others: Vec<Hypothesis>,
 }
 
-/// The pairs of one run, in the order of its records, without those that repeat the one before.
+/// The pairs of a run, in the order of its records, without repetitions of the previous pair.
 #[derive(Debug, Clone)]
 pub(crate) struct Pairs<'a> {
     pub(crate) list: Vec<Pair>,
-    /// None where files of the run contradict each other in this.
+    /// Empty if files of the run contradict each other.
     pub(crate) candidates: Candidates,
     /// What the steps count.
     pub(crate) unit: Unit,
-    /// Some of its files count updates, some batches.
+    /// Whether some of its files count updates and some batches.
     pub(crate) two_units: bool,
-    /// The pairs are of a log whose steps count calls of the logger.
+    /// Whether the pairs are of a log whose steps count calls of the logger.
     pub(crate) calls: bool,
-    /// What records say whose step is one inside the epoch.
+    /// The records whose steps are inside their epochs.
     pub(crate) inside: StepsInEpochs,
-    /// What the run's steps are where its log does not say that they begin again with each epoch, and they do.
+    /// The meaning of the steps, if they begin again with each epoch and the log does not say so.
     pub(crate) restarts: Option<StepHint>,
-    /// The most digits behind the point that a record states an epoch with.
+    /// The largest number of digits after the point of a logged epoch.
     digits: i16,
     sources: &'a [String],
 }
@@ -81,12 +81,12 @@ impl Pairs<'_> {
         }
     }
 
-    /// The same, with the zeros that a writer of so many digits leaves away: beside 0.0777, 0.4 is 0.4000.
+    /// The same pairs with the zeros that a writer of this many digits omits: next to 0.0777, 0.4 is 0.4000.
     pub(crate) fn with_all_digits(&self) -> Self {
         self.map(|pair| Pair { stated: pair.stated.padded(self.digits), ..*pair })
     }
 
-    /// Some of the pairs.
+    /// The pairs that `keep` accepts.
     pub(crate) fn only(&self, keep: impl Fn(&Pair) -> bool) -> Self {
         Self { list: self.list.iter().copied().filter(|pair| keep(pair)).collect(), ..self.clone_empty() }
     }
@@ -100,7 +100,7 @@ impl Pairs<'_> {
         Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, ..*self }
     }
 
-    /// The meaning as the numbers were logged: what their log says of them, where it says all.
+    /// The meaning of the numbers as they were logged: what their log says, if it says everything.
     pub(crate) fn as_said(&self, meaning: Hypothesis) -> Hypothesis {
         let all = self.list.iter().all(|pair| pair.said.base.is_some() && pair.said.epoch.is_some());
         match self.list.first().filter(|_| all).map(|pair| pair.said) {
@@ -109,10 +109,10 @@ impl Pairs<'_> {
         }
     }
 
-    /// The pairs in the one form that is computed with: the index of an update and that of its epoch, or the number of
-    /// an update and what was completed after it. Beside them those that they came from, as they were logged.
+    /// The pairs in one form: the index of an update and of its epoch, or the number of an update and how many epochs were
+    /// complete after it. The second result is the same pairs as they were logged.
     ///
-    /// A count before the first update says nothing of lengths.
+    /// A count before the first update tells nothing of lengths, and is left out.
     pub(crate) fn under(&self, meaning: Hypothesis) -> Result<(Self, Self), InferenceFailure> {
         let form = meaning.form();
         let (mut plain, mut shown) = (self.clone_empty(), self.clone_empty());
@@ -160,7 +160,7 @@ impl Pairs<'_> {
     }
 }
 
-/// Every run's pairs, by the runs' names. Runs without any are there, with none.
+/// The pairs of every run, by its name. Runs without pairs are included.
 pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
     let mut runs: BTreeMap<u32, PairGatherer> = BTreeMap::new();
     for (run, restarts) in restarts(records) {
@@ -174,7 +174,7 @@ pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
                 run.inside.add(batch, step.base, epoch.base().unwrap_or(epoch_base));
             }
             (Some(StepMeaning { scope: StepScope::Epoch, base, .. }), _) => run.inside.add(batch, base, epoch_base),
-            // An epoch beside itself, or beside a number that no length of an epoch in batches follows from.
+            // The step is an epoch, or a number from which the length of an epoch in batches does not follow.
             (Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }), _) => {}
             _ if batch.epoch.is_some() || !batch.evidence.is_empty() => run.columns(batch),
             _ if batch.meaning.epoch.is_none() => run.tags(batch, &records.tags),
@@ -185,7 +185,7 @@ pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
     runs.into_iter().map(|(run, gathering)| (name(run), gathering.finish(&records.sources))).collect()
 }
 
-/// The runs whose steps begin again with each epoch though no log says that they do: all files of such a run are alike.
+/// The runs whose steps begin again with each epoch though no log says so. All files of such a run agree.
 pub(crate) fn restarts(records: &Records) -> BTreeMap<u32, StepHint> {
     let mut files: BTreeMap<(u32, u32), StepResets> = BTreeMap::new();
     for batch in records.batches.iter().filter(|batch| may_restart(batch)) {
@@ -203,12 +203,12 @@ pub(crate) fn restarts(records: &Records) -> BTreeMap<u32, StepHint> {
 #[derive(Default)]
 struct PairGatherer {
     list: Vec<Pair>,
-    /// What a format, or a fraction, says that the epochs mean.
+    /// Whether a format, or a fraction, shows that epochs are numbered or elapsed.
     numbers: bool,
     elapsed: bool,
-    /// What a tag's name says of whole numbers.
+    /// What the name of a tag says of integers.
     named: Option<Hypothesis>,
-    /// Whether some record's log does not say what its numbers are.
+    /// The meaning in a log that does not say everything, if there is one.
     unsaid: Option<PairMeaning>,
     units: [bool; 2],
     calls: bool,
@@ -268,7 +268,7 @@ impl PairGatherer {
     }
 
     fn push(&mut self, step: i64, stated: Decimal, batch: &ColumnBatch, said: PairMeaning, superseded: bool) {
-        // A step below 0 is nobody's count; it has no place, which re-indexing reports.
+        // A step below 0 is not a count. It has no place, and re-indexing reports it.
         let Ok(step) = u64::try_from(step) else { return };
         let pair = Pair { step, stated, source: batch.source, said, session: batch.session, superseded };
         if self.list.last() != Some(&pair) {
@@ -298,7 +298,7 @@ impl PairGatherer {
             _ if self.unsaid.is_some() || self.list.is_empty() => {}
             (true, false, _) => return likely(&[Hypothesis::INDEX]),
             (false, true, _) => return likely(&[Hypothesis::ELAPSED]),
-            // A tag whose numbers are whole, under the name of one that mostly means this.
+            // The values of a tag are integers, and its name mostly means this.
             (false, false, Some(named)) => {
                 let other = if named == Hypothesis::INDEX { Hypothesis::ELAPSED } else { Hypothesis::INDEX };
                 return Candidates { likely: vec![named, other], others: self.numbers_from(None) };
@@ -314,7 +314,7 @@ impl PairGatherer {
         Candidates { likely: Vec::new(), others: self.numbers_from(Some(said)) }
     }
 
-    /// Whole numbers from 0 or 1, of steps from 0 or 1, as far as the log says neither and none stands below.
+    /// The hypotheses for numbered epochs: steps and epochs each from 0 or 1, unless the log says it or has a 0.
     fn numbers_from(&self, said: Option<PairMeaning>) -> Vec<Hypothesis> {
         let step_0 = self.list.iter().any(|pair| pair.step == 0);
         let epoch_0 = self.list.iter().any(|pair| pair.stated.count() == Some(0));

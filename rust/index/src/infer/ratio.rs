@@ -1,4 +1,4 @@
-//! Exact fractions, and the range of fractions that a printed number may stand for.
+//! Exact fractions, and the range of numbers that a printed number may mean.
 
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ impl Ratio {
         self.num > 0
     }
 
-    /// `self - whole`; `None` where that passes 128 bits, as everywhere here.
+    /// `self - whole`; `None` if that does not fit into 128 bits, as everywhere here.
     pub(crate) fn minus(self, whole: u64) -> Option<Self> {
         let num = self.num.checked_sub(self.den.checked_mul(i128::from(whole))?)?;
         Some(Self { num, den: self.den })
@@ -32,12 +32,12 @@ impl Ratio {
         Some(Self { num: self.num, den: self.den.checked_mul(i128::from(divisor))? })
     }
 
-    /// The largest whole number that is not above `dividend / self`, for a positive `self`.
+    /// The largest integer that is not above `dividend / self`, for a positive `self`.
     pub(crate) fn floor_of(self, dividend: u64) -> Option<i128> {
         Some(self.den.checked_mul(i128::from(dividend))?.div_euclid(self.num))
     }
 
-    /// The smallest whole number that is not below `dividend / self`, for a positive `self`.
+    /// The smallest integer that is not below `dividend / self`, for a positive `self`.
     pub(crate) fn ceil_of(self, dividend: u64) -> Option<i128> {
         let num = self.den.checked_mul(i128::from(dividend))?;
         Some(num.div_euclid(self.num) + i128::from(num.rem_euclid(self.num) != 0))
@@ -49,7 +49,7 @@ impl Ord for Ratio {
         if let (Some(left), Some(right)) = (self.num.checked_mul(other.den), other.num.checked_mul(self.den)) {
             return left.cmp(&right);
         }
-        // Products that pass 128 bits: compare the continued fractions, term by term.
+        // The products do not fit into 128 bits: compare the continued fractions, term by term.
         let (mut left, mut right) = (*self, *other);
         loop {
             let whole = left.num.div_euclid(left.den).cmp(&right.num.div_euclid(right.den));
@@ -57,7 +57,7 @@ impl Ord for Ratio {
             if whole.is_ne() || rest.0 == 0 || rest.1 == 0 {
                 return whole.then((rest.0 != 0).cmp(&(rest.1 != 0)));
             }
-            // Of what remains the inverses are compared, the other way round.
+            // Compare the inverses of the remainders, the other way round.
             (left, right) = (Self::new(right.den, rest.1), Self::new(left.den, rest.0));
         }
     }
@@ -77,8 +77,8 @@ impl PartialEq for Ratio {
 
 impl Eq for Ratio {}
 
-/// All that a printed number may stand for, both ends included: half of its last digit either way, or two units in the
-/// last place of the float that its writer computed with, whichever is more.
+/// The range of numbers that a printed number may mean, with both ends: half of its last digit either way, or two units in
+/// the last place of the float that its writer computed with, whichever is more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PrintedRange {
     pub(crate) low: Ratio,
@@ -86,26 +86,26 @@ pub(crate) struct PrintedRange {
 }
 
 impl PrintedRange {
-    /// `None` where the number has so many digits that they pass 128 bits.
+    /// `None` if the number has too many digits for 128 bits.
     pub(crate) fn of(stated: Decimal) -> Option<Self> {
-        // A float x with p bits after the first has units in the last place of at most |x| / 2^p.
+        // For a float x with p bits after the first, a unit in the last place is at most |x| / 2^p.
         let bits = if stated.precision == Precision::F32 { 23 } else { 52 };
         let den = 10_i128.checked_pow(u32::try_from(stated.scale).ok()?)?.checked_mul(2)?;
         let twice = i128::from(stated.mantissa) * 2;
-        // Two of them in halves of the last digit: 2 * |mantissa| * 2 / 2^p, rounded up.
+        // Two of these units, in halves of the last digit: 2 * |mantissa| * 2 / 2^p, rounded up.
         let two_ulps = (twice.abs() * 2 + (1 << bits) - 1) >> bits;
         let slack = two_ulps.max(1);
         Some(Self { low: Ratio::new(twice - slack, den), high: Ratio::new(twice + slack, den) })
     }
 
-    /// The whole number below all of it, where it reaches to no whole number: the epoch that it is inside.
+    /// The epoch that the whole range is inside; `None` if the range touches an integer.
     pub(crate) fn inside(&self) -> Option<u64> {
         let below = self.low.num.div_euclid(self.low.den);
         let same = self.high.num.div_euclid(self.high.den) == below && self.low.num.rem_euclid(self.low.den) != 0;
         if same { u64::try_from(below).ok() } else { None }
     }
 
-    /// Whether `whole + num / den` lies in it; `None` where that passes 128 bits.
+    /// Whether `whole + num / den` is in the range; `None` if that does not fit into 128 bits.
     pub(crate) fn holds(&self, whole: u64, num: u64, den: u64) -> Option<bool> {
         let num = i128::from(whole).checked_mul(i128::from(den))?.checked_add(i128::from(num))?;
         let place = Ratio::new(num, i128::from(den));

@@ -1,8 +1,8 @@
-//! Segments as logs show them.
+//! The segments of timelines that logs show.
 
 use stepbridge_timeline::{Boundary, Entry, Segment};
 
-/// A segment of this many epochs, or the open last one, with batches that are steps.
+/// A segment of this many epochs of `batches` batches, one batch a step. Without a number of epochs it is open-ended.
 pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
     Segment {
         epochs,

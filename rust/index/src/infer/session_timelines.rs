@@ -1,10 +1,11 @@
-//! Sessions of one run with epochs of other lengths: a batch size that changed on a resume.
+//! Sessions of a run with epochs of different lengths, because the batch size changed on a resume.
 //!
-//! Whole epochs are counted on. A session that goes on at an epoch's boundary gives one timeline of two lengths, where the
-//! boundary can be told: after what was kept of the sessions before, and not after its own first record.
+//! Epochs that are integers go on counting. A session that resumes at the boundary of an epoch gives one timeline with two
+//! lengths, if the boundary is known: it is after the records that remain of the earlier sessions, and not after the
+//! session's first record.
 //!
-//! Epochs with a fraction are mostly computed anew from the step and the new length (Hugging Face), so that they jump. Then
-//! each session is on a timeline of its own, as if its length had been that from the start.
+//! Epochs with a fraction are mostly computed again from the step and the new length (Hugging Face), so they jump. Then each
+//! session has a timeline of its own, as if its length had been that from the start.
 
 use stepbridge_timeline::{Segment, Timeline, Unit};
 
@@ -45,7 +46,7 @@ fn each_alone(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
     Ok(InferenceOutcome::Sessions { timelines, evidence: said.join("; "), checked })
 }
 
-/// One timeline: each session goes on at a boundary of the epochs before it.
+/// One timeline: each session resumes at a boundary of the earlier epochs.
 fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<InferenceOutcome, InferenceFailure> {
     let (plain, shown) = pairs.under(meaning)?;
     let first = plain.only(|pair| pair.session == sessions[0]);
@@ -53,7 +54,7 @@ fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
         return Err(InferenceFailure::Resumed { session: sessions[0] });
     };
     let mut segments: Vec<Segment> = Vec::new();
-    // Epochs, and steps, that stand before the session at hand.
+    // The epochs and the steps before this session.
     let (mut epochs, mut start) = (0, 0);
     let mut said = format!("{length} steps an epoch in session {}", sessions[0]);
     for &session in &sessions[1..] {
@@ -63,7 +64,7 @@ fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
             plain.list.iter().filter(|pair| pair.session < session && !pair.superseded).map(|pair| pair.step).max();
         let begins = own.list.iter().map(|pair| pair.step).min().ok_or_else(|| why.clone())?;
         let after = kept.map_or(start, |kept| (kept + 1).max(start));
-        // Boundaries of the epochs before, from what was kept up to the session's first record.
+        // The boundaries of earlier epochs between the last record that remains of them and the first record of this session.
         let low = (after - start).div_ceil(length);
         let high = begins.checked_sub(start).ok_or_else(|| why.clone())? / length;
         if low != high {

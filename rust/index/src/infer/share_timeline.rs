@@ -1,4 +1,4 @@
-//! Runs of one tree that share a plan, where the caller says that they do.
+//! Runs that share a plan, because the caller says so.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::inferred::{InferenceOutcome, TimelineInference};
 use super::pairs::{self, Pairs};
 use stepbridge_records::Records;
 
-/// Gives the timeline of the others to each run that does not show its own: only where all that are known are one, and
-/// nothing that the run itself states contradicts it. Epochs that were cut off with their log are nobody's plan.
+/// Gives the timeline of the other runs to each run that does not show its own, if all known timelines are the same and
+/// nothing in the log of the run contradicts it. Epochs that end with their log are not a plan.
 pub fn share_timeline(records: &Records, inferred: &mut BTreeMap<String, TimelineInference>) {
     let known = |(run, found): (&String, &TimelineInference)| match &found.outcome {
         InferenceOutcome::Known { timeline, .. } if timeline.epochs().is_none() => {
@@ -54,7 +54,7 @@ fn refuse(inferred: &mut BTreeMap<String, TimelineInference>, reason: &str) {
     }
 }
 
-/// How many statements of a run a timeline agrees with; `None` where it contradicts one.
+/// How many statements of a run a timeline agrees with; `None` if it contradicts one.
 fn checked(own: &Pairs, plan: &Timeline) -> Option<usize> {
     if own.inside.refuting(plan).is_some() {
         return None;

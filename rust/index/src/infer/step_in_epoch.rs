@@ -1,5 +1,5 @@
-//! Steps inside their epochs: they count no epochs, but an epoch has at least as many batches as the highest of them, and
-//! a log that says "step 10 of 1549" says all.
+//! Steps inside their epochs. They do not show the length of an epoch, only that it has at least as many batches as the
+//! highest step; but a log that says "step 10 of 1549" states it.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use super::failure::InferenceFailure;
 use super::segments::segment;
 use stepbridge_records::{ColumnBatch, EpochColumn};
 
-/// What a run's records say of the lengths of its epochs.
+/// What the records of a run show of the lengths of its epochs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StepsInEpochs {
-    /// By the index of each epoch that was logged: how many batches it has at least, and how many where it says so.
+    /// For each logged epoch, by its index: how many batches it has at least, and the length that the log states.
     epochs: BTreeMap<u64, (u64, Option<u64>)>,
-    /// Of all epochs.
+    /// The length of all epochs, if the log states it.
     all: Option<u64>,
-    /// Two lengths are stated of one epoch: the first of them.
+    /// The first epoch for which the log states two lengths.
     contradicted: Option<u64>,
 }
 
 impl StepsInEpochs {
-    /// Takes what a batch says whose steps count from `first`, and its epochs from `base`.
+    /// Takes a batch whose steps count from `first`, and its epochs from `base`.
     pub(super) fn add(&mut self, batch: &ColumnBatch, first: u8, base: u8) {
-        // A column of many records states an epoch many times over.
+        // Many records repeat one epoch and step.
         let mut last = None;
         for (index, stated) in batch.epoch.iter().flat_map(EpochColumn::iter).enumerate() {
             let Some((stated, step)) = stated.zip(batch.step_of(index)) else { continue };
@@ -66,7 +66,7 @@ impl StepsInEpochs {
         self.epochs.is_empty() && self.all.is_none()
     }
 
-    /// Whether a timeline has room for all of it; the first epoch where it has none.
+    /// The first epoch that contradicts a timeline, if there is one.
     pub(super) fn refuting(&self, timeline: &Timeline) -> Option<u64> {
         let mut epochs = self.epochs.iter();
         let wrong = epochs.find(|(epoch, (least, said))| {
@@ -77,7 +77,7 @@ impl StepsInEpochs {
         wrong.map(|(epoch, _)| *epoch)
     }
 
-    /// The timeline that the log states, and the sentence about it; how many epochs say so.
+    /// The timeline that the log states, its evidence, and how many epochs it was checked against.
     pub(super) fn solve(&self) -> Result<(Timeline, String, usize), InferenceFailure> {
         if let Some(epoch) = self.contradicted {
             return Err(InferenceFailure::TwoLengths { epoch });
@@ -107,7 +107,7 @@ impl StepsInEpochs {
             let of = if self.all.is_some() { "its epochs" } else { "each epoch that it logs" };
             return Ok((timeline, format!("the log itself says that {of} has {length} batches"), checked));
         }
-        // Lengths that changed: known where each epoch from the first one on says its own.
+        // The lengths change: they are known if the log states that of each epoch from the first one on.
         if first != 0 || last + 1 != lengths.len() as u64 {
             return Err(InferenceFailure::Gaps);
         }

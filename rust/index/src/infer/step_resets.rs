@@ -1,28 +1,28 @@
-//! Steps that begin again with each epoch, in logs that do not say that they do: a loop that counts its batches by
-//! `enumerate(loader)`. A count over the whole run never falls where the epoch rises.
+//! Steps that begin again with each epoch, in logs that do not say so: a loop that counts its batches by `enumerate(loader)`.
+//! A count over the whole run never falls when the epoch rises.
 
 use stepbridge_timeline::Unit;
 
 use super::inferred::StepHint;
 use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Format, StepMeaning};
 
-/// Whether nobody says of a batch's steps what they are. Lightning's table is told by the names of two columns, which
-/// others have as well.
+/// Whether the steps of a batch may begin again: their meaning is not known. Lightning's table is recognised by the names of
+/// two columns that other tables have too, so its meaning is not certain either.
 pub(crate) fn may_restart(batch: &ColumnBatch) -> bool {
     let open = batch.meaning.step.is_none() || batch.format == Format::LightningCsv;
     open && batch.step.is_some() && batch.epoch.is_some()
 }
 
-/// What the records of one file show, in their order.
+/// What the records of a file show, in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepResets {
-    /// The epoch that the last record is in, and the highest step in it.
+    /// The epoch of the last record, and the highest step in it.
     last: Option<(u64, i64)>,
-    /// The lowest of all.
+    /// The lowest epoch, and the lowest step.
     first: Option<(u64, i64)>,
-    /// Whether steps fell where the epoch rose.
+    /// Whether a step fell when the epoch rose.
     fell: bool,
-    /// Whether they did not, once, or are no steps inside epochs.
+    /// Whether a step did not, or cannot be a step inside an epoch.
     against: bool,
 }
 
@@ -53,7 +53,7 @@ impl StepResets {
         }
     }
 
-    /// What the numbers are, where steps begin again with each epoch. They count from 0 where there is a 0.
+    /// The meaning of the numbers, if steps begin again with each epoch. Steps count from 0 if there is a 0.
     pub(super) fn hint(&self) -> Option<StepHint> {
         let (epoch, step) = self.first.filter(|_| self.fell && !self.against)?;
         let base = u8::try_from(epoch).ok().filter(|base| *base < 2)?;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A file that is written under another name in the same folder and takes its own when it is complete. Dropped before
-/// that, it is removed.
+/// A file that is written under another name in the same folder, and gets its own name when it is complete. It is removed if
+/// it is dropped before that.
 pub(super) struct AtomicFile {
     file: File,
     temporary: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct AtomicFile {
 
 impl AtomicFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        /// Two threads may write to one path; each has its own file, and the last one stays.
+        /// Two threads may write to one path. Each has its own file, and the last one remains.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         if path.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
@@ -32,7 +32,7 @@ impl AtomicFile {
         Ok(Self { file, temporary, path: path.to_owned(), complete: false })
     }
 
-    /// Gives the file its name, once all of it is on the disk.
+    /// Gives the file its name, after all of it is on the disk.
     pub(super) fn complete(mut self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.temporary, &self.path)?;
@@ -54,7 +54,7 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.complete {
-            // The failure that led here is what is told; a file that cannot be removed does not hide it.
+            // The failure that led here is reported. A file that cannot be removed must not hide it.
             let _ = fs::remove_file(&self.temporary);
         }
     }

@@ -1,4 +1,4 @@
-//! Tables on disk: Parquet, Arrow IPC, CSV and JSON lines, each written whole or not at all.
+//! Writes tables as Parquet, Arrow IPC, CSV or JSON lines, each file completely or not at all.
 
 mod atomic_file;
 mod text;
@@ -20,7 +20,7 @@ use atomic_file::AtomicFile;
 use stepbridge_io::progress::Progress;
 use text::JsonKeys;
 
-/// What a table can be written as.
+/// The formats of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Apache Parquet, compressed with Snappy.
@@ -34,18 +34,18 @@ pub enum Output {
 }
 
 impl Output {
-    /// Every output, by the ending of its files' names.
+    /// Every output, with the suffix of its files.
     pub const ALL: [(&'static str, Self); 4] =
         [(".parquet", Self::Parquet), (".csv", Self::Csv), (".jsonl", Self::JsonLines), (".arrow", Self::Arrow)];
 
-    /// The output that a file's name asks for.
+    /// The output for the name of a file.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         Self::ALL.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, output)| *output)
     }
 
-    /// The same, where there is a folder for the file: what can be said before hours are spent on what goes into it.
+    /// The same, and checks that the folder exists. Call it before hours are spent on the content.
     pub fn at(path: &Path) -> Result<Self, WriteError> {
         let output = Self::of(path).ok_or_else(|| WriteError::UnknownOutput { path: path.to_owned() })?;
         match path.parent() {
@@ -57,51 +57,51 @@ impl Output {
     }
 }
 
-/// Why a table was not written. No file was left behind, and one that was there is as it was.
+/// Why a table was not written. No new file is left, and an existing file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The name says nothing that is known.
+    /// The suffix is not known.
     #[error("'{}' does not say what to write: its name must end in .parquet, .csv, .jsonl or .arrow", path.display())]
     UnknownOutput {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
     },
-    /// The folder that it would be in is not there.
+    /// The folder does not exist.
     #[error("'{}' cannot be written: there is no folder '{}' (make it first); nothing was written", path.display(), folder.display())]
     NoFolder {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
         /// Its folder.
         folder: PathBuf,
     },
-    /// The system does not let it be written.
+    /// The system refuses to write it.
     #[error("'{}' cannot be written ({source}); nothing was written", path.display())]
     Io {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The encoder refuses the table.
     #[error("'{}' cannot be written ({reason}); nothing was written", path.display())]
     Encoding {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
-        /// What the encoder says.
+        /// The error of the encoder.
         reason: String,
     },
-    /// Its caller ended the writing.
+    /// The caller cancelled.
     #[error("'{}' was not written: it was ended before all was there; nothing was left", path.display())]
     Cancelled {
-        /// The path that was asked for.
+        /// The path that the caller gave.
         path: PathBuf,
     },
 }
 
-/// How many rows a group of Parquet has at most: they are held in memory until the group is written.
+/// The largest row group of Parquet. A group is in memory until it is written.
 const ROWS: usize = 1 << 18;
 
-/// A fault on the way, before it is known to belong to a path.
+/// A fault, before its path is added.
 enum WriteFault {
     Io(io::Error),
     Encoding(String),
@@ -145,7 +145,7 @@ impl From<ParquetError> for WriteFault {
 }
 
 impl Table {
-    /// Writes the table to `path`, as its name's ending says. The file appears when it is complete, or not at all.
+    /// Writes the table to `path`, in the format of its suffix. The file appears when it is complete, or not at all.
     pub fn write(&self, path: &Path, progress: &Progress) -> Result<(), WriteError> {
         let mut writer = TableWriter::create(path, self.schema())?;
         progress.expect(self.rows() as u64);
@@ -160,13 +160,13 @@ impl Table {
     }
 }
 
-/// Writes a table batch by batch. The file appears when it is complete; dropped before that, nothing is left.
+/// Writes a table batch by batch. The file appears when it is complete. If the writer is dropped before that, nothing is left.
 pub struct TableWriter {
     path: PathBuf,
     encoder: Encoder,
 }
 
-/// The bytes of a file to come.
+/// The file that is written.
 type OutputFile = BufWriter<AtomicFile>;
 
 enum Encoder {
@@ -177,14 +177,14 @@ enum Encoder {
 }
 
 impl TableWriter {
-    /// A file at `path`, in the format that its name's ending says, for batches of this schema.
+    /// A file at `path`, in the format of its suffix, for batches with this schema.
     pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self, WriteError> {
         let output = Output::at(path)?;
         let encoder = Encoder::new(output, path, schema).map_err(|fault| fault.of(path))?;
         Ok(Self { path: path.to_owned(), encoder })
     }
 
-    /// Takes more rows.
+    /// Writes more rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         self.encoder.write(batch).map_err(|fault| fault.of(&self.path))
     }
@@ -252,7 +252,7 @@ mod tests {
     use crate::table::Superseded;
     use stepbridge_records::{ColumnBatch, Decimal, Format, Records};
 
-    /// Two batches: one with everything that can be odd, one with as little as there can be.
+    /// Two batches: one with every special case, one with as little as possible.
     fn table() -> Table {
         let odd = ColumnBatch {
             tag: vec![0, 1, 0],

@@ -1,6 +1,6 @@
 //! Tables as lines of text.
 //!
-//! A number's text is the shortest that reads back as the same number.
+//! A number is written as the shortest text that reads back as the same number.
 
 use std::io::{self, Write};
 
@@ -9,11 +9,11 @@ use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-/// How a cell is written where its kind of text differs.
+/// How CSV and JSON differ.
 #[derive(Clone, Copy)]
 struct TextStyle {
     null: &'static str,
-    /// A finite number is the same in both.
+    /// The text of a number that is not finite. A finite number is the same in both.
     float: fn(f64) -> Option<&'static str>,
     name: fn(&str) -> String,
 }
@@ -35,13 +35,13 @@ const JSON: TextStyle = TextStyle {
     name: |name| serde_json::Value::from(name).to_string(),
 };
 
-/// The header of a table.
+/// Writes the header of a table.
 pub(super) fn csv_header(schema: &Schema, file: &mut impl Write) -> io::Result<()> {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     writeln!(file, "{}", names.join(","))
 }
 
-/// Lines of values under that header.
+/// Writes lines of values.
 pub(super) fn csv(batch: &RecordBatch, file: &mut impl Write) -> io::Result<()> {
     let columns = columns(batch, CSV);
     for row in 0..batch.num_rows() {
@@ -56,7 +56,7 @@ pub(super) fn csv(batch: &RecordBatch, file: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-/// What stands before each value of an object: its key, and what parts it from the one before.
+/// The text before each value of an object: the separator and the key.
 pub(super) struct JsonKeys(Vec<String>);
 
 impl JsonKeys {
@@ -67,7 +67,7 @@ impl JsonKeys {
     }
 }
 
-/// An object a line.
+/// Writes one object a line.
 pub(super) fn json_lines(batch: &RecordBatch, keys: &JsonKeys, file: &mut impl Write) -> io::Result<()> {
     let columns = columns(batch, JSON);
     for row in 0..batch.num_rows() {
@@ -80,7 +80,7 @@ pub(super) fn json_lines(batch: &RecordBatch, keys: &JsonKeys, file: &mut impl W
     Ok(())
 }
 
-/// A column whose names, if it holds some, are text already.
+/// A column. Names are already text.
 enum TextColumn<'a> {
     Names(&'a Int32Array, Vec<String>),
     Integers(&'a Int64Array),
@@ -88,7 +88,7 @@ enum TextColumn<'a> {
     Booleans(&'a BooleanArray),
 }
 
-/// The columns of a batch; tables hold these four kinds and no others.
+/// The columns of a batch. Tables have only these four kinds.
 fn columns(batch: &RecordBatch, style: TextStyle) -> Vec<TextColumn<'_>> {
     batch
         .columns()

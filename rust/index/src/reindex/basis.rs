@@ -1,19 +1,19 @@
 //! What the meaning of a step rests on.
 
-/// What a step is taken to be rests on this.
+/// What the meaning of a step rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StepBasis {
     /// The caller says it.
     Caller,
-    /// The format declares it, or the file does.
+    /// The format or the file declares it.
     Format,
-    /// The epochs that the log states.
+    /// The logged epochs show it.
     Epochs,
-    /// A statement in the ledger.
+    /// The ledger states it.
     LedgerStated,
-    /// What the ledger assumes.
+    /// The ledger assumes it.
     LedgerAssumed,
-    /// Nothing.
+    /// Nothing: it is assumed.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! Epochs that a log states, compared with those that were found.
+//! Compares logged epochs with those that placing found.
 
 use stepbridge_timeline::{MASKED, Timeline};
 
@@ -7,17 +7,17 @@ use super::places::Places;
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning};
 
-/// What a stated epoch may be.
+/// What a logged epoch may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct EpochForms {
-    /// The epoch's number, counted from this base.
+    /// The number of the epoch, counted from this base.
     number: Option<u8>,
-    /// What was completed.
+    /// How many epochs were complete.
     elapsed: bool,
 }
 
 impl EpochForms {
-    /// Those of a field of which this is known.
+    /// The forms of a field with this meaning.
     fn of(epoch: Option<EpochMeaning>) -> Self {
         match epoch {
             Some(EpochMeaning::In(base) | EpochMeaning::Ends(base)) => Self { number: Some(base), elapsed: false },
@@ -28,14 +28,14 @@ impl EpochForms {
 }
 
 impl EpochForms {
-    /// The index of the epoch that a printed whole number names: what most logs state, compared at a glance.
+    /// The index of the epoch that a printed integer names. Most logs state such numbers, and they are compared quickly.
     fn index(self, stated: Decimal) -> Option<i64> {
         let index = stated.mantissa.checked_sub(i64::from(self.number?))?;
         (stated.scale == 0 && index != MASKED).then_some(index)
     }
 }
 
-/// Whether a value is the number of the epoch that was found. Both are exact floats below 2^53.
+/// Whether a value is the number of the epoch that was found. Below 2^53, floats hold both exactly.
 fn is_index(value: f64, epoch: i64, base: u8) -> bool {
     const EXACT: i64 = 1 << 53;
     #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "below 2^53 both are exact")]
@@ -43,9 +43,9 @@ fn is_index(value: f64, epoch: i64, base: u8) -> bool {
     same
 }
 
-/// Counts the records whose stated epoch is another one than theirs. Records without a place state nothing that could be
-/// compared, except before the first step, where nothing is completed. `epoch_tags` says of each tag whether its values are
-/// epochs; none where no tag's are.
+/// Counts the records whose logged epoch differs from the one that was found. Records without a place are not compared,
+/// except before the first step, where no epoch is complete. `epoch_tags` says for each tag whether its values are epochs; it
+/// is empty if no tag has epochs.
 pub(super) fn check(
     batch: &ColumnBatch,
     timeline: &Timeline,
@@ -68,11 +68,11 @@ pub(super) fn check(
             }
         }
     }
-    // Event files state epochs as the values of a tag.
+    // Event files hold epochs as the values of a tag.
     if !epoch_tags.is_empty() && batch.epoch.is_none() && batch.meaning.epoch.is_none() {
         let base = epoch.and_then(EpochMeaning::base).unwrap_or(0);
         let either = EpochForms { number: Some(base), elapsed: true };
-        // How a number was printed is dear to find out, and an epoch is stated once a step.
+        // Finding out how a number was printed is expensive, and epochs repeat.
         let mut known: Option<(u64, Option<Decimal>)> = None;
         for (index, &tag) in batch.tag.iter().enumerate() {
             if epoch_tags.get(tag as usize) != Some(&true) {
@@ -98,7 +98,7 @@ pub(super) fn check(
 
 struct EpochChecker<'a> {
     timeline: &'a Timeline,
-    /// The comparison before, which the metrics of one row repeat.
+    /// The previous comparison. The metrics of one row repeat it.
     last: Option<(i64, i64, Decimal, bool)>,
 }
 
@@ -106,7 +106,7 @@ impl EpochChecker<'_> {
     fn agrees(&mut self, places: &Places, index: usize, stated: Decimal, forms: EpochForms) -> bool {
         let (epoch, iter) = (places.epoch[index], places.iter[index]);
         if epoch == MASKED {
-            // Nothing is completed, or there is no place at all.
+            // No epoch is complete, or there is no place at all.
             let first = forms.number.is_some_and(|base| stated.count() == Some(u64::from(base)));
             return places.epoch_float[index].is_nan() || first || contains(stated, 0, 0, 1);
         }
@@ -129,7 +129,7 @@ impl EpochChecker<'_> {
     }
 }
 
-/// Whether `whole + num / den` may have been printed like this.
+/// Whether `whole + num / den` may have been printed as `stated`.
 fn contains(stated: Decimal, whole: u64, num: u64, den: u64) -> bool {
     PrintedRange::of(stated).and_then(|span| span.holds(whole, num, den)).unwrap_or(false)
 }

@@ -1,7 +1,8 @@
-//! What a ledger says of the steps that loggers were given, held against the log.
+//! Compares what a ledger says of the logged steps with the log.
 //!
-//! A step 0 where they count from 1, or one past the session's end, refutes it. A statement stands for the other records,
-//! since somebody answers for it; an assumption does not, and none of the session's records gets a place from it.
+//! A step 0 where steps count from 1, or a step past the end of the session, contradicts the ledger. A statement is still
+//! used for the other records, because somebody made it. An assumption is not: then no record of the session gets a place
+//! from it.
 
 use std::collections::HashSet;
 
@@ -10,10 +11,10 @@ use super::part::{PlacedPart, Refutation, Tally};
 use super::places::Places;
 use stepbridge_records::Records;
 
-/// Periods of runs, whose ledger is refuted.
+/// The runs and periods whose ledger is contradicted.
 pub(crate) type RefutedLedgers = HashSet<(u32, usize)>;
 
-/// What of the ledgers falls.
+/// Finds the assumptions of ledgers that the log contradicts.
 pub(crate) fn fallen(records: &Records, parts: &[Vec<PlacedPart>]) -> RefutedLedgers {
     let mut fallen = RefutedLedgers::new();
     for (batch, parts) in records.batches.iter().zip(parts) {
@@ -26,7 +27,7 @@ pub(crate) fn fallen(records: &Records, parts: &[Vec<PlacedPart>]) -> RefutedLed
     fallen
 }
 
-/// Takes the places back that rest on what fell.
+/// Removes the places that rest on such an assumption.
 pub(crate) fn refute(records: &Records, fallen: &RefutedLedgers, places: &mut [Places], parts: &mut [Vec<PlacedPart>]) {
     for ((batch, parts), places) in records.batches.iter().zip(parts.iter_mut()).zip(places) {
         for part in parts {
@@ -40,7 +41,7 @@ pub(crate) fn refute(records: &Records, fallen: &RefutedLedgers, places: &mut [P
 }
 
 impl PlacedPart<'_> {
-    /// Whether the log holds something that contradicts the ledger.
+    /// Whether the log contradicts the ledger.
     fn refutations(&self) -> bool {
         self.refutation.is_some_and(|Refutation { zero, past_end }| {
             (zero && self.seen.zero.count > 0) || (past_end && self.seen.past_end.count > 0)

@@ -11,7 +11,7 @@ use super::places::Places;
 use super::result::StepAssumption;
 use super::run::ResolvedRun;
 
-/// Where the records of each batch are, and what is to be said of them.
+/// Locates the records of each batch. Returns their places, and what placing counted.
 pub(crate) fn locate<'a>(
     records: &Records,
     runs: &[ResolvedRun<'a>],
@@ -31,7 +31,7 @@ pub(crate) fn locate<'a>(
     (batches, parts)
 }
 
-/// What had to be taken for granted of the steps that got a place.
+/// What had to be assumed of the steps of records that have a place.
 pub(crate) fn assumed(
     records: &Records,
     runs: &[ResolvedRun],

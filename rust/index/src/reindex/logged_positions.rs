@@ -1,7 +1,7 @@
-//! Records whose log says where they are: a step inside an epoch, or a row an epoch. They need no timeline.
+//! Records whose log states their position: a step inside an epoch, or one row an epoch. They need no timeline.
 //!
-//! Where there is one, it is what they are checked against; and it says how far into its epoch a step is, as does a log
-//! that states lengths.
+//! If there is a timeline, they are checked against it. The timeline, or a length that the log states, also tells which
+//! fraction of its epoch a step is at.
 
 use stepbridge_timeline::{MASKED, Timeline};
 
@@ -10,13 +10,13 @@ use super::places::Places;
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning};
 
-/// The index of a stated epoch that is a whole number from `base` on.
+/// The index of a logged epoch that is an integer from `base` on.
 pub(super) fn index_of(stated: Decimal, base: u8) -> Option<i64> {
     let epoch = stated.count()?.checked_sub(u64::from(base))?;
     i64::try_from(epoch).ok()
 }
 
-/// Steps inside the epochs beside them.
+/// Locates steps inside their logged epochs.
 pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
     let lengths = LoggedLengths::of(batch);
     let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
@@ -45,7 +45,7 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
         let planned = clock.timeline.and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
         let said = lengths.of_epoch(stated.and_then(Decimal::count));
         let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
-        // What the log says of its own length is another thing than a count beyond it.
+        // A step past the planned length disagrees, and so does another length in the log.
         if planned.is_some_and(|length| !is_in(length) || said.is_some_and(|said| said != length)) {
             seen.disagrees.add(index);
         }
@@ -55,7 +55,7 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
     }
 }
 
-/// Epochs without a step: rows that close them, or that say only where they are.
+/// Locates rows with an epoch and no step: rows that end an epoch, or that are somewhere in it.
 pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
     let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
     for index in 0..batch.len() {
@@ -64,7 +64,7 @@ pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places
         let base = match clock.epoch {
             Some(EpochMeaning::Elapsed) => {
                 places.epoch_float[index] = stated.to_f64();
-                // A number that may stand for either side of a boundary names no epoch.
+                // A printed number that may be on either side of a boundary does not name an epoch.
                 let epoch = PrintedRange::of(stated).and_then(|span| span.inside());
                 places.epoch[index] = epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or(MASKED);
                 continue;
@@ -94,11 +94,11 @@ fn fraction(epoch: i64, iter: i64, length: u64) -> f64 {
     epoch as f64 + (iter as f64 + 1.0) / length as f64
 }
 
-/// What a log says of how many batches its epochs have.
+/// The lengths of epochs that a log states.
 struct LoggedLengths {
-    /// Of all epochs.
+    /// The length of all epochs.
     all: Option<u64>,
-    /// Of some, by their numbers as they stand there, in order.
+    /// The lengths of single epochs, by their logged numbers, in order.
     each: Vec<(u64, u64)>,
 }
 

@@ -1,8 +1,8 @@
-//! Gives every record its epoch and iter: records, a timeline each run, and what their steps are.
+//! Gives every record its epoch and iter, from the timeline of its run and the meaning of its steps.
 //!
-//! A record is located at the batch that its step closes. What has no place keeps none and is counted among the problems;
-//! an epoch that the log states is compared with the one that was found, and never replaces it. Where a run has a ledger,
-//! each record is on the timeline of the session that was in force when it was written.
+//! A record is located at the batch that its step closes. A record without a place keeps none, and is counted in the
+//! problems. A logged epoch is compared with the one that was found, and never replaces it. In a run with a ledger, each
+//! record is on the timeline of the session that was in force when it was written.
 
 mod basis;
 mod compare;
@@ -32,10 +32,10 @@ pub use places::Places;
 pub use result::{ReindexResult, StepAssumption, StepInfo, TimelineSource};
 pub use steps::steps;
 
-/// Locates all records, on up to `threads` threads; `ledgers` are those of the runs, or none at all. The result does not
-/// depend on the threads.
+/// Locates all records, on up to `threads` threads. `ledgers` are those of the runs, or empty. The result does not depend on
+/// the threads.
 ///
-/// Fails where no record can be located at all: a unit without locations, or samples of unknown batches.
+/// Fails if no record can be located at all: for a unit without locations, or samples of batches of unknown size.
 pub fn reindex(
     records: &Records,
     ledgers: &[Option<RunLedger>],

@@ -7,25 +7,25 @@ use stepbridge_timeline::{Timeline, Unit};
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Timelines<'a> {
-    /// Each run's own: that of its ledger, else what its log says.
+    /// Each run has its own: that of its ledger, else the one that its log shows.
     Own,
-    /// One for all runs.
+    /// One timeline for all runs.
     One(&'a Timeline),
-    /// One a run, by its name. Runs that are not there have none.
+    /// One timeline a run, by its name. Other runs have none.
     Each(&'a BTreeMap<String, Timeline>),
 }
 
-/// What is asked for beyond the rule.
+/// What a caller asks for beyond the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReindexOptions {
-    /// What the steps count, where it is not what the format or the ledger declares.
+    /// What the steps count, if not what the format or the ledger declares.
     pub unit: Option<Unit>,
-    /// 0 where a step is an index, 1 where it is the n-th; the same.
+    /// 0 if a step is an index, 1 if it is the n-th; if not what the format or the ledger declares.
     pub base: Option<u8>,
-    /// Whether the index of each record's batch is asked for.
+    /// Whether to add the index of the batch of each record.
     pub batch: bool,
-    /// Whether the index of the first sample of each record's batch is asked for.
+    /// Whether to add the index of the first sample of that batch.
     pub sample: bool,
-    /// Whether a run whose log does not say its timeline takes that of the others, where they are of one mind.
+    /// Whether a run whose log does not show its timeline takes that of the other runs, if they all have the same.
     pub share_timeline: bool,
 }

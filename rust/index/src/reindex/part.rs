@@ -7,49 +7,49 @@ use stepbridge_timeline::{Timeline, Unit};
 
 use super::basis::StepBasis;
 
-/// Records of a batch next to each other that are on one timeline.
+/// Records of a batch, next to each other, that are on one timeline.
 #[derive(Debug)]
 pub(crate) struct PlacedPart<'a> {
     pub(crate) range: Range<usize>,
-    /// Index of the run's period.
+    /// The index of the period of the run.
     pub(crate) period: usize,
     pub(crate) clock: StepTimeline<'a>,
-    /// What the clock's step rests on.
+    /// What the meaning of the steps rests on.
     pub(crate) basis: StepBasis,
-    /// Indices count in the batch.
+    /// What placing counted. Indices are those in the batch.
     pub(crate) seen: PlaceTallies,
-    /// What of it would refute the run's ledger.
+    /// What of it contradicts the ledger of the run.
     pub(crate) refutation: Option<Refutation>,
-    /// Whether it did, so that the records have no place.
+    /// Whether the ledger is contradicted, so that the records have no place.
     pub(crate) refuted: bool,
 }
 
-/// What refutes a ledger.
+/// What contradicts a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refutation {
     /// A step 0.
     pub(crate) zero: bool,
-    /// One past the end.
+    /// A step past the end.
     pub(crate) past_end: bool,
 }
 
-/// What a batch's steps are, and on which timeline.
+/// The meaning of the steps of a batch, and their timeline.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StepTimeline<'a> {
     pub(crate) timeline: Option<&'a Timeline>,
     pub(crate) step: StepMeaning,
-    /// What the epochs beside them are, as far as it is known.
+    /// The meaning of the logged epochs, as far as it is known.
     pub(crate) epoch: Option<EpochMeaning>,
 }
 
 impl StepTimeline<'_> {
-    /// Whether records have a place only on a timeline.
+    /// Whether these records need a timeline to have a place.
     pub(crate) fn needs_timeline(&self, batch: &ColumnBatch) -> bool {
         batch.step.is_some() && self.step.unit != Unit::Epoch && self.step.scope == StepScope::Run
     }
 }
 
-/// Records of one kind: how many, and the first of them.
+/// How many records there are of one kind, and the first of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) count: usize,
@@ -63,13 +63,13 @@ impl Tally {
     }
 }
 
-/// What is to be reported of a batch.
+/// What placing counts in a batch, to be reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PlaceTallies {
     pub(crate) past_end: Tally,
     pub(crate) before_start: Tally,
     pub(crate) disagrees: Tally,
-    /// Steps 0 where steps count from 1: a count before the first one.
+    /// Steps 0 where steps count from 1.
     pub(crate) zero: Tally,
 }
 
@@ -82,7 +82,7 @@ impl PlaceTallies {
         [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero]
     }
 
-    /// The same, where the records begin at `begin` of a batch.
+    /// The same, with indices moved by `begin`.
     pub(crate) fn from(mut self, begin: usize) -> Self {
         for tally in self.tallies_mut() {
             tally.first = tally.first.map(|first| first + begin);

@@ -1,4 +1,4 @@
-//! One batch's records on one timeline, in blocks that stay in the processor's cache.
+//! Places the records of a batch on a timeline, in blocks that stay in the processor's cache.
 
 use stepbridge_timeline::{Invalid, MASKED, Mapper, Timeline, Unit};
 
@@ -9,13 +9,13 @@ use super::run::ResolvedRun;
 use super::{compare, logged_positions};
 use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope, epoch_tag};
 
-/// Numbers a block: a few of its columns fit into a core's own cache.
+/// How many numbers a block has. A few of its columns fit into the cache of a core.
 const BLOCK: usize = 1 << 13;
 
-/// What all batches are placed with.
+/// Places batches.
 pub(crate) struct Placer {
     options: ReindexOptions,
-    /// Of each of [`Records::tags`], whether its values are epochs.
+    /// For each of [`Records::tags`], whether its values are epochs. Empty if no tag has epochs.
     epoch_tags: Vec<bool>,
 }
 
@@ -87,7 +87,7 @@ fn by_timeline(
     places: &mut Places,
     seen: &mut PlaceTallies,
 ) {
-    // Everything is counted from 0 inside: one pass over a block in cache turns the n-th into an index.
+    // A mapper counts from 0. One pass over a block in the cache turns the n-th into an index.
     let base = i64::from(step.base);
     let (Some(steps), Ok(mut mapper)) = (&batch.step, Mapper::new(timeline, step.unit, 0, Invalid::Mask)) else {
         (0..batch.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
@@ -115,7 +115,7 @@ fn by_timeline(
     }
 }
 
-/// Sorts out the records of a block that have no place.
+/// Counts why records of a block have no place.
 fn explain(
     batch: &ColumnBatch,
     steps: &[i64],
@@ -131,7 +131,7 @@ fn explain(
             if steps[index] >= base {
                 seen.past_end.add(index);
             } else if steps[index] == 0 {
-                // A count of 0: nothing happened yet.
+                // The count is 0: nothing has happened yet.
                 places.epoch_float[index] = 0.0;
                 seen.zero.add(index);
             } else {
@@ -141,7 +141,7 @@ fn explain(
     }
 }
 
-/// A step that is an epoch: it needs no timeline, which only says where the last one is.
+/// Places steps that are epochs. They need no timeline; a timeline only tells which epoch is the last.
 fn by_epoch(batch: &ColumnBatch, base: u8, timeline: Option<&Timeline>, places: &mut Places, seen: &mut PlaceTallies) {
     let base = i64::from(base);
     let epochs = timeline.and_then(Timeline::epochs).and_then(|epochs| i64::try_from(epochs).ok());
@@ -166,7 +166,7 @@ fn by_epoch(batch: &ColumnBatch, base: u8, timeline: Option<&Timeline>, places: 
     }
 }
 
-/// Without a timeline: the whole epoch that the log states is all that is known.
+/// Places records without a timeline: only a logged epoch that is an integer is known.
 fn by_statement(batch: &ColumnBatch, epoch: Option<EpochMeaning>, places: &mut Places) {
     let base = epoch.and_then(EpochMeaning::base);
     places.epoch.fill(MASKED);
@@ -178,7 +178,7 @@ fn by_statement(batch: &ColumnBatch, epoch: Option<EpochMeaning>, places: &mut P
     }
 }
 
-/// The index of the batch at each place, or of its first sample.
+/// The index of the batch at each place, or of the first sample of that batch.
 fn indices(timeline: &Timeline, unit: Unit, places: &Places) -> Vec<i64> {
     let mut out = vec![MASKED; places.epoch.len()];
     if timeline.index_all(unit, 0, &places.epoch, &places.iter, &mut out, Invalid::Mask).is_err() {

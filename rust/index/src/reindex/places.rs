@@ -4,26 +4,26 @@ use std::ops::Range;
 
 use stepbridge_timeline::MASKED;
 
-/// Where the records of one batch are: columns as long as the batch's.
+/// The places of the records of one batch. Each column is as long as the batch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Places {
-    /// Indices of epochs; -1 where there is none.
+    /// Indices of epochs; -1 for none.
     pub epoch: Vec<i64>,
-    /// Indices of batches in their epochs; -1 where there is none.
+    /// Indices of batches in their epochs; -1 for none.
     pub iter: Vec<i64>,
-    /// The position after the step, in epochs; NaN where it is not known.
+    /// The position after the step, in epochs; NaN if it is not known.
     pub epoch_float: Vec<f64>,
-    /// Indices of batches in the run; -1 where there is none.
+    /// Indices of batches in the run; -1 for none.
     pub batch: Option<Vec<i64>>,
-    /// Indices of the first samples of those batches; -1 where they are not known.
+    /// Indices of the first samples of those batches; -1 if they are not known.
     pub sample: Option<Vec<i64>>,
-    /// True only where every record has an epoch, an iter and a position: nobody needs to look for those that have none.
+    /// True only if every record has an epoch, an iter and a position.
     pub complete: bool,
 }
 
 impl Places {
     pub(super) fn nowhere(length: usize) -> Self {
-        // All of it is written once more, by whoever locates; zeros come from the system for nothing.
+        // Whoever places the records writes every element. The system provides zeros at no cost.
         Self { epoch: vec![0; length], iter: vec![0; length], epoch_float: vec![0.0; length], ..Self::default() }
     }
 

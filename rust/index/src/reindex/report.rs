@@ -1,4 +1,4 @@
-//! What happened to records, as problems: one a file and kind, with a count and the first record.
+//! Reports what placing counted as problems: one for each file and kind, with a count and the first record.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::part::{PlacedPart, StepTimeline, Tally};
 use super::run::ResolvedRun;
 use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Problem, ProblemKind, Records, StepScope};
 
-/// A tally over all parts of a file, and the first record of it: its batch, its part and its index in the batch.
+/// A tally over all parts of a file, and its first record: the batch, the part, and the index in the batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct FileTally {
     count: usize,
@@ -24,13 +24,13 @@ impl FileTally {
     }
 }
 
-/// What is to be reported of a file.
+/// What to report of a file.
 #[derive(Debug, Clone, Copy, Default)]
 struct FileTallies {
     past_end: FileTally,
     before_start: FileTally,
     disagrees: FileTally,
-    /// Of these the ledger says otherwise.
+    /// Records that contradict the ledger.
     zero: FileTally,
     past_ledger: FileTally,
 }
@@ -117,7 +117,7 @@ pub(crate) fn problems(records: &Records, runs: &[ResolvedRun], parts: &[Vec<Pla
     problems
 }
 
-/// What the ledger says of its steps, and what the log holds instead.
+/// What the ledger says of its steps, and what the log holds.
 fn refuted(part: &PlacedPart, by: &str, count: &str, first: &str) -> String {
     let step = part.clock.step;
     let end = part.clock.timeline.map_or_else(String::new, |timeline| end_of(timeline, step.unit));
@@ -172,7 +172,7 @@ fn end_of(timeline: &Timeline, unit: Unit) -> String {
     })
 }
 
-/// A step inside an epoch that the timeline has no room for.
+/// A step inside an epoch that does not fit the length of the epoch in the timeline.
 fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, clock: &StepTimeline) -> String {
     let stated = batch.epoch_of(index);
     let epoch = stated.zip(clock.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
@@ -187,7 +187,7 @@ fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, cl
     )
 }
 
-/// The place that was found, as the log would have stated it.
+/// The place that was found, in the form in which the log states epochs.
 fn found_at(timeline: &Timeline, batch: &ColumnBatch, index: usize, clock: &StepTimeline) -> String {
     let step = batch.step_of(index).and_then(|step| u64::try_from(step).ok());
     let at = step.and_then(|step| step.checked_sub(u64::from(clock.step.base)));

@@ -1,4 +1,4 @@
-//! What is known of each run before its records are placed.
+//! Resolves what is known of each run before its records are placed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::run::ResolvedRun;
 use crate::infer::{self, TimelineInference};
 use crate::logs::RunLedger;
 
-/// Finds what is known of each run before its records are looked at, and works with that.
+/// Resolves the runs, checks that their records can be located, and does `work` with them.
 pub(crate) fn with_runs<T>(
     records: &Records,
     ledgers: &[Option<RunLedger>],
@@ -28,12 +28,12 @@ pub(crate) fn with_runs<T>(
     Ok(work(&runs))
 }
 
-/// The ledger of a run, if it tells of any session.
+/// The ledger of a run, if it has any session.
 fn ledger_of<'a>(ledgers: &[Option<RunLedger<'a>>], run: usize) -> Option<RunLedger<'a>> {
     ledgers.get(run).copied().flatten().filter(|found| !found.ledger.sessions.is_empty())
 }
 
-/// What the logs say of the timelines of the runs that have no other one.
+/// The timelines that the logs show, if there is a run without another one.
 pub(super) fn inferred(
     records: &Records,
     ledgers: &[Option<RunLedger>],
@@ -57,7 +57,7 @@ pub(super) fn runs<'a>(
     options: ReindexOptions,
     inferred: &'a BTreeMap<String, TimelineInference>,
 ) -> Vec<ResolvedRun<'a>> {
-    // What steps are is read off the logged epochs only where nobody said it.
+    // The caller's word comes before what the logged epochs show.
     let said = options.unit.is_some() && options.base.is_some();
     let hints = if said { BTreeMap::new() } else { infer::steps(records) };
     let run = |(index, name): (usize, &'a String)| {

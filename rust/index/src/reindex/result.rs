@@ -5,33 +5,34 @@ use stepbridge_records::{Format, Problem, StepMeaning};
 use super::basis::StepBasis;
 use super::places::Places;
 
-/// The new columns, and what was found on the way.
+/// The new columns, and what there is to say about them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReindexResult {
     /// One entry for each of [`Records::batches`].
     pub batches: Vec<Places>,
-    /// Records that have no place, stated epochs that are not the ones found, runs without a timeline: one entry a file.
+    /// Records without a place, logged epochs that differ from those found, runs without a timeline: one entry for each file
+    /// and kind.
     pub problems: Vec<Problem>,
-    /// What had to be assumed of steps, as no format declares it and nobody said it.
+    /// What had to be assumed of steps, because neither a format nor anybody says it.
     pub assumed: Vec<StepAssumption>,
-    /// What the steps of each run's files are, and from where that is known.
+    /// What the steps of the files of each run are, and what that rests on.
     pub steps: Vec<StepInfo>,
-    /// Where each run's timeline comes from, in the order of [`Records::runs`].
+    /// Where the timeline of each run comes from, in the order of `Records::runs`.
     pub origins: Vec<TimelineSource>,
 }
 
-/// What was assumed of the steps of a run.
+/// An assumption about the steps of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepAssumption {
-    /// The run's name.
+    /// The name of the run.
     pub run: String,
-    /// What its steps were taken to be.
+    /// What its steps are assumed to be.
     pub step: StepMeaning,
     /// One clause for people.
     pub why: String,
 }
 
-/// Where a run's timeline comes from.
+/// Where the timeline of a run comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimelineSource {
     /// The caller gave it.
@@ -40,22 +41,22 @@ pub enum TimelineSource {
     Ledger(String),
     /// The epochs that its own log states.
     Inferred,
-    /// The log of this run, as it was asked for.
+    /// The log of this other run, at the caller's request.
     Shared(String),
-    /// There is none.
+    /// There is no timeline.
     None,
 }
 
-/// What the steps of a run's files of one format are taken to be.
+/// What the steps of the files of a run and a format are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepInfo {
-    /// The run's name.
+    /// The name of the run.
     pub run: String,
-    /// The format that its files are in.
+    /// The format of these files.
     pub format: Format,
-    /// Unit and base; of records that hold no step those of their epochs.
+    /// Unit and base of the steps; of records without steps, those of their epochs.
     pub step: StepMeaning,
-    /// What that rests on.
+    /// What this rests on.
     pub basis: StepBasis,
     /// One clause for people.
     pub why: String,

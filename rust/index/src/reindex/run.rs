@@ -1,4 +1,4 @@
-//! What is known of a run before its records are looked at: its timelines, and what its steps are.
+//! What is known of a run before its records are placed: its timelines, and the meaning of its steps.
 
 use std::ops::Range;
 
@@ -16,23 +16,23 @@ use stepbridge_records::{ColumnBatch, EpochMeaning, Format, StepMeaning, StepSco
 /// A run.
 pub(crate) struct ResolvedRun<'a> {
     pub(crate) name: &'a str,
-    /// What its stated epochs say of its steps.
+    /// What its logged epochs show of its steps.
     hint: Option<StepHint>,
     /// At least one, in the order of time.
     periods: Vec<TimelinePeriod<'a>>,
-    /// The sessions whose periods these are, where they are not told apart by time.
+    /// The sessions of these periods, if records are not assigned to them by time.
     sessions: Vec<u32>,
     pub(crate) origin: TimelineSource,
 }
 
-/// A time in which one timeline was in force.
+/// A time during which one timeline was in force.
 pub(crate) struct TimelinePeriod<'a> {
-    /// Since when: seconds since 1970.
+    /// When it begins: seconds since 1970.
     from: f64,
     pub(crate) timeline: Option<&'a Timeline>,
     /// Why there is no timeline.
     pub(crate) unknown: Option<String>,
-    /// What the ledger says of the steps that the loggers are given.
+    /// What the ledger says of the steps that loggers are given.
     pub(crate) logged: Option<LedgerStep<'a>>,
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct TimelinePeriod<'a> {
 pub(crate) struct LedgerStep<'a> {
     step: StepMeaning,
     pub(crate) stated: bool,
-    /// Who says it, as a clause.
+    /// Who says so, as a clause.
     pub(crate) by: &'a str,
     file: &'a str,
-    /// Whether the timeline is that of the ledger as well.
+    /// Whether the timeline is that of the ledger too.
     pub(crate) timeline: bool,
 }
 
@@ -97,8 +97,8 @@ impl<'a> ResolvedRun<'a> {
         &self.periods[index]
     }
 
-    /// Records next to each other that one period holds. What has no time belongs to that of its session, where the log
-    /// shows sessions, else to the last.
+    /// Cuts a batch into parts of one period each. A record without a time belongs to the period of its session if the log
+    /// shows sessions, else to the last period.
     pub(crate) fn parts(&self, batch: &ColumnBatch) -> Vec<(Range<usize>, usize)> {
         let last = self.periods.len() - 1;
         if !self.sessions.is_empty() {
@@ -125,7 +125,7 @@ impl<'a> ResolvedRun<'a> {
         parts
     }
 
-    /// What a step is in a period, and what that rests on. Of records without one it is what their epochs are.
+    /// The meaning of a step in a period, and what that rests on. For records without a step, the meaning of their epochs.
     pub(crate) fn step(&self, batch: &ColumnBatch, period: usize, options: ReindexOptions) -> (StepMeaning, StepBasis) {
         if batch.step.is_none() {
             let declared = batch.meaning.epoch.and_then(EpochMeaning::base);
@@ -151,19 +151,20 @@ impl<'a> ResolvedRun<'a> {
         let step = StepMeaning {
             unit: options.unit.unwrap_or(likely.unit),
             base: options.base.unwrap_or(likely.base),
-            // Who says what it counts speaks of the run.
+            // A caller who says what steps count means a count over the run.
             scope: if options.unit.is_some() { StepScope::Run } else { likely.scope },
         };
         let said = options.unit.is_some() && options.base.is_some();
         (step, if said { StepBasis::Caller } else { basis })
     }
 
-    /// What the run's epochs say of a batch. That steps begin again with each of them is said of those beside epochs.
+    /// What the logged epochs of the run show of a batch. That steps begin again with each epoch applies only to steps with
+    /// an epoch.
     fn hint_of(&self, batch: &ColumnBatch) -> Option<StepHint> {
         self.hint.filter(|hint| hint.step.scope == StepScope::Run || may_restart(batch))
     }
 
-    /// What the epochs of records are.
+    /// The meaning of the epochs of records.
     fn epoch(&self, batch: &ColumnBatch, options: ReindexOptions) -> Option<EpochMeaning> {
         let epoch = match self.hint_of(batch) {
             Some(hint) if hint.step.scope == StepScope::Epoch => Some(hint.epoch),
@@ -176,7 +177,7 @@ impl<'a> ResolvedRun<'a> {
         }
     }
 
-    /// One clause on why the steps of records are taken to be what they are.
+    /// One clause on why steps are taken to have this meaning.
     pub(crate) fn why(&self, format: Format, basis: StepBasis, period: usize) -> String {
         let logged = self.period(period).logged.as_ref();
         let (file, by) = logged.map_or(("", ""), |logged| (logged.file, logged.by));
@@ -200,7 +201,7 @@ impl<'a> ResolvedRun<'a> {
         }
     }
 
-    /// Why the steps of a part are taken to be what they are, where that is an assumption.
+    /// Why the steps of a part are taken to have their meaning, if that is an assumption.
     pub(crate) fn assumption(&self, batch: &ColumnBatch, part: &PlacedPart, options: ReindexOptions) -> Option<String> {
         let basis = self.step(batch, part.period, options).1;
         let assumed =
@@ -208,7 +209,7 @@ impl<'a> ResolvedRun<'a> {
         assumed.then(|| self.why(batch.format, basis, part.period))
     }
 
-    /// Refuses a unit of which no record could be located on a timeline that the caller answers for.
+    /// Refuses a unit in which no record can be located on a timeline that the caller gave.
     pub(crate) fn check(&self, batch: &ColumnBatch, options: ReindexOptions) -> Result<(), Error> {
         if matches!(self.origin, TimelineSource::Ledger(_)) {
             return Ok(());
@@ -220,7 +221,7 @@ impl<'a> ResolvedRun<'a> {
         self.periods[0].timeline.map_or(Ok(()), |timeline| check_unit(timeline, step.unit, options))
     }
 
-    /// What would refute the ledger, as far as the places rest on it.
+    /// What contradicts the ledger, if the places rest on it.
     pub(crate) fn refutation(
         &self,
         clock: StepTimeline,
@@ -237,7 +238,7 @@ impl<'a> ResolvedRun<'a> {
         })
     }
 
-    /// The timeline of a period for a batch, and what its steps are.
+    /// The timeline of a period, and the meaning of the steps of a batch in it.
     pub(crate) fn clock(
         &self,
         batch: &ColumnBatch,
@@ -249,11 +250,11 @@ impl<'a> ResolvedRun<'a> {
     }
 }
 
-/// The sessions of a ledger by the time when they were in force.
+/// The periods of a ledger: its sessions, by the times at which they were in force.
 fn periods(found: RunLedger<'_>, options: ReindexOptions) -> Vec<TimelinePeriod<'_>> {
     let mut periods: Vec<TimelinePeriod> = Vec::with_capacity(found.ledger.sessions.len());
     for (index, session) in found.ledger.sessions.iter().enumerate() {
-        // What was written before the first session began is taken to be the first one's.
+        // A record from before the first session belongs to the first session.
         let from = periods.last().map_or(f64::NEG_INFINITY, |before: &TimelinePeriod| session.time.max(before.from));
         let logged = logged(found, index + 1, true);
         let unit = options.unit.unwrap_or(logged.step.unit);
@@ -265,7 +266,7 @@ fn periods(found: RunLedger<'_>, options: ReindexOptions) -> Vec<TimelinePeriod<
     periods
 }
 
-/// Refuses a unit of which no record could be located.
+/// Refuses a unit in which no record can be located.
 fn check_unit(timeline: &Timeline, unit: Unit, options: ReindexOptions) -> Result<(), Error> {
     let asked = if options.sample { Unit::Sample } else { unit };
     for unit in [unit, asked] {

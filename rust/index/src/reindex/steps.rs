@@ -1,4 +1,4 @@
-//! What the steps of each run are, and from where that is known: for people, before anything is placed.
+//! What the steps of each run are, and what that rests on: for people, before anything is placed.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub fn steps(records: &Records, ledgers: &[Option<RunLedger>], options: ReindexO
     of_runs(records, &runs, periods, options)
 }
 
-/// The same, where the periods of each batch's records are known.
+/// The same, given the periods of the records of each batch.
 pub(crate) fn of_runs(
     records: &Records,
     runs: &[ResolvedRun],

@@ -1,8 +1,8 @@
 //! Keeps only the records that sessions and timelines follow from.
 //!
-//! A log of gigabytes is re-indexed in two readings. The first reading keeps, of each batch, its ends, the lowest and the highest
-//! record of each series, the records where a counter goes back, where the logged epoch changes, and where a session starts. The
-//! records between them tell nothing more about sessions and timelines.
+//! A log of gigabytes is re-indexed in two readings. The first reading keeps, of each batch, its ends, the lowest and the
+//! highest record of each series, the records where a counter goes back, where the logged epoch changes, and where a session
+//! starts. The records between them tell nothing more about sessions and timelines.
 
 use std::ops::Range;
 

@@ -279,7 +279,8 @@ impl<'a> JsonCursor<'a> {
     fn digits(&mut self, scan: &mut Scan) -> Result<(), JsonFault> {
         let begin = self.at;
         let mut rest = &self.bytes[begin..];
-        // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is computed.
+        // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is
+        // computed.
         while let Some((&chunk, behind)) = rest.split_first_chunk() {
             let digits = Digits::of(chunk);
             if digits.count == chunk.len() {

@@ -1,14 +1,14 @@
-//! What is found in a block of lines.
+//! What a block of lines holds.
 
 use super::dialect::{JsonRow, KeyRole};
 
 /// What a block holds.
 pub(super) struct ParsedBlock {
-    /// Where the first line that begins in it does so.
+    /// Where its first line begins.
     pub(super) begin: Option<u64>,
-    /// How far it was read: behind a line, or behind the last object of one that has no end.
+    /// How far it was read: to the end of a line, or of the last object of an incomplete line.
     pub(super) end: u64,
-    /// Where a line begins that is too long to be read: the block's last one.
+    /// Where a line begins that is too long to read. It is the last line of the block.
     pub(super) overlong: Option<u64>,
     pub(super) tags: Vec<String>,
     /// The names of the counters.
@@ -19,20 +19,20 @@ pub(super) struct ParsedBlock {
     pub(super) value: Vec<f64>,
     pub(super) rows: Vec<JsonRow>,
     pub(super) junk: Vec<NonObject>,
-    /// Values that are no numbers.
+    /// How many values are not numbers.
     pub(super) others: u64,
-    /// Counters that are no numbers, or no whole ones.
+    /// Counters that are not numbers, or not integers.
     pub(super) odd: Vec<UnreadableCounter>,
-    /// Which roles had a key.
+    /// The roles of the keys that occurred.
     pub(super) found: Vec<KeyRole>,
 }
 
-/// What the values of a tag are.
+/// The kinds of values of a tag.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TagColumn {
-    /// Whether there is a number among them.
+    /// Whether some value is a number.
     pub(super) numbers: bool,
-    /// Whether it was a value of any sort: a counter is not.
+    /// The texts among the values.
     pub(super) texts: Option<TextValues>,
 }
 
@@ -53,28 +53,28 @@ pub(super) struct UnreadableCounter {
     pub(super) texts: TextValues,
 }
 
-/// A range that holds no object.
+/// A range that does not hold an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NonObject {
     pub(super) sort: NonObjectKind,
     pub(super) begin: u64,
     pub(super) end: u64,
-    /// How it begins.
+    /// Its first characters.
     pub(super) example: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NonObjectKind {
-    /// It is no JSON object.
+    /// It is not a JSON object.
     Text,
-    /// A line that git leaves in a file that two sides changed.
+    /// A conflict marker of git.
     Marker,
     /// The file ends inside it.
     Torn,
 }
 
 impl ParsedBlock {
-    /// A block in which no line begins, and that is passed up to `end`.
+    /// A block in which no line begins, read up to `end`.
     pub(super) fn empty(end: u64) -> Self {
         Self {
             begin: None,

@@ -1,4 +1,4 @@
-//! The blocks of a file: each has the lines that begin in it.
+//! Cuts a file into blocks. A block has the lines that begin in it.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -13,9 +13,9 @@ use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 /// How a file is cut.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockSizes {
-    /// How many bytes a block has, up to the last line's end.
+    /// The size of a block in bytes, not counting the rest of its last line.
     pub(super) size: usize,
-    /// The longest line that is read; not shorter than a block.
+    /// The longest line that is read. It is not shorter than a block.
     pub(super) longest: usize,
 }
 
@@ -25,11 +25,11 @@ pub(super) struct BlockCutter<'a> {
     begin: u64,
     end: u64,
     blocks: BlockSizes,
-    /// Buffers of blocks that are done with, to be filled again.
+    /// Buffers of finished blocks, to be used again.
     spare: Mutex<Vec<BlockBuffer>>,
 }
 
-/// Bytes that were read, in front of others that are left of what was read before: to clear those would take time.
+/// Bytes of a file. The bytes after the first `filled` are left from an earlier block; clearing them would take time.
 #[derive(Default)]
 struct BlockBuffer {
     bytes: Vec<u8>,
@@ -37,13 +37,12 @@ struct BlockBuffer {
 }
 
 impl BlockSizes {
-    /// So large that what a block costs, whatever is in it, does not count; so small that the few that wait take little
-    /// memory.
+    /// So large that the fixed cost of a block does not matter, and so small that a few waiting blocks take little memory.
     pub(super) const DEFAULT: Self = Self { size: 1 << 20, longest: 16 << 20 };
-    /// For a look at a file's beginning.
+    /// To look at the beginning of a file.
     pub(super) const SMALL: Self = Self { size: 64 << 10, longest: 16 << 20 };
 
-    /// Cuts what stands from `begin` up to `end`. A line begins at `begin`.
+    /// Cuts the bytes from `begin` up to `end`. A line begins at `begin`.
     pub(super) fn of(self, bytes: &dyn ReadAt, begin: u64, end: u64) -> BlockCutter<'_> {
         BlockCutter { bytes, begin, end, blocks: self, spare: Mutex::default() }
     }
@@ -81,7 +80,7 @@ impl BlockCutter<'_> {
         if first >= own {
             return Ok(ParsedBlock::empty(begin.max(from + own as u64)));
         }
-        // Up to the end of the line that the block's last byte is in.
+        // The block goes up to the end of the line that contains its last byte.
         let line = memrchr(b'\n', &buffer.bytes[..own - 1]).map_or(first, |at| (at + 1).max(first));
         let mut looked = own - 1;
         let end = loop {
@@ -92,7 +91,7 @@ impl BlockCutter<'_> {
             if ended || looked - line > self.blocks.longest {
                 break looked;
             }
-            // A line ends soon, as a rule; a longer one is read in growing parts.
+            // Mostly the line ends soon. A longer line is read in growing parts.
             ended = self.fill(buffer, from, looked + (looked - line).clamp(4 << 10, 1 << 20))?;
         };
         if end - line > self.blocks.longest {
@@ -104,7 +103,7 @@ impl BlockCutter<'_> {
         Ok(parse(&buffer.bytes[first..end], from + first as u64, torn, dialect))
     }
 
-    /// Reads on until the buffer has `wanted` bytes; true where the file ends with them, or before.
+    /// Reads until the buffer has `wanted` bytes; true if the file ends there or before.
     fn fill(&self, buffer: &mut BlockBuffer, from: u64, wanted: usize) -> io::Result<bool> {
         let room = usize::try_from(self.end - from).unwrap_or(usize::MAX);
         let most = wanted.min(room);
@@ -122,7 +121,7 @@ impl BlockBuffer {
     }
 }
 
-/// The first line of a file, or as much of it as there is room for.
+/// The first line of a file, up to a limit.
 pub(crate) fn first_line(bytes: &dyn ReadAt, size: u64) -> io::Result<Vec<u8>> {
     let mut buffer = BlockBuffer::default();
     BlockSizes::SMALL.of(bytes, 0, size).fill(&mut buffer, 0, 1 << 20)?;

@@ -1,4 +1,4 @@
-//! The keys of the objects: found by the text that followed the value before the last time, as lines repeat each other.
+//! The keys of objects. A key is found by the text between two values, because lines repeat each other.
 
 use std::collections::HashMap;
 
@@ -8,26 +8,26 @@ use stepbridge_io::json::unescaped;
 /// The longest text between two values that is remembered.
 const TEXT: usize = 64;
 
-/// The longest name that nested objects are given; a longer one multiplies what stands in the file.
+/// The longest name of a nested key. Longer names would multiply the size of the file.
 const LONGEST: usize = 256;
 
-/// The object of a line: what the keys are in that are in no other.
+/// The parent of the keys of a line's own object.
 pub(super) const ROOT: usize = 0;
 
-/// A key, in the object that it stands in.
+/// A key in its object.
 pub(super) struct MemberKey {
-    /// The key whose object it is in.
+    /// The key of the object that it is in.
     pub(super) parent: usize,
-    /// Whether its text says what its object is: a medium.
+    /// Whether its text says that its object is a medium.
     pub(super) is_type: bool,
     pub(super) role: KeyRole,
-    /// The tag of its numbers; `None` where its name is too long, and of a counter.
+    /// The tag of its numbers; `None` if its name is too long, and for a counter.
     pub(super) tag: Option<u32>,
-    /// The key that came after it the last time; the root, where none did.
+    /// The key that came after it the last time; the root if none did.
     after: usize,
-    /// All that stood then between its value, or its brace, and the value of that key; nothing, where it is too long.
+    /// The text that was then between its value, or its brace, and the value of that key; empty if it is too long.
     between: Vec<u8>,
-    /// The line that it was seen in, and where the values began that it had there.
+    /// The line in which it was last seen, and the range of its values there.
     pub(super) line: usize,
     pub(super) values: std::ops::Range<usize>,
     /// The line in which its object was a medium.
@@ -38,12 +38,12 @@ pub(super) struct MemberKey {
 /// All keys of a block.
 pub(super) struct KeyTable {
     pub(super) all: Vec<MemberKey>,
-    /// Their names, by tag: those of nested objects joined.
+    /// The names by tag. The names of nested objects are joined.
     pub(super) tags: Vec<String>,
     /// The counters among the keys, with their names.
     pub(super) counters: Vec<(usize, String)>,
     numbers: HashMap<String, u32>,
-    /// The key before the next one.
+    /// The previous key.
     before: usize,
 }
 
@@ -73,15 +73,15 @@ impl KeyTable {
         self.all.len() - 1
     }
 
-    /// A line begins.
+    /// Begins a line.
     pub(super) fn begin(&mut self) {
         self.before = ROOT;
     }
 
-    /// The key that is expected next in the object of `parent`, and all that stands before its value then.
+    /// The key that is expected next in the object of `parent`, and the text before its value.
     ///
-    /// Where the same key comes after the same one in the same object, what stands between was found to be sound: a
-    /// comma, the name and its colon, and no comma where the object begins.
+    /// That text was valid when the two keys last followed each other in the same object: a comma, the name and its colon,
+    /// without the comma at the beginning of the object.
     #[inline]
     pub(super) fn expected(&self, parent: usize) -> Option<(usize, &[u8])> {
         let MemberKey { after, between, .. } = &self.all[self.before];
@@ -89,13 +89,13 @@ impl KeyTable {
         sound.then_some((*after, between))
     }
 
-    /// The expected one came.
+    /// Notes that the expected key came.
     #[inline]
     pub(super) fn came(&mut self, key: usize) {
         self.before = key;
     }
 
-    /// The key of this name, which stands between its quotes; `None` where it is no text.
+    /// The key with this name, given as the bytes between its quotes; `None` if they are not text.
     pub(super) fn find(&mut self, parent: usize, raw: &[u8], dialect: &dyn Dialect) -> Option<usize> {
         match self.all[parent].children.get(raw) {
             Some(&key) => Some(key),
@@ -103,7 +103,7 @@ impl KeyTable {
         }
     }
 
-    /// This one came, after such a text.
+    /// Notes that this key came, after this text.
     pub(super) fn found(&mut self, key: usize, between: &[u8]) {
         let before = &mut self.all[self.before];
         before.after = key;
@@ -114,10 +114,10 @@ impl KeyTable {
         self.before = key;
     }
 
-    /// The keys of the object that was read last, each with all that stood before its value, as far as no object is
-    /// among the values; of a key that came twice the last one.
+    /// The keys of the last object, each with the text before its value, up to the first nested object. If a key occurred
+    /// twice, the last one counts.
     pub(super) fn last_object(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        // After each key the one that it was last followed by: that comes to the last key of all, and never back.
+        // Follow each key to the one that last came after it. This ends at the last key of the object, and never loops.
         let mut at = ROOT;
         std::iter::from_fn(move || {
             let MemberKey { after, between, .. } = &self.all[at];

@@ -1,4 +1,4 @@
-//! From lines to objects: what else stands in them is reported.
+//! Splits lines into objects. Everything else in them is reported.
 
 use memchr::{memchr, memmem};
 
@@ -6,11 +6,11 @@ use super::block::{NonObject, NonObjectKind};
 use super::parser::{BlockParser, shown};
 use stepbridge_io::json::JsonCursor;
 
-/// How many places in a line are tried for an object that was written behind a torn one.
+/// How many places in a line are tried for an object after a torn one.
 const TRIES: usize = 8;
 
 impl BlockParser<'_> {
-    /// Reads the line that begins at `begin`, and says where the next one does.
+    /// Reads the line that begins at `begin`. Returns where the next line begins.
     pub(super) fn line(&mut self, begin: usize, torn: bool) -> usize {
         let mut cursor = JsonCursor::lines(self.bytes, begin);
         let (mut objects, mut tried) = (0, false);
@@ -30,7 +30,7 @@ impl BlockParser<'_> {
                     self.block.end = self.base + cursor.at as u64;
                     continue;
                 }
-                // As in an array that has a line an object.
+                // The file may be an array with one object a line.
                 b',' if objects > 0 => {
                     cursor.at += 1;
                     continue;
@@ -64,11 +64,11 @@ impl BlockParser<'_> {
         self.block.junk.push(NonObject { sort, begin, end, example });
     }
 
-    /// Where whole objects begin behind something torn, and go on to the line's end.
+    /// Where complete objects begin after something torn and fill the rest of the line.
     fn resumes(&self, start: usize, stop: usize) -> Option<usize> {
         let line = &self.bytes[start..stop];
         let places = memmem::find_iter(&line[1..], b"{\"").map(|at| at + 1).filter(|&at| {
-            // Where an object may stand inside another one, it is no line's own.
+            // An object inside another one does not count.
             !matches!(line[..at].trim_ascii_end().last(), Some(b':' | b',' | b'[' | b'{'))
         });
         places.take(TRIES).map(|at| start + at).find(|&at| {
@@ -84,7 +84,7 @@ impl BlockParser<'_> {
     }
 }
 
-/// Whether a line is one of those that git puts around what two sides wrote.
+/// Whether a line is a conflict marker of git.
 pub(super) fn is_marker(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     line == b"=======" || [&b"<<<<<<< "[..], b">>>>>>> ", b"||||||| "].iter().any(|marker| line.starts_with(marker))

@@ -1,4 +1,4 @@
-//! Blocks put together, in the order of the file: batches of records, and what is reported.
+//! Merges blocks in the order of the file: batches of records, and problems.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,33 +9,33 @@ use super::dialect::{Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPla
 use crate::shared::sink::Sink;
 use stepbridge_records::{ColumnBatch, EpochColumn, Problem, ProblemKind, TaggedBatch};
 
-/// Where a reader stopped, and what it knows by then.
+/// Where a reader stopped, and what it knew.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JsonLinesMark {
-    /// How many bytes of the file were taken.
+    /// How many bytes of the file were read.
     pub(super) at: u64,
     last: LastCounters,
-    /// The names that had a number.
+    /// The names that had numbers.
     numeric: HashSet<String>,
     found: Vec<KeyRole>,
     names: Vec<String>,
 }
 
-/// Rows of one kind that follow each other, with their values; of no kind where they are no records.
+/// Consecutive rows of one kind, with their values. Rows that are not records have no kind.
 struct RowGroup {
     kind: Option<usize>,
     rows: Range<usize>,
     values: Range<usize>,
 }
 
-/// How many names are told to one who named another.
+/// How many names a problem lists.
 const TOLD: usize = 12;
 
 pub(super) struct BlockMerge<'a> {
     dialect: &'a dyn Dialect,
     kinds: Vec<RecordKind>,
     carried: JsonLinesMark,
-    /// Lines that hold no object and stand next to each other, with their number.
+    /// Consecutive lines without an object, and how many lines they are.
     junk: Option<(NonObject, u64)>,
     /// Where a line begins that is too long.
     overlong: Option<u64>,
@@ -87,7 +87,7 @@ impl<'a> BlockMerge<'a> {
         self.rows(block, sink);
     }
 
-    /// What the block says of its names.
+    /// Takes what the block says of its names.
     fn columns(&mut self, block: &ParsedBlock) {
         for name in block.counters.iter().chain(&block.tags) {
             if self.carried.names.len() < TOLD && !self.carried.names.contains(name) {
@@ -108,7 +108,7 @@ impl<'a> BlockMerge<'a> {
         }
     }
 
-    /// Hands on the records: rows of one kind that follow each other are a batch.
+    /// Emits the records. Consecutive rows of one kind are a batch.
     fn rows(&mut self, block: ParsedBlock, sink: &mut Sink) {
         let ParsedBlock { tags, tag, value, mut rows, .. } = block;
         let mut groups: Vec<RowGroup> = Vec::new();
@@ -154,7 +154,7 @@ impl<'a> BlockMerge<'a> {
         let mut numbers: Vec<Option<u32>> = vec![None; tags.len()];
         for RowGroup { kind, rows: range, values } in groups {
             let Some(kind) = kind.map(|kind| &self.kinds[kind]) else { continue };
-            // A batch has the names of its own records: there may be many.
+            // A batch has only the names of its own records, because there may be many.
             let mut own = Vec::new();
             let renumbered = tag[values.clone()].iter().map(|&tag| {
                 *numbers[tag as usize].get_or_insert_with(|| {
@@ -171,7 +171,7 @@ impl<'a> BlockMerge<'a> {
         }
     }
 
-    /// The records of rows, whose values begin at `from`.
+    /// The records of rows. Their values begin at `from`.
     fn piece(
         &self,
         kind: &RecordKind,
@@ -187,7 +187,7 @@ impl<'a> BlockMerge<'a> {
         let lengths: Vec<usize> = rows
             .iter()
             .scan(from, |begin, row| {
-                // Rows without values may stand before the first one that has some.
+                // Rows without values may come before the first row with values.
                 let end = row.upto.max(*begin);
                 Some(end - std::mem::replace(begin, end))
             })
@@ -210,7 +210,7 @@ impl<'a> BlockMerge<'a> {
         TaggedBatch::new(tags, batch)
     }
 
-    /// Takes down a range that holds no object; ranges of text that touch each other are one.
+    /// Takes a range without an object. Adjacent ranges of text are joined.
     fn junk(&mut self, junk: NonObject, sink: &mut Sink) {
         if let Some((known, lines)) = &mut self.junk
             && (known.sort, junk.sort, known.end) == (NonObjectKind::Text, NonObjectKind::Text, junk.begin)
@@ -248,13 +248,13 @@ impl<'a> BlockMerge<'a> {
         sink.report(ProblemKind::Corrupt, begin, end, reason);
     }
 
-    /// Reports what is known only at the end, and leaves a mark; `whole` where all of the file was looked at.
+    /// Reports what is known only at the end, and leaves a mark. `whole` says that all of the file was read.
     pub(super) fn finish(mut self, whole: bool, sink: &mut Sink) {
         self.flush(sink);
         if let (Some(begin), true) = (self.overlong, whole) {
             self.too_long(begin, sink.facts.bytes, sink);
         }
-        // In the order of the file, whatever blocks they were found in.
+        // In the order of the file, whatever the blocks are.
         let mut columns: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
         columns.sort_by(|(one, at), (other, than)| (at.begin, one).cmp(&(than.begin, other)));
         self.odd.sort_by(|one, other| (one.texts.begin, &one.name).cmp(&(other.texts.begin, &other.name)));
@@ -296,7 +296,7 @@ fn prefixed(tags: Vec<String>, prefix: &str) -> Vec<String> {
     if prefix.is_empty() { tags } else { tags.into_iter().map(|tag| format!("{prefix}{tag}")).collect() }
 }
 
-/// Each row's item for each of its values.
+/// Repeats the item of each row for each of its values.
 fn spread<T: Copy>(count: usize, rows: impl Iterator<Item = (T, usize)>) -> Vec<T> {
     let mut all = Vec::with_capacity(count);
     rows.for_each(|(item, length)| all.extend(std::iter::repeat_n(item, length)));

@@ -1,4 +1,4 @@
-//! From objects to rows and values.
+//! Parses objects into rows and values.
 
 use super::block::{ParsedBlock, TagColumn, TextValues, UnreadableCounter};
 use super::dialect::{Dialect, JsonRow, KeyRole, LineMode};
@@ -7,18 +7,18 @@ use super::line_template::LineTemplate;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
 use stepbridge_records::Decimal;
 
-/// Objects nested deeper than this are no log's, and a forged one must not exhaust the stack.
+/// Objects nested deeper than this are refused. No log nests so deeply, and a forged file must not exhaust the stack.
 pub(super) const DEPTH: u32 = 64;
-/// The fewest bytes that a value mostly takes, with its name, and those of a line.
+/// How many bytes a value mostly takes at least, with its name, and how many a line takes.
 const BYTES: usize = 24;
 const LINE: usize = 96;
-/// The tag of a value that a later one of the same key took the place of.
+/// The tag of a value that a later value of the same key replaced.
 const DEAD: u32 = u32::MAX;
 
-/// Parses whole lines that stand at `base` in the file; where it is `torn`, the last one may have no end.
+/// Parses complete lines at `base` in the file. If it is `torn`, the last line may have no end.
 pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> ParsedBlock {
     let mut block = ParsedBlock { begin: Some(base), ..ParsedBlock::empty(base) };
-    // As many as there may be where a value takes so many bytes; most take a little more.
+    // The most values and rows for this size. Mostly there are a few less.
     block.tag.reserve(bytes.len() / BYTES);
     block.value.reserve(bytes.len() / BYTES);
     block.rows.reserve(bytes.len() / LINE);
@@ -50,7 +50,7 @@ pub(super) struct BlockParser<'a> {
     draft: RowDraft<'a>,
 }
 
-/// What an object said so far.
+/// What is known so far of an object.
 #[derive(Default)]
 struct RowDraft<'a> {
     step: Option<i64>,
@@ -61,12 +61,12 @@ struct RowDraft<'a> {
     others: u64,
     texts: Vec<(u32, &'a [u8])>,
     odd: Vec<(usize, &'a [u8])>,
-    /// Whether a value is dead.
+    /// Whether some value was replaced.
     dead: bool,
 }
 
 impl<'a> BlockParser<'a> {
-    /// Reads an object and keeps what it holds, or nothing of it.
+    /// Reads an object and keeps all of it, or nothing.
     pub(super) fn whole(&mut self, cursor: &mut JsonCursor<'a>) -> bool {
         let (start, values) = (cursor.at, self.block.value.len());
         self.line += 1;
@@ -116,7 +116,7 @@ impl<'a> BlockParser<'a> {
         true
     }
 
-    /// Takes the dead out of the values from `from` on.
+    /// Removes the replaced values from `from` on.
     fn bury(&mut self, from: usize) {
         let mut kept = from;
         for index in from..self.block.value.len() {
@@ -139,14 +139,14 @@ impl<'a> BlockParser<'a> {
         &mut self.block.columns[index]
     }
 
-    /// An object whose brace comes next.
+    /// Reads an object. Its brace comes next.
     fn object(&mut self, cursor: &mut JsonCursor<'a>, parent: usize, depth: u32) -> Result<(), JsonFault> {
         let depth = depth.checked_sub(1).ok_or(JsonFault::Syntax)?;
         cursor.at += 1;
         if cursor.take(b'}')? { Ok(()) } else { self.members(cursor, parent, depth, true) }
     }
 
-    /// Members of an object, the first ones or further ones, and its end.
+    /// Reads the members of an object, the first ones or further ones, and its end.
     pub(super) fn members(
         &mut self,
         cursor: &mut JsonCursor<'a>,
@@ -195,7 +195,7 @@ impl<'a> BlockParser<'a> {
         Ok(key)
     }
 
-    /// The value of a key.
+    /// Reads the value of a key.
     fn member(&mut self, cursor: &mut JsonCursor<'a>, key: usize, depth: u32) -> Result<(), JsonFault> {
         let begins = cursor.peek()?;
         let from = self.block.value.len();
@@ -205,7 +205,7 @@ impl<'a> BlockParser<'a> {
         let before = if known.line == line { known.values.clone() } else { 0..0 };
         (known.line, known.values) = (line, from..from);
         if !before.is_empty() {
-            // The last of several values of a key counts, as in every reader of JSON.
+            // Of several values of a key the last one counts, as in every JSON parser.
             self.kill(before);
         }
         if role != KeyRole::Value {
@@ -263,7 +263,7 @@ impl<'a> BlockParser<'a> {
         self.block.tag[values].fill(DEAD);
     }
 
-    /// A text came: it may say that the object which it is in is a medium.
+    /// Takes a text, which may say that its object is a medium.
     fn medium(&mut self, key: usize) {
         let parent = self.keys.all[key].parent;
         if self.media && parent != ROOT && self.keys.all[key].is_type {
@@ -271,7 +271,7 @@ impl<'a> BlockParser<'a> {
         }
     }
 
-    /// The value of a key that says where the object stands.
+    /// Reads the value of a counter.
     pub(super) fn counter(&mut self, cursor: &mut JsonCursor<'a>, key: usize, role: KeyRole) -> Result<(), JsonFault> {
         let begin = cursor.at;
         if let Some(number) = if role == KeyRole::Mode { None } else { cursor.short_integer() } {

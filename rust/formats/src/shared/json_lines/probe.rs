@@ -1,4 +1,4 @@
-//! What the beginning of a file shows of the objects in it, to tell the formats apart.
+//! Looks at the objects at the beginning of a file, from which formats are recognised.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use stepbridge_io::json::{JsonCursor, JsonValue};
 /// The lines at the beginning of a file.
 #[derive(Debug, Default)]
 pub(crate) struct ProbedLines {
-    /// For each object, the keys that have numbers, and those that have anything else.
+    /// For each object, the keys with numbers and the keys with anything else.
     pub(crate) objects: Vec<ProbedKeys>,
-    /// Whether a line is no object.
+    /// Whether some line is not an object.
     pub(crate) strange: bool,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct ProbedKeys {
     pub(crate) others: BTreeSet<String>,
 }
 
-/// The whole objects at the beginning of a file, where it begins as a file of objects does.
+/// Probes the complete objects at the beginning of a file, if it begins like a file of objects.
 pub(crate) fn probe(head: &FileHead) -> ProbedLines {
     let mut seen = ProbedLines::default();
     let text = head.text();
@@ -45,7 +45,7 @@ pub(crate) fn probe(head: &FileHead) -> ProbedLines {
     seen
 }
 
-/// The keys of a line's object; `None` where it is none, or not alone.
+/// The keys of the object of a line; `None` if the line is not one object.
 fn object(line: &[u8]) -> Option<ProbedKeys> {
     let mut cursor = JsonCursor::lines(line, 0);
     let mut keys = ProbedKeys::default();
@@ -65,12 +65,12 @@ fn object(line: &[u8]) -> Option<ProbedKeys> {
 }
 
 impl ProbedLines {
-    /// Whether every object has a number of that name; not where there is none.
+    /// Whether there are objects, and each has a number with this name.
     pub(crate) fn all_have(&self, name: &str) -> bool {
         !self.objects.is_empty() && self.objects.iter().all(|keys| keys.numbers.contains(name))
     }
 
-    /// Whether an object has one of these keys with a number.
+    /// Whether some object has a number with one of these names.
     pub(crate) fn any_has(&self, names: &[&str]) -> bool {
         self.objects.iter().any(|keys| names.iter().any(|name| keys.numbers.contains(*name)))
     }

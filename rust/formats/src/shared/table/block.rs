@@ -1,7 +1,7 @@
-//! Plain rows by the block: what begins between two offsets, on any thread, without what stands before.
+//! Reads plain rows in blocks: the rows that begin between two offsets, on any thread, independent of what comes before.
 //!
-//! A block with a quote in it is not for here: a quoted cell may hold separators and line ends, so that where a row
-//! begins is known only to who comes from the front. The same holds behind a line that is a new header.
+//! Blocks end at the first quote: a quoted cell may hold separators and line ends, so where a row begins is known only when
+//! reading from the beginning. They also end at a line that is a new header.
 
 use std::io;
 
@@ -13,16 +13,16 @@ use super::rows::{ByteRange, RowFaultReason, TableRows};
 use crate::shared::options::ReadOptions;
 use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 
-/// What a block gave.
+/// The rows of a block.
 pub(super) struct BlockRows {
     pub(super) rows: TableRows,
-    /// Where the first row begins that was not taken; `None` where no row begins in the block.
+    /// Where the first row begins that was not taken; `None` if no row begins in the block.
     pub(super) end: Option<u64>,
-    /// Whether the rest must be read from the front, row by row.
+    /// Whether the rest must be read row by row.
     pub(super) stops: bool,
 }
 
-/// Where blocks are cut from.
+/// The rows of a file, to be cut into blocks.
 #[derive(Clone, Copy)]
 pub(super) struct BlockSource<'a> {
     pub(super) bytes: &'a dyn ReadAt,
@@ -32,7 +32,7 @@ pub(super) struct BlockSource<'a> {
     pub(super) limits: TableLimits,
 }
 
-/// What rows are read with.
+/// Reads rows that are plain lines.
 #[derive(Clone, Copy)]
 pub(super) struct PlainRows<'a> {
     pub(super) kind: &'a TableKind,
@@ -66,7 +66,7 @@ impl BlockSource<'_> {
                 _ => return Ok(nothing),
             },
         };
-        // The last row ends with the first line end from the block's last byte on.
+        // The last row ends at the first line end from the last byte of the block on.
         let mut searched = bytes.len().saturating_sub(1);
         let last = loop {
             if let Some(at) = memchr(b'\n', &bytes[searched..]) {
@@ -74,7 +74,7 @@ impl BlockSource<'_> {
             }
             searched = bytes.len();
             if !whole || bytes.len() > self.limits.row {
-                // What has no end, or none within reach, is left to who reads on from there.
+                // A row without an end, or with one that is too far, is left to the reader of single rows.
                 break memrchr(b'\n', &bytes).map_or(first, |at| first.max(at + 1));
             }
             let more = (bytes.len() as u64).min(1 << 16).min(self.size - from - bytes.len() as u64);
@@ -86,7 +86,7 @@ impl BlockSource<'_> {
             return Ok(BlockRows { end: Some(at), stops: true, ..nothing });
         }
         let mut rows = TableRows::default();
-        // Two numbers of some digits and a few empty cells: a fair guess at a sparse table.
+        // A record takes about 16 bytes: two numbers and a few empty cells.
         rows.expect(lines.len() / 16);
         let taken = reading.plain(lines, at, &mut rows);
         rows.close(reading.header, reading.kind.format);
@@ -94,10 +94,10 @@ impl BlockSource<'_> {
         Ok(BlockRows { rows, end: Some(at + taken as u64), stops })
     }
 
-    /// Reads so many bytes more; false where the file ends before.
+    /// Reads this many more bytes; false if the file ends before.
     fn extend(&self, bytes: &mut Vec<u8>, from: u64, more: u64) -> io::Result<bool> {
         let mut filled = bytes.len();
-        // At most a block or a row.
+        // It is at most a block or a row.
         bytes.resize(filled + usize::try_from(more).unwrap_or(0), 0);
         filled = read_up_to(self.bytes, from, bytes, filled)?;
         let whole = filled == bytes.len();
@@ -107,8 +107,8 @@ impl BlockSource<'_> {
 }
 
 impl PlainRows<'_> {
-    /// Takes lines that hold no quote and stand at `offset` in the file, as far as they are rows of this header; returns
-    /// how many bytes that were.
+    /// Takes lines without quotes at `offset` in the file, as far as they are rows under this header. Returns how many bytes
+    /// they have.
     fn plain(self, lines: &[u8], offset: u64, rows: &mut TableRows) -> usize {
         let mut at = 0;
         while let Some(length) = memchr2(b'\n', b'\r', &lines[at..]) {
@@ -116,7 +116,7 @@ impl PlainRows<'_> {
             let next = match lines[end..] {
                 [b'\r', b'\n', ..] => end + 2,
                 [b'\n', ..] => end + 1,
-                // A row end of its own, of systems long gone; or a stray one.
+                // A line end of old systems, or a stray carriage return.
                 _ => return at,
             };
             let range = ByteRange { begin: offset + at as u64, end: offset + next as u64 };
@@ -128,7 +128,7 @@ impl PlainRows<'_> {
         at
     }
 
-    /// Takes a line; false where it is a new header.
+    /// Takes a line; false if it is a new header.
     #[inline]
     fn line(self, line: &[u8], range: ByteRange, rows: &mut TableRows) -> bool {
         let header = self.header;
@@ -163,7 +163,7 @@ impl PlainRows<'_> {
         self.odd(line, fits, range, rows)
     }
 
-    /// Takes a line that is no row of this table; false where it is a new header.
+    /// Takes a line that is not a row of this table; false if it is a new header.
     #[cold]
     fn odd(self, line: &[u8], fits: bool, range: ByteRange, rows: &mut TableRows) -> bool {
         let cells: Vec<&[u8]> = line.split(|byte| *byte == self.header.separator).collect();

@@ -2,7 +2,7 @@
 
 use stepbridge_records::Decimal;
 
-/// Up to so many digits an integer is a [`Decimal`] that its text alone tells all of.
+/// An integer of at most this many digits is read without the general parser.
 const SHORT: usize = 14;
 
 /// What a cell holds.
@@ -13,7 +13,7 @@ pub(super) enum Cell {
     Text,
 }
 
-/// A cell as a value: the same bits as Python's `float()` gives of it. `blank` stands for "no value".
+/// A cell as a value, with the bits of Python's `float()`. `blank` is what the writer puts into a cell without a value.
 #[inline]
 pub(super) fn value(cell: &[u8], blank: Option<&str>) -> Cell {
     let cell = cell.trim_ascii();
@@ -27,7 +27,7 @@ pub(super) fn value(cell: &[u8], blank: Option<&str>) -> Cell {
     }
 }
 
-/// A cell as a decimal; `None` where it is no finite number. It must not be blank.
+/// A cell as a decimal; `None` if it is not a finite number. The cell must not be blank.
 #[inline]
 pub(super) fn stated(cell: &[u8]) -> Option<Decimal> {
     if cell.len() <= SHORT && cell.iter().all(u8::is_ascii_digit) && !cell.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn stated(cell: &[u8]) -> Option<Decimal> {
     Decimal::parse(std::str::from_utf8(cell).ok()?)
 }
 
-/// A cell as a whole number, as pandas may have written it too (`49.0`).
+/// A cell as an integer, also in the form that pandas may write (`49.0`).
 #[inline]
 pub(super) fn whole_number(cell: &[u8]) -> Option<i64> {
     stated(cell)?.whole()

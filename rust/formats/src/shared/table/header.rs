@@ -13,14 +13,14 @@ pub(super) enum ColumnRole {
     Step,
     Epoch,
     WallTime,
-    /// Its number among the tags.
+    /// A tag, by its number.
     Tag(u32),
 }
 
-/// A line of names that was understood.
+/// A line of names.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
-    /// Its cells, without blanks around them: appending writers repeat them.
+    /// Its cells, without white space around them. Writers that append repeat them.
     cells: Vec<Vec<u8>>,
     pub(super) separator: u8,
     pub(super) names: Vec<String>,
@@ -34,7 +34,7 @@ pub(super) struct Header {
 /// The names of columns.
 pub(super) fn names_of(cells: &[&[u8]]) -> Vec<String> {
     let name = |(index, cell): (usize, &&[u8])| match cell.trim_ascii() {
-        // The index that pandas writes.
+        // The index column of pandas.
         b"" => format!("Unnamed: {index}"),
         name => String::from_utf8_lossy(name).into_owned(),
     };
@@ -57,7 +57,7 @@ impl Header {
             }
             ColumnRole::Tag(*numbers.entry(name.clone()).or_insert_with(|| {
                 tags.push(name.clone());
-                // A name takes bytes of a line, which has an upper limit.
+                // A name takes bytes of a line, and the length of a line is bounded.
                 u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
             }))
         };
@@ -74,12 +74,12 @@ impl Header {
         }
     }
 
-    /// Whether the cells of a column are values, and not a row's place.
+    /// Whether the cells of a column are values and not counters.
     pub(super) fn holds_values(&self, column: usize) -> bool {
         matches!(self.roles.get(column), Some(ColumnRole::Tag(_)))
     }
 
-    /// Whether these are its cells once more.
+    /// Whether these are the same cells again.
     pub(super) fn is(&self, cells: &[&[u8]]) -> bool {
         self.cells.len() == cells.len() && self.begins_with(cells)
     }
@@ -89,8 +89,8 @@ impl Header {
         self.cells.len() >= cells.len() && self.cells.iter().zip(cells).all(|(own, other)| own == other.trim_ascii())
     }
 
-    /// Whether these cells, which are no row of this table, are the names of another one in the same file: texts, all of
-    /// them there and each once, with the columns among them that say where a row stands.
+    /// Whether these cells, which are not a row of this table, are the names of another table in the same file: each is a
+    /// text and occurs once, and the columns with the counters are among them.
     pub(super) fn is_followed_by(&self, kind: &TableKind, options: &ReadOptions, cells: &[&[u8]]) -> bool {
         if cells.len() < 2 || cells.iter().any(|cell| value(cell, None) != Cell::Text) {
             return false;

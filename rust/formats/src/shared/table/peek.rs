@@ -1,4 +1,4 @@
-//! The first rows of a table, as far as they show what it is.
+//! The first rows of a table, from which formats are recognised.
 
 use super::cells::{Cell, value, whole_number};
 use super::header::names_of;
@@ -6,26 +6,26 @@ use super::layout::{position, separator};
 use super::row_cutter::split;
 use crate::shared::head::FileHead;
 
-/// So many rows are looked at.
+/// How many rows are looked at.
 const ROWS: usize = 50;
 
-/// What the first line of a file shows of a table.
+/// The first line of a table.
 pub(crate) struct TableHead {
     pub(crate) names: Vec<String>,
     separator: u8,
 }
 
-/// What the next lines show.
+/// The next rows.
 pub(crate) struct FirstRows {
-    /// Whole rows.
+    /// Complete rows.
     rows: Vec<Vec<Vec<u8>>>,
     /// Whether a row has another number of cells than there are names.
     pub(crate) ragged: bool,
 }
 
-/// Looks at a file as a table whose cells are separated by what stands most often in its first line, or by `given`.
+/// Looks at a file as a table with the separator that occurs most often in its first line, or with `given`.
 ///
-/// `None` where it does not begin with a line of two names or more.
+/// `None` if it does not begin with a line of two or more names.
 pub(crate) fn peek(head: &FileHead, given: Option<u8>) -> Option<TableHead> {
     let line = head.lines().next()?;
     let separator = given.unwrap_or_else(|| separator(line.as_bytes()));
@@ -67,13 +67,13 @@ impl FirstRows {
         self.rows.iter().filter_map(move |row| Some(row.get(column)?.trim_ascii()))
     }
 
-    /// The numbers of a column that counts: whole ones from 0 on, and empty cells; `None` where something else stands.
+    /// The numbers of a column of integers from 0 on and empty cells; `None` if a cell holds something else.
     pub(crate) fn counts(&self, column: usize) -> Option<Vec<i64>> {
         let cells = self.column(column).filter(|cell| !cell.is_empty());
         cells.map(|cell| whole_number(cell).filter(|count| *count >= 0)).collect()
     }
 
-    /// Whether a column holds numbers, and at most empty cells beside them.
+    /// Whether a column holds numbers, and no texts.
     pub(crate) fn is_numeric(&self, column: usize) -> bool {
         let values: Vec<Cell> = self.column(column).map(|cell| value(cell, None)).collect();
         !values.contains(&Cell::Text) && values.iter().any(|value| matches!(value, Cell::Number(_)))

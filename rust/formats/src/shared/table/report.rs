@@ -1,4 +1,4 @@
-//! What was wrong with rows, in words.
+//! Reports what is wrong with rows.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use super::rows::{ByteRange, CellTexts, CsvRowFault, RowFaultReason};
 use crate::shared::sink::Sink;
 use stepbridge_records::{Problem, ProblemKind};
 
-/// From so many faults on, those that follow each other are reported as one: a table of another width is one problem
-/// then, and not a million.
+/// After this many faults, consecutive faults of one kind are reported as one problem, so that a table of another width is
+/// not a million problems.
 const EACH: usize = 100;
 
-/// What was said so far of a file's rows.
+/// What was reported so far of the rows of a file.
 #[derive(Debug)]
 pub(super) struct RowReport<'a> {
     file: &'a str,
     faults: usize,
-    /// What was said last, and of how many rows.
+    /// The last fault, and how many rows have it.
     last: Option<(CsvRowFault, u64)>,
     /// By column.
     texts: BTreeMap<usize, CellTexts>,
@@ -27,7 +27,7 @@ impl<'a> RowReport<'a> {
         Self { file, faults: 0, last: None, texts: BTreeMap::new() }
     }
 
-    /// Takes down a fault.
+    /// Takes a fault.
     pub(super) fn fault(&mut self, fault: CsvRowFault, header: &Header, sink: &mut Sink) {
         self.faults += 1;
         if self.faults > EACH
@@ -43,7 +43,7 @@ impl<'a> RowReport<'a> {
         self.last = Some((fault, 1));
     }
 
-    /// Says what was held back.
+    /// Reports the last fault.
     pub(super) fn say(&mut self, header: &Header, sink: &mut Sink) {
         let Some((fault, count)) = self.last.take() else { return };
         let (kind, mut reason) = said(&fault.why, header.roles.len());
@@ -54,13 +54,13 @@ impl<'a> RowReport<'a> {
         sink.problem(Problem::new(self.file, kind, reason).at(begin, end - begin).of_record(fault.row));
     }
 
-    /// Says what is no row, and why.
+    /// Reports a range that is not a row.
     pub(super) fn no_row(&mut self, range: ByteRange, reason: &str, header: &Header, sink: &mut Sink) {
         self.say(header, sink);
         sink.report(ProblemKind::Corrupt, range.begin, range.end, reason);
     }
 
-    /// Takes down texts where numbers should be.
+    /// Takes texts where numbers should be.
     pub(super) fn texts(&mut self, texts: BTreeMap<usize, CellTexts>, rows_before: u64) {
         for (column, text) in texts {
             let text = CellTexts { row: text.row + rows_before, ..text };
@@ -68,7 +68,7 @@ impl<'a> RowReport<'a> {
         }
     }
 
-    /// Says all that is known of rows under this header.
+    /// Reports everything that is known of the rows under this header.
     pub(super) fn finish(&mut self, header: &Header, sink: &mut Sink) {
         self.say(header, sink);
         for (column, CellTexts { count, example, row, range }) in std::mem::take(&mut self.texts) {

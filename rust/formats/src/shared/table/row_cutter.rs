@@ -1,4 +1,4 @@
-//! Rows one after the other, whatever they hold: quoted cells, line ends of any system, lines beyond measure.
+//! Cuts rows one after the other, whatever they hold: quoted cells, line ends of any system, very long lines.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::rows::ByteRange;
 use stepbridge_io::bytes::{ReadAt, Window};
 
-/// How much is looked at first; most rows are shorter.
+/// How many bytes are looked at first. Most rows are shorter.
 const GLANCE: usize = 1 << 12;
 
 /// Cells of one row, unquoted.
@@ -25,16 +25,16 @@ impl RowCells {
     }
 }
 
-/// What stands at an offset.
+/// What follows at an offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextRow {
     /// A row, and its end.
     Row(ByteRange),
     /// A row that the file ends in.
     Torn(ByteRange),
-    /// A line with a quote that is never closed, as far as one may look.
+    /// A line with a quote that is not closed within the length of a row.
     Open(ByteRange),
-    /// A line longer than any row; nothing of it was kept.
+    /// A line that is longer than a row may be. Its cells were not kept.
     Long(ByteRange),
     /// The end of the file.
     End(u64),
@@ -44,7 +44,7 @@ pub(super) enum NextRow {
 pub(super) struct RowCutter<'a> {
     window: Window<'a, dyn ReadAt + 'a>,
     reader: Reader,
-    /// Bytes of the longest row.
+    /// The largest size of a row in bytes.
     limit: usize,
     cells: RowCells,
     row: Vec<u8>,
@@ -63,17 +63,17 @@ impl<'a> RowCutter<'a> {
         }
     }
 
-    /// Sets what separates the cells.
+    /// Sets the separator of cells.
     pub(super) fn separated_by(&mut self, separator: u8) {
         self.reader = reader(separator);
     }
 
-    /// Where the file ends, as far as is known.
+    /// The size of the file, as far as it is known.
     pub(super) fn size(&self) -> u64 {
         self.window.size()
     }
 
-    /// The bytes from an offset on, at least so many where the file has them.
+    /// The bytes from an offset on: at least `wanted`, if the file has them.
     pub(super) fn bytes(&mut self, offset: u64, wanted: usize) -> io::Result<&[u8]> {
         self.window.at(offset, wanted)
     }
@@ -83,7 +83,7 @@ impl<'a> RowCutter<'a> {
         &self.cells
     }
 
-    /// Finds the row at or behind an offset where one begins. Empty lines are none.
+    /// Finds the row that begins at an offset, after empty lines.
     pub(super) fn find(&mut self, offset: u64) -> io::Result<NextRow> {
         let mut begin = offset;
         loop {
@@ -104,13 +104,13 @@ impl<'a> RowCutter<'a> {
             let at_end = held < wanted;
             let bytes = &bytes[..held];
             if let Some(length) = parse(&mut self.reader, bytes, &mut self.row, &mut self.ends, &mut self.cells) {
-                // A line feed behind a carriage return belongs to the same line end.
+                // A line feed after a carriage return belongs to the same line end.
                 let returns = bytes[length - 1] == b'\r';
                 let both = returns && self.window.at(begin, length + 1)?.get(length) == Some(&b'\n');
                 let end = begin + length as u64 + u64::from(both);
                 return Ok(NextRow::Row(ByteRange { begin, end }));
             }
-            // A line end that ends no row stands inside quotes.
+            // A line end that does not end a row is inside quotes.
             if at_end || held == self.limit {
                 if let Some(line) = memchr(b'\n', bytes) {
                     return Ok(NextRow::Open(ByteRange { begin, end: begin + line as u64 + 1 }));
@@ -125,7 +125,7 @@ impl<'a> RowCutter<'a> {
         }
     }
 
-    /// Where the line ends that goes on at an offset.
+    /// The end of the line that contains an offset.
     fn line_end(&mut self, offset: u64) -> io::Result<u64> {
         let mut at = offset;
         loop {
@@ -150,8 +150,8 @@ fn reader(separator: u8) -> Reader {
     ReaderBuilder::new().delimiter(separator).build()
 }
 
-/// Takes the row that `bytes` begin with; how long it is with its line end, or with the first byte of that, and `None`
-/// where it has no end in them.
+/// Takes the row at the beginning of `bytes`. Returns its length with its line end, or with the first byte of the line end;
+/// `None` if the row does not end within `bytes`.
 fn parse(
     reader: &mut Reader,
     bytes: &[u8],
@@ -161,7 +161,8 @@ fn parse(
 ) -> Option<usize> {
     loop {
         reader.reset();
-        // At the beginning of a file it would pass over a byte order mark; this row is anywhere.
+        // At the beginning of its input the reader skips a byte order mark. This row is anywhere in the file, so begin with a
+        // blank.
         let _ = reader.read_record(b" ", &mut [], &mut []);
         let (result, taken, written, count) = reader.read_record(bytes, row, ends);
         match result {
@@ -184,7 +185,7 @@ fn finish(reader: &mut Reader, row: &mut Vec<u8>, ends: &mut Vec<usize>, cells: 
     let mut ended = bytes.to_vec();
     ended.push(b'\n');
     if parse(reader, &ended, row, ends, cells).is_none() {
-        // Inside a quote, which this closes.
+        // Close the open quote.
         ended.insert(bytes.len(), b'"');
         let _ = parse(reader, &ended, row, ends, cells);
     }

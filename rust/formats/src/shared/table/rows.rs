@@ -1,4 +1,4 @@
-//! Rows taken down: records, and what was wrong with those that gave none.
+//! Makes records of rows, and collects what is wrong with them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::header::{ColumnRole, Header};
 use crate::shared::record_builder::RowPlace;
 use stepbridge_records::{ColumnBatch, EpochColumn, Format, TaggedBatch};
 
-/// From this many records on they are handed on as a batch.
+/// How many records make a batch.
 const PIECE: usize = 1 << 16;
 
 /// A range of the file.
@@ -17,33 +17,33 @@ pub(super) struct ByteRange {
     pub(super) end: u64,
 }
 
-/// Why a row gave nothing, or not all.
+/// Why a row gave no records, or not all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RowFaultReason {
-    /// So many cells.
+    /// It has this many cells.
     Width(usize),
-    /// What stands where the step should.
+    /// Its step is this text.
     Step(String),
-    /// The same of the epoch.
+    /// Its epoch is this text.
     Epoch(String),
-    /// It is the file's last one and has no end; a first part of its cells was taken.
+    /// The file ends inside it. The complete cells were taken.
     Torn,
-    /// The same, before the cell of that name.
+    /// The file ends inside it, before the cell with this name.
     TornBefore(&'static str),
-    /// The file ends inside the names, which stand there once more.
+    /// The file ends inside a repeated header.
     TornHeader,
 }
 
-/// A row that gave nothing, or not all.
+/// A row that gave no records, or not all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CsvRowFault {
     pub(super) range: ByteRange,
-    /// The row's number, counted from where these rows begin.
+    /// The index of the row among these rows.
     pub(super) row: u64,
     pub(super) why: RowFaultReason,
 }
 
-/// Cells of one column that are no numbers.
+/// The cells of one column that are not numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CellTexts {
     pub(super) count: u64,
@@ -53,18 +53,18 @@ pub(super) struct CellTexts {
     pub(super) range: ByteRange,
 }
 
-/// What some rows that stand next to each other gave.
+/// What consecutive rows gave.
 #[derive(Debug, Default)]
 pub(super) struct TableRows {
     pub(super) batches: Vec<TaggedBatch>,
     pub(super) faults: Vec<CsvRowFault>,
     /// By column.
     pub(super) texts: BTreeMap<usize, CellTexts>,
-    /// How many there are, those included that gave nothing.
+    /// How many rows there are, including those without records.
     pub(super) count: u64,
     pub(super) sound: u64,
     open: OpenColumns,
-    /// Texts of the row at hand: by column.
+    /// The texts of the current row, by column.
     pending: Vec<(usize, String)>,
     place: RowPlace,
     wall_time: f64,
@@ -80,7 +80,7 @@ struct OpenColumns {
     missing: Vec<bool>,
     epoch: EpochColumn,
     wall_time: Vec<f64>,
-    /// How many of `value` belong to rows that are done.
+    /// How many of `value` belong to complete rows.
     rows: usize,
 }
 
@@ -143,17 +143,17 @@ impl TableRows {
         self.pending.push((column, shown(cell.trim_ascii())));
     }
 
-    /// Whether the row at hand has a step and an epoch that can be read, as far as it has them.
+    /// Whether the step and the epoch of the current row can be read, as far as it has them.
     pub(super) fn is_placed(&self) -> bool {
         self.bad.is_none()
     }
 
-    /// Whether the row at hand has cells that should be numbers and are not.
+    /// Whether the current row has cells that should be numbers and are not.
     pub(super) fn has_texts(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Ends a row that is whole.
+    /// Ends a complete row.
     #[inline]
     pub(super) fn end(&mut self, header: &Header, format: Format, range: ByteRange) {
         if let Some(why) = self.bad.take() {
@@ -170,7 +170,7 @@ impl TableRows {
         }
     }
 
-    /// Ends a row of which only the first cells could be taken.
+    /// Ends a row whose first cells were taken.
     pub(super) fn end_torn(&mut self, header: &Header, range: ByteRange) {
         if let Some(why) = self.bad.take() {
             return self.leave_out(range, why);
@@ -181,7 +181,7 @@ impl TableRows {
         self.count += 1;
     }
 
-    /// Ends a row that gives nothing.
+    /// Ends a row that gives no records.
     #[cold]
     pub(super) fn leave_out(&mut self, range: ByteRange, why: RowFaultReason) {
         self.forget();
@@ -189,7 +189,7 @@ impl TableRows {
         self.count += 1;
     }
 
-    /// Ends what turned out to be no row.
+    /// Drops a line that is not a row.
     pub(super) fn forget(&mut self) {
         self.open.tag.truncate(self.open.rows);
         self.open.value.truncate(self.open.rows);
@@ -210,7 +210,7 @@ impl TableRows {
         }
     }
 
-    /// Makes a batch of what was taken since the last one.
+    /// Makes a batch of the records since the last batch.
     pub(super) fn close(&mut self, header: &Header, format: Format) {
         let records = std::mem::take(&mut self.open);
         if records.value.is_empty() {
@@ -230,7 +230,7 @@ impl TableRows {
         if batch.len() <= 2 * PIECE {
             return self.batches.push(piece(header, batch));
         }
-        // A row of a million cells.
+        // A row may have a million cells.
         for begin in (0..batch.len()).step_by(PIECE) {
             let part = batch.slice(begin..batch.len().min(begin + PIECE));
             self.batches.push(piece(header, part));
@@ -247,7 +247,7 @@ fn shown(cell: &[u8]) -> String {
     }
 }
 
-/// A batch with the names of its tags; of those that have a record, where the others are many.
+/// A batch with the names of its tags; only of those with records, if many have none.
 fn piece(header: &Header, mut batch: ColumnBatch) -> TaggedBatch {
     if header.tags.len() <= batch.len() {
         return TaggedBatch::new(header.tags.clone(), batch);
@@ -264,14 +264,14 @@ fn piece(header: &Header, mut batch: ColumnBatch) -> TaggedBatch {
 }
 
 impl OpenColumns {
-    /// Gives the place of a row to all its records.
+    /// Gives the counters of a row to all its records.
     #[inline]
     fn end_row(&mut self, header: &Header, place: RowPlace, wall_time: f64) {
         let count = self.value.len();
         if header.places.step.is_some() {
             self.step.resize(count, place.step.unwrap_or(0));
             if place.step.is_none() || !self.missing.is_empty() {
-                // Those before had one.
+                // All records before have a step.
                 self.missing.resize(self.rows, false);
                 self.missing.resize(count, place.step.is_none());
             }

@@ -1,4 +1,4 @@
-//! The way through a file: its header, blocks of plain rows, and from where they end row by row.
+//! Walks through a file: the header, blocks of plain rows, and from their end on row by row.
 
 use std::io;
 use std::sync::Arc;
@@ -18,31 +18,31 @@ use stepbridge_records::{Problem, ProblemKind};
 
 /// Where a reader stopped.
 struct TableMark {
-    /// Where the first row begins that has no end yet.
+    /// Where the first incomplete row begins.
     offset: u64,
-    /// How many of its cells were taken all the same.
+    /// How many of its cells were taken already.
     cells: usize,
-    /// How many rows stand before it.
+    /// How many rows come before it.
     rows: u64,
     header: Header,
 }
 
-/// What is known on the way.
+/// The state of the walk.
 struct TableWalk<'a> {
     kind: &'a TableKind,
     options: &'a ReadOptions,
     header: Header,
     /// Where the next row begins.
     at: u64,
-    /// How many of its cells were taken before.
+    /// How many of its cells were taken already.
     cells: usize,
     rows: u64,
-    /// Whether what is added to the file can be read alone.
+    /// Whether rows that are added to the file can be read on their own.
     resumes: bool,
     report: RowReport<'a>,
 }
 
-/// Why blocks ended before the file did.
+/// Why the blocks ended before the file.
 enum BlocksEnd {
     Odd,
     Failed(io::Error),
@@ -70,7 +70,7 @@ pub(super) fn walk(kind: &TableKind, limits: TableLimits, input: &mut Input, sin
     walk.row_by_row(input, &mut slow, sink)?;
     let TableWalk { mut report, header, .. } = walk;
     report.finish(&header, sink);
-    // What the first row shows must have been seen.
+    // The meaning of the epoch follows from the first row, so there must have been one.
     if walk.resumes && walk.rows > 0 {
         sink.mark = Some(Arc::new(TableMark { offset: walk.at, cells: walk.cells, rows: walk.rows, header }));
     }
@@ -101,7 +101,7 @@ impl<'a> TableWalk<'a> {
                 sink.report(ProblemKind::Truncated, range.begin, range.end, "the file ends inside its header");
                 return Ok(None);
             }
-            // That a file has no bytes was said where it matters.
+            // An empty file was reported before, if its name is that of a log.
             NextRow::End(0) => return Ok(None),
             NextRow::End(_) => return nothing(sink, ProblemKind::NotALog, "there is no line of names in it"),
             NextRow::Open(_) | NextRow::Long(_) => {
@@ -117,7 +117,7 @@ impl<'a> TableWalk<'a> {
         for reason in &header.places.missing {
             sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
         }
-        // What epochs count from shows in the first one.
+        // The first epoch shows what epochs count from.
         let first = header.places.epoch.filter(|_| matches!(slow.find(range.end), Ok(NextRow::Row(_))));
         let first = first.and_then(|column| stated(slow.cells().iter().nth(column)?.trim_ascii()));
         header.meaning = (kind.meaning)(&header.names, first);
@@ -125,7 +125,7 @@ impl<'a> TableWalk<'a> {
         Ok(Some(Self { kind, options, header, at: range.end, cells: 0, rows: 0, resumes: true, report }))
     }
 
-    /// Takes blocks while their rows are plain.
+    /// Takes blocks as long as their rows are plain.
     fn blocks(&mut self, limits: TableLimits, input: &Input, sink: &mut Sink) -> io::Result<()> {
         let source = BlockSource { bytes: input.bytes, begin: self.at, size: input.size, limits };
         let header = self.header.clone();
@@ -146,9 +146,9 @@ impl<'a> TableWalk<'a> {
         }
     }
 
-    /// Takes what is left, a row at a time.
+    /// Takes the rest, one row at a time.
     fn row_by_row(&mut self, input: &Input, slow: &mut RowCutter, sink: &mut Sink) -> io::Result<()> {
-        /// After so many bytes the records are handed on.
+        /// After this many bytes, the records are emitted.
         const STRIDE: u64 = 1 << 20;
         let mut rows = TableRows::default();
         let mut handed_on = self.at;
@@ -160,7 +160,7 @@ impl<'a> TableWalk<'a> {
                     range.end
                 }
                 NextRow::Open(range) => {
-                    // It may be closed by what is added to the file: what is behind it now may turn out to be inside.
+                    // The quote may be closed by what is added to the file; then the rows after it are inside the quote.
                     self.resumes = false;
                     self.hand_on(&mut rows, sink);
                     let reason = "a quote in a line is not closed anywhere near; the line was left out";
@@ -177,7 +177,7 @@ impl<'a> TableWalk<'a> {
                     self.at = range.begin;
                     self.torn(range, slow, &mut rows);
                     self.hand_on(&mut rows, sink);
-                    // It is counted once it has an end.
+                    // The row is counted when it is complete.
                     self.rows -= 1;
                     break;
                 }
@@ -203,13 +203,13 @@ impl<'a> TableWalk<'a> {
         Ok(())
     }
 
-    /// Takes a row that is whole.
+    /// Takes a complete row.
     fn row(&mut self, range: ByteRange, slow: &RowCutter, rows: &mut TableRows, sink: &mut Sink) {
         let columns = self.header.roles.len();
         rows.begin();
         let mut count = 0;
         for cell in slow.cells().iter() {
-            // What was taken of the row when it was torn is not taken twice.
+            // Cells that were taken when the row was torn are not taken again.
             let is_new = count >= self.cells || !self.header.holds_values(count);
             if count < columns && !cell.is_empty() && is_new {
                 rows.cell(&self.header, count, cell);
@@ -229,7 +229,7 @@ impl<'a> TableWalk<'a> {
             self.report.finish(&self.header, sink);
             let meaning = self.header.meaning;
             self.header = Header::new(self.kind, self.options, self.header.separator, &cells);
-            // What epochs count from was seen in the first row.
+            // What epochs count from follows from the first row of the file.
             self.header.meaning = meaning;
         } else if fits {
             rows.end(&self.header, self.kind.format, range);
@@ -238,7 +238,7 @@ impl<'a> TableWalk<'a> {
         }
     }
 
-    /// Takes the row that the file ends in, but for its last cell, which may be incomplete.
+    /// Takes the row that the file ends in, without its last cell, which may be incomplete.
     fn torn(&mut self, range: ByteRange, slow: &RowCutter, rows: &mut TableRows) {
         let columns = self.header.roles.len();
         let count = slow.cells().iter().count();
@@ -266,14 +266,14 @@ impl<'a> TableWalk<'a> {
         rows.end_torn(&self.header, range);
     }
 
-    /// Hands on what was taken so far.
+    /// Emits what was taken so far.
     fn hand_on(&mut self, rows: &mut TableRows, sink: &mut Sink) {
         let mut rows = std::mem::take(rows);
         rows.close(&self.header, self.kind.format);
         self.take(rows, sink);
     }
 
-    /// Takes what some rows gave.
+    /// Takes rows.
     fn take(&mut self, rows: TableRows, sink: &mut Sink) {
         rows.batches.into_iter().for_each(|tagged| sink.emit(tagged));
         for mut fault in rows.faults {

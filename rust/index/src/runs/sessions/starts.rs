@@ -56,8 +56,8 @@ pub(super) fn find(logs: &Logs, of_run: &[usize]) -> SessionLayout {
     numbering.layout
 }
 
-/// The batches of one file, grouped by kind of line. A file with several kinds of lines gives batches of each kind, and each kind
-/// has its own order. Batches with one meaning that share a series are taken to be of one kind.
+/// The batches of one file, grouped by kind of line. A file with several kinds of lines gives batches of each kind, and each
+/// kind has its own order. Batches with one meaning that share a series are taken to be of one kind.
 fn streams(batches: &[ColumnBatch], own: Vec<usize>) -> Vec<Vec<usize>> {
     let one_meaning = own.windows(2).all(|pair| batches[pair[0]].meaning == batches[pair[1]].meaning);
     if own.len() < 2 || own.first().is_some_and(|&index| !batches[index].format.resume_signs().goes_back) && one_meaning

@@ -118,8 +118,8 @@ fn inside(run: &str, source: &str) -> String {
     if run == "." { name.to_owned() } else { format!("{run}/{name}") }
 }
 
-/// The files that were written at the same time as another one: they share a time and a series, and neither continues the other.
-/// Without times, names in order show that a file continues another one, if the writer of the format gives such names.
+/// The files that were written at the same time as another one: they share a time and a series, and neither continues the
+/// other. Without times, names in order show that a file continues another one, if the writer of the format gives such names.
 fn written_at_once(files: &[(u32, FileExtent)], later_name: bool) -> BTreeSet<u32> {
     let mut apart = BTreeSet::new();
     // For each series, the file whose records reach furthest in time.
