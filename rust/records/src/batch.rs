@@ -76,6 +76,7 @@ impl ColumnBatch {
 
     /// How many records it holds.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.value.len()
     }

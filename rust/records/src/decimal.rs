@@ -31,6 +31,7 @@ const DIGITS_OF_F64: u32 = 15;
 impl Decimal {
     /// An integer.
     #[must_use]
+    #[inline]
     pub fn integer(value: i64) -> Self {
         Self { mantissa: value, scale: 0, precision: Precision::Printed }
     }
@@ -131,6 +132,7 @@ impl Decimal {
 
     /// The number, if it is an integer.
     #[must_use]
+    #[inline]
     pub fn whole(self) -> Option<i64> {
         let divisor = u32::try_from(self.scale).ok().and_then(|scale| 10_i64.checked_pow(scale));
         match divisor {
@@ -141,12 +143,14 @@ impl Decimal {
 
     /// The number, if it is an integer from 0 on.
     #[must_use]
+    #[inline]
     pub fn count(self) -> Option<u64> {
         self.whole().and_then(|whole| u64::try_from(whole).ok())
     }
 
     /// The nearest 64-bit float.
     #[must_use]
+    #[inline]
     pub fn to_f64(self) -> f64 {
         /// Up to this power of ten, and up to 2^53, a float holds both parts exactly, and their quotient is the nearest float.
         const EXACT_POWER: i16 = 22;

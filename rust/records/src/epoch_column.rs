@@ -23,6 +23,7 @@ pub struct EpochColumn {
 impl EpochColumn {
     /// How many records there are.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.ranges.last().map_or(0, |(end, _)| *end)
     }
