@@ -5,7 +5,7 @@
 //! first row's does; in a table without steps a row closes its epoch.
 //!
 //! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
-//! Data with a column `epoch` or `step` is everywhere, and is no log.
+//! Data sets with a column `epoch` or `step` are common, and are not logs.
 
 use crate::lightning_csv;
 use crate::shared::head::FileHead;
@@ -106,7 +106,7 @@ fn listed(names: &[String]) -> String {
     list
 }
 
-/// What an epoch counts from is what the first row's does. That the row closes it is so where there is no step.
+/// Epochs are counted from the first row's. A row closes its epoch where there is no step.
 fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
     let has_steps = places(names, &ReadOptions::default()).step.is_some();
     let base = first.and_then(Decimal::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
@@ -122,7 +122,7 @@ pub fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 fn matches(head: &FileHead) -> bool {
-    // Lightning's name: a column that is missing there is told as such.
+    // Lightning's name: a missing column is reported as such.
     if head.name == "metrics.csv" && (lightning_csv::READER.explain_mismatch)(head).is_none() {
         return false;
     }

@@ -1,6 +1,6 @@
 //! detectron2's `metrics.json`: an object a line, whose `iteration` is the index of the training step (`JSONWriter`).
 //!
-//! It knows no epoch. Evaluation stands in the line of the iteration after which it ran. A run that begins again appends.
+//! It has no epochs. Evaluation is in the line of the iteration after which it ran. A resumed run appends.
 
 use crate::shared::json_lines::{self, Dialect, KeyRole, probe};
 use crate::shared::reader::FormatReader;

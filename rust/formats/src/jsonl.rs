@@ -24,7 +24,7 @@ pub(super) static READER: FormatReader = FormatReader {
     },
 };
 
-/// Whether every line that is seen is an object that says where it stands, and has a number beside.
+/// Whether every line that is seen is an object with a step or an epoch, and a number next to it.
 fn is_log(head: &FileHead) -> bool {
     let counters = || STEPS.into_iter().chain([EPOCH]);
     lines(head).is_some_and(|seen| {

@@ -1,9 +1,9 @@
 //! The table of Keras' `CSVLogger`: a row an epoch, whose number counts from 0 and whose end the row is.
 //!
-//! The epoch stands first, then the metrics, sorted; any character may separate them, and lines end with CRLF. With
+//! The epoch comes first, then the metrics, sorted; any character may separate them, and lines end with CRLF. With
 //! `append=True` the next `fit()` writes more rows, so that the epoch goes back where it does not go on, and no line of
-//! names unless the file was empty: rows of other metrics then stand under names that are not theirs. Where those are more
-//! or fewer, the rows are left out and reported. "NA" stands where an epoch has no such metric; a metric of several
+//! names unless the file was empty: rows of other metrics are then under names that are not theirs. Where those are more
+//! or fewer, the rows are left out and reported. "NA" is written where an epoch has no such metric; a metric of several
 //! numbers is written as a text.
 
 use crate::csv::is_step;
@@ -37,7 +37,7 @@ static KIND: TableKind = TableKind {
     meaning: |_, _| Format::KerasCsv.meaning(),
 };
 
-/// The character behind the first name, which is the same in every such table.
+/// The character after the first name, which is the same in every such table.
 fn behind_epoch(header: &[u8]) -> Option<u8> {
     let next = *header.strip_prefix(b"epoch")?.first()?;
     (next.is_ascii() && !next.is_ascii_alphanumeric() && !matches!(next, b'_' | b'/' | b'.' | b'-')).then_some(next)

@@ -45,7 +45,7 @@ fn matches(head: &FileHead) -> bool {
     sure.peek().is_some() && sure.all(|sure| sure)
 }
 
-/// Which of some folders is the `metrics` of a run, told from the run's own name.
+/// Which of some folders is the `metrics` of a run, found from the run's own name.
 fn inside_run<'a>(folders: impl Iterator<Item = &'a str>) -> Option<usize> {
     let mut above = "";
     for (index, folder) in folders.enumerate() {

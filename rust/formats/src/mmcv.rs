@@ -178,7 +178,7 @@ mod tests {
         ];
         let read = read_text(&(environment.to_owned() + &by_run));
         assert_eq!(batches(&read), over);
-        // The environment is no record, and a validation that cannot be placed is told.
+        // The environment is not a record, and a validation that cannot be placed is reported.
         assert_eq!((read.facts.records_ok, read.facts.non_numeric), (5, 3));
         assert_eq!(read.problems.len(), 1, "{:?}", read.problems);
         // With no environment a second epoch shows it.

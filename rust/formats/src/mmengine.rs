@@ -1,8 +1,8 @@
-//! `MMEngine`'s `vis_data/scalars.json`, and the dated file beside it that repeats it: an object a line.
+//! `MMEngine`'s `vis_data/scalars.json`, and the dated file next to it that repeats it: an object a line.
 //!
 //! A line of training has the n-th iteration of the run as `step` (and as `iter`), and its epoch, from 1, unless the run
 //! counts by iterations. A line of validation has a `step` alone. `LoggerHook` puts there how many epochs are done
-//! (`log_metric_by_epoch`, which is its default) or how many iterations; which of them it is shows beside the last line of
+//! (`log_metric_by_epoch`, which is its default) or how many iterations; which of them it is shows in the last line of
 //! training: iterations never go back.
 
 use std::io;

@@ -3,7 +3,7 @@
 //! The step of a row is how many steps of the environment were taken: no unit of a training loop, as each is trained on
 //! several times or never. `time/iterations` (which restarts where the steps go on) and `time/time_elapsed` (seconds since
 //! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
-//! `step` is the 0-based index of the update, with the `samples` that were trained on after it beside it.
+//! `step` is the 0-based index of the update, with the number of samples that were trained on after it in `samples`.
 //!
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
 
@@ -61,7 +61,7 @@ static KIND: TableKind = TableKind {
     },
 };
 
-/// The column that a row's step stands in.
+/// The column that holds a row's step.
 fn step(names: &[String]) -> Option<usize> {
     if counts_updates(names) {
         return position(names, "step");
@@ -69,7 +69,7 @@ fn step(names: &[String]) -> Option<usize> {
     OWN.iter().chain(&OTHERS).find_map(|name| position(names, name))
 }
 
-/// Whether it is guided-diffusion's: an index of updates with the samples beside it.
+/// Whether it is guided-diffusion's: an index of updates together with the samples.
 fn counts_updates(names: &[String]) -> bool {
     position(names, "step").is_some() && position(names, "samples").is_some()
 }

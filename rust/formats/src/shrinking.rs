@@ -1,4 +1,4 @@
-//! Files that get shorter while they are read, and disks that fail: in every format what stands before is read.
+//! Files that get shorter while they are read, and disks that fail: in every format what comes before is read.
 
 use std::collections::HashSet;
 use std::fmt::Write;

@@ -1,5 +1,5 @@
 //! Hugging Face's `trainer_state.json`: one object, whose `log_history` is a list of entries with a step, an epoch and
-//! values. The object says of itself at which `global_step` and `epoch` it was saved.
+//! values. The object holds the `global_step` and `epoch` at which it was saved.
 
 use crate::shared::contents::FileContents;
 use crate::shared::reader::FormatReader;
@@ -21,7 +21,7 @@ pub(super) static READER: FormatReader = FormatReader {
     },
 };
 
-/// Reads all sound entries.
+/// Reads all intact entries.
 fn read(bytes: &[u8], file: &str) -> FileContents {
     let mut state = StateReader {
         bytes,
@@ -51,7 +51,7 @@ struct StateReader<'a> {
     done: usize,
 }
 
-/// An entry's values, before it is known where it stands: names are sorted, so its step comes late.
+/// An entry's values, before its step is known: names are sorted, so the step comes late.
 #[derive(Default)]
 struct HistoryEntry {
     place: RowPlace,
@@ -73,7 +73,7 @@ impl<'a> StateReader<'a> {
             match self.member(&mut cursor, &mut history) {
                 Ok(true) => {}
                 Ok(false) => {
-                    // Without a list it is no state, from its first byte on.
+                    // Without a list it is not a state, from its first byte on.
                     if history {
                         self.behind(&cursor);
                     }
@@ -87,7 +87,7 @@ impl<'a> StateReader<'a> {
                     break;
                 }
                 Err(JsonFault::Syntax) => {
-                    // What the format exists for may still be sound.
+                    // The entries may still be intact.
                     let next = if history { None } else { self.find_history(cursor.at) };
                     let what = if history { "log_history was read" } else { "entries before it may be lost" };
                     let reason = format!("this is not JSON; {what}");
@@ -169,7 +169,7 @@ impl<'a> StateReader<'a> {
         }
     }
 
-    /// One entry and the comma behind it.
+    /// One entry and the comma after it.
     fn entry(&mut self, cursor: &mut JsonCursor<'a>) -> Result<HistoryEntry, JsonFault> {
         let mut entry = HistoryEntry::default();
         cursor.expect(b'{')?;
@@ -207,7 +207,7 @@ impl<'a> StateReader<'a> {
         self.read.facts.non_numeric += entry.others;
     }
 
-    /// Says so where something stands behind the object: a copy may have been written over a longer one.
+    /// Reports anything after the object: a copy may have been written over a longer one.
     fn behind(&mut self, cursor: &JsonCursor) {
         let rest = self.bytes.get(cursor.at..).unwrap_or_default();
         if !rest.trim_ascii().is_empty() {

@@ -1,4 +1,4 @@
-//! Inference over whole runs: formats, tags, facts beside the records, and what is said where nothing can be known.
+//! Inference over whole runs: formats, tags, facts next to the records, and what is reported where nothing can be known.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -345,7 +345,7 @@ fn boundaries() -> impl Strategy<Value = Boundary> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is known says of each record what the loop did, and is open-ended beyond it.
+    /// Whatever is known gives for each record what the loop did, and is open-ended beyond it.
     #[test]
     fn what_is_known_reproduces_the_log(
         batches in 1_u64..200, accumulate in 1_u64..9, boundary in boundaries(), epochs in 1_u64..8, every in 1_usize..7,

@@ -17,7 +17,7 @@ fn by_one(records: &Records, timeline: &Timeline, options: ReindexOptions) -> Re
     reindex(records, &[], Timelines::One(timeline), options, 2).expect("a unit with locations")
 }
 
-/// (epoch, iter) and `epoch_float` of each record; -1 stands for NaN.
+/// (epoch, iter) and `epoch_float` of each record; -1 means NaN.
 fn rows(places: &Places) -> Vec<(i64, i64, f64)> {
     let columns = places.epoch.iter().zip(&places.iter).zip(&places.epoch_float);
     columns.map(|((epoch, iter), float)| (*epoch, *iter, if float.is_nan() { -1.0 } else { *float })).collect()

@@ -8,7 +8,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// `mi_option_purge_delay` of mimalloc.h.
 const PURGE_DELAY: c_int = 15;
 /// How long freed pages wait for the next reading, as jemalloc has it too. To clear them anew takes longer than to read what
-/// stands in them.
+/// is in them.
 const MILLISECONDS: c_long = 10_000;
 
 // SAFETY: the function is that of mimalloc.h, `void mi_option_set_default(mi_option_t, long)`, whose first type is an enum.

@@ -1,11 +1,11 @@
 //! `MLflow`'s `SQLite` store, usually called `mlflow.db`: every run's metrics in one table.
 //!
-//! `MLflow` has no way to say infinity in a column of floats: it writes the largest float there is, and says NaN beside. A
-//! run is called `EXPERIMENT/NAME-ID`, the id's first eight digits, because names repeat; deleted runs are read as they
-//! are in the file store. Rows come in the order in which they were logged.
+//! `MLflow` cannot store infinity in a column of floats: it writes the largest float there is, and marks NaN in another
+//! column. A run is called `EXPERIMENT/NAME-ID`, the id's first eight digits, because names repeat; deleted runs are read as
+//! they are in the file store. Rows come in the order in which they were logged.
 //!
 //! `SQLite` has no checksums: damage that leaves a page's structure whole cannot be seen. A damaged page costs its rows;
-//! they are named by their ids, for a row has no range of bytes that could be told.
+//! they are named by their ids, since a row has no known range of bytes.
 
 mod open;
 mod rows;

@@ -22,7 +22,7 @@ pub(super) struct MetricRows<'a> {
     runs: BTreeMap<usize, MetricRun>,
     numbers: HashMap<String, usize>,
     count: usize,
-    /// Rows whose value is no number, and whose step is none: how many, and the id of the first.
+    /// Rows whose value is not a number, and those whose step is not: how many, and the id of the first.
     odd: [(u64, i64); 2],
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Row};
 use crate::shared::sink::Sink;
 use stepbridge_records::{Problem, ProblemKind};
 
-/// How many digits of a run's id stand behind its name.
+/// How many digits of a run's id follow its name.
 const SHORT: usize = 8;
 
 /// Why a row cannot be read.
@@ -44,7 +44,7 @@ impl std::fmt::Display for StoreFault {
     }
 }
 
-/// The columns of a table that are stored as they are; none where it is no plain table. A view, or a column that is
+/// The columns of a table that are stored as they are; none where it is not a plain table. A view, or a column that is
 /// computed, is a program of whoever made the file, and could run forever.
 fn stored(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
@@ -78,12 +78,12 @@ impl<'a> Store<'a> {
         Ok(Self { connection, columns })
     }
 
-    /// The highest id, if it can be told.
+    /// The highest id, if it is known.
     pub(super) fn last(&self) -> i64 {
         self.connection.query_row("SELECT max(rowid) FROM metrics", [], |row| row.get(0)).unwrap_or(1)
     }
 
-    /// Hands on every row behind an id; where that ends early, the last id that was read, and why.
+    /// Hands on every row after an id; where that ends early, the last id that was read, and why.
     pub(super) fn rows(
         &self,
         from: i64,
@@ -115,10 +115,10 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// The lowest id behind which rows can be read again, as far as it is found by doubling and halving.
+    /// The lowest id after which rows can be read again, as far as it is found by doubling and halving.
     pub(super) fn behind(&self, at: i64) -> Option<i64> {
         let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid LIMIT 1", self.columns);
-        // The id of the first row behind another; None where there is none, or it cannot be read.
+        // The id of the first row after another; None where there is none, or it cannot be read.
         let readable = |id: i64| {
             self.connection.query_row(&ask, [id], |row| row.get::<_, i64>(0)).ok().is_some_and(|found| found > id)
         };

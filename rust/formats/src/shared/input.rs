@@ -25,7 +25,7 @@ pub struct Input<'a> {
     pub size: u64,
     /// How many threads may share the work.
     pub threads: usize,
-    /// What the caller says of the logs.
+    /// What the caller says about the logs.
     pub options: &'a ReadOptions,
     /// What the reader left in [`super::sink::Sink::mark`] when it read the file before. It then reads only what was added.
     pub mark: Option<Mark>,

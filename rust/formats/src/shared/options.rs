@@ -2,7 +2,7 @@
 
 use stepbridge_records::Format;
 
-/// What a caller says of the logs.
+/// What a caller says about the logs.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// The format of every file, whatever it looks like.

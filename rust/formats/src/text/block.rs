@@ -32,7 +32,7 @@ pub(super) struct TextLineFault {
     pub(super) reason: String,
 }
 
-/// The values of a tag that are no numbers.
+/// The values of a tag that are not numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TextValues {
     pub(super) count: u64,
@@ -40,14 +40,14 @@ pub(super) struct TextValues {
     pub(super) range: Range<u64>,
 }
 
-/// Whether lines that are indented more belong to one that stands before.
+/// Whether lines that are indented more belong to one before them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) enum OpenLine {
     /// It began before the block.
     #[default]
     Unknown,
     No,
-    /// To one of this sort, which stands here.
+    /// To one of this sort, which is here.
     Line(usize, LinePlace),
 }
 
@@ -64,7 +64,7 @@ pub(super) struct TextBlock {
     pub(super) prose: u64,
     pub(super) faults: Vec<TextLineFault>,
     pub(super) texts: HashMap<String, TextValues>,
-    /// What a block behind it begins in.
+    /// What the next block begins in.
     pub(super) inside: OpenLine,
     /// For lines that say where they stand in the epoch and in the run: each epoch's first step, as they come.
     pub(super) starts: Vec<(i64, i64)>,

@@ -89,7 +89,7 @@ impl PatternBuilder {
     fn read(&mut self, text: &str) -> Result<(), PatternFault> {
         let text: Vec<char> = text.trim().chars().collect();
         let mut at = 0;
-        // Whether a field or `{_}` stands directly before.
+        // Whether a field or `{_}` is directly before.
         let mut open = false;
         while let Some(&char) = text.get(at) {
             let doubled = text.get(at + 1) == Some(&char);

@@ -16,10 +16,10 @@ pub(super) struct BlockLines {
     pub(super) long: Option<u64>,
 }
 
-/// How much is read at a time where the last line of a block goes on behind it.
+/// How much is read at a time where the last line of a block continues after it.
 const MORE: usize = 64 << 10;
 
-/// Reads the lines that begin in `begin..end`. `first`: a line begins at `begin`, whatever stands before. A line of more
+/// Reads the lines that begin in `begin..end`. `first`: a line begins at `begin`, whatever comes before. A line of more
 /// than `longest` bytes is left out; `longest` is at least the length of the block.
 pub(super) fn block(source: &dyn ReadAt, begin: u64, end: u64, first: bool, longest: usize) -> io::Result<BlockLines> {
     let from = from_before(begin);
@@ -29,11 +29,11 @@ pub(super) fn block(source: &dyn ReadAt, begin: u64, end: u64, first: bool, long
     let end = length(end).min(buffer.bytes.len());
     let start = if first { Some(length(begin)) } else { next_line(&buffer.bytes, length(begin) - 1, buffer.ended) };
     let Some(start) = start.filter(|start| *start < end) else { return Ok(BlockLines::default()) };
-    // The last line that begins in the block may end behind it.
+    // The last line that begins in the block may end after it.
     let mut last = start;
     let mut at = end.saturating_sub(1).max(start);
     while at > start {
-        // A line begins behind an end of line, where that does not go on.
+        // A line begins after an end of line, unless that continues.
         if is_end(buffer.bytes[at - 1]) && next_line(&buffer.bytes, at - 1, buffer.ended) == Some(at) {
             last = at;
             break;
@@ -93,7 +93,7 @@ fn is_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Where the line behind the first end of line from `at` on begins. A CR that is the last byte decides nothing while the
+/// Where the line after the first end of line from `at` on begins. A CR that is the last byte decides nothing while the
 /// file goes on: its LF may follow.
 fn next_line(bytes: &[u8], at: usize, ended: bool) -> Option<usize> {
     let found = at + memchr::memchr2(b'\n', b'\r', bytes.get(at..)?)?;

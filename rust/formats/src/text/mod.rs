@@ -96,7 +96,7 @@ fn may_be_log(name: &str) -> bool {
 
 fn promises(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // Logs that were set aside have a number behind their ending; jobs of a queue have it inside (`train.o1234`).
+    // Rotated logs have a number after their ending; jobs of a queue have it inside (`train.o1234`).
     let endings = name.rsplit('.').take(2).take_while(|ending| {
         let number = ending.trim_start_matches(['o', 'e']);
         PRINTED.contains(ending) || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
@@ -314,7 +314,7 @@ impl BlockMerge<'_, '_> {
         }
     }
 
-    /// Counts the values that are no numbers, and reports those of tags that have numbers elsewhere.
+    /// Counts the values that are not numbers, and reports those of tags that have numbers elsewhere.
     fn report_texts(&mut self) {
         let mut texts: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
         texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));

@@ -1,7 +1,7 @@
-//! Numbers as they stand in text, and what may stand behind them.
+//! Numbers in text, and what may follow them.
 
 /// The number that a text begins with, and how long it is. A unit may follow (`100ms`, `57.8%`, `1999.00/s`); what shows
-/// that it is no whole number of that sort (`21:12:23`, `0.0.3`, `10/100`) makes it none.
+/// that it is not a whole number of that sort (`21:12:23`, `0.0.3`, `10/100`) makes it none.
 pub(super) fn value(text: &[u8]) -> Option<(f64, usize)> {
     let length = decimal(text).or_else(|| word(text))?;
     let number = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
@@ -54,7 +54,7 @@ fn word(text: &[u8]) -> Option<usize> {
     known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())).then_some(sign + letters)
 }
 
-/// How long the unit behind a number is; `None` where what follows shows that the number is none.
+/// How long the unit after a number is; `None` where what follows shows that it is not a number.
 fn unit(text: &[u8]) -> Option<usize> {
     let mut length = 0;
     while let Some(&byte) = text.get(length) {

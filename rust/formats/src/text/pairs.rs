@@ -1,10 +1,10 @@
-//! Keys and values as loggers print them behind the head of a line.
+//! Keys and values as loggers print them after the head of a line.
 
 use super::number;
 use super::pattern::is_blank;
 use super::shapes::PairStyle;
 
-/// What stands at a key.
+/// The value of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum PairValue<'a> {
     Number(f64),
@@ -19,7 +19,7 @@ pub(super) struct Pair<'a> {
     pub(super) value: PairValue<'a>,
     /// The value as it was printed, for the keys that are a place.
     pub(super) printed: &'a [u8],
-    /// The average that stands in brackets behind it (`6.943 (6.94)`).
+    /// The average in brackets after it (`6.943 (6.94)`).
     pub(super) average: Option<f64>,
 }
 
@@ -96,7 +96,7 @@ fn pair(item: &[u8]) -> Option<Pair<'_>> {
     Some(Pair { key, value: PairValue::Number(number), printed: &value[..length], average })
 }
 
-/// Where a number stands behind a blank, or what is to be one.
+/// Where a number comes after a blank, or something in a number's place.
 fn before_number(item: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(found) = memchr::memchr2(b' ', b'\t', &item[from..]) {
@@ -108,7 +108,7 @@ fn before_number(item: &[u8]) -> Option<usize> {
     None
 }
 
-/// Without the marks that part it from what stands before.
+/// Without the marks that separate it from what comes before.
 fn trim_start(mut text: &[u8]) -> &[u8] {
     while let Some((first, rest)) = text.split_first() {
         let dash = *first == b'-' && rest.first().is_some_and(|next| is_blank(*next));

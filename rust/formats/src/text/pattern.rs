@@ -1,8 +1,8 @@
 //! A line described by an example of it: `Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}`.
 //!
-//! Between the fields stands text that a line has as it is; a run of blanks there stands for any other, and blanks in
-//! front of a number are skipped. What stands before and behind is free, so that prefixes of loggers do not matter.
-//! `{_}` is any text, the shortest that fits, and `{{` is a brace. Fields of these names say where the line stands:
+//! The text between the fields must be in the line as it is; a run of blanks matches any other run, and blanks in
+//! front of a number are skipped. Anything may come before and after, so that prefixes of loggers do not matter.
+//! `{_}` is any text, the shortest that fits, and `{{` is a brace. Fields of these names give the line's place:
 //!
 //! - `epoch`: the epoch, counted from 1, or from 0 as `{epoch:0}`; `{epoch:elapsed}`: how many are done, with a fraction;
 //! - `iter`: the batch inside that epoch, from 1, or from 0 as `{iter:0}`;
@@ -11,7 +11,7 @@
 //! - `iters`, `iters_per_epoch`: how many batches an epoch has; `epochs`, `steps`: how many there are to be;
 //! - `wall_time`: seconds since 1970.
 //!
-//! Each other field is a tag, and what stands there its value.
+//! Each other field is a tag, and the text in its place is the value.
 //!
 //! A line is matched from left to right and nothing is tried twice, so that the time is linear in its length.
 
@@ -48,7 +48,7 @@ pub(super) enum Element {
 
 /// A pattern, ready to be looked for.
 pub(super) struct Pattern {
-    /// Between two of them stands any text.
+    /// There may be any text between two of them.
     pub(super) segments: Vec<Vec<Element>>,
     /// The names of the fields that are tags.
     pub(super) tags: Vec<String>,
@@ -172,7 +172,7 @@ fn fits(elements: &[Element], line: &[u8], mut at: usize, captures: &mut Capture
     Some(at)
 }
 
-/// How long what stands in a field is. Of a place it begins as a number does: without that the line is of no such shape.
+/// How long the text of a field is. A place must begin as a number does; otherwise the line does not have this shape.
 fn token(text: &[u8], slot: Slot, next: Option<&[u8]>) -> Option<usize> {
     let number = !matches!(slot, Slot::Tag(_));
     if number {

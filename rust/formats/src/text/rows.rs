@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TaggedBatch};
 
-/// Where a line says that it stands.
+/// The place that a line gives for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct LinePlace {
     pub(super) step: Option<i64>,
@@ -37,7 +37,7 @@ pub(super) struct TextRows {
 }
 
 impl TagNames {
-    /// The number of a name, which `prefix` stands before.
+    /// The number of a name that follows `prefix`.
     pub(super) fn number(&mut self, prefix: &str, name: &[u8]) -> u32 {
         let guess = if self.last + 1 < self.raw.len() { self.last + 1 } else { 0 };
         if self.raw.get(guess).is_some_and(|known| known == name) {

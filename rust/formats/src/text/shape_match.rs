@@ -97,7 +97,7 @@ impl ShapeMatch {
     }
 }
 
-/// The lines of a caller's pattern, which was found to be sound.
+/// The lines of a caller's pattern, which has been checked.
 pub(super) fn of_caller(pattern: &str) -> Vec<CompiledLine> {
     patterns(pattern).map(|found| found.into_iter().map(CompiledLine::of_caller).collect()).unwrap_or_default()
 }

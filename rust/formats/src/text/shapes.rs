@@ -1,6 +1,6 @@
-//! The shapes of lines that are known by name: data, with the place in the writer's source that each stands on.
+//! The shapes of lines that are known by name: data, with the place in the writer's source that each is taken from.
 //!
-//! The first shape of the table that fits a line has it, so that what says more stands before what says less.
+//! A line belongs to the first shape of the table that fits it, so specific shapes come before general ones.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ pub(super) struct ShapeLine {
     pub(super) follows: bool,
 }
 
-/// What a key among the values says of the line's place.
+/// What a key among the values says about the line's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShapeKey {
     Step,
@@ -122,7 +122,7 @@ pub(super) static SHAPES: &[TextShape] = &[
         lines: &[ShapeLine { needs: "lr: ", ..line("iter: {step:0} {*}", PairStyle::Wide) }],
     },
     // fairseq, logging/progress_bar.py: SimpleProgressBar prints `epoch 001:   1000 / 1637 loss=..` between, and a summary
-    // of the epoch parted by bars; with --log-format json both are objects. Where in the epoch a line stands is an
+    // of the epoch separated by bars; with --log-format json both are objects. Where in the epoch a line is, is an
     // index in old versions and a count in new ones; num_updates is the count of the updates.
     TextShape {
         name: "fairseq",
@@ -273,7 +273,7 @@ impl CompiledLine {
     }
 
     fn of_shape(line: &'static ShapeLine) -> Option<Self> {
-        // A test sees to it that all of them are sound.
+        // A test checks that all of them are valid.
         let pattern = Pattern::of_shape(line.pattern).ok()?;
         let mut meaning = pattern.meaning;
         if line.keys.iter().any(|(_, key)| *key == ShapeKey::Step) {

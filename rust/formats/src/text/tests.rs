@@ -88,7 +88,7 @@ fn the_meaning_of_a_textbook_line() {
     }
     let read = read_text("", &text);
     let [tagged] = &read.batches[..] else { panic!("one tagged") };
-    // Counters alone are no values, but they say where the epochs are.
+    // Counters alone are not values, but they show where the epochs are.
     assert!(tagged.columns.is_empty());
     assert_eq!(tagged.columns.evidence.len(), 25);
     assert_eq!(tagged.columns.evidence[24], (25, stepbridge_records::Decimal::integer(5)));
@@ -149,7 +149,7 @@ fn a_torn_line_is_left_out_and_read_again() {
     assert_eq!(kinds(&read), [(ProblemKind::Truncated, Some(16), Some(16))]);
     let mark = read.mark.as_ref().and_then(|mark| mark.downcast_ref::<TextMark>()).expect("a mark");
     assert_eq!(mark.offset, 16);
-    // Other text that is being written is no damage.
+    // Other text that is being written is not damage.
     assert!(read_text("step {step} loss {loss}", "step 1 loss 0.5\n 45%|##").problems.is_empty());
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct EventColumns {
     pub(crate) step: Vec<i64>,
     pub(crate) wall_time: Vec<f64>,
     pub(crate) value: Vec<f64>,
-    /// Values that are no scalars: images, histograms, texts, ...
+    /// Values that are not scalars: images, histograms, texts, ...
     pub(crate) others: u64,
     /// Where a session says that it starts: the number of scalars before it, and its step.
     pub(crate) starts: Vec<(u64, i64)>,
@@ -46,7 +46,7 @@ pub(crate) struct EventColumns {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventVerdict {
     Sound,
-    /// A value whose tag says that it is a scalar is no number.
+    /// A value whose tag says that it is a scalar is not a number.
     NotANumber,
 }
 
@@ -55,13 +55,13 @@ pub(crate) enum EventVerdict {
 struct Plain<'a> {
     wall_time: f64,
     step: i64,
-    /// What stands between step and float; see [`Tags::number_of_label`].
+    /// What is between step and float; see [`Tags::number_of_label`].
     label: &'a [u8],
     value: f32,
 }
 
 impl<'a> Plain<'a> {
-    /// `None` where anything else stands there: that may be an event all the same.
+    /// `None` where anything else is there: it may still be an event.
     #[inline]
     fn of(payload: &'a [u8]) -> Option<Self> {
         let (&[0x09, time @ ..], mut rest) = payload.split_first_chunk::<9>()? else {

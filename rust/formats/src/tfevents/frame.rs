@@ -1,6 +1,6 @@
 //! The framing of event files: length, checksum of the length, payload, checksum of the payload.
 //!
-//! What a sound length says is believed. Where a length is broken, or leads to where no frame can be, the next frame is
+//! An intact length is trusted. Where a length is broken, or leads to where no frame can be, the next frame is
 //! searched byte by byte: the first offset at which both checksums hold.
 
 use std::io;
@@ -10,13 +10,13 @@ use stepbridge_io::crc;
 
 /// The length and its checksum.
 const HEADER: usize = 12;
-/// Header and the checksum behind the payload.
+/// Header and the checksum after the payload.
 pub(crate) const AROUND: u64 = 16;
 /// Payload bytes that one search may put through the checksum, besides a multiple of what it walks over. Forged lengths,
-/// each sound and each reaching far, would otherwise make it quadratic.
+/// each intact and each reaching far, would otherwise make it quadratic.
 const SEARCH_BUDGET: u64 = 1 << 30;
 
-/// A range that holds no sound frame, or one that says nothing.
+/// A range without an intact frame, or with one that holds nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FrameDamage {
     pub(crate) offset: u64,
@@ -34,11 +34,11 @@ pub(crate) enum FrameDamageKind {
     Payload,
     /// The file ends inside the frame.
     Truncated,
-    /// A sound length leads to where no frame is.
+    /// An intact length leads to where no frame is.
     Lost,
-    /// Both checksums hold, and the payload is no event.
+    /// Both checksums hold, and the payload is not an event.
     Malformed,
-    /// A value that its tag says is a scalar is no number.
+    /// A value that its tag says is a scalar is not a number.
     NotANumber,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct WalkedFrames {
     pub(crate) damage: Vec<FrameDamage>,
 }
 
-/// What stands at the start of a slice.
+/// What a slice begins with.
 enum FrameHead {
     Frame {
         payload: usize,
@@ -102,11 +102,11 @@ pub(crate) fn looks_like_frame(bytes: &[u8]) -> bool {
 
 /// What becomes of frames.
 pub(crate) trait TakeFrame {
-    /// Takes the payload of a sound frame, which begins where the walk has come to. Called once a frame, so inlined.
+    /// Takes the payload of an intact frame, which begins where the walk is. Called once a frame, so inlined.
     fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames);
 }
 
-/// Goes on from `walked.end`, where a frame must begin, to the first frame at or behind `until`, and hands every sound
+/// Continues from `walked.end`, where a frame must begin, to the first frame at or after `until`, and hands every intact
 /// frame on. Where reading fails, `walked` says how far it came.
 pub(crate) fn walk<S: ReadAt + ?Sized>(
     window: &mut Window<'_, S>,
@@ -194,7 +194,7 @@ fn grow<S: ReadAt + ?Sized>(window: &mut Window<'_, S>, walked: &mut WalkedFrame
     usize::try_from(whole).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))
 }
 
-/// Reports the frame of `whole` bytes at the walk's end, whose length is sound and whose payload is not, and goes on.
+/// Reports the frame of `whole` bytes at the walk's end, whose length is intact and whose payload is not, and continues.
 fn bad_payload<S: ReadAt + ?Sized>(
     window: &mut Window<'_, S>,
     walked: &mut WalkedFrames,
@@ -212,7 +212,7 @@ fn bad_payload<S: ReadAt + ?Sized>(
     Ok(())
 }
 
-/// Reports what stands at the walk's end, where the file ends inside a frame: its tail, or a hole before sound frames.
+/// Reports what is at the walk's end, where the file ends inside a frame: its tail, or a hole before intact frames.
 fn torn<S: ReadAt + ?Sized>(window: &mut Window<'_, S>, walked: &mut WalkedFrames) -> io::Result<()> {
     let (offset, size) = (walked.end, window.size());
     let next = search(window, offset + 1, size, u64::MAX)?;
@@ -233,9 +233,9 @@ fn damaged<S: ReadAt + ?Sized>(
     walked.frames += 1;
 }
 
-/// The first offset from `from` on, and before `until`, at which a sound frame begins.
+/// The first offset from `from` on, and before `until`, at which an intact frame begins.
 ///
-/// Before `claimed`, which a sound length says is one payload, a frame counts only if another one follows it: a payload
+/// Before `claimed`, which an intact length says is one payload, a frame counts only if another one follows it: a payload
 /// may hold a frame, and a torn one may end with it.
 pub(crate) fn search<S: ReadAt + ?Sized>(
     window: &mut Window<'_, S>,

@@ -1,6 +1,6 @@
 //! `TensorBoard` event files.
 //!
-//! A large file is read in parts, on several threads, each of which looks for the first frame behind its own beginning.
+//! A large file is read in parts, on several threads, each of which looks for the first frame after its own beginning.
 //! That is a guess: what looks like a frame may stand inside another one's payload, and what a tag holds may have been
 //! said before. [`JoinedParts`] checks both when the parts are put together, and reads a part again that guessed wrong. So the
 //! result is that of one walk from the first byte to the last, whatever the number of threads.
@@ -67,7 +67,7 @@ pub(super) static READER: FormatReader = FormatReader {
     read,
 };
 
-/// Whether a file begins as an event file does: a sound header, then the version that every writer puts first.
+/// Whether a file begins as an event file does: an intact header, then the version that every writer puts first.
 fn looks_like_event_file(head: &FileHead) -> bool {
     let version = b"brain.Event:";
     frame::looks_like_frame(head.bytes) && head.bytes.windows(version.len()).take(64).any(|window| window == version)
@@ -156,7 +156,7 @@ impl Taking<'_> {
     }
 }
 
-/// Notes a frame that is sound, unlike what it holds.
+/// Notes an intact frame whose contents are not.
 #[cold]
 fn damaged(payload: &[u8], walked: &mut WalkedFrames, kind: FrameDamageKind) {
     let length = payload.len() as u64 + frame::AROUND;
@@ -230,7 +230,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         Some(TaggedBatch::new(tags.names().collect(), batch))
     }
 
-    /// Says so where it is no event file at all.
+    /// Reports a file that is not an event file at all.
     fn finish(self, sink: &mut Sink) {
         let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
         if self.whole && sink.facts.records_ok == 0 && garbage {

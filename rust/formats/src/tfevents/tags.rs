@@ -39,7 +39,7 @@ struct Tag {
 
 impl Tags {
     /// The number of a tag by its label, which is compared as a whole with that of the tag that is expected; see
-    /// [`label_of`]. `None` where it is no label.
+    /// [`label_of`]. `None` where it is not a label.
     #[inline]
     pub(crate) fn number_of_label(&mut self, label: &[u8]) -> Option<u32> {
         if let Some(last) = self.known.get(self.last) {
@@ -103,7 +103,7 @@ impl Tags {
         }
     }
 
-    /// The names, as text: bytes that are no UTF-8 are written as `\xNN`.
+    /// The names, as text: bytes that are not UTF-8 are written as `\xNN`.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> {
         self.known.iter().map(|tag| text(&tag.name))
     }

@@ -11,7 +11,7 @@ pub(crate) enum Tensor {
     Other,
 }
 
-/// How an element stands in `tensor_content`, and in which of the `*_val` fields otherwise.
+/// How an element is stored in `tensor_content`, and in which of the `*_val` fields otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TensorKind {
     Float,
@@ -182,7 +182,7 @@ fn rank_of_one(shape: &[u8]) -> Result<Option<usize>, MalformedMessage> {
     Ok(Some(rank))
 }
 
-/// The first element of the kind's `*_val` field, packed or not. An empty field stands for zeros.
+/// The first element of the kind's `*_val` field, packed or not. An empty field means zeros.
 fn element(message: &[u8], kind: TensorKind) -> Result<u64, MalformedMessage> {
     let mut fields = MessageFields::of(message);
     while let Some((number, value)) = fields.next()? {
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A tensor of no dimensions, whose content stands in `field` (a length-delimited one).
+    /// A tensor of no dimensions, whose content is in `field` (a length-delimited one).
     fn tensor(data_type: u8, field: u8, content: &[u8]) -> Vec<u8> {
         let mut message = vec![0x08, data_type, 0x12, 0x00];
         // A field number above 15 takes a second byte.

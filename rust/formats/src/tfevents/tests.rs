@@ -1,4 +1,4 @@
-//! Whole event files, made byte by byte: what is read of them, sound and damaged.
+//! Whole event files, made byte by byte: what is read of them, intact and damaged.
 
 use proptest::prelude::*;
 
@@ -114,7 +114,7 @@ fn an_event_in_the_common_shape_is_read_as_any_other() {
     {
         let number = [&[0x15][..], &0.1_f32.to_le_bytes()].concat();
         let swapped = event(step, &[number, field(1, tag.as_bytes())]);
-        // The first of a tag is read otherwise than those behind it.
+        // The first of a tag is read differently from those after it.
         let (one, other) = (read(&frame(&simple(tag, step, 0.1)).repeat(3)), read(&frame(&swapped).repeat(3)));
         let expected = (tag.to_owned(), i64::from(step), f64::from(0.1_f32));
         assert_eq!(records(&one), [expected.clone(), expected.clone(), expected]);
@@ -136,7 +136,7 @@ fn summaries_in_two_pieces_and_fields_in_any_order() {
     let value = |tag: &str, number: f32| {
         field(5, &field(1, &[&[0x15][..], &number.to_le_bytes(), &field(1, tag.as_bytes())].concat()))
     };
-    // The step stands last, and is negative.
+    // The step comes last, and is negative.
     let step = [0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     let read = read(&frame(&[&value("a", 1.0)[..], &value("b", 2.0), &step].concat()));
     assert_eq!(records(&read), [("a".to_owned(), -1, 1.0), ("b".to_owned(), -1, 2.0)]);
@@ -302,7 +302,7 @@ proptest! {
     }
 }
 
-/// Reported ranges and sound frames together are the file: nothing twice, nothing left out.
+/// Reported ranges and intact frames together make up the file: nothing twice, nothing left out.
 fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     let mut reported: Vec<(u64, u64)> =
         read.problems.iter().map(|problem| (problem.offset.unwrap_or(0), problem.length.unwrap_or(0))).collect();
@@ -315,7 +315,7 @@ fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Walks over sound frames from `from`, which must lead exactly to `to`.
+/// Walks over intact frames from `from`, which must lead exactly to `to`.
 fn frames_between(bytes: &[u8], from: u64, to: u64) -> Result<u64, TestCaseError> {
     let mut at = from;
     while at < to {

@@ -34,12 +34,12 @@ impl ChunkPart {
     }
 }
 
-/// A range without a sound record.
+/// A range without an intact record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChunkDamage {
     pub(super) begin: u64,
     pub(super) end: u64,
-    /// How many sound records of the walk stand before.
+    /// How many intact records of the walk come before it.
     pub(super) records: u64,
     pub(super) kind: ChunkDamageKind,
 }
@@ -55,12 +55,12 @@ pub(super) enum ChunkDamageKind {
     Parts,
     /// What should be zeros at a block's end is not.
     Padding,
-    /// The record is sound, what it holds is not what it should be.
+    /// The record is intact, its contents are not what they should be.
     Content,
 }
 
 impl ChunkDamage {
-    /// Whether what begins here, behind so many records, is the same damage.
+    /// Whether what begins here, after so many records, is the same damage.
     fn takes(&self, begin: u64, records: u64, kind: ChunkDamageKind) -> bool {
         let one = |kind| matches!(kind, ChunkDamageKind::Chunk | ChunkDamageKind::Parts | ChunkDamageKind::Padding);
         self.end == begin && self.records == records && one(self.kind) && one(kind)
@@ -81,7 +81,7 @@ impl WalkedRecords {
         Self { end: begin, ..Self::default() }
     }
 
-    /// Takes what was seen behind.
+    /// Takes what was seen after it.
     pub(super) fn go_on(&mut self, behind: Self) {
         for ChunkDamage { begin, end, records, kind } in behind.damage {
             let records = self.records + records;
@@ -103,9 +103,9 @@ impl WalkedRecords {
     }
 }
 
-/// What stands at a place.
+/// What is at a place.
 enum Chunk {
-    /// A sound one, with data of this length behind its header.
+    /// An intact one, with data of this length after its header.
     Sound(ChunkPart, usize),
     /// Zeros up to the block's end.
     Padding,
@@ -134,7 +134,7 @@ impl<'a, S: ReadAt + ?Sized> ChunkWalk<'a, S> {
         self.window.size()
     }
 
-    /// Hands every record from `walked.end` on to `take`, up to the first one that begins at or behind `until`.
+    /// Hands every record from `walked.end` on to `take`, up to the first one that begins at or after `until`.
     ///
     /// Of what `take` refuses the range is taken down as damage.
     pub(super) fn walk(
@@ -153,7 +153,7 @@ impl<'a, S: ReadAt + ?Sized> ChunkWalk<'a, S> {
                 Chunk::Sound(part, length) => {
                     let end = at + (HEADER + length) as u64;
                     let data = &self.window.at(at, HEADER + length)?[HEADER..];
-                    // What is no longer there was there a moment ago: the file shrinks.
+                    // What is missing now was there a moment ago: the file is shrinking.
                     let Some(data) = data.get(..length) else { continue };
                     let whole = match (part, open) {
                         (ChunkPart::Full, _) => Some(data),
@@ -230,7 +230,7 @@ impl<'a, S: ReadAt + ?Sized> ChunkWalk<'a, S> {
         Ok(())
     }
 
-    /// Where the first record begins that begins in the block at `boundary` or behind it, if all before it is sound;
+    /// Where the first record begins that begins in the block at `boundary` or after it, if all before it is intact;
     /// else `boundary` itself.
     pub(super) fn first_record(&mut self, boundary: u64, until: u64) -> io::Result<u64> {
         let mut at = boundary;
@@ -302,10 +302,10 @@ fn stored(header: [u8; HEADER]) -> u32 {
     u32::from_le_bytes([header[0], header[1], header[2], header[3]])
 }
 
-/// Where in its block the chunk behind a damaged one begins, if that can be told for sure.
+/// Where in its block the chunk after a damaged one begins, if that is certain.
 ///
-/// Either the length was damaged: then another one matches the checksum. Or it was not: then a sound chunk, or the
-/// block's end, stands where it says. To look for chunks elsewhere would take for one what a payload holds.
+/// Either the length was damaged: then another one matches the checksum. Or it was not: then an intact chunk, or the
+/// block's end, is where it says. Looking for chunks elsewhere could mistake a payload's contents for one.
 #[cold]
 fn resume(seeds: &[u32; 5], block: &[u8], left: usize) -> Option<usize> {
     let (header, data) = block.split_first_chunk::<HEADER>()?;

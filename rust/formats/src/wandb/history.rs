@@ -25,9 +25,9 @@ mod field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HistoryVerdict {
     Sound,
-    /// Its step is no whole number: its values have none.
+    /// Its step is not a whole number: its values have none.
     NoStep,
-    /// An item's value is no JSON; the others were taken.
+    /// An item's value is not JSON; the others were taken.
     Value,
 }
 
@@ -41,12 +41,12 @@ pub(super) struct HistoryRows {
     missing: Vec<usize>,
     wall_time: Vec<f64>,
     value: Vec<f64>,
-    /// Values that are no numbers: media, texts, lists.
+    /// Values that are not numbers: media, texts, lists.
     pub(super) others: u64,
     row: HistoryRow,
 }
 
-/// One call's values, before it is known where it stands.
+/// One call's values, before its step is known.
 #[derive(Debug, Default)]
 struct HistoryRow {
     values: Vec<(u32, f64)>,
@@ -174,7 +174,7 @@ impl HistoryRow {
         }
     }
 
-    /// What is no plain number.
+    /// Anything but a plain number.
     fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
         match json.first() {
             Some(b'{') => {
@@ -279,7 +279,7 @@ struct TagNames {
     shown: Vec<String>,
     bytes: Vec<Box<[u8]>>,
     numbers: HashMap<Box<[u8]>, u32>,
-    /// The tag behind the one asked for last: calls log the same keys in the same order.
+    /// The tag after the one asked for last: calls log the same keys in the same order.
     next: usize,
 }
 

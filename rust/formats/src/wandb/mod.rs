@@ -1,10 +1,10 @@
 //! Weights & Biases' offline files, `run-*.wandb`: what a run would have sent, record by record.
 //!
 //! A large file is read in parts that begin at a block each, on several threads. A part begins with the first record that
-//! begins in it, which can be told without what stands before, unless that is damaged; then it is read again.
+//! begins in it, which is known without what comes before, unless that is damaged; then it is read again.
 //!
-//! `_step` counts the calls of `wandb.log`, unless the caller gave it: it is no batch and no update, so the format declares
-//! no step. An `epoch` or a `global_step` beside it is a value like others.
+//! `_step` counts the calls of `wandb.log`, unless the caller gave it: it is neither a batch nor an update, so the format
+//! declares no step. An `epoch` or a `global_step` next to it is a value like others.
 
 mod blocks;
 mod history;
@@ -135,7 +135,7 @@ fn begin(input: &Input, sink: &mut Sink) -> io::Result<u64> {
     Ok(end)
 }
 
-/// Reads the part number `index`, as if everything before it were sound. Nothing before `from` is looked at.
+/// Reads the part number `index`, as if everything before it were intact. Nothing before `from` is looked at.
 fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64, from: u64) -> FilePart {
     let boundary = index * PART;
     let until = boundary + PART;

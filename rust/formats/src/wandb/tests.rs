@@ -415,7 +415,7 @@ proptest! {
     }
 }
 
-/// Reported ranges, sound chunks and zeros at blocks' ends together are the file: nothing twice, nothing left out.
+/// Reported ranges, intact chunks and zeros at blocks' ends together make up the file: nothing twice, nothing left out.
 fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     let mut reported: Vec<(u64, u64)> =
         read.problems.iter().filter_map(|problem| Some((problem.offset?, problem.length?))).collect();
@@ -428,7 +428,7 @@ fn covered(bytes: &[u8], read: &FileContents) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Walks over sound chunks from `from`, which must lead exactly to `to`.
+/// Walks over intact chunks from `from`, which must lead exactly to `to`.
 fn chunks_between(bytes: &[u8], from: u64, to: u64) -> Result<u64, TestCaseError> {
     let mut at = from;
     while at < to {

@@ -14,7 +14,7 @@ pub(crate) fn records(batch: ColumnBatch) -> Records {
     }
 }
 
-/// A batch of `loss` at each step, with the epoch that is stated beside it.
+/// A batch of `loss` at each step, with the epoch that is logged with it.
 pub(crate) fn stating(format: Format, pairs: &[(i64, &str)]) -> ColumnBatch {
     ColumnBatch {
         tag: vec![0; pairs.len()],

@@ -1,6 +1,6 @@
 //! How the units of a file are put together.
 
-/// What stands around each unit.
+/// What encloses each unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// Lines, each with its end.
@@ -11,7 +11,7 @@ pub(crate) enum Framing {
     Events,
     /// The records of wandb's `DataStore`.
     DataStore,
-    /// The units are not to be told apart.
+    /// The units cannot be distinguished.
     Whole,
 }
 
@@ -30,7 +30,7 @@ impl Framing {
         bytes
     }
 
-    /// A unit as it stands in the file.
+    /// A unit as it is in the file.
     pub(crate) fn unit(self, payload: &[u8]) -> Vec<u8> {
         match self {
             Self::Events => event_frame(payload),
@@ -49,7 +49,7 @@ fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// The length of the sound frame that `bytes` begin with.
+/// The length of the intact frame that `bytes` begin with.
 pub(crate) fn sound_event_frame(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(u64::from_le_bytes(*bytes.first_chunk()?)).ok()?;
     let whole = length.checked_add(16).filter(|whole| *whole <= bytes.len())?;

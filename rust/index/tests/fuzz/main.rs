@@ -1,8 +1,8 @@
-//! Damage at random, a target a format: files that are sound, broken in all the ways that files get broken, never make a
+//! Damage at random, a target a format: intact files, broken in all the ways that files get broken, never make a
 //! reader panic, hang, answer twice differently, or lose anything in silence ([`oracle`]).
 //!
 //! `make fuzz SECONDS=60` runs longer, from another beginning each time. A file that fails is made as small as it goes,
-//! and written beside the path that is printed with it; `STEPBRIDGE_FUZZ_INPUT` tries it again.
+//! and written next to the path that is printed with it; `STEPBRIDGE_FUZZ_INPUT` tries it again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

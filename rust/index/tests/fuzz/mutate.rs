@@ -168,7 +168,7 @@ fn bytes(whole: &mut Vec<u8>, random: &mut Random) {
             whole.splice(at..end, number.iter().copied());
         }
         _ => {
-            // In place of a number, if there is one behind.
+            // In place of the next number, if there is one.
             let is_digit = |byte: &u8| byte.is_ascii_digit();
             let begin = at + whole[at..].iter().take(40).position(is_digit).unwrap_or(0);
             let end = begin + whole[begin..].iter().take_while(|byte| is_digit(byte)).count();

@@ -3,7 +3,7 @@
 //! Reading it ends without a panic, and gives the same on one thread and on several, plain and compressed. Each range that
 //! is reported lies in the file, and those that hold no record do not overlap. A line or a frame that is whole, wherever
 //! damage has put it, is read with all its values, or lies in a range that is reported. What is neither reported nor what
-//! its format says is found by a second look, which knows nothing of the readers. What is given is no more than a
+//! its format says is found by a second look, which knows nothing of the readers. What is returned is no more than a
 //! multiple of the file.
 
 use std::collections::HashSet;
@@ -74,9 +74,9 @@ pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), Strin
     kept(target, bytes, &logs, &reported)
 }
 
-/// What is wrong with the reading of a file that is sound.
+/// What is wrong with the reading of an intact file.
 pub(crate) fn sound(target: &Target, seed: &Seed, bytes: &[u8]) -> Result<(), String> {
-    // Without its folder a metric of MLflow's is told by its lines alone, and not without a step.
+    // Without its folder a metric of MLflow's is recognised by its lines alone, and not without a step.
     let format = (target.format == Format::Mlflow).then_some(target.format);
     let logs = read(target.name, bytes, &ReadOptions { format, ..ReadOptions::default() }, 1)??;
     ensure!(logs.files[0].format == target.format, "it is taken for {:?}", logs.files[0].format);
@@ -188,7 +188,7 @@ fn ranges(problems: &[Problem], size: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// What is given is no more than a multiple of what was read.
+/// What is returned is no more than a multiple of what was read.
 fn bounded(logs: &Logs, size: usize) -> Result<(), String> {
     let records = &logs.records;
     ensure!(records.len() <= size, "{} records of {size} bytes", records.len());
@@ -253,7 +253,7 @@ fn kept(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -
 }
 
 /// Whether a unit that is whole may be part of a text: of a cell in quotes, or under a broken line of names. A table's
-/// texts are counted, and told as one problem a column, which has the place of the first; a name may go over lines.
+/// texts are counted, and reported as one problem a column, which has the place of the first; a name may go over lines.
 fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
     let texts = logs.records.problems.iter().any(|problem| problem.kind == ProblemKind::NotANumber);
     let names = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -273,7 +273,7 @@ fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
     }
 }
 
-/// What stands between the reported ranges is what the format says.
+/// The bytes between the reported ranges are what the format allows.
 fn covered(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), String> {
     match target.format {
         Format::TfEvents => frames(bytes, logs, reported),

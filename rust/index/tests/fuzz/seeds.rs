@@ -1,4 +1,4 @@
-//! Small files of each format, sound and of several variants, every value in them its own.
+//! Small intact files of each format, in several variants; every value occurs once.
 
 use stepbridge_formats::NamedColumns;
 use stepbridge_records::Format;
@@ -15,7 +15,7 @@ pub(crate) struct Target {
     pub(crate) seeds: Vec<Seed>,
 }
 
-/// A sound file.
+/// An intact file.
 pub(crate) struct Seed {
     pub(crate) head: Vec<u8>,
     pub(crate) units: Vec<Unit>,

@@ -10,7 +10,7 @@ pub(crate) enum KeyRole {
     Step,
     Epoch,
     WallTime,
-    /// A second count of steps, which is no value.
+    /// A second count of steps, which is not a value.
     Iter,
     /// Whether the line is of training or of validation.
     Mode,

@@ -87,7 +87,7 @@ impl<'a> BlockMerge<'a> {
         self.rows(block, sink);
     }
 
-    /// Takes what the block says of its names.
+    /// Takes over the block's names.
     fn columns(&mut self, block: &ParsedBlock) {
         for name in block.counters.iter().chain(&block.tags) {
             if self.carried.names.len() < TOLD && !self.carried.names.contains(name) {
