@@ -47,5 +47,5 @@ pub use progress::Progress;
 pub use read::{FoundLedger, Logs, Source, read, read_bytes};
 pub use record::{Chunk, Precision, Records, Stated};
 pub use sessions::{Position, Redone};
-pub use table::{Superseded, Table};
+pub use table::{PivotError, Superseded, Table};
 pub use write::{Output, TableWriter, WriteError};

@@ -1,5 +1,8 @@
 //! Records as Arrow tables, which share the columns' memory with the records they are made of.
 
+mod pivot;
+mod view;
+
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -19,6 +22,8 @@ use crate::parallel;
 use crate::read::Logs;
 use crate::record::{Chunk, Records, Stated};
 use crate::reindex::{Places, Reindexed};
+
+pub use pivot::PivotError;
 
 /// Chunks below this many rows are put together: a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;
