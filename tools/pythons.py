@@ -23,7 +23,7 @@ BUILD = ROOT / "build" / "pythons"
 COMPILERS = ("cc", "gcc", "clang", "cl", "cargo", "rustc", "zig")
 # What needs numpy alone; the other tests compare with packages that do not exist for every CPython.
 CORE = (
-    "test_cli*.py",
+    "cli/test_*.py",
     "test_clock*.py",
     "test_conventions*.py",
     "test_import.py",

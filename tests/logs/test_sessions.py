@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,12 +14,12 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 import stepbridge as sb
+from conftest import DATA
 from shown import Shown, by_accumulator, by_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-DATA = Path(os.environ.get("STEPBRIDGE_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+    from pathlib import Path
 
 
 def ours(folder: Path) -> Shown:
