@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +12,7 @@ import pytest
 import stepbridge as sb
 from commands import printed, run
 from ledger_logs import NAME, STEPS, Logger, Seen, joined, places, train
+from moments import later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
         if first.epoch == 2:
             break
     one.writer.close()
-    time.sleep(0.01)
+    later()
     second = sb.StepClock(samples=1000, batch_size=100, epochs=4, ledger=tmp_path, logged_as=("step", 1))
     second.load_state_dict(state)
     two = Logger(tmp_path / "b")

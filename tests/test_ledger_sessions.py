@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import stepbridge as sb
 from ledger_logs import STEPS, Logger, joined, places, train
+from moments import later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_rewind_in_every_unit(tmp_path: Path, unit: Any, base: Any) -> None:
             if first.batch == 8:
                 state, done = first.state_dict(), len(one.seen)
     one.writer.close()
-    time.sleep(0.01)
+    later()
     second = sb.StepClock(samples=1000, batch_size=100, epochs=4, ledger=tmp_path, logged_as=(unit, base))
     second.load_state_dict(state)
     two = Logger(tmp_path / "b")

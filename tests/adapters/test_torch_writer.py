@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils import tensorboard
 
 import stepbridge as sb
+from moments import next_second
 from stepbridge.adapters.torch import SummaryWriter
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_a_run_that_goes_on_hides_what_was_logged_past_the_checkpoint(tmp_path: 
         return state
 
     state = run(fresh(), 1.0, stop=7)
-    time.sleep(1.1)  # TensorBoard sorts files by the second in their names
+    next_second()  # TensorBoard sorts files by the second in their names
     clock = fresh()
     clock.load_state_dict(state)
     run(clock, 2.0, stop=99)

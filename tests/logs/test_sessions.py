@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 import stepbridge as sb
 from conftest import DATA
+from moments import later
 from shown import Shown, by_accumulator, by_server
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_torch_with_a_purge_step(tmp_path: Path) -> None:
                 writer.add_scalar("loss", first + step / 100, step)
                 if step % 10 == 0:
                     writer.add_scalar("accuracy", step / 100, step)
-        time.sleep(0.01)
+        later()
     found = check(tmp_path)
     both = agreed(tmp_path)
     assert {tag for _, tag in both} == {"loss", "accuracy"}
@@ -93,7 +93,7 @@ def test_torch_without_a_purge_step_is_as_the_server_shows_it(tmp_path: Path) ->
             for step in range(first, first + 50):
                 writer.add_scalar("loss", first + step / 100, step)
             writer.add_scalar(f"end/{first}", 1.0, first + 50)
-        time.sleep(0.01)
+        later()
     found = check(tmp_path)
     # EventAccumulator keeps both.
     assert len(by_accumulator(tmp_path)[".", "loss"]) == 100
@@ -111,7 +111,7 @@ def test_tensorflows_writers(tmp_path: Path) -> None:
             for step in range(first, first + 30):
                 tf.summary.scalar("loss", first + step / 100, step=step)
         writer.close()
-        time.sleep(0.01)
+        later()
     found = check(tmp_path)
     assert same(found[".", "loss"], by_server(tmp_path)[".", "loss"])
     assert [step for step, _ in found[".", "loss"]] == list(range(50))
@@ -128,7 +128,7 @@ def test_the_first_tensorflows_session_logs(tmp_path: Path) -> None:
                 value = tf.Summary.Value(tag="loss", simple_value=step)
                 writer.add_summary(tf.Summary(value=[value]), step)
             writer.close()
-        time.sleep(0.01)
+        later()
     found = check(tmp_path)
     assert [step for step, _ in found[".", "loss"]] == list(range(50))
     assert len(agreed(tmp_path)) == 1
