@@ -11,6 +11,7 @@ import importlib
 import json
 import pickle
 import re
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,8 @@ def public(tmp_path: Path) -> list[str]:
     for name in [name for name in sb.__all__ if isinstance(getattr(sb, name), type)]:
         kind = getattr(sb, name)
         ours = [vars(base) for base in kind.__mro__ if base.__module__.startswith("stepbridge")]
+        # A TypedDict's keys are keyword arguments.
+        ours.append(dict.fromkeys(getattr(kind, "__optional_keys__", ())))
         names += [f"stepbridge.{name}.{member}" for member in {*chain(*ours)} if not member.startswith("_")]
     for command in ((), *((name,) for name in NAMES)):
         page = printed(*command, "--help")
@@ -144,7 +147,7 @@ def public(tmp_path: Path) -> list[str]:
 def columns(folder: Path) -> list[str]:
     """List the columns of a table, those on request among them."""
     plan = ("--samples", 55_000, "--batch-size", 32, "--convention", "lightning")
-    asked = ("--superseded", "--batch", "--sample")
+    asked = ("--keep-superseded", "--batch", "--sample")
     printed("reindex", LOGS / "mnist_cnn" / "tensorboard", "-o", folder / "out.csv", *plan, *asked)
     with (folder / "out.csv").open(newline="", encoding="utf-8") as file:
         return next(csv.reader(file))
@@ -155,6 +158,31 @@ def test_public_names_change_on_purpose_only(tmp_path: Path) -> None:
     listed = (GOLDEN / "public.txt").read_text(encoding="utf-8").splitlines()
     now = sorted(set(public(tmp_path)))
     assert {"gone": sorted({*listed} - {*now}), "new": sorted({*now} - {*listed})} == {"gone": [], "new": []}
+
+
+def returned(kind: type) -> set[str]:
+    """List the names in the annotations of what the public members of a class give."""
+    annotations = list(vars(kind).get("__annotations__", {}).values())
+    for name, member in vars(kind).items():
+        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        if not name.startswith("_") and hasattr(function, "__annotations__"):
+            annotations.append(function.__annotations__.get("return", ""))
+    return {word for text in annotations for word in re.findall(r"\w+", str(text))}
+
+
+def test_what_a_public_call_returns_is_exported() -> None:
+    public_kinds = [getattr(sb, name) for name in sb.__all__ if isinstance(getattr(sb, name), type)]
+    words = set().union(*map(returned, public_kinds))
+    modules = [vars(module) for name, module in sys.modules.items() if name.startswith("stepbridge.")]
+    ours = {kind.__name__ for kind in chain(*map(dict.values, modules)) if is_ours(kind)}
+    assert "Timeline" in words & ours
+    assert (words & ours) - set(sb.__all__) == set()
+
+
+def is_ours(kind: object) -> bool:
+    """Tell whether something is a class that the package defines in Python."""
+    module = getattr(kind, "__module__", None) or ""
+    return isinstance(kind, type) and module.startswith("stepbridge.") and module != "stepbridge._core"
 
 
 def test_the_page_names_every_column() -> None:

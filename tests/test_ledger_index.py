@@ -102,7 +102,7 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
         assert [Seen(*row) for row in mine.rows()] == logger.seen
     # One file of both sessions is mapped part by part.
     logs = sb.read_logs(joined(tmp_path, "a", "b"))
-    assert places(logs.reindex(superseded=True)) == one.seen + two.seen
+    assert places(logs.reindex(keep_superseded=True)) == one.seen + two.seen
     # What the second session did again is left out, from the batch on at which it began.
     assert places(logs.reindex()) == [seen for seen in one.seen if seen.step <= 8] + two.seen
     assert logs.sessions == ((".", 2, len(one.seen) - 8),)

@@ -34,7 +34,7 @@ def test_a_rewind_in_every_unit(tmp_path: Path, unit: Any, base: Any) -> None:
     folder = joined(tmp_path, "a", "b")
     logs = sb.read_logs(folder)
     assert logs.sessions == ((".", 2, len(one.seen) - done),)
-    table = logs.reindex(superseded=True, batch=True, sample=True)
+    table = logs.reindex(keep_superseded=True, batch=True, sample=True)
     assert (places(table), table.problems) == (one.seen + two.seen, ())
     kept = logs.reindex(batch=True, sample=True)
     assert places(kept) == one.seen[:done] + two.seen
@@ -44,7 +44,7 @@ def test_a_rewind_in_every_unit(tmp_path: Path, unit: Any, base: Any) -> None:
         assert second.timeline.locate(batch, "batch") == (epoch, iteration)
         assert second.timeline.locate(sample, "sample") == (epoch, iteration)
     # The same in pieces, as the command line writes it.
-    written = sb.reindex(folder, tmp_path / "out.parquet", superseded=True, batch=True, sample=True)
+    written = sb.reindex(folder, tmp_path / "out.parquet", keep_superseded=True, batch=True, sample=True)
     assert (written.records, written.problems) == (len(table), ())
 
 
@@ -72,5 +72,5 @@ def test_a_rewind_beside_a_log_that_states_epoch_and_iteration(tmp_path: Path) -
     (tmp_path / "20200101_000000.log.json").write_text(text, encoding="utf-8")
     logs = sb.read_logs(tmp_path)
     assert logs.sessions == ((".", 2, 7),)
-    frame = logs.reindex(superseded=True).to_polars()
+    frame = logs.reindex(keep_superseded=True).to_polars()
     assert frame.select("epoch", "iter", "superseded").rows() == seen

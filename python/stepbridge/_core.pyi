@@ -1,12 +1,10 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self, disjoint_base
-
-from stepbridge.logs import Format
 
 Amount: TypeAlias = tuple[int, int, Literal["sp", "tok", "ba", "st", "ep", "dur"]]
 DeclaredCounter: TypeAlias = tuple[str, str, str, int]
@@ -159,11 +157,10 @@ class Clock:
     def at(self, quantity: object) -> bool: ...
 
 ProblemRow: TypeAlias = tuple[str, int | None, int | None, str, str, int | None]
-OriginRow: TypeAlias = tuple[str, Literal["given", "ledger", "inferred", "lent", "none"], str | None]
-Step: TypeAlias = tuple[str, Literal[0, 1]]
-ScopedStep: TypeAlias = tuple[str, Literal[0, 1], Literal["run", "epoch"]]
-StepSource: TypeAlias = Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
-StepsRow: TypeAlias = tuple[str, Format, ScopedStep, StepSource, str]
+#: The fields of a record type of `stepbridge.logs`, in its order; the types are described there.
+Row: TypeAlias = tuple[Any, ...]
+#: Problems, assumptions of steps, sources of timelines, steps.
+ReportRows: TypeAlias = tuple[list[ProblemRow], list[Row], list[Row], list[Row]]
 
 Position: TypeAlias = tuple[int, int, int, int | None]
 
@@ -210,57 +207,49 @@ def ledger_logged_as(session: int, time: float, *, unit: str, base: int, stated:
 def ledger_stop(session: int, time: float, *, at: Position, beside: tuple[int, int, int], segments: str) -> str: ...
 def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSession], list[ProblemRow], bool]: ...
 
+FORMATS: list[str]
 OUTPUTS: list[str]
 
 def check_output(path: str | os.PathLike[str]) -> None: ...
 
-Found: TypeAlias = tuple[list[ProblemRow], list[tuple[str, ScopedStep, str]], list[OriginRow], list[StepsRow]]
-
-class Said(TypedDict):
-    format: Format | None
-    step: str | None
-    epoch: str | None
-    wall_time: str | None
-    pattern: str | None
-
-class Asked(TypedDict):
-    timelines: Timeline | dict[str, Timeline] | None
-    unit: str | None
-    base: int | None
-    batch: bool
-    sample: bool
-    superseded: bool
-    lend: bool
-
 @final
 class Logs:
     @staticmethod
-    def read(path: str | os.PathLike[str], said: Said, watch: Callable[[int, int], object] | None = None) -> Logs: ...
-    def again(self, watch: Callable[[int, int], object] | None = None) -> Logs | None: ...
+    def read(
+        path: str | os.PathLike[str],
+        options: Mapping[str, object],
+        watch: Callable[[int, int], object] | None = None,
+    ) -> Logs: ...
+    def refresh(self, watch: Callable[[int, int], object] | None = None) -> Logs | None: ...
     def __len__(self) -> int: ...
     def runs(self) -> list[str]: ...
-    def overview(self) -> list[tuple[str, int, int, tuple[int, int] | None, tuple[float, float] | None]]: ...
+    def overview(self) -> list[Row]: ...
     def tags(self) -> list[str]: ...
     def problems(self) -> list[ProblemRow]: ...
-    def files(self) -> list[tuple[str, str, Format, int, int, int, str | None, int]]: ...
+    def files(self) -> list[Row]: ...
     def ledgers(self) -> list[tuple[str, list[str], list[LedgerSession], list[ProblemRow]]]: ...
-    def table(self, *, superseded: bool) -> Table: ...
-    def infer(
-        self, *, lend: bool
-    ) -> dict[str, tuple[Timeline | None, list[tuple[int, Timeline]], str, int, Step | None, str | None]]: ...
-    def steps(self) -> list[StepsRow]: ...
-    def sessions(self) -> list[tuple[str, int, int]]: ...
-    def reindex(self, asked: Asked) -> tuple[Table, Found]: ...
+    def table(self, *, keep_superseded: bool) -> Table: ...
+    def infer(self, *, share_timeline: bool) -> dict[str, Row]: ...
+    def steps(self) -> list[Row]: ...
+    def sessions(self) -> list[Row]: ...
+    def reindex(self, request: Mapping[str, object]) -> tuple[Table, ReportRows]: ...
 
 @final
 class Survey:
     @staticmethod
-    def read(path: str | os.PathLike[str], said: Said, watch: Callable[[int, int], object] | None = None) -> Survey: ...
+    def read(
+        path: str | os.PathLike[str],
+        options: Mapping[str, object],
+        watch: Callable[[int, int], object] | None = None,
+    ) -> Survey: ...
     def __len__(self) -> int: ...
     def logs(self) -> Logs: ...
     def write(
-        self, output: str | os.PathLike[str], asked: Asked, watch: Callable[[int, int], object] | None = None
-    ) -> tuple[int, Found]: ...
+        self,
+        output: str | os.PathLike[str],
+        request: Mapping[str, object],
+        watch: Callable[[int, int], object] | None = None,
+    ) -> tuple[int, ReportRows]: ...
 
 @final
 class Table:

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-__all__ = ["StepbridgeWarning", "UnitMismatchError"]
+__all__ = [
+    "NoLogsError",
+    "PatternError",
+    "StepbridgeError",
+    "StepbridgeWarning",
+    "TimelineError",
+    "UnitMismatchError",
+]
+
+
+class StepbridgeError(Exception):
+    """Any error of stepbridge's own; each of them is also the built-in error that fits it."""
+
+
+class NoLogsError(StepbridgeError, ValueError):
+    """A path holds no training log, or none that can be read."""
+
+
+class PatternError(StepbridgeError, ValueError):
+    """A pattern for the lines of a text log is not valid; the message names the column."""
+
+
+class TimelineError(StepbridgeError, ValueError):
+    """A timeline cannot be made, or is not known where it is needed."""
 
 
 class UnitMismatchError(TypeError):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from stepbridge import _core
+from stepbridge._problem import Problem
 from stepbridge.answers import Position
-from stepbridge.problems import Problem
 from stepbridge.timeline import Segment, Timeline
 
 if TYPE_CHECKING:

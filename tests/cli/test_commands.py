@@ -100,7 +100,7 @@ def test_what_the_caller_says_of_a_log_overrides_what_is_found(tmp_path: Path) -
     assert "no log" in complaint(1, "info", tmp_path)
     said = ("--format", "jsonl", "--step-column", "it")
     (file,) = json.loads(printed("info", tmp_path, *said, "--json"))["files"]
-    assert (file["format"], file["sound"]) == ("jsonl", 2)
+    assert (file["format"], file["records_ok"]) == ("jsonl", 2)
     (tmp_path / "mine.dat").write_text("it 3 of 9 -> 0.5\nit 4 of 9 -> 0.25\n", encoding="utf-8")
     shape = ("--pattern", "it {step} of 9 -> {loss}", "--batches-per-epoch", 2, "--unit", "st", "--base", 0)
     done = run("reindex", tmp_path, *shape, "-o", tmp_path / "out.csv")

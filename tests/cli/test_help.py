@@ -1,4 +1,4 @@
-"""What the command line says of itself: help, examples that run, completion; and the page that tells the same."""
+"""What the command line says of itself: help, examples that run, completion; and the page that says the same."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_installed_command_is_the_module() -> None:
     assert 'stepbridge = "stepbridge.cli:main"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     script = shutil.which("stepbridge", path=str(Path(sys.executable).parent))
     if script is None:
-        pytest.skip("stepbridge is not installed beside this Python")
+        pytest.skip("stepbridge is not installed with this Python")
     done = subprocess.run([script, "convert", "--help"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, printed("convert", "--help"))
 
@@ -117,7 +117,7 @@ def test_the_installed_command_is_the_module() -> None:
 
 
 def completed(*words: str) -> list[str]:
-    """Give what bash is told for the last of these words."""
+    """Give what bash gets for the last of these words."""
     line = " ".join(("stepbridge", *words))
     asked = {"_STEPBRIDGE_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words))}
     done = run(env={**os.environ, **asked})

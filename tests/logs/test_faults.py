@@ -28,7 +28,7 @@ each_format = pytest.mark.parametrize("form", FORMATS)
 STREAMED: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"trainer_state", "mlflow_db"})
 #: Those whose records have a step of the run.
 STEPS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"keras_csv", "ultralytics"})
-#: Ten steps, and values of which none begins as another one does.
+#: Ten steps, and values none of which begins like another.
 ROWS = [(step, 3.5 * 1.5**step) for step in range(1, 11)]
 
 #: Enough that the beginning of a file shows what it is.
@@ -96,7 +96,7 @@ def test_a_file_that_was_cut_anywhere_is_torn_and_no_error(form: Format, tmp_pat
             assert problem.offset is not None
             assert problem.length is not None
             assert problem.offset + problem.length == size
-        # All that is behind the last value, if it is more than the end of a line.
+        # All that follows the last value, if it is more than the end of a line.
         if not logs.problems and form != "text":
             assert whole[:size].endswith((b"\n", b"}", b"},", whole[-1:])) or form in {"tfevents", "wandb"}, size
 
@@ -356,14 +356,14 @@ def test_steps_at_the_ends_of_64_bits_are_exact(form: Format, tmp_path: Path) ->
     path.write_bytes(small_log(form, [(step, 1.5) for step in steps]))
     logs = read_logs(path, format=form)
     # Steps that go back are those of another process, in most formats.
-    found = logs.table(superseded=True).to_polars().filter(value=1.5)
+    found = logs.table(keep_superseded=True).to_polars().filter(value=1.5)
     assert found["step"].to_list() == steps
     assert logs.problems == ()
     # No step of these makes what is computed from it overflow.
     logs.infer()
     for unit, base in [("step", 0), ("batch", 1), ("epoch", 1), ("step", 1)]:
         for timeline in (sb.Timeline.plan(batches=1), sb.Timeline.plan(batches=7, accumulate=3)):
-            table = logs.reindex(timeline, unit=unit, base=base, batch=True, superseded=True)  # type: ignore[arg-type]
+            table = logs.reindex(timeline, unit=unit, base=base, batch=True, keep_superseded=True)  # type: ignore[arg-type]
             assert table.num_rows == len(logs)
 
 

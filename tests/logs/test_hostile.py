@@ -40,7 +40,7 @@ print(done.returncode, peak // (1 << 20) if sys.platform == "darwin" else peak /
 
 def ended(*arguments: object) -> tuple[int, int, str]:
     """Run a command; give its exit code, the most memory that it held, in MB, and what it said on stderr."""
-    # In between stands a small process: what a child holds is never told below what its parent held.
+    # A small process in between: the system never reports less for a child than its parent held.
     command = [
         sys.executable,
         "-S",
@@ -72,7 +72,7 @@ def zeros(path: Path) -> None:
 
 
 def forged_lengths(path: Path) -> None:
-    """Headers whose checksums hold, each of which promises far more than there is behind it."""
+    """Headers whose checksums hold, each of which promises far more than follows it."""
     length = struct.pack("<Q", 40 * MB)
     header = length + struct.pack("<I", masked_crc32c(length))
     path.write_bytes(VERSION + (header + b"payload!") * 100_000 + bytes(48 * MB))
@@ -127,7 +127,7 @@ def huge_numbers(path: Path) -> None:
 
 
 def endless_view(path: Path) -> None:
-    """A database in place of whose tables stand programs that never end."""
+    """A database that has programs without an end instead of its tables."""
     endless = "WITH RECURSIVE n(i) AS (SELECT 'r' UNION ALL SELECT i || 'x' FROM n)"
     with closing(sqlite3.connect(path)) as database:
         database.executescript(
@@ -141,13 +141,13 @@ def endless_view(path: Path) -> None:
 
 
 def long_ledger(path: Path) -> None:
-    """A ledger of one line that does not end, beside a log."""
+    """A ledger of one line that does not end, next to a log."""
     (path.parent / "metrics.csv").write_text("epoch,step,loss\n0,0,1\n0,1,2\n", encoding="utf-8")
     path.write_bytes(b'{"stepclock":1,"kind":"session","name":"' + b"x" * (32 * MB))
 
 
 def huge_epochs(path: Path) -> None:
-    """A ledger whose numbers are as large as they can be, beside a log."""
+    """A ledger whose numbers are as large as they can be, next to a log."""
     (path.parent / "metrics.csv").write_text("epoch,step,loss\n0,0,1\n0,1,2\n", encoding="utf-8")
     most = 2**63 - 1
     segment = {"epochs": most, "batches": 1, "boundary": "flush"}

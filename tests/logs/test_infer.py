@@ -28,12 +28,12 @@ UNKNOWN: dict[tuple[str, stated.Half, bool], str] = {
     ("HCDescamps__cv-image-classification", "first", True): "from 1719 to 1724",
     # Two rows of the four: (49, 4) and (99, 9).
     ("JSavree__HisToGene/lightning_logs/version_0", "first", True): "from 10 to 11",
-    # Epochs rounded to two digits beside an epoch that is no whole number of steps.
+    # Epochs rounded to two digits next to an epoch that is not a whole number of steps.
     ("NijatZeynalov", "even", False): "15689 batches an epoch with 5 a step (drop) would fit, and so would 18827",
     ("NijatZeynalov", "odd", False): "12551 batches an epoch with 4 a step (drop) would fit, and so would 15689",
     ("NijatZeynalov", "first", False): "would fit, and so would",
     ("Fujump__qlora", "first", False): "1647 batches an epoch with 4 a step (carry) would fit, and so would 3706",
-    # One digit behind the point, since all epochs are whole.
+    # One digit after the point, since all epochs are whole.
     ("aigoncharov", "first", False): "from 400 to 402",
 }
 
@@ -128,10 +128,10 @@ def test_half_of_a_real_log_predicts_the_other(path: Path, half: stated.Half, al
         if name in name_of(path) and which == half and own is not alone
     ]
     if isinstance(found, str):
-        assert reasons, f"{found}: why this half cannot tell must stand in UNKNOWN"
+        assert reasons, f"{found}: UNKNOWN must say why this half is not enough"
         assert reasons[0] in found
         return
-    assert not reasons, "this half tells, although it stands in UNKNOWN"
+    assert not reasons, "this half is enough, although UNKNOWN lists it"
     assert holds(found, asked) == []
     assert holds(found, known) == []
 
@@ -265,12 +265,12 @@ def test_a_plan_is_lent_only_when_it_is_asked_for(tmp_path: Path) -> None:
     logs = sb.read_logs(tmp_path)
     assert logs.infer()["vague"].timeline is None
     assert [origin.origin for origin in logs.reindex().origins] == ["inferred", "none"]
-    lent = logs.infer(lend=True)["vague"]
+    lent = logs.infer(share_timeline=True)["vague"]
     assert lent.timeline == sb.Timeline.plan(batches=100)
-    assert lent.lent_by == "sure"
+    assert lent.shared_by == "sure"
     assert lent.evidence.startswith("lent by run sure, as was asked for: it agrees with 2 statements of the run itself")
-    table = logs.reindex(lend=True)
-    assert table.origins[1] == ("vague", "lent", "sure")
+    table = logs.reindex(share_timeline=True)
+    assert table.origins[1] == ("vague", "shared", "sure")
     assert table.problems == ()
     assert table.to_polars().filter(pl.col("run") == "vague").select("step", "epoch", "iter").rows() == [
         (139, 1, 39),
@@ -278,7 +278,7 @@ def test_a_plan_is_lent_only_when_it_is_asked_for(tmp_path: Path) -> None:
     ]
     # Nor is one lent where two differ.
     stated.Loop(50, 1, "flush", 4).metrics(every=10, ends=True, test=True).write(tmp_path / "other")
-    refused = sb.read_logs(tmp_path).infer(lend=True)["vague"]
+    refused = sb.read_logs(tmp_path).infer(share_timeline=True)["vague"]
     assert refused.timeline is None
     assert "none was lent, since other and sure differ" in refused.evidence
 

@@ -17,7 +17,7 @@ Session = tuple[int, int, int]
 
 
 def log(folder: Path, sessions: list[Session], every: int) -> tuple[sb.Logs, sb.Timeline]:
-    """Write what a loop would have logged each `every` steps, with the epoch beside; give the log, and the truth."""
+    """Write what a loop would have logged each `every` steps, with the epoch; give the log, and the truth."""
     lines: list[dict[str, float]] = []
     lengths: list[int] = []
     step = 0
@@ -46,7 +46,7 @@ def test_lengths_of_three_sessions(tmp_path: Path) -> None:
 
 
 def test_a_boundary_that_nothing_shows_is_not_guessed(tmp_path: Path) -> None:
-    """Each tenth step is logged: whether the first epochs of 25 began at step 100 cannot be told."""
+    """Each tenth step is logged: whether the first epochs of 25 began at step 100 cannot be known."""
     logs, _ = log(tmp_path, [(50, 2, 24), (25, 6, 0)], every=10)
     (found,) = logs.infer().values()
     assert found.timeline is None
@@ -66,7 +66,7 @@ def test_every_record_is_in_the_epoch_that_it_states(drawn: list[Session], every
         try:
             logs, truth = log(Path(folder), [*before, (length, kept, 0)], every)
         except ValueError:
-            return  # too few lines to be told from other files
+            return  # too few lines to be distinguished from other files
         (found,) = logs.infer().values() or (None,)
         assert every > 1 or (found is not None and found.timeline is not None)
         if found is None or found.timeline is None:

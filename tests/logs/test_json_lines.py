@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from conftest import Fact
 
-#: What is no value: where a line stands.
+#: Keys that are not values: they say where a line is.
 COUNTERS = {
     "detectron2": {"iteration"},
     "mmengine": {"step", "epoch", "iter"},
@@ -28,7 +28,7 @@ STEP = {"detectron2": "iteration", "mmengine": "step", "wandb_history": "_step",
 
 
 class Record(NamedTuple):
-    """A value and where it stands; floats as their bits, as NaN differs from itself."""
+    """A value and where it is; floats as their bits, as NaN differs from itself."""
 
     tag: str
     step: int | None
@@ -44,7 +44,7 @@ class Found(NamedTuple):
     sound: int
     others: int
     broken: list[tuple[int, int]]
-    """Lines that are no JSON: where they begin, and how long they are."""
+    """Lines that are not JSON: where they begin, and how long they are."""
 
 
 def bits(number: float | None) -> bytes | None:
@@ -92,8 +92,8 @@ def agrees(path: Path, kind: str) -> None:
     expected = oracle(path.read_bytes(), kind)
     logs = read_logs(path)
     (file,) = logs.files
-    assert (file.format, file.sound, file.others) == (kind, expected.sound, expected.others)
-    frame = logs.table(superseded=True).to_polars()
+    assert (file.format, file.records_ok, file.non_numeric) == (kind, expected.sound, expected.others)
+    frame = logs.table(keep_superseded=True).to_polars()
     columns = (frame[name].to_list() for name in ("tag", "step", "epoch_logged", "wall_time", "value"))
     records = [
         Record(tag, step, bits(epoch), bits(time), struct.pack("<d", value))
@@ -168,11 +168,11 @@ def test_a_large_file_is_read_by_several_threads_all_the_same(tmp_path: Path) ->
 def test_a_named_key_holds_the_step(tmp_path: Path) -> None:
     path = tmp_path / "log.json"
     path.write_text('{"it": 5, "ep": 1, "at": 12.5, "loss": 0.5}\n')
-    logs = read_logs(path, format="jsonl", step="it", epoch="ep", wall_time="at")
+    logs = read_logs(path, format="jsonl", step_column="it", epoch_column="ep", time_column="at")
     assert logs.to_polars().select("tag", "step", "epoch_logged", "wall_time", "value").rows() == [
         ("loss", 5, 1.0, 12.5, 0.5)
     ]
-    logs = read_logs(path, format="jsonl", step="steps")
+    logs = read_logs(path, format="jsonl", step_column="steps")
     assert [problem.reason for problem in logs.problems] == [
         "no object has the key 'steps'; there are 'it', 'ep', 'at', 'loss'"
     ]
@@ -187,8 +187,10 @@ def test_a_named_key_makes_lines_of_any_names_a_log(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not a log of a known format"):
         read_logs(path)
     for step, epoch in (("it", None), (None, "n.ep"), ("none", "n.ep")):
-        assert [file.file for file in read_logs(tmp_path, step=step, epoch=epoch).files] == ["history.json"]
-    assert read_logs(path, step="it").to_polars()["step"].to_list() == [5, 5, 6, 6]
+        assert [file.file for file in read_logs(tmp_path, step_column=step, epoch_column=epoch).files] == [
+            "history.json"
+        ]
+    assert read_logs(path, step_column="it").to_polars()["step"].to_list() == [5, 5, 6, 6]
 
 
 @pytest.mark.parametrize("base", [0, 1])

@@ -47,9 +47,9 @@ def test_event_files_hold_what_is_known_of_them(fact: Fact) -> None:
     events, tags, first, last, longest, count = seen
     (file,) = logs.files
     assert file.format == "tfevents"
-    assert file.sound == int(events)
+    assert file.records_ok == int(events)
     frame = logs.to_polars()
-    if file.others == 0:
+    if file.non_numeric == 0:
         assert len(logs.tags) == int(tags)
         assert (frame["step"].min(), frame["step"].max()) == (int(first), int(last))
     if longest in logs.tags:
@@ -93,7 +93,7 @@ def test_lightning_files_hold_what_is_known_of_them(fact: Fact) -> None:
     epochs = known(fact, r"epoch (\d+)\.\.(\d+)") or pytest.fail("the epochs are known")
     odd = known(fact, r"(\d+) nan/inf cells") or ("0",)
     (file,) = logs.files
-    assert (file.format, file.sound, logs.problems) == ("lightning_csv", int(rows), ())
+    assert (file.format, file.records_ok, logs.problems) == ("lightning_csv", int(rows), ())
     assert (frame["step"].min(), frame["step"].max()) == (int(first), int(last))
     assert (frame["epoch_logged"].min(), frame["epoch_logged"].max()) == (float(epochs[0]), float(epochs[1]))
     assert frame.filter(~pl.col("value").is_finite()).height == int(odd[0])
@@ -114,7 +114,7 @@ def test_trainer_states_hold_what_is_known_of_them(fact: Fact) -> None:
     rows, nans = known(fact, r"(\d+) log rows, .*?NaN=(\d+)") or pytest.fail("the rows are known")
     step, epoch = known(fact, r"global_step (\d+) of max \d+, epoch ([\d.]+)") or pytest.fail("the end is known")
     (file,) = logs.files
-    assert (file.format, file.sound, logs.problems) == ("trainer_state", int(rows), ())
+    assert (file.format, file.records_ok, logs.problems) == ("trainer_state", int(rows), ())
     frame = logs.to_polars()
     # NaN cells of the file, whatever their tag.
     assert frame.filter(pl.col("value").is_nan()).height == int(nans)
@@ -224,7 +224,7 @@ def test_json_that_is_cut_keeps_the_entries_before(demo: Path, tmp_path: Path) -
     (problem,) = logs.problems
     assert problem.kind == "truncated"
     assert "log_history" in problem.reason
-    assert 0 < logs.files[0].sound < read_logs(sound).files[0].sound
+    assert 0 < logs.files[0].records_ok < read_logs(sound).files[0].records_ok
     assert records(logs) == records(read_logs(sound))[: len(logs)]
 
 
@@ -284,14 +284,14 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_large_files_read_in_parts_are_as_their_small_selves(event_file: Path, tmp_path: Path) -> None:
-    # Frames stand on their own, so a file repeated is a file.
+    # No frame depends on another, so a file repeated is a file.
     once = read_logs(event_file)
     times = (9 << 20) // event_file.stat().st_size
     large = tmp_path / event_file.name
     large.write_bytes(event_file.read_bytes() * times)
     logs = read_logs(large)
     assert logs.problems == ()
-    assert logs.files[0].sound == once.files[0].sound * times
+    assert logs.files[0].records_ok == once.files[0].records_ok * times
     assert records(logs) == records(once) * times
 
 
@@ -353,7 +353,7 @@ def test_reindexing_takes_a_plan_a_plan_a_run_or_nothing(event_file: Path) -> No
     assert frames[0].filter(pl.col("step") == 1719)["epoch"].unique().to_list() in ([1], [])
     assert logs.reindex(plan, convention="lightning").to_polars().drop("run", "tag", "source").equals(frames[0])
     assert "batch" in logs.reindex(plan, batch=True).column_names
-    with pytest.raises(ValueError, match="says unit and base"):
+    with pytest.raises(ValueError, match="convention= sets unit= and base= too"):
         logs.reindex(plan, convention="lightning", base=0)
     with pytest.raises(ValueError, match="base must be 0 or 1, not 2"):
         logs.reindex(plan, base=2)  # type: ignore[arg-type]
@@ -369,7 +369,7 @@ def test_inference_gives_the_timeline_and_its_evidence(demo: Path) -> None:
     assert "1719 steps an epoch" in inferred.evidence
 
 
-def test_the_formats_of_the_stub_are_those_of_the_core() -> None:
+def test_the_error_for_an_unknown_format_names_all_of_them() -> None:
     with pytest.raises(ValueError, match="there is no format") as refused:
-        read_logs(".", format="nothing")  # type: ignore[arg-type]
+        read_logs(".", format="nothing")
     assert str(refused.value).split("expected one of ")[1].split(", ") == list(FORMATS)

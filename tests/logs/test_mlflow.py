@@ -38,7 +38,7 @@ def test_real_metrics_hold_their_lines(fact: Fact) -> None:
     known = re.search(r"(\d+) lines", fact.known)
     assert known is None or len(lines) == int(known[1])
     (file,) = logs.files
-    assert (file.format, file.sound, logs.problems) == ("mlflow", len(lines), ())
+    assert (file.format, file.records_ok, logs.problems) == ("mlflow", len(lines), ())
     parts = PurePosixPath(fact.path.as_posix()).parts
     tag = "/".join(parts[parts.index("metrics") + 1 :])
     expected = [(tag, int(step), int(time) / 1000, float(value)) for time, value, step in lines]
@@ -126,7 +126,7 @@ def test_a_database_gives_the_rows_of_each_run(tmp_path: Path) -> None:
     store(tmp_path / "mlflow.db")
     logs = read_logs(tmp_path)
     assert logs.runs == ["Default/bald-cow-1-aaaaaaaa", "Default/bald-cow-1-bbbbbbbb"]
-    assert (logs.files[0].format, logs.files[0].sound, logs.problems) == ("mlflow_db", 9, ())
+    assert (logs.files[0].format, logs.files[0].records_ok, logs.problems) == ("mlflow_db", 9, ())
     rows = logs.to_polars().select("run", "tag", "step", "wall_time", "value").rows()
     for at, run in enumerate(logs.runs):
         own = [row[1:] for row in rows if row[0] == run]

@@ -41,8 +41,8 @@ LOGS = sorted(
 
 
 def whole(logs: sb.Logs) -> pl.DataFrame:
-    frame = logs.table(superseded=True).to_polars().cast({cs.categorical(): pl.String})
-    # Lines of several kinds in one block of text stand kind by kind.
+    frame = logs.table(keep_superseded=True).to_polars().cast({cs.categorical(): pl.String})
+    # Lines of several kinds in one block of text are ordered by kind.
     return frame.sort(frame.columns) if any(file.format == "text" for file in logs.files) else frame
 
 
@@ -76,7 +76,7 @@ def test_only_what_was_added_is_read(tmp_path: Path) -> None:
     logs = sb.read_logs(tmp_path)
     with log.open("a") as file:
         file.write("1,100000,0.25\n")
-    # The bytes behind are changed in place: a reader that looked at them again would see it.
+    # Bytes that were read are changed in place: a reader that looked at them again would see it.
     with log.open("r+b") as file:
         file.seek(16)
         file.write(b"9")

@@ -83,7 +83,7 @@ def test_torch_with_a_purge_step(tmp_path: Path) -> None:
     assert [step for step, _ in found[".", "loss"]] == list(range(90))
     logs = sb.read_logs(tmp_path)
     assert logs.sessions == ((".", 3, 10 + 50 + 1 + 5),)
-    assert len(logs.table(superseded=True)) == len(logs) == 165
+    assert len(logs.table(keep_superseded=True)) == len(logs) == 165
 
 
 def test_torch_without_a_purge_step_is_as_the_server_shows_it(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_torch_without_a_purge_step_is_as_the_server_shows_it(tmp_path: Path) ->
     server = by_server(tmp_path)
     assert found.keys() == server.keys()
     assert all(same(found[key], server[key]) for key in server)
-    assert found[".", "end/0"] == [(50, 1.0)], "nobody logged it again"
+    assert found[".", "end/0"] == [(50, 1.0)], "it was not logged again"
 
 
 def test_tensorflows_writers(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def write(folder: Path, name: str, events: Iterable[tuple[float, int, str | None
 
 @pytest.mark.parametrize("seed", range(12))
 def test_folders_at_random_are_as_tensorboard_shows_them(tmp_path: Path, seed: int) -> None:
-    """Several runs of several sessions: with START and without, of several series, of which some come late or stop."""
+    """Several runs of several sessions: with START and without, of several series, some of which come late or stop."""
     chance = random.Random(seed)
     for run in range(6):
         moment, step = 100.0, 0
@@ -228,7 +228,7 @@ def test_superseded_records_are_left_out_unless_they_are_asked_for(resumed: sb.L
     table = resumed.reindex()
     assert "session" not in table.column_names
     assert table.to_polars()["epoch"].to_list() == [0, 0, 1, 1, 2, 2]
-    for kept in (resumed.table(superseded=True), resumed.reindex(superseded=True)):
+    for kept in (resumed.table(keep_superseded=True), resumed.reindex(keep_superseded=True)):
         frame = kept.to_polars()
         assert frame.schema["session"] == pl.Int64
         assert frame.schema["superseded"] == pl.Boolean
@@ -260,7 +260,7 @@ def test_keras_own_logger_that_appends(tmp_path: Path) -> None:
         keras.utils.set_random_seed(0)
         inputs = keras.ops.ones((4, 1))
         model.fit(inputs, inputs, initial_epoch=initial, epochs=epochs, callbacks=[logger], verbose=0)
-    frame = sb.read_logs(path).table(superseded=True).to_polars()
+    frame = sb.read_logs(path).table(keep_superseded=True).to_polars()
     losses = frame.filter(pl.col("tag").cast(pl.String) == "loss")
     assert losses.select("epoch_logged", "session", "superseded").rows() == [
         *((epoch, 0, epoch >= 2) for epoch in (0, 1, 2, 3)),

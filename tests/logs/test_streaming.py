@@ -17,8 +17,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 import stepbridge as sb
 from conftest import DATA
 from stepbridge import _core
-from stepbridge.logs import asked
-from stepbridge.streamed import write_survey
+from stepbridge.logs._options import read_request, reindex_request
+from stepbridge.logs._streaming import write_survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,15 +49,15 @@ def test_every_log_is_what_it_is_in_memory(folder: str, tmp_path: Path) -> None:
         sb.read_logs(DATA / folder)
     except ValueError as error:
         pytest.skip(str(error))
-    compared(DATA / folder, tmp_path / "out.parquet", superseded=True, batch=True)
+    compared(DATA / folder, tmp_path / "out.parquet", keep_superseded=True, batch=True)
     compared(DATA / folder, tmp_path / "out.parquet", unit="step", base=0)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_so_are_the_timelines_that_a_log_tells_itself(folder: str, tmp_path: Path) -> None:
     try:
-        expected = sb.read_logs(DATA / folder).reindex(superseded=True)
-        written = sb.reindex(DATA / folder, tmp_path / "out.parquet", superseded=True)
+        expected = sb.read_logs(DATA / folder).reindex(keep_superseded=True)
+        written = sb.reindex(DATA / folder, tmp_path / "out.parquet", keep_superseded=True)
     except ValueError as error:
         pytest.skip(str(error).splitlines()[0][:80])
     assert_frame_equal(
@@ -110,27 +110,24 @@ def test_no_run_has_a_timeline(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
-NOTHING: dict[str, None] = dict.fromkeys(("format", "step", "epoch", "wall_time", "pattern"))
-
-
 def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
-    survey = _core.Survey.read(log, NOTHING)  # type: ignore[arg-type]
+    survey = _core.Survey.read(log, read_request({}))
     with log.open("a") as file:
         file.write("1,2,0.25\n")
-    written = write_survey(survey, tmp_path / "out.csv", asked(sb.Timeline.plan(batches=2)))
+    written = write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches=2), {}))
     assert written.records == 2
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
 
 
-def test_a_log_that_shrinks_in_between_is_told(tmp_path: Path) -> None:
+def test_a_log_that_shrinks_in_between_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
-    survey = _core.Survey.read(log, NOTHING)  # type: ignore[arg-type]
+    survey = _core.Survey.read(log, read_request({}))
     log.write_text("epoch,step,loss\n0,0,1.0\n")
     with pytest.raises(OSError, match=r"metrics.csv.*became shorter"):
-        write_survey(survey, tmp_path / "out.csv", asked(sb.Timeline.plan(batches=2)))
+        write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches=2), {}))
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 

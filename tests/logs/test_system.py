@@ -1,4 +1,4 @@
-"""What a file system does to readers and writers: links, things that are no files, a full disk, a killed writer."""
+"""What a file system does to readers and writers: links, things that are not files, a full disk, a killed writer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_links_out_of_the_folder_are_followed_once(tmp_path: Path) -> None:
     (logs / "other.csv").symlink_to(elsewhere / "alone.csv")
     (logs / "own.csv").symlink_to(logs / "own" / "metrics.csv")
     found = read_logs(logs)
-    # Of two links to one thing the first by name; what stands in the folder itself has its own name.
+    # Of two links to one file the first by name; a file of the folder itself has its own name.
     assert sorted(file.file for file in found.files) == ["again/metrics.csv", "file.csv", "own/metrics.csv"]
     assert found.problems == ()
 
@@ -127,12 +127,12 @@ def test_a_database_whose_writer_was_killed(tmp_path: Path) -> None:
 
 AGAIN = """
 import resource, sys, time
-import stepbridge as sb
+from stepbridge import read_logs
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for pause in (0, 1.5, 1.5):
     time.sleep(pause)
     before = faults()
-    logs = sb.read_logs(sys.argv[1])
+    logs = read_logs(sys.argv[1])
     print(faults() - before)
     del logs
 """
@@ -140,14 +140,14 @@ for pause in (0, 1.5, 1.5):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="faults are counted as Linux does")
 @pytest.mark.parametrize(("delay", "least", "most"), [(None, 0, 0.5), ("0", 0.8, 1.2)])
-def test_freed_pages_wait_for_the_next_reading_unless_told_otherwise(
+def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(
     delay: str | None, least: float, most: float, tmp_path: Path
 ) -> None:
     path = tmp_path / "log.csv"
     path.write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(1_000_000)), encoding="utf-8")
-    # Small pages, of which each is a fault: 20 MB of columns are 5,000.
-    told = {"MIMALLOC_PURGE_DELAY": delay} if delay is not None else {}
-    environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **told}
+    # Small pages, each of which is a fault: 20 MB of columns are 5,000.
+    setting = {"MIMALLOC_PURGE_DELAY": delay} if delay is not None else {}
+    environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **setting}
     done = subprocess.run(
         [sys.executable, "-c", AGAIN, str(path)],
         env=environment,

@@ -51,7 +51,9 @@ def expected(path: Path, step: str | None, epoch: str | None, separator: str = "
 def found(logs: Logs) -> Iterator[Record]:
     """The records that were read."""
     columns = (
-        logs.table(superseded=True).to_polars().select(pl.col("tag").cast(pl.String), "step", "epoch_logged", "value")
+        logs.table(keep_superseded=True)
+        .to_polars()
+        .select(pl.col("tag").cast(pl.String), "step", "epoch_logged", "value")
     )
     for tag, step, epoch, value in columns.iter_rows():
         yield Record(tag, step, epoch, bits(value))
@@ -65,7 +67,7 @@ def agrees(path: Path, form: str, step: str | None, epoch: str | None, separator
     assert file.format == form
     assert list(found(logs)) == list(expected(path, step, epoch, separator))
     with path.open(newline="", encoding="utf-8") as lines:
-        assert file.sound == sum(1 for _ in csv.reader(lines)) - 1
+        assert file.records_ok == sum(1 for _ in csv.reader(lines)) - 1
 
 
 @pytest.mark.of_format("lightning", "metrics.csv")
@@ -142,7 +144,7 @@ def test_only_logs_are_logs(name: str, text: str, form: str | None, tmp_path: Pa
 def test_columns_that_are_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("n;t;x\n3;1700000000.5;0.5\n", encoding="utf-8")
-    logs = read_logs(path, step="n", wall_time="t")
+    logs = read_logs(path, step_column="n", time_column="t")
     assert logs.to_polars().select("step", "wall_time", "value").rows() == [(3, 1700000000.5, 0.5)]
-    missing = read_logs(path, format="csv", step="m")
+    missing = read_logs(path, format="csv", step_column="m")
     assert [problem.reason for problem in missing.problems] == ["there is no column 'm'; there are n, t, x"]

@@ -179,8 +179,8 @@ def same(path: Path) -> None:
     text = lines(path)
     # The end of the last line begins none.
     assert text.pop() == ""
-    assert file.sound + file.prose == len(text)
-    frame = logs.table(superseded=True).to_polars()
+    assert file.records_ok + file.plain_lines == len(text)
+    frame = logs.table(keep_superseded=True).to_polars()
     seen = zip(*(frame[name].to_list() for name in ("step", "epoch_logged", "tag", "value")), strict=True)
     key = lambda record: tuple(-1 if part is None else part for part in record)  # noqa: E731 - one line, here alone
     expected = sorted(reading(text), key=key)
@@ -211,7 +211,9 @@ def textbook() -> str:
 def test_the_textbook_line(tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text(textbook())
     logs = read_logs(tmp_path)
-    assert [(file.format, file.shape, file.sound, file.prose) for file in logs.files] == [("text", "textbook", 25, 0)]
+    assert [(file.format, file.shape, file.records_ok, file.plain_lines) for file in logs.files] == [
+        ("text", "textbook", 25, 0)
+    ]
     frame = logs.reindex(Timeline.plan(samples=1000, batch_size=200, epochs=5)).to_polars()
     # Epoch 5, Iter 5, Step 25, counted from 0.
     assert frame.select("epoch", "iter", "step").row(-1) == (4, 4, 25)
@@ -232,7 +234,7 @@ def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
         (0, 0.0, "train/loss", 0.0),
         (9, 1.0, "train/loss", 4.5),
     ]
-    assert [(file.shape, file.sound, file.prose) for file in logs.files] == [("pattern", 2, 1)]
+    assert [(file.shape, file.records_ok, file.plain_lines) for file in logs.files] == [("pattern", 2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -269,9 +271,9 @@ def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
         stream.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
         stream.write("\nkilled at iter 7: los")
     logs = read_logs(log)
-    frame = logs.table(superseded=True).to_polars()
+    frame = logs.table(keep_superseded=True).to_polars()
     losses = frame.filter(frame["tag"] == "loss")
     assert losses["step"].to_list() == list(range(count))
     assert losses["value"].sum() == sum(range(count)) + count / 2
     (file,) = logs.files
-    assert (file.sound, file.prose, logs.problems) == (count, 2, ())
+    assert (file.records_ok, file.plain_lines, logs.problems) == (count, 2, ())

@@ -104,7 +104,7 @@ def test_real_files_hold_what_is_known_of_them(fact: Fact) -> None:
     steps = re.search(r"history step (\d+)\.\.(\d+)", fact.known)
     assert counts
     assert steps
-    assert (file.format, file.sound, file.size) == ("wandb", int(counts[1]), fact.path.stat().st_size)
+    assert (file.format, file.records_ok, file.size) == ("wandb", int(counts[1]), fact.path.stat().st_size)
     frame = logs.to_polars()
     assert (frame["step"].min(), frame["step"].max()) == (int(steps[1]), int(steps[2]))
     # Each run that was killed left a record that is not whole, unless it ended between two.
@@ -167,7 +167,7 @@ def test_a_run_is_its_folder_and_what_is_no_number_is_counted(tmp_path: Path) ->
     (folder / "run-abcdefgh.wandb").write_bytes(file(call(_step=0, loss=0.25, epoch=0), text, nested))
     logs = read_logs(tmp_path)
     assert logs.runs == ["run-20240531_132850-abcdefgh"]
-    assert (logs.files[0].sound, logs.files[0].others, logs.problems) == (3, 3, ())
+    assert (logs.files[0].records_ok, logs.files[0].non_numeric, logs.problems) == (3, 3, ())
     rows = logs.to_polars().select("tag", "step", "value").rows()
     assert rows[:2] == [("loss", 0, 0.25), ("epoch", 0, 0.0)]
     assert rows[2][:2] == ("loss", 7)

@@ -3,11 +3,11 @@
 
 mod allocator;
 mod arrays;
-mod asked;
 mod clock;
 mod errors;
 mod ledger;
 mod logs;
+mod request;
 mod survey;
 mod table;
 mod timeline;

@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_logs::infer::{Inferred, Outcome, infer, lend};
 use stepbridge_logs::reindex::{Assumed, Options, Origin, Steps, reindex, steps};
-use stepbridge_logs::{FoundLedger, Logs, Problem, ReadError, ReadOptions, StepMeaning, Table, read};
+use stepbridge_logs::{Format, FoundLedger, Logs, Problem, ReadError, ReadOptions, StepMeaning, Table, read};
 
-use crate::asked::{Asked, Said, kept};
-use crate::errors::timeline_error;
+use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::ledger;
+use crate::request::{ReadRequest, ReindexRequest, kept};
 use crate::table::PyTable;
 use crate::timeline::PyTimeline;
 use crate::watched::watched;
@@ -73,18 +73,18 @@ impl PyLogs {
 impl PyLogs {
     /// `watch` is called a few times a second with the bytes that were read and those that there are.
     #[staticmethod]
-    #[pyo3(signature = (path, said, watch=None))]
+    #[pyo3(signature = (path, options, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let options = said.into_core()?;
+    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = options.into_core()?;
         let logs = watched(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
         Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
     }
 
-    /// The same a while later; None where nothing was added.
+    /// The same logs read again; None where nothing was added.
     #[pyo3(signature = (watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+    fn refresh(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
         let (path, options) = (&self.path, &self.options);
         let again = watched(py, watch.as_ref(), |progress| self.inner.again(path, options, progress, threads()))?;
         let again = again.map_err(read_error)?;
@@ -139,17 +139,17 @@ impl PyLogs {
         ledgers.iter().enumerate().map(row).collect()
     }
 
-    #[pyo3(signature = (*, superseded))]
-    fn table(&self, py: Python<'_>, superseded: bool) -> PyResult<PyTable> {
-        table(py.detach(|| Table::new(&self.inner, None, kept(superseded), threads())))
+    #[pyo3(signature = (*, keep_superseded))]
+    fn table(&self, py: Python<'_>, keep_superseded: bool) -> PyResult<PyTable> {
+        table(py.detach(|| Table::new(&self.inner, None, kept(keep_superseded), threads())))
     }
 
-    #[pyo3(signature = (*, lend))]
-    fn infer(&self, py: Python<'_>, lend: bool) -> BTreeMap<String, InferredRow> {
+    #[pyo3(signature = (*, share_timeline))]
+    fn infer(&self, py: Python<'_>, share_timeline: bool) -> BTreeMap<String, InferredRow> {
         let found = py.detach(|| {
             let mut found = infer(&self.inner.records);
-            if lend {
-                self::lend(&self.inner.records, &mut found);
+            if share_timeline {
+                lend(&self.inner.records, &mut found);
             }
             found
         });
@@ -169,13 +169,13 @@ impl PyLogs {
         runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
     }
 
-    fn reindex(&self, py: Python<'_>, asked: Asked) -> PyResult<(PyTable, FoundRow)> {
-        let asked = asked.into_core()?;
+    fn reindex(&self, py: Python<'_>, request: ReindexRequest) -> PyResult<(PyTable, FoundRow)> {
+        let request = request.into_core()?;
         let (built, places) = py.detach(|| {
             let ledgers = self.inner.run_ledgers();
-            let places = reindex(&self.inner.records, &ledgers, asked.timelines(), asked.options, threads());
+            let places = reindex(&self.inner.records, &ledgers, request.timelines(), request.options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
-            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), asked.superseded, threads()), places))
+            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), request.superseded, threads()), places))
         })?;
         let origins = origin_rows(&self.inner.records.runs, &places.origins);
         let steps = steps_rows(places.steps.clone());
@@ -192,7 +192,7 @@ pub(crate) fn origin_rows(runs: &[String], origins: &[Origin]) -> Vec<OriginRow>
         Origin::Given => (run.clone(), "given", None),
         Origin::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
         Origin::Inferred => (run.clone(), "inferred", None),
-        Origin::Lent(lender) => (run.clone(), "lent", Some(lender.clone())),
+        Origin::Lent(lender) => (run.clone(), "shared", Some(lender.clone())),
         Origin::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()
@@ -254,15 +254,16 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         ReadError::Unreadable { .. } => PyOSError::new_err(text),
         // Who ended it raises what it was ended for.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
+        ReadError::Pattern { .. } => PatternError::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
-        | ReadError::Pattern { .. }
-        | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
+        | ReadError::NothingReadable { .. } => NoLogsError::new_err(text),
     }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("FORMATS", Format::ALL.map(Format::name))?;
     module.add_class::<PyLogs>()
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use stepbridge_logs::reindex::{StreamError, Survey};
 
-use crate::asked::{Asked, Said};
-use crate::errors::timeline_error;
+use crate::errors::{TimelineError, timeline_error};
 use crate::logs::{FoundRow, PyLogs, assumed_rows, origin_rows, read_error, rows, steps_rows, threads};
+use crate::request::{ReadRequest, ReindexRequest};
 use crate::table::write_error;
 use crate::watched::watched;
 
@@ -22,10 +22,10 @@ pub(crate) struct PySurvey {
 impl PySurvey {
     /// `watch` is called a few times a second with the bytes that were read and those that there are.
     #[staticmethod]
-    #[pyo3(signature = (path, said, watch=None))]
+    #[pyo3(signature = (path, options, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: Said, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let options = said.into_core()?;
+    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = options.into_core()?;
         let survey = watched(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
@@ -41,18 +41,18 @@ impl PySurvey {
         usize::try_from(records).unwrap_or(usize::MAX)
     }
 
-    #[pyo3(signature = (output, asked, watch=None))]
+    #[pyo3(signature = (output, request, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn write(
         &self,
         py: Python<'_>,
         output: PathBuf,
-        asked: Asked,
+        request: ReindexRequest,
         watch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(u64, FoundRow)> {
-        let asked = asked.into_core()?;
+        let request = request.into_core()?;
         let written = watched(py, watch.as_ref(), |progress| {
-            self.inner.write(asked.timelines(), asked.options, asked.superseded, &output, progress, threads())
+            self.inner.write(request.timelines(), request.options, request.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
         let origins = origin_rows(&self.inner.logs().records.runs, &written.origins);
@@ -67,7 +67,7 @@ fn stream_error(error: StreamError) -> PyErr {
     let text = error.to_string();
     match error {
         StreamError::Timeline(error) => timeline_error(error),
-        StreamError::NoTimeline(_) => PyValueError::new_err(text),
+        StreamError::NoTimeline(_) => TimelineError::new_err(text),
         StreamError::Write(error) => write_error(error),
         StreamError::Table(_) => PyRuntimeError::new_err(text),
         // Who ended it raises what it was ended for.

@@ -1,14 +1,20 @@
-"""What every command has: examples in its help, each kept once and run by the tests, and `--debug`."""
+"""What every command has: examples in its help, each written once and run by the tests, and `--debug`.
+
+The module of a command imports the library inside its functions: no help page has to wait for numpy.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+#: A function that becomes a command.
+Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
 class Example(NamedTuple):
@@ -19,8 +25,8 @@ class Example(NamedTuple):
 
 
 @dataclass(slots=True)
-class Asked:
-    """What the user asked of every command; the root context holds it, and it outlives an error."""
+class Session:
+    """What the user requests for every command; the root context holds it, and it outlives an error."""
 
     debug: bool = False
 
@@ -33,12 +39,12 @@ class Command(click.Command):
         self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click calls it
-        """Write the examples below the options."""
+        """Writes the examples below the options."""
         write_examples(formatter, self.examples)
 
 
 def command(*examples: Example, short: str) -> Callable[[Callable[..., object]], Command]:
-    """Make a command of a function; `short` is its line in the list of commands."""
+    """Makes a command of a function; `short` is its line in the list of commands."""
 
     def made(function: Callable[..., object]) -> Command:
         whole = click.command(cls=Command, examples=examples, short_help=short)(function)
@@ -49,7 +55,7 @@ def command(*examples: Example, short: str) -> Callable[[Callable[..., object]],
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Iterable[Example]) -> None:
-    """Write them as a section of their own; no line is wrapped, so that each can be copied."""
+    """Writes them as a section of their own; no line is wrapped, so that each can be copied."""
     with formatter.section("Examples"):
         for example in examples:
             for line in (f"# {example.does}", example.line):
@@ -57,12 +63,15 @@ def write_examples(formatter: click.HelpFormatter, examples: Iterable[Example]) 
 
 
 def debug_option(**settings: Any) -> click.Option:  # noqa: ANN401 - as click's
-    """Make `--debug`; it may stand before the command's name or behind it."""
+    """Makes `--debug`; it is accepted before and after the command's name."""
 
     def note(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
-        asked = context.find_root().obj
-        if value and isinstance(asked, Asked):
-            asked.debug = True
+        session = context.find_root().obj
+        if value and isinstance(session, Session):
+            session.debug = True
 
     shown = "Show the traceback of an error."
     return click.Option(["--debug"], is_flag=True, expose_value=False, callback=note, help=shown, **settings)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

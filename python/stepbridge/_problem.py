@@ -8,17 +8,17 @@ __all__ = ["Problem"]
 
 
 class Problem(NamedTuple):
-    """Something in a file that could not be read, or that contradicts the rest."""
+    """A part of a file that could not be read, or that contradicts the rest."""
 
     file: str
     """The file, relative to the path that was read."""
     offset: int | None
-    """Where the range begins, in bytes; None where it is the file as a whole."""
+    """Where the part begins, in bytes; None if it is the whole file."""
     record: int | None
     """Which record of the file it is, from 0: the frame of an event file, the row, the entry, the line."""
     kind: str
-    """What sort of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "refuted", ..."""
+    """The kind of problem: "truncated", "corrupt", "unreadable", "empty", "missing_column", "refuted", ..."""
     reason: str
     """One clause: what was found, and what was done about it."""
     length: int | None
-    """How many bytes the range has."""
+    """How many bytes the part has; None if it is the whole file."""

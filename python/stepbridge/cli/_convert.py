@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import click
 
-from stepbridge.answers import Answer, Between, Beyond, Exact, Unknown
-from stepbridge.cli.command import Example, command
-from stepbridge.cli.completing import quantities, units
-from stepbridge.cli.options import PlanOptions, as_json, plan_options
-from stepbridge.cli.show import print_json, say
+from stepbridge.cli._command import Example, as_json, command
+from stepbridge.cli._completion import quantities, units
+from stepbridge.cli._plan_options import PlanArguments, plan_options, timeline_of
+from stepbridge.cli._printing import print_json, say
+
+if TYPE_CHECKING:
+    from stepbridge.answers import Answer
 
 EXAMPLES = (
     Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),
     Example("where a tenth of the run ends", "stepbridge convert 10% batch --batches-per-epoch 1719 --epochs 5"),
     Example(
-        "for a program, with 4 batches a step",
+        "for a program, with 4 batches per step",
         "stepbridge convert 500st epoch --batches-per-epoch 391 --accumulate 4 --json",
     ),
 )
@@ -27,16 +30,16 @@ EXAMPLES = (
 @click.argument("unit", shell_complete=units)
 @plan_options
 @as_json
-def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> None:
+def convert(quantity: str, unit: str, plan: PlanArguments, *, as_json: bool) -> None:
     """Convert QUANTITY ("3ep", "500st") to UNIT on a plan.
 
-    Where there is no exact answer, it says between which two the quantity lies, that it is past the end of the plan, or
+    If there is no exact answer, it says between which two the quantity lies, that it is past the end of the plan, or
     why it is not known.
 
     The units are sample (sp), token (tok), batch (ba), step (st), epoch (ep) and duration (dur): "10%" is a tenth of
     the planned run.
     """
-    timeline = plan.timeline()
+    timeline = timeline_of(plan)
     try:
         answer = timeline.convert(quantity, unit)  # type: ignore[arg-type]  # the library checks the unit
     except (ValueError, OverflowError) as error:
@@ -48,7 +51,9 @@ def convert(quantity: str, unit: str, plan: PlanOptions, *, as_json: bool) -> No
 
 
 def as_fields(answer: Answer) -> dict[str, object]:
-    """Give the answer for programs: its kind, and its parts; fractions as text, since JSON has none."""
+    """Returns the answer for programs: its kind, and its parts; fractions as text, since JSON has none."""
+    from stepbridge.answers import Between, Beyond, Exact, Unknown  # noqa: PLC0415 - see _command.py
+
     match answer:
         case Exact(value, unit):
             return {"answer": "exact", "value": str(value) if isinstance(value, Fraction) else value, "unit": unit}

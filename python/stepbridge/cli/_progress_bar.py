@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bar(text: str, unit: Literal["bytes", "rows"], *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Give what the library calls with what is done and what there is; None where nothing is to be shown.
+    """Gives what the library calls with what is done and what there is; None if nothing is to be shown.
 
     Rich is imported, and the bar appears, with the first call: short work shows nothing and pays nothing.
     """
@@ -37,7 +37,7 @@ def bar(text: str, unit: Literal["bytes", "rows"], *, quiet: bool) -> Iterator[C
 
 
 def _started(unit: Literal["bytes", "rows"]) -> Progress:
-    """Make a bar with a rate and the time left."""
+    """Makes a bar with a rate and the time left."""
     from rich.console import Console  # noqa: PLC0415 - rich costs more to import than a short read
     from rich.progress import (  # noqa: PLC0415
         BarColumn,

@@ -1,4 +1,4 @@
-//! What Python says of logs, and asks of them: a dictionary each, whose keys the stub names.
+//! How Python asks for logs to be read and re-indexed: a dictionary each, whose keys `stepbridge.logs` describes.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use stepbridge_timeline::{Timeline, Unit};
 use crate::errors::timeline_error;
 use crate::timeline::PyTimeline;
 
-/// What is said of the logs.
+/// How the logs are to be read.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Said {
+pub(crate) struct ReadRequest {
     format: Option<String>,
-    step: Option<String>,
-    epoch: Option<String>,
-    wall_time: Option<String>,
+    step_column: Option<String>,
+    epoch_column: Option<String>,
+    time_column: Option<String>,
     pattern: Option<String>,
 }
 
-impl Said {
+impl ReadRequest {
     pub(crate) fn into_core(self) -> PyResult<ReadOptions> {
-        let Self { format, step, epoch, wall_time, pattern } = self;
+        let Self { format, step_column: step, epoch_column: epoch, time_column: wall_time, pattern } = self;
         let format = format.as_deref().map(named).transpose()?;
         Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern })
     }
@@ -38,49 +38,49 @@ fn named(name: &str) -> PyResult<Format> {
     })
 }
 
-/// What re-indexing is asked for.
+/// How they are to be re-indexed.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 #[expect(clippy::struct_excessive_bools, reason = "keys of a dictionary")]
-pub(crate) struct Asked {
+pub(crate) struct ReindexRequest {
     /// None, one for all, or a dictionary by run.
     timelines: Option<Given>,
     unit: Option<String>,
     base: Option<i64>,
     batch: bool,
     sample: bool,
-    superseded: bool,
-    lend: bool,
+    keep_superseded: bool,
+    share_timeline: bool,
 }
 
 /// The same without the interpreter.
-pub(crate) struct Asking {
+pub(crate) struct Request {
     timelines: Option<Owned>,
     pub(crate) options: Options,
     pub(crate) superseded: Superseded,
 }
 
-impl Asked {
-    pub(crate) fn into_core(self) -> PyResult<Asking> {
-        let Self { timelines, unit, base, batch, sample, superseded, lend } = self;
+impl ReindexRequest {
+    pub(crate) fn into_core(self) -> PyResult<Request> {
+        let Self { timelines, unit, base, batch, sample, keep_superseded, share_timeline } = self;
         let unit = unit.as_deref().map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
-        Ok(Asking {
+        Ok(Request {
             timelines: timelines.map(Given::into_core),
-            options: Options { unit, base, batch, sample, lend },
-            superseded: kept(superseded),
+            options: Options { unit, base, batch, sample, lend: share_timeline },
+            superseded: kept(keep_superseded),
         })
     }
 }
 
-impl Asking {
+impl Request {
     pub(crate) fn timelines(&self) -> Timelines<'_> {
         Owned::lent(self.timelines.as_ref())
     }
 }
 
-pub(crate) fn kept(superseded: bool) -> Superseded {
-    if superseded { Superseded::Kept } else { Superseded::LeftOut }
+pub(crate) fn kept(keep_superseded: bool) -> Superseded {
+    if keep_superseded { Superseded::Kept } else { Superseded::LeftOut }
 }
 
 fn zero_or_one(base: i64) -> PyResult<u8> {

@@ -9,27 +9,27 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from stepbridge.cli.show import complain
+from stepbridge.cli._printing import complain
 
 DONE = 0
 NOTHING = 1
 WRONG_USE = 2
 FAULT = 70
-STOPPED = 130
+INTERRUPTED = 130
 
 #: As `stepbridge --help` prints them.
 EXIT_CODES = (
-    (DONE, "the command did its work; what is damaged in a log is named on stderr"),
+    (DONE, "the command did its work; damage in a log is named on stderr"),
     (NOTHING, "nothing could be read, or the result could not be written"),
-    (WRONG_USE, "wrong use: an unknown option, a path that is not there, a plan that is missing"),
+    (WRONG_USE, "wrong use: an unknown option, a path that does not exist, a missing plan"),
     (FAULT, "an unexpected error: a fault in stepbridge or in how it is installed"),
-    (STOPPED, "ended by Ctrl-C (reindex --follow ends with 0)"),
-    (141, "whoever read the output went away, as `| head` does (a signal, on Unix)"),
+    (INTERRUPTED, "ended by Ctrl-C (reindex --follow ends with 0)"),
+    (141, "the reader of the output went away, as `| head` does (a signal, on Unix)"),
 )
 
 
-def end_quietly_with_the_reader() -> None:
-    """Let the system end the process where its output is no longer read, as it ends any program.
+def end_with_the_reader() -> None:
+    """Lets the system end the process when its output is no longer read, as it ends any program.
 
     Python turns that signal off and raises an error instead, which would have to be caught at every print. The command
     line opens no sockets, and prints only when its files are written: nothing is left half done.
@@ -38,8 +38,8 @@ def end_quietly_with_the_reader() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def print_anything() -> None:
-    """Print what the output's encoding lacks as an escape; names in logs may hold any character.
+def escape_what_cannot_be_encoded() -> None:
+    """Prints what the output's encoding lacks as an escape; names in logs may hold any character.
 
     A stream that was closed before the process began is None; what is printed there goes nowhere.
     """
@@ -51,27 +51,27 @@ def print_anything() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def failed(error: OSError, *, debug: bool) -> int:
-    """Say what the system refused that no command expects: above all, to print."""
+def output_failed(error: OSError, *, debug: bool) -> int:
+    """Reports what the system refused and no command expects: above all, to print."""
     # What could not be printed is thrown away, else Python would try, and complain, again when it ends.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    show(error, debug=debug)
+    print_traceback(error, debug=debug)
     what = error if error.filename is not None else f"the output could not be written: {error.strerror or error}"
     complain(str(what), command="stepbridge")
     return NOTHING
 
 
 def unexpected(error: BaseException, *, debug: bool) -> int:
-    """Say what nobody expected, and how to report it."""
-    show(error, debug=debug)
+    """Reports an error that should not happen, and says how to report it to us."""
+    print_traceback(error, debug=debug)
     complain(f"unexpected {type(error).__name__}: {error}", command="stepbridge")
     how = "" if debug else " Run it again with --debug (or STEPBRIDGE_DEBUG=1) to see the traceback."
     complain(f"This should not happen.{how} Please report it with the traceback and `stepbridge --version`.")
     return FAULT
 
 
-def show(error: BaseException, *, debug: bool) -> None:
-    """Print the traceback for those who asked for it."""
+def print_traceback(error: BaseException, *, debug: bool) -> None:
+    """Prints the traceback with `--debug`."""
     if debug:
         traceback.print_exception(error)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from stepbridge.cli.command import Example, command
-from stepbridge.cli.options import PlanOptions, as_json, plan_options
-from stepbridge.cli.show import print_json, print_table, say
+from stepbridge.cli._command import Example, as_json, command
+from stepbridge.cli._plan_options import PlanArguments, plan_options, timeline_of
+from stepbridge.cli._printing import print_json, print_table, say
 
 if TYPE_CHECKING:
     from stepbridge.timeline import Timeline
 
 EXAMPLES = (
     Example("a plan by its samples", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5"),
-    Example("by its batches, 4 of them a step", "stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3"),
+    Example("by its batches, 4 of them per step", "stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3"),
     Example("for a program", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5 --json"),
 )
 
@@ -22,9 +22,9 @@ EXAMPLES = (
 @command(*EXAMPLES, short="Show what a plan comes to.")
 @plan_options
 @as_json
-def plan(plan: PlanOptions, *, as_json: bool) -> None:
+def plan(plan: PlanArguments, *, as_json: bool) -> None:
     """Show a plan: its totals, its segments, and where its last step happens."""
-    timeline = plan.timeline()
+    timeline = timeline_of(plan)
     if as_json:
         print_json(facts(timeline))
         return
@@ -36,7 +36,7 @@ def plan(plan: PlanOptions, *, as_json: bool) -> None:
 
 
 def facts(timeline: Timeline) -> dict[str, dict[str, object]]:
-    """Gather what is known of a timeline; a total that is unknown or endless is None."""
+    """Returns what is known of a timeline; a total that is unknown or endless is None."""
     return {
         "totals": {
             "epochs": timeline.epochs,
@@ -49,7 +49,7 @@ def facts(timeline: Timeline) -> dict[str, dict[str, object]]:
 
 
 def last_line(timeline: Timeline) -> str | None:
-    """Say where the last step happens, all numbers from 1, as training loops print it; None without a last step."""
+    """Returns where the last step happens, counted from 1 as training loops print it; None without a last step."""
     if not timeline.steps:
         return None
     place = timeline.locate(timeline.steps, unit="step", base=1)

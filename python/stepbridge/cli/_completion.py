@@ -1,22 +1,24 @@
-"""What shells offer on TAB beside the names of options, files and choices: units, and a number's units."""
+"""What shells offer on TAB besides the names of options, files and choices: units, and quantities."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
-
-from stepbridge.units import Unit, UnitLike
 
 if TYPE_CHECKING:
     import click
 
 
 def units(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
-    """Offer the units, short and long."""
+    """Offers the units, short and long."""
+    from stepbridge.units import UnitLike  # noqa: PLC0415 - see _command.py
+
     return [unit for unit in get_args(UnitLike) if unit.startswith(typed)]
 
 
 def quantities(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
-    """Offer a typed number with each unit behind it."""
+    """Offers a typed number with each unit after it."""
+    from stepbridge.units import Unit  # noqa: PLC0415 - see _command.py
+
     number = typed.rstrip("abcdefghijklmnopqrstuvwxyz")
     if not number:
         return []
