@@ -192,7 +192,7 @@ def test_tokens_are_those_that_were_counted() -> None:
     crossed = []
     for _ in clock.epochs():
         for _ in clock.batches(range(4)):
-            clock.count_tokens(300)
+            clock.add_tokens(300)
             crossed.append(clock.every("500tok"))
     assert clock.token == 1200
     assert crossed == [False, True, False, True]

@@ -83,15 +83,15 @@ def test_what_is_done_is_known_in_every_unit(case: Case) -> None:
     assume(0 not in lengths_of(case))
     clock, scanner = sb.StepClock(case.timeline), case.scanner
     for done, _ in enumerate(drive(clock, lengths_of(case)), 1):
-        assert clock.amount("epoch") == scanner.epoch_of(done)
-        assert clock.amount("duration") == Fraction(done, len(case.run.batches))
-        assert clock.amount("step") == case.run.steps_at[done]
+        assert clock.elapsed("epoch") == scanner.epoch_of(done)
+        assert clock.elapsed("duration") == Fraction(done, len(case.run.batches))
+        assert clock.elapsed("step") == case.run.steps_at[done]
         samples = scanner.samples_after(done)
         if samples is None:
             with pytest.raises(ValueError, match="batch_size"):
-                clock.amount("sample")
+                clock.elapsed("sample")
         else:
-            assert clock.amount("sample") == samples
+            assert clock.elapsed("sample") == samples
 
 
 #: Lengths of loaders that the clock is not told.

@@ -27,7 +27,7 @@ def run_of(clock: sb.StepClock, run: Run) -> Iterator[Batch]:
     lengths = [Scanner(run).batches_of(epoch) for epoch in range(len(run.starts))]
     batches = iter(run.batches[clock.batch :])
     for epoch in clock.epochs():
-        left = lengths[epoch] - (clock.position.iter if clock._resumed_inside else 0)
+        left = lengths[epoch] - clock.position.iter
         for _ in clock.batches(range(left), resume="continues"):
             yield next(batches)
 
@@ -286,7 +286,7 @@ def test_an_adopted_clock_in_the_middle_of_an_epoch_asks_what_the_loader_does() 
     ("plan", "initial", "error", "said"),
     [
         ({"samples": 1000, "batch_size": 200}, "2500sp", ValueError, "between 12ba and 13ba"),
-        ({"batches": 5, "epochs": 2}, "11ba", IndexError, "beyond the end of the plan, which is at 10ba"),
+        ({"batches": 5, "epochs": 2}, "11ba", IndexError, "past the end of the plan, which is at 10ba"),
         ({}, "500st", ValueError, "give the clock samples and batch_size"),
         ({"batches": 5}, "500", ValueError, "no unit"),
         ({"batches": 5}, 500, TypeError, "needs a unit"),
@@ -344,8 +344,8 @@ def test_fused_batches_count_as_single_ones_do(
 ) -> None:
     plan = sb.Timeline.plan(batches=length, epochs=3, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     one, many = sb.StepClock(plan), sb.StepClock(plan)
-    while one._begin():
-        assert many._begin()
+    while one.begin_epoch():
+        assert many.begin_epoch()
         for start in range(0, length, fused):
             size = min(fused, length - start)
             closed, crossed = False, False
@@ -356,10 +356,10 @@ def test_fused_batches_count_as_single_ones_do(
             assert many._advance_many(size)
             assert (many.batch, many.step, many.location) == (one.batch, one.step, one.location)
             assert (many.closes_step, many.every(f"{multiple}ba")) == (closed, crossed)
-        one._finish()
-        many._finish()
+        one.end_epoch()
+        many.end_epoch()
     assert one.timeline == many.timeline == plan
-    assert not many._begin()
+    assert not many.begin_epoch()
 
 
 def test_padding_is_counted_apart() -> None:

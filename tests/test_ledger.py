@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepbridge as sb
-from stepbridge.ledger import LedgerWriter
+from stepbridge.ledger._writer import LedgerWriter
 from strategies import plans
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ def test_how_steps_are_logged(tmp_path: Path, logged_as: Any, said: tuple[str, i
 
 def test_a_writer_says_how_it_logs_whenever_it_is_made(tmp_path: Path) -> None:
     clock = sb.StepClock(batches=5, epochs=3, ledger=tmp_path)
-    clock._logged_as("batch", 0, "one writer")
+    clock.record_logged_step("batch", 0, by="one writer")
     loop(clock, epochs=1)
-    clock._logged_as("batch", 0, "the same again")
+    clock.record_logged_step("batch", 0, by="the same again")
     loop(clock, epochs=1)
     assert kinds(tmp_path).count("logged_as") == 1
     assert sb.read_ledger(tmp_path).logged_as.by == "one writer"
-    clock._logged_as("step", 1, "another writer")
+    clock.record_logged_step("step", 1, by="another writer")
     loop(clock, epochs=1)
     assert not sb.read_ledger(tmp_path).logged_as.stated
 
@@ -274,7 +274,7 @@ def written(tmp_path: Path) -> Path:
     second = sb.StepClock(samples=100, batch_size=10, epochs=4, ledger=folder)
     second.load_state_dict(state, pending="carry")
     for _ in second.epochs():
-        for _ in second.batches(range(4 if second._resumed_inside else 10), resume="continues"):
+        for _ in second.batches(range(4 if second.position.iter else 10), resume="continues"):
             pass
     return folder / NAME
 
@@ -445,7 +445,7 @@ def test_a_folder_that_vanishes(tmp_path: Path) -> None:
 
 def test_a_file_that_is_replaced(tmp_path: Path) -> None:
     clock = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
-    with one_warning("another file stands in its place"):
+    with one_warning("another file took its place"):
         for epoch in clock.epochs():
             if epoch == 2:
                 (tmp_path / "other").write_text("mine")
@@ -523,7 +523,7 @@ for epoch in clock.epochs():
     child = os.fork()
     if child == 0:
         for _ in clock.batches(range(5)): pass
-        clock._ledger.stop(clock)
+        clock.end_run()
         del clock
         sys.exit(0)
     os.waitpid(child, 0)
@@ -542,7 +542,7 @@ def test_a_pickled_writer_has_no_file(tmp_path: Path) -> None:
     for _ in clock.epochs():
         copy = pickle.loads(pickle.dumps(clock._ledger))
         assert copy._file is None
-        copy.epoch(clock, cut=False)
+        copy.record_epoch(clock, 0, cut=False)
         for _ in clock.batches(range(5)):
             pass
     assert kinds(tmp_path) == ["session", "logged_as", "epoch", "stop"]

@@ -55,7 +55,7 @@ def test_a_rewind_beside_a_log_that_states_epoch_and_iteration(tmp_path: Path) -
 
     def run(clock: sb.StepClock, batches: int, epochs: int, *, lost: int | None = None) -> None:
         for _ in clock.epochs(epochs):
-            left = batches - (clock.position.iter if clock._resumed_inside else 0)
+            left = batches - clock.position.iter
             for _ in clock.batches(range(left), resume="continues"):
                 epoch, iteration = clock.location
                 lines.append({"mode": "train", "epoch": epoch + 1, "iter": iteration + 1, "loss": 0.5})

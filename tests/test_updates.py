@@ -24,7 +24,7 @@ def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
                 seen.append((clock.step, clock.applied))
     # A step counts as applied until the next batch shows that nothing came of it.
     assert seen == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 1), (3, 2), (3, 2), (4, 3)]
-    assert (clock.step, clock.applied, sgd.applied, clock.applied_by("sgd")) == (4, 2, 2, 2)
+    assert (clock.step, clock.applied, sgd.applied, clock.updates_of("sgd")) == (4, 2, 2, 2)
     (said,) = told
     assert "the updates: expected one after batch 4, which closes a step, seen none" in str(said.message)
 
@@ -53,7 +53,7 @@ def test_an_optimizer_that_nobody_watches_any_more_decides_nothing() -> None:
     for _ in second.epochs():
         for _ in second.batches(range(3)):
             pass
-    assert (second.applied, second.applied_by("sgd")) == (6, 3)
+    assert (second.applied, second.updates_of("sgd")) == (6, 3)
 
 
 def test_who_knows_of_a_skip_says_it_at_once() -> None:
@@ -81,9 +81,9 @@ def test_of_several_optimizers_one_is_enough() -> None:
             elif batch % 5 == 4:
                 generator.count()
     assert (clock.step, clock.applied) == (10, 10)
-    assert (clock.applied_by("critic"), clock.applied_by("generator")) == (10, 2)
+    assert (clock.updates_of("critic"), clock.updates_of("generator")) == (10, 2)
     with pytest.raises(ValueError, match=r"'discriminator' is watched: there are critic, generator"):
-        clock.applied_by("discriminator")
+        clock.updates_of("discriminator")
 
 
 def test_an_update_inside_an_open_window_is_told_once() -> None:
@@ -117,4 +117,4 @@ def test_counts_are_saved() -> None:
     for _ in second.epochs():
         for _ in second.batches(range(4)):
             watched_before.count()
-    assert (second.step, second.applied, second.applied_by("sgd")) == (8, 7, 7)
+    assert (second.step, second.applied, second.updates_of("sgd")) == (8, 7, 7)

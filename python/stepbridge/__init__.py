@@ -7,15 +7,23 @@ Location(epoch=5, iter=5)
 """
 
 from stepbridge._core import __version__
-from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
-from stepbridge.clock import StepClock
-from stepbridge.errors import StepbridgeWarning, UnitMismatchError
+from stepbridge._errors import StepbridgeWarning, UnitMismatchError
+from stepbridge.clock import StepClock, Trigger, Updates
+from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
 from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
-from stepbridge.recorded import Ledger, read_ledger
 from stepbridge.streamed import Written, reindex
-from stepbridge.timeline import Segment, Timeline
-from stepbridge.trigger import Trigger
-from stepbridge.units import Quantity
+from stepbridge.timeline import (
+    Answer,
+    Between,
+    Beyond,
+    Exact,
+    Location,
+    Position,
+    Quantity,
+    Segment,
+    Timeline,
+    Unknown,
+)
 
 __all__ = [
     "Answer",
@@ -24,19 +32,24 @@ __all__ = [
     "Exact",
     "Inferred",
     "Ledger",
+    "LedgerSession",
     "Location",
+    "LoggedStep",
     "Logs",
+    "PlanChange",
     "Position",
     "Problem",
     "Quantity",
     "Segment",
     "StepClock",
     "StepbridgeWarning",
+    "Supersession",
     "Table",
     "Timeline",
     "Trigger",
     "UnitMismatchError",
     "Unknown",
+    "Updates",
     "Written",
     "__version__",
     "read_ledger",

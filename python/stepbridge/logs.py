@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from stepbridge import _core
+from stepbridge._formats import FORMATS, Format
 from stepbridge.conventions import ConventionName
 from stepbridge.conventions import convention as _convention
+from stepbridge.ledger._reading import ledger_from_rows
 from stepbridge.problems import Problem
-from stepbridge.recorded import Ledger, ledger_of
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from stepbridge.units import UnitLike
+    from stepbridge.ledger import Ledger
+    from stepbridge.timeline import UnitLike
 
 __all__ = [
     "FORMATS",
@@ -38,28 +40,6 @@ __all__ = [
     "Table",
     "read_logs",
 ]
-
-#: The formats that are read.
-Format: TypeAlias = Literal[
-    "tfevents",
-    "lightning_csv",
-    "keras_csv",
-    "trainer_state",
-    "mmengine",
-    "mmcv",
-    "detectron2",
-    "ultralytics",
-    "sb3",
-    "mlflow",
-    "mlflow_db",
-    "wandb",
-    "wandb_history",
-    "csv",
-    "jsonl",
-    "text",
-]
-
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 #: Endings of the names of files that a table can be written to.
 OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
@@ -341,7 +321,7 @@ class Logs:
         found = {}
         for file, runs, rows, problems in self._core.ledgers():
             if rows:
-                ledger = ledger_of(file, rows, problems)
+                ledger = ledger_from_rows(file, rows, problems)
                 found.update(dict.fromkeys(runs, ledger))
         return {run: found[run] for run in self.runs if run in found}
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stepbridge.conventions import ConventionName
-    from stepbridge.timeline import Timeline
-    from stepbridge.units import UnitLike
+    from stepbridge.timeline import Timeline, UnitLike
 
 __all__ = ["Written", "reindex", "write_survey"]
 

@@ -228,7 +228,7 @@ def scaled_without_sync() -> Any:
         for gradient in clock.batches([1.0, float("inf"), 1.0, float("inf")]):
             inside.append(clock.applied)
             optimizer.apply_gradients([(tf.constant(gradient), weight)])
-    return {"inside": inside, "after": [clock.step, clock.applied, clock.applied_by("optimizer")]}
+    return {"inside": inside, "after": [clock.step, clock.applied, clock.updates_of("optimizer")]}
 
 
 def disagreements() -> Any:
@@ -288,7 +288,7 @@ def two_optimizers() -> Any:
                     discriminator.train(batch)
                 if clock.iter % 2:
                     generator.train(batch)
-    counts = [clock.applied_by("optimizer"), clock.applied_by("generator"), clock.applied, clock.step]
+    counts = [clock.updates_of("optimizer"), clock.updates_of("generator"), clock.applied, clock.step]
     again = refusal(lambda: watch(clock, generator.optimizer))
     taken = refusal(lambda: watch(clock, Model().optimizer, "generator"))
     return {
@@ -312,7 +312,7 @@ def watch_ends() -> Any:
             if clock.batch == 3:
                 watched.remove()
                 watched.remove()
-    return {"counts": [clock.step, clock.applied, watched.applied], "hooks": len(clock._on_advance)}
+    return {"counts": [clock.step, clock.applied, watched.applied], "hooks": len(clock.hooks)}
 
 
 def v1_optimizer() -> Any:

@@ -278,12 +278,12 @@ def watched_and_scaled() -> Any:
         checkpoint.restore(path)
         if late:
             watch(clock, optimizer)
-        before = [clock.step, clock.applied, clock.applied_by("optimizer")]
+        before = [clock.step, clock.applied, clock.updates_of("optimizer")]
         with told() as texts:
             for _ in clock.epochs():
                 for gradient in clock.batches(gradients[3:]):
                     optimizer.apply_gradients([(tf.constant(gradient), weight)])
-        after = [clock.step, clock.applied, clock.applied_by("optimizer"), int(optimizer.iterations)]
+        after = [clock.step, clock.applied, clock.updates_of("optimizer"), int(optimizer.iterations)]
         answers.append([before, after, texts])
     return answers
 

@@ -120,11 +120,11 @@ def test_a_jump_steps_as_often_as_was_crossed() -> None:
     calls = []
     for _ in clock.epochs():
         for done in (4, 1):  # fused executions
-            clock._advance_many(done)
+            clock.advance(done)
             optimizer.step()
             scheduler.step()
             calls.append(scheduler.scheduler.last_epoch)
-        clock._finish()
+        clock.end_epoch()
     assert calls == [batch // 2 for batch in (4, 5, 9, 10, 14, 15, 19, 20)]
 
 

@@ -80,7 +80,7 @@ def test_updates_that_a_scaler_left_out(
             assert clock.applied == loop.changed  # known at once
         assert watched.applied == loop.changed
     assert (clock.step, clock.applied, loop.changed) == (8, 5, 5)
-    assert clock.applied_by("optimizer") == 5
+    assert clock.updates_of("optimizer") == 5
 
 
 def test_without_the_scaler_a_skip_is_known_by_the_next_batch() -> None:
@@ -191,7 +191,7 @@ def test_an_update_inside_an_open_window_is_told_once() -> None:
     text = str(told[0].message)
     assert "clock: the updates of sgd: expected no update after batch 1" in text
     assert "closes_step" in text
-    assert clock.applied_by("sgd") == loop.changed == 6
+    assert clock.updates_of("sgd") == loop.changed == 6
     assert (clock.step, clock.applied) == (2, 2)
 
 
@@ -223,8 +223,8 @@ def test_a_gan_counts_each_optimizer() -> None:
         if index % 3 == 2:
             generator.step()
     assert clock.step == clock.applied == 12
-    assert clock.applied_by("critic") == critic.changed == 24
-    assert clock.applied_by("generator") == generator.changed == 4
+    assert clock.updates_of("critic") == critic.changed == 24
+    assert clock.updates_of("generator") == generator.changed == 4
 
 
 def test_a_gan_with_one_scaler() -> None:
@@ -298,7 +298,7 @@ def test_a_step_that_only_fills_the_optimizers_state_is_none(make: Callable[...,
             optimizer.zero_grad()
         get_optimizer_state_dict(model, optimizer)
     assert calls.count(0.0) == (5 if make is torch.optim.SGD else 1)
-    assert clock.applied == clock.applied_by("optimizer") == calls.count(0.1) == 2
+    assert clock.applied == clock.updates_of("optimizer") == calls.count(0.1) == 2
 
 
 def test_a_compiled_step_is_counted() -> None:
@@ -408,7 +408,7 @@ def test_the_counts_go_on_from_the_checkpoint() -> None:
 
     saved = run(None, 3).state_dict()
     clock = run(saved, 8)
-    assert (clock.step, clock.applied, clock.applied_by("sgd")) == (8, 6, 6)
+    assert (clock.step, clock.applied, clock.updates_of("sgd")) == (8, 6, 6)
 
 
 def test_a_checkpoint_with_watched_optimizers_in_a_loop_that_watches_none() -> None:

@@ -43,7 +43,7 @@ def test_the_step_is_the_clocks(unit: Any, steps: list[int], tmp_path: Path) -> 
     with SummaryWriter(tmp_path, clock=clock, unit=unit) as writer:
         for _ in clock.epochs():
             for _ in clock.batches(range(4)):
-                clock.count_tokens(100)
+                clock.add_tokens(100)
                 writer.add_scalar("loss", clock.batch)
     assert scalars(tmp_path) == list(zip(steps, range(1, 9), strict=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from stepbridge.units import Unit, UnitLike
+from stepbridge.timeline import Unit, UnitLike
 
 if TYPE_CHECKING:
     import click

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import click
 
-from stepbridge.answers import Answer, Between, Beyond, Exact, Unknown
 from stepbridge.cli.command import Example, command
 from stepbridge.cli.completing import quantities, units
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
 from stepbridge.cli.show import print_json, say
+from stepbridge.timeline import Answer, Between, Beyond, Exact, Unknown
 
 EXAMPLES = (
     Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),

@@ -13,8 +13,8 @@ from stepbridge.cli.show import counted, print_json, print_table, say
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from stepbridge.ledger import Ledger
     from stepbridge.logs import Logs, Steps
-    from stepbridge.recorded import Ledger
 
 EXAMPLES = (
     Example("what a folder holds", "stepbridge info runs"),

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import keras
 from keras import ops
 
-from stepbridge.answers import Between, Exact
 from stepbridge.clock import StepClock
-from stepbridge.timeline import Timeline
-from stepbridge.units import Quantity, as_quantity, whole_number
+from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stepbridge.units import QuantityLike
+    from stepbridge.timeline import QuantityLike
 
 __all__ = ["ClockSchedule", "DrivenSchedule", "drive"]
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from stepbridge.adapters.tensorflow.variables import Follower
-from stepbridge.clock import StepClock
-from stepbridge.trigger import Trigger
+from stepbridge.clock import StepClock, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -85,7 +84,7 @@ class ClockCheckpoint(tf.train.experimental.PythonState):  # type: ignore[misc] 
             clock.load_state_dict(state)
             return
         clock.load_state_dict(state, changed=self._changed, pending=self._pending)
-        for hook in clock._on_advance:
+        for hook in clock.hooks:
             if isinstance(hook, Follower):
                 hook.sync()
 

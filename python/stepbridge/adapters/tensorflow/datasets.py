@@ -87,7 +87,7 @@ def clock_for(
             "clock_for(dataset, batches=n), and take so many in each: clock.batches(itertools.islice(iterator, n))"
         )
     clock = StepClock(epochs=epochs, accumulate=accumulate, **sizes)
-    clock._on_advance.append(partial(refuse_tracing, clock))
+    clock.add_hook(partial(refuse_tracing, clock))
     return clock
 
 

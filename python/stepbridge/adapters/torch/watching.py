@@ -44,7 +44,7 @@ _WATCHES: WeakKeyDictionary[StepClock, WeakSet[Watch]] = WeakKeyDictionary()
 
 
 def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, name: str | None = None) -> Watch:
-    """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.applied_by(name)` for this one.
+    """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.updates_of(name)` for this one.
 
     An update where the clock's accumulation window is open, and a closed window without one, is told once.
 
