@@ -57,7 +57,7 @@ def test_the_last_of_several_batches_closes_a_short_update(before: int, last: in
 
 
 def test_the_plan_ends_the_epochs() -> None:
-    clock = sb.StepClock(batches=2, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=2)
     begun = 0
     while clock.begin_epoch():
         begun += 1
@@ -69,7 +69,7 @@ def test_the_plan_ends_the_epochs() -> None:
 
 
 def test_until_ends_them_but_where_the_framework_goes_on_anyway() -> None:
-    clock = sb.StepClock(batches=2, epochs=3, until="3ba")
+    clock = sb.StepClock(batches_per_epoch=2, epochs=3, until="3ba")
     assert clock.begin_epoch()
     clock.advance(2)
     clock.end_epoch()
@@ -84,7 +84,7 @@ def test_until_ends_them_but_where_the_framework_goes_on_anyway() -> None:
 
 
 def test_an_epoch_that_is_open_is_cut_where_the_next_begins() -> None:
-    clock = sb.StepClock(batches=4, epochs=3, accumulate=3)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, accumulate=3)
     clock.begin_epoch()
     clock.advance(2)
     clock.begin_epoch()
@@ -126,7 +126,7 @@ def test_an_epoch_that_is_entered_elsewhere(arguments: dict[str, int], says: str
 
 
 def test_samples_that_are_not_known() -> None:
-    clock = sb.StepClock(batches=3, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=2)
     clock.begin_epoch()
     clock.advance()
     with pytest.raises(ValueError, match="after 5 samples: the clock does not know how many"):
@@ -135,11 +135,11 @@ def test_samples_that_are_not_known() -> None:
 
 def resumed(folder: Path | None = None) -> sb.StepClock:
     """Make a clock that goes on in the middle of epoch 1."""
-    first = sb.StepClock(batches=4, epochs=3, until="6ba")
+    first = sb.StepClock(batches_per_epoch=4, epochs=3, until="6ba")
     for _ in first.epochs():
         for _ in first.batches(range(4)):
             pass
-    clock = sb.StepClock(batches=4, epochs=3, ledger=folder)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, ledger=folder)
     clock.load_state_dict(first.state_dict())
     return clock
 
@@ -151,7 +151,7 @@ def test_a_resumed_epoch_is_entered_and_goes_on() -> None:
     assert (clock.position, clock.resumed_inside) == ((1, 2), False)
     clock.advance(2)
     clock.end_epoch()
-    assert clock.timeline == sb.Timeline.plan(batches=4, epochs=3)
+    assert clock.timeline == sb.Timeline.plan(batches_per_epoch=4, epochs=3)
 
 
 def test_a_resumed_epoch_that_the_framework_passes_over_is_cut() -> None:
@@ -183,7 +183,7 @@ def lines(folder: Path) -> list[str]:
 
 
 def test_the_ledger_of_a_run_that_came_as_events(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=3, epochs=3, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=3, ledger=tmp_path)
     clock.record_logged_step("batch", 0, by="a writer")
     clock.begin_epoch()
     clock.advance(3)
@@ -201,7 +201,7 @@ def test_the_ledger_of_a_run_that_came_as_events(tmp_path: Path) -> None:
 
 
 def test_an_epoch_that_is_complete_was_not_cut() -> None:
-    clock = sb.StepClock(batches=3, epochs=1, padding=2)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1, padding=2)
     clock.begin_epoch()
     clock.advance(3)
     clock.end_epoch(cut=True)
@@ -213,7 +213,7 @@ def test_an_epoch_that_is_complete_was_not_cut() -> None:
 
 
 def test_one_advance_over_the_ends_of_epochs() -> None:
-    clock = sb.StepClock(batches=3, epochs=4)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=4)
     called = []
     clock.add_hook(lambda: called.append(clock.batch))
     with clock.one_advance():
@@ -232,7 +232,7 @@ def test_one_advance_over_the_ends_of_epochs() -> None:
 
 
 def test_an_error_inside_one_advance_leaves_the_clock_usable() -> None:
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     called = []
     clock.add_hook(lambda: called.append(clock.batch))
     clock.begin_epoch()
@@ -252,7 +252,7 @@ def test_an_error_inside_one_advance_leaves_the_clock_usable() -> None:
 
 
 def test_hooks_follow_each_advance_until_they_are_removed() -> None:
-    clock = sb.StepClock(batches=3, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=2)
     seen: list[int] = []
 
     def hook() -> None:
@@ -271,7 +271,7 @@ def test_hooks_follow_each_advance_until_they_are_removed() -> None:
 
 
 def test_counting_one_batch_and_nothing_else() -> None:
-    clock = sb.StepClock(batches=2, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=1)
     called = []
     clock.add_hook(lambda: called.append(clock.batch))
     clock.begin_epoch()
@@ -314,7 +314,7 @@ def test_a_point_that_there_is_not(to: Any, error: type[Exception], says: str) -
 
 
 def test_a_move_is_a_session_of_its_own(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=3, epochs=4, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=4, ledger=tmp_path)
     for to in ("2ep", "1ep"):
         clock.begin_epoch()
         clock.advance(3)
@@ -365,7 +365,7 @@ def test_a_disagreement_is_told_once_and_points_at_the_caller() -> None:
 
 def test_a_warning_from_deep_inside_points_at_the_loop() -> None:
     def loop() -> None:
-        clock = sb.StepClock(batches=3, epochs=1)
+        clock = sb.StepClock(batches_per_epoch=3, epochs=1)
         for _ in clock.epochs():
             for _ in clock.batches(range(2)):
                 pass

@@ -121,7 +121,7 @@ def test_lengths_are_learned(lengths: list[int], accumulate: int, rule: str) -> 
 def test_a_loop_that_breaks_leaves_the_window_pending(
     lengths: list[int], taken: list[int], accumulate: int, rule: str
 ) -> None:
-    clock = sb.StepClock(batches=8, epochs=len(lengths), accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
+    clock = sb.StepClock(batches_per_epoch=8, epochs=len(lengths), accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     run = Run(accumulate, rule)  # type: ignore[arg-type]
     for epoch in clock.epochs():
         run.begin_epoch()
@@ -180,7 +180,7 @@ def test_every_asks_whether_a_multiple_was_crossed(case: Case, text: str) -> Non
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), RULES)
 def test_a_loader_of_another_length_is_counted_as_it_comes(planned: int, real: int, accumulate: int, rule: str) -> None:
-    clock = sb.StepClock(batches=planned, epochs=2, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
+    clock = sb.StepClock(batches_per_epoch=planned, epochs=2, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         counts = [clock.batch for _ in drive(clock, [real, real])]

@@ -64,8 +64,8 @@ def test_a_rewind_beside_a_log_that_states_epoch_and_iteration(tmp_path: Path) -
                     states.append(clock.state_dict())
 
     states: list[dict[str, Any]] = []
-    run(sb.StepClock(batches=5, epochs=4, ledger=tmp_path), 5, 3, lost=8)
-    again = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
+    run(sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path), 5, 3, lost=8)
+    again = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
     again.load_state_dict(states[0])
     run(again, 5, 3)
     text = "".join(json.dumps(line) + "\n" for line in lines)

@@ -11,7 +11,7 @@ import stepbridge as sb
 
 
 def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
-    clock = sb.StepClock(batches=8, epochs=1, accumulate=2)
+    clock = sb.StepClock(batches_per_epoch=8, epochs=1, accumulate=2)
     sgd = clock.updates("sgd")
     overflows = {1, 3}  # indices of steps
     seen = []
@@ -30,7 +30,7 @@ def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
 
 
 def test_a_state_saved_before_the_update_does_not_have_it() -> None:
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     sgd = clock.updates("sgd")
     saved = []
     for _ in clock.epochs():
@@ -43,12 +43,12 @@ def test_a_state_saved_before_the_update_does_not_have_it() -> None:
 
 
 def test_an_optimizer_that_nobody_watches_any_more_decides_nothing() -> None:
-    first = sb.StepClock(batches=3, epochs=2)
+    first = sb.StepClock(batches_per_epoch=3, epochs=2)
     sgd = first.updates("sgd")
     for _ in first.epochs(1):
         for _ in first.batches(range(3)):
             sgd.count()
-    second = sb.StepClock(batches=3, epochs=2)
+    second = sb.StepClock(batches_per_epoch=3, epochs=2)
     second.load_state_dict(first.state_dict())
     for _ in second.epochs():
         for _ in second.batches(range(3)):
@@ -57,7 +57,7 @@ def test_an_optimizer_that_nobody_watches_any_more_decides_nothing() -> None:
 
 
 def test_who_knows_of_a_skip_says_it_at_once() -> None:
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     sgd = clock.updates("sgd")
     applied = []
     for _ in clock.epochs():
@@ -71,7 +71,7 @@ def test_who_knows_of_a_skip_says_it_at_once() -> None:
 
 
 def test_of_several_optimizers_one_is_enough() -> None:
-    clock = sb.StepClock(batches=10, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=10, epochs=1)
     critic, generator = clock.updates("critic"), clock.updates("generator")
     for _ in clock.epochs():
         for batch in clock.batches(range(10)):
@@ -87,7 +87,7 @@ def test_of_several_optimizers_one_is_enough() -> None:
 
 
 def test_an_update_inside_an_open_window_is_told_once() -> None:
-    clock = sb.StepClock(batches=4, epochs=1, accumulate=2, name="run 7")
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1, accumulate=2, name="run 7")
     sgd = clock.updates("sgd")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -101,7 +101,7 @@ def test_an_update_inside_an_open_window_is_told_once() -> None:
 
 
 def test_counts_are_saved() -> None:
-    first = sb.StepClock(batches=4, epochs=2)
+    first = sb.StepClock(batches_per_epoch=4, epochs=2)
     sgd = first.updates("sgd")
     for _ in first.epochs(1):
         for batch in first.batches(range(4)):
@@ -110,7 +110,7 @@ def test_counts_are_saved() -> None:
             else:
                 sgd.count()
     state = json.loads(json.dumps(first.state_dict()))
-    second = sb.StepClock(batches=4, epochs=2)
+    second = sb.StepClock(batches_per_epoch=4, epochs=2)
     watched_before = second.updates("sgd")
     second.load_state_dict(state)
     assert (second.step, second.applied, watched_before.applied) == (4, 3, 3)

@@ -256,7 +256,7 @@ def watched_and_scaled() -> Any:
     gradients = [1.0, float("inf"), 1.0, 1.0, float("inf"), 1.0]
 
     def make() -> tuple[sb.StepClock, Any, Any, Any]:
-        clock, weight = sb.StepClock(batches=3, epochs=2), tf.Variable(1.0)
+        clock, weight = sb.StepClock(batches_per_epoch=3, epochs=2), tf.Variable(1.0)
         optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0)
         optimizer.build([weight])
         checkpoint = tf.train.Checkpoint(clock=ClockCheckpoint(clock), weight=weight, optimizer=optimizer)

@@ -60,7 +60,7 @@ class PlanOptions:
             return Timeline.plan(
                 samples=self.samples,
                 batch_size=self.batch_size,
-                batches=self.batches_per_epoch,
+                batches_per_epoch=self.batches_per_epoch,
                 epochs=self.epochs,
                 drop_last=self.drop_last,
                 accumulate=self.accumulate,

@@ -4,7 +4,7 @@ A loop of your own takes its epochs and batches from `StepClock`. A framework th
 is translated into these events, which `StepClock` has as well:
 
 >>> from stepbridge.clock import StepClock
->>> clock = StepClock(batches=3, epochs=2)
+>>> clock = StepClock(batches_per_epoch=3, epochs=2)
 >>> while clock.begin_epoch():
 ...     for batch in range(3):
 ...         clock.advance()

@@ -43,8 +43,8 @@ class StepClock(ClockEvents):
         ledger: a folder (or a file's name) for the record of what really happened, `stepclock.jsonl`.
         logged_as: unit and base of the step that the loop gives its loggers, for the ledger: ("step", 1) for
             `clock.step`. Without it the ledger says that this is assumed.
-        parts: in place of `plan` the arguments of `Timeline.plan`: `samples`, `batch_size`, `batches`, `epochs`,
-            `drop_last`, `accumulate`, `boundary`. Without them the clock learns the lengths.
+        parts: in place of `plan` the arguments of `Timeline.plan`: `samples`, `batch_size`, `batches_per_epoch`,
+            `epochs`, `drop_last`, `accumulate`, `boundary`. Without them the clock learns the lengths.
 
     Raises:
         ValueError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
@@ -163,7 +163,7 @@ class StepClock(ClockEvents):
                 "the loader's state_dict in the body of the loop",
                 "that of the batch at hand",
                 "that of the next one, which is read ahead to know an epoch's last batch",
-                "give the clock the epoch's length (samples and batch_size, or batches)",
+                "give the clock the epoch's length (samples and batch_size, or batches_per_epoch)",
             )
         return self._batches_ahead(items)
 

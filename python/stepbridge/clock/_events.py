@@ -70,7 +70,7 @@ class ClockEvents(ClockFollowers):
             ValueError: the framework enters another epoch than the next or the running one, or another point of it.
 
         >>> from stepbridge import StepClock
-        >>> clock = StepClock(batches=3, epochs=2)
+        >>> clock = StepClock(batches_per_epoch=3, epochs=2)
         >>> while clock.begin_epoch():
         ...     clock.advance(3)
         ...     clock.end_epoch()
@@ -189,7 +189,7 @@ class ClockEvents(ClockFollowers):
         Triggers see all of it together, and hooks run once, at the end.
 
         >>> from stepbridge import StepClock
-        >>> clock = StepClock(batches=3, epochs=2)
+        >>> clock = StepClock(batches_per_epoch=3, epochs=2)
         >>> clock.begin_epoch()
         True
         >>> with clock.one_advance():
@@ -278,7 +278,7 @@ class ClockEvents(ClockFollowers):
         """Plans something different from the batch at hand on.
 
         Args:
-            changes: `batch_size`, `accumulate`, `batches`, `samples`, `pending`: see `Timeline.change`.
+            changes: `batch_size`, `accumulate`, `batches_per_epoch`, `samples`, `pending`: see `Timeline.change`.
 
         Raises:
             ValueError: as `Timeline.change`.
@@ -325,7 +325,7 @@ class ClockEvents(ClockFollowers):
             IndexError: it is past the end of the plan.
 
         >>> from stepbridge import StepClock
-        >>> clock = StepClock(batches=5, epochs=4)
+        >>> clock = StepClock(batches_per_epoch=5, epochs=4)
         >>> clock.move_to("12st")
         >>> clock.position, clock.in_epoch
         (Position(epoch=2, iter=2), True)

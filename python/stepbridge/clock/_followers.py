@@ -53,7 +53,7 @@ class ClockFollowers(ClockReadings):
         may call it too, and then `count()` after each real update, and `skip()` after one that was left out.
 
         >>> from stepbridge import StepClock
-        >>> clock = StepClock(batches=3, epochs=1)
+        >>> clock = StepClock(batches_per_epoch=3, epochs=1)
         >>> sgd = clock.updates("sgd")
         >>> for epoch in clock.epochs():
         ...     for batch in clock.batches(range(3)):

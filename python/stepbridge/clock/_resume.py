@@ -36,7 +36,7 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
         answer = epochs
     match answer:
         case Unknown(why):
-            hint = "give the clock samples and batch_size, or batches, as they were in the run so far"
+            hint = "give the clock samples and batch_size, or batches_per_epoch, as they were in the run so far"
             raise ValueError(f"{what}: {why}: {hint}")
         case Beyond(end):
             raise IndexError(f"{what} is past the end of the plan, which is at {end}")

@@ -19,8 +19,14 @@ _TEXTS = ("timeline", "plan")
 _COUNTS = ("batch", "epochs", "skipped", "token", "padding")
 _KEYS = (*_TEXTS, *_COUNTS, "optimizers")
 
-#: What makes a run the same run. It may change everything else when it resumes: batch size, accumulation, epochs.
-_IDENTITY = ("samples", "batches", "drop_last", "boundary")
+#: What makes a run the same run, as a segment has it, and as the arguments of a plan are called. A run may change
+#: everything else when it resumes: batch size, accumulation, epochs.
+_IDENTITY = {
+    "samples": "samples",
+    "batches": "batches_per_epoch",
+    "drop_last": "drop_last",
+    "boundary": "boundary",
+}
 
 
 def check_state(name: str, state: Mapping[str, Any]) -> None:
@@ -83,7 +89,7 @@ def uses_own_plan(name: str, own: Timeline, saved: Timeline, *, changed: bool) -
     resized = None not in (ours.batch_size, theirs.batch_size) and ours.batch_size != theirs.batch_size
     compared = [field for field in _IDENTITY if field != "batches" or not (derived or resized)]
     differences = [
-        f"{field}={getattr(theirs, field)!r} there, {getattr(ours, field)!r} here"
+        f"{_IDENTITY[field]}={getattr(theirs, field)!r} there, {getattr(ours, field)!r} here"
         for field in compared
         if None not in (getattr(ours, field), getattr(theirs, field)) and getattr(ours, field) != getattr(theirs, field)
     ]

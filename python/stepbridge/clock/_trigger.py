@@ -20,7 +20,7 @@ class Trigger:
     Its state can be saved. `StepClock.trigger` makes it.
 
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=5, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=1)
     >>> trigger = clock.trigger("2st")
     >>> [bool(trigger) for epoch in clock.epochs() for batch in clock.batches(range(5))]
     [False, True, False, True, False]

@@ -164,7 +164,7 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     >>> import tempfile
     >>> from stepbridge import StepClock
     >>> folder = tempfile.mkdtemp()
-    >>> clock = StepClock(batches=5, epochs=3, ledger=folder)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=3, ledger=folder)
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(5)):
     ...         pass

@@ -80,7 +80,7 @@ class Locator:
             ValueError: the unit has no location, or an epoch's length or a batch's size is not known.
 
         >>> from stepbridge import Timeline
-        >>> plan = Timeline.plan(batches=5, epochs=5, accumulate=2)
+        >>> plan = Timeline.plan(batches_per_epoch=5, epochs=5, accumulate=2)
         >>> plan.locate(3)  # flush: 3 steps an epoch, the third closed by the fifth batch
         Location(epoch=1, iter=1)
         >>> plan.locate([0, 1, 2])

@@ -19,7 +19,7 @@ class PlanArguments(TypedDict, total=False):
 
     samples: int | None
     batch_size: int | None
-    batches: int | None
+    batches_per_epoch: int | None
     epochs: int | None
     drop_last: bool
     accumulate: int
@@ -31,7 +31,7 @@ class ChangeArguments(TypedDict, total=False):
 
     batch_size: int | None
     accumulate: int | None
-    batches: int | None
+    batches_per_epoch: int | None
     samples: int | None
     pending: Pending | None
 
@@ -49,7 +49,7 @@ def change_arguments(
     *,
     batch_size: int | None = None,
     accumulate: int | None = None,
-    batches: int | None = None,
+    batches_per_epoch: int | None = None,
     samples: int | None = None,
     pending: Pending | None = None,
 ) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def change_arguments(
     return {
         "batch_size": optional_positive("batch_size", batch_size),
         "accumulate": optional_positive("accumulate", accumulate),
-        "batches": optional_positive("batches", batches),
+        "batches": optional_positive("batches_per_epoch", batches_per_epoch),
         "samples": optional_positive("samples", samples),
         "pending": pending_window(pending),
     }

@@ -64,7 +64,7 @@ class Timeline(Locator):
         *,
         samples: int | None = None,
         batch_size: int | None = None,
-        batches: int | None = None,
+        batches_per_epoch: int | None = None,
         epochs: int | None = None,
         drop_last: bool = False,
         accumulate: int = 1,
@@ -75,7 +75,7 @@ class Timeline(Locator):
         Args:
             samples: the data set's samples, at least 1.
             batch_size: samples a batch, over all ranks. Without `samples` every batch is full.
-            batches: batches an epoch, where `samples` and `batch_size` do not say it.
+            batches_per_epoch: where `samples` and `batch_size` do not say it.
             epochs: how many; None leaves the end open.
             drop_last: leave out a partial last batch.
             accumulate: batches a step (update).
@@ -89,13 +89,13 @@ class Timeline(Locator):
 
         >>> Timeline.plan(samples=700, batch_size=300, epochs=1)
         Timeline(1 epoch of 3 batches (700 samples in batches of 300, the last 100) = 3 batches, 3 steps, 700 samples)
-        >>> Timeline.plan(batches=7, epochs=2, accumulate=3, boundary="carry").steps
+        >>> Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary="carry").steps
         4
         """
         return cls._of(
             _core.Timeline.plan(
                 samples=optional_positive("samples", samples),
-                batches=optional_positive("batches", batches),
+                batches=optional_positive("batches_per_epoch", batches_per_epoch),
                 batch_size=optional_positive("batch_size", batch_size),
                 epochs=optional_positive("epochs", epochs),
                 drop_last=flag("drop_last", drop_last),
@@ -220,7 +220,7 @@ class Timeline(Locator):
             ValueError: the text is not a quantity, or the unit is unknown.
             OverflowError: on an open-ended plan, a count would pass 2**63 - 1.
 
-        >>> plan = Timeline.plan(batches=10, epochs=3, accumulate=4)
+        >>> plan = Timeline.plan(batches_per_epoch=10, epochs=3, accumulate=4)
         >>> plan.convert("15ba", "epoch"), plan.convert("15ba", "step")
         (Exact(Fraction(3, 2), 'ep'), Between(lower=Quantity(4, 'st'), upper=Quantity(5, 'st')))
         """
@@ -233,7 +233,7 @@ class Timeline(Locator):
             IndexError: both are past the end.
             ValueError: where one of them lies is not known.
 
-        >>> Timeline.plan(batches=400, epochs=3).compare("1ep", "400ba")
+        >>> Timeline.plan(batches_per_epoch=400, epochs=3).compare("1ep", "400ba")
         0
         """
         return self._core.compare(as_quantity("left", left)._amount, as_quantity("right", right)._amount)
@@ -274,7 +274,7 @@ class Timeline(Locator):
         at: QuantityLike,
         batch_size: int | None = None,
         accumulate: int | None = None,
-        batches: int | None = None,
+        batches_per_epoch: int | None = None,
         samples: int | None = None,
         pending: Pending | None = None,
     ) -> Timeline:
@@ -284,7 +284,7 @@ class Timeline(Locator):
             at: the point, at the end of a whole batch: "12ba", "2ep", a Quantity.
             batch_size: samples a batch from there on; what is left of the running epoch is taken in such batches.
             accumulate: batches a step from there on.
-            batches: new total of the running epoch and the later ones.
+            batches_per_epoch: the new total of the running epoch and the later ones.
             samples: new size of the data set, for the running epoch and the later ones.
             pending: where `accumulate` changes inside an open window: "flush" it there, "drop" it, "carry" (the pending
                 batches count on), "modulo" (it closes where the run's batch count is a multiple, as in Keras), or a
@@ -300,7 +300,11 @@ class Timeline(Locator):
         5
         """
         changes = change_arguments(
-            batch_size=batch_size, accumulate=accumulate, batches=batches, samples=samples, pending=pending
+            batch_size=batch_size,
+            accumulate=accumulate,
+            batches_per_epoch=batches_per_epoch,
+            samples=samples,
+            pending=pending,
         )
         return Timeline._of(self._core.change(as_quantity("at", at)._amount, **changes))
 

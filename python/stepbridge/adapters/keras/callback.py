@@ -200,7 +200,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
             Timeline.plan(
                 samples=plan.samples,
                 batch_size=plan.batch_size,
-                batches=plan.batches,
+                batches_per_epoch=plan.batches,
                 epochs=plan.epochs,
                 drop_last=plan.drop_last,
                 accumulate=accumulation(self._model),

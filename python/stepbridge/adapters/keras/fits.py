@@ -125,7 +125,7 @@ class Fit:
         clock = self._clock
         whole = sizes.batch_size is not None
         plan = Timeline.plan(
-            batches=self._steps,
+            batches_per_epoch=self._steps,
             batch_size=sizes.batch_size,
             samples=sizes.samples if whole else None,
             drop_last=whole and sizes.samples is not None and clock.plan.segments[0].drop_last,
@@ -231,7 +231,7 @@ class Fit:
         if moved is not None and 0 < moved <= self._per_call and not (self._scaled and moved < self._per_call):
             if left is not None and moved > left:
                 # Endless data is taken in whole executions, past `steps_per_epoch`.
-                self._clock.change(batches=done + moved)
+                self._clock.change(batches_per_epoch=done + moved)
             return moved
         return None if left is None else min(self._per_call, left)
 

@@ -45,13 +45,13 @@ class ClockCheckpoint(tf.train.experimental.PythonState):  # type: ignore[misc] 
     >>> import tempfile
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=5, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=2)
     >>> for epoch in clock.epochs(1):
     ...     for batch in clock.batches(range(5)):
     ...         pass
     >>> weight = tf.Variable(1.0)
     >>> path = tf.train.Checkpoint(weight=weight, clock=ClockCheckpoint(clock)).save(tempfile.mkdtemp() + "/run")
-    >>> again = StepClock(batches=5, epochs=2)
+    >>> again = StepClock(batches_per_epoch=5, epochs=2)
     >>> status = tf.train.Checkpoint(weight=weight, clock=ClockCheckpoint(again)).restore(path)
     >>> again.step, again.position
     (5, Position(epoch=1, iter=0))

@@ -70,7 +70,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
     >>> v1 = tf.compat.v1
-    >>> clock = StepClock(batches=5, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=2)
     >>> with tf.Graph().as_default():
     ...     weight = v1.get_variable("weight", initializer=1.0)
     ...     global_step = v1.train.get_or_create_global_step()
@@ -217,5 +217,6 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         if running.batches is None and running.accumulate > 1:
             raise ValueError(
                 f"{clock.name}: with accumulate, and epochs of unknown length, a global step does not say how many "
-                "batches are pending at the data's end: give the clock the lengths (samples and batch_size, or batches)"
+                "batches are pending at the data's end: give the clock the lengths (samples and batch_size, or "
+                "batches_per_epoch)"
             )

@@ -46,7 +46,7 @@ def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
 
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=3, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=3, epochs=1)
     >>> step = follow(clock)
     >>> @tf.function
     ... def train():
@@ -90,7 +90,7 @@ def set_summary_step(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
 
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> step = set_summary_step(StepClock(batches=3, epochs=1), "batch")
+    >>> step = set_summary_step(StepClock(batches_per_epoch=3, epochs=1), "batch")
     >>> tf.summary.experimental.get_step() is step
     True
     >>> tf.summary.experimental.set_step(None)

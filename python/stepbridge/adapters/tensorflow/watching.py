@@ -56,7 +56,7 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     >>> from stepbridge import StepClock
     >>> weight = tf.Variable(1.0)
     >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
-    >>> clock = StepClock(batches=3, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=3, epochs=1)
     >>> with watch(clock, optimizer) as watched:
     ...     for epoch in clock.epochs():
     ...         for gradient in clock.batches([1.0, float("inf"), 1.0]):

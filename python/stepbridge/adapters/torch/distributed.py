@@ -41,7 +41,7 @@ def no_sync(clock: StepClock, model: torch.nn.Module) -> AbstractContextManager[
     >>> import torch
     >>> from stepbridge import StepClock
     >>> model = torch.nn.Linear(2, 1)
-    >>> clock = StepClock(batches=4, epochs=1, accumulate=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(torch.ones(4, 1, 2)):
     ...         with no_sync(clock, model):  # forward and backward

@@ -41,7 +41,7 @@ def drive(scheduler: LRScheduler, clock: StepClock, every: QuantityLike = "1ep")
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=3)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=3)
     >>> scheduler = drive(torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5), clock, every="1ep")
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(4)):

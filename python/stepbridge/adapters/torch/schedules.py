@@ -103,7 +103,7 @@ class ClockLambdaLR(_ClockSchedule):
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=2)
     >>> scheduler = ClockLambdaLR(optimizer, clock, lambda epoch: 1 - epoch / 2, unit="epoch")
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(4)):
@@ -155,7 +155,7 @@ class ClockLR(_ClockSchedule):
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=3)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=3)
     >>> scheduler = ClockLR(optimizer, clock, [("4st", 1.0, "linear"), ("100%", 0.0, "cosine")], start=0.0)
     >>> rates = []
     >>> for epoch in clock.epochs():

@@ -67,7 +67,7 @@ def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, 
     >>> from stepbridge import StepClock
     >>> weight = torch.nn.Parameter(torch.ones(2))
     >>> optimizer = torch.optim.SGD([weight], lr=0.1)
-    >>> clock = StepClock(batches=4, epochs=1, accumulate=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     >>> with watch(clock, optimizer) as watched:
     ...     for epoch in clock.epochs():
     ...         for batch in clock.batches(range(4)):

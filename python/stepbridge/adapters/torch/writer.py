@@ -57,7 +57,7 @@ class SummaryWriter(tensorboard.SummaryWriter):
 
     >>> import tempfile
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=4, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=2)
     >>> with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder, clock=clock) as writer:
     ...     for epoch in clock.epochs():
     ...         for batch in clock.batches(range(4)):
