@@ -40,7 +40,7 @@ def test_the_textbook_run_prints_its_lines() -> None:
 
 
 def test_a_step_is_looked_up_where_it_was_logged() -> None:
-    plan = sb.Timeline.plan(batches=7, epochs=3, accumulate=3)
+    plan = sb.Timeline.plan(batches_per_epoch=7, epochs=3, accumulate=3)
     clock = sb.StepClock(plan)
     for _ in clock.epochs():
         for _ in clock.batches(range(7)):
@@ -49,7 +49,7 @@ def test_a_step_is_looked_up_where_it_was_logged() -> None:
 
 
 def test_frameworks_counters() -> None:
-    clock = sb.StepClock(batches=7, epochs=2, accumulate=3, boundary="carry")
+    clock = sb.StepClock(batches_per_epoch=7, epochs=2, accumulate=3, boundary="carry")
     loop(clock, 7)
     assert clock.counters("keras") == {"epoch": 1, "batch": 6, "iterations": 4}
     assert clock.counters("tensorflow") == {"global_step": 4}
@@ -57,7 +57,7 @@ def test_frameworks_counters() -> None:
 
 
 def test_the_future_is_planned_and_the_past_observed() -> None:
-    clock = sb.StepClock(batches=5, epochs=4)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=4)
     epochs = clock.epochs()
     next(epochs)
     with pytest.warns(sb.StepbridgeWarning, match="epoch 0 .* ended after 3 batches, expected 5"):
@@ -66,7 +66,9 @@ def test_the_future_is_planned_and_the_past_observed() -> None:
     assert clock.convert("4ep", "batch") == sb.Exact(18, "ba")
 
 
-@pytest.mark.parametrize("clock", [sb.StepClock(batches=5, epochs=3), sb.StepClock(batch_size=10, epochs=3)], ids=str)
+@pytest.mark.parametrize(
+    "clock", [sb.StepClock(batches_per_epoch=5, epochs=3), sb.StepClock(batch_size=10, epochs=3)], ids=str
+)
 def test_a_loop_over_the_loader_itself_is_told_once(clock: sb.StepClock) -> None:
     def loop_over_the_loader() -> None:
         for _epoch in clock.epochs():
@@ -149,7 +151,7 @@ def test_a_resume_in_the_middle_of_an_epoch(
 
 
 def stopped_after(batches: int) -> sb.StepClock:
-    clock = sb.StepClock(batches=5, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=2)
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
             if clock.batch == batches:
@@ -174,7 +176,7 @@ def test_a_loader_too_short_to_skip_in() -> None:
 
 
 def test_skipped_updates_are_not_applied() -> None:
-    clock = sb.StepClock(batches=5, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     for _ in clock.epochs():
         for item in clock.batches(range(5)):
             if item == 1:
@@ -188,11 +190,11 @@ def test_skipped_updates_are_not_applied() -> None:
 
 
 def test_tokens_are_those_that_were_counted() -> None:
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     crossed = []
     for _ in clock.epochs():
         for _ in clock.batches(range(4)):
-            clock.count_tokens(300)
+            clock.add_tokens(300)
             crossed.append(clock.every("500tok"))
     assert clock.token == 1200
     assert crossed == [False, True, False, True]
@@ -216,11 +218,11 @@ def test_a_trigger_remembers_over_a_resume() -> None:
 
 def test_batches_outside_epochs() -> None:
     with pytest.raises(RuntimeError, match=r"inside `for epoch in clock\.epochs"):
-        sb.StepClock(batches=5, epochs=1).batches(range(5))
+        sb.StepClock(batches_per_epoch=5, epochs=1).batches(range(5))
 
 
 def test_a_clock_entered_twice() -> None:
-    clock = sb.StepClock(batches=5, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=2)
     epochs = clock.epochs()
     next(epochs)
     with pytest.raises(RuntimeError, match="running already"):
@@ -229,11 +231,11 @@ def test_a_clock_entered_twice() -> None:
 
 def test_epochs_without_a_number_of_them() -> None:
     with pytest.raises(ValueError, match=r"epochs\(n\)"):
-        sb.StepClock(batches=5).epochs()
+        sb.StepClock(batches_per_epoch=5).epochs()
 
 
 def test_no_batch_yet() -> None:
-    clock = sb.StepClock(batches=5, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     assert (clock.batch, clock.step, clock.position) == (0, 0, (0, 0))
     assert not clock.closes_step
     for read in (lambda: clock.epoch, lambda: clock.iter, lambda: clock.location, lambda: clock.counters("keras")):
@@ -243,7 +245,7 @@ def test_no_batch_yet() -> None:
 
 def test_a_plan_beside_its_parts() -> None:
     with pytest.raises(ValueError, match="not both"):
-        sb.StepClock(sb.Timeline.plan(batches=5), epochs=3)
+        sb.StepClock(sb.Timeline.plan(batches_per_epoch=5), epochs=3)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_the_repr_says_where_it_is() -> None:
 def test_memory_is_constant_in_the_number_of_batches() -> None:
     code = (
         "import resource, stepbridge as sb\n"
-        "clock = sb.StepClock(batches=10, epochs=100_000)\n"
+        "clock = sb.StepClock(batches_per_epoch=10, epochs=100_000)\n"
         "for _ in clock.epochs(10):\n"
         "    for _ in clock.batches(range(10)): pass\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

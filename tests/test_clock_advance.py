@@ -16,7 +16,7 @@ def lengths(clock: StepClock) -> list[int]:
 
 
 def test_outside_epochs() -> None:
-    clock = StepClock(batches=3, epochs=1)
+    clock = StepClock(batches_per_epoch=3, epochs=1)
     with pytest.raises(RuntimeError, match=r"advance\(\) belongs inside `for epoch in clock.epochs\(\):`"):
         clock.advance()
     assert clock.batch == 0
@@ -24,7 +24,7 @@ def test_outside_epochs() -> None:
 
 @pytest.mark.parametrize(("batches", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError)])
 def test_what_is_no_count(batches: object, error: type[Exception]) -> None:
-    clock = StepClock(batches=3, epochs=1)
+    clock = StepClock(batches_per_epoch=3, epochs=1)
     for _ in clock.epochs():
         with pytest.raises(error, match="batches"):
             clock.advance(batches)  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ def test_what_is_no_count(batches: object, error: type[Exception]) -> None:
 
 
 def test_more_than_planned() -> None:
-    clock = StepClock(batches=3, epochs=1)
+    clock = StepClock(batches_per_epoch=3, epochs=1)
     for _ in clock.epochs():
         with pytest.warns(StepbridgeWarning, match="past the 3 batches"):
             clock.advance(4)
@@ -41,7 +41,7 @@ def test_more_than_planned() -> None:
 
 
 def test_fewer_than_planned() -> None:
-    clock = StepClock(batches=3, epochs=2)
+    clock = StepClock(batches_per_epoch=3, epochs=2)
     for epoch in clock.epochs():
         clock.advance(2)
         with pytest.warns(StepbridgeWarning, match=f"epoch {epoch} .* ended after 2 batches, expected 3"):
@@ -66,7 +66,7 @@ def resident() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc says how much memory is held")
 def test_a_million_regular_epochs_stay_small() -> None:
-    clock = StepClock(batches=2)
+    clock = StepClock(batches_per_epoch=2)
     epochs = clock.epochs(1_002_000)
     for _ in range(1000):
         next(epochs)

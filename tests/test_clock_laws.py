@@ -83,15 +83,15 @@ def test_what_is_done_is_known_in_every_unit(case: Case) -> None:
     assume(0 not in lengths_of(case))
     clock, scanner = sb.StepClock(case.timeline), case.scanner
     for done, _ in enumerate(drive(clock, lengths_of(case)), 1):
-        assert clock.amount("epoch") == scanner.epoch_of(done)
-        assert clock.amount("duration") == Fraction(done, len(case.run.batches))
-        assert clock.amount("step") == case.run.steps_at[done]
+        assert clock.elapsed("epoch") == scanner.epoch_of(done)
+        assert clock.elapsed("duration") == Fraction(done, len(case.run.batches))
+        assert clock.elapsed("step") == case.run.steps_at[done]
         samples = scanner.samples_after(done)
         if samples is None:
             with pytest.raises(ValueError, match="batch_size"):
-                clock.amount("sample")
+                clock.elapsed("sample")
         else:
-            assert clock.amount("sample") == samples
+            assert clock.elapsed("sample") == samples
 
 
 #: Lengths of loaders that the clock is not told.
@@ -121,7 +121,7 @@ def test_lengths_are_learned(lengths: list[int], accumulate: int, rule: str) -> 
 def test_a_loop_that_breaks_leaves_the_window_pending(
     lengths: list[int], taken: list[int], accumulate: int, rule: str
 ) -> None:
-    clock = sb.StepClock(batches=8, epochs=len(lengths), accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
+    clock = sb.StepClock(batches_per_epoch=8, epochs=len(lengths), accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     run = Run(accumulate, rule)  # type: ignore[arg-type]
     for epoch in clock.epochs():
         run.begin_epoch()
@@ -180,7 +180,7 @@ def test_every_asks_whether_a_multiple_was_crossed(case: Case, text: str) -> Non
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), RULES)
 def test_a_loader_of_another_length_is_counted_as_it_comes(planned: int, real: int, accumulate: int, rule: str) -> None:
-    clock = sb.StepClock(batches=planned, epochs=2, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
+    clock = sb.StepClock(batches_per_epoch=planned, epochs=2, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         counts = [clock.batch for _ in drive(clock, [real, real])]

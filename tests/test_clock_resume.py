@@ -27,7 +27,7 @@ def run_of(clock: sb.StepClock, run: Run) -> Iterator[Batch]:
     lengths = [Scanner(run).batches_of(epoch) for epoch in range(len(run.starts))]
     batches = iter(run.batches[clock.batch :])
     for epoch in clock.epochs():
-        left = lengths[epoch] - (clock.position.iter if clock._resumed_inside else 0)
+        left = lengths[epoch] - clock.position.iter
         for _ in clock.batches(range(left), resume="continues"):
             yield next(batches)
 
@@ -43,8 +43,8 @@ def check(clock: sb.StepClock, run: Run, batch: Batch) -> None:
 
 
 def settings_of(change: Change) -> dict[str, Any]:
-    names = ("batch_size", "accumulate", "batches", "samples", "pending")
-    return {name: getattr(change, name) for name in names}
+    names = ("batch_size", "accumulate", "samples", "pending")
+    return {"batches_per_epoch": change.batches, **{name: getattr(change, name) for name in names}}
 
 
 @given(cases())
@@ -164,7 +164,7 @@ def test_another_batch_size_and_more_epochs_go_on_at_the_sample() -> None:
         ({"samples": 900, "batch_size": 200, "epochs": 5}, "samples=1000 there, 900 here"),
         ({"samples": 1000, "batch_size": 300, "drop_last": True}, "drop_last=False there, True here"),
         ({"samples": 1000, "batch_size": 200, "boundary": "carry"}, "boundary='flush' there, 'carry' here"),
-        ({"batches": 6, "batch_size": 200}, "batches=5 there, 6 here"),
+        ({"batches_per_epoch": 6, "batch_size": 200}, "batches_per_epoch=5 there, 6 here"),
     ],
 )
 def test_another_runs_checkpoint_is_refused_with_the_difference(own: dict[str, Any], said: str) -> None:
@@ -189,10 +189,10 @@ def test_a_plan_that_is_over_already() -> None:
 
 
 def test_another_accumulation_inside_a_window_must_be_explained() -> None:
-    state = stopped(3, batches=8, epochs=2, accumulate=4)
+    state = stopped(3, batches_per_epoch=8, epochs=2, accumulate=4)
     with pytest.raises(ValueError, match="inside an open window"):
-        sb.StepClock(batches=8, epochs=2, accumulate=2).load_state_dict(state)
-    clock = sb.StepClock(batches=8, epochs=2, accumulate=2)
+        sb.StepClock(batches_per_epoch=8, epochs=2, accumulate=2).load_state_dict(state)
+    clock = sb.StepClock(batches_per_epoch=8, epochs=2, accumulate=2)
     clock.load_state_dict(state, pending="drop")
     assert clock.step == 0
     for _ in clock.epochs():
@@ -240,8 +240,8 @@ def test_epochs_of_unknown_length_stay_planned_over_a_resume() -> None:
 
 def test_an_epoch_that_is_restarted_is_trained_whole_and_so_are_the_later_ones() -> None:
     for stop, lengths in ((3, [3, 5, 5]), (8, [5, 3, 5])):
-        clock = sb.StepClock(batches=5, epochs=2)
-        clock.load_state_dict(stopped(stop, batches=5, epochs=2))
+        clock = sb.StepClock(batches_per_epoch=5, epochs=2)
+        clock.load_state_dict(stopped(stop, batches_per_epoch=5, epochs=2))
         for _ in clock.epochs():
             for _ in clock.batches(range(5), resume="restart"):
                 pass
@@ -253,8 +253,8 @@ def test_an_epoch_that_is_restarted_is_trained_whole_and_so_are_the_later_ones()
 
 
 def test_a_restart_is_in_the_ledger(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=2, ledger=tmp_path)
-    clock.load_state_dict(stopped(8, batches=5, epochs=2))
+    clock = sb.StepClock(batches_per_epoch=5, epochs=2, ledger=tmp_path)
+    clock.load_state_dict(stopped(8, batches_per_epoch=5, epochs=2))
     for _ in clock.epochs():
         for _ in clock.batches(range(5), resume="restart"):
             pass
@@ -286,10 +286,10 @@ def test_an_adopted_clock_in_the_middle_of_an_epoch_asks_what_the_loader_does() 
     ("plan", "initial", "error", "said"),
     [
         ({"samples": 1000, "batch_size": 200}, "2500sp", ValueError, "between 12ba and 13ba"),
-        ({"batches": 5, "epochs": 2}, "11ba", IndexError, "beyond the end of the plan, which is at 10ba"),
+        ({"batches_per_epoch": 5, "epochs": 2}, "11ba", IndexError, "past the end of the plan, which is at 10ba"),
         ({}, "500st", ValueError, "give the clock samples and batch_size"),
-        ({"batches": 5}, "500", ValueError, "no unit"),
-        ({"batches": 5}, 500, TypeError, "needs a unit"),
+        ({"batches_per_epoch": 5}, "500", ValueError, "no unit"),
+        ({"batches_per_epoch": 5}, 500, TypeError, "needs a unit"),
     ],
 )
 def test_a_start_that_cannot_be(plan: dict[str, Any], initial: Any, error: type[Exception], said: str) -> None:
@@ -342,10 +342,10 @@ def test_until_with_a_loader_that_is_read_ahead() -> None:
 def test_fused_batches_count_as_single_ones_do(
     length: int, fused: int, accumulate: int, rule: str, multiple: int
 ) -> None:
-    plan = sb.Timeline.plan(batches=length, epochs=3, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
+    plan = sb.Timeline.plan(batches_per_epoch=length, epochs=3, accumulate=accumulate, boundary=rule)  # type: ignore[arg-type]
     one, many = sb.StepClock(plan), sb.StepClock(plan)
-    while one._begin():
-        assert many._begin()
+    while one.begin_epoch():
+        assert many.begin_epoch()
         for start in range(0, length, fused):
             size = min(fused, length - start)
             closed, crossed = False, False
@@ -356,10 +356,10 @@ def test_fused_batches_count_as_single_ones_do(
             assert many._advance_many(size)
             assert (many.batch, many.step, many.location) == (one.batch, one.step, one.location)
             assert (many.closes_step, many.every(f"{multiple}ba")) == (closed, crossed)
-        one._finish()
-        many._finish()
+        one.end_epoch()
+        many.end_epoch()
     assert one.timeline == many.timeline == plan
-    assert not many._begin()
+    assert not many.begin_epoch()
 
 
 def test_padding_is_counted_apart() -> None:

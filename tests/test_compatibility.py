@@ -24,6 +24,7 @@ from stepbridge.logs import FORMATS, OUTPUTS
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 GOLDEN = ROOT / "tests" / "golden"
 PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
@@ -51,7 +52,7 @@ def test_a_checkpoint_of_version_1_is_read() -> None:
     clock = sb.StepClock(samples=1000, batch_size=200, epochs=4, accumulate=2)
     clock.load_state_dict(state())
     assert (clock.position, clock.batch, clock.step, clock.sample) == ((1, 2), 7, 4, 1400)
-    assert (clock.applied, clock.token, clock.applied_by("optimizer")) == (3, 7168, 3)
+    assert (clock.applied, clock.token, clock.updates_of("optimizer")) == (3, 7168, 3)
     assert clock.state_dict() == state(), "0.1 can no longer read what this version writes: raise the version"
 
 
@@ -121,14 +122,13 @@ def public(tmp_path: Path) -> list[str]:
     names = exported(package)
     for adapter in sorted((package / "adapters").glob("*/__init__.py")):
         names += exported(adapter.parent)
+    for module in ("stepbridge.clock", "stepbridge.ledger", "stepbridge.timeline"):
+        of_module = importlib.import_module(module)
+        names += [f"{module}.{name}" for name in of_module.__all__]
+        names += [f"{module}.{name}.{member}" for name, member in members(of_module) if name not in sb.__all__]
     for module in ("stepbridge.conventions", "stepbridge.logs"):
         names += [f"{module}.{name}" for name in importlib.import_module(module).__all__]
-    for name in [name for name in sb.__all__ if isinstance(getattr(sb, name), type)]:
-        kind = getattr(sb, name)
-        ours = [vars(base) for base in kind.__mro__ if base.__module__.startswith("stepbridge")]
-        # A TypedDict's keys are keyword arguments.
-        ours.append(dict.fromkeys(getattr(kind, "__optional_keys__", ())))
-        names += [f"stepbridge.{name}.{member}" for member in {*chain(*ours)} if not member.startswith("_")]
+    names += [f"stepbridge.{name}.{member}" for name, member in members(sb)]
     for command in ((), *((name,) for name in NAMES)):
         page = printed(*command, "--help")
         words = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", page, re.MULTILINE)
@@ -142,6 +142,17 @@ def public(tmp_path: Path) -> list[str]:
     kinds = re.findall(r'=> "([a-z_]+)"', (ROOT / "rust" / "logs" / "src" / "problem.rs").read_text(encoding="utf-8"))
     names += [f"problem {name}" for name in kinds]
     return names
+
+
+def members(module: ModuleType) -> list[tuple[str, str]]:
+    """List each class that a module exports with each of its members that have a public name."""
+    found = []
+    for name in [name for name in module.__all__ if isinstance(getattr(module, name), type)]:
+        kinds = [kind for kind in getattr(module, name).__mro__ if kind.__module__.startswith("stepbridge")]
+        # The keys of a TypedDict are keyword arguments.
+        keys = getattr(getattr(module, name), "__optional_keys__", ())
+        found += [(name, member) for member in {*keys, *chain(*map(vars, kinds))} if not member.startswith("_")]
+    return found
 
 
 def columns(folder: Path) -> list[str]:

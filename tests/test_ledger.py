@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepbridge as sb
-from stepbridge.ledger import LedgerWriter
+from stepbridge.ledger._writer import LedgerWriter
 from strategies import plans
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_a_run_is_a_few_lines(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_for_a_batch(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=1000, epochs=2, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=1000, epochs=2, ledger=tmp_path)
     sizes = set()
     for _ in clock.epochs():
         for _ in clock.batches(range(1000)):
@@ -81,9 +81,9 @@ def test_nothing_is_written_for_a_batch(tmp_path: Path) -> None:
 
 def test_a_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "new" / "gan.jsonl"
-    loop(sb.StepClock(batches=5, epochs=1, ledger=path))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=path))
     assert sb.read_ledger(path).timeline.batches == 5
-    loop(sb.StepClock(batches=5, epochs=1, ledger=tmp_path / "other"))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path / "other"))
     assert (tmp_path / "other" / NAME).exists()
 
 
@@ -97,21 +97,21 @@ def test_a_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_how_steps_are_logged(tmp_path: Path, logged_as: Any, said: tuple[str, int, bool]) -> None:
-    loop(sb.StepClock(batches=5, epochs=1, ledger=tmp_path, logged_as=logged_as))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path, logged_as=logged_as))
     found = sb.read_ledger(tmp_path).logged_as
     assert (found.unit, found.base, found.stated) == said
     assert "StepClock" in found.by
 
 
 def test_a_writer_says_how_it_logs_whenever_it_is_made(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=3, ledger=tmp_path)
-    clock._logged_as("batch", 0, "one writer")
+    clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path)
+    clock.record_logged_step("batch", 0, by="one writer")
     loop(clock, epochs=1)
-    clock._logged_as("batch", 0, "the same again")
+    clock.record_logged_step("batch", 0, by="the same again")
     loop(clock, epochs=1)
     assert kinds(tmp_path).count("logged_as") == 1
     assert sb.read_ledger(tmp_path).logged_as.by == "one writer"
-    clock._logged_as("step", 1, "another writer")
+    clock.record_logged_step("step", 1, by="another writer")
     loop(clock, epochs=1)
     assert not sb.read_ledger(tmp_path).logged_as.stated
 
@@ -128,7 +128,7 @@ def test_a_step_that_nobody_logs(tmp_path: Path, unit: Any, base: Any, error: st
 
 
 def test_a_loop_that_goes_on_is_one_session(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
     loop(clock, epochs=2)
     loop(clock)
     assert kinds(tmp_path) == ["session", "logged_as", "epoch", "epoch", "stop", "epoch", "epoch", "stop"]
@@ -136,9 +136,9 @@ def test_a_loop_that_goes_on_is_one_session(tmp_path: Path) -> None:
 
 
 def test_a_resume_is_a_session(tmp_path: Path) -> None:
-    first = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
+    first = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
     loop(first, epochs=2)
-    second = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
+    second = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
     second.load_state_dict(first.state_dict())
     loop(second)
     ledger = sb.read_ledger(tmp_path)
@@ -185,8 +185,8 @@ def test_stops_in_mid_epoch_and_goes_on_there(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_begins_before_the_end_on_record_supersedes(tmp_path: Path) -> None:
-    loop(sb.StepClock(batches=5, epochs=2, ledger=tmp_path))
-    loop(sb.StepClock(batches=7, epochs=2, ledger=tmp_path), 7)
+    loop(sb.StepClock(batches_per_epoch=5, epochs=2, ledger=tmp_path))
+    loop(sb.StepClock(batches_per_epoch=7, epochs=2, ledger=tmp_path), 7)
     _, again = sb.read_ledger(tmp_path).sessions
     assert again.supersedes is not None
     assert again.supersedes.batch == 0
@@ -214,7 +214,7 @@ def test_any_run_is_read_back(tmp_path_factory: pytest.TempPathFactory, data: st
 def made(spec: Plan, folder: Path | None) -> sb.StepClock:
     return sb.StepClock(
         samples=spec.samples,
-        batches=spec.batches,
+        batches_per_epoch=spec.batches,
         batch_size=spec.batch_size,
         epochs=spec.epochs,
         drop_last=spec.drop_last,
@@ -245,7 +245,7 @@ def train(data: st.DataObject, clock: sb.StepClock, folder: Path, states: list[d
 
 
 def change(data: st.DataObject, clock: sb.StepClock) -> None:
-    kind = data.draw(st.sampled_from(["accumulate", "batch_size", "batches"]))
+    kind = data.draw(st.sampled_from(["accumulate", "batch_size", "batches_per_epoch"]))
     pending: Any = data.draw(st.sampled_from(["carry", "flush", "drop"]))
     try:
         clock.change(**{kind: data.draw(st.integers(1, 9))}, pending=pending if kind == "accumulate" else None)
@@ -274,7 +274,7 @@ def written(tmp_path: Path) -> Path:
     second = sb.StepClock(samples=100, batch_size=10, epochs=4, ledger=folder)
     second.load_state_dict(state, pending="carry")
     for _ in second.epochs():
-        for _ in second.batches(range(4 if second._resumed_inside else 10), resume="continues"):
+        for _ in second.batches(range(4 if second.position.iter else 10), resume="continues"):
             pass
     return folder / NAME
 
@@ -368,7 +368,7 @@ def test_a_full_device(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     (tmp_path / NAME).symlink_to("/dev/full")
-    clock = sb.StepClock(batches=5, epochs=3, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path)
     with one_warning(r"clock: the ledger '.*stepclock.jsonl' is not written.*No space left.*make room"):
         loop(clock)
     assert clock.step == 15
@@ -381,7 +381,7 @@ def test_a_disk_that_fills_up_on_the_way(tmp_path: Path) -> None:
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount a file system")
     try:
-        clock = sb.StepClock(batches=5, epochs=100, ledger=disk)
+        clock = sb.StepClock(batches_per_epoch=5, epochs=100, ledger=disk)
         with one_warning("No space left"):
             loop(clock)
         assert clock.step == 500
@@ -415,7 +415,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, made_before: bool) -> 
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o555)
     try:
-        clock = sb.StepClock(batches=5, epochs=3, ledger=tmp_path)
+        clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path)
         with as_nobody(), one_warning(r"Permission denied.*give ledger= a folder that can be written"):
             loop(clock)
         assert clock.step == 15
@@ -427,12 +427,12 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, made_before: bool) -> 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with one_warning("Not a directory|File exists|exists"):
-        loop(sb.StepClock(batches=5, epochs=3, ledger=tmp_path / "run" / "more"))
+        loop(sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path / "run" / "more"))
 
 
 def test_a_folder_that_vanishes(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    clock = sb.StepClock(batches=5, epochs=4, ledger=folder)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=folder)
     with one_warning("it was removed while the clock ran"):
         for epoch in clock.epochs():
             if epoch == 2:
@@ -444,8 +444,8 @@ def test_a_folder_that_vanishes(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_replaced(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
-    with one_warning("another file stands in its place"):
+    clock = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
+    with one_warning("another file took its place"):
         for epoch in clock.epochs():
             if epoch == 2:
                 (tmp_path / "other").write_text("mine")
@@ -460,12 +460,14 @@ def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path, content: str)
     path = tmp_path / "notes.jsonl"
     path.write_text(content)
     with one_warning("is no ledger|newer stepbridge"):
-        loop(sb.StepClock(batches=5, epochs=2, ledger=path))
+        loop(sb.StepClock(batches_per_epoch=5, epochs=2, ledger=path))
     assert path.read_text() == content
 
 
 def test_two_clocks_in_one_process(tmp_path: Path) -> None:
-    first, second = (sb.StepClock(batches=5, epochs=2, name=name, ledger=tmp_path) for name in ("first", "second"))
+    first, second = (
+        sb.StepClock(batches_per_epoch=5, epochs=2, name=name, ledger=tmp_path) for name in ("first", "second")
+    )
     for epoch in first.epochs():
         if epoch == 1:
             with one_warning("second: the ledger .* another clock or process is writing it"):
@@ -476,13 +478,13 @@ def test_two_clocks_in_one_process(tmp_path: Path) -> None:
     assert session.name == "first"
     assert sb.Timeline.from_ledger(tmp_path) == first.timeline
     # The first one has let go of it.
-    loop(sb.StepClock(batches=5, epochs=2, ledger=tmp_path))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=2, ledger=tmp_path))
     assert len(sb.read_ledger(tmp_path).sessions) == 2
 
 
 OTHER_PROCESS = """
 import sys, stepbridge as sb
-clock = sb.StepClock(batches=5, epochs=1, name="other", ledger=sys.argv[1])
+clock = sb.StepClock(batches_per_epoch=5, epochs=1, name="other", ledger=sys.argv[1])
 for _ in clock.epochs():
     print("runs", flush=True)
     sys.stdin.readline()
@@ -497,7 +499,7 @@ def test_two_processes(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "runs\n"
         with one_warning("another clock or process is writing it.*a ledger of its own"):
-            loop(sb.StepClock(batches=5, epochs=3, ledger=tmp_path))
+            loop(sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path))
         other.stdin.write("\n")
         other.stdin.close()
     assert other.returncode == 0
@@ -512,18 +514,18 @@ def test_a_process_that_is_killed_leaves_what_it_wrote(tmp_path: Path) -> None:
         assert other.stdout.readline() == "runs\n"
         other.kill()
     assert kinds(tmp_path) == ["session", "logged_as"]
-    loop(sb.StepClock(batches=5, epochs=1, ledger=tmp_path))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path))
     assert len(sb.read_ledger(tmp_path).sessions) == 2
 
 
 FORKS = """
 import os, sys, stepbridge as sb
-clock = sb.StepClock(batches=5, epochs=3, ledger=sys.argv[1])
+clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=sys.argv[1])
 for epoch in clock.epochs():
     child = os.fork()
     if child == 0:
         for _ in clock.batches(range(5)): pass
-        clock._ledger.stop(clock)
+        clock.end_run()
         del clock
         sys.exit(0)
     os.waitpid(child, 0)
@@ -538,11 +540,11 @@ def test_a_forked_worker_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pickled_writer_has_no_file(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=1, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path)
     for _ in clock.epochs():
         copy = pickle.loads(pickle.dumps(clock._ledger))
         assert copy._file is None
-        copy.epoch(clock, cut=False)
+        copy.record_epoch(clock, 0, cut=False)
         for _ in clock.batches(range(5)):
             pass
     assert kinds(tmp_path) == ["session", "logged_as", "epoch", "stop"]
@@ -551,12 +553,12 @@ def test_a_pickled_writer_has_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rank", "writes"), [("0", True), ("1", False), ("none", True)])
 def test_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str, writes: bool) -> None:
     monkeypatch.setenv("RANK", rank)
-    loop(sb.StepClock(batches=5, epochs=1, ledger=tmp_path))
+    loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path))
     assert (tmp_path / NAME).exists() == writes
 
 
 def test_a_long_run_is_written_in_constant_memory(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=2, epochs=2000, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=2000, ledger=tmp_path)
     loop(clock, 2)
     assert sb.Timeline.from_ledger(tmp_path) == clock.timeline
     assert len(sb.Timeline.from_ledger(tmp_path).segments) == 1

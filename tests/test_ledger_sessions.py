@@ -55,7 +55,7 @@ def test_a_rewind_beside_a_log_that_states_epoch_and_iteration(tmp_path: Path) -
 
     def run(clock: sb.StepClock, batches: int, epochs: int, *, lost: int | None = None) -> None:
         for _ in clock.epochs(epochs):
-            left = batches - (clock.position.iter if clock._resumed_inside else 0)
+            left = batches - clock.position.iter
             for _ in clock.batches(range(left), resume="continues"):
                 epoch, iteration = clock.location
                 lines.append({"mode": "train", "epoch": epoch + 1, "iter": iteration + 1, "loss": 0.5})
@@ -64,8 +64,8 @@ def test_a_rewind_beside_a_log_that_states_epoch_and_iteration(tmp_path: Path) -
                     states.append(clock.state_dict())
 
     states: list[dict[str, Any]] = []
-    run(sb.StepClock(batches=5, epochs=4, ledger=tmp_path), 5, 3, lost=8)
-    again = sb.StepClock(batches=5, epochs=4, ledger=tmp_path)
+    run(sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path), 5, 3, lost=8)
+    again = sb.StepClock(batches_per_epoch=5, epochs=4, ledger=tmp_path)
     again.load_state_dict(states[0])
     run(again, 5, 3)
     text = "".join(json.dumps(line) + "\n" for line in lines)

@@ -32,27 +32,33 @@ TEXTBOOK = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
         ),
         pytest.param({"samples": 3, "batch_size": 200, "epochs": 2}, (2, 2, 2, 6), id="a batch larger than the data"),
         pytest.param({"samples": 1, "batch_size": 1, "epochs": 1}, (1, 1, 1, 1), id="one sample"),
-        pytest.param({"batches": 5, "epochs": 3}, (3, 15, 15, None), id="batches alone"),
-        pytest.param({"batches": 5, "batch_size": 8, "epochs": 3}, (3, 15, 15, 120), id="full batches"),
-        pytest.param({"batches": 7, "epochs": 2, "accumulate": 3}, (2, 14, 6, None), id="flush, as Lightning"),
+        pytest.param({"batches_per_epoch": 5, "epochs": 3}, (3, 15, 15, None), id="batches alone"),
+        pytest.param({"batches_per_epoch": 5, "batch_size": 8, "epochs": 3}, (3, 15, 15, 120), id="full batches"),
         pytest.param(
-            {"batches": 7, "epochs": 2, "accumulate": 3, "boundary": "carry"},
+            {"batches_per_epoch": 7, "epochs": 2, "accumulate": 3}, (2, 14, 6, None), id="flush, as Lightning"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 7, "epochs": 2, "accumulate": 3, "boundary": "carry"},
             (2, 14, 4, None),
             id="carry, as Keras",
         ),
-        pytest.param({"batches": 7, "epochs": 2, "accumulate": 3, "boundary": "drop"}, (2, 14, 4, None), id="drop"),
-        pytest.param({"batches": 2, "epochs": 3, "accumulate": 5}, (3, 6, 3, None), id="flush of short epochs"),
         pytest.param(
-            {"batches": 2, "epochs": 3, "accumulate": 5, "boundary": "carry"},
+            {"batches_per_epoch": 7, "epochs": 2, "accumulate": 3, "boundary": "drop"}, (2, 14, 4, None), id="drop"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 2, "epochs": 3, "accumulate": 5}, (3, 6, 3, None), id="flush of short epochs"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 2, "epochs": 3, "accumulate": 5, "boundary": "carry"},
             (3, 6, 1, None),
             id="carry over three",
         ),
         pytest.param(
-            {"batches": 2, "epochs": 3, "accumulate": 5, "boundary": "drop"},
+            {"batches_per_epoch": 2, "epochs": 3, "accumulate": 5, "boundary": "drop"},
             (3, 6, 0, None),
             id="drop leaves no step",
         ),
-        pytest.param({"batches": 5}, (None, None, None, None), id="open-ended"),
+        pytest.param({"batches_per_epoch": 5}, (None, None, None, None), id="open-ended"),
         pytest.param({"samples": 1000, "batch_size": 200}, (None, None, None, None), id="open-ended in samples"),
     ],
 )
@@ -98,7 +104,7 @@ def test_totals_of_histories(arguments: Any, expected: Totals) -> None:
         pytest.param(TEXTBOOK, "sample", 0, 200, (0, 1), id="the first sample of a batch"),
         pytest.param(TEXTBOOK, "sample", 1, 200, (1, 1), id="a sample from 1"),
         pytest.param(TEXTBOOK, "sample", 0, 4999, (4, 4), id="the last sample"),
-        pytest.param(sb.Timeline.plan(batches=5), "step", 0, 5_000_003, (1_000_000, 3), id="open-ended"),
+        pytest.param(sb.Timeline.plan(batches_per_epoch=5), "step", 0, 5_000_003, (1_000_000, 3), id="open-ended"),
         pytest.param(sb.Timeline.from_epochs([5, 2, 2]), "step", 0, 6, (1, 1), id="irregular"),
         pytest.param(sb.Timeline.from_epochs([0, 0, 2]), "batch", 0, 0, (2, 0), id="past epochs of no batches"),
         pytest.param(sb.Timeline.from_epochs([2, 0, 2]), "batch", 0, 2, (2, 0), id="past one in between"),
@@ -113,7 +119,7 @@ def test_locate_and_index(timeline: sb.Timeline, unit: Any, base: Any, number: i
 
 
 def test_steps_are_located_where_their_window_closes() -> None:
-    plan = sb.Timeline.plan(batches=7, epochs=2, accumulate=3)
+    plan = sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3)
     places = [plan.locate(step) for step in range(6)]
     assert places == [(0, 2), (0, 5), (0, 6), (1, 2), (1, 5), (1, 6)]
 
@@ -127,7 +133,7 @@ def test_steps_are_located_where_their_window_closes() -> None:
     ],
 )
 def test_the_step_that_each_batch_contributes_to(boundary: Any, expected: list[int | None]) -> None:
-    assert steps_of(sb.Timeline.plan(batches=7, epochs=2, accumulate=3, boundary=boundary)) == expected
+    assert steps_of(sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary=boundary)) == expected
 
 
 def test_index_of_samples_is_the_first_of_the_batch() -> None:
@@ -136,7 +142,7 @@ def test_index_of_samples_is_the_first_of_the_batch() -> None:
 
 
 def test_index_counts_steps_unless_told_otherwise() -> None:
-    plan = sb.Timeline.plan(batches=6, epochs=2, accumulate=3)
+    plan = sb.Timeline.plan(batches_per_epoch=6, epochs=2, accumulate=3)
     assert plan.index(1, 0) == 2
     assert plan.locate(2) == (1, 2)
 
@@ -165,7 +171,7 @@ def test_timelines_that_differ_are_not_equal(other: object) -> None:
 
 
 def test_equal_neighbours_are_one_segment() -> None:
-    assert len(sb.Timeline.plan(batches=5, epochs=3).segments) == 1
+    assert len(sb.Timeline.plan(batches_per_epoch=5, epochs=3).segments) == 1
     assert len(sb.Timeline.from_epochs([5, 5, 5]).segments) == 1
     assert len(sb.Timeline.from_epochs([5, 5, 2, 2, 5]).segments) == 3
     assert len(sb.Timeline.from_epochs([]).segments) == 0
@@ -175,11 +181,11 @@ def test_equal_neighbours_are_one_segment() -> None:
     "timeline",
     [
         TEXTBOOK,
-        sb.Timeline.plan(batches=5),
+        sb.Timeline.plan(batches_per_epoch=5),
         sb.Timeline.from_epochs([]),
         sb.Timeline.from_epochs([5, 0, 3], accumulate=3, boundary="carry", cut=True),
         TEXTBOOK.change(at="12ba", batch_size=100).change(at="20ba", accumulate=4),
-        sb.Timeline.plan(batches=BIGGEST, epochs=1),
+        sb.Timeline.plan(batches_per_epoch=BIGGEST, epochs=1),
     ],
 )
 def test_timelines_survive_json_pickle_and_copy(timeline: sb.Timeline) -> None:
@@ -193,7 +199,7 @@ def test_repr_says_what_a_person_wants_to_know() -> None:
     shown = repr(TEXTBOOK)
     assert "Timeline" in shown
     assert all(words in shown for words in ("5 epochs", "5 batches", "200", "25 steps", "5,000 samples"))
-    assert "5" in repr(sb.Timeline.plan(batches=5))
+    assert "5" in repr(sb.Timeline.plan(batches_per_epoch=5))
     assert "Timeline" in repr(sb.Timeline.from_epochs([]))
 
 

@@ -77,7 +77,7 @@ def test_other_byte_orders_are_right_or_refused() -> None:
 
 
 def test_large_arrays_agree_with_small_ones() -> None:
-    plan = sb.Timeline.plan(batches=7, accumulate=3)
+    plan = sb.Timeline.plan(batches_per_epoch=7, accumulate=3)
     steps = np.arange(300_000)
     epoch, iteration = plan.locate(steps)
     np.testing.assert_array_equal(epoch, steps // 3)
@@ -148,7 +148,7 @@ def test_index_of_arrays() -> None:
 
 
 def test_index_masks_what_contributes_to_no_step() -> None:
-    plan = sb.Timeline.plan(batches=7, epochs=2, accumulate=3, boundary="drop")
+    plan = sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary="drop")
     found = plan.index(np.array([0, 0, 0, 1, 1, 2]), np.array([0, 5, 6, 0, 7, 0]), invalid="mask")
     assert found.tolist() == [0, 1, -1, 2, -1, -1]
 
@@ -243,14 +243,14 @@ def test_out_side_by_side_does_not_overlap() -> None:
     ],
 )
 def test_narrow_types_never_wrap(dtypes: tuple[str, str], steps: list[int]) -> None:
-    plan = sb.Timeline.plan(batches=5)
+    plan = sb.Timeline.plan(batches_per_epoch=5)
     out = np.zeros(2, dtype=dtypes[0]), np.zeros(2, dtype=dtypes[1])
     with pytest.raises((OverflowError, ValueError), match=says(dtypes[0], "1")):
         plan.locate(np.array(steps), out=out)
 
 
 def test_narrow_types_never_wrap_an_iter() -> None:
-    plan = sb.Timeline.plan(batches=1000)
+    plan = sb.Timeline.plan(batches_per_epoch=1000)
     with pytest.raises((OverflowError, ValueError), match=says("int8", "1")):
         plan.locate(np.array([127, 128]), out=(np.zeros(2, dtype="int64"), np.zeros(2, dtype="int8")))
 

@@ -61,15 +61,15 @@ def test_changes_of_samples(plan: Any, change: Any, expected: list[int], samples
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        pytest.param({"at": "7ba", "batches": 3}, [5, 3, 3, 3], id="in mid-epoch"),
-        pytest.param({"at": "7ba", "batches": 9}, [5, 9, 9, 9], id="more"),
-        pytest.param({"at": "7ba", "batches": 2}, [5, 2, 2, 2], id="what is done is the epoch's total"),
-        pytest.param({"at": "1ep", "batches": 2}, [5, 2, 2, 2], id="at a boundary"),
-        pytest.param({"at": "0ba", "batches": 2}, [2, 2, 2, 2], id="at the very start"),
+        pytest.param({"at": "7ba", "batches_per_epoch": 3}, [5, 3, 3, 3], id="in mid-epoch"),
+        pytest.param({"at": "7ba", "batches_per_epoch": 9}, [5, 9, 9, 9], id="more"),
+        pytest.param({"at": "7ba", "batches_per_epoch": 2}, [5, 2, 2, 2], id="what is done is the epoch's total"),
+        pytest.param({"at": "1ep", "batches_per_epoch": 2}, [5, 2, 2, 2], id="at a boundary"),
+        pytest.param({"at": "0ba", "batches_per_epoch": 2}, [2, 2, 2, 2], id="at the very start"),
     ],
 )
 def test_changes_of_batches(change: Any, expected: list[int]) -> None:
-    changed = sb.Timeline.plan(batches=5, epochs=4).change(**change)
+    changed = sb.Timeline.plan(batches_per_epoch=5, epochs=4).change(**change)
     assert lengths(changed) == expected
     assert changed == sb.Timeline.from_epochs(expected)
 
@@ -78,50 +78,50 @@ def test_changes_of_batches(change: Any, expected: list[int]) -> None:
     ("plan", "changes", "expected", "samples"),
     [
         pytest.param(
-            {"batches": 5, "batch_size": 4, "epochs": 2},
+            {"batches_per_epoch": 5, "batch_size": 4, "epochs": 2},
             [{"at": "2ba", "batch_size": 3}],
             [6, 7],
             40,
             id="full batches of a new size hold the same samples",
         ),
         pytest.param(
-            {"batches": 4, "batch_size": 1, "epochs": 2},
-            [{"at": "2ba", "batches": 6}, {"at": "3ba", "batch_size": 1}],
+            {"batches_per_epoch": 4, "batch_size": 1, "epochs": 2},
+            [{"at": "2ba", "batches_per_epoch": 6}, {"at": "3ba", "batch_size": 1}],
             [6, 6],
             12,
             id="more batches, then nothing",
         ),
         pytest.param(
-            {"batches": 4, "batch_size": 2, "epochs": 2},
-            [{"at": "2ba", "batches": 6}, {"at": "3ba", "batch_size": 3}],
+            {"batches_per_epoch": 4, "batch_size": 2, "epochs": 2},
+            [{"at": "2ba", "batches_per_epoch": 6}, {"at": "3ba", "batch_size": 3}],
             [5, 4],
             24,
             id="more batches, then larger ones",
         ),
         pytest.param(
-            {"batches": 4, "batch_size": 1, "epochs": 2},
-            [{"at": "3ba", "batch_size": 2, "batches": 4}],
+            {"batches_per_epoch": 4, "batch_size": 1, "epochs": 2},
+            [{"at": "3ba", "batch_size": 2, "batches_per_epoch": 4}],
             [4, 4],
             13,
             id="as many batches, but larger: the last of them too is full",
         ),
         pytest.param(
             {"samples": 1000, "batch_size": 200, "epochs": 3},
-            [{"at": "1ba", "batches": 3}],
+            [{"at": "1ba", "batches_per_epoch": 3}],
             [3, 3, 3],
             1800,
             id="fewer batches than the data set has",
         ),
         pytest.param(
             {"samples": 1000, "batch_size": 200, "epochs": 3},
-            [{"at": "1ba", "batches": 3}, {"at": "2ba", "batch_size": 100}],
+            [{"at": "1ba", "batches_per_epoch": 3}, {"at": "2ba", "batch_size": 100}],
             [4, 6, 6],
             1800,
             id="fewer batches than the data set has, then smaller ones",
         ),
         pytest.param(
             {"samples": 1000, "batch_size": 200, "epochs": 3},
-            [{"at": "1ba", "batches": 7}, {"at": "6ba", "batch_size": 100}],
+            [{"at": "1ba", "batches_per_epoch": 7}, {"at": "6ba", "batch_size": 100}],
             [8, 14, 14],
             4200,
             id="more batches than the data set has, then smaller ones",
@@ -146,18 +146,18 @@ def test_changes_of_batches_and_their_size(plan: Any, changes: Any, expected: li
     ],
 )
 def test_accumulate_changes_inside_a_window(pending: Any, expected: list[int | None]) -> None:
-    plan = sb.Timeline.plan(batches=5, epochs=2, accumulate=3, boundary="carry")
+    plan = sb.Timeline.plan(batches_per_epoch=5, epochs=2, accumulate=3, boundary="carry")
     assert steps_of(plan.change(at="4ba", accumulate=2, pending=pending)) == expected
 
 
 def test_modulo_goes_by_the_count_of_batches_where_no_window_is_open() -> None:
     """Keras closes where its counter is a multiple of the new length: after batch 4, four batches after the start."""
-    plan = sb.Timeline.plan(batches=6, epochs=1, accumulate=3, boundary="carry")
+    plan = sb.Timeline.plan(batches_per_epoch=6, epochs=1, accumulate=3, boundary="carry")
     assert steps_of(plan.change(at="3ba", accumulate=2, pending="modulo")) == [0, 0, 0, 1, 2, 2]
 
 
 def test_a_carry_into_a_smaller_window_closes_at_the_next_batch() -> None:
-    plan = sb.Timeline.plan(batches=6, epochs=1, accumulate=5)
+    plan = sb.Timeline.plan(batches_per_epoch=6, epochs=1, accumulate=5)
     assert steps_of(plan.change(at="4ba", accumulate=2, pending="carry")) == [0, 0, 0, 0, 0, 1]
 
 
@@ -187,7 +187,9 @@ def test_a_carry_into_a_smaller_window_closes_at_the_next_batch() -> None:
         pytest.param(
             {"at": "13ba", "accumulate": 2}, {"at": "6ba", "samples": 1400}, [5, 7, 7, 7, 7], 6600, id="samples"
         ),
-        pytest.param({"at": "13ba", "accumulate": 2}, {"at": "6ba", "batches": 7}, [5, 7, 7, 7, 7], 6600, id="batches"),
+        pytest.param(
+            {"at": "13ba", "accumulate": 2}, {"at": "6ba", "batches_per_epoch": 7}, [5, 7, 7, 7, 7], 6600, id="batches"
+        ),
     ],
 )
 def test_a_change_before_an_earlier_one_is_right_or_refused(
@@ -206,7 +208,7 @@ def test_a_change_before_an_earlier_one_is_right_or_refused(
 
 
 def test_the_window_at_the_very_end_does_as_told() -> None:
-    plan = sb.Timeline.plan(batches=4, epochs=1, accumulate=3, boundary="carry")
+    plan = sb.Timeline.plan(batches_per_epoch=4, epochs=1, accumulate=3, boundary="carry")
     assert plan.change(at="4ba", accumulate=2, pending="flush").steps == 2
     assert plan.change(at="4ba", accumulate=2, pending="drop").steps == 1
     assert plan.change(at="4ba", accumulate=2, pending="carry").steps == 1
@@ -221,7 +223,7 @@ def test_a_batch_size_alone_leaves_the_window_alone() -> None:
 
 
 def test_a_new_accumulate_where_no_window_is_open_needs_no_pending() -> None:
-    plan = sb.Timeline.plan(batches=7, epochs=2, accumulate=3)
+    plan = sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3)
     assert steps_of(plan.change(at="1ep", accumulate=7)) == [0, 0, 0, 1, 1, 1, 2, *[3] * 7]
     assert steps_of(plan.change(at="3ba", accumulate=4)) == [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3]
 
@@ -231,27 +233,29 @@ def test_a_new_accumulate_where_no_window_is_open_needs_no_pending() -> None:
     [
         pytest.param(
             sb.Timeline.from_epochs([5, 5, 5]),
-            sb.Timeline.plan(batches=5, epochs=3),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=3),
             id="a history and a plan",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=3).change(at="7ba", batches=5),
-            sb.Timeline.plan(batches=5, epochs=3),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=3).change(at="7ba", batches_per_epoch=5),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=3),
             id="a change of nothing",
         ),
         pytest.param(TEXTBOOK.change(at="12ba", batch_size=200), TEXTBOOK, id="a change of nothing, samples known"),
         pytest.param(
-            sb.Timeline.plan(batches=5, batch_size=2, epochs=3).change(at="7ba", batch_size=2),
-            sb.Timeline.plan(batches=5, batch_size=2, epochs=3),
+            sb.Timeline.plan(batches_per_epoch=5, batch_size=2, epochs=3).change(at="7ba", batch_size=2),
+            sb.Timeline.plan(batches_per_epoch=5, batch_size=2, epochs=3),
             id="a change of nothing, full batches",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5, batch_size=2, epochs=3).change(at="7ba", batches=5),
-            sb.Timeline.plan(batches=5, batch_size=2, epochs=3),
+            sb.Timeline.plan(batches_per_epoch=5, batch_size=2, epochs=3).change(at="7ba", batches_per_epoch=5),
+            sb.Timeline.plan(batches_per_epoch=5, batch_size=2, epochs=3),
             id="a change of no number, full batches",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=4).change(at="1ep", batches=2).change(at="2ep", batches=5),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=4)
+            .change(at="1ep", batches_per_epoch=2)
+            .change(at="2ep", batches_per_epoch=5),
             sb.Timeline.from_epochs([5, 2, 5, 5]),
             id="there and back",
         ),

@@ -17,7 +17,7 @@ GAPS = sb.Timeline.from_epochs([5, 0, 0, 3, 0])
 
 def seven(boundary: Any) -> sb.Timeline:
     """Make two epochs of seven batches, three a step."""
-    return sb.Timeline.plan(batches=7, epochs=2, accumulate=3, boundary=boundary)
+    return sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary=boundary)
 
 
 def between(lower: str, upper: str | None) -> sb.Between:
@@ -89,7 +89,7 @@ def test_exact(timeline: sb.Timeline, text: str, unit: Any, value: int | Fractio
         pytest.param(seven("carry"), "14ba", "step", between("4st", None), id="carry: the run ends in a window"),
         pytest.param(seven("carry"), "13ba", "step", between("4st", None), id="no step comes after it"),
         pytest.param(
-            sb.Timeline.plan(batches=8, epochs=2, accumulate=3, boundary="drop"),
+            sb.Timeline.plan(batches_per_epoch=8, epochs=2, accumulate=3, boundary="drop"),
             "7ba",
             "step",
             between("2st", "3st"),
@@ -132,8 +132,12 @@ def test_beyond(timeline: sb.Timeline, text: str, unit: Any, end: str) -> None:
     [
         pytest.param(OPEN, "10%", "batch", "length", id="a share of no known length"),
         pytest.param(OPEN, "10ba", "duration", "length", id="as a share of no known length"),
-        pytest.param(sb.Timeline.plan(batches=5, epochs=2), "3ba", "sample", "sample", id="samples not known"),
-        pytest.param(sb.Timeline.plan(batches=5, epochs=2), "3sp", "batch", "sample", id="from samples not known"),
+        pytest.param(
+            sb.Timeline.plan(batches_per_epoch=5, epochs=2), "3ba", "sample", "sample", id="samples not known"
+        ),
+        pytest.param(
+            sb.Timeline.plan(batches_per_epoch=5, epochs=2), "3sp", "batch", "sample", id="from samples not known"
+        ),
         pytest.param(TEXTBOOK, "3ba", "token", "token", id="tokens are not counted"),
         pytest.param(TEXTBOOK, "3tok", "batch", "token", id="from tokens that are not counted"),
     ],
@@ -204,7 +208,7 @@ def test_compare(timeline: sb.Timeline, left: str, right: str, expected: int) ->
     ("timeline", "left", "right"),
     [
         pytest.param(OPEN, "10%", "400ba", id="a share of no known length"),
-        pytest.param(sb.Timeline.plan(batches=5), "10sp", "3ba", id="samples not known"),
+        pytest.param(sb.Timeline.plan(batches_per_epoch=5), "10sp", "3ba", id="samples not known"),
         pytest.param(TEXTBOOK, "10tok", "3ba", id="tokens not counted"),
     ],
 )

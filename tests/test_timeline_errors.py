@@ -11,7 +11,7 @@ import stepbridge as sb
 
 BIGGEST = 2**63 - 1
 TEXTBOOK = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
-ACCUMULATED = sb.Timeline.plan(batches=7, epochs=2, accumulate=3, boundary="carry")
+ACCUMULATED = sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary="carry")
 
 
 def says(*words: str) -> str:
@@ -23,8 +23,8 @@ def says(*words: str) -> str:
     ("arguments", "error", "words"),
     [
         pytest.param({"samples": 1000, "epochs": 5}, ValueError, ["batch_size"], id="samples without a batch size"),
-        pytest.param({"batches": 0, "epochs": 1}, ValueError, ["batches", "0"], id="no batches"),
-        pytest.param({"batches": -5, "epochs": 1}, ValueError, ["batches", "-5"], id="negative batches"),
+        pytest.param({"batches_per_epoch": 0, "epochs": 1}, ValueError, ["batches", "0"], id="no batches"),
+        pytest.param({"batches_per_epoch": -5, "epochs": 1}, ValueError, ["batches", "-5"], id="negative batches"),
         pytest.param({"samples": 0, "batch_size": 2}, ValueError, ["samples", "0"], id="no samples"),
         pytest.param({"samples": -1, "batch_size": 2}, ValueError, ["samples", "-1"], id="negative samples"),
         pytest.param({"samples": 10, "batch_size": 0}, ValueError, ["batch_size", "0"], id="an empty batch"),
@@ -32,23 +32,36 @@ def says(*words: str) -> str:
         pytest.param(
             {"samples": 3, "batch_size": 4, "drop_last": True}, ValueError, ["drop_last", "3", "4"], id="no full batch"
         ),
-        pytest.param({"batches": 5, "batch_size": 2, "samples": 11}, ValueError, ["11"], id="a contradiction"),
-        pytest.param({"batches": 5, "drop_last": 1}, TypeError, ["drop_last"], id="drop_last that is no bool"),
-        pytest.param({"batches": 5, "epochs": 0}, ValueError, ["epochs", "0"], id="no epochs"),
-        pytest.param({"batches": 5, "epochs": -1}, ValueError, ["epochs", "-1"], id="negative epochs"),
-        pytest.param({"batches": 5, "accumulate": 0}, ValueError, ["accumulate", "0"], id="accumulate nothing"),
-        pytest.param({"batches": 5, "accumulate": -1}, ValueError, ["accumulate", "-1"], id="accumulate less"),
-        pytest.param({"batches": 5, "boundary": "wrap"}, ValueError, ["wrap", "flush", "carry", "drop"], id="boundary"),
-        pytest.param({"batches": 5, "boundary": 3}, TypeError, ["boundary"], id="a boundary that is no text"),
-        pytest.param({"batches": True}, TypeError, ["batches", "bool"], id="a bool"),
-        pytest.param({"batches": 5.0}, TypeError, ["batches", "float"], id="a float"),
-        pytest.param({"batches": "5"}, TypeError, ["batches", "str"], id="text"),
-        pytest.param({"batches": 5, "epochs": 2.5}, TypeError, ["epochs", "float"], id="part of an epoch"),
-        pytest.param({"batches": 2**63, "epochs": 1}, OverflowError, ["batches"], id="too many batches"),
-        pytest.param({"batches": 2**70, "epochs": 1}, OverflowError, ["batches"], id="far too many batches"),
-        pytest.param({"batches": 2**62, "epochs": 2}, OverflowError, ["batches"], id="too many in all"),
         pytest.param(
-            {"batches": 2**32, "batch_size": 2**31, "epochs": 1}, OverflowError, ["samples"], id="too many samples"
+            {"batches_per_epoch": 5, "batch_size": 2, "samples": 11}, ValueError, ["11"], id="a contradiction"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 5, "drop_last": 1}, TypeError, ["drop_last"], id="drop_last that is no bool"
+        ),
+        pytest.param({"batches_per_epoch": 5, "epochs": 0}, ValueError, ["epochs", "0"], id="no epochs"),
+        pytest.param({"batches_per_epoch": 5, "epochs": -1}, ValueError, ["epochs", "-1"], id="negative epochs"),
+        pytest.param(
+            {"batches_per_epoch": 5, "accumulate": 0}, ValueError, ["accumulate", "0"], id="accumulate nothing"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 5, "accumulate": -1}, ValueError, ["accumulate", "-1"], id="accumulate less"
+        ),
+        pytest.param(
+            {"batches_per_epoch": 5, "boundary": "wrap"}, ValueError, ["wrap", "flush", "carry", "drop"], id="boundary"
+        ),
+        pytest.param({"batches_per_epoch": 5, "boundary": 3}, TypeError, ["boundary"], id="a boundary that is no text"),
+        pytest.param({"batches_per_epoch": True}, TypeError, ["batches", "bool"], id="a bool"),
+        pytest.param({"batches_per_epoch": 5.0}, TypeError, ["batches", "float"], id="a float"),
+        pytest.param({"batches_per_epoch": "5"}, TypeError, ["batches", "str"], id="text"),
+        pytest.param({"batches_per_epoch": 5, "epochs": 2.5}, TypeError, ["epochs", "float"], id="part of an epoch"),
+        pytest.param({"batches_per_epoch": 2**63, "epochs": 1}, OverflowError, ["batches"], id="too many batches"),
+        pytest.param({"batches_per_epoch": 2**70, "epochs": 1}, OverflowError, ["batches"], id="far too many batches"),
+        pytest.param({"batches_per_epoch": 2**62, "epochs": 2}, OverflowError, ["batches"], id="too many in all"),
+        pytest.param(
+            {"batches_per_epoch": 2**32, "batch_size": 2**31, "epochs": 1},
+            OverflowError,
+            ["samples"],
+            id="too many samples",
         ),
         pytest.param(
             {"samples": 2**62, "batch_size": 2**60, "epochs": 2}, OverflowError, ["samples"], id="samples in all"
@@ -126,7 +139,7 @@ def test_locate_in_epochs_of_unknown_length() -> None:
 
 def test_locate_samples_that_are_not_known() -> None:
     with pytest.raises(ValueError, match=says("sample", "batch_size")):
-        sb.Timeline.plan(batches=5, epochs=2).locate(3, unit="sample")
+        sb.Timeline.plan(batches_per_epoch=5, epochs=2).locate(3, unit="sample")
 
 
 def test_locate_in_an_empty_timeline() -> None:
@@ -170,8 +183,8 @@ def test_a_batch_that_contributes_to_no_step_has_no_index() -> None:
         pytest.param(TEXTBOOK, {"at": "2500sp", "batch_size": 9}, ValueError, ["2500sp"], id="inside a batch"),
         pytest.param(TEXTBOOK, {"at": "26ba", "batch_size": 9}, IndexError, ["26ba", "25"], id="beyond the end"),
         pytest.param(
-            sb.Timeline.plan(batches=5),
-            {"at": "10%", "batches": 9},
+            sb.Timeline.plan(batches_per_epoch=5),
+            {"at": "10%", "batches_per_epoch": 9},
             ValueError,
             ["at", "length"],
             id="of unknown length",
@@ -183,8 +196,8 @@ def test_a_batch_that_contributes_to_no_step_has_no_index() -> None:
         pytest.param(TEXTBOOK, {"at": "12ba", "accumulate": 0}, ValueError, ["accumulate", "0"], id="accumulate none"),
         pytest.param(TEXTBOOK, {"at": "12ba", "samples": 399}, ValueError, ["399", "400"], id="samples below the done"),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=2),
-            {"at": "8ba", "batches": 2},
+            sb.Timeline.plan(batches_per_epoch=5, epochs=2),
+            {"at": "8ba", "batches_per_epoch": 2},
             ValueError,
             ["2", "3"],
             id="batches below the done",
@@ -207,8 +220,8 @@ def test_a_batch_that_contributes_to_no_step_has_no_index() -> None:
         pytest.param(TEXTBOOK, {"at": "12ba", "batch_size": 2**63}, OverflowError, ["batch_size"], id="too large"),
         pytest.param(TEXTBOOK, {"at": "12ba", "samples": BIGGEST}, OverflowError, ["samples"], id="too many in all"),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=4),
-            {"at": "12ba", "batches": BIGGEST},
+            sb.Timeline.plan(batches_per_epoch=5, epochs=4),
+            {"at": "12ba", "batches_per_epoch": BIGGEST},
             OverflowError,
             ["batches"],
             id="too many batches in all",

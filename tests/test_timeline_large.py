@@ -49,7 +49,7 @@ class Regular:
 @given(st.data(), sizes, sizes, sizes, boundaries)
 def test_regular_runs(data: st.DataObject, epochs: int, batches: int, window: int, boundary: Any) -> None:
     truth = Regular(epochs, batches, window, boundary)
-    arguments: dict[str, Any] = {"batches": batches, "accumulate": window, "boundary": boundary}
+    arguments: dict[str, Any] = {"batches_per_epoch": batches, "accumulate": window, "boundary": boundary}
     if epochs * batches > BIGGEST:
         with pytest.raises(OverflowError):
             sb.Timeline.plan(epochs=epochs, **arguments)
@@ -141,7 +141,7 @@ def test_a_fraction_that_no_quantity_holds_is_an_overflow() -> None:
 
 
 def test_counts_up_to_the_limit_are_exact() -> None:
-    plan = sb.Timeline.plan(batches=BIGGEST, epochs=1)
+    plan = sb.Timeline.plan(batches_per_epoch=BIGGEST, epochs=1)
     assert plan.batches == plan.steps == BIGGEST
     for number in (BIGGEST - 1, 2**62, 2**53 + 1):
         assert plan.locate(number) == (0, number)
@@ -151,8 +151,8 @@ def test_counts_up_to_the_limit_are_exact() -> None:
 
 
 def test_open_ended_plans_reach_the_limit() -> None:
-    assert sb.Timeline.plan(batches=3).locate(BIGGEST - 1) == divmod(BIGGEST - 1, 3)
-    plan = sb.Timeline.plan(batches=1)
+    assert sb.Timeline.plan(batches_per_epoch=3).locate(BIGGEST - 1) == divmod(BIGGEST - 1, 3)
+    plan = sb.Timeline.plan(batches_per_epoch=1)
     assert plan.locate(BIGGEST, base=1) == (BIGGEST, 1)
     assert plan.index(BIGGEST, 1, base=1) == BIGGEST
     assert plan.convert(f"{BIGGEST}ba", "ep") == sb.Exact(BIGGEST, "ep")
@@ -160,7 +160,7 @@ def test_open_ended_plans_reach_the_limit() -> None:
 
 
 def test_open_ended_plans_never_wrap() -> None:
-    plan = sb.Timeline.plan(batches=3, batch_size=200)
+    plan = sb.Timeline.plan(batches_per_epoch=3, batch_size=200)
     with pytest.raises(OverflowError):
         plan.index(2**62, 2)
     with pytest.raises(OverflowError):
@@ -169,21 +169,21 @@ def test_open_ended_plans_never_wrap() -> None:
         plan.index(2**56, 0, unit="sample")
     with pytest.raises(OverflowError):
         plan.convert(f"{2**62}ep", "batch")
-    accumulated = sb.Timeline.plan(batches=3, accumulate=2)
+    accumulated = sb.Timeline.plan(batches_per_epoch=3, accumulate=2)
     assert accumulated.locate(2**62) == (2**61, 1)
     with pytest.raises(OverflowError):
         accumulated.locate(BIGGEST - 1)
 
 
 def test_open_ended_plans_never_wrap_samples() -> None:
-    plan = sb.Timeline.plan(batches=3, batch_size=200)
+    plan = sb.Timeline.plan(batches_per_epoch=3, batch_size=200)
     assert plan.convert(f"{2**55}ba", "sample") == sb.Exact(200 * 2**55, "sp")
     with pytest.raises(OverflowError):
         plan.convert(f"{BIGGEST}ba", "sample")
 
 
 def test_open_ended_plans_never_wrap_in_arrays() -> None:
-    accumulated = sb.Timeline.plan(batches=3, accumulate=2)
+    accumulated = sb.Timeline.plan(batches_per_epoch=3, accumulate=2)
     with pytest.raises(OverflowError, match=rf"(?s)(?=.*\b1\b)(?=.*{BIGGEST - 1})"):
         accumulated.locate(np.array([0, BIGGEST - 1]))
     epoch, iteration = accumulated.locate(np.array([2**62, BIGGEST - 1]), invalid="mask")

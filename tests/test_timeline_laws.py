@@ -259,7 +259,7 @@ def test_neighbours_in_the_canonical_form_differ(lengths: list[int], accumulate:
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4), st.sampled_from(["flush", "carry", "drop"]))
 def test_a_regular_history_is_a_plan(batches: int, epochs: int, accumulate: int, boundary: Any) -> None:
     history = sb.Timeline.from_epochs([batches] * epochs, accumulate=accumulate, boundary=boundary)
-    plan = sb.Timeline.plan(batches=batches, epochs=epochs, accumulate=accumulate, boundary=boundary)
+    plan = sb.Timeline.plan(batches_per_epoch=batches, epochs=epochs, accumulate=accumulate, boundary=boundary)
     assert history == plan
     assert hash(history) == hash(plan)
 

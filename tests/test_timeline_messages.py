@@ -10,9 +10,9 @@ import pytest
 import stepbridge as sb
 
 TEXTBOOK = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
-CARRIED = sb.Timeline.plan(batches=7, epochs=2, accumulate=3, boundary="carry")
+CARRIED = sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary="carry")
 #: Its epochs hold 1,000 samples in 7 batches, of which nobody says how large they are.
-UNSIZED = sb.Timeline.plan(samples=1000, batches=7, epochs=3)
+UNSIZED = sb.Timeline.plan(samples=1000, batches_per_epoch=7, epochs=3)
 
 
 SHOWN = [
@@ -94,7 +94,7 @@ def test_a_document_that_contradicts_itself(segments: list[dict[str, Any]], reas
 
 def test_an_epoch_that_goes_on_after_no_batch_is_that_epoch() -> None:
     assert sb.Timeline.from_json(document({**PART, "batches": 0}, {**PART, "joins": True})) == sb.Timeline.plan(
-        batches=5, epochs=1
+        batches_per_epoch=5, epochs=1
     )
 
 
@@ -109,18 +109,18 @@ def test_an_epoch_that_goes_on_after_no_batch_is_that_epoch() -> None:
         ),
         pytest.param(
             TEXTBOOK,
-            {"at": "12ba", "batch_size": 100, "batches": 9, "samples": 1000},
-            "batches=9 and samples=1000 contradict each other",
+            {"at": "12ba", "batch_size": 100, "batches_per_epoch": 9, "samples": 1000},
+            "batches_per_epoch=9 and samples=1000 contradict each other",
             id="totals that do not fit",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=2),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=2),
             {"at": "3ba", "batch_size": 100, "samples": 1000},
             "how many samples are left of the running epoch is not known",
             id="samples left",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5, epochs=2),
+            sb.Timeline.plan(batches_per_epoch=5, epochs=2),
             {"at": "3ba", "batch_size": 100},
             "a new batch_size does not say how many batches an epoch has",
             id="batches left",
@@ -154,7 +154,7 @@ def test_samples_of_batches_whose_size_is_not_known() -> None:
 
 
 def test_a_trigger_of_nothing() -> None:
-    clock = sb.StepClock(batches=5, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     assert not clock.at("0st")
     with pytest.raises(ValueError, match="every 0st would be always"):
         clock.every("0st")

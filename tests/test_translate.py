@@ -68,7 +68,7 @@ shapes = st.tuples(st.integers(1, 4), st.integers(1, 7), st.integers(1, 5), st.s
 
 def make(shape: tuple[int, int, int, Any]) -> sb.Timeline:
     epochs, batches, accumulate, boundary = shape
-    return sb.Timeline.plan(epochs=epochs, batches=batches, accumulate=accumulate, boundary=boundary)
+    return sb.Timeline.plan(epochs=epochs, batches_per_epoch=batches, accumulate=accumulate, boundary=boundary)
 
 
 def only(counters: Counters, *names: str) -> dict[str, int]:
@@ -146,7 +146,7 @@ def test_from_a_count_of_updates(shape: tuple[int, int, int, Any]) -> None:
             id="the first update",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=7, epochs=2, accumulate=3),
+            sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3),
             {"epoch": 0, "batch": 1},
             "keras",
             "tensorflow",
@@ -154,7 +154,7 @@ def test_from_a_count_of_updates(shape: tuple[int, int, int, Any]) -> None:
             id="inside the first window",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=7, epochs=2, accumulate=3),
+            sb.Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3),
             {"epoch": 0, "batch": 2},
             "keras",
             "tensorflow",
@@ -162,7 +162,7 @@ def test_from_a_count_of_updates(shape: tuple[int, int, int, Any]) -> None:
             id="the batch that closes it",
         ),
         pytest.param(
-            sb.Timeline.plan(batches=5),
+            sb.Timeline.plan(batches_per_epoch=5),
             {"global_step": 12},
             "tensorflow",
             "keras",

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from stepbridge._core import __version__
 
 if TYPE_CHECKING:
-    from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
-    from stepbridge.clock import StepClock
-    from stepbridge.errors import (
+    from stepbridge._errors import (
         NoLogsError,
         PatternError,
         StepbridgeError,
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
         TimelineError,
         UnitMismatchError,
     )
+    from stepbridge.clock import StepClock, Trigger, Updates
+    from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
     from stepbridge.logs import (
         LeftOut,
         LogFile,
@@ -39,27 +39,23 @@ if TYPE_CHECKING:
         read_logs,
         reindex,
     )
-    from stepbridge.recorded import Change, Ledger, LoggedAs, Session, Supersedes, read_ledger
-    from stepbridge.timeline import Segment, Timeline
-    from stepbridge.trigger import Trigger
-    from stepbridge.units import Quantity
-    from stepbridge.updates import Updates
+    from stepbridge.timeline import (
+        Answer,
+        Between,
+        Beyond,
+        Exact,
+        Location,
+        Position,
+        Quantity,
+        Segment,
+        Timeline,
+        Unknown,
+    )
 else:
     import importlib
 
     # Whoever uses none of the names waits for none of these modules: `stepbridge --help` has no use for numpy.
-    _MODULES = (
-        "errors",
-        "units",
-        "answers",
-        "timeline",
-        "conventions",
-        "recorded",
-        "trigger",
-        "updates",
-        "clock",
-        "logs",
-    )
+    _MODULES = ("_errors", "timeline", "conventions", "ledger", "clock", "logs")
 
     def __getattr__(name: str) -> object:
         """Loads a public name, or a module that holds some, when it is first used."""
@@ -81,16 +77,17 @@ __all__ = [
     "Answer",
     "Between",
     "Beyond",
-    "Change",
     "Exact",
     "Ledger",
+    "LedgerSession",
     "LeftOut",
     "Location",
     "LogFile",
-    "LoggedAs",
+    "LoggedStep",
     "Logs",
     "NoLogsError",
     "PatternError",
+    "PlanChange",
     "Position",
     "Problem",
     "Quantity",
@@ -100,13 +97,12 @@ __all__ = [
     "RunOverview",
     "RunSessions",
     "Segment",
-    "Session",
     "StepAssumption",
     "StepClock",
     "StepInfo",
     "StepbridgeError",
     "StepbridgeWarning",
-    "Supersedes",
+    "Supersession",
     "Table",
     "Timeline",
     "TimelineError",

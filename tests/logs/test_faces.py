@@ -71,8 +71,8 @@ def test_what_is_not_a_timeline_is_named_with_its_run() -> None:
 
 def test_what_a_clock_is_told_wrongly(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give ledger= as well"):
-        sb.StepClock(batches=5, logged_as=("step", 1))
-    clock = sb.StepClock(batches=5, epochs=2)
+        sb.StepClock(batches_per_epoch=5, logged_as=("step", 1))
+    clock = sb.StepClock(batches_per_epoch=5, epochs=2)
     for _ in clock.epochs():
         with pytest.raises(ValueError, match=r"unknown resume='again': expected .continues., .skip. or .restart."):
             next(clock.batches(range(5), resume="again"))  # type: ignore[arg-type]  # that is what it says

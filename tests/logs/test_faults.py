@@ -362,7 +362,7 @@ def test_steps_at_the_ends_of_64_bits_are_exact(form: Format, tmp_path: Path) ->
     # No step of these makes what is computed from it overflow.
     logs.infer()
     for unit, base in [("step", 0), ("batch", 1), ("epoch", 1), ("step", 1)]:
-        for timeline in (sb.Timeline.plan(batches=1), sb.Timeline.plan(batches=7, accumulate=3)):
+        for timeline in (sb.Timeline.plan(batches_per_epoch=1), sb.Timeline.plan(batches_per_epoch=7, accumulate=3)):
             table = logs.reindex(timeline, unit=unit, base=base, batch=True, keep_superseded=True)  # type: ignore[arg-type]
             assert table.num_rows == len(logs)
 

@@ -147,7 +147,7 @@ def test_a_whole_real_log_gives_its_timeline(path: Path) -> None:
         assert found == sb.Timeline.from_epochs([last + 1], cut=True)
         return
     batches, accumulate, rule = expected[0]
-    assert found == sb.Timeline.plan(batches=batches, accumulate=accumulate, boundary=rule)
+    assert found == sb.Timeline.plan(batches_per_epoch=batches, accumulate=accumulate, boundary=rule)
 
 
 @pytest.mark.parametrize("path", REAL, ids=name_of)
@@ -168,7 +168,7 @@ def test_one_altered_epoch_of_a_real_log_is_found(tmp_path: Path) -> None:
     assert isinstance(found, str)
     step = rows[50]["step"]
     assert f"no length of an epoch fits: step {step} with epoch 9.5" in found
-    (problem,) = sb.read_logs(altered).reindex(sb.Timeline.plan(batches=104)).problems
+    (problem,) = sb.read_logs(altered).reindex(sb.Timeline.plan(batches_per_epoch=104)).problems
     assert problem.kind == "disagrees"
     assert f"3 records state another epoch than the timeline; the first is grad_norm at step {step}" in problem.reason
 
@@ -232,7 +232,7 @@ def test_what_is_inferred_from_whole_epochs_reproduces_them(
         return
     assert holds(found, log) == []
     if found.epochs is None:
-        assert found == sb.Timeline.plan(batches=loop.batches)
+        assert found == sb.Timeline.plan(batches_per_epoch=loop.batches)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_two_answers_are_none(tmp_path: Path, loop: stated.Loop, every: int, dig
 def test_a_common_factor_is_not_invented(tmp_path: Path) -> None:
     log = stated.Loop(512, 4, "flush", 2).trainer_state(every=1, digits=None)
     (run,) = sb.read_logs(log.write(tmp_path / "run")).infer().values()
-    assert run.timeline == sb.Timeline.plan(batches=128)
+    assert run.timeline == sb.Timeline.plan(batches_per_epoch=128)
     assert "iter counts updates, for accumulation leaves no trace in this log" in run.evidence
 
 
@@ -266,7 +266,7 @@ def test_a_plan_is_lent_only_when_it_is_asked_for(tmp_path: Path) -> None:
     assert logs.infer()["vague"].timeline is None
     assert [origin.origin for origin in logs.reindex().origins] == ["inferred", "none"]
     lent = logs.infer(share_timeline=True)["vague"]
-    assert lent.timeline == sb.Timeline.plan(batches=100)
+    assert lent.timeline == sb.Timeline.plan(batches_per_epoch=100)
     assert lent.shared_by == "sure"
     assert lent.evidence.startswith("lent by run sure, as was asked for: it agrees with 2 statements of the run itself")
     table = logs.reindex(share_timeline=True)
@@ -291,7 +291,7 @@ def test_a_text_log_that_states_its_lengths(tmp_path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
     logs = sb.read_logs(path)
     (found,) = logs.infer().values()
-    assert found.timeline == sb.Timeline.plan(batches=120)
+    assert found.timeline == sb.Timeline.plan(batches_per_epoch=120)
     assert "the log itself says" in found.evidence
     table = logs.reindex()
     assert table.problems == ()
@@ -299,5 +299,5 @@ def test_a_text_log_that_states_its_lengths(tmp_path: Path) -> None:
     assert table.to_polars().select("epoch", "iter", "epoch_float").rows() == [
         (epoch, iteration, pytest.approx(after)) for epoch, iteration, after in loop
     ]
-    other = logs.reindex(sb.Timeline.plan(batches=80))
+    other = logs.reindex(sb.Timeline.plan(batches_per_epoch=80))
     assert {problem.kind for problem in other.problems} == {"disagrees"}

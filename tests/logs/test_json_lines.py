@@ -215,7 +215,7 @@ def test_steps_that_begin_again_with_each_epoch_are_batches_of_it(
     assert list(zip(own.to_polars()["epoch"], own.to_polars()["iter"], strict=True)) == placed
     assert [(assumed.unit, assumed.base, assumed.within) for assumed in own.assumed] == [("ba", base, "epoch")]
     assert own.problems == ()
-    table = logs.reindex(Timeline.plan(batches=5, epochs=3)).to_polars()
+    table = logs.reindex(Timeline.plan(batches_per_epoch=5, epochs=3)).to_polars()
     assert list(zip(table["epoch"], table["iter"], strict=True)) == placed
     assert table["epoch_float"].to_list() == [(n + 1) / 5 for n in range(15)]
     # The same counters, of a loop that goes on counting.

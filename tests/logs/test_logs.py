@@ -344,7 +344,7 @@ def test_an_output_is_written_whole_or_not_at_all(demo: Path, tmp_path: Path) ->
 
 def test_reindexing_takes_a_plan_a_plan_a_run_or_nothing(event_file: Path) -> None:
     logs = read_logs(event_file)
-    plan = Timeline.plan(batches=1719, epochs=5)
+    plan = Timeline.plan(batches_per_epoch=1719, epochs=5)
     frames = [
         logs.reindex(given, unit="step", base=0).to_polars().drop("run", "tag", "source")
         for given in (plan, {".": plan}, None)
@@ -364,7 +364,7 @@ def test_reindexing_takes_a_plan_a_plan_a_run_or_nothing(event_file: Path) -> No
 def test_inference_gives_the_timeline_and_its_evidence(demo: Path) -> None:
     found = read_logs(demo / "mnist_cnn" / "csv").infer()
     (inferred,) = found.values()
-    assert inferred.timeline == Timeline.plan(batches=1719)
+    assert inferred.timeline == Timeline.plan(batches_per_epoch=1719)
     assert (inferred.unit, inferred.base) == ("st", 0)
     assert "1719 steps an epoch" in inferred.evidence
 

@@ -245,7 +245,7 @@ def test_epochs_alone_need_no_timeline(resumed: sb.Logs) -> None:
     (steps,) = table.steps
     assert (steps.format, steps.unit, steps.base, steps.source) == ("keras_csv", "ep", 0, "format")
     assert resumed.reindex(base=1).to_polars()["epoch"].to_list() == [None, None, 0, 0, 1, 1]
-    past = resumed.reindex(sb.Timeline.plan(batches=4, epochs=2))
+    past = resumed.reindex(sb.Timeline.plan(batches_per_epoch=4, epochs=2))
     assert past.to_polars()["epoch"].to_list() == [0, 0, 1, 1, None, None]
     assert [problem.kind for problem in past.problems] == ["past_end"]
 
@@ -279,5 +279,5 @@ def test_what_steps_are_and_from_where(tmp_path: Path) -> None:
     logs = sb.read_logs(tmp_path)
     found = {(steps.run, steps.unit, steps.base, steps.source) for steps in logs.steps}
     assert found == {("a", "st", 0, "nothing"), ("b", "st", 0, "format")}
-    table = logs.reindex(sb.Timeline.plan(batches=3), unit="batch", base=1)
+    table = logs.reindex(sb.Timeline.plan(batches_per_epoch=3), unit="batch", base=1)
     assert {steps.source for steps in table.steps} == {"caller"}

@@ -28,7 +28,7 @@ FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") 
 
 def compared(path: Path, output: Path, **options: Any) -> pl.DataFrame:
     """Write a log both ways, and return the table that both are."""
-    plan = sb.Timeline.plan(batches=97, batch_size=8, samples=97 * 8)
+    plan = sb.Timeline.plan(batches_per_epoch=97, batch_size=8, samples=97 * 8)
     expected = sb.read_logs(path).reindex(plan, **options)
     written = sb.reindex(path, output, plan, **options)
     frame = pl.read_parquet(output)
@@ -90,8 +90,8 @@ def test_steps_that_begin_again_with_each_epoch(first: int, tmp_path: Path) -> N
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".arrow"])
 def test_other_outputs(ending: str, tmp_path: Path) -> None:
     folder = DATA / FOLDERS[0]
-    sb.read_logs(folder).reindex(sb.Timeline.plan(batches=10)).write(tmp_path / f"memory{ending}")
-    sb.reindex(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches=10))
+    sb.read_logs(folder).reindex(sb.Timeline.plan(batches_per_epoch=10)).write(tmp_path / f"memory{ending}")
+    sb.reindex(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches_per_epoch=10))
     if ending == ".arrow":
         frames = [
             pl.read_ipc(tmp_path / f"{name}.arrow").cast({cs.categorical(): pl.String})
@@ -116,7 +116,7 @@ def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
     survey = _core.Survey.read(log, read_request({}))
     with log.open("a") as file:
         file.write("1,2,0.25\n")
-    written = write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches=2), {}))
+    written = write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches_per_epoch=2), {}))
     assert written.records == 2
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
 
@@ -127,7 +127,7 @@ def test_a_log_that_shrinks_in_between_is_an_error(tmp_path: Path) -> None:
     survey = _core.Survey.read(log, read_request({}))
     log.write_text("epoch,step,loss\n0,0,1.0\n")
     with pytest.raises(OSError, match=r"metrics.csv.*became shorter"):
-        write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches=2), {}))
+        write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches_per_epoch=2), {}))
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
@@ -135,7 +135,7 @@ def test_a_log_that_shrinks_in_between_is_an_error(tmp_path: Path) -> None:
 MEASURE = """
 import sys
 import stepbridge as sb
-sb.reindex(sys.argv[1], sys.argv[2], sb.Timeline.plan(batches=1000), unit="batch", base=0)
+sb.reindex(sys.argv[1], sys.argv[2], sb.Timeline.plan(batches_per_epoch=1000), unit="batch", base=0)
 with open("/proc/self/status") as status:
     print(next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM")))
 """

@@ -32,7 +32,7 @@ def past_the_end(tmp_path: Path) -> sb.Table:
         (tmp_path / name).mkdir()
         lines = "".join(f"{step},0.5\n" for step in range(steps))
         (tmp_path / name / "log.csv").write_text(f"step,loss\n{lines}", encoding="utf-8")
-    return sb.read_logs(tmp_path).reindex(sb.Timeline.plan(batches=2, epochs=2), unit="step", base=0)
+    return sb.read_logs(tmp_path).reindex(sb.Timeline.plan(batches_per_epoch=2, epochs=2), unit="step", base=0)
 
 
 # --- what is left out ----------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_a_pivot_of_odd_records_holds_all_of_them(tmp_path: Path) -> None:
         (tmp_path / run_name / name).write_text('{"step": 0, "x": 0.5}\n' + "".join(lines), encoding="utf-8")
     logs = sb.read_logs(tmp_path, format="jsonl")
     agrees(logs.table(keep_superseded=True), ["run", "step", "session", "superseded", "epoch_logged"])
-    agrees(logs.reindex(sb.Timeline.plan(batches=3), unit="batch", base=0), PLACE)
+    agrees(logs.reindex(sb.Timeline.plan(batches_per_epoch=3), unit="batch", base=0), PLACE)
 
 
 def agrees(table: sb.Table, place: list[str]) -> None:

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 def units(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """Offers the units, short and long."""
-    from stepbridge.units import UnitLike  # noqa: PLC0415 - see _command.py
+    from stepbridge.timeline import UnitLike  # noqa: PLC0415 - see _command.py
 
     return [unit for unit in get_args(UnitLike) if unit.startswith(typed)]
 
 
 def quantities(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
     """Offers a typed number with each unit after it."""
-    from stepbridge.units import Unit  # noqa: PLC0415 - see _command.py
+    from stepbridge.timeline import Unit  # noqa: PLC0415 - see _command.py
 
     number = typed.rstrip("abcdefghijklmnopqrstuvwxyz")
     if not number:

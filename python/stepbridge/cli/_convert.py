@@ -9,11 +9,11 @@ import click
 
 from stepbridge.cli._command import Example, as_json, command
 from stepbridge.cli._completion import quantities, units
-from stepbridge.cli._plan_options import PlanArguments, plan_options, timeline_of
+from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import print_json, say
 
 if TYPE_CHECKING:
-    from stepbridge.answers import Answer
+    from stepbridge.timeline import Answer, PlanArguments
 
 EXAMPLES = (
     Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),
@@ -52,7 +52,7 @@ def convert(quantity: str, unit: str, plan: PlanArguments, *, as_json: bool) -> 
 
 def as_fields(answer: Answer) -> dict[str, object]:
     """Returns the answer for programs: its kind, and its parts; fractions as text, since JSON has none."""
-    from stepbridge.answers import Between, Beyond, Exact, Unknown  # noqa: PLC0415 - see _command.py
+    from stepbridge.timeline import Between, Beyond, Exact, Unknown  # noqa: PLC0415 - see _command.py
 
     match answer:
         case Exact(value, unit):

@@ -13,8 +13,8 @@ from stepbridge.cli._reading import Reading, read, reading_options, report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from stepbridge.ledger import Ledger
     from stepbridge.logs import Logs, StepInfo
-    from stepbridge.recorded import Ledger
 
 EXAMPLES = (
     Example("what a folder holds", "stepbridge info runs"),

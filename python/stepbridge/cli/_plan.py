@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._plan_options import PlanArguments, plan_options, timeline_of
+from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from stepbridge.timeline import Timeline
+    from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
     Example("a plan by its samples", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5"),

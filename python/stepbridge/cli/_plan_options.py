@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -11,10 +11,7 @@ from stepbridge.cli._printing import in_flags
 
 if TYPE_CHECKING:
     from stepbridge.cli._command import Function
-    from stepbridge.timeline import Timeline
-
-#: What the user says about the plan, by keyword argument of `Timeline.plan`; what was not said is not there.
-PlanArguments: TypeAlias = dict[str, Any]
+    from stepbridge.timeline import PlanArguments, Timeline
 
 OPTIONS = {
     "samples": click.option(
@@ -58,8 +55,7 @@ def timeline_of(plan: PlanArguments) -> Timeline:
     if "batches_per_epoch" not in plan and not {"samples", "batch_size"} <= plan.keys():
         message = "the length of an epoch is not known: give --batches-per-epoch, or --samples with --batch-size"
         raise click.UsageError(message)
-    arguments = {"batches" if name == "batches_per_epoch" else name: value for name, value in plan.items()}
     try:
-        return Timeline.plan(**arguments)
+        return Timeline.plan(**plan)
     except (ValueError, OverflowError) as error:
         raise click.UsageError(in_flags(error)) from error

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import click
 
 from stepbridge._core import FORMATS
+from stepbridge._errors import PatternError
 from stepbridge.cli._printing import complain, failure, in_flags
 from stepbridge.cli._progress_bar import bar
-from stepbridge.errors import PatternError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

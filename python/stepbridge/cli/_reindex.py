@@ -15,7 +15,7 @@ from stepbridge._problem import Problem
 from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
 from stepbridge.cli._completion import units
-from stepbridge.cli._plan_options import PlanArguments, plan_options, timeline_of
+from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
 from stepbridge.cli._reading import Reading, nothing, read, reading_options, refusing, report
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from stepbridge.logs import ReindexOptions, ReindexResult, StepAssumption
-    from stepbridge.timeline import Timeline
+    from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
     Example("by the run's ledger, or by the epochs in its log", "stepbridge reindex runs/bert -o bert.parquet"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge._text import counted, span
+from stepbridge.ledger._reading import ledger_from_rows
 from stepbridge.logs import _display
 from stepbridge.logs._options import ReadOptions, ReindexOptions, read_request, refuse_unknown, reindex_request
 from stepbridge.logs._records import (
@@ -20,7 +21,6 @@ from stepbridge.logs._records import (
     step_infos,
 )
 from stepbridge.logs._table import Table
-from stepbridge.recorded import Ledger, ledger_of
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Unpack
 
+    from stepbridge.ledger import Ledger
     from stepbridge.logs._options import Timelines
 
 __all__ = ["Logs", "read_logs"]
@@ -127,7 +128,7 @@ class Logs:
         found = {}
         for file, runs, rows, problems in self._core.ledgers():
             if rows:
-                ledger = ledger_of(file, rows, problems)
+                ledger = ledger_from_rows(file, rows, problems)
                 found.update(dict.fromkeys(runs, ledger))
         return {run: found[run] for run in self.runs if run in found}
 

@@ -11,7 +11,7 @@ from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
     from stepbridge.conventions import ConventionName
-    from stepbridge.units import UnitLike
+    from stepbridge.timeline import UnitLike
 
 __all__ = [
     "FORMATS",

@@ -5,9 +5,9 @@ use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
 use pyo3::import_exception;
 use stepbridge_timeline::Error;
 
-import_exception!(stepbridge.errors, NoLogsError);
-import_exception!(stepbridge.errors, PatternError);
-import_exception!(stepbridge.errors, TimelineError);
+import_exception!(stepbridge._errors, NoLogsError);
+import_exception!(stepbridge._errors, PatternError);
+import_exception!(stepbridge._errors, TimelineError);
 
 /// The exception for what went wrong on a timeline.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]

@@ -70,7 +70,7 @@ impl Timeline {
         let sizes = [
             ("batch_size", change.batch_size),
             ("accumulate", change.accumulate),
-            ("batches", change.batches),
+            ("batches_per_epoch", change.batches),
             ("samples", change.samples),
         ];
         for (name, value) in sizes {
@@ -288,14 +288,14 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
     let part = Segment { epochs: Some(1), batch_size: size, joins: true, ..*first };
     match (change.batches, samples, size) {
         (Some(total), _, size) => {
-            let left = total.checked_sub(done.batches).ok_or_else(|| less_than_done("batches", total, done.batches))?;
+            let left = total.checked_sub(done.batches).ok_or_else(|| less_than_done("batches_per_epoch", total, done.batches))?;
             let filled = match (stated(first, change).zip(done.samples), size) {
                 (Some((samples, before)), Some(size)) => fill(samples, before, left, size, first.drop_last),
                 _ => None,
             };
             if let (None, Some(samples), Some(size)) = (filled, change.samples, size) {
                 return Err(Error::invalid(format!(
-                    "batches={total} and samples={samples} contradict each other: what is left of the running epoch does not make {left} batches of {size}"
+                    "batches_per_epoch={total} and samples={samples} contradict each other: what is left of the running epoch does not make {left} batches of {size}"
                 )));
             }
             // Batches that the data set known so far does not fill are those of another one, and full.
@@ -308,7 +308,7 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
         }
         (None, Some(samples), Some(size)) => {
             let before = done.samples.ok_or_else(|| {
-                Error::Unknown("how many samples are left of the running epoch is not known, since the batch size before the change is not: give batches".into())
+                Error::Unknown("how many samples are left of the running epoch is not known, since the batch size before the change is not: give batches_per_epoch".into())
             })?;
             let rest = samples.checked_sub(before).ok_or_else(|| less_than_done("samples", samples, before))?;
             let left = if first.drop_last { rest / size } else { rest.div_ceil(size) };
@@ -379,6 +379,6 @@ fn less_than_done(name: &str, total: u64, done: u64) -> Error {
 
 fn needs_more() -> Error {
     Error::invalid(
-        "a new batch_size does not say how many batches an epoch has, since its samples are not known: give samples or batches as well",
+        "a new batch_size does not say how many batches an epoch has, since its samples are not known: give samples or batches_per_epoch as well",
     )
 }

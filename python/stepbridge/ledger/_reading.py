@@ -1,63 +1,60 @@
-"""A ledger as it is read back: its sessions, each with its timeline. All of it is put together in Rust."""
+"""A ledger as you read it back: its sessions, each with its timeline. The core reads the lines and joins them."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stepbridge import _core
+from stepbridge._ledger_rows import read_rows
 from stepbridge._problem import Problem
-from stepbridge.answers import Position
-from stepbridge.timeline import Segment, Timeline
+from stepbridge.timeline import Position, Segment, Timeline
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
+    from stepbridge._core import LedgerSessionRow, ProblemRow
+
 __all__ = [
-    "ASSUMED",
-    "NAME",
+    "ASSUMED_STEP",
     "Base",
-    "Change",
     "Ledger",
-    "LoggedAs",
-    "Session",
-    "Supersedes",
-    "ledger_of",
+    "LedgerSession",
+    "LoggedStep",
+    "PlanChange",
+    "Supersession",
+    "ledger_from_rows",
     "read_ledger",
 ]
 
-#: The file's name, where only its folder was given.
-NAME = "stepclock.jsonl"
-
-#: What is taken for granted of the step that loggers are given: `clock.step`, the number of updates done.
-ASSUMED: tuple[str, Literal[0, 1]] = ("st", 1)
+#: What the step of a logger is without a word about it: `clock.step`, the number of updates done.
+ASSUMED_STEP: tuple[str, Literal[0, 1]] = ("st", 1)
 
 Base: TypeAlias = Literal[0, 1]
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedAs:
-    """How the loggers of a run are given their step."""
+class LoggedStep:
+    """What the loggers of a run are given as their step."""
 
     unit: str
     """What it counts: "st", "ba", "sp" or "ep"."""
     base: Base
-    """0 where the first one is 0, 1 where it is 1."""
+    """0 if the first one is 0, 1 if it is 1."""
     stated: bool
-    """Whether somebody said so; else it is only assumed."""
+    """Whether a writer or the author of the loop stated it; else it is assumed."""
     by: str
-    """Who said it, or assumes it."""
+    """Who stated it, or assumes it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change of the plan in mid-run."""
+class PlanChange:
+    """A change of the plan while the run went on."""
 
     batch: int
-    """After so many batches of the run: a count."""
+    """Batches of the run that were done: a count."""
     position: Position
-    """The same as epochs complete and batches of the next one."""
+    """The same point as epochs complete and batches of the next one."""
     step: int
     """Steps attempted before it: a count."""
     planned: tuple[Segment, ...]
@@ -65,23 +62,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Supersedes:
-    """What a session that began from an older checkpoint takes the place of; it stays on record."""
+class Supersession:
+    """From where on a session that began at an older checkpoint replaces the one before it, which stays on record."""
 
     session: int
-    """The session before it."""
+    """The number of the session that is replaced."""
     batch: int
-    """From after so many batches on, counted from the beginning of the run."""
+    """Batches done where the new one begins, counted from the beginning of the run."""
     step: int
-    """The same in steps."""
+    """Steps done there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class LedgerSession:
     """What one process did, as far as it is on record. All counts are from the beginning of the run."""
 
     number: int
-    """From 0."""
+    """Its number in the ledger, from 0."""
     time: float
     """When it began: seconds since 1970."""
     name: str
@@ -101,7 +98,7 @@ class Session:
     sample: int | None
     """Samples taken there; None where a batch's size is not known."""
     applied: int | None
-    """Steps that really happened; None where it is not on record."""
+    """Updates that really happened; None where the ledger does not say it."""
     token: int
     """Tokens counted."""
     padding: int
@@ -110,14 +107,14 @@ class Session:
     """What was observed, then what was planned. Where lines are lost, it ends with an epoch of unknown length."""
     damaged: bool
     """Whether lines of it are lost."""
-    changes: tuple[Change, ...]
+    changes: tuple[PlanChange, ...]
     """Changes of the plan, in order."""
     skipped: tuple[tuple[int, int], ...]
     """Steps that were not applied: the number of the first one, from 1, and how many."""
-    supersedes: Supersedes | None
-    """What it takes the place of."""
-    logged_as: LoggedAs
-    """How its loggers are given their step; where the ledger does not say it, that is assumed."""
+    supersedes: Supersession | None
+    """The session that it replaces, and from where on."""
+    logged_as: LoggedStep
+    """What its loggers are given as their step."""
     stopped: bool
     """Whether its loop was left; else its process was stopped, or still runs."""
 
@@ -128,23 +125,23 @@ class Ledger:
 
     path: Path
     """The file."""
-    sessions: tuple[Session, ...]
-    """At least one, in the order of their beginning."""
+    sessions: tuple[LedgerSession, ...]
+    """At least one, in the order in which they began."""
     problems: tuple[Problem, ...]
-    """Lines that could not be read, or do not fit; a torn last one among them ("truncated")."""
+    """Lines that could not be read, or that contradict others; an incomplete last line is "truncated"."""
 
     @property
     def timeline(self) -> Timeline:
-        """The last session's: what was observed over the whole run, then what is planned."""
+        """The timeline of the last session: what was observed over the whole run, then what is planned."""
         return self.sessions[-1].timeline
 
     @property
-    def logged_as(self) -> LoggedAs:
-        """How the last session's loggers are given their step."""
+    def logged_as(self) -> LoggedStep:
+        """What the loggers of the last session are given as their step."""
         return self.sessions[-1].logged_as
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[PlanChange, ...]:
         """The changes of all sessions."""
         return tuple(change for session in self.sessions for change in session.changes)
 
@@ -157,17 +154,17 @@ class Ledger:
 def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     """Reads a ledger: a file, or the `stepclock.jsonl` in a folder.
 
-    A line that is damaged is a problem of the answer; what the others say stands.
+    A damaged line becomes one of `problems`; the other lines are read.
 
     Raises:
         FileNotFoundError: there is none.
-        PermissionError, OSError: it may not, or cannot be read.
-        ValueError: it is no ledger, a newer stepbridge wrote it, or no session of it can be read.
+        PermissionError, OSError: the system does not let it be read.
+        ValueError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
 
     >>> import tempfile
     >>> from stepbridge import StepClock
     >>> folder = tempfile.mkdtemp()
-    >>> clock = StepClock(batches=5, epochs=3, ledger=folder)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=3, ledger=folder)
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(5)):
     ...         pass
@@ -177,30 +174,24 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     >>> ledger.logged_as.unit, ledger.logged_as.base, ledger.logged_as.stated
     ('st', 1, False)
     """
-    path = os.fspath(path)
-    rows, problems, _ = _core.read_ledger(path)
-    file = os.path.join(path, NAME) if os.path.isdir(path) else path  # noqa: PTH112, PTH118 - see ledger_of
-    if not rows:
-        why = f": {Problem(*problems[0]).reason}" if problems else ": it is empty"
-        raise ValueError(f"no session can be read from the ledger '{file}'{why}")
-    return ledger_of(file, rows, problems)
+    return ledger_from_rows(*read_rows(path))
 
 
-def ledger_of(path: str, rows: list[_core.LedgerSession], problems: list[_core.ProblemRow]) -> Ledger:
+def ledger_from_rows(path: str, rows: list[LedgerSessionRow], problems: list[ProblemRow]) -> Ledger:
     """Makes a ledger of what the core read."""
-    from pathlib import Path  # noqa: PLC0415 - numpy does without it, and it is a seventh of our own import
+    from pathlib import Path  # noqa: PLC0415 - numpy does without it; it is a seventh of our own import time
 
     return Ledger(Path(path), tuple(_session(row) for row in rows), tuple(Problem(*row) for row in problems))
 
 
-def _session(row: _core.LedgerSession) -> Session:
+def _session(row: LedgerSessionRow) -> LedgerSession:
     start, end, superseded = row["start"], row["end"], row["supersedes"]
-    logged = row["logged_as"] or (*ASSUMED, False, "the ledger does not say it")
+    logged = row["logged_as"] or (*ASSUMED_STEP, False, "the ledger does not say it")
     changes = (
-        Change(batch, Position(epoch, iteration), step, tuple(Segment(**fields) for fields in planned))
+        PlanChange(batch, Position(epoch, iteration), step, tuple(Segment(**fields) for fields in planned))
         for batch, epoch, iteration, step, planned in row["changes"]
     )
-    return Session(
+    return LedgerSession(
         number=row["number"],
         time=row["time"],
         name=row["name"],
@@ -218,7 +209,7 @@ def _session(row: _core.LedgerSession) -> Session:
         damaged=row["damaged"],
         changes=tuple(changes),
         skipped=tuple(row["skipped"]),
-        supersedes=None if superseded is None else Supersedes(superseded[0], superseded[1][0], superseded[1][2]),
-        logged_as=LoggedAs(*logged),
+        supersedes=None if superseded is None else Supersession(superseded[0], superseded[1][0], superseded[1][2]),
+        logged_as=LoggedStep(*logged),
         stopped=row["stopped"],
     )

@@ -1,32 +1,32 @@
-"""A trigger that remembers since when: true once where multiples of an amount were crossed."""
+"""A trigger that remembers: true once where multiples of an amount were crossed since the last time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepbridge.units import QuantityLike, as_quantity
+from stepbridge.timeline import QuantityLike, as_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stepbridge.clock import StepClock
+    from stepbridge import _core
 
 __all__ = ["Trigger"]
 
 
 class Trigger:
-    """True once where the clock crossed a multiple of an amount, or several, since it was last asked.
+    """True once where the clock crossed a multiple of an amount, or several, since you asked last.
 
-    Its state can be saved.
+    Its state can be saved. `StepClock.trigger` makes it.
 
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=5, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=1)
     >>> trigger = clock.trigger("2st")
     >>> [bool(trigger) for epoch in clock.epochs() for batch in clock.batches(range(5))]
     [False, True, False, True, False]
     """
 
-    def __init__(self, clock: StepClock, quantity: QuantityLike) -> None:
+    def __init__(self, clock: _core.Clock, quantity: QuantityLike) -> None:
         self._clock = clock
         self._quantity = as_quantity("quantity", quantity)
         self._seen = self._multiples()
@@ -40,11 +40,11 @@ class Trigger:
         return fired
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the multiples seen so far, to be saved beside the clock."""
+        """Returns the multiples seen so far, to be saved with the clock."""
         return {"quantity": str(self._quantity), "seen": self._seen}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continues from a saved state.
 
         Raises:
             ValueError: it belongs to another amount.

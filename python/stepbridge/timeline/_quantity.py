@@ -5,44 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from stepbridge import _core
-from stepbridge.errors import UnitMismatchError
+from stepbridge._errors import UnitMismatchError
+from stepbridge.timeline._arguments import MAX_COUNT, whole_number
 
 if TYPE_CHECKING:
     from stepbridge._core import Amount
+    from stepbridge.timeline._units import Unit
 
-__all__ = ["MAX_COUNT", "Quantity", "QuantityLike", "Unit", "UnitLike", "as_quantity", "whole_number"]
-
-#: The unit strings, smallest first.
-Unit: TypeAlias = Literal["sp", "tok", "ba", "st", "ep", "dur"]
-#: What is accepted wherever a unit is asked for.
-UnitLike: TypeAlias = Literal[
-    "sp", "tok", "ba", "st", "ep", "dur", "sample", "token", "batch", "step", "epoch", "duration"
-]
-
-#: The largest count: what an int64 holds.
-MAX_COUNT = 2**63 - 1
-
-
-def whole_number(name: str, value: object) -> int:
-    """Returns `value` as an int, refusing what is not an integer: `bool`, floats and fractions are no counts.
-
-    Integers of numpy and of other libraries are accepted (`__index__`).
-
-    Raises:
-        TypeError: it is not an integer.
-        OverflowError: it does not fit an int64.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__} ({value!r})")
-    if str(getattr(value, "dtype", "")) == "bool":
-        raise TypeError(f"{name} must be an integer, not a numpy bool ({value!r})")
-    number = int(value.__index__())
-    if not -MAX_COUNT - 1 <= number <= MAX_COUNT:
-        raise OverflowError(f"{name}={number} is past 2**63 - 1, the largest count that stepbridge holds")
-    return number
+__all__ = ["Quantity", "QuantityLike", "as_quantity"]
 
 
 @dataclass(frozen=True, slots=True)

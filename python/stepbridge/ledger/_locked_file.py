@@ -1,8 +1,8 @@
 """A file that one process appends whole lines to: opened late, locked, never shortened.
 
-A line is one `os.write` on a descriptor opened with O_APPEND, so that it outlives its process. It is flushed to the
-disk itself only when the file is closed: waiting for a disk belongs nowhere near a training loop. The lock is advisory
-(`fcntl.flock`; on Windows a byte far behind the end). Where a file system has no locks, there is none.
+A line is one `os.write` on a descriptor that is opened with O_APPEND, so the line survives its process. The file is
+flushed to the disk only when it is closed: a training loop never waits for a disk. The lock is advisory
+(`fcntl.flock`; on Windows one byte far past the end). A file system without locks gets none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Appending", "InUseError", "VanishedError"]
+__all__ = ["FileInUseError", "FileReplacedError", "LockedFile"]
 
 if sys.platform == "win32":
     import msvcrt
 
-    #: The lock keeps others from the locked bytes themselves, so it stands where no line ever does.
+    #: On Windows other processes cannot touch the locked bytes, so the lock is where no line will ever be.
     _FAR = 1 << 40
 
     def _lock(descriptor: int) -> None:
@@ -39,29 +39,29 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(descriptor: int) -> None:
-        # A forked child holds the same open file: closing ours would leave it locked.
+        # A forked child holds the same open file: closing ours alone would leave it locked.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-#: What the system says where another process holds the lock.
-_TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-#: What it says where there are no locks.
+#: The system's errors where another process holds the lock.
+_IN_USE = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+#: The system's errors where a file system has no locks.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-class InUseError(OSError):
-    """Another writer has the file."""
+class FileInUseError(OSError):
+    """Another writer has the file open."""
 
 
-class VanishedError(OSError):
-    """The file is not where it was any more."""
+class FileReplacedError(OSError):
+    """The file was removed, or another file is in its place."""
 
 
-class Appending:
-    """An open file that only grows, and that nobody else who asks for the lock writes meanwhile.
+class LockedFile:
+    """An open file that only grows, and that no other process which asks for the lock writes at the same time.
 
     Raises:
-        InUseError: somebody else does.
+        FileInUseError: another process writes it.
         OSError: the system does not let it be opened or created.
     """
 
@@ -75,14 +75,14 @@ class Appending:
             _lock(self._descriptor)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                self._drop()
-                if error.errno in _TAKEN:
-                    raise InUseError(errno.EAGAIN, "another writer has it open", str(path)) from error
+                self._close_descriptor()
+                if error.errno in _IN_USE:
+                    raise FileInUseError(errno.EAGAIN, "another writer has it open", str(path)) from error
                 raise
 
     @property
     def ours(self) -> bool:
-        """Whether this is the process that opened it, and not a child that was forked from it."""
+        """Whether this process opened it; a child that was forked from that process did not."""
         return os.getpid() == self._pid
 
     @property
@@ -90,7 +90,8 @@ class Appending:
         """Its size in bytes.
 
         Raises:
-            OSError: it is closed, or the system does not say it.
+            ValueError: it is closed.
+            OSError: the system does not give it.
         """
         return os.fstat(self._open()).st_size
 
@@ -98,24 +99,24 @@ class Appending:
         """Writes a line at the end, in one piece.
 
         Raises:
-            VanishedError: it was removed, or another file stands in its place.
-            OSError: the disk is full, or else; part of the line may stand there.
+            FileReplacedError: the file was removed, or another file is in its place.
+            OSError: the disk is full, or the like; part of the line may be in the file.
         """
         descriptor = self._open()
         try:
-            there = self.path.stat()
+            now = self.path.stat()
         except FileNotFoundError as error:
-            raise VanishedError(errno.ENOENT, "it was removed", str(self.path)) from error
-        if not os.path.samestat(there, os.fstat(descriptor)):
-            raise VanishedError(errno.ESTALE, "another file stands in its place", str(self.path))
+            raise FileReplacedError(errno.ENOENT, "it was removed", str(self.path)) from error
+        if not os.path.samestat(now, os.fstat(descriptor)):
+            raise FileReplacedError(errno.ESTALE, "another file took its place", str(self.path))
         while line:
-            # All of it goes at once, but where a disk fills up; then the next attempt says so.
+            # All of it goes at once, except where a disk fills up; then the next attempt fails.
             line = line[os.write(descriptor, line) :]
 
     def close(self) -> None:
-        """Flushes it to the disk, unlocks and closes it. What fails is not worth a word: each line was handed over.
+        """Flushes it to the disk, unlocks and closes it. Errors are ignored: the system has each line already.
 
-        In a forked child it is the parent's, and stays as it is.
+        In a forked child the file belongs to the parent, and stays as it is.
         """
         descriptor = self._descriptor
         if descriptor is None or not self.ours:
@@ -123,14 +124,14 @@ class Appending:
         for last in (os.fsync, _unlock):
             with contextlib.suppress(OSError):
                 last(descriptor)
-        self._drop()
+        self._close_descriptor()
 
     def _open(self) -> int:
         if self._descriptor is None:
             raise ValueError(f"'{self.path}' is closed")
         return self._descriptor
 
-    def _drop(self) -> None:
+    def _close_descriptor(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with contextlib.suppress(OSError):

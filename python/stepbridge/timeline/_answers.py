@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from stepbridge.units import Quantity, Unit
+from stepbridge.timeline._quantity import Quantity
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from stepbridge._core import Conversion
+    from stepbridge.timeline._units import Unit
 
-__all__ = ["Answer", "Between", "Beyond", "Exact", "Location", "Position", "Unknown"]
-
-
-class Location(NamedTuple):
-    """Where a batch, step or sample is: its epoch and its iter, indices from the base that was asked for."""
-
-    epoch: int
-    iter: int
-
-
-class Position(NamedTuple):
-    """A state: how many epochs are complete, and how many batches of the next one; after an epoch's last, iter 0."""
-
-    epoch: int
-    iter: int
+__all__ = ["Answer", "Between", "Beyond", "Exact", "Unknown", "answer_from_core"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +84,7 @@ class Unknown(_Inexact):
 Answer: TypeAlias = Exact | Between | Beyond | Unknown
 
 
-def from_core(answer: Conversion) -> Answer:
+def answer_from_core(answer: Conversion) -> Answer:
     """Gives the core's tagged tuple its type."""
     match answer:
         case ("exact", amount):

@@ -1,0 +1,65 @@
+"""Checks of single arguments. A count is an integer of any library; `bool`, floats and fractions are refused."""
+
+from __future__ import annotations
+
+__all__ = ["MAX_COUNT", "flag", "optional_positive", "positive", "text", "whole_number"]
+
+#: The largest count: what an int64 holds.
+MAX_COUNT = 2**63 - 1
+
+
+def whole_number(name: str, value: object) -> int:
+    """Returns `value` as an int. Everything with `__index__` is an integer, but for `bool` and numpy's bool.
+
+    Raises:
+        TypeError: it is not an integer.
+        OverflowError: it does not fit an int64.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__} ({value!r})")
+    if str(getattr(value, "dtype", "")) == "bool":
+        raise TypeError(f"{name} must be an integer, not a numpy bool ({value!r})")
+    number = int(value.__index__())
+    if not -MAX_COUNT - 1 <= number <= MAX_COUNT:
+        raise OverflowError(f"{name}={number} is past 2**63 - 1, the largest count that stepbridge holds")
+    return number
+
+
+def positive(name: str, value: object) -> int:
+    """Returns a count of at least 1.
+
+    Raises:
+        TypeError, OverflowError: as `whole_number`.
+        ValueError: it is less than 1.
+    """
+    number = whole_number(name, value)
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, not {number}")
+    return number
+
+
+def optional_positive(name: str, value: object) -> int | None:
+    """Returns a count of at least 1, or None where there is none; see `positive`."""
+    return None if value is None else positive(name, value)
+
+
+def text(name: str, value: object) -> str:
+    """Returns `value` if it is a str.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__} ({value!r})")
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """Returns `value` if it is True or False.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value

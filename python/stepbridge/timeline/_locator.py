@@ -1,0 +1,171 @@
+"""Where the n-th batch, step or sample is, and back: for a number, and for an array of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+
+import numpy as np
+
+from stepbridge.timeline._arguments import whole_number
+from stepbridge.timeline._arrays import flat, flat_output, integers, is_number, outputs
+from stepbridge.timeline._points import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from stepbridge._core import Timeline as CoreTimeline
+    from stepbridge.timeline._arrays import Integers, Outputs
+    from stepbridge.timeline._units import UnitLike
+
+__all__ = ["Locator"]
+
+Invalid: TypeAlias = Literal["raise", "mask"]
+
+
+class Locator:
+    """The half of `Timeline` that looks numbers up."""
+
+    __slots__ = ("_core",)
+    _core: CoreTimeline
+
+    @overload
+    def locate(
+        self, n: int, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Literal["raise"] = ...
+    ) -> Location: ...
+
+    @overload
+    def locate(
+        self, n: int, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Invalid
+    ) -> Location | None: ...
+
+    @overload
+    def locate(
+        self,
+        n: npt.NDArray[Any] | Sequence[int],
+        unit: UnitLike = ...,
+        base: int = ...,
+        *,
+        out: Outputs | None = ...,
+        invalid: Invalid = ...,
+    ) -> Outputs: ...
+
+    def locate(
+        self,
+        n: int | Integers,
+        unit: UnitLike = "step",
+        base: int = 0,
+        *,
+        out: Outputs | None = None,
+        invalid: Invalid = "raise",
+    ) -> Location | Outputs | None:
+        """Finds where the n-th batch, step or sample is; a step is where the batch that closes it is.
+
+        Args:
+            n: a number, or integers of any shape, layout and integer type. An array may be large: the interpreter is
+                released, and several cores work on it.
+            unit: "batch", "step" or "sample".
+            base: 0 or 1: how `n` counts, and how epoch and iter of the answer count.
+            out: for an array, two integer arrays of its shape to write epoch and iter to; they may be narrower than
+                int64 as long as the answers fit.
+            invalid: "raise", or "mask": -1 in both outputs (None for a single number) where `n` has no location.
+
+        Returns:
+            A `Location` for a number; for an array two int64 arrays (or `out`): epoch and iter.
+
+        Raises:
+            IndexError: a number is below the base or past the end; for an array the message names the first.
+            TypeError: floats, bools, or another kind that does not count.
+            ValueError: the unit has no location, or an epoch's length or a batch's size is not known.
+
+        >>> from stepbridge import Timeline
+        >>> plan = Timeline.plan(batches_per_epoch=5, epochs=5, accumulate=2)
+        >>> plan.locate(3)  # flush: 3 steps an epoch, the third closed by the fifth batch
+        Location(epoch=1, iter=1)
+        >>> plan.locate([0, 1, 2])
+        (array([0, 0, 0]), array([1, 3, 4]))
+        """
+        base, invalid = whole_number("base", base), _checked_invalid(invalid)
+        if is_number(n):
+            if out is not None:
+                raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
+            number = whole_number("n", n)
+            try:
+                return Location(*self._core.locate(number, unit, base))
+            except IndexError:
+                if invalid == "mask":
+                    return None
+                raise
+        values = integers("n", n)
+        epoch, iteration = outputs(out, values.shape)
+        self._core.locate_array(flat(values), unit, base, flat_output(epoch), flat_output(iteration), invalid)
+        return epoch, iteration
+
+    @overload
+    def index(
+        self, epoch: int, iter: int, unit: UnitLike = ..., base: int = ..., *, invalid: Literal["raise"] = ...
+    ) -> int: ...
+
+    @overload
+    def index(
+        self, epoch: int, iter: int, unit: UnitLike = ..., base: int = ..., *, invalid: Invalid
+    ) -> int | None: ...
+
+    @overload
+    def index(
+        self, epoch: Integers, iter: Integers | int, unit: UnitLike = ..., base: int = ..., *, invalid: Invalid = ...
+    ) -> npt.NDArray[np.int64]: ...
+
+    @overload
+    def index(
+        self, epoch: int, iter: Integers, unit: UnitLike = ..., base: int = ..., *, invalid: Invalid = ...
+    ) -> npt.NDArray[np.int64]: ...
+
+    def index(
+        self,
+        epoch: Integers | int,
+        iter: Integers | int,
+        unit: UnitLike = "step",
+        base: int = 0,
+        *,
+        invalid: Invalid = "raise",
+    ) -> int | npt.NDArray[np.int64] | None:
+        """Finds the number of the batch at a location, of the step that it contributes to, or of its first sample.
+
+        It is the inverse of `locate`: `index(*locate(n)) == n` for batches and steps. Arguments are numbers, or arrays
+        that broadcast against each other; `base` says how they and the answer count.
+
+        Raises:
+            IndexError: there is no such batch, or (unit "step") its accumulation window never closes.
+            ValueError: the unit has no location, or a length or size is not known.
+
+        >>> from stepbridge import Timeline
+        >>> Timeline.plan(samples=1000, batch_size=200, epochs=5).index(4, 4, unit="step")
+        24
+        """
+        base, invalid = whole_number("base", base), _checked_invalid(invalid)
+        if is_number(epoch) and is_number(iter):
+            at = whole_number("epoch", epoch), whole_number("iter", iter)
+            try:
+                return self._core.index(*at, unit, base)
+            except IndexError:
+                if invalid == "mask":
+                    return None
+                raise
+        epochs, iters = integers("epoch", epoch), integers("iter", iter)
+        try:
+            epochs, iters = np.broadcast_arrays(epochs, iters)
+        except ValueError:
+            raise ValueError(
+                f"epoch (shape {epochs.shape}) and iter (shape {iters.shape}) do not go together"
+            ) from None
+        out = np.empty(epochs.shape, np.int64)
+        self._core.index_array(flat(epochs), flat(iters), unit, base, out.reshape(-1), invalid)
+        return out
+
+
+def _checked_invalid(invalid: Invalid) -> Invalid:
+    if invalid not in ("raise", "mask"):
+        raise ValueError(f'unknown invalid={invalid!r}: expected "raise" or "mask"')
+    return invalid

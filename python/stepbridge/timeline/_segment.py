@@ -1,0 +1,54 @@
+"""One segment of a timeline, as data, and the words for what becomes of an open accumulation window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from stepbridge.timeline._arguments import whole_number
+
+__all__ = ["Boundary", "Pending", "Segment", "pending_window"]
+
+#: What becomes of a window that is open at the end of an epoch.
+Boundary: TypeAlias = Literal["flush", "carry", "drop"]
+#: What becomes of a window that is open where `accumulate` changes; a number says how many batches are pending.
+Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of identical epochs, or a part of one epoch; None where a number is open-ended or not known."""
+
+    epochs: int | None
+    batches: int | None
+    """Batches of each epoch, or of the part."""
+    batch_size: int | None
+    last_batch_size: int | None
+    samples: int | None
+    """Samples of each epoch; of a part those of the whole epoch."""
+    drop_last: bool
+    accumulate: int
+    boundary: Boundary
+    joins: bool
+    """It goes on inside the epoch of the segment before it."""
+    cut: bool
+    """Its last epoch was cut short: no window was flushed or dropped there."""
+    entry: Literal["continue", "flush", "drop", "phase"]
+    """What became of the window that was open where the segment begins."""
+    phase: int | None
+    """With entry "phase": how many batches count as pending."""
+
+
+def pending_window(pending: object) -> str | int | None:
+    """Returns a `pending=` argument as the core takes it; the core knows the words.
+
+    Raises:
+        TypeError: it is neither a word nor an integer.
+        ValueError: it is negative.
+    """
+    if pending is None or isinstance(pending, str):
+        return pending
+    number = whole_number("pending", pending)
+    if number < 0:
+        raise ValueError(f"pending cannot be negative: {number}")
+    return number
