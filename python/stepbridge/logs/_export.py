@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from stepbridge.logs._table import Table
+    from stepbridge._core import Table
 
 __all__ = ["to_arrow", "to_pandas", "to_polars"]
 
@@ -19,7 +19,7 @@ def to_arrow(table: Table) -> pa.Table:
     """Returns the table as a `pyarrow.Table`."""
     pyarrow = _imported("pyarrow", "pandas")
     rows: pa.Table = pyarrow.table(table)
-    require_all_rows("pyarrow", pyarrow.__version__, rows.num_rows, table.num_rows)
+    require_all_rows("pyarrow", pyarrow.__version__, rows.num_rows, len(table))
     return rows
 
 
@@ -27,7 +27,7 @@ def to_polars(table: Table) -> pl.DataFrame:
     """Returns the table as a `polars.DataFrame`, with `run` and `tag` as strings."""
     polars = _imported("polars", "polars")
     frame: pl.DataFrame = polars.DataFrame(table)
-    require_all_rows("polars", polars.__version__, frame.height, table.num_rows)
+    require_all_rows("polars", polars.__version__, frame.height, len(table))
     names = [name for name in ("run", "tag") if name in frame.columns]
     return frame.with_columns(polars.col(names).cast(polars.String)) if names else frame
 
@@ -36,7 +36,7 @@ def to_pandas(table: Table) -> pd.DataFrame:
     """Returns the table as a `pandas.DataFrame`."""
     pandas = _imported("pandas", "pandas")
     frame: pd.DataFrame = to_arrow(table).to_pandas()
-    require_all_rows("pandas", pandas.__version__, len(frame), table.num_rows)
+    require_all_rows("pandas", pandas.__version__, len(frame), len(table))
     return frame
 
 

@@ -160,7 +160,7 @@ class Table:
             ImportError: pyarrow is not installed, or cannot be imported.
             RuntimeError: pyarrow did not take all rows.
         """
-        return _export.to_arrow(self)
+        return _export.to_arrow(self._core)
 
     def to_polars(self) -> pl.DataFrame:
         """Returns the table as a `polars.DataFrame`; run and tag are strings, source is a category.
@@ -169,7 +169,7 @@ class Table:
             ImportError: polars is not installed, or cannot be imported.
             RuntimeError: polars did not take all rows, as versions before 1.10 do; upgrade it.
         """
-        return _export.to_polars(self)
+        return _export.to_polars(self._core)
 
     def to_pandas(self) -> pd.DataFrame:
         """Returns the table as a `pandas.DataFrame`; run, tag and source are categories, and nulls are NaN.
@@ -178,7 +178,7 @@ class Table:
             ImportError: pandas or pyarrow is not installed, or cannot be imported.
             RuntimeError: pandas or pyarrow did not take all rows.
         """
-        return _export.to_pandas(self)
+        return _export.to_pandas(self._core)
 
     def write(self, path: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None) -> None:
         """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
