@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from stepbridge._text import printable
@@ -59,6 +58,8 @@ def _cell(value: object) -> str:
 
 
 def _escaped(text: str) -> str:
+    from html import escape  # noqa: PLC0415 - its table of entities would be a tenth of our own import
+
     return escape(printable(text))
 
 
