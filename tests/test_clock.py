@@ -94,10 +94,10 @@ def test_unknown_lengths_are_unknown_until_seen() -> None:
     clock = sb.StepClock(batch_size=10)
     epochs = clock.epochs(2)
     next(epochs)
-    assert isinstance(clock.convert("1ep", "step"), sb.Unknown)
+    assert isinstance(clock.convert("1ep", "step"), sb.Undetermined)
     list(clock.batches(iter("abc")))
     assert clock.convert("1ep", "step") == sb.Exact(3, "st")
-    assert isinstance(clock.convert("2ep", "step"), sb.Unknown)
+    assert isinstance(clock.convert("2ep", "step"), sb.Undetermined)
     assert clock.sample == 30
 
 

@@ -99,13 +99,13 @@ def test_an_epoch_that_is_open_is_cut_where_the_next_begins() -> None:
         pytest.param({"epoch": 3}, "cannot enter epoch 3 .* expected epoch 1 or 2", id="further on"),
         pytest.param({"epoch": 0}, "cannot enter epoch 0 .* expected epoch 1 or 2", id="back"),
         pytest.param(
-            {"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after 3 batches: the clock counted 1", id="batch"
+            {"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after batch=3: the clock counted 1", id="batch"
         ),
         pytest.param(
-            {"epoch": 2, "batch": 1}, "cannot enter epoch 2 .* after 1 batches: the clock counted 0", id="inside"
+            {"epoch": 2, "batch": 1}, "cannot enter epoch 2 .* after batch=1: the clock counted 0", id="inside"
         ),
         pytest.param(
-            {"epoch": 1, "sample": 9}, "cannot enter epoch 1 .* after 9 samples: the clock counted 4", id="sample"
+            {"epoch": 1, "sample": 9}, "cannot enter epoch 1 .* after sample=9: the clock counted 4", id="sample"
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_samples_that_are_not_known() -> None:
     clock = sb.StepClock(batches_per_epoch=3, epochs=2)
     clock.begin_epoch()
     clock.advance()
-    with pytest.raises(ValueError, match="after 5 samples: the clock does not know how many"):
+    with pytest.raises(ValueError, match="after sample=5: the clock does not know how many"):
         clock.begin_epoch(0, sample=5)
 
 

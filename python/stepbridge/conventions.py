@@ -6,8 +6,7 @@ A counter is read just after a batch completed. `kind="index"` names the thing a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +26,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(NamedTuple):
     """One counter of a framework: its name there, what it counts, and how."""
 
     name: str
@@ -42,8 +40,7 @@ class Counter:
         return (self.name, self.role, self.kind, self.base)
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(NamedTuple):
     """A framework's counters, and what it does to an open accumulation window.
 
     `boundary` is what happens to it at the end of an epoch, `pending` what happens where `accumulate` changes in it;
@@ -152,8 +149,7 @@ def convention(name: str) -> Convention:
         raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Divergence:
+class Divergence(NamedTuple):
     """A counter of a framework that gains (or lacks) something each time that an event happens."""
 
     convention: str

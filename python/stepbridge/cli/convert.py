@@ -10,7 +10,7 @@ from stepbridge.cli.command import Example, command
 from stepbridge.cli.completing import quantities, units
 from stepbridge.cli.options import PlanOptions, as_json, plan_options
 from stepbridge.cli.show import print_json, say
-from stepbridge.timeline import Answer, Between, Beyond, Exact, Unknown
+from stepbridge.timeline import Answer, Between, Exact, PastEnd, Undetermined
 
 EXAMPLES = (
     Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),
@@ -54,7 +54,7 @@ def as_fields(answer: Answer) -> dict[str, object]:
             return {"answer": "exact", "value": str(value) if isinstance(value, Fraction) else value, "unit": unit}
         case Between(lower, upper):
             return {"answer": "between", "lower": str(lower), "upper": None if upper is None else str(upper)}
-        case Beyond(end):
-            return {"answer": "beyond", "end": str(end)}
-        case Unknown(why):
-            return {"answer": "unknown", "why": why}
+        case PastEnd(end):
+            return {"answer": "past_end", "end": str(end)}
+        case Undetermined(why):
+            return {"answer": "undetermined", "why": why}

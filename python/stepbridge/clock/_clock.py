@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from stepbridge.clock._events import ClockEvents
 from stepbridge.clock._resume import batches_at, is_stateful, not_empty
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
-from stepbridge.timeline import Pending, Timeline, as_quantity, whole_number
+from stepbridge.timeline import Pending, Timeline, as_quantity
+from stepbridge.timeline._arguments import count
 from stepbridge.timeline._plan import is_stated
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class StepClock(ClockEvents):
             StepbridgeWarning: an epoch had no batch: the loop goes over the loader itself, not over `batches(loader)`.
         """
         if n is not None:
-            n = whole_number("n", n)
+            n = count("n", n, "ep")
         elif not self._bounded and self._until is None:
             raise ValueError(f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)")
         return self._epochs(n)

@@ -19,7 +19,7 @@ from stepbridge import _core
 from stepbridge.clock._followers import ClockFollowers
 from stepbridge.clock._resume import batches_at
 from stepbridge.timeline import Exact, Pending, Quantity, Timeline, as_quantity, whole_number
-from stepbridge.timeline._arguments import positive
+from stepbridge.timeline._arguments import count, positive
 from stepbridge.timeline._plan import change_arguments
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ClockEvents(ClockFollowers):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, ledger=ledger, logged_as=logged_as)
-        self._padding_each = whole_number("padding", padding)
+        self._padding_each = count("padding", padding, "sp")
 
     # --- the run ---
 
@@ -102,7 +102,7 @@ class ClockEvents(ClockFollowers):
         # After an epoch's last batch the position is that of the next epoch, which has not begun.
         running = at - self._is_whole if self._in_epoch else None
         following = at if running is None else running + 1
-        wanted = following if epoch is None else whole_number("epoch", epoch)
+        wanted = following if epoch is None else whole_number("epoch", epoch, "ep")
         if wanted not in (running, following):
             expected = f"epoch {following}" if running is None else f"epoch {running} or {following}"
             raise ValueError(
@@ -113,11 +113,11 @@ class ClockEvents(ClockFollowers):
             done = 0
         elif self._is_whole:
             done = self.location.iter + 1
-        for unit, given, counted in (("batches", batch, done), ("samples", sample, self._samples_of(wanted, done))):
-            if given is not None and whole_number(unit, given) != counted:
+        for unit, given, counted in (("batch", batch, done), ("sample", sample, self._samples_of(wanted, done))):
+            if given is not None and whole_number(unit, given, unit) != counted:
                 known = "does not know how many" if counted is None else f"counted {counted}"
                 raise ValueError(
-                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {given} {unit}: "
+                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {unit}={given}: "
                     f"the clock {known}"
                 )
         return wanted == running
@@ -158,7 +158,7 @@ class ClockEvents(ClockFollowers):
             raise RuntimeError(
                 f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`, or after begin_epoch()"
             )
-        batches = positive("batches", batches)
+        batches = positive("batches", batches, "ba")
         self.settle_updates()
         if last:
             planned = self._advance_to_last(batches)
@@ -236,7 +236,7 @@ class ClockEvents(ClockFollowers):
         planned = self._end_epoch(cut)
         self._resumed = False
         if not cut and planned is None:
-            self._padding += self._padding_each
+            self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
             self._ledger.record_epoch(self, self._padding, cut=cut, skipped=self._skips)
             self._skips = []

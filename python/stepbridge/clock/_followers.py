@@ -8,7 +8,7 @@ from stepbridge._errors import warn
 from stepbridge.clock._readings import ClockReadings
 from stepbridge.clock._updates import Updates, UpdateTracker
 from stepbridge.ledger._writer import LedgerWriter
-from stepbridge.timeline import whole_number
+from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
     import os
@@ -87,9 +87,9 @@ class ClockFollowers(ClockReadings):
         """Counts the last attempted steps as not applied (a mixed-precision scaler left them out).
 
         Raises:
-            ValueError: more were skipped than attempted.
+            ValueError: the number is negative, or more than were attempted.
         """
-        steps = whole_number("steps", steps)
+        steps = count("steps", steps, "st")
         self._skip(steps)
         if self._ledger is not None and steps:
             first = self.step - steps + 1
@@ -107,9 +107,10 @@ class ClockFollowers(ClockReadings):
         """Adds the tokens of the batch at hand to `token`.
 
         Raises:
-            OverflowError: the sum passes 2**63 - 1, or the number is negative.
+            ValueError: the number is negative.
+            OverflowError: the sum passes 2**63 - 1.
         """
-        self._add_tokens(whole_number("tokens", tokens))
+        self._add_tokens(count("tokens", tokens, "tok"))
 
     def add_hook(self, hook: Callable[[], object]) -> None:
         """Calls `hook` after each advance, before the loop's body sees the batch."""

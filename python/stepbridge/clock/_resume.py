@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from stepbridge.timeline import Beyond, Exact, Unknown
+from stepbridge.timeline import Exact, PastEnd, Undetermined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,10 +35,10 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
             return int(answer), epochs.value.numerator // epochs.value.denominator
         answer = epochs
     match answer:
-        case Unknown(why):
+        case Undetermined(why):
             hint = "give the clock samples and batch_size, or batches_per_epoch, as they were in the run so far"
             raise ValueError(f"{what}: {why}: {hint}")
-        case Beyond(end):
+        case PastEnd(end):
             raise IndexError(f"{what} is past the end of the plan, which is at {end}")
         case _:
             raise ValueError(f"{what} is {answer}: give a point at the end of a batch")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from stepbridge._core import Timeline as CoreTimeline
+    from stepbridge.timeline._answers import Exact
     from stepbridge.timeline._arrays import Integers, Outputs
     from stepbridge.timeline._units import UnitLike
 
@@ -32,12 +33,12 @@ class Locator:
 
     @overload
     def locate(
-        self, n: int, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Literal["raise"] = ...
+        self, n: int | Exact, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Literal["raise"] = ...
     ) -> Location: ...
 
     @overload
     def locate(
-        self, n: int, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Invalid
+        self, n: int | Exact, unit: UnitLike = ..., base: int = ..., *, out: None = ..., invalid: Invalid
     ) -> Location | None: ...
 
     @overload
@@ -53,7 +54,7 @@ class Locator:
 
     def locate(
         self,
-        n: int | Integers,
+        n: int | Exact | Integers,
         unit: UnitLike = "step",
         base: int = 0,
         *,
@@ -77,6 +78,7 @@ class Locator:
         Raises:
             IndexError: a number is below the base or past the end; for an array the message names the first.
             TypeError: floats, bools, or another kind that does not count.
+            UnitMismatchError: an exact answer in another unit.
             ValueError: the unit has no location, or an epoch's length or a batch's size is not known.
 
         >>> from stepbridge import Timeline
@@ -90,7 +92,7 @@ class Locator:
         if is_number(n):
             if out is not None:
                 raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
-            number = whole_number("n", n)
+            number = whole_number("n", n, unit)
             try:
                 return Location(*self._core.locate(number, unit, base))
             except IndexError:
@@ -146,7 +148,7 @@ class Locator:
         """
         base, invalid = whole_number("base", base), _checked_invalid(invalid)
         if is_number(epoch) and is_number(iter):
-            at = whole_number("epoch", epoch), whole_number("iter", iter)
+            at = whole_number("epoch", epoch, "ep"), whole_number("iter", iter, "ba")
             try:
                 return self._core.index(*at, unit, base)
             except IndexError:

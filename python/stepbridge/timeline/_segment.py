@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from stepbridge.timeline._arguments import whole_number
+from stepbridge.timeline._arguments import count
 
 __all__ = ["Boundary", "Pending", "Segment", "pending_window"]
 
@@ -15,8 +14,7 @@ Boundary: TypeAlias = Literal["flush", "carry", "drop"]
 Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A run of identical epochs, or a part of one epoch; None where a number is open-ended or not known."""
 
     epochs: int | None
@@ -48,7 +46,4 @@ def pending_window(pending: object) -> str | int | None:
     """
     if pending is None or isinstance(pending, str):
         return pending
-    number = whole_number("pending", pending)
-    if number < 0:
-        raise ValueError(f"pending cannot be negative: {number}")
-    return number
+    return count("pending", pending, "ba")

@@ -94,12 +94,12 @@ class Timeline(Locator):
         """
         return cls._of(
             _core.Timeline.plan(
-                samples=optional_positive("samples", samples),
-                batches=optional_positive("batches_per_epoch", batches_per_epoch),
-                batch_size=optional_positive("batch_size", batch_size),
-                epochs=optional_positive("epochs", epochs),
+                samples=optional_positive("samples", samples, "sp"),
+                batches=optional_positive("batches_per_epoch", batches_per_epoch, "ba"),
+                batch_size=optional_positive("batch_size", batch_size, "sp"),
+                epochs=optional_positive("epochs", epochs, "ep"),
                 drop_last=flag("drop_last", drop_last),
-                accumulate=positive("accumulate", accumulate),
+                accumulate=positive("accumulate", accumulate, "ba"),
                 boundary=text("boundary", boundary),
             )
         )
@@ -138,8 +138,8 @@ class Timeline(Locator):
             _core.Timeline.from_epochs(
                 vector("lengths", lengths),
                 samples=None if samples is None else vector("samples", samples),
-                batch_size=optional_positive("batch_size", batch_size),
-                accumulate=positive("accumulate", accumulate),
+                batch_size=optional_positive("batch_size", batch_size, "sp"),
+                accumulate=positive("accumulate", accumulate, "ba"),
                 boundary=text("boundary", boundary),
                 cut=flag("cut", cut),
             )
@@ -213,8 +213,8 @@ class Timeline(Locator):
 
         Returns:
             `Exact(value, unit)`; `Between(lower, upper)` where the target has no amount there: inside a batch, or, for
-            steps, inside an accumulation window; `Beyond(end)` past the end; `Unknown(why)` where it depends on what
-            nobody stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
+            steps, inside an accumulation window; `PastEnd(end)` past the end; `Undetermined(why)` where it depends on
+            something that is not stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
 
         Raises:
             ValueError: the text is not a quantity, or the unit is unknown.
