@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import stepbridge as sb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def loop(clock: sb.StepClock, length: int = 5) -> None:
@@ -173,6 +173,31 @@ def test_a_loader_too_short_to_skip_in() -> None:
             clock.batches(range(2), resume="skip")
 
 
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("padding", lambda count: sb.StepClock(batches=2, epochs=2, padding=count)),
+        ("n", lambda count: sb.StepClock(batches=2).epochs(count)),
+        ("steps", lambda count: sb.StepClock(batches=2, epochs=2).skip_update(count)),
+        ("tokens", lambda count: sb.StepClock(batches=2, epochs=2).count_tokens(count)),
+        ("pending", lambda count: sb.StepClock(batches=2, epochs=2).change(accumulate=3, pending=count)),
+        ("batch_size", lambda count: sb.StepClock(batches=2, epochs=2).change(batch_size=count)),
+        ("accumulate", lambda count: sb.StepClock(batches=2, epochs=2).change(accumulate=count)),
+        ("batches", lambda count: sb.StepClock(batches=2, epochs=2).change(batches=count)),
+        ("samples", lambda count: sb.StepClock(samples=2, batch_size=1).change(samples=count)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("count", "error"),
+    [(-1, ValueError), (-3, ValueError), (2.5, TypeError), (True, TypeError), (2**63, OverflowError)],
+)
+def test_a_count_that_makes_no_sense_is_refused_at_once(
+    argument: str, call: Callable[[Any], object], count: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=argument):
+        call(count)
+
+
 def test_skipped_updates_are_not_applied() -> None:
     clock = sb.StepClock(batches=5, epochs=1)
     for _ in clock.epochs():
@@ -212,6 +237,8 @@ def test_a_trigger_remembers_over_a_resume() -> None:
     assert fired == [True, False, False, False, True, False, False]
     with pytest.raises(ValueError, match=r"4st.*3st"):
         resumed.load_state_dict({"quantity": "3st", "seen": 0})
+    with pytest.raises(ValueError, match="seen must be at least 0, not -1"):
+        resumed.load_state_dict({"quantity": "4st", "seen": -1})
 
 
 def test_batches_outside_epochs() -> None:

@@ -13,7 +13,7 @@ from stepbridge.ledger import LedgerWriter
 from stepbridge.resume import STATE_VERSION, check_state, goes_on, is_stateful, not_empty, stand_at
 from stepbridge.timeline import Boundary, Pending, Timeline, _pending, _size
 from stepbridge.trigger import Trigger
-from stepbridge.units import QuantityLike, UnitLike, as_quantity, whole_number
+from stepbridge.units import QuantityLike, UnitLike, as_quantity, count, whole_number
 from stepbridge.updates import Updates, Watched
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class StepClock(_core.Clock):
         self.name = name
         self._until = None if until is None else as_quantity("until", until)
         self._iterating = False
-        self._padding_each = whole_number("padding", padding)
+        self._padding_each = count("padding", padding)
         self._padding = 0
         self._told: set[str] = set()
         self._watched: Watched | None = None
@@ -132,7 +132,7 @@ class StepClock(_core.Clock):
             StepbridgeWarning: an epoch had no batch: the loop goes over the loader itself, not over `batches(loader)`.
         """
         if n is not None:
-            n = whole_number("n", n)
+            n = count("n", n)
         elif not self._bounded and self._until is None:
             raise ValueError(f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)")
         return self._epochs(n)
@@ -328,7 +328,7 @@ class StepClock(_core.Clock):
         cut = cut and not self._is_whole
         planned = self._end_epoch(cut)
         if not cut and planned is None:
-            self._padding += self._padding_each
+            self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
             self._ledger.epoch(self, cut=cut, skipped=self._skips)
             self._skips = []
@@ -475,7 +475,7 @@ class StepClock(_core.Clock):
         Raises:
             ValueError: more were skipped than attempted.
         """
-        steps = whole_number("steps", steps)
+        steps = count("steps", steps)
         self._skip(steps)
         if self._ledger is not None and steps:
             first = self.step - steps + 1
@@ -526,9 +526,10 @@ class StepClock(_core.Clock):
         """Adds the tokens of the batch at hand to `token`.
 
         Raises:
-            OverflowError: the sum passes 2**63 - 1, or the number is negative.
+            ValueError: the number is negative.
+            OverflowError: the sum passes 2**63 - 1.
         """
-        self._count_tokens(whole_number("tokens", tokens))
+        self._count_tokens(count("tokens", tokens))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
@@ -578,7 +579,7 @@ class StepClock(_core.Clock):
             fresh._go_on(own._core, pending)
         fresh._skip(state["skipped"])
         fresh._count_tokens(state["token"])
-        self._adopt(own if differs else saved, state["batch"], state["epochs"], fresh.timeline)
+        self._adopt(own if differs else saved, state["batch"], fresh._position[0], fresh.timeline)
         self._skip(state["skipped"])
         self._count_tokens(state["token"])
         self._padding = state["padding"]

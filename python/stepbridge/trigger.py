@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepbridge.units import QuantityLike, as_quantity
+from stepbridge.units import QuantityLike, as_quantity, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,8 @@ class Trigger:
         """Goes on from a saved state.
 
         Raises:
-            ValueError: it belongs to another amount.
+            ValueError: it belongs to another amount, or what it has seen is negative.
         """
         if state["quantity"] != str(self._quantity):
             raise ValueError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
-        self._seen = state["seen"]
+        self._seen = count("seen", state["seen"])

@@ -13,7 +13,7 @@ from stepbridge.errors import UnitMismatchError
 if TYPE_CHECKING:
     from stepbridge._core import Amount
 
-__all__ = ["MAX_COUNT", "Quantity", "QuantityLike", "Unit", "UnitLike", "as_quantity", "whole_number"]
+__all__ = ["MAX_COUNT", "Quantity", "QuantityLike", "Unit", "UnitLike", "as_quantity", "count", "whole_number"]
 
 #: The unit strings, smallest first.
 Unit: TypeAlias = Literal["sp", "tok", "ba", "st", "ep", "dur"]
@@ -42,6 +42,19 @@ def whole_number(name: str, value: object) -> int:
     number = int(value.__index__())
     if not -MAX_COUNT - 1 <= number <= MAX_COUNT:
         raise OverflowError(f"{name}={number} is past 2**63 - 1, the largest count that stepbridge holds")
+    return number
+
+
+def count(name: str, value: object) -> int:
+    """Returns `value` as an int that may be a count: what `whole_number` takes, and not negative.
+
+    Raises:
+        TypeError, OverflowError: as `whole_number`.
+        ValueError: it is negative.
+    """
+    number = whole_number(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, not {number}")
     return number
 
 
