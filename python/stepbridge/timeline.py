@@ -274,7 +274,7 @@ class Timeline:
             base: 0 or 1: how `n` counts, and how epoch and iter of the answer count.
             out: for an array, two integer arrays of its shape to write epoch and iter to; they may be narrower than
                 int64 as long as the answers fit.
-            invalid: "raise", or "mask": -1 in both outputs (None for a single number) where `n` has no location.
+            invalid: "raise", or "mask": -1 in both outputs (None for one number) where `n` has no known location.
 
         Returns:
             A `Location` for a number; for an array two int64 arrays (or `out`): epoch and iter.
@@ -294,13 +294,14 @@ class Timeline:
         if _is_number(n):
             if out is not None:
                 raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
-            number = whole_number("n", n)
             try:
-                return Location(*self._core.locate(number, unit, base))
-            except IndexError:
+                number = whole_number("n", n)
+            except OverflowError:
                 if invalid == "mask":
                     return None
                 raise
+            found = self._core.locate(number, unit, base, invalid)
+            return None if found is None else Location(*found)
         values = _integers("n", n)
         epoch, iteration = _outputs(out, values.shape)
         flat = _flat_output(epoch), _flat_output(iteration)
@@ -351,12 +352,7 @@ class Timeline:
         base, invalid = whole_number("base", base), _invalid(invalid)
         if _is_number(epoch) and _is_number(iter):
             at = whole_number("epoch", epoch), whole_number("iter", iter)
-            try:
-                return self._core.index(*at, unit, base)
-            except IndexError:
-                if invalid == "mask":
-                    return None
-                raise
+            return self._core.index(*at, unit, base, invalid)
         epochs, iters = _integers("epoch", epoch), _integers("iter", iter)
         try:
             epochs, iters = np.broadcast_arrays(epochs, iters)
