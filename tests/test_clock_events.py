@@ -43,6 +43,28 @@ def test_events_count_as_a_loop_does(lengths: list[int], accumulate: int, rule: 
     assert (events.batch, events.step, events.position) == (loop.batch, loop.step, loop.position)
 
 
+@given(st.integers(0, 9), st.integers(1, 9), st.integers(1, 4), boundaries, st.none() | st.integers(1, 20))
+def test_several_batches_with_the_last_count_as_single_ones_do(
+    before: int, several: int, accumulate: int, rule: Any, planned: int | None
+) -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=planned, batch_size=3, accumulate=accumulate, boundary=rule)
+    single, at_once = (sb.StepClock(plan) for _ in range(2))
+    for clock in (single, at_once):
+        clock.begin_epoch()
+        for _ in range(before):
+            clock.count_one()
+    closes = []
+    for batch in range(several):
+        single._advance(last=batch == several - 1)
+        closes.append(single.closes_step)
+    at_once._advance_many(several, last=True)
+    assert counts(at_once)[:-1] == counts(single)[:-1]
+    assert at_once.closes_step == any(closes)
+    for clock in (single, at_once):
+        clock._end_epoch(cut=False)
+    assert at_once.timeline == single.timeline
+
+
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 def test_the_last_of_several_batches_closes_a_short_update(before: int, last: int, accumulate: int) -> None:
     clock = sb.StepClock(accumulate=accumulate)

@@ -269,7 +269,7 @@ class StepClock(ClockEvents):
             trial._set_plan(own._core, pending)
         trial._skip(state["skipped"])
         trial._add_tokens(state["token"])
-        self._set_run(own if differs else saved, trial.timeline, state["batch"], state["epochs"])
+        self._set_run(own if differs else saved, trial.timeline, state["batch"], trial._position[0])
         self._skip(state["skipped"])
         self._add_tokens(state["token"])
         self._padding = state["padding"]

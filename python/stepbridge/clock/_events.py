@@ -160,21 +160,9 @@ class ClockEvents(ClockFollowers):
             )
         batches = positive("batches", batches, "ba")
         self.settle_updates()
-        if last:
-            planned = self._advance_to_last(batches)
-        else:
-            planned = self._advance() if batches == 1 else self._advance_many(batches)
-        if not planned:
+        if not self._advance_many(batches, last):
             self._warn_longer()
         self._run_hooks()
-
-    def _advance_to_last(self, batches: int) -> bool:
-        """Counts batches of which the last one ends the epoch's data."""
-        if batches == 1:
-            return self._advance(last=True)
-        with self._as_one():
-            planned = self._advance_many(batches - 1)
-            return self._advance(last=True) and planned
 
     count_one = _core.Clock._advance
     """Counts one batch and does nothing else: no hook runs, no update is settled, nothing is warned of.
@@ -198,21 +186,17 @@ class ClockEvents(ClockFollowers):
         >>> clock.every("2ba"), clock.multiples("2ba")
         (True, 1)
         """
-        with self._as_one():
+        if self._held:
             yield
-        self._run_hooks()
-
-    @contextmanager
-    def _as_one(self) -> Iterator[None]:
-        held, self._held = self._held, True
-        if not held:
-            self._hold()
+            return
+        self._held = True
+        self._hold()
         try:
             yield
         finally:
-            self._held = held
-            if not held:
-                self._release()
+            self._held = False
+            self._release()
+        self._run_hooks()
 
     def end_epoch(self, *, cut: bool = False) -> None:
         """Ends the running epoch, if there is one: the data has no more, or the loop leaves it.

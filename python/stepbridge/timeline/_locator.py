@@ -70,7 +70,7 @@ class Locator:
             base: 0 or 1: how `n` counts, and how epoch and iter of the answer count.
             out: for an array, two integer arrays of its shape to write epoch and iter to; they may be narrower than
                 int64 as long as the answers fit.
-            invalid: "raise", or "mask": -1 in both outputs (None for a single number) where `n` has no location.
+            invalid: "raise", or "mask": -1 in both outputs (None for one number) where `n` has no known location.
 
         Returns:
             A `Location` for a number; for an array two int64 arrays (or `out`): epoch and iter.
@@ -92,13 +92,14 @@ class Locator:
         if is_number(n):
             if out is not None:
                 raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
-            number = whole_number("n", n, unit)
             try:
-                return Location(*self._core.locate(number, unit, base))
-            except IndexError:
+                number = whole_number("n", n, unit)
+            except OverflowError:
                 if invalid == "mask":
                     return None
                 raise
+            found = self._core.locate(number, unit, base, invalid)
+            return None if found is None else Location(*found)
         values = integers("n", n)
         epoch, iteration = outputs(out, values.shape)
         self._core.locate_array(flat(values), unit, base, flat_output(epoch), flat_output(iteration), invalid)
@@ -149,12 +150,7 @@ class Locator:
         base, invalid = whole_number("base", base), _checked_invalid(invalid)
         if is_number(epoch) and is_number(iter):
             at = whole_number("epoch", epoch, "ep"), whole_number("iter", iter, "ba")
-            try:
-                return self._core.index(*at, unit, base)
-            except IndexError:
-                if invalid == "mask":
-                    return None
-                raise
+            return self._core.index(*at, unit, base, invalid)
         epochs, iters = integers("epoch", epoch), integers("iter", iter)
         try:
             epochs, iters = np.broadcast_arrays(epochs, iters)
