@@ -34,7 +34,7 @@ def refused(function: Any, *args: Any, **kwargs: Any) -> sb.Timeline | None:
 def timelines(draw: st.DrawFn) -> sb.Timeline:
     """Draw plans with and without an end, of known and of unknown lengths and sizes, and histories; with changes."""
     rest: dict[str, Any] = {"accumulate": draw(sizes), "boundary": draw(boundaries)}
-    kind = draw(st.sampled_from(["samples", "batches_per_epoch", "both", "unknown", "history"]))
+    kind = draw(st.sampled_from(["samples", "batches", "both", "unknown", "history"]))
     if kind == "history":
         lengths = draw(st.lists(st.integers(0, 9), max_size=5))
         made = sb.Timeline.from_epochs(lengths, batch_size=draw(st.none() | st.integers(1, 9)), **rest)
@@ -42,11 +42,13 @@ def timelines(draw: st.DrawFn) -> sb.Timeline:
         known: dict[str, Any] = {"epochs": draw(st.none() | sizes)}
         known |= {"samples": draw(sizes)} if kind in ("samples", "both") else {}
         known |= {"batches_per_epoch": draw(sizes)} if kind in ("batches", "both") else {}
-        known |= {"batch_size": draw(sizes)} if kind == "samples" or (kind == "batches_per_epoch" and draw(st.booleans())) else {}
+        known |= {"batch_size": draw(sizes)} if kind == "samples" or (kind == "batches" and draw(st.booleans())) else {}
         made = refused(sb.Timeline.plan, **known, **rest) or sb.Timeline.plan(batches_per_epoch=5, batch_size=200)
     for _ in range(draw(st.integers(0, 2))):
         change: dict[str, Any] = draw(
-            st.dictionaries(st.sampled_from(["batch_size", "accumulate", "batches_per_epoch", "samples"]), sizes, max_size=2)
+            st.dictionaries(
+                st.sampled_from(["batch_size", "accumulate", "batches_per_epoch", "samples"]), sizes, max_size=2
+            )
         )
         at, pending = f"{draw(st.integers(0, 40) | sizes)}ba", draw(st.sampled_from(["carry", "flush", "drop", None]))
         made = refused(made.change, at=at, pending=pending, **change) or made

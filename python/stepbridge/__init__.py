@@ -7,7 +7,14 @@ Location(epoch=5, iter=5)
 """
 
 from stepbridge._core import __version__
-from stepbridge._errors import StepbridgeWarning, UnitMismatchError
+from stepbridge._errors import (
+    NoLogsError,
+    PatternError,
+    StepbridgeError,
+    StepbridgeWarning,
+    TimelineError,
+    UnitMismatchError,
+)
 from stepbridge.clock import StepClock, Trigger, Updates
 from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
 from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
@@ -35,17 +42,21 @@ __all__ = [
     "Location",
     "LoggedStep",
     "Logs",
+    "NoLogsError",
     "PastEnd",
+    "PatternError",
     "PlanChange",
     "Position",
     "Problem",
     "Quantity",
     "Segment",
     "StepClock",
+    "StepbridgeError",
     "StepbridgeWarning",
     "Supersession",
     "Table",
     "Timeline",
+    "TimelineError",
     "Trigger",
     "Undetermined",
     "UnitMismatchError",

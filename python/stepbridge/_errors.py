@@ -1,15 +1,39 @@
-"""The exceptions and warnings of stepbridge; everything else that it raises is a built-in one."""
+"""The exceptions and warnings of stepbridge. Each exception also is the built-in one that fits it."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 
-__all__ = ["StepbridgeWarning", "UnitMismatchError", "warn"]
+__all__ = [
+    "NoLogsError",
+    "PatternError",
+    "StepbridgeError",
+    "StepbridgeWarning",
+    "TimelineError",
+    "UnitMismatchError",
+    "warn",
+]
 
 
-class UnitMismatchError(TypeError):
-    """Two amounts of different units were ordered or added without a timeline that relates them."""
+class StepbridgeError(Exception):
+    """Any error that stepbridge has a class of its own for."""
+
+
+class TimelineError(StepbridgeError, ValueError):
+    """A plan, an amount, a question or a state does not hold for a timeline, a clock or a ledger."""
+
+
+class NoLogsError(StepbridgeError, ValueError):
+    """A path holds no training log, or none that can be read."""
+
+
+class PatternError(StepbridgeError, ValueError):
+    """A pattern for the lines of a text log is not valid; the message names the column."""
+
+
+class UnitMismatchError(StepbridgeError, TypeError):
+    """Two amounts of different units were ordered or added, or a count of another unit was given."""
 
 
 class StepbridgeWarning(UserWarning):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from stepbridge._errors import TimelineError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,13 +59,13 @@ class Convention(NamedTuple):
         """Returns the counter called `name`.
 
         Raises:
-            ValueError: the framework has none of that name; the message lists those that it has.
+            TimelineError: the framework has none of that name; the message lists those that it has.
         """
         for counter in self.counters:
             if counter.name == name:
                 return counter
         names = ", ".join(counter.name for counter in self.counters)
-        raise ValueError(f"{self.name} has no counter {name!r}: expected one of {names}")
+        raise TimelineError(f"{self.name} has no counter {name!r}: expected one of {names}")
 
 
 ConventionName: TypeAlias = Literal["pytorch", "pytorch1", "keras", "tensorflow", "lightning", "huggingface"]
@@ -141,12 +143,12 @@ def convention(name: str) -> Convention:
     """Returns the convention called `name`.
 
     Raises:
-        ValueError: there is none of that name; the message lists those that there are.
+        TimelineError: there is none of that name; the message lists those that there are.
     """
     try:
         return CONVENTIONS[name]
     except (KeyError, TypeError):
-        raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
+        raise TimelineError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
 
 
 class Divergence(NamedTuple):

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stepbridge import _core
+from stepbridge._errors import TimelineError
 from stepbridge.clock._followers import ClockFollowers
 from stepbridge.clock._resume import batches_at
 from stepbridge.timeline import Exact, Pending, Quantity, Timeline, as_quantity, whole_number
@@ -67,7 +68,7 @@ class ClockEvents(ClockFollowers):
             Whether an epoch is running: False where `until` is reached or nothing more is planned.
 
         Raises:
-            ValueError: the framework enters another epoch than the next or the running one, or another point of it.
+            TimelineError: the framework enters another epoch than the next or the running one, or another point of it.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(batches_per_epoch=3, epochs=2)
@@ -96,7 +97,7 @@ class ClockEvents(ClockFollowers):
         """Whether the epoch that a framework enters is the running one; else it is the next one.
 
         Raises:
-            ValueError: it is neither, or the framework is at another point of it than the clock.
+            TimelineError: it is neither, or the framework is at another point of it than the clock.
         """
         at, done = self._position
         # After an epoch's last batch the position is that of the next epoch, which has not begun.
@@ -105,7 +106,7 @@ class ClockEvents(ClockFollowers):
         wanted = following if epoch is None else whole_number("epoch", epoch, "ep")
         if wanted not in (running, following):
             expected = f"epoch {following}" if running is None else f"epoch {running} or {following}"
-            raise ValueError(
+            raise TimelineError(
                 f"{self.name}: cannot enter epoch {wanted} (an index from 0): expected {expected}, since the clock "
                 f"counted {self.batch} batches; StepClock(initial=...) and load_state_dict set where a run continues"
             )
@@ -116,7 +117,7 @@ class ClockEvents(ClockFollowers):
         for unit, given, counted in (("batch", batch, done), ("sample", sample, self._samples_of(wanted, done))):
             if given is not None and whole_number(unit, given, unit) != counted:
                 known = "does not know how many" if counted is None else f"counted {counted}"
-                raise ValueError(
+                raise TimelineError(
                     f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {unit}={given}: "
                     f"the clock {known}"
                 )
@@ -141,7 +142,7 @@ class ClockEvents(ClockFollowers):
 
         Raises:
             RuntimeError: no epoch has begun.
-            ValueError: fewer than 1.
+            TimelineError: fewer than 1.
 
         Warns:
             StepbridgeWarning: the epoch has more batches than planned.
@@ -265,7 +266,7 @@ class ClockEvents(ClockFollowers):
             changes: `batch_size`, `accumulate`, `batches_per_epoch`, `samples`, `pending`: see `Timeline.change`.
 
         Raises:
-            ValueError: as `Timeline.change`.
+            TimelineError: as `Timeline.change`.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
@@ -289,7 +290,7 @@ class ClockEvents(ClockFollowers):
             pending: what becomes of a window that is open where `accumulate` differs; see `Timeline.change`.
 
         Raises:
-            ValueError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
+            TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
             self._set_plan(plan._core, pending)
@@ -305,7 +306,7 @@ class ClockEvents(ClockFollowers):
         What lies between is not counted as trained. In the ledger a new session begins there.
 
         Raises:
-            ValueError: the point is inside a batch or an open window, or the timeline does not tell where it is.
+            TimelineError: the point is inside a batch or an open window, or the timeline does not tell where it is.
             IndexError: it is past the end of the plan.
 
         >>> from stepbridge import StepClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepbridge._errors import warn
+from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
 from stepbridge.clock._updates import Updates, UpdateTracker
 from stepbridge.ledger._writer import LedgerWriter
@@ -44,7 +44,7 @@ class ClockFollowers(ClockReadings):
         if ledger is not None:
             self._ledger = LedgerWriter(ledger, name=name, logged_as=logged_as)
         elif logged_as is not None:
-            raise ValueError("logged_as= goes into the ledger: give ledger= as well")
+            raise TimelineError("logged_as= goes into the ledger: give ledger= as well")
 
     def updates(self, name: str) -> Updates:
         """Returns the updates of a watched optimizer, and begins to watch it the first time.
@@ -75,19 +75,19 @@ class ClockFollowers(ClockReadings):
         """Returns how many updates of one watched optimizer were applied.
 
         Raises:
-            ValueError: no optimizer of that name is watched.
+            TimelineError: no optimizer of that name is watched.
         """
         optimizers = {} if self._tracker is None else self._tracker.optimizers
         if name not in optimizers:
             watched = ", ".join(optimizers) or "none"
-            raise ValueError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
+            raise TimelineError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
         return optimizers[name].applied
 
     def skip_update(self, steps: int = 1) -> None:
         """Counts the last attempted steps as not applied (a mixed-precision scaler left them out).
 
         Raises:
-            ValueError: the number is negative, or more than were attempted.
+            TimelineError: the number is negative, or more than were attempted.
         """
         steps = count("steps", steps, "st")
         self._skip(steps)
@@ -107,7 +107,7 @@ class ClockFollowers(ClockReadings):
         """Adds the tokens of the batch at hand to `token`.
 
         Raises:
-            ValueError: the number is negative.
+            TimelineError: the number is negative.
             OverflowError: the sum passes 2**63 - 1.
         """
         self._add_tokens(count("tokens", tokens, "tok"))
@@ -120,7 +120,7 @@ class ClockFollowers(ClockReadings):
         """Calls `hook` no more.
 
         Raises:
-            ValueError: it was not added.
+            TimelineError: it was not added.
         """
         self._hooks.remove(hook)
 
@@ -165,7 +165,7 @@ class ClockFollowers(ClockReadings):
             by: the writer that gives it.
 
         Raises:
-            ValueError: a unit that no logger is given, or another base.
+            TimelineError: a unit that no logger is given, or another base.
         """
         if self._ledger is not None:
             self._ledger.record_logged_step(unit, base, by=by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline import QuantityLike, as_quantity
 from stepbridge.timeline._arguments import count
 
@@ -48,8 +49,8 @@ class Trigger:
         """Continues from a saved state.
 
         Raises:
-            ValueError: it belongs to another amount, or what it has seen is negative.
+            TimelineError: it belongs to another amount, or what it has seen is negative.
         """
         if state["quantity"] != str(self._quantity):
-            raise ValueError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
+            raise TimelineError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
         self._seen = count("seen", state["seen"])

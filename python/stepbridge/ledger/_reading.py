@@ -153,7 +153,7 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     Raises:
         FileNotFoundError: there is none.
         PermissionError, OSError: the system does not let it be read.
-        ValueError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
+        TimelineError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
 
     >>> import tempfile
     >>> from stepbridge import StepClock

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline._quantity import Quantity
 from stepbridge.timeline._values import Value
 
@@ -37,7 +38,7 @@ class Exact(Quantity):
 
     def __int__(self) -> int:
         if self.value.denominator != 1:
-            raise ValueError(f"{self} is not a whole number: float() or .value has the fraction")
+            raise TimelineError(f"{self} is not a whole number: float() or .value has the fraction")
         return self.value.numerator
 
     def __index__(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepbridge import _core
-from stepbridge._errors import UnitMismatchError
+from stepbridge._errors import TimelineError, UnitMismatchError
 
 __all__ = ["MAX_COUNT", "count", "flag", "optional_positive", "positive", "text", "whole_number"]
 
@@ -48,11 +48,11 @@ def positive(name: str, value: object, unit: str | None = None) -> int:
 
     Raises:
         TypeError, UnitMismatchError, OverflowError: as `whole_number`.
-        ValueError: it is less than 1.
+        TimelineError: it is less than 1.
     """
     number = whole_number(name, value, unit)
     if number < 1:
-        raise ValueError(f"{name} must be at least 1, not {number}")
+        raise TimelineError(f"{name} must be at least 1, not {number}")
     return number
 
 
@@ -66,11 +66,11 @@ def count(name: str, value: object, unit: str | None = None) -> int:
 
     Raises:
         TypeError, UnitMismatchError, OverflowError: as `whole_number`.
-        ValueError: it is negative.
+        TimelineError: it is negative.
     """
     number = whole_number(name, value, unit)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, not {number}")
+        raise TimelineError(f"{name} must be at least 0, not {number}")
     return number
 
 

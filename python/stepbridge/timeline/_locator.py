@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline._arguments import whole_number
 from stepbridge.timeline._arrays import flat, flat_output, integers, is_number, outputs
 from stepbridge.timeline._points import Location
@@ -79,7 +80,7 @@ class Locator:
             IndexError: a number is below the base or past the end; for an array the message names the first.
             TypeError: floats, bools, or another kind that does not count.
             UnitMismatchError: an exact answer in another unit.
-            ValueError: the unit has no location, or an epoch's length or a batch's size is not known.
+            TimelineError: the unit has no location, or an epoch's length or a batch's size is not known.
 
         >>> from stepbridge import Timeline
         >>> plan = Timeline.plan(batches_per_epoch=5, epochs=5, accumulate=2)
@@ -141,7 +142,7 @@ class Locator:
 
         Raises:
             IndexError: there is no such batch, or (unit "step") its accumulation window never closes.
-            ValueError: the unit has no location, or a length or size is not known.
+            TimelineError: the unit has no location, or a length or size is not known.
 
         >>> from stepbridge import Timeline
         >>> Timeline.plan(samples=1000, batch_size=200, epochs=5).index(4, 4, unit="step")
@@ -155,7 +156,7 @@ class Locator:
         try:
             epochs, iters = np.broadcast_arrays(epochs, iters)
         except ValueError:
-            raise ValueError(
+            raise TimelineError(
                 f"epoch (shape {epochs.shape}) and iter (shape {iters.shape}) do not go together"
             ) from None
         out = np.empty(epochs.shape, np.int64)
@@ -165,5 +166,5 @@ class Locator:
 
 def _checked_invalid(invalid: Invalid) -> Invalid:
     if invalid not in ("raise", "mask"):
-        raise ValueError(f'unknown invalid={invalid!r}: expected "raise" or "mask"')
+        raise TimelineError(f'unknown invalid={invalid!r}: expected "raise" or "mask"')
     return invalid

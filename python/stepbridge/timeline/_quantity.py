@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from stepbridge import _core
-from stepbridge._errors import UnitMismatchError
+from stepbridge._errors import TimelineError, UnitMismatchError
 from stepbridge.timeline._arguments import MAX_COUNT, whole_number
 from stepbridge.timeline._values import Value
 
@@ -29,7 +29,7 @@ class Quantity(Value):
 
     Raises:
         TypeError: the value is a bool, a float, or a fraction of what comes whole.
-        ValueError: it is negative, or the unit is unknown.
+        TimelineError: it is negative, or the unit is unknown.
         OverflowError: it passes 2**63 - 1.
         UnitMismatchError: two units are ordered or added.
 
@@ -56,7 +56,7 @@ class Quantity(Value):
         else:
             value = whole_number(name, value.numerator if isinstance(value, Fraction) else value)
         if value < 0:
-            raise ValueError(f"an amount cannot be negative: {value}{symbol}")
+            raise TimelineError(f"an amount cannot be negative: {value}{symbol}")
         if max(value.numerator, value.denominator) > MAX_COUNT:
             raise OverflowError(f"{value}{symbol} is past 2**63 - 1, the largest count that stepbridge holds")
         self._set(value=value, unit=symbol)
@@ -66,7 +66,7 @@ class Quantity(Value):
         """Reads a number and a unit: `"3ep"`, `"500st"`, `"12_000ba"`, `"2.5ep"`, `"1/3ep"`, `"10%"` (of the plan).
 
         Raises:
-            ValueError: the text is not a quantity; the message shows what was not understood.
+            TimelineError: the text is not a quantity; the message shows what was not understood.
             OverflowError: the number passes 2**63 - 1.
         """
         return _parse(text)
@@ -141,7 +141,7 @@ def as_quantity(name: str, quantity: object) -> Quantity:
 
     Raises:
         TypeError: a bare number, which lacks its unit.
-        ValueError: a text that is not a quantity.
+        TimelineError: a text that is not a quantity.
     """
     if isinstance(quantity, Quantity):
         return quantity

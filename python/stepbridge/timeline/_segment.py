@@ -42,7 +42,7 @@ def pending_window(pending: object) -> str | int | None:
 
     Raises:
         TypeError: it is neither a word nor an integer.
-        ValueError: it is negative.
+        TimelineError: it is negative.
     """
     if pending is None or isinstance(pending, str):
         return pending

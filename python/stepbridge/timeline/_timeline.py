@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stepbridge import _core
+from stepbridge._errors import TimelineError
 from stepbridge._ledger_rows import read_rows
 from stepbridge.conventions import ConventionName, convention
 from stepbridge.timeline._answers import Answer, answer_from_core
@@ -83,7 +84,7 @@ class Timeline(Locator):
                 update closes it), "carry" (it goes on in the next epoch) or "drop" (it is thrown away).
 
         Raises:
-            ValueError: a size is 0 or negative, sizes contradict each other, or no batch would be left.
+            TimelineError: a size is 0 or negative, sizes contradict each other, or no batch would be left.
             TypeError: a size is not an integer.
             OverflowError: a total passes 2**63 - 1.
 
@@ -127,7 +128,7 @@ class Timeline(Locator):
             cut: the last epoch was cut short, so that its open window is still pending.
 
         Raises:
-            ValueError: a length is negative, or `samples` cannot make up the batches.
+            TimelineError: a length is negative, or `samples` cannot make up the batches.
             TypeError: lengths that are not integers.
             OverflowError: a total passes 2**63 - 1.
 
@@ -150,7 +151,7 @@ class Timeline(Locator):
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: it is not a timeline's JSON, or a newer stepbridge wrote it.
+            TimelineError: it is not a timeline's JSON, or a newer stepbridge wrote it.
         """
         return cls._of(_core.Timeline.from_json(text))
 
@@ -166,7 +167,7 @@ class Timeline(Locator):
         Raises:
             FileNotFoundError: there is none.
             PermissionError, OSError: it may not, or cannot be read.
-            ValueError: it is no ledger, a newer stepbridge wrote it, or lines of its last session are lost.
+            TimelineError: it is no ledger, a newer stepbridge wrote it, or lines of its last session are lost.
         """
         file, sessions, problems = read_rows(path)
         last = sessions[-1]
@@ -174,7 +175,7 @@ class Timeline(Locator):
             offset, reason = next(
                 (offset, reason) for _, offset, _, kind, reason, _ in reversed(problems) if kind != "truncated"
             )
-            raise ValueError(
+            raise TimelineError(
                 f"'{file}', byte {offset}: {reason}. read_ledger(path).timeline is what is still known, and ends there"
             )
         return cls._of(last["timeline"])
@@ -217,7 +218,7 @@ class Timeline(Locator):
             something that is not stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
 
         Raises:
-            ValueError: the text is not a quantity, or the unit is unknown.
+            TimelineError: the text is not a quantity, or the unit is unknown.
             OverflowError: on an open-ended plan, a count would pass 2**63 - 1.
 
         >>> plan = Timeline.plan(batches_per_epoch=10, epochs=3, accumulate=4)
@@ -231,7 +232,7 @@ class Timeline(Locator):
 
         Raises:
             IndexError: both are past the end.
-            ValueError: where one of them lies is not known.
+            TimelineError: where one of them lies is not known.
 
         >>> Timeline.plan(batches_per_epoch=400, epochs=3).compare("1ep", "400ba")
         0
@@ -255,7 +256,7 @@ class Timeline(Locator):
 
         Raises:
             IndexError: no batch stands there (a global step of 0: nothing has completed).
-            ValueError: an unknown name, counters that disagree, or too few to tell the batch.
+            TimelineError: an unknown name, counters that disagree, or too few to tell the batch.
 
         >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
         >>> plan.translate({"epoch": 4, "batch": 4}, source="keras", target="tensorflow")
@@ -291,8 +292,8 @@ class Timeline(Locator):
                 number: it closes as if so many batches were pending.
 
         Raises:
-            ValueError: `at` is inside a batch; a total is below what is done; a new size leaves the number of batches
-                open; or `pending` is needed and missing.
+            TimelineError: `at` is inside a batch; a total is below what is done; a new size leaves the number of
+                batches open; or `pending` is needed and missing.
             IndexError: `at` is past the end.
 
         >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)

@@ -281,7 +281,7 @@ impl PyTimeline {
 fn counts(array: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u64>> {
     let refuse = |(at, value): (usize, i64)| {
         u64::try_from(value)
-            .map_err(|_| PyValueError::new_err(format!("{name} cannot be negative: {value} at index {at}")))
+            .map_err(|_| timeline_error(Error::Invalid(format!("{name} cannot be negative: {value} at index {at}"))))
     };
     Input::new(array)?.to_vec(name)?.into_iter().enumerate().map(refuse).collect()
 }
