@@ -55,7 +55,7 @@ def test_frameworks_counters() -> None:
     loop(clock, 7)
     assert clock.counters("keras") == {"epoch": 1, "batch": 6, "iterations": 4}
     assert clock.counters("tensorflow") == {"global_step": 4}
-    assert clock.counters("pytorch1") == {"epoch": 2, "iter": 7, "batch": 14, "step": 4}
+    assert clock.counters("pytorch_one_based") == {"epoch": 2, "iter": 7, "batch": 14, "step": 4}
 
 
 def test_the_future_is_planned_and_the_past_observed() -> None:

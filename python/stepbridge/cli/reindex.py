@@ -77,7 +77,8 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 @click.option(
     "--convention",
     type=click.Choice(get_args(ConventionName)),
-    help="The framework whose step it is, in place of --unit and --base.",
+    metavar="NAME",
+    help=f"The framework whose step it is, in place of --unit and --base: {', '.join(get_args(ConventionName))}.",
 )
 @click.option("--superseded", is_flag=True, help="Keep what later sessions did again, with columns that tell it.")
 @click.option("--lend", is_flag=True, help="Runs without a timeline take the one that the others below PATH share.")

@@ -247,9 +247,9 @@ class Timeline(Locator):
         Args:
             counters: names and values of `source`, enough to tell the batch: Keras `{"epoch": 4, "batch": 4}` or
                 `{"iterations": 25}`. A count of steps stands for the batch that closed the last one.
-            source: a name of `stepbridge.conventions.CONVENTIONS`: "pytorch" (from 0), "pytorch1" (from 1), "keras",
-                "tensorflow", "lightning", "huggingface".
-            target: the same.
+            source: a name of `stepbridge.conventions.CONVENTIONS`: "pytorch" (from 0), "pytorch_one_based" (from 1),
+                "keras", "tensorflow", "lightning", "huggingface".
+            target: another of these names.
 
         Returns:
             All counters of `target`; None for the index of a step where the batch contributes to none.
