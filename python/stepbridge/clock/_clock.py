@@ -252,7 +252,7 @@ class StepClock(ClockEvents):
         Args:
             state: what `state_dict` returned.
             changed: the same run continues with another data set, so that those may differ.
-            pending: where `accumulate` differs and a window is open: what becomes of it, as in `Timeline.change`. The
+            pending: where `accumulate` differs and a window is open: what happens to it, as in `Timeline.change`. The
                 gradients of such a window are lost in a restart unless the loop saved them: then it is "drop".
 
         Raises:

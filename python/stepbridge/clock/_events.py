@@ -60,7 +60,7 @@ class ClockEvents(ClockFollowers):
 
         Args:
             epoch: the index, from 0, of the epoch that the framework enters: the next one, or the running one, which
-                goes on. Then `until` does not keep it from beginning, since it begins in any case.
+                continues. The framework enters it in any case, so `until` does not prevent it.
             batch: batches of it that are done already; 0 for an epoch from its start.
             sample: samples of it that are done already.
 
@@ -287,7 +287,7 @@ class ClockEvents(ClockFollowers):
 
         Args:
             plan: equal epochs, as `Timeline.plan` makes them; they are those of the whole run.
-            pending: what becomes of a window that is open where `accumulate` differs; see `Timeline.change`.
+            pending: what happens to a window that is open where `accumulate` differs; see `Timeline.change`.
 
         Raises:
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.

@@ -221,7 +221,7 @@ class LedgerWriter:
             return
         file = self._file = self._file or LockedFile(self.path)
         if self._stopped and self._session is not None and self._at == _point(clock) and file.size == self._size:
-            # The same loop continues, and nobody wrote in between.
+            # The same loop continues, and no one else wrote in between.
             self._stopped = False
             self._write_stated()
             return

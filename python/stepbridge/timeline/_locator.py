@@ -62,11 +62,11 @@ class Locator:
         out: Outputs | None = None,
         invalid: Invalid = "raise",
     ) -> Location | Outputs | None:
-        """Finds where the n-th batch, step or sample is; a step is where the batch that closes it is.
+        """Finds where the n-th batch, step or sample is; a step is where the batch is that closes it.
 
         Args:
-            n: a number, or integers of any shape, layout and integer type. An array may be large: the interpreter is
-                released, and several cores work on it.
+            n: a number, or an array of integers of any shape, layout and integer type. For a large array the
+                interpreter is released, and several cores work.
             unit: "batch", "step" or "sample".
             base: 0 or 1: how `n` counts, and how epoch and iter of the answer count.
             out: for an array, two integer arrays of its shape to write epoch and iter to; they may be narrower than
@@ -135,7 +135,7 @@ class Locator:
         *,
         invalid: Invalid = "raise",
     ) -> int | npt.NDArray[np.int64] | None:
-        """Finds the number of the batch at a location, of the step that it contributes to, or of its first sample.
+        """Finds the number of the batch at a location, of the step it contributes to, or of its first sample.
 
         It is the inverse of `locate`: `index(*locate(n)) == n` for batches and steps. Arguments are numbers, or arrays
         that broadcast against each other; `base` says how they and the answer count.

@@ -36,7 +36,7 @@ class ChangeArguments(TypedDict, total=False):
     pending: Pending | None
 
 
-#: What an argument of a plan is where nobody states it.
+#: The arguments of a plan that are not None by default.
 _DEFAULTS = {"drop_last": False, "accumulate": 1, "boundary": "flush"}
 
 

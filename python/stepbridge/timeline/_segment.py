@@ -1,4 +1,4 @@
-"""One segment of a timeline, as data, and the words for what becomes of an open accumulation window."""
+"""One segment of a timeline, as data, and the words for what happens to an open accumulation window."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from stepbridge.timeline._arguments import count
 
 __all__ = ["Boundary", "Pending", "Segment", "pending_window"]
 
-#: What becomes of a window that is open at the end of an epoch.
+#: What happens to a window that is open at the end of an epoch.
 Boundary: TypeAlias = Literal["flush", "carry", "drop"]
-#: What becomes of a window that is open where `accumulate` changes; a number says how many batches are pending.
+#: What happens to a window that is open where `accumulate` changes; a number says how many batches are pending.
 Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
 
 
@@ -28,11 +28,11 @@ class Segment(NamedTuple):
     accumulate: int
     boundary: Boundary
     joins: bool
-    """It goes on inside the epoch of the segment before it."""
+    """Whether it continues inside the epoch of the segment before it."""
     cut: bool
-    """Its last epoch was cut short: no window was flushed or dropped there."""
+    """Whether its last epoch was cut short, so that no window was flushed or dropped there."""
     entry: Literal["continue", "flush", "drop", "phase"]
-    """What became of the window that was open where the segment begins."""
+    """What happened to the window that was open where the segment begins."""
     phase: int | None
     """With entry "phase": how many batches count as pending."""
 
