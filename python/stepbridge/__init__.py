@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from stepbridge.timeline import (
         Answer,
         Between,
-        Beyond,
         Exact,
         Location,
+        PastEnd,
         Position,
         Quantity,
         Segment,
         Timeline,
-        Unknown,
+        Undetermined,
     )
 else:
     import importlib
@@ -76,7 +76,6 @@ else:
 __all__ = [
     "Answer",
     "Between",
-    "Beyond",
     "Exact",
     "Ledger",
     "LedgerSession",
@@ -86,6 +85,7 @@ __all__ = [
     "LoggedStep",
     "Logs",
     "NoLogsError",
+    "PastEnd",
     "PatternError",
     "PlanChange",
     "Position",
@@ -109,8 +109,8 @@ __all__ = [
     "TimelineInference",
     "TimelineSource",
     "Trigger",
+    "Undetermined",
     "UnitMismatchError",
-    "Unknown",
     "Updates",
     "__version__",
     "read_ledger",

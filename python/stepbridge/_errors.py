@@ -1,4 +1,4 @@
-"""The exceptions and warnings of stepbridge; everything else that it raises is a built-in one."""
+"""The exceptions and warnings of stepbridge. Each exception also is the built-in one that fits it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ __all__ = [
 
 
 class StepbridgeError(Exception):
-    """Any error of stepbridge's own; each of them is also the built-in error that fits it."""
+    """Any error that stepbridge has a class of its own for."""
+
+
+class TimelineError(StepbridgeError, ValueError):
+    """A plan, an amount, a question or a state does not hold for a timeline, a clock or a ledger."""
 
 
 class NoLogsError(StepbridgeError, ValueError):
@@ -28,12 +32,8 @@ class PatternError(StepbridgeError, ValueError):
     """A pattern for the lines of a text log is not valid; the message names the column."""
 
 
-class TimelineError(StepbridgeError, ValueError):
-    """A timeline cannot be made, or is not known where it is needed."""
-
-
-class UnitMismatchError(TypeError):
-    """Two amounts of different units were ordered or added without a timeline that relates them."""
+class UnitMismatchError(StepbridgeError, TypeError):
+    """Two amounts of different units were ordered or added, or a count of another unit was given."""
 
 
 class StepbridgeWarning(UserWarning):

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepbridge import _core
+from stepbridge._errors import TimelineError
 
 if TYPE_CHECKING:
     from stepbridge._core import LedgerSessionRow, ProblemRow
@@ -30,13 +31,16 @@ def read_rows(path: str | os.PathLike[str]) -> LedgerRows:
     Raises:
         FileNotFoundError: there is none.
         PermissionError, OSError: the system does not let it be read.
-        ValueError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
+        TimelineError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
     """
     path = os.fspath(path)
-    sessions, problems, _ = _core.read_ledger(path)
+    try:
+        sessions, problems, _ = _core.read_ledger(path)
+    except ValueError as error:
+        raise TimelineError(str(error)) from None
     # numpy does without pathlib, which would be a seventh of what importing stepbridge costs.
     file = os.path.join(path, LEDGER_NAME) if os.path.isdir(path) else path  # noqa: PTH112, PTH118
     if not sessions:
         reason = problems[0][4] if problems else "it is empty"
-        raise ValueError(f"no session can be read from the ledger '{file}': {reason}")
+        raise TimelineError(f"no session can be read from the ledger '{file}': {reason}")
     return LedgerRows(file, sessions, problems)

@@ -47,7 +47,7 @@ def test_an_open_ended_plan_has_no_last_line() -> None:
             {"answer": "between", "lower": "1ba", "upper": "2ba"},
             id="between",
         ),
-        pytest.param(("26st", "epoch"), "beyond the end (5ep)", {"answer": "beyond", "end": "5ep"}, id="beyond"),
+        pytest.param(("26st", "epoch"), "past the end (5ep)", {"answer": "past_end", "end": "5ep"}, id="past the end"),
     ],
 )
 def test_convert(arguments: tuple[str, str], answer: str, fields: dict[str, object]) -> None:
@@ -56,7 +56,7 @@ def test_convert(arguments: tuple[str, str], answer: str, fields: dict[str, obje
 
 
 def test_convert_of_what_is_not_known() -> None:
-    assert printed("convert", "10%", "batch", "--batches-per-epoch", 7).startswith("unknown: ")
+    assert printed("convert", "10%", "batch", "--batches-per-epoch", 7).startswith("undetermined: ")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_what_a_clock_is_told_wrongly(tmp_path: Path) -> None:
 
 def test_the_command_line_says_what_is_not_known(tmp_path: Path) -> None:
     asked = ("convert", "10%", "batch", "--batches-per-epoch", 7, "--json")
-    assert json.loads(printed(*asked))["answer"] == "unknown"
+    assert json.loads(printed(*asked))["answer"] == "undetermined"
     lines = "".join(json.dumps({"step": step, "epoch": step // 7, "loss": 0.5}) + "\n" for step in (6, 7))
     (tmp_path / "log.jsonl").write_text(lines, encoding="utf-8")
     assert printed("infer", tmp_path / "log.jsonl").startswith(".: unknown: ")

@@ -52,14 +52,14 @@ def convert(quantity: str, unit: str, plan: PlanArguments, *, as_json: bool) -> 
 
 def as_fields(answer: Answer) -> dict[str, object]:
     """Returns the answer for programs: its kind, and its parts; fractions as text, since JSON has none."""
-    from stepbridge.timeline import Between, Beyond, Exact, Unknown  # noqa: PLC0415 - see _command.py
+    from stepbridge.timeline import Between, Exact, PastEnd, Undetermined  # noqa: PLC0415 - see _command.py
 
     match answer:
         case Exact(value, unit):
             return {"answer": "exact", "value": str(value) if isinstance(value, Fraction) else value, "unit": unit}
         case Between(lower, upper):
             return {"answer": "between", "lower": str(lower), "upper": None if upper is None else str(upper)}
-        case Beyond(end):
-            return {"answer": "beyond", "end": str(end)}
-        case Unknown(why):
-            return {"answer": "unknown", "why": why}
+        case PastEnd(end):
+            return {"answer": "past_end", "end": str(end)}
+        case Undetermined(why):
+            return {"answer": "undetermined", "why": why}

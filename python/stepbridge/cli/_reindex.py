@@ -77,7 +77,8 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 @click.option(
     "--convention",
     type=click.Choice(get_args(ConventionName)),
-    help="The framework whose step it is, instead of --unit and --base.",
+    metavar="NAME",
+    help=f"The framework whose step it is, instead of --unit and --base: {', '.join(get_args(ConventionName))}.",
 )
 @click.option(
     "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."

@@ -13,7 +13,7 @@ is translated into these events, which `StepClock` has as well:
 >>> clock.step, clock.finished
 (6, True)
 
-The docstring of `stepbridge.clock._events` lists all of them. An adapter uses these, what the clock answers
+The page "Writing an adapter" of the documentation explains all of them. An adapter uses these, what the clock answers
 (`position`, `in_epoch`, `elapsed`, ...), and nothing that begins with an underscore.
 """
 

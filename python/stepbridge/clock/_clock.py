@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from stepbridge._errors import TimelineError
 from stepbridge.clock._events import ClockEvents
 from stepbridge.clock._resume import batches_at, is_stateful, not_empty
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
-from stepbridge.timeline import Pending, Timeline, as_quantity, whole_number
+from stepbridge.timeline import Pending, Timeline, as_quantity
+from stepbridge.timeline._arguments import count
 from stepbridge.timeline._plan import is_stated
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class StepClock(ClockEvents):
             `epochs`, `drop_last`, `accumulate`, `boundary`. Without them the clock learns the lengths.
 
     Raises:
-        ValueError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
+        TimelineError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
         IndexError: `initial` is past the end of the plan.
 
     >>> clock = StepClock(samples=1000, batch_size=200, epochs=5)
@@ -73,7 +75,7 @@ class StepClock(ClockEvents):
         if plan is None:
             plan = Timeline.plan(**parts)
         elif is_stated(parts):
-            raise ValueError("give a plan, or the parts of one (samples, batch_size, ...), not both")
+            raise TimelineError("give a plan, or the parts of one (samples, batch_size, ...), not both")
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
         self._iterating = False
         #: Whether a state was loaded and no loader was asked for batches since.
@@ -89,16 +91,18 @@ class StepClock(ClockEvents):
             n: how many to run, where the plan has no end; where it has one, at most so many.
 
         Raises:
-            ValueError: neither the plan nor `n` nor `until` says how many.
+            TimelineError: neither the plan nor `n` nor `until` says how many.
             RuntimeError: the clock is in an `epochs()` already.
 
         Warns:
             StepbridgeWarning: an epoch had no batch: the loop goes over the loader itself, not over `batches(loader)`.
         """
         if n is not None:
-            n = whole_number("n", n)
+            n = count("n", n, "ep")
         elif not self._bounded and self._until is None:
-            raise ValueError(f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)")
+            raise TimelineError(
+                f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)"
+            )
         return self._epochs(n)
 
     def _epochs(self, n: int | None) -> Iterator[int]:
@@ -142,7 +146,7 @@ class StepClock(ClockEvents):
 
         Raises:
             RuntimeError: outside `epochs()`.
-            ValueError: an epoch was resumed in its middle, and `resume` does not say what the loader does.
+            TimelineError: an epoch was resumed in its middle, and `resume` does not say what the loader does.
 
         Warns:
             StepbridgeWarning: the epoch has more or fewer batches than planned.
@@ -155,7 +159,7 @@ class StepClock(ClockEvents):
         self._just_loaded = False
         for missing in range(skip, 0, -1):
             if next(items, self) is self:
-                raise ValueError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
+                raise TimelineError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
         if not self._looks_ahead:
             return self._batches(items)
         if is_stateful(loader):
@@ -170,7 +174,7 @@ class StepClock(ClockEvents):
     def _batches_to_skip(self, loader: object, resume: Resume | None) -> int:
         """Batches to leave out before the first one that is new."""
         if resume not in (None, "continues", "skip", "restart"):
-            raise ValueError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
+            raise TimelineError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
         done = self._position[1]
         if not self._resumed or done == 0:
             return 0
@@ -178,7 +182,7 @@ class StepClock(ClockEvents):
             # A StatefulDataLoader: it was saved with the clock, and yields what is left.
             return 0
         if resume is None:
-            raise ValueError(
+            raise TimelineError(
                 f"{self.name}: the epoch is resumed after {done} batches: say what the loader does with "
                 'batches(loader, resume="continues" | "skip" | "restart")'
             )
@@ -248,11 +252,11 @@ class StepClock(ClockEvents):
         Args:
             state: what `state_dict` returned.
             changed: the same run continues with another data set, so that those may differ.
-            pending: where `accumulate` differs and a window is open: what becomes of it, as in `Timeline.change`. The
+            pending: where `accumulate` differs and a window is open: what happens to it, as in `Timeline.change`. The
                 gradients of such a window are lost in a restart unless the loop saved them: then it is "drop".
 
         Raises:
-            ValueError: the state is incomplete, was saved by a newer stepbridge, or is that of another plan.
+            TimelineError: the state is incomplete, was saved by a newer stepbridge, or is that of another plan.
             RuntimeError: inside `epochs()`.
         """
         if self._iterating:
@@ -268,7 +272,7 @@ class StepClock(ClockEvents):
             trial._set_plan(own._core, pending)
         trial._skip(state["skipped"])
         trial._add_tokens(state["token"])
-        self._set_run(own if differs else saved, trial.timeline, state["batch"], state["epochs"])
+        self._set_run(own if differs else saved, trial.timeline, state["batch"], trial._position[0])
         self._skip(state["skipped"])
         self._add_tokens(state["token"])
         self._padding = state["padding"]

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stepbridge import _core
+from stepbridge._errors import TimelineError
 from stepbridge.clock._followers import ClockFollowers
 from stepbridge.clock._resume import batches_at
 from stepbridge.timeline import Exact, Pending, Quantity, Timeline, as_quantity, whole_number
-from stepbridge.timeline._arguments import positive
+from stepbridge.timeline._arguments import count, positive
 from stepbridge.timeline._plan import change_arguments
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class ClockEvents(ClockFollowers):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, ledger=ledger, logged_as=logged_as)
-        self._padding_each = whole_number("padding", padding)
+        self._padding_each = count("padding", padding, "sp")
 
     # --- the run ---
 
@@ -59,7 +60,7 @@ class ClockEvents(ClockFollowers):
 
         Args:
             epoch: the index, from 0, of the epoch that the framework enters: the next one, or the running one, which
-                goes on. Then `until` does not keep it from beginning, since it begins in any case.
+                continues. The framework enters it in any case, so `until` does not prevent it.
             batch: batches of it that are done already; 0 for an epoch from its start.
             sample: samples of it that are done already.
 
@@ -67,7 +68,7 @@ class ClockEvents(ClockFollowers):
             Whether an epoch is running: False where `until` is reached or nothing more is planned.
 
         Raises:
-            ValueError: the framework enters another epoch than the next or the running one, or another point of it.
+            TimelineError: the framework enters another epoch than the next or the running one, or another point of it.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(batches_per_epoch=3, epochs=2)
@@ -96,16 +97,16 @@ class ClockEvents(ClockFollowers):
         """Whether the epoch that a framework enters is the running one; else it is the next one.
 
         Raises:
-            ValueError: it is neither, or the framework is at another point of it than the clock.
+            TimelineError: it is neither, or the framework is at another point of it than the clock.
         """
         at, done = self._position
         # After an epoch's last batch the position is that of the next epoch, which has not begun.
         running = at - self._is_whole if self._in_epoch else None
         following = at if running is None else running + 1
-        wanted = following if epoch is None else whole_number("epoch", epoch)
+        wanted = following if epoch is None else whole_number("epoch", epoch, "ep")
         if wanted not in (running, following):
             expected = f"epoch {following}" if running is None else f"epoch {running} or {following}"
-            raise ValueError(
+            raise TimelineError(
                 f"{self.name}: cannot enter epoch {wanted} (an index from 0): expected {expected}, since the clock "
                 f"counted {self.batch} batches; StepClock(initial=...) and load_state_dict set where a run continues"
             )
@@ -113,11 +114,11 @@ class ClockEvents(ClockFollowers):
             done = 0
         elif self._is_whole:
             done = self.location.iter + 1
-        for unit, given, counted in (("batches", batch, done), ("samples", sample, self._samples_of(wanted, done))):
-            if given is not None and whole_number(unit, given) != counted:
+        for unit, given, counted in (("batch", batch, done), ("sample", sample, self._samples_of(wanted, done))):
+            if given is not None and whole_number(unit, given, unit) != counted:
                 known = "does not know how many" if counted is None else f"counted {counted}"
-                raise ValueError(
-                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {given} {unit}: "
+                raise TimelineError(
+                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {unit}={given}: "
                     f"the clock {known}"
                 )
         return wanted == running
@@ -141,7 +142,7 @@ class ClockEvents(ClockFollowers):
 
         Raises:
             RuntimeError: no epoch has begun.
-            ValueError: fewer than 1.
+            TimelineError: fewer than 1.
 
         Warns:
             StepbridgeWarning: the epoch has more batches than planned.
@@ -158,23 +159,11 @@ class ClockEvents(ClockFollowers):
             raise RuntimeError(
                 f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`, or after begin_epoch()"
             )
-        batches = positive("batches", batches)
+        batches = positive("batches", batches, "ba")
         self.settle_updates()
-        if last:
-            planned = self._advance_to_last(batches)
-        else:
-            planned = self._advance() if batches == 1 else self._advance_many(batches)
-        if not planned:
+        if not self._advance_many(batches, last):
             self._warn_longer()
         self._run_hooks()
-
-    def _advance_to_last(self, batches: int) -> bool:
-        """Counts batches of which the last one ends the epoch's data."""
-        if batches == 1:
-            return self._advance(last=True)
-        with self._as_one():
-            planned = self._advance_many(batches - 1)
-            return self._advance(last=True) and planned
 
     count_one = _core.Clock._advance
     """Counts one batch and does nothing else: no hook runs, no update is settled, nothing is warned of.
@@ -198,21 +187,17 @@ class ClockEvents(ClockFollowers):
         >>> clock.every("2ba"), clock.multiples("2ba")
         (True, 1)
         """
-        with self._as_one():
+        if self._held:
             yield
-        self._run_hooks()
-
-    @contextmanager
-    def _as_one(self) -> Iterator[None]:
-        held, self._held = self._held, True
-        if not held:
-            self._hold()
+            return
+        self._held = True
+        self._hold()
         try:
             yield
         finally:
-            self._held = held
-            if not held:
-                self._release()
+            self._held = False
+            self._release()
+        self._run_hooks()
 
     def end_epoch(self, *, cut: bool = False) -> None:
         """Ends the running epoch, if there is one: the data has no more, or the loop leaves it.
@@ -236,7 +221,7 @@ class ClockEvents(ClockFollowers):
         planned = self._end_epoch(cut)
         self._resumed = False
         if not cut and planned is None:
-            self._padding += self._padding_each
+            self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
             self._ledger.record_epoch(self, self._padding, cut=cut, skipped=self._skips)
             self._skips = []
@@ -281,7 +266,7 @@ class ClockEvents(ClockFollowers):
             changes: `batch_size`, `accumulate`, `batches_per_epoch`, `samples`, `pending`: see `Timeline.change`.
 
         Raises:
-            ValueError: as `Timeline.change`.
+            TimelineError: as `Timeline.change`.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
@@ -302,10 +287,10 @@ class ClockEvents(ClockFollowers):
 
         Args:
             plan: equal epochs, as `Timeline.plan` makes them; they are those of the whole run.
-            pending: what becomes of a window that is open where `accumulate` differs; see `Timeline.change`.
+            pending: what happens to a window that is open where `accumulate` differs; see `Timeline.change`.
 
         Raises:
-            ValueError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
+            TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
             self._set_plan(plan._core, pending)
@@ -321,7 +306,7 @@ class ClockEvents(ClockFollowers):
         What lies between is not counted as trained. In the ledger a new session begins there.
 
         Raises:
-            ValueError: the point is inside a batch or an open window, or the timeline does not tell where it is.
+            TimelineError: the point is inside a batch or an open window, or the timeline does not tell where it is.
             IndexError: it is past the end of the plan.
 
         >>> from stepbridge import StepClock

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepbridge._errors import warn
+from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
 from stepbridge.clock._updates import Updates, UpdateTracker
 from stepbridge.ledger._writer import LedgerWriter
-from stepbridge.timeline import whole_number
+from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
     import os
@@ -44,7 +44,7 @@ class ClockFollowers(ClockReadings):
         if ledger is not None:
             self._ledger = LedgerWriter(ledger, name=name, logged_as=logged_as)
         elif logged_as is not None:
-            raise ValueError("logged_as= goes into the ledger: give ledger= as well")
+            raise TimelineError("logged_as= goes into the ledger: give ledger= as well")
 
     def updates(self, name: str) -> Updates:
         """Returns the updates of a watched optimizer, and begins to watch it the first time.
@@ -75,21 +75,21 @@ class ClockFollowers(ClockReadings):
         """Returns how many updates of one watched optimizer were applied.
 
         Raises:
-            ValueError: no optimizer of that name is watched.
+            TimelineError: no optimizer of that name is watched.
         """
         optimizers = {} if self._tracker is None else self._tracker.optimizers
         if name not in optimizers:
             watched = ", ".join(optimizers) or "none"
-            raise ValueError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
+            raise TimelineError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
         return optimizers[name].applied
 
     def skip_update(self, steps: int = 1) -> None:
         """Counts the last attempted steps as not applied (a mixed-precision scaler left them out).
 
         Raises:
-            ValueError: more were skipped than attempted.
+            TimelineError: the number is negative, or more than were attempted.
         """
-        steps = whole_number("steps", steps)
+        steps = count("steps", steps, "st")
         self._skip(steps)
         if self._ledger is not None and steps:
             first = self.step - steps + 1
@@ -107,9 +107,10 @@ class ClockFollowers(ClockReadings):
         """Adds the tokens of the batch at hand to `token`.
 
         Raises:
-            OverflowError: the sum passes 2**63 - 1, or the number is negative.
+            TimelineError: the number is negative.
+            OverflowError: the sum passes 2**63 - 1.
         """
-        self._add_tokens(whole_number("tokens", tokens))
+        self._add_tokens(count("tokens", tokens, "tok"))
 
     def add_hook(self, hook: Callable[[], object]) -> None:
         """Calls `hook` after each advance, before the loop's body sees the batch."""
@@ -119,7 +120,7 @@ class ClockFollowers(ClockReadings):
         """Calls `hook` no more.
 
         Raises:
-            ValueError: it was not added.
+            TimelineError: it was not added.
         """
         self._hooks.remove(hook)
 
@@ -164,7 +165,7 @@ class ClockFollowers(ClockReadings):
             by: the writer that gives it.
 
         Raises:
-            ValueError: a unit that no logger is given, or another base.
+            TimelineError: a unit that no logger is given, or another base.
         """
         if self._ledger is not None:
             self._ledger.record_logged_step(unit, base, by=by)

@@ -92,7 +92,7 @@ class ClockReadings(_core.Clock):
         """Returns how much of `unit` is done, the batch at hand included; whole, except for epochs and the duration.
 
         Raises:
-            ValueError: it is not known: samples without a batch size, a part of an epoch of unknown length.
+            TimelineError: it is not known: samples without a batch size, a part of an epoch of unknown length.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(samples=1000, batch_size=200, epochs=4)
@@ -112,7 +112,7 @@ class ClockReadings(_core.Clock):
         """Whether so much of the run is done, in any unit. `at` says it only in the batch that reaches it.
 
         Raises:
-            ValueError: how much is done in that unit is not known.
+            TimelineError: how much is done in that unit is not known.
         """
         return self._reached(as_quantity("quantity", quantity)._amount)
 
@@ -120,7 +120,7 @@ class ClockReadings(_core.Clock):
         """Returns how many multiples of `quantity` are done: after step 12 there are 2 of "5st".
 
         Raises:
-            ValueError: the quantity is 0, or how much is done in its unit is not known.
+            TimelineError: the quantity is 0, or how much is done in its unit is not known.
         """
         return self._multiples(as_quantity("quantity", quantity)._amount)
 
@@ -133,7 +133,7 @@ class ClockReadings(_core.Clock):
 
         Raises:
             RuntimeError: no batch is counted yet.
-            ValueError: an unknown convention.
+            TimelineError: an unknown convention.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(samples=1000, batch_size=200, epochs=5)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from stepbridge.timeline import Beyond, Exact, Unknown
+from stepbridge._errors import TimelineError
+from stepbridge.timeline import Exact, PastEnd, Undetermined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
         what: what the amount is, for the errors: "initial='5ep'".
 
     Raises:
-        ValueError: the amount ends inside a batch or an open window, or the timeline does not tell.
+        TimelineError: the amount ends inside a batch or an open window, or the timeline does not tell.
         IndexError: it is past the end of the plan.
     """
     answer = timeline.convert(amount, "batch")
@@ -35,13 +36,13 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
             return int(answer), epochs.value.numerator // epochs.value.denominator
         answer = epochs
     match answer:
-        case Unknown(why):
+        case Undetermined(why):
             hint = "give the clock samples and batch_size, or batches_per_epoch, as they were in the run so far"
-            raise ValueError(f"{what}: {why}: {hint}")
-        case Beyond(end):
+            raise TimelineError(f"{what}: {why}: {hint}")
+        case PastEnd(end):
             raise IndexError(f"{what} is past the end of the plan, which is at {end}")
         case _:
-            raise ValueError(f"{what} is {answer}: give a point at the end of a batch")
+            raise TimelineError(f"{what} is {answer}: give a point at the end of a batch")
 
 
 def is_stateful(loader: object) -> bool:

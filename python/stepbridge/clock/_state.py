@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline import whole_number
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     A checkpoint is a file, and may be damaged or forged: the clock takes nothing of it before all of it is checked.
 
     Raises:
-        ValueError: it is incomplete, holds what no state holds, or a newer stepbridge saved it.
+        TimelineError: it is incomplete, holds what no state holds, or a newer stepbridge saved it.
     """
     version = state.get("version")
     if version != STATE_VERSION:
         newer = isinstance(version, int) and version > STATE_VERSION
         hint = "it was saved by a newer stepbridge: upgrade" if newer else f"expected version {STATE_VERSION}"
-        raise ValueError(f"{name}: cannot load a state of version {version!r}: {hint}")
+        raise TimelineError(f"{name}: cannot load a state of version {version!r}: {hint}")
     missing = [key for key in _KEYS if key not in state]
     if missing:
-        raise ValueError(f"{name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
+        raise TimelineError(f"{name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
     counts = {key: state[key] for key in _COUNTS}
     optimizers = state["optimizers"]
     if isinstance(optimizers, Mapping):
@@ -52,12 +53,12 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     try:
         wrong = [f"{key}={count!r}" for key, count in counts.items() if whole_number(key, count) < 0]
     except (TypeError, OverflowError) as error:
-        raise ValueError(f"{name}: the state's {error}: it was not made by state_dict()") from error
+        raise TimelineError(f"{name}: the state's {error}: it was not made by state_dict()") from error
     wrong += [f"{key} of type {type(state[key]).__name__}" for key in _TEXTS if not isinstance(state[key], str)]
     if not isinstance(optimizers, Mapping):
         wrong.append(f"optimizers of type {type(optimizers).__name__}")
     if wrong:
-        raise ValueError(f"{name}: the state holds {', '.join(wrong)}: it was not made by state_dict()")
+        raise TimelineError(f"{name}: the state holds {', '.join(wrong)}: it was not made by state_dict()")
 
 
 def uses_own_plan(name: str, own: Timeline, saved: Timeline, *, changed: bool) -> bool:
@@ -72,13 +73,13 @@ def uses_own_plan(name: str, own: Timeline, saved: Timeline, *, changed: bool) -
         changed: whether the caller says that it is the same run with other data.
 
     Raises:
-        ValueError: the checkpoint's plan is another run's, and the caller does not say that it was changed.
+        TimelineError: the checkpoint's plan is another run's, and the caller does not say that it was changed.
     """
     if own == saved or (len(own.segments) == 1 and _is_empty(own)):
         return False
     if len(own.segments) != 1 or len(saved.segments) != 1:
         if not changed:
-            raise ValueError(
+            raise TimelineError(
                 f"{name}: the checkpoint was planned as {saved!r}, this clock as {own!r}: "
                 "if the same run continues by the new plan, load_state_dict(state, changed=True)"
             )
@@ -94,7 +95,7 @@ def uses_own_plan(name: str, own: Timeline, saved: Timeline, *, changed: bool) -
         if None not in (getattr(ours, field), getattr(theirs, field)) and getattr(ours, field) != getattr(theirs, field)
     ]
     if differences and not changed:
-        raise ValueError(
+        raise TimelineError(
             f"{name}: the checkpoint is of another plan: {'; '.join(differences)}. If the same run continues with "
             "other data, load_state_dict(state, changed=True); else it is another run's checkpoint"
         )

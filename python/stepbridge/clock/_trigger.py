@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline import QuantityLike, as_quantity
+from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +49,8 @@ class Trigger:
         """Continues from a saved state.
 
         Raises:
-            ValueError: it belongs to another amount.
+            TimelineError: it belongs to another amount, or what it has seen is negative.
         """
         if state["quantity"] != str(self._quantity):
-            raise ValueError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
-        self._seen = state["seen"]
+            raise TimelineError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
+        self._seen = count("seen", state["seen"])

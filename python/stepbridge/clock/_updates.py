@@ -60,7 +60,7 @@ class Updates:
 
 
 class PolledUpdates(Updates):
-    """Updates that a framework counts in a counter of its own, where it calls nobody.
+    """Updates that a framework counts in a counter of its own, where it calls no hook.
 
     Derive from it, and write `poll` and `settle`. The clock calls both before it decides about a step, when the next
     batch comes.

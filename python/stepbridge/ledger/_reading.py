@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepbridge._ledger_rows import read_rows
 from stepbridge._problem import Problem
@@ -33,8 +32,7 @@ ASSUMED_STEP: tuple[str, Literal[0, 1]] = ("st", 1)
 Base: TypeAlias = Literal[0, 1]
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedStep:
+class LoggedStep(NamedTuple):
     """What the loggers of a run are given as their step."""
 
     unit: str
@@ -47,8 +45,7 @@ class LoggedStep:
     """Who stated it, or assumes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanChange:
+class PlanChange(NamedTuple):
     """A change of the plan while the run went on."""
 
     batch: int
@@ -61,8 +58,7 @@ class PlanChange:
     """What was planned from there on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Supersession:
+class Supersession(NamedTuple):
     """From where on a session that began at an older checkpoint replaces the one before it, which stays on record."""
 
     session: int
@@ -73,8 +69,7 @@ class Supersession:
     """Steps done there."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSession:
+class LedgerSession(NamedTuple):
     """What one process did, as far as it is on record. All counts are from the beginning of the run."""
 
     number: int
@@ -119,8 +114,7 @@ class LedgerSession:
     """Whether its loop was left; else its process was stopped, or still runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """A ledger as it was read; `read_ledger` makes one."""
 
     path: Path
@@ -159,7 +153,7 @@ def read_ledger(path: str | os.PathLike[str]) -> Ledger:
     Raises:
         FileNotFoundError: there is none.
         PermissionError, OSError: the system does not let it be read.
-        ValueError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
+        TimelineError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
 
     >>> import tempfile
     >>> from stepbridge import StepClock

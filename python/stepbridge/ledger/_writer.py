@@ -13,11 +13,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from stepbridge import _core
-from stepbridge._errors import StepbridgeWarning
+from stepbridge._errors import TimelineError, warn
 from stepbridge._ledger_rows import LEDGER_NAME
 from stepbridge.ledger._locked_file import FileInUseError, FileReplacedError, LockedFile
 from stepbridge.ledger._reading import ASSUMED_STEP, Base, LoggedStep
@@ -51,7 +50,7 @@ class LedgerWriter:
         logged_as: unit and base of the step that loggers are given, if the author of the loop states them.
 
     Raises:
-        ValueError: an unknown unit, one that no logger is given, or a base that is not 0 or 1.
+        TimelineError: an unknown unit, one that no logger is given, or a base that is not 0 or 1.
     """
 
     def __init__(
@@ -175,7 +174,7 @@ class LedgerWriter:
             StepbridgeWarning: the ledger cannot be written.
 
         Raises:
-            ValueError: an unknown unit, one that no logger is given, or a base that is not 0 or 1.
+            TimelineError: an unknown unit, one that no logger is given, or a base that is not 0 or 1.
         """
         logged = _logged_step(unit, base, by=by)
         if any((known.unit, known.base) == (logged.unit, logged.base) for known in self._stated):
@@ -211,11 +210,9 @@ class LedgerWriter:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-        warnings.warn(
+        warn(
             f"{self.name}: the ledger '{self.path}' is not written from here on: {why}. Training goes on without it; "
-            f"what is in it is kept. To have one: {advice}",
-            StepbridgeWarning,
-            stacklevel=5,
+            f"what is in it is kept. To have one: {advice}"
         )
 
     def _begin(self, clock: _core.Clock, padding: int) -> None:
@@ -224,7 +221,7 @@ class LedgerWriter:
             return
         file = self._file = self._file or LockedFile(self.path)
         if self._stopped and self._session is not None and self._at == _point(clock) and file.size == self._size:
-            # The same loop continues, and nobody wrote in between.
+            # The same loop continues, and no one else wrote in between.
             self._stopped = False
             self._write_stated()
             return
@@ -302,9 +299,9 @@ def _counts(clock: _core.Clock) -> tuple[int, int, int, int | None]:
 def _logged_step(unit: UnitLike, base: Base, *, by: str) -> LoggedStep:
     symbol = _core.parse_unit(unit)[0]
     if symbol not in ("st", "ba", "sp", "ep"):
-        raise ValueError(f'logged_as: loggers are given a "step", "batch", "sample" or "epoch", not {unit!r}')
+        raise TimelineError(f'logged_as: loggers are given a "step", "batch", "sample" or "epoch", not {unit!r}')
     if whole_number("base", base) not in (0, 1):
-        raise ValueError(f"logged_as: base must be 0 or 1, not {base}")
+        raise TimelineError(f"logged_as: base must be 0 or 1, not {base}")
     return LoggedStep(symbol, base, stated=True, by=by)
 
 

@@ -1,6 +1,6 @@
 """Timelines: the batches, epochs and steps of a run; amounts in any unit, and what they convert to."""
 
-from stepbridge.timeline._answers import Answer, Between, Beyond, Exact, Unknown
+from stepbridge.timeline._answers import Answer, Between, Exact, PastEnd, Undetermined
 from stepbridge.timeline._arguments import whole_number
 from stepbridge.timeline._plan import ChangeArguments, PlanArguments
 from stepbridge.timeline._points import Location, Position
@@ -12,11 +12,11 @@ from stepbridge.timeline._units import Unit, UnitLike, unit_symbol
 __all__ = [
     "Answer",
     "Between",
-    "Beyond",
     "Boundary",
     "ChangeArguments",
     "Exact",
     "Location",
+    "PastEnd",
     "Pending",
     "PlanArguments",
     "Position",
@@ -24,9 +24,9 @@ __all__ = [
     "QuantityLike",
     "Segment",
     "Timeline",
+    "Undetermined",
     "Unit",
     "UnitLike",
-    "Unknown",
     "as_quantity",
     "unit_symbol",
     "whole_number",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline._arguments import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def vector(name: str, values: object) -> npt.NDArray[np.integer[Any]]:
     """Returns `values` as a one-dimensional integer array; see `integers`.
 
     Raises:
-        ValueError: they have another number of dimensions.
+        TimelineError: they have another number of dimensions.
     """
     array = integers(name, values)
     if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
+        raise TimelineError(f"{name} must be one-dimensional, not of shape {array.shape}")
     return array
 
 
@@ -80,7 +81,7 @@ def outputs(out: object, shape: tuple[int, ...]) -> Outputs:
 
     Raises:
         TypeError: `out` is not a tuple of two native, aligned integer arrays.
-        ValueError: they have another shape than the input, or overlap.
+        TimelineError: they have another shape than the input, or overlap.
     """
     if out is None:
         return np.empty(shape, np.int64), np.empty(shape, np.int64)
@@ -88,11 +89,11 @@ def outputs(out: object, shape: tuple[int, ...]) -> Outputs:
         raise TypeError("out= takes a tuple of two integer arrays: (epoch, iter)")
     for name, array in zip(("epoch", "iter"), out, strict=True):
         if array.shape != shape:
-            raise ValueError(f"out= has shape {array.shape} for {name}, the input {shape}")
+            raise TimelineError(f"out= has shape {array.shape} for {name}, the input {shape}")
         if array.dtype.kind not in "iu" or not array.dtype.isnative or not array.flags.aligned:
             raise TypeError(f"out= has dtype {array.dtype} for {name}: expected an integer type, native and aligned")
     if np.may_share_memory(*out) and np.shares_memory(*out):
-        raise ValueError("the two arrays of out= overlap: give two arrays that share no memory")
+        raise TimelineError("the two arrays of out= overlap: give two arrays that share no memory")
     return out[0], out[1]
 
 
@@ -100,11 +101,11 @@ def flat_output(array: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[A
     """Returns the elements of an output in one dimension, in the same memory.
 
     Raises:
-        ValueError: the array is not contiguous.
+        TimelineError: the array is not contiguous.
     """
     if array.ndim == 1:
         return array
     view = array.reshape(-1)
     if array.size and not np.shares_memory(view, array):
-        raise ValueError("out= must be contiguous where it has more than one dimension")
+        raise TimelineError("out= must be contiguous where it has more than one dimension")
     return view

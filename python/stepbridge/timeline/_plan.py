@@ -36,7 +36,7 @@ class ChangeArguments(TypedDict, total=False):
     pending: Pending | None
 
 
-#: What an argument of a plan is where nobody states it.
+#: The arguments of a plan that are not None by default.
 _DEFAULTS = {"drop_last": False, "accumulate": 1, "boundary": "flush"}
 
 
@@ -55,9 +55,9 @@ def change_arguments(
 ) -> dict[str, Any]:
     """Checks the arguments of a change, and returns them as the core takes them."""
     return {
-        "batch_size": optional_positive("batch_size", batch_size),
-        "accumulate": optional_positive("accumulate", accumulate),
-        "batches": optional_positive("batches_per_epoch", batches_per_epoch),
-        "samples": optional_positive("samples", samples),
+        "batch_size": optional_positive("batch_size", batch_size, "sp"),
+        "accumulate": optional_positive("accumulate", accumulate, "ba"),
+        "batches": optional_positive("batches_per_epoch", batches_per_epoch, "ba"),
+        "samples": optional_positive("samples", samples, "sp"),
         "pending": pending_window(pending),
     }

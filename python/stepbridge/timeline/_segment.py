@@ -1,22 +1,20 @@
-"""One segment of a timeline, as data, and the words for what becomes of an open accumulation window."""
+"""One segment of a timeline, as data, and the words for what happens to an open accumulation window."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from stepbridge.timeline._arguments import whole_number
+from stepbridge.timeline._arguments import count
 
 __all__ = ["Boundary", "Pending", "Segment", "pending_window"]
 
-#: What becomes of a window that is open at the end of an epoch.
+#: What happens to a window that is open at the end of an epoch.
 Boundary: TypeAlias = Literal["flush", "carry", "drop"]
-#: What becomes of a window that is open where `accumulate` changes; a number says how many batches are pending.
+#: What happens to a window that is open where `accumulate` changes; a number says how many batches are pending.
 Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A run of identical epochs, or a part of one epoch; None where a number is open-ended or not known."""
 
     epochs: int | None
@@ -30,11 +28,11 @@ class Segment:
     accumulate: int
     boundary: Boundary
     joins: bool
-    """It goes on inside the epoch of the segment before it."""
+    """Whether it continues inside the epoch of the segment before it."""
     cut: bool
-    """Its last epoch was cut short: no window was flushed or dropped there."""
+    """Whether its last epoch was cut short, so that no window was flushed or dropped there."""
     entry: Literal["continue", "flush", "drop", "phase"]
-    """What became of the window that was open where the segment begins."""
+    """What happened to the window that was open where the segment begins."""
     phase: int | None
     """With entry "phase": how many batches count as pending."""
 
@@ -44,11 +42,8 @@ def pending_window(pending: object) -> str | int | None:
 
     Raises:
         TypeError: it is neither a word nor an integer.
-        ValueError: it is negative.
+        TimelineError: it is negative.
     """
     if pending is None or isinstance(pending, str):
         return pending
-    number = whole_number("pending", pending)
-    if number < 0:
-        raise ValueError(f"pending cannot be negative: {number}")
-    return number
+    return count("pending", pending, "ba")

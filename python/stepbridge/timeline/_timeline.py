@@ -1,4 +1,4 @@
-"""The timeline of a run: which batches, in which epochs, and when the optimizer steps. All arithmetic is in Rust."""
+"""The timeline of a run: its epochs, their batches, and when the optimizer steps. All arithmetic is in Rust."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stepbridge import _core
+from stepbridge._errors import TimelineError
 from stepbridge._ledger_rows import read_rows
 from stepbridge.conventions import ConventionName, convention
 from stepbridge.timeline._answers import Answer, answer_from_core
@@ -27,10 +28,11 @@ __all__ = ["Timeline"]
 
 
 class Timeline(Locator):
-    """An immutable account of a run, planned or observed, from which every counter follows.
+    """A run, planned or observed, from which every counter follows. It never changes.
 
-    Make one with `Timeline.plan`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two are equal when they say
-    the same, however they were made. Counts are integers up to 2**63 - 1; past it an OverflowError is raised.
+    Make one with `Timeline.plan`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two timelines are equal if
+    they describe the same run, however they were made. Counts are integers up to 2**63 - 1; a larger one is an
+    OverflowError.
 
     >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
     >>> plan
@@ -73,17 +75,17 @@ class Timeline(Locator):
         """Plans a run of equal epochs.
 
         Args:
-            samples: the data set's samples, at least 1.
-            batch_size: samples a batch, over all ranks. Without `samples` every batch is full.
-            batches_per_epoch: where `samples` and `batch_size` do not say it.
+            samples: samples of the data set, at least 1.
+            batch_size: samples in a batch, over all ranks. Without `samples` every batch is full.
+            batches_per_epoch: batches in an epoch, if `samples` and `batch_size` do not say it.
             epochs: how many; None leaves the end open.
-            drop_last: leave out a partial last batch.
-            accumulate: batches a step (update).
-            boundary: what becomes of an accumulation window that is open at the end of an epoch: "flush" (a short
-                update closes it), "carry" (it goes on in the next epoch) or "drop" (it is thrown away).
+            drop_last: whether the loader leaves out a partial last batch.
+            accumulate: batches in a step (an update).
+            boundary: what happens to an accumulation window that is open at the end of an epoch: "flush" (a short
+                update closes it), "carry" (it continues in the next epoch) or "drop" (it is thrown away).
 
         Raises:
-            ValueError: a size is 0 or negative, sizes contradict each other, or no batch would be left.
+            TimelineError: a size is 0 or negative, sizes contradict each other, or no batch would be left.
             TypeError: a size is not an integer.
             OverflowError: a total passes 2**63 - 1.
 
@@ -94,12 +96,12 @@ class Timeline(Locator):
         """
         return cls._of(
             _core.Timeline.plan(
-                samples=optional_positive("samples", samples),
-                batches=optional_positive("batches_per_epoch", batches_per_epoch),
-                batch_size=optional_positive("batch_size", batch_size),
-                epochs=optional_positive("epochs", epochs),
+                samples=optional_positive("samples", samples, "sp"),
+                batches=optional_positive("batches_per_epoch", batches_per_epoch, "ba"),
+                batch_size=optional_positive("batch_size", batch_size, "sp"),
+                epochs=optional_positive("epochs", epochs, "ep"),
                 drop_last=flag("drop_last", drop_last),
-                accumulate=positive("accumulate", accumulate),
+                accumulate=positive("accumulate", accumulate, "ba"),
                 boundary=text("boundary", boundary),
             )
         )
@@ -115,19 +117,19 @@ class Timeline(Locator):
         boundary: Boundary = "flush",
         cut: bool = False,
     ) -> Timeline:
-        """Takes down a run as it was observed.
+        """Makes the timeline of a run that was observed.
 
         Args:
-            lengths: batches of each epoch, one-dimensional; 0 is legal.
-            samples: what each epoch consumed, of the same length. Without `batch_size` sample counts are known at the
-                ends of epochs only.
-            batch_size: samples a batch. Without `samples` every batch was full.
-            accumulate: batches a step.
+            lengths: batches of each epoch, one-dimensional; an epoch may have 0.
+            samples: samples of each epoch, one number for each length. Without `batch_size` sample counts are known at
+                the ends of epochs only.
+            batch_size: samples in a batch. Without `samples` every batch was full.
+            accumulate: batches in a step.
             boundary: as in `plan`.
-            cut: the last epoch was cut short, so that its open window is still pending.
+            cut: whether the last epoch was cut short, so that its open window is still pending.
 
         Raises:
-            ValueError: a length is negative, or `samples` cannot make up the batches.
+            TimelineError: a length is negative, or `samples` cannot make up the batches.
             TypeError: lengths that are not integers.
             OverflowError: a total passes 2**63 - 1.
 
@@ -138,8 +140,8 @@ class Timeline(Locator):
             _core.Timeline.from_epochs(
                 vector("lengths", lengths),
                 samples=None if samples is None else vector("samples", samples),
-                batch_size=optional_positive("batch_size", batch_size),
-                accumulate=positive("accumulate", accumulate),
+                batch_size=optional_positive("batch_size", batch_size, "sp"),
+                accumulate=positive("accumulate", accumulate, "ba"),
                 boundary=text("boundary", boundary),
                 cut=flag("cut", cut),
             )
@@ -150,7 +152,7 @@ class Timeline(Locator):
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: it is not a timeline's JSON, or a newer stepbridge wrote it.
+            TimelineError: it is not a timeline's JSON, or a newer stepbridge wrote it.
         """
         return cls._of(_core.Timeline.from_json(text))
 
@@ -158,15 +160,15 @@ class Timeline(Locator):
     def from_ledger(cls, path: str | os.PathLike[str]) -> Timeline:
         """Reads the timeline of a run from its ledger: what was observed, then what is planned.
 
-        A torn last line is passed over; `stepbridge.read_ledger` tells more than this.
+        An incomplete last line is ignored; `stepbridge.read_ledger` reports it, and more.
 
         Args:
             path: the ledger, or the folder with its `stepclock.jsonl`.
 
         Raises:
             FileNotFoundError: there is none.
-            PermissionError, OSError: it may not, or cannot be read.
-            ValueError: it is no ledger, a newer stepbridge wrote it, or lines of its last session are lost.
+            PermissionError, OSError: the system does not let it be read.
+            TimelineError: it is not a ledger, a newer stepbridge wrote it, or lines of its last session are lost.
         """
         file, sessions, problems = read_rows(path)
         last = sessions[-1]
@@ -174,7 +176,7 @@ class Timeline(Locator):
             offset, reason = next(
                 (offset, reason) for _, offset, _, kind, reason, _ in reversed(problems) if kind != "truncated"
             )
-            raise ValueError(
+            raise TimelineError(
                 f"'{file}', byte {offset}: {reason}. read_ledger(path).timeline is what is still known, and ends there"
             )
         return cls._of(last["timeline"])
@@ -185,27 +187,27 @@ class Timeline(Locator):
 
     @property
     def epochs(self) -> int | None:
-        """Epochs in all; None where open-ended or unknown."""
+        """Epochs of the whole run; None if it has no end, or the number is not known."""
         return self._core.epochs
 
     @property
     def batches(self) -> int | None:
-        """Batches in all; None where open-ended or unknown."""
+        """Batches of the whole run; None if it has no end, or the number is not known."""
         return self._core.batches
 
     @property
     def steps(self) -> int | None:
-        """Steps (updates) in all; None where open-ended or unknown. A window left open at the end is none."""
+        """Steps (updates) of the whole run; None if not known. A window that is open at the end is not a step."""
         return self._core.steps
 
     @property
     def samples(self) -> int | None:
-        """Samples consumed in all; None where open-ended or unknown."""
+        """Samples of the whole run, every epoch counted; None if it has no end, or the number is not known."""
         return self._core.samples
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The segments in canonical form: what is one stands as one."""
+        """The segments in canonical form: as few as describe the run."""
         return tuple(Segment(**fields) for fields in self._core.segments())
 
     def convert(self, quantity: QuantityLike, unit: UnitLike) -> Answer:
@@ -213,11 +215,11 @@ class Timeline(Locator):
 
         Returns:
             `Exact(value, unit)`; `Between(lower, upper)` where the target has no amount there: inside a batch, or, for
-            steps, inside an accumulation window; `Beyond(end)` past the end; `Unknown(why)` where it depends on what
-            nobody stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
+            steps, inside an accumulation window; `PastEnd(end)` past the end; `Undetermined(why)` where it depends on
+            something that is not stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
 
         Raises:
-            ValueError: the text is not a quantity, or the unit is unknown.
+            TimelineError: the text is not a quantity, or the unit is unknown.
             OverflowError: on an open-ended plan, a count would pass 2**63 - 1.
 
         >>> plan = Timeline.plan(batches_per_epoch=10, epochs=3, accumulate=4)
@@ -231,7 +233,7 @@ class Timeline(Locator):
 
         Raises:
             IndexError: both are past the end.
-            ValueError: where one of them lies is not known.
+            TimelineError: where one of them lies is not known.
 
         >>> Timeline.plan(batches_per_epoch=400, epochs=3).compare("1ep", "400ba")
         0
@@ -241,21 +243,21 @@ class Timeline(Locator):
     def translate(
         self, counters: Mapping[str, int], *, source: ConventionName, target: ConventionName
     ) -> dict[str, int | None]:
-        """Translates a framework's counters, as they stand just after a batch completed, into another one's.
+        """Translates a framework's counters, read just after a batch completed, into another framework's.
 
         Args:
-            counters: names and values of `source`, enough to tell the batch: Keras `{"epoch": 4, "batch": 4}` or
-                `{"iterations": 25}`. A count of steps stands for the batch that closed the last one.
-            source: a name of `stepbridge.conventions.CONVENTIONS`: "pytorch" (from 0), "pytorch1" (from 1), "keras",
-                "tensorflow", "lightning", "huggingface".
-            target: the same.
+            counters: names and values of `source`, enough to identify the batch: Keras `{"epoch": 4, "batch": 4}` or
+                `{"iterations": 25}`. A count of steps identifies the batch that closed the last step.
+            source: a name of `stepbridge.conventions.CONVENTIONS`: "pytorch" (from 0), "pytorch_one_based" (from 1),
+                "keras", "tensorflow", "lightning", "huggingface".
+            target: another of these names.
 
         Returns:
-            All counters of `target`; None for the index of a step where the batch contributes to none.
+            All counters of `target`; None for the index of a step if the batch contributes to none.
 
         Raises:
-            IndexError: no batch stands there (a global step of 0: nothing has completed).
-            ValueError: an unknown name, counters that disagree, or too few to tell the batch.
+            IndexError: there is no such batch (a global step of 0: nothing has completed).
+            TimelineError: an unknown name, counters that disagree, or too few of them to identify the batch.
 
         >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
         >>> plan.translate({"epoch": 4, "batch": 4}, source="keras", target="tensorflow")
@@ -278,21 +280,21 @@ class Timeline(Locator):
         samples: int | None = None,
         pending: Pending | None = None,
     ) -> Timeline:
-        """Returns a timeline that is different from a point on; no sample is lost or counted twice.
+        """Returns a timeline that differs from a point on; no sample is lost or counted twice.
 
         Args:
-            at: the point, at the end of a whole batch: "12ba", "2ep", a Quantity.
-            batch_size: samples a batch from there on; what is left of the running epoch is taken in such batches.
-            accumulate: batches a step from there on.
+            at: the point, at the end of a batch: "12ba", "2ep", a Quantity.
+            batch_size: samples in a batch from there on; the rest of the running epoch comes in such batches.
+            accumulate: batches in a step from there on.
             batches_per_epoch: the new total of the running epoch and the later ones.
-            samples: new size of the data set, for the running epoch and the later ones.
-            pending: where `accumulate` changes inside an open window: "flush" it there, "drop" it, "carry" (the pending
-                batches count on), "modulo" (it closes where the run's batch count is a multiple, as in Keras), or a
-                number: it closes as if so many batches were pending.
+            samples: the new size of the data set, for the running epoch and the later ones.
+            pending: what happens to a window that is open where `accumulate` changes: "flush" it there, "drop" it,
+                "carry" it (the pending batches still count), "modulo" (it closes where the run's batch count is a
+                multiple, as in Keras), or a number: it closes as if so many batches were pending.
 
         Raises:
-            ValueError: `at` is inside a batch; a total is below what is done; a new size leaves the number of batches
-                open; or `pending` is needed and missing.
+            TimelineError: `at` is inside a batch; a total is less than what is done; the new sizes do not give the
+                number of batches; or `pending` is missing and a window is open.
             IndexError: `at` is past the end.
 
         >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)

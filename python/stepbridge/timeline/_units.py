@@ -20,7 +20,7 @@ def unit_symbol(unit: UnitLike) -> Unit:
     """Returns the symbol of a unit.
 
     Raises:
-        ValueError: it is not a unit; the message lists them.
+        TimelineError: it is not a unit; the message lists them.
 
     >>> unit_symbol("step")
     'st'

@@ -42,8 +42,9 @@ impl PyClock {
     }
 
     /// Several batches that came as one event.
-    fn _advance_many(&mut self, batches: u64) -> PyResult<bool> {
-        self.cursor.advance_many(batches).map_err(timeline_error)
+    #[pyo3(signature = (batches, last=false))]
+    fn _advance_many(&mut self, batches: u64, last: bool) -> PyResult<bool> {
+        self.cursor.advance_by(batches, last).map_err(timeline_error)
     }
 
     /// The batches that the epoch was planned to have, where the loader had fewer.

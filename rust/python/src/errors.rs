@@ -1,7 +1,7 @@
 //! The one place where errors of the Rust core become Python exceptions.
 
 use pyo3::PyErr;
-use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyOverflowError};
 use pyo3::import_exception;
 use stepbridge_timeline::Error;
 
@@ -21,6 +21,6 @@ pub(crate) fn timeline_error(error: Error) -> PyErr {
     match kind {
         Error::Overflow { .. } => PyOverflowError::new_err(text),
         Error::OutOfRange(_) | Error::Element { .. } => PyIndexError::new_err(text),
-        Error::Invalid(_) | Error::Unknown(_) | Error::Quantity(_) | Error::Json(_) => PyValueError::new_err(text),
+        Error::Invalid(_) | Error::Unknown(_) | Error::Quantity(_) | Error::Json(_) => TimelineError::new_err(text),
     }
 }

@@ -200,3 +200,39 @@ def test_huge_plans_are_exact() -> None:
     assert plan.convert("500000.5ep", "batch") == sb.Between(
         sb.Quantity(500_000_500_500_000, "ba"), sb.Quantity(500_000_500_500_001, "ba")
     )
+
+
+@given(sizes, sizes, st.none() | sizes)
+def test_samples_that_pass_the_limit_are_refused_where_the_plan_is_made(
+    batches: int, batch_size: int, epochs: int | None
+) -> None:
+    if batches * batch_size * (epochs or 1) > BIGGEST:
+        with pytest.raises(OverflowError, match=r"samples|batches"):
+            sb.Timeline.plan(batches_per_epoch=batches, batch_size=batch_size, epochs=epochs)
+    else:
+        plan = sb.Timeline.plan(batches_per_epoch=batches, batch_size=batch_size, epochs=epochs)
+        assert plan.locate(batches * batch_size - 1, "sample") == (0, batches - 1)
+        assert plan.samples == (None if epochs is None else batches * batch_size * epochs)
+
+
+def test_samples_that_pass_the_limit_by_a_change_are_refused() -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=2**40, batch_size=2, epochs=3)
+    with pytest.raises(OverflowError, match="samples"):
+        plan.change(at="1ba", batches_per_epoch=2**40, batch_size=2**40)
+    with pytest.raises(OverflowError, match="samples"):
+        sb.Timeline.from_json(plan.to_json().replace('"batch_size":2,"last_batch_size":2', f'"batch_size":{2**40}'))
+
+
+def test_the_end_of_an_epoch_past_the_limit_has_no_number() -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=3)
+    last = -(-BIGGEST // 3)
+    assert plan.convert(f"{last - 1}ep", "ba") == sb.Exact(3 * (last - 1), "ba")
+    with pytest.raises(OverflowError):
+        plan.convert(f"{last}ep", "ba")
+
+
+def test_a_trigger_never_wraps() -> None:
+    run = sb.Timeline.from_epochs([1] * 9 + [2**62])
+    clock = sb.StepClock(run, initial=f"{9 + 2**61}ba")
+    trigger = clock.trigger(sb.Quantity(Fraction(2**61 - 1, 2**61), "ep"))
+    assert trigger._multiples() == (9 + Fraction(1, 2)) // Fraction(2**61 - 1, 2**61)

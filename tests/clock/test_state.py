@@ -90,3 +90,11 @@ def test_the_sentence_names_what_is_wrong(changes: dict[str, Any], named: str) -
         ours.load_state_dict({**SAVED, **changes})
     assert named in str(refused.value)
     assert stand(ours) == before
+
+
+def test_epochs_that_are_not_where_the_batches_are() -> None:
+    ours = clock()
+    before = stand(ours)
+    with pytest.raises(ValueError, match=r"epochs are complete on this timeline, not 99"):
+        ours.load_state_dict({**SAVED, "epochs": 99})
+    assert stand(ours) == before

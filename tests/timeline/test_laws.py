@@ -194,9 +194,9 @@ def test_conversions_agree_with_the_simulation(data: st.DataObject, case: Case) 
             continue
         found = case.timeline.convert(quantity(value, unit), UNITS[target])
         if target == "sample" and not case.knows_samples:
-            assert isinstance(found, sb.Unknown) or place == Place(0)
+            assert isinstance(found, sb.Undetermined) or place == Place(0)
         elif isinstance(place, Past):
-            assert isinstance(found, sb.Beyond)
+            assert isinstance(found, sb.PastEnd)
             assert found.end == quantity(case.end_in(target), target)
         elif isinstance(place, Place):
             assert found == answer(case.scanner.read(place, target), target), target
@@ -231,8 +231,8 @@ def test_conversions_are_monotone(data: st.DataObject, case: Case) -> None:
         high = case.timeline.convert(quantity(larger, unit), UNITS[target])
         if isinstance(low, sb.Exact) and isinstance(high, sb.Exact):
             assert low.value <= high.value, target
-        if isinstance(low, sb.Beyond):
-            assert isinstance(high, sb.Beyond), target
+        if isinstance(low, sb.PastEnd):
+            assert isinstance(high, sb.PastEnd), target
 
 
 @given(st.data(), cases())

@@ -285,3 +285,41 @@ def test_carry_keeps_what_was_decided_for_the_same_point(pending: Any) -> None:
     )
     assert decided.steps == 3  # one batch of the last window is pending, and one came: as if only that one had
     assert decided.change(at="10ba", accumulate=2, pending="carry") == decided
+
+
+@pytest.mark.parametrize("ended", ["flush", "drop"])
+def test_a_window_that_a_change_ended_stays_ended(ended: Any) -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=10, epochs=1, accumulate=20, boundary="carry")
+    changed = plan.change(at="5ba", accumulate=3, pending=ended)
+    assert changed.index(0, 4, invalid="mask") == (0 if ended == "flush" else None)
+    for pending in (1, "modulo"):
+        with pytest.raises(ValueError, match=r"after batch 5.*begins empty: 1 batches cannot count towards it"):
+            changed.change(at="5ba", accumulate=4, pending=pending)
+    for later in ("flush", "drop", "carry", 0):
+        again = changed.change(at="5ba", accumulate=4, pending=later)
+        assert again == plan.change(at="5ba", accumulate=4, pending=ended)
+    assert changed.change(at="5ba", accumulate=5, pending="modulo") == plan.change(
+        at="5ba", accumulate=5, pending=ended
+    )
+
+
+@pytest.mark.parametrize("nothing", ["modulo", 0])
+def test_a_count_of_nothing_begins_the_window_anew(nothing: Any) -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=3, epochs=3, accumulate=3, boundary="carry")
+    counted = plan.change(at="0ba", accumulate=3, pending=2)
+    assert steps_of(counted)[:4] == [0, 1, 1, 1]
+    assert counted.change(at="0ba", accumulate=3, pending=nothing) == plan
+
+
+def test_the_last_window_ends_where_epochs_without_batches_come_after_it() -> None:
+    run = sb.Timeline.from_epochs([5, 0], accumulate=2, boundary="carry")
+    assert run.change(at="5ba", accumulate=3, pending="flush").steps == 3
+    assert run.change(at="5ba", accumulate=3, pending="drop").steps == 2
+
+
+def test_what_each_epoch_consumed_is_not_what_each_part_of_it_did() -> None:
+    clock = sb.StepClock(samples=1000, batches_per_epoch=7, epochs=2)
+    for _ in clock.epochs():
+        for _ in clock.batches(range(7)):
+            assert clock.timeline.samples in (2000, None)
+            assert clock.sample == {7: 1000, 14: 2000}.get(clock.batch)

@@ -122,7 +122,7 @@ def test_between(timeline: sb.Timeline, text: str, unit: Any, expected: sb.Betwe
 )
 def test_beyond(timeline: sb.Timeline, text: str, unit: Any, end: str) -> None:
     answer = timeline.convert(text, unit)
-    assert answer == sb.Beyond(sb.Quantity.parse(end))
+    assert answer == sb.PastEnd(sb.Quantity.parse(end))
     with pytest.raises(TypeError):
         int(answer)
 
@@ -144,7 +144,7 @@ def test_beyond(timeline: sb.Timeline, text: str, unit: Any, end: str) -> None:
 )
 def test_unknown(timeline: sb.Timeline, text: str, unit: Any, word: str) -> None:
     answer = timeline.convert(text, unit)
-    assert isinstance(answer, sb.Unknown)
+    assert isinstance(answer, sb.Undetermined)
     assert word in answer.why
     with pytest.raises(TypeError):
         int(answer)

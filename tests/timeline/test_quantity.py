@@ -160,7 +160,7 @@ def test_unknown_units_are_named(unit: Any) -> None:
 def test_quantities_are_values() -> None:
     quantity = sb.Quantity(3, "ep")
     with pytest.raises((AttributeError, TypeError)):
-        quantity.value = 4  # type: ignore[misc]
+        quantity.value = 4
     assert not hasattr(quantity, "__dict__")
     assert pickle.loads(pickle.dumps(quantity)) == quantity
     assert copy.deepcopy(quantity) == quantity

@@ -145,7 +145,7 @@ def test_samples_of_batches_whose_size_is_not_known() -> None:
     assert UNSIZED.locate(1000, "sample") == (1, 0)
     assert UNSIZED.index(1, 0, unit="sample") == 1000
     assert UNSIZED.convert("1000sp", "batch") == sb.Exact(7, "ba")
-    assert isinstance(UNSIZED.convert("1001sp", "batch"), sb.Unknown)
+    assert isinstance(UNSIZED.convert("1001sp", "batch"), sb.Undetermined)
     for ask in (lambda: UNSIZED.locate(1001, "sample"), lambda: UNSIZED.index(0, 3, unit="sample")):
         with pytest.raises(ValueError, match="the timeline has no batch_size there"):
             ask()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import stepbridge as sb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def loop(clock: sb.StepClock, length: int = 5) -> None:
@@ -53,7 +55,7 @@ def test_frameworks_counters() -> None:
     loop(clock, 7)
     assert clock.counters("keras") == {"epoch": 1, "batch": 6, "iterations": 4}
     assert clock.counters("tensorflow") == {"global_step": 4}
-    assert clock.counters("pytorch1") == {"epoch": 2, "iter": 7, "batch": 14, "step": 4}
+    assert clock.counters("pytorch_one_based") == {"epoch": 2, "iter": 7, "batch": 14, "step": 4}
 
 
 def test_the_future_is_planned_and_the_past_observed() -> None:
@@ -94,10 +96,10 @@ def test_unknown_lengths_are_unknown_until_seen() -> None:
     clock = sb.StepClock(batch_size=10)
     epochs = clock.epochs(2)
     next(epochs)
-    assert isinstance(clock.convert("1ep", "step"), sb.Unknown)
+    assert isinstance(clock.convert("1ep", "step"), sb.Undetermined)
     list(clock.batches(iter("abc")))
     assert clock.convert("1ep", "step") == sb.Exact(3, "st")
-    assert isinstance(clock.convert("2ep", "step"), sb.Unknown)
+    assert isinstance(clock.convert("2ep", "step"), sb.Undetermined)
     assert clock.sample == 30
 
 
@@ -175,6 +177,89 @@ def test_a_loader_too_short_to_skip_in() -> None:
             clock.batches(range(2), resume="skip")
 
 
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("padding", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2, padding=count)),
+        ("n", lambda count: sb.StepClock(batches_per_epoch=2).epochs(count)),
+        ("steps", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).skip_update(count)),
+        ("tokens", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).add_tokens(count)),
+        ("pending", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).change(accumulate=3, pending=count)),
+        ("batch_size", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).change(batch_size=count)),
+        ("accumulate", lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).change(accumulate=count)),
+        (
+            "batches_per_epoch",
+            lambda count: sb.StepClock(batches_per_epoch=2, epochs=2).change(batches_per_epoch=count),
+        ),
+        ("samples", lambda count: sb.StepClock(samples=2, batch_size=1).change(samples=count)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("count", "error"),
+    [(-1, ValueError), (-3, ValueError), (2.5, TypeError), (True, TypeError), (2**63, OverflowError)],
+)
+def test_a_count_that_makes_no_sense_is_refused_at_once(
+    argument: str, call: Callable[[Any], object], count: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=argument):
+        call(count)
+
+
+@pytest.mark.parametrize("ended", ["flush", "drop"])
+def test_a_change_takes_back_nothing_that_one_at_the_same_batch_did(ended: Any) -> None:
+    clock, before = sb.StepClock(batches_per_epoch=5, epochs=3, accumulate=2, boundary="carry"), 0
+    for _ in clock.epochs():
+        for _ in clock.batches(range(5)):
+            if clock.batch == 9:
+                before = clock.step
+                clock.change(accumulate=9, pending=ended)
+                assert clock.step == before + (ended == "flush")
+                refused: tuple[Any, ...] = ("modulo", 1)
+                for pending in refused:
+                    with pytest.raises(ValueError, match=r"after batch 9.*begins empty: 1 batches"):
+                        clock.change(accumulate=2, pending=pending)
+                taken: tuple[Any, ...] = ("carry", "flush", "drop", 0)
+                for pending in taken:
+                    clock.change(accumulate=2, pending=pending)
+                    assert clock.step == before + (ended == "flush")
+    assert clock.step == clock.timeline.steps == before + (ended == "flush") + 3
+
+
+@pytest.mark.parametrize("ended", ["flush", "drop"])
+def test_a_resume_takes_back_nothing_that_a_change_at_the_same_batch_did(ended: Any) -> None:
+    first = sb.StepClock(batches_per_epoch=5, epochs=3, accumulate=2, boundary="carry", until="5ba")
+    for _ in first.epochs():
+        for _ in first.batches(range(5)):
+            pass
+    first.change(accumulate=3, pending=ended)
+    assert first.step == 2 + (ended == "flush")
+    again = sb.StepClock(batches_per_epoch=5, epochs=3, accumulate=4, boundary="carry")
+    again.load_state_dict(first.state_dict())
+    assert again.step == first.step
+    for _ in again.epochs():
+        for _ in again.batches(range(5)):
+            pass
+    assert again.step == again.timeline.steps == first.step + 10 // 4
+
+
+def test_a_window_ended_by_a_change_stays_so_where_the_epoch_ends_or_goes_on_otherwise() -> None:
+    boundaries: tuple[Any, ...] = ("flush", "carry", "drop")
+    for boundary, batches in itertools.product(boundaries, (3, 5, 7)):
+        clock = sb.StepClock(batches_per_epoch=5, epochs=2, accumulate=2, boundary=boundary)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sb.StepbridgeWarning)
+            for epoch in clock.epochs():
+                for iteration, _ in enumerate(clock.batches(range(batches))):
+                    if epoch == 0 and iteration == min(batches, 5) - 1:
+                        clock.change(accumulate=3, pending="flush")
+                    assert clock.timeline.convert(f"{clock.batch}ba", "step") in (
+                        sb.Exact(clock.step, "st"),
+                        sb.Between(sb.Quantity(clock.step, "st"), sb.Quantity(clock.step + 1, "st")),
+                        sb.Between(sb.Quantity(clock.step, "st"), None),
+                    )
+        assert clock.step == clock.timeline.steps
+
+
 def test_skipped_updates_are_not_applied() -> None:
     clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     for _ in clock.epochs():
@@ -214,6 +299,8 @@ def test_a_trigger_remembers_over_a_resume() -> None:
     assert fired == [True, False, False, False, True, False, False]
     with pytest.raises(ValueError, match=r"4st.*3st"):
         resumed.load_state_dict({"quantity": "3st", "seen": 0})
+    with pytest.raises(ValueError, match="seen must be at least 0, not -1"):
+        resumed.load_state_dict({"quantity": "4st", "seen": -1})
 
 
 def test_batches_outside_epochs() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stepbridge import StepbridgeWarning, StepClock
+import laws_profile  # noqa: F401 - it sets how hard the laws are tried
+from stepbridge import Exact, StepbridgeWarning, StepClock, Timeline
+from strategies import Case, cases
 
 
 def lengths(clock: StepClock) -> list[int]:
@@ -38,6 +44,54 @@ def test_more_than_planned() -> None:
         with pytest.warns(StepbridgeWarning, match="past the 3 batches"):
             clock.advance(4)
     assert clock.batch == 4
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(Timeline.plan(batches_per_epoch=10**12, epochs=2, batch_size=3), id="inside an epoch"),
+        pytest.param(Timeline.plan(batches_per_epoch=10**6, epochs=2, accumulate=7), id="past an epoch's end"),
+        pytest.param(Timeline.plan(accumulate=4), id="in an epoch of unknown length"),
+        pytest.param(
+            Timeline.plan(batches_per_epoch=10**12, batch_size=8, epochs=1, accumulate=5)
+            .change(at="7ba", accumulate=3, pending="carry")
+            .change(at="1_000_000ba", batch_size=2, pending="drop", accumulate=9),
+            id="over changes",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*goes on past:stepbridge.StepbridgeWarning")
+def test_as_many_as_there_are_take_no_time(plan: Timeline) -> None:
+    clock = StepClock(plan)
+    for _ in clock.epochs(1):
+        begun = time.process_time()
+        clock.advance(10**12)
+        assert time.process_time() - begun < 0.1
+        assert clock.batch == 10**12
+        steps = clock.timeline.convert("1_000_000_000_000ba", "step")
+        assert clock.step == (int(steps) if isinstance(steps, Exact) else steps.lower.value)  # type: ignore[union-attr]
+        with pytest.raises(OverflowError, match="the number of batches would pass"):
+            clock.advance(2**63 - 1)
+        assert clock.batch == 10**12
+
+
+@given(cases(), st.lists(st.integers(1, 9), min_size=1, max_size=20))
+def test_many_at_once_are_what_they_are_one_by_one(case: Case, events: list[int]) -> None:
+    at_once, singly = StepClock(case.timeline), StepClock(case.timeline)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StepbridgeWarning)  # epochs may be longer than planned, and empty
+        for _ in zip(at_once.epochs(len(events)), singly.epochs(len(events)), strict=False):
+            for batches in events[at_once.position.epoch :]:
+                before = singly.step
+                at_once.advance(batches)
+                for _ in range(batches):
+                    singly.advance()
+                assert (at_once.batch, at_once.step, at_once.sample) == (singly.batch, singly.step, singly.sample)
+                assert (at_once.location, at_once.position) == (singly.location, singly.position)
+                assert at_once.closes_step == (singly.step > before)
+                assert at_once.timeline == singly.timeline
+                if at_once.position.iter == 0:
+                    break
 
 
 def test_fewer_than_planned() -> None:

@@ -43,6 +43,28 @@ def test_events_count_as_a_loop_does(lengths: list[int], accumulate: int, rule: 
     assert (events.batch, events.step, events.position) == (loop.batch, loop.step, loop.position)
 
 
+@given(st.integers(0, 9), st.integers(1, 9), st.integers(1, 4), boundaries, st.none() | st.integers(1, 20))
+def test_several_batches_with_the_last_count_as_single_ones_do(
+    before: int, several: int, accumulate: int, rule: Any, planned: int | None
+) -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=planned, batch_size=3, accumulate=accumulate, boundary=rule)
+    single, at_once = (sb.StepClock(plan) for _ in range(2))
+    for clock in (single, at_once):
+        clock.begin_epoch()
+        for _ in range(before):
+            clock.count_one()
+    closes = []
+    for batch in range(several):
+        single._advance(last=batch == several - 1)
+        closes.append(single.closes_step)
+    at_once._advance_many(several, last=True)
+    assert counts(at_once)[:-1] == counts(single)[:-1]
+    assert at_once.closes_step == any(closes)
+    for clock in (single, at_once):
+        clock._end_epoch(cut=False)
+    assert at_once.timeline == single.timeline
+
+
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 def test_the_last_of_several_batches_closes_a_short_update(before: int, last: int, accumulate: int) -> None:
     clock = sb.StepClock(accumulate=accumulate)
@@ -99,13 +121,13 @@ def test_an_epoch_that_is_open_is_cut_where_the_next_begins() -> None:
         pytest.param({"epoch": 3}, "cannot enter epoch 3 .* expected epoch 1 or 2", id="further on"),
         pytest.param({"epoch": 0}, "cannot enter epoch 0 .* expected epoch 1 or 2", id="back"),
         pytest.param(
-            {"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after 3 batches: the clock counted 1", id="batch"
+            {"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after batch=3: the clock counted 1", id="batch"
         ),
         pytest.param(
-            {"epoch": 2, "batch": 1}, "cannot enter epoch 2 .* after 1 batches: the clock counted 0", id="inside"
+            {"epoch": 2, "batch": 1}, "cannot enter epoch 2 .* after batch=1: the clock counted 0", id="inside"
         ),
         pytest.param(
-            {"epoch": 1, "sample": 9}, "cannot enter epoch 1 .* after 9 samples: the clock counted 4", id="sample"
+            {"epoch": 1, "sample": 9}, "cannot enter epoch 1 .* after sample=9: the clock counted 4", id="sample"
         ),
     ],
 )
@@ -129,7 +151,7 @@ def test_samples_that_are_not_known() -> None:
     clock = sb.StepClock(batches_per_epoch=3, epochs=2)
     clock.begin_epoch()
     clock.advance()
-    with pytest.raises(ValueError, match="after 5 samples: the clock does not know how many"):
+    with pytest.raises(ValueError, match="after sample=5: the clock does not know how many"):
         clock.begin_epoch(0, sample=5)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TEXTBOOK = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
 
-TARGETS: tuple[ConventionName, ...] = ("keras", "tensorflow", "pytorch", "pytorch1")
+TARGETS: tuple[ConventionName, ...] = ("keras", "tensorflow", "pytorch", "pytorch_one_based")
 Counters = dict[str, int | None]
 
 
@@ -28,7 +28,7 @@ class Moment:
     keras: Counters
     tensorflow: Counters
     pytorch: Counters
-    pytorch1: Counters
+    pytorch_one_based: Counters
     closed: bool  # this batch closed a step
 
 
@@ -43,7 +43,7 @@ def train(epochs: int, batches: int, accumulate: int, boundary: str) -> list[Mom
                 keras={"epoch": epoch, "batch": batch},
                 tensorflow={},
                 pytorch={"epoch": epoch, "iter": batch, "batch": len(moments), "step": None},
-                pytorch1={"epoch": epoch + 1, "iter": batch + 1, "batch": len(moments) + 1},
+                pytorch_one_based={"epoch": epoch + 1, "iter": batch + 1, "batch": len(moments) + 1},
                 closed=False,
             )
             moments.append(moment)
@@ -59,7 +59,7 @@ def train(epochs: int, batches: int, accumulate: int, boundary: str) -> list[Mom
                 window, waiting = 0, []
             moment.keras["iterations"] = updates
             moment.tensorflow["global_step"] = updates
-            moment.pytorch1["step"] = updates
+            moment.pytorch_one_based["step"] = updates
     return moments
 
 
@@ -86,9 +86,9 @@ def test_from_where_the_batch_was(shape: tuple[int, int, int, Any]) -> None:
             ("pytorch", only(moment.pytorch, "epoch", "iter")),
             ("pytorch", only(moment.pytorch, "batch")),
             ("pytorch", only(moment.pytorch)),
-            ("pytorch1", only(moment.pytorch1, "epoch", "iter")),
-            ("pytorch1", only(moment.pytorch1, "batch")),
-            ("pytorch1", only(moment.pytorch1)),
+            ("pytorch_one_based", only(moment.pytorch_one_based, "epoch", "iter")),
+            ("pytorch_one_based", only(moment.pytorch_one_based, "batch")),
+            ("pytorch_one_based", only(moment.pytorch_one_based)),
         ]
         for source, counters in sources:
             for target in TARGETS:
@@ -106,7 +106,7 @@ def test_from_a_count_of_updates(shape: tuple[int, int, int, Any]) -> None:
             ("tensorflow", only(moment.tensorflow)),
             ("keras", only(moment.keras, "iterations")),
             ("pytorch", only(moment.pytorch, "step")),
-            ("pytorch1", only(moment.pytorch1, "step")),
+            ("pytorch_one_based", only(moment.pytorch_one_based, "step")),
         ]
         for source, counters in sources:
             for target in TARGETS:
@@ -119,13 +119,18 @@ def test_from_a_count_of_updates(shape: tuple[int, int, int, Any]) -> None:
     [
         pytest.param(TEXTBOOK, {"epoch": 4, "batch": 4}, "keras", "tensorflow", {"global_step": 25}, id="textbook"),
         pytest.param(
-            TEXTBOOK, {"epoch": 5, "iter": 5}, "pytorch1", "tensorflow", {"global_step": 25}, id="textbook from 1"
+            TEXTBOOK,
+            {"epoch": 5, "iter": 5},
+            "pytorch_one_based",
+            "tensorflow",
+            {"global_step": 25},
+            id="textbook from 1",
         ),
         pytest.param(
             TEXTBOOK,
             {"global_step": 25},
             "tensorflow",
-            "pytorch1",
+            "pytorch_one_based",
             {"epoch": 5, "iter": 5, "batch": 25, "step": 25},
             id="back to 1",
         ),
@@ -182,11 +187,11 @@ def test_translate(plan: sb.Timeline, counters: Any, source: Any, target: Any, e
     [
         pytest.param({"global_step": 0}, "tensorflow", "keras", IndexError, "0", id="before any update"),
         pytest.param({"iterations": 0}, "keras", "pytorch", IndexError, "0", id="the same, in keras"),
-        pytest.param({"step": 0}, "pytorch1", "keras", IndexError, "0", id="the same, from 1"),
+        pytest.param({"step": 0}, "pytorch_one_based", "keras", IndexError, "0", id="the same, from 1"),
         pytest.param({"global_step": 26}, "tensorflow", "keras", IndexError, "26", id="past the end"),
         pytest.param({"epoch": 5, "batch": 0}, "keras", "tensorflow", IndexError, "5", id="an epoch past the end"),
         pytest.param({"epoch": 0, "batch": 5}, "keras", "tensorflow", IndexError, "5", id="a batch past its epoch"),
-        pytest.param({"epoch": 0, "iter": 1}, "pytorch1", "keras", IndexError, "0", id="no epoch 0 from 1"),
+        pytest.param({"epoch": 0, "iter": 1}, "pytorch_one_based", "keras", IndexError, "0", id="no epoch 0 from 1"),
         pytest.param({"epoch": 4}, "keras", "tensorflow", ValueError, "batch", id="an epoch alone"),
         pytest.param({}, "keras", "tensorflow", ValueError, "counters", id="nothing"),
         pytest.param({"epoch": 4, "iter": 4}, "keras", "tensorflow", ValueError, "iter", id="another's counter"),
