@@ -32,7 +32,7 @@ def measure() -> Iterator[Measured]:
     copied, divided, fresh, lazy, ordered, shuffled, accumulated = CLAIMS["bulk_map"]
     steps = np.arange(STEPS, dtype=np.int64)
     epoch, iteration = np.empty_like(steps), np.empty_like(steps)
-    plan = sb.Timeline.plan(batches=BATCHES, epochs=-(-STEPS // BATCHES))
+    plan = sb.Timeline.plan(batches_per_epoch=BATCHES, epochs=-(-STEPS // BATCHES))
 
     def ours() -> None:
         plan.locate(steps, out=(epoch, iteration))
@@ -55,7 +55,9 @@ def measure() -> Iterator[Measured]:
     yield from irregular(ordered, shuffled, steps)
 
     updates = -(-BATCHES // ACCUMULATE)
-    windows = sb.Timeline.plan(batches=BATCHES, epochs=-(-STEPS // updates), accumulate=ACCUMULATE, boundary="flush")
+    windows = sb.Timeline.plan(
+        batches_per_epoch=BATCHES, epochs=-(-STEPS // updates), accumulate=ACCUMULATE, boundary="flush"
+    )
     windows.locate(steps, out=(epoch, iteration))
     closing = np.minimum(steps % updates * ACCUMULATE + ACCUMULATE, BATCHES) - 1
     agree((epoch, iteration), (steps // updates, closing))

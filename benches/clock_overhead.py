@@ -46,7 +46,7 @@ def watched(nowhere: object, batches: Iterable[int]) -> None:
 
 def clocked(batches: Iterable[int]) -> None:
     """Run the loop under the clock."""
-    clock = sb.StepClock(batches=BATCHES, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=BATCHES, epochs=1)
     for _ in clock.epochs():
         for _ in clock.batches(batches):
             pass
@@ -54,7 +54,7 @@ def clocked(batches: Iterable[int]) -> None:
 
 def reading(batches: Iterable[int]) -> None:
     """Run the loop under the clock and read in each batch what a training loop reads."""
-    clock = sb.StepClock(batches=BATCHES, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=BATCHES, epochs=1)
     for _ in clock.epochs():
         for _ in clock.batches(batches):
             clock.step  # noqa: B018 - the reading is what is measured

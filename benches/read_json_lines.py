@@ -32,7 +32,7 @@ def measure() -> Iterator[Measured]:
     """Measure against polars."""
     (claim,) = CLAIMS["read_json_lines"]
     write(FILE)
-    plan = sb.Timeline.plan(batches=BATCHES)
+    plan = sb.Timeline.plan(batches_per_epoch=BATCHES)
     check(plan)
     yield Measured(claim, pairs(lambda: once(lambda: table(plan)), lambda: once(unpivoted), REPEATS), "ms", 1e3)
 

@@ -36,7 +36,7 @@ SLOW_REPEATS = 2
 def measure() -> Iterator[Measured]:
     """Measure one large file beside each peer, then a tree of many runs."""
     server, accumulator, parsed, tree = CLAIMS["read_tfevents"]
-    plan = sb.Timeline.plan(batches=event_file.BATCHES)
+    plan = sb.Timeline.plan(batches_per_epoch=event_file.BATCHES)
     check(plan, ONE, event_file.write(FILE, STEPS))
 
     def ours() -> float:

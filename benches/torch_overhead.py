@@ -59,7 +59,7 @@ def barred(nowhere: object, optimizer: torch.optim.Optimizer, batches: Iterable[
 
 def clocked(optimizer: torch.optim.Optimizer, batches: Iterable[int]) -> None:
     """Run the loop under the clock, which counts the real updates."""
-    clock = sb.StepClock(batches=BATCHES, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=BATCHES, epochs=1)
     with watch(clock, optimizer):
         for _ in clock.epochs():
             for _ in clock.batches(batches):

@@ -35,7 +35,7 @@ def main() -> None:
                 schedule.step()
         rates = ", ".join(f"{schedule.get_last_lr()[0]:.4f}" for schedule in schedules)
         print(f"after epoch {epoch + 1}: step {clock.step}, rates {rates}")
-    print(f"step {clock.step}, sgd {clock.applied_by('sgd')}, adam {clock.applied_by('adam')}")
+    print(f"step {clock.step}, sgd {clock.updates_of('sgd')}, adam {clock.updates_of('adam')}")
 
 
 if __name__ == "__main__":

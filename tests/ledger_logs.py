@@ -55,7 +55,7 @@ def train(
     clock: sb.StepClock, logger: Logger, size: int, step: Callable[[sb.StepClock], int] = STEPS["step", 1]
 ) -> None:
     for _ in clock.epochs():
-        left = 1000 - (clock.sample or 0) % 1000 if clock._resumed_inside else 1000
+        left = 1000 - (clock.sample or 0) % 1000 if clock.position.iter else 1000
         for _ in clock.batches(range(-(-left // size)), resume="continues"):
             if clock.closes_step:
                 logger.log(clock, step(clock))

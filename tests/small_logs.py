@@ -77,7 +77,7 @@ def small_log(form: Format, rows: Iterable[Row], tag: str = "x") -> bytes:
 
 
 def events(rows: list[Row], tag: str) -> bytes:
-    """Make an event file: events by hand, as their own class takes no tag that is no text, framed by TensorBoard."""
+    """Make an event file: events by hand, as their own class takes only tags that are text, framed by TensorBoard."""
     file = BytesIO()
     writer = RecordWriter(file)
     time = b"\x09" + struct.pack("<d", 2.0)
@@ -89,7 +89,7 @@ def events(rows: list[Row], tag: str) -> bytes:
 
 
 def encoded(tag: str) -> bytes:
-    """Give the bytes of a tag; half a surrogate stands for a byte that is no text."""
+    """Give the bytes of a tag; half a surrogate is a byte that is not text."""
     return tag.encode(errors="surrogateescape")
 
 

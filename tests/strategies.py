@@ -72,7 +72,9 @@ def make(spec: Plan | History, *, open_ended: bool = False) -> sb.Timeline:
     if isinstance(spec, History):
         return sb.Timeline.from_epochs(list(spec.lengths), samples=spec.samples, cut=spec.cut, **rest)
     epochs = None if open_ended else spec.epochs
-    return sb.Timeline.plan(samples=spec.samples, batches=spec.batches, epochs=epochs, drop_last=spec.drop_last, **rest)
+    return sb.Timeline.plan(
+        samples=spec.samples, batches_per_epoch=spec.batches, epochs=epochs, drop_last=spec.drop_last, **rest
+    )
 
 
 def apply(timeline: sb.Timeline, change: Change) -> sb.Timeline:
@@ -81,7 +83,7 @@ def apply(timeline: sb.Timeline, change: Change) -> sb.Timeline:
         at=f"{change.at}ba",
         batch_size=change.batch_size,
         accumulate=change.accumulate,
-        batches=change.batches,
+        batches_per_epoch=change.batches,
         samples=change.samples,
         pending=change.pending,
     )

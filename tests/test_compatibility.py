@@ -11,6 +11,7 @@ import importlib
 import json
 import pickle
 import re
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from stepbridge.logs import FORMATS, OUTPUTS
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 GOLDEN = ROOT / "tests" / "golden"
 PAGE = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
@@ -50,7 +52,7 @@ def test_a_checkpoint_of_version_1_is_read() -> None:
     clock = sb.StepClock(samples=1000, batch_size=200, epochs=4, accumulate=2)
     clock.load_state_dict(state())
     assert (clock.position, clock.batch, clock.step, clock.sample) == ((1, 2), 7, 4, 1400)
-    assert (clock.applied, clock.token, clock.applied_by("optimizer")) == (3, 7168, 3)
+    assert (clock.applied, clock.token, clock.updates_of("optimizer")) == (3, 7168, 3)
     assert clock.state_dict() == state(), "0.1 can no longer read what this version writes: raise the version"
 
 
@@ -120,12 +122,13 @@ def public(tmp_path: Path) -> list[str]:
     names = exported(package)
     for adapter in sorted((package / "adapters").glob("*/__init__.py")):
         names += exported(adapter.parent)
+    for module in ("stepbridge.clock", "stepbridge.ledger", "stepbridge.timeline"):
+        of_module = importlib.import_module(module)
+        names += [f"{module}.{name}" for name in of_module.__all__]
+        names += [f"{module}.{name}.{member}" for name, member in members(of_module) if name not in sb.__all__]
     for module in ("stepbridge.conventions", "stepbridge.logs"):
         names += [f"{module}.{name}" for name in importlib.import_module(module).__all__]
-    for name in [name for name in sb.__all__ if isinstance(getattr(sb, name), type)]:
-        kind = getattr(sb, name)
-        ours = [vars(base) for base in kind.__mro__ if base.__module__.startswith("stepbridge")]
-        names += [f"stepbridge.{name}.{member}" for member in {*chain(*ours)} if not member.startswith("_")]
+    names += [f"stepbridge.{name}.{member}" for name, member in members(sb)]
     for command in ((), *((name,) for name in NAMES)):
         page = printed(*command, "--help")
         words = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", page, re.MULTILINE)
@@ -136,15 +139,27 @@ def public(tmp_path: Path) -> list[str]:
     names += [f"output {name}" for name in OUTPUTS]
     names += [f"convention {name}" for name in CONVENTIONS]
     names += [f"column {name}" for name in columns(tmp_path)]
-    kinds = re.findall(r'=> "([a-z_]+)"', (ROOT / "rust" / "records" / "src" / "problem.rs").read_text(encoding="utf-8"))
+    problems = ROOT / "rust" / "records" / "src" / "problem.rs"
+    kinds = re.findall(r'=> "([a-z_]+)"', problems.read_text(encoding="utf-8"))
     names += [f"problem {name}" for name in kinds]
     return names
+
+
+def members(module: ModuleType) -> list[tuple[str, str]]:
+    """List each class that a module exports with each of its members that have a public name."""
+    found = []
+    for name in [name for name in module.__all__ if isinstance(getattr(module, name), type)]:
+        kinds = [kind for kind in getattr(module, name).__mro__ if kind.__module__.startswith("stepbridge")]
+        # The keys of a TypedDict are keyword arguments.
+        keys = getattr(getattr(module, name), "__optional_keys__", ())
+        found += [(name, member) for member in {*keys, *chain(*map(vars, kinds))} if not member.startswith("_")]
+    return found
 
 
 def columns(folder: Path) -> list[str]:
     """List the columns of a table, those on request among them."""
     plan = ("--samples", 55_000, "--batch-size", 32, "--convention", "lightning")
-    asked = ("--superseded", "--batch", "--sample")
+    asked = ("--keep-superseded", "--batch", "--sample")
     printed("reindex", LOGS / "mnist_cnn" / "tensorboard", "-o", folder / "out.csv", *plan, *asked)
     with (folder / "out.csv").open(newline="", encoding="utf-8") as file:
         return next(csv.reader(file))
@@ -155,6 +170,31 @@ def test_public_names_change_on_purpose_only(tmp_path: Path) -> None:
     listed = (GOLDEN / "public.txt").read_text(encoding="utf-8").splitlines()
     now = sorted(set(public(tmp_path)))
     assert {"gone": sorted({*listed} - {*now}), "new": sorted({*now} - {*listed})} == {"gone": [], "new": []}
+
+
+def returned(kind: type) -> set[str]:
+    """List the names in the annotations of what the public members of a class give."""
+    annotations = list(vars(kind).get("__annotations__", {}).values())
+    for name, member in vars(kind).items():
+        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        if not name.startswith("_") and hasattr(function, "__annotations__"):
+            annotations.append(function.__annotations__.get("return", ""))
+    return {word for text in annotations for word in re.findall(r"\w+", str(text))}
+
+
+def test_what_a_public_call_returns_is_exported() -> None:
+    public_kinds = [getattr(sb, name) for name in sb.__all__ if isinstance(getattr(sb, name), type)]
+    words = set().union(*map(returned, public_kinds))
+    modules = [vars(module) for name, module in sys.modules.items() if name.startswith("stepbridge.")]
+    ours = {kind.__name__ for kind in chain(*map(dict.values, modules)) if is_ours(kind)}
+    assert "Timeline" in words & ours
+    assert (words & ours) - set(sb.__all__) == set()
+
+
+def is_ours(kind: object) -> bool:
+    """Tell whether something is a class that the package defines in Python."""
+    module = getattr(kind, "__module__", None) or ""
+    return isinstance(kind, type) and module.startswith("stepbridge.") and module != "stepbridge._core"
 
 
 def test_the_page_names_every_column() -> None:

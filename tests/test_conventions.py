@@ -35,7 +35,7 @@ def test_a_convention_is_sound(name: ConventionName) -> None:
     ("name", "after_the_last_batch"),
     [
         ("pytorch", {"epoch": 4, "iter": 4, "batch": 24, "step": 24}),
-        ("pytorch1", {"epoch": 5, "iter": 5, "batch": 25, "step": 25}),
+        ("pytorch_one_based", {"epoch": 5, "iter": 5, "batch": 25, "step": 25}),
         ("keras", {"epoch": 4, "batch": 4, "iterations": 25}),
         ("tensorflow", {"global_step": 25}),
         ("lightning", {"epoch": 4, "batch_idx": 4, "step": 24, "global_step": 25}),

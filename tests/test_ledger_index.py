@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +12,7 @@ import pytest
 import stepbridge as sb
 from commands import printed, run
 from ledger_logs import NAME, STEPS, Logger, Seen, joined, places, train
+from moments import later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def test_what_is_stated_is_exact(tmp_path: Path, unit: Any, base: Any) -> None:
 @pytest.mark.parametrize("base", [0, 1])
 def test_epochs_that_are_logged(tmp_path: Path, base: Any) -> None:
     logger = Logger(tmp_path)
-    clock = sb.StepClock(batches=4, epochs=3, ledger=tmp_path, logged_as=("epoch", base))
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, ledger=tmp_path, logged_as=("epoch", base))
     for epoch in clock.epochs():
         for _ in clock.batches(range(4)):
             pass
@@ -88,7 +88,7 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
         if first.epoch == 2:
             break
     one.writer.close()
-    time.sleep(0.01)
+    later()
     second = sb.StepClock(samples=1000, batch_size=100, epochs=4, ledger=tmp_path, logged_as=("step", 1))
     second.load_state_dict(state)
     two = Logger(tmp_path / "b")
@@ -102,7 +102,7 @@ def test_a_rewind_with_another_batch_size(tmp_path: Path) -> None:
         assert [Seen(*row) for row in mine.rows()] == logger.seen
     # One file of both sessions is mapped part by part.
     logs = sb.read_logs(joined(tmp_path, "a", "b"))
-    assert places(logs.reindex(superseded=True)) == one.seen + two.seen
+    assert places(logs.reindex(keep_superseded=True)) == one.seen + two.seen
     # What the second session did again is left out, from the batch on at which it began.
     assert places(logs.reindex()) == [seen for seen in one.seen if seen.step <= 8] + two.seen
     assert logs.sessions == ((".", 2, len(one.seen) - 8),)
@@ -133,7 +133,7 @@ def test_torchs_summary_writer(tmp_path: Path) -> None:
 
 def test_what_the_caller_says_wins(tmp_path: Path) -> None:
     logger = Logger(tmp_path)
-    clock = sb.StepClock(batches=5, epochs=2, ledger=tmp_path, logged_as=("step", 1))
+    clock = sb.StepClock(batches_per_epoch=5, epochs=2, ledger=tmp_path, logged_as=("step", 1))
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
             logger.scalar(clock.batch)
@@ -142,7 +142,7 @@ def test_what_the_caller_says_wins(tmp_path: Path) -> None:
     assert places(logs.reindex(base=0))[0] == Seen(1, 0, 1)
     assert places(logs.reindex(unit="batch", base=0))[0] == Seen(1, 0, 1)
     assert places(logs.reindex(convention="lightning"))[0] == Seen(1, 0, 1)
-    plan = sb.Timeline.plan(batches=2, epochs=9)
+    plan = sb.Timeline.plan(batches_per_epoch=2, epochs=9)
     table = logs.reindex(plan)
     assert places(table)[:3] == [Seen(1, 0, 0), Seen(2, 0, 1), Seen(3, 1, 0)]
     assert table.origins == ((".", "given", None),)
@@ -166,7 +166,7 @@ def test_the_nearest_ledger_is_the_runs(tmp_path: Path) -> None:
 
 def train_plain(folder: Path, batches: int) -> None:
     logger = Logger(folder)
-    clock = sb.StepClock(batches=batches, epochs=3, ledger=folder)
+    clock = sb.StepClock(batches_per_epoch=batches, epochs=3, ledger=folder)
     for _ in clock.epochs():
         for _ in clock.batches(range(batches)):
             logger.scalar(clock.step)
@@ -179,7 +179,7 @@ def test_a_lightning_log_keeps_its_own_steps(tmp_path: Path, demo: Path) -> None
     assert steps is not None
     length = steps.segments[0].batches
     assert length is not None
-    clock = sb.StepClock(batches=length, epochs=50, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=length, epochs=50, ledger=tmp_path)
     for _ in clock.epochs(1):
         for _ in clock.batches(range(length)):
             pass
@@ -193,7 +193,7 @@ def test_a_lightning_log_keeps_its_own_steps(tmp_path: Path, demo: Path) -> None
 @pytest.mark.parametrize(("step", "what"), [(0, "1 record has step 0"), (26, "1 record lies past the end")])
 def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int, what: str) -> None:
     logger = Logger(tmp_path)
-    clock = sb.StepClock(batches=5, epochs=5, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=5, ledger=tmp_path)
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
             logger.scalar(clock.step)
@@ -216,7 +216,7 @@ def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int,
 @pytest.mark.parametrize("step", [0, 26])
 def test_a_statement_that_is_refuted_stands_for_the_others(tmp_path: Path, step: int) -> None:
     logger = Logger(tmp_path)
-    clock = sb.StepClock(batches=5, epochs=5, ledger=tmp_path, logged_as=("step", 1))
+    clock = sb.StepClock(batches_per_epoch=5, epochs=5, ledger=tmp_path, logged_as=("step", 1))
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
             logger.log(clock, clock.step)
@@ -275,7 +275,7 @@ def test_a_ledger_that_cannot_be_used(tmp_path: Path, content: bytes, kind: str)
 
 
 def test_a_ledger_alone_is_no_log(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=5, epochs=1, ledger=tmp_path)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path)
     for _ in clock.epochs():
         clock.advance(5)
     for path in (tmp_path, tmp_path / NAME):

@@ -45,7 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     shutil.copytree(ROOT / "python", folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "docs" / "index.md").write_text(PAGE, encoding="utf-8")
     (folder / "docs" / "forgotten.md").write_text("# Forgotten\n", encoding="utf-8")
-    module = folder / "python" / "stepbridge" / "timeline.py"
+    module = folder / "python" / "stepbridge" / "timeline" / "_timeline.py"
     text = module.read_text(encoding="utf-8")
     assert text.count("            at: the point") == 1
     module.write_text(text.replace("            at: the point", "            where: the point"), encoding="utf-8")

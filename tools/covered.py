@@ -25,8 +25,8 @@ CORE = (
     "tests",
     "--ignore=tests/adapters",
     "--ignore=tests/conformance",
-    "--ignore=tests/test_hostile.py",
-    "--deselect=tests/test_faults.py::test_a_bomb_takes_little_memory",
+    "--ignore=tests/logs/test_hostile.py",
+    "--deselect=tests/logs/test_faults.py::test_a_bomb_takes_little_memory",
 )
 ADAPTERS = ("torch", "keras", "tensorflow")
 #: Code of tests is no code to be covered.

@@ -23,17 +23,15 @@ BUILD = ROOT / "build" / "pythons"
 COMPILERS = ("cc", "gcc", "clang", "cl", "cargo", "rustc", "zig")
 # What needs numpy alone; the other tests compare with packages that do not exist for every CPython.
 CORE = (
-    "test_cli*.py",
-    "test_clock*.py",
-    "test_conventions*.py",
+    "cli/test_*.py",
+    "clock/test_*.py",
+    "ledger/test_*.py",
+    "test_conventions.py",
+    "test_errors.py",
     "test_import.py",
-    "test_ledger.py",
     "test_simulation.py",
     "test_threads.py",
-    "test_timeline*.py",
-    "test_translate.py",
-    "test_units*.py",
-    "test_updates.py",
+    "timeline/test_*.py",
 )
 
 

@@ -66,7 +66,7 @@ def the_textbook_case() -> None:
 def the_logs(logs: Path) -> None:
     """Real logs are read, and get their epochs; a table that needs a package says which."""
     read = sb.read_logs(logs)
-    table = read.reindex(superseded=True)
+    table = read.reindex(keep_superseded=True)
     assert len(table) == len(read) > 300
     with tempfile.TemporaryDirectory() as folder:
         for ending in sb.logs.OUTPUTS:

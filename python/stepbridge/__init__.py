@@ -6,38 +6,112 @@
 Location(epoch=5, iter=5)
 """
 
+from typing import TYPE_CHECKING
+
 from stepbridge._core import __version__
-from stepbridge.answers import Answer, Between, Beyond, Exact, Location, Position, Unknown
-from stepbridge.clock import StepClock
-from stepbridge.errors import StepbridgeWarning, UnitMismatchError
-from stepbridge.logs import Inferred, Logs, Problem, Table, read_logs
-from stepbridge.recorded import Ledger, read_ledger
-from stepbridge.streamed import Written, reindex
-from stepbridge.timeline import Segment, Timeline
-from stepbridge.trigger import Trigger
-from stepbridge.units import Quantity
+
+if TYPE_CHECKING:
+    from stepbridge._errors import (
+        NoLogsError,
+        PatternError,
+        StepbridgeError,
+        StepbridgeWarning,
+        TimelineError,
+        UnitMismatchError,
+    )
+    from stepbridge.clock import StepClock, Trigger, Updates
+    from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
+    from stepbridge.logs import (
+        LeftOut,
+        LogFile,
+        Logs,
+        Problem,
+        ReadOptions,
+        ReindexOptions,
+        ReindexResult,
+        RunOverview,
+        RunSessions,
+        StepAssumption,
+        StepInfo,
+        Table,
+        TimelineInference,
+        TimelineSource,
+        read_logs,
+        reindex,
+    )
+    from stepbridge.timeline import (
+        Answer,
+        Between,
+        Exact,
+        Location,
+        PastEnd,
+        Position,
+        Quantity,
+        Segment,
+        Timeline,
+        Undetermined,
+    )
+else:
+    import importlib
+
+    # Whoever uses none of the names waits for none of these modules: `stepbridge --help` has no use for numpy.
+    _MODULES = ("_errors", "timeline", "conventions", "ledger", "clock", "logs")
+
+    def __getattr__(name: str) -> object:
+        """Loads a public name, or a module that holds some, when it is first used."""
+        if name in _MODULES:
+            return importlib.import_module(f"stepbridge.{name}")
+        if name in __all__:
+            for module in _MODULES:
+                home = importlib.import_module(f"stepbridge.{module}")
+                if name in home.__all__:
+                    globals()[name] = getattr(home, name)
+                    return globals()[name]
+        raise AttributeError(f"module 'stepbridge' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Answer",
     "Between",
-    "Beyond",
     "Exact",
-    "Inferred",
     "Ledger",
+    "LedgerSession",
+    "LeftOut",
     "Location",
+    "LogFile",
+    "LoggedStep",
     "Logs",
+    "NoLogsError",
+    "PastEnd",
+    "PatternError",
+    "PlanChange",
     "Position",
     "Problem",
     "Quantity",
+    "ReadOptions",
+    "ReindexOptions",
+    "ReindexResult",
+    "RunOverview",
+    "RunSessions",
     "Segment",
+    "StepAssumption",
     "StepClock",
+    "StepInfo",
+    "StepbridgeError",
     "StepbridgeWarning",
+    "Supersession",
     "Table",
     "Timeline",
+    "TimelineError",
+    "TimelineInference",
+    "TimelineSource",
     "Trigger",
+    "Undetermined",
     "UnitMismatchError",
-    "Unknown",
-    "Written",
+    "Updates",
     "__version__",
     "read_ledger",
     "read_logs",

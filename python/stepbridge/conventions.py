@@ -1,13 +1,14 @@
-"""How each framework counts, as data. The tables exist once, here, and are handed down to the Rust core.
+"""How each framework counts, as data. The tables are here alone; the Rust core gets them from here.
 
-A counter is read just after a batch completed. `kind="index"` names the thing at hand and counts from `base`;
-`kind="count"` says how many are complete. The step of kind "index" is the update that the batch contributes to.
+A counter is read just after a batch completed. `kind="index"` names the batch (epoch, step) at hand and counts from
+`base`; `kind="count"` says how many are complete. A step of kind "index" is the update that the batch contributes to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from stepbridge._errors import TimelineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(NamedTuple):
     """One counter of a framework: its name there, what it counts, and how."""
 
     name: str
@@ -38,16 +38,15 @@ class Counter:
 
     @property
     def declared(self) -> DeclaredCounter:
-        """The counter as the core takes it."""
+        """The counter in the form that the core takes."""
         return (self.name, self.role, self.kind, self.base)
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(NamedTuple):
     """A framework's counters, and what it does to an open accumulation window.
 
-    `boundary` is what happens to it at the end of an epoch, `pending` what happens where `accumulate` changes in it;
-    None where the framework leaves that to the author of the loop. `source` says where this can be checked.
+    `boundary` says what happens to it at the end of an epoch, `pending` what happens if `accumulate` changes inside it;
+    None if the framework leaves that to the author of the loop. `source` says where you can check it.
     """
 
     name: ConventionName
@@ -60,16 +59,16 @@ class Convention:
         """Returns the counter called `name`.
 
         Raises:
-            ValueError: the framework has none of that name; the message lists those that it has.
+            TimelineError: the framework has no counter of that name; the message lists its counters.
         """
         for counter in self.counters:
             if counter.name == name:
                 return counter
         names = ", ".join(counter.name for counter in self.counters)
-        raise ValueError(f"{self.name} has no counter {name!r}: expected one of {names}")
+        raise TimelineError(f"{self.name} has no counter {name!r}: expected one of {names}")
 
 
-ConventionName: TypeAlias = Literal["pytorch", "pytorch1", "keras", "tensorflow", "lightning", "huggingface"]
+ConventionName: TypeAlias = Literal["pytorch", "pytorch_one_based", "keras", "tensorflow", "lightning", "huggingface"]
 
 CONVENTIONS: dict[str, Convention] = {
     convention.name: convention
@@ -87,7 +86,7 @@ CONVENTIONS: dict[str, Convention] = {
             source="a loop of enumerate(loader) whose counters start at 0 and are read before they are raised",
         ),
         Convention(
-            "pytorch1",
+            "pytorch_one_based",
             (
                 Counter("epoch", "epoch", "index", 1),
                 Counter("iter", "iter", "index", 1),
@@ -144,31 +143,30 @@ def convention(name: str) -> Convention:
     """Returns the convention called `name`.
 
     Raises:
-        ValueError: there is none of that name; the message lists those that there are.
+        TimelineError: no convention has that name; the message lists the names.
     """
     try:
         return CONVENTIONS[name]
     except (KeyError, TypeError):
-        raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
+        raise TimelineError(f"unknown convention {name!r}: expected one of {', '.join(CONVENTIONS)}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """A counter of a framework that gains (or lacks) something each time that an event happens."""
+class Divergence(NamedTuple):
+    """A counter of a framework that gains or loses something each time that an event happens."""
 
     convention: str
     counter: str
     event: str
     gains: int
-    """What the counter shows in addition, in its own unit, each time."""
+    """What each event adds to the counter, in the counter's unit."""
     where: str
-    """In which circumstances, for a reader; `on` has what a program can ask."""
+    """The circumstances, in words; `on` is for programs."""
     seen_on: str
     on: str | None = None
-    """The one backend that does it; None: all."""
+    """The only backend that does it; None means every backend."""
 
 
-#: The batch that Keras counts on TensorFlow where the data end and nobody knew it.
+#: The batch that Keras counts on TensorFlow if the data ends before Keras expects it.
 PHANTOM = Divergence(
     "keras",
     "iterations",
@@ -180,7 +178,7 @@ PHANTOM = Divergence(
     on="tensorflow",
 )
 
-#: Counters that are known not to show what their convention says.
+#: The counters that are known to differ from their convention.
 DIVERGENCES: tuple[Divergence, ...] = (
     PHANTOM,
     Divergence(
@@ -217,7 +215,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         seen_on="tensorflow 2.21",
     ),
     Divergence(
-        "pytorch1",
+        "pytorch_one_based",
         "step",
         event="skipped update",
         gains=-1,
@@ -239,7 +237,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
 def predicted(
     convention: str, counter: str, said: int | None, happened: Mapping[str, int], backend: str | None
 ) -> int | None:
-    """Returns what the framework's own counter must show where the clock says `said`."""
+    """Returns what the framework's own counter must show where the clock says `said`, after what happened."""
     if said is None:
         return None
     return said + sum(

@@ -65,7 +65,7 @@ def stated_sizes_are_wrong() -> Any:
 
 @scenario
 def stated_batches_are_wrong() -> Any:
-    return fitted(model_of(), *arrays(), clock=ClockCallback(batches=9), batch_size=2, epochs=2)
+    return fitted(model_of(), *arrays(), clock=ClockCallback(batches_per_epoch=9), batch_size=2, epochs=2)
 
 
 @scenario
@@ -298,7 +298,7 @@ if BACKEND == "tensorflow":
 @scenario
 def train_on_batch_loop() -> Any:
     model, length = model_of(accumulate=3), 7
-    clock = sb.StepClock(batches=length, epochs=2, accumulate=3, boundary="carry")
+    clock = sb.StepClock(batches_per_epoch=length, epochs=2, accumulate=3, boundary="carry")
     rows = []
     for _ in clock.epochs():
         for x, y in clock.batches(generator(length)):

@@ -212,7 +212,7 @@ def refused() -> Any:
         "an end beyond": lambda: ClockSchedule(0.1, [("9ep", 1.0, "hold")], plan),
         "unknown lengths": lambda: ClockSchedule(0.1, halved, sb.StepClock()),
         "no plan": lambda: ClockSchedule(0.1, halved),
-        "a flush": lambda: ClockSchedule(0.1, halved, sb.Timeline.plan(batches=7, epochs=1, accumulate=2)),
+        "a flush": lambda: ClockSchedule(0.1, halved, sb.Timeline.plan(batches_per_epoch=7, epochs=1, accumulate=2)),
         "no schedule": lambda: drive(lambda step: step, plan),
         "patience without a unit": lambda: ClockEarlyStopping("loss", 3, clock=sb.StepClock()),  # type: ignore[arg-type]
         "steps by duration": lambda: ClockTensorBoard("logs", clock=sb.StepClock(), unit="dur"),

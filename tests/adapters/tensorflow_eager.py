@@ -91,7 +91,7 @@ def unknown_accumulating() -> Any:
 def endless() -> Any:
     dataset = tf.data.Dataset.range(10).repeat().batch(4)
     refused = refusal(lambda: clock_for(dataset, epochs=2))
-    clock, model, iterator = clock_for(dataset, batches=3, epochs=2), Model(), iter(dataset)
+    clock, model, iterator = clock_for(dataset, batches_per_epoch=3, epochs=2), Model(), iter(dataset)
     rows = []
     for _ in clock.epochs():
         for batch in clock.batches(itertools.islice(iterator, 3)):
@@ -153,7 +153,7 @@ def refused_datasets() -> Any:
         "a list": refusal(lambda: clock_for([1, 2])),
         "a graph": in_a_graph,
         "sizes given": str(clock_for(tf.data.Dataset.range(8).batch(4).take(2), batch_size=4, epochs=1).timeline),
-        "contradiction": refusal(lambda: clock_for(tf.data.Dataset.range(8).batch(4), batches=3)),
+        "contradiction": refusal(lambda: clock_for(tf.data.Dataset.range(8).batch(4), batches_per_epoch=3)),
     }
 
 
@@ -193,7 +193,7 @@ def scaled(*, traced: bool) -> Any:
 
     step = tf.function(train) if traced else train
     root = tempfile.mkdtemp()
-    clock = sb.StepClock(batches=4, epochs=2, ledger=root)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=2, ledger=root)
     watched = watch(clock, optimizer)
     rows, changes = [], 0
     data = iter(gradients)
@@ -221,14 +221,14 @@ def scaled_without_sync() -> Any:
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0)
     weight = tf.Variable(1.0)
     optimizer.build([weight])
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     watch(clock, optimizer)
     inside = []
     for _ in clock.epochs():
         for gradient in clock.batches([1.0, float("inf"), 1.0, float("inf")]):
             inside.append(clock.applied)
             optimizer.apply_gradients([(tf.constant(gradient), weight)])
-    return {"inside": inside, "after": [clock.step, clock.applied, clock.applied_by("optimizer")]}
+    return {"inside": inside, "after": [clock.step, clock.applied, clock.updates_of("optimizer")]}
 
 
 def disagreements() -> Any:
@@ -288,7 +288,7 @@ def two_optimizers() -> Any:
                     discriminator.train(batch)
                 if clock.iter % 2:
                     generator.train(batch)
-    counts = [clock.applied_by("optimizer"), clock.applied_by("generator"), clock.applied, clock.step]
+    counts = [clock.updates_of("optimizer"), clock.updates_of("generator"), clock.applied, clock.step]
     again = refusal(lambda: watch(clock, generator.optimizer))
     taken = refusal(lambda: watch(clock, Model().optimizer, "generator"))
     return {
@@ -312,7 +312,7 @@ def watch_ends() -> Any:
             if clock.batch == 3:
                 watched.remove()
                 watched.remove()
-    return {"counts": [clock.step, clock.applied, watched.applied], "hooks": len(clock._on_advance)}
+    return {"counts": [clock.step, clock.applied, watched.applied], "hooks": len(clock.hooks)}
 
 
 def v1_optimizer() -> Any:
@@ -320,7 +320,7 @@ def v1_optimizer() -> Any:
     global_step = tf.Variable(0, dtype=tf.int64, name="global_step")
     weight = tf.Variable(1.0)
     optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.01)
-    clock = sb.StepClock(batches=4, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=2)
     watched = watch(clock, global_step)
     with told() as texts:
         for _ in clock.epochs():
@@ -358,10 +358,10 @@ def frozen() -> Any:
 
 
 def followers() -> Any:
-    clock = sb.StepClock(batches=4, epochs=3, accumulate=2)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, accumulate=2)
     step = follow(clock)
     before = int(step)
-    stopped = sb.StepClock(batches=4, epochs=3, accumulate=2)
+    stopped = sb.StepClock(batches_per_epoch=4, epochs=3, accumulate=2)
     for _ in stopped.epochs(1):
         for _ in stopped.batches(range(4)):
             pass
@@ -391,7 +391,7 @@ def traced_loop() -> Any:
     dataset = tf.data.Dataset.range(10).batch(4)
     answers = {}
     for name in ("clock_for", "follow", "watch"):
-        clock = clock_for(dataset, epochs=1) if name == "clock_for" else sb.StepClock(batches=3, epochs=1)
+        clock = clock_for(dataset, epochs=1) if name == "clock_for" else sb.StepClock(batches_per_epoch=3, epochs=1)
         if name == "follow":
             follow(clock)
         if name == "watch":

@@ -106,7 +106,7 @@ class Fetched(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]
 
 
 def a_fetched_global_step() -> Any:
-    clock, fetched = sb.StepClock(batches=100, epochs=4), Fetched()
+    clock, fetched = sb.StepClock(batches_per_epoch=100, epochs=4), Fetched()
     rows = Graph().go(clock, fetched)
     return {"clock": [row[0][2] for row in rows], "global": [row[1][0] for row in rows], "fetched": fetched.seen}
 
@@ -346,7 +346,7 @@ def trained_past_the_hooks() -> Any:
 
 def scaled() -> Any:
     """TF1's loss scaling leaves an update out, and does not raise the global step for it."""
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     rows = []
     with tf.Graph().as_default():
         global_step = v1.train.get_or_create_global_step()

@@ -256,7 +256,7 @@ def watched_and_scaled() -> Any:
     gradients = [1.0, float("inf"), 1.0, 1.0, float("inf"), 1.0]
 
     def make() -> tuple[sb.StepClock, Any, Any, Any]:
-        clock, weight = sb.StepClock(batches=3, epochs=2), tf.Variable(1.0)
+        clock, weight = sb.StepClock(batches_per_epoch=3, epochs=2), tf.Variable(1.0)
         optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0)
         optimizer.build([weight])
         checkpoint = tf.train.Checkpoint(clock=ClockCheckpoint(clock), weight=weight, optimizer=optimizer)
@@ -278,12 +278,12 @@ def watched_and_scaled() -> Any:
         checkpoint.restore(path)
         if late:
             watch(clock, optimizer)
-        before = [clock.step, clock.applied, clock.applied_by("optimizer")]
+        before = [clock.step, clock.applied, clock.updates_of("optimizer")]
         with told() as texts:
             for _ in clock.epochs():
                 for gradient in clock.batches(gradients[3:]):
                     optimizer.apply_gradients([(tf.constant(gradient), weight)])
-        after = [clock.step, clock.applied, clock.applied_by("optimizer"), int(optimizer.iterations)]
+        after = [clock.step, clock.applied, clock.updates_of("optimizer"), int(optimizer.iterations)]
         answers.append([before, after, texts])
     return answers
 

@@ -168,7 +168,7 @@ def test_where_nobody_knows_the_clock_stands_and_says_so(backend: str) -> None:
     if refused(backend, "unknown_length_fused_without_a_counter"):
         return
     found = result(backend, "unknown_length_fused_without_a_counter")
-    assert found["value"] == {"batch": 0, "future": "Unknown"}
+    assert found["value"] == {"batch": 0, "future": "Undetermined"}
     assert len(found["told"]) == 1
     assert "give fit() steps_per_epoch, or compile() steps_per_execution=1" in found["told"][0]
 
@@ -324,7 +324,7 @@ def test_what_is_refused_says_why(backend: str) -> None:
         "no phase": "ValueError: phases is empty",
         "a shape": "ValueError: unknown shape 'round'",
         "ends that go back": "ValueError: the phase that ends at 1ep (7ba) ends before",
-        "an end beyond": "ValueError: 9ep in batches is beyond the end (28ba)",
+        "an end beyond": "ValueError: 9ep in batches is past the end (28ba)",
         "unknown lengths": "ValueError: 1ep in batches is unknown",
         "no plan": "ValueError: where 1ep is depends on the run",
         "a flush": "ValueError: Keras carries accumulated gradients",

@@ -42,8 +42,8 @@ def rows(path: Path, separator: str) -> list[tuple[float, str, float]]:
 def test_runs_are_read_whole(folder: Path, name: str, separator: str, epochs: list[int]) -> None:
     logs = read_logs(folder / name)
     (file,) = logs.files
-    assert (file.format, file.sound, logs.problems) == ("keras_csv", len(epochs), ())
-    frame = logs.table(superseded=True).to_polars()
+    assert (file.format, file.records_ok, logs.problems) == ("keras_csv", len(epochs), ())
+    frame = logs.table(keep_superseded=True).to_polars()
     seen = list(zip(frame["epoch_logged"], frame["tag"].cast(str), frame["value"], strict=True))
     assert seen == rows(folder / name, separator)
     assert [epoch for epoch, tag, _ in seen if tag == "loss"] == epochs
@@ -54,6 +54,6 @@ def test_other_metrics_under_the_old_names_are_reported(folder: Path) -> None:
     """The logger writes no second line of names, so that nothing says which cell is which metric's."""
     logs = read_logs(folder / "other.log")
     (file,) = logs.files
-    assert (file.format, file.sound) == ("keras_csv", 2)
+    assert (file.format, file.records_ok) == ("keras_csv", 2)
     assert [problem.kind for problem in logs.problems] == ["corrupt", "corrupt"]
     assert "5 cells where the header has 3" in logs.problems[0].reason

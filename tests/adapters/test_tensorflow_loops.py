@@ -89,7 +89,7 @@ def test_an_endless_dataset(saw: Any) -> None:
     kind, text = found["refused"]
     assert kind == "ValueError"
     assert "endless" in text
-    assert "batches=" in text
+    assert "batches_per_epoch=" in text
     assert found["rows"] == counted([4, 4, 4], 2)
     assert (found["until"], found["end"]) == (5, True)
 
@@ -264,7 +264,7 @@ def test_tensorflow_is_loaded_by_its_adapter_alone() -> None:
 
 def test_the_counters_of_other_frameworks() -> None:
     """At each event of an accumulating run, TensorFlow's global step and what Keras and PyTorch call the same batch."""
-    clock = sb.StepClock(batches=7, epochs=2, accumulate=3)
+    clock = sb.StepClock(batches_per_epoch=7, epochs=2, accumulate=3)
     for _ in clock.epochs():
         for _ in clock.batches(range(7)):
             assert clock.counters("tensorflow") == {"global_step": clock.step}

@@ -116,7 +116,7 @@ def test_an_input_that_begins_again_inside_the_epoch(saw: Any) -> None:
     ("name", "kind", "text"),
     [
         ("unexplained", "ValueError", 'resume="continues" | "restart"'),
-        ("past the end", "IndexError", "global step 10: initial='10st' is beyond the end of the plan"),
+        ("past the end", "IndexError", "global step 10: 10st is past the end of the plan"),
         ("ahead", "ValueError", "begins at global step 7, the clock stands at step 12"),
         ("learning", "ValueError", "give the clock samples and batch_size"),
         ("unknown word", "ValueError", "unknown resume='skip'"),

@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_with_fewer_ranks(tmp_path: Path) -> None:
 
 
 def test_no_sync_of_a_model_that_has_none() -> None:
-    clock = sb.StepClock(batches=2, epochs=1, accumulate=2)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=1, accumulate=2)
     for _ in clock.epochs():
         for _ in clock.batches(range(2)):
             with no_sync(clock, torch.nn.Linear(1, 1)):

@@ -198,8 +198,8 @@ def test_a_size_that_is_given_is_believed() -> None:
     loader = DataLoader(Stream(12), batch_size=3)
     assert clock_for(loader, epochs=1, samples=12, batch_size=3).timeline.batches == 4
     assert clock_for(
-        DataLoader(Indices(12), batch_size=3), batch_size=None, samples=None, batches=4
-    )._plan == sb.Timeline.plan(batches=4)
+        DataLoader(Indices(12), batch_size=3), batch_size=None, samples=None, batches_per_epoch=4
+    )._plan == sb.Timeline.plan(batches_per_epoch=4)
 
 
 def test_a_loader_without_a_batch() -> None:

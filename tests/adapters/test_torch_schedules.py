@@ -77,7 +77,7 @@ EVERY = {"epoch": "1ep", "batch": "1st"}
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_a_driven_scheduler_is_that_of_the_plain_loop(name: str) -> None:
     make, per = SCHEDULERS[name]
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
     used = rates(optimizer, drive(make(optimizer), clock, EVERY[per]), clock)
     assert used == by_hand(make, 4, per)
 
@@ -88,7 +88,7 @@ def test_a_driven_scheduler_resumes(name: str, stop: int, tmp_path: Path) -> Non
     make, per = SCHEDULERS[name]
 
     def fresh() -> tuple[Any, Any, sb.StepClock]:
-        optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+        optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
         return optimizer, drive(make(optimizer), clock, EVERY[per]), clock
 
     optimizer, scheduler, clock = fresh()
@@ -115,16 +115,16 @@ def test_a_driven_scheduler_resumes(name: str, stop: int, tmp_path: Path) -> Non
 
 
 def test_a_jump_steps_as_often_as_was_crossed() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
     scheduler = drive(lr_scheduler.ExponentialLR(optimizer, 0.5), clock, "2ba")
     calls = []
     for _ in clock.epochs():
         for done in (4, 1):  # fused executions
-            clock._advance_many(done)
+            clock.advance(done)
             optimizer.step()
             scheduler.step()
             calls.append(scheduler.scheduler.last_epoch)
-        clock._finish()
+        clock.end_epoch()
     assert calls == [batch // 2 for batch in (4, 5, 9, 10, 14, 15, 19, 20)]
 
 
@@ -142,7 +142,7 @@ def test_a_driven_scheduler_where_the_length_is_learned() -> None:
 
 
 def test_with_accumulation_a_step_is_an_update() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=2, accumulate=2)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=2, accumulate=2)
     scheduler = drive(lr_scheduler.ExponentialLR(optimizer, 0.5), clock, "1st")
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
@@ -154,7 +154,7 @@ def test_with_accumulation_a_step_is_an_update() -> None:
 
 
 def test_plateaus_get_their_metric() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=6)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=6)
     scheduler = drive(lr_scheduler.ReduceLROnPlateau(optimizer, patience=1), clock, "1ep")
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
@@ -164,7 +164,7 @@ def test_plateaus_get_their_metric() -> None:
 
 
 def test_a_scheduler_that_somebody_else_steps_is_told_once() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=2)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=2)
     scheduler = drive(lr_scheduler.ExponentialLR(optimizer, 0.5), clock, "1ep")
 
     def train() -> None:
@@ -230,7 +230,7 @@ def test_it_is_lambda_lr_in_another_unit() -> None:
     def decay(epoch: Any) -> float:
         return 0.9 ** int(epoch)
 
-    optimizer, clock = sgd(0.3), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(0.3), sb.StepClock(batches_per_epoch=5, epochs=4)
     scheduler = ClockLambdaLR(optimizer, clock, decay, unit="epoch")
     assert isinstance(scheduler, lr_scheduler.LRScheduler)
     used = rates(optimizer, scheduler, clock)
@@ -246,7 +246,7 @@ def test_it_is_lambda_lr_in_another_unit() -> None:
 
 
 def test_a_schedule_may_follow_before_the_first_update() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=4, epochs=1, accumulate=2)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     scheduler = ClockLambdaLR(optimizer, clock, lambda batch: 1 / (1 + batch), unit="batch")
     for _ in clock.epochs():
         for _ in clock.batches(range(4)):
@@ -260,7 +260,7 @@ def test_one_function_for_each_group() -> None:
     weights = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
     groups = [{"params": weights[:1], "lr": 1.0}, {"params": weights[1:], "lr": torch.tensor(2.0)}]
     optimizer = torch.optim.SGD(groups, lr=0.1)
-    clock = sb.StepClock(batches=5, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     scheduler = ClockLambdaLR(optimizer, clock, [lambda step: 1 + step, lambda step: 0.5**step])
     rates(optimizer, scheduler, clock)
     assert [float(rate) for rate in scheduler.get_last_lr()] == [6.0, 2.0 * 0.5**5]
@@ -282,7 +282,7 @@ def test_a_fraction_of_an_epoch_of_unknown_length() -> None:
 @pytest.mark.parametrize("kind", ["lambda", "phases"])
 def test_its_state_is_data_and_round_trips(kind: str, tmp_path: Path) -> None:
     def fresh() -> tuple[Any, Any, sb.StepClock]:
-        optimizer, clock = sgd(0.7), sb.StepClock(batches=5, epochs=4)
+        optimizer, clock = sgd(0.7), sb.StepClock(batches_per_epoch=5, epochs=4)
         scheduler: Any = (
             ClockLambdaLR(optimizer, clock, lambda step: 1 / (1 + step))
             if kind == "lambda"
@@ -318,7 +318,7 @@ def test_its_state_is_data_and_round_trips(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_warmup_in_steps_then_a_cosine_to_the_end() -> None:
-    optimizer, clock = sgd(0.5), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(0.5), sb.StepClock(batches_per_epoch=5, epochs=4)
     scheduler = ClockLR(optimizer, clock, [("8st", 1.0, "linear"), ("4ep", 0.1, "cosine"), ("5ep", 0, "hold")], start=0)
     used = rates(optimizer, scheduler, clock)
     expected = [
@@ -330,7 +330,7 @@ def test_a_warmup_in_steps_then_a_cosine_to_the_end() -> None:
 
 
 def test_it_is_pytorchs_warmup_and_cosine() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
     used = rates(optimizer, ClockLR(optimizer, clock, [("6st", 1, "linear"), ("100%", 0, "cosine")], start=0.1), clock)
     plain = sgd()
     reference = lr_scheduler.SequentialLR(
@@ -345,7 +345,7 @@ def test_it_is_pytorchs_warmup_and_cosine() -> None:
 
 
 def test_hold_is_a_staircase() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
     used = rates(optimizer, ClockLR(optimizer, clock, [("1ep", 0.1, "hold"), ("12ba", 0.01, "hold")]), clock)
     assert used == [1.0] * 5 + [0.1] * 7 + [0.01] * 8
 
@@ -363,7 +363,7 @@ def test_an_end_in_epochs_stays_where_it_is_when_the_batch_size_changes() -> Non
 
 
 def test_a_phase_that_begins_inside_an_accumulation_window() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4, accumulate=2, boundary="carry")
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4, accumulate=2, boundary="carry")
     scheduler = ClockLR(optimizer, clock, [("1ep", 0.5, "hold"), ("10st", 0.0, "linear")])
     used = rates(optimizer, scheduler, clock)
     # One epoch is 2 steps and a pending batch: from there 8 steps to the end.
@@ -382,7 +382,7 @@ def test_a_phase_that_begins_inside_an_accumulation_window() -> None:
 )
 def test_phases_that_cannot_be(phases: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
-        ClockLR(sgd(), sb.StepClock(batches=5, epochs=1), phases)
+        ClockLR(sgd(), sb.StepClock(batches_per_epoch=5, epochs=1), phases)
 
 
 def test_a_schedule_without_a_clock() -> None:
@@ -394,7 +394,7 @@ def test_a_schedule_without_a_clock() -> None:
 
 
 def test_in_a_sequential_lr() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=4)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=4)
     ours = ClockLambdaLR(optimizer, clock, lambda epoch: 1 - epoch / 4, unit="epoch")
     warmup = lr_scheduler.ConstantLR(optimizer, 0.25, total_iters=100)
     scheduler = lr_scheduler.SequentialLR(optimizer, [warmup, ours], [6])
@@ -408,7 +408,7 @@ def test_in_a_sequential_lr() -> None:
 
 
 def test_first_in_a_sequential_lr() -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=2)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=2)
     ours = ClockLambdaLR(optimizer, clock, lambda step: (1 + step) / 4)
     then = lr_scheduler.ExponentialLR(optimizer, 0.5)
     scheduler = lr_scheduler.SequentialLR(optimizer, [ours, then], [3])
@@ -433,7 +433,7 @@ def test_first_in_a_sequential_lr() -> None:
 
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_chained_to_another(ours_first: bool) -> None:
-    optimizer, clock = sgd(), sb.StepClock(batches=5, epochs=2)
+    optimizer, clock = sgd(), sb.StepClock(batches_per_epoch=5, epochs=2)
     ours = ClockLambdaLR(optimizer, clock, lambda step: 1 / (1 + step))
     decay = lr_scheduler.ExponentialLR(optimizer, 0.9)
     chained = lr_scheduler.ChainedScheduler([ours, decay] if ours_first else [decay, ours])

@@ -72,7 +72,7 @@ def test_updates_that_a_scaler_left_out(
     loop = Loop(make, **options)
     fused = getattr(loop.optimizer, "_step_supports_amp_scaling", False)
     assert fused == bool(options)
-    clock = sb.StepClock(batches=4, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=2)
     watched = watch(clock, loop.optimizer, loop.scaler if scaler_given else None)
     for _ in counted(clock, 4):
         loop.step(math.inf if clock.batch - 1 in INFS else 1.0, scaled=True)
@@ -80,12 +80,12 @@ def test_updates_that_a_scaler_left_out(
             assert clock.applied == loop.changed  # known at once
         assert watched.applied == loop.changed
     assert (clock.step, clock.applied, loop.changed) == (8, 5, 5)
-    assert clock.applied_by("optimizer") == 5
+    assert clock.updates_of("optimizer") == 5
 
 
 def test_without_the_scaler_a_skip_is_known_by_the_next_batch() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     watch(clock, loop.optimizer)
 
     def train() -> None:
@@ -101,7 +101,7 @@ def test_without_the_scaler_a_skip_is_known_by_the_next_batch() -> None:
 @pytest.mark.parametrize("asked", ["epoch", "state"])
 def test_a_skip_in_the_last_batch_is_known_when_the_epoch_ends_and_in_the_state(asked: str) -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=2, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=1)
     watch(clock, loop.optimizer)
 
     def train() -> None:
@@ -118,7 +118,7 @@ def test_a_skip_in_the_last_batch_is_known_when_the_epoch_ends_and_in_the_state(
 def test_unscaling_by_hand_and_clipping() -> None:
     for fused in (False, True):
         loop = Loop(fused=fused)
-        clock = sb.StepClock(batches=5, epochs=1)
+        clock = sb.StepClock(batches_per_epoch=5, epochs=1)
         watch(clock, loop.optimizer, loop.scaler)
         for index in counted(clock, 5):
             before = loop.weight.detach().clone()
@@ -135,7 +135,7 @@ def test_unscaling_by_hand_and_clipping() -> None:
 def test_a_disabled_scaler_skips_nothing() -> None:
     loop = Loop()
     loop.scaler = torch.amp.GradScaler("cpu", enabled=False)
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     watch(clock, loop.optimizer, loop.scaler)
     for _ in counted(clock, 3):
         loop.step(scaled=True)
@@ -158,7 +158,7 @@ class OldContract(torch.optim.SGD):
 @pytest.mark.filterwarnings("ignore:GradScaler is going to stop passing itself:FutureWarning")
 def test_the_older_contract_of_fused_optimizers() -> None:
     loop = Loop(OldContract)
-    clock = sb.StepClock(batches=5, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     watch(clock, loop.optimizer)
     for index in counted(clock, 5):
         loop.step(math.inf if index in (1, 2) else 1.0, scaled=True)
@@ -168,7 +168,7 @@ def test_the_older_contract_of_fused_optimizers() -> None:
 
 def test_accumulation_steps_where_the_clock_says() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=7, epochs=2, accumulate=3)
+    clock = sb.StepClock(batches_per_epoch=7, epochs=2, accumulate=3)
     watch(clock, loop.optimizer)
     for _ in counted(clock, 7):
         if clock.closes_step:
@@ -178,7 +178,7 @@ def test_accumulation_steps_where_the_clock_says() -> None:
 
 def test_an_update_inside_an_open_window_is_told_once() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=6, epochs=1, accumulate=3)
+    clock = sb.StepClock(batches_per_epoch=6, epochs=1, accumulate=3)
     watch(clock, loop.optimizer, name="sgd")
 
     def train() -> None:
@@ -191,13 +191,13 @@ def test_an_update_inside_an_open_window_is_told_once() -> None:
     text = str(told[0].message)
     assert "clock: the updates of sgd: expected no update after batch 1" in text
     assert "closes_step" in text
-    assert clock.applied_by("sgd") == loop.changed == 6
+    assert clock.updates_of("sgd") == loop.changed == 6
     assert (clock.step, clock.applied) == (2, 2)
 
 
 def test_a_closed_window_without_an_update_is_told_once() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=6, epochs=1)  # the loop accumulates, and the clock was not told
+    clock = sb.StepClock(batches_per_epoch=6, epochs=1)  # the loop accumulates, and the clock was not told
     watch(clock, loop.optimizer)
 
     def train() -> None:
@@ -214,7 +214,7 @@ def test_a_closed_window_without_an_update_is_told_once() -> None:
 
 def test_a_gan_counts_each_optimizer() -> None:
     generator, critic = Loop(), Loop(torch.optim.Adam)
-    clock = sb.StepClock(batches=6, epochs=2)
+    clock = sb.StepClock(batches_per_epoch=6, epochs=2)
     watch(clock, generator.optimizer, name="generator")
     watch(clock, critic.optimizer, name="critic")
     for index in counted(clock, 6):
@@ -223,14 +223,14 @@ def test_a_gan_counts_each_optimizer() -> None:
         if index % 3 == 2:
             generator.step()
     assert clock.step == clock.applied == 12
-    assert clock.applied_by("critic") == critic.changed == 24
-    assert clock.applied_by("generator") == generator.changed == 4
+    assert clock.updates_of("critic") == critic.changed == 24
+    assert clock.updates_of("generator") == generator.changed == 4
 
 
 def test_a_gan_with_one_scaler() -> None:
     generator, critic = Loop(), Loop()
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     watches = [watch(clock, one.optimizer, scaler) for one in (generator, critic)]
     assert [one.name for one in watches] == ["optimizer", "optimizer2"]
     for index in counted(clock, 4):
@@ -248,7 +248,7 @@ def test_a_gan_with_one_scaler() -> None:
 def test_a_closure_is_one_update_however_often_it_is_evaluated() -> None:
     weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
     optimizer = torch.optim.LBFGS([weight], max_iter=4)
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     watch(clock, optimizer)
     evaluations = 0
 
@@ -269,7 +269,7 @@ def test_a_closure_is_one_update_however_often_it_is_evaluated() -> None:
 @pytest.mark.parametrize("scheduler_first", [True, False])
 def test_an_optimizer_whose_step_a_scheduler_wraps(scheduler_first: bool) -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     if not scheduler_first:
         watch(clock, loop.optimizer)
     scheduler = torch.optim.lr_scheduler.StepLR(loop.optimizer, step_size=2)
@@ -288,7 +288,7 @@ def test_a_step_that_only_fills_the_optimizers_state_is_none(make: Callable[...,
     optimizer = make(model.parameters(), lr=0.1)
     calls: list[float] = []
     optimizer.register_step_post_hook(lambda *_: calls.append(optimizer.param_groups[0]["lr"]))
-    clock = sb.StepClock(batches=4, epochs=1, accumulate=2)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     watch(clock, optimizer)
     get_optimizer_state_dict(model, optimizer)
     for _ in counted(clock, 4):
@@ -298,12 +298,12 @@ def test_a_step_that_only_fills_the_optimizers_state_is_none(make: Callable[...,
             optimizer.zero_grad()
         get_optimizer_state_dict(model, optimizer)
     assert calls.count(0.0) == (5 if make is torch.optim.SGD else 1)
-    assert clock.applied == clock.applied_by("optimizer") == calls.count(0.1) == 2
+    assert clock.applied == clock.updates_of("optimizer") == calls.count(0.1) == 2
 
 
 def test_a_compiled_step_is_counted() -> None:
     loop = Loop(fused=True)
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     watch(clock, loop.optimizer, loop.scaler)
 
     def update() -> None:
@@ -322,7 +322,7 @@ def test_a_compiled_step_is_counted() -> None:
 
 def test_an_update_that_raises_is_none() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=2, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=2, epochs=1)
     watch(clock, loop.optimizer, loop.scaler)
 
     def fail() -> float:
@@ -338,7 +338,7 @@ def test_an_update_that_raises_is_none() -> None:
 
 def test_a_watch_that_is_removed_sees_nothing_and_leaves_nothing() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     plain = loop.scaler.step
     watched = watch(clock, loop.optimizer, loop.scaler)
     loop.optimizer.zero_grad()
@@ -361,7 +361,7 @@ def test_one_scaler_is_given_back_when_its_last_watch_ends() -> None:
     first, second = Loop(), Loop()
     scaler = first.scaler
     plain = scaler.step
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     one, two = watch(clock, first.optimizer, scaler), watch(clock, second.optimizer, scaler)
     one.remove()
     assert scaler.step != plain
@@ -370,7 +370,7 @@ def test_one_scaler_is_given_back_when_its_last_watch_ends() -> None:
 
 
 def test_an_optimizer_that_is_gone_gives_its_name_back() -> None:
-    clock = sb.StepClock(batches=3)
+    clock = sb.StepClock(batches_per_epoch=3)
     gc.disable()
     try:
         for _ in range(2):
@@ -395,7 +395,7 @@ def test_a_watched_optimizer_and_scaler_are_saved_as_ever() -> None:
 def test_the_counts_go_on_from_the_checkpoint() -> None:
     def run(state: dict[str, Any] | None, stop: int) -> sb.StepClock:
         loop = Loop()
-        clock = sb.StepClock(batches=4, epochs=2)
+        clock = sb.StepClock(batches_per_epoch=4, epochs=2)
         if state is not None:
             clock.load_state_dict(state)
         watch(clock, loop.optimizer, loop.scaler, name="sgd")
@@ -408,12 +408,12 @@ def test_the_counts_go_on_from_the_checkpoint() -> None:
 
     saved = run(None, 3).state_dict()
     clock = run(saved, 8)
-    assert (clock.step, clock.applied, clock.applied_by("sgd")) == (8, 6, 6)
+    assert (clock.step, clock.applied, clock.updates_of("sgd")) == (8, 6, 6)
 
 
 def test_a_checkpoint_with_watched_optimizers_in_a_loop_that_watches_none() -> None:
     loop = Loop()
-    first = sb.StepClock(batches=4, epochs=2)
+    first = sb.StepClock(batches_per_epoch=4, epochs=2)
     watch(first, loop.optimizer)
     for _ in first.epochs(1):
         for _ in first.batches(range(4)):
@@ -451,7 +451,7 @@ def test_an_optimizer_watched_twice() -> None:
 
 def test_two_clocks_may_watch_one_optimizer() -> None:
     loop = Loop()
-    clocks = [sb.StepClock(batches=4, epochs=1), sb.StepClock(batches=4, epochs=1)]
+    clocks = [sb.StepClock(batches_per_epoch=4, epochs=1), sb.StepClock(batches_per_epoch=4, epochs=1)]
     for clock in clocks:
         watch(clock, loop.optimizer, loop.scaler)
     first, second = (counted(clock, 4) for clock in clocks)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils import tensorboard
 
 import stepbridge as sb
+from moments import next_second
 from stepbridge.adapters.torch import SummaryWriter
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def test_the_step_is_the_clocks(unit: Any, steps: list[int], tmp_path: Path) -> 
     with SummaryWriter(tmp_path, clock=clock, unit=unit) as writer:
         for _ in clock.epochs():
             for _ in clock.batches(range(4)):
-                clock.count_tokens(100)
+                clock.add_tokens(100)
                 writer.add_scalar("loss", clock.batch)
     assert scalars(tmp_path) == list(zip(steps, range(1, 9), strict=True))
 
 
 def test_a_step_that_is_given_is_taken(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=4, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=1)
     with SummaryWriter(str(tmp_path), clock=clock) as writer:
         for _ in clock.epochs():
             for _ in clock.batches(range(4)):
@@ -72,7 +72,7 @@ def test_whatever_pytorch_adds_at_a_step() -> None:
 
 
 def test_histograms_images_texts_and_many_scalars_at_once(tmp_path: Path) -> None:
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     with SummaryWriter(tmp_path / "run", clock=clock) as writer:
         for _ in clock.epochs():
             for _ in clock.batches(range(3)):
@@ -98,7 +98,7 @@ def test_histograms_images_texts_and_many_scalars_at_once(tmp_path: Path) -> Non
 
 def test_a_run_that_goes_on_hides_what_was_logged_past_the_checkpoint(tmp_path: Path) -> None:
     def fresh() -> sb.StepClock:
-        return sb.StepClock(batches=5, epochs=2)
+        return sb.StepClock(batches_per_epoch=5, epochs=2)
 
     def run(clock: sb.StepClock, value: float, stop: int) -> dict[str, Any]:
         state: dict[str, Any] = {}
@@ -113,7 +113,7 @@ def test_a_run_that_goes_on_hides_what_was_logged_past_the_checkpoint(tmp_path: 
         return state
 
     state = run(fresh(), 1.0, stop=7)
-    time.sleep(1.1)  # TensorBoard sorts files by the second in their names
+    next_second()  # TensorBoard sorts files by the second in their names
     clock = fresh()
     clock.load_state_dict(state)
     run(clock, 2.0, stop=99)
@@ -140,7 +140,7 @@ def test_what_a_step_cannot_be(tmp_path: Path) -> None:
         SummaryWriter(tmp_path, clock=sb.StepClock(), unit="duration")
     with pytest.raises(TypeError, match="StepClock, not dict"):
         SummaryWriter(tmp_path, clock={})  # type: ignore[arg-type]
-    clock = sb.StepClock(batches=3, epochs=1)
+    clock = sb.StepClock(batches_per_epoch=3, epochs=1)
     with SummaryWriter(tmp_path, clock=clock, unit="sample") as writer:
         for _ in clock.epochs():
             for _ in clock.batches(range(3)):

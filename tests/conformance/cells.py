@@ -26,8 +26,8 @@ class Column:
 
 
 COLUMNS = {
-    "plain": Column("Plain loop", "plain", None, "pytorch1"),
-    "torch": Column("PyTorch", "torch_loop", "torch", "pytorch1", backend="torch"),
+    "plain": Column("Plain loop", "plain", None, "pytorch_one_based"),
+    "torch": Column("PyTorch", "torch_loop", "torch", "pytorch_one_based", backend="torch"),
     **{
         f"keras-{backend}": Column(
             f"Keras ({title})",

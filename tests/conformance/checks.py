@@ -74,8 +74,8 @@ def _forth(timeline: sb.Timeline, seen: dict[str, Any]) -> None:
     printed = {"epoch": epoch + 1, "iter": iteration + 1, "batch": count, "step": steps}
     at_hand = {"epoch": epoch, "batch": iteration}
     assert timeline.translate(at_hand, source="keras", target="tensorflow") == {"global_step": steps}
-    assert timeline.translate(at_hand, source="keras", target="pytorch1") == printed
-    assert timeline.translate({"batch": count}, source="pytorch1", target="keras") == keras
+    assert timeline.translate(at_hand, source="keras", target="pytorch_one_based") == printed
+    assert timeline.translate({"batch": count}, source="pytorch_one_based", target="keras") == keras
     assert timeline.translate({"epoch": epoch, "iter": iteration}, source="pytorch", target="keras") == keras
 
 
@@ -89,5 +89,5 @@ def _back(timeline: sb.Timeline, steps: int, closers: dict[int, dict[str, Any]])
     keras = {"epoch": closer["epoch"], "batch": closer["iter"], "iterations": steps}
     printed = {"epoch": closer["epoch"] + 1, "iter": closer["iter"] + 1, "batch": closer["batches"], "step": steps}
     assert timeline.translate({"global_step": steps}, source="tensorflow", target="keras") == keras
-    assert timeline.translate({"step": steps}, source="pytorch1", target="keras") == keras
-    assert timeline.translate({"iterations": steps}, source="keras", target="pytorch1") == printed
+    assert timeline.translate({"step": steps}, source="pytorch_one_based", target="keras") == keras
+    assert timeline.translate({"iterations": steps}, source="keras", target="pytorch_one_based") == printed

@@ -56,7 +56,7 @@ def test_a_counter_that_is_off_by_one(record: Record, convention: str, counter: 
 
 
 def test_an_own_counter_that_nobody_predicts(record: Record) -> None:
-    record.events[-1]["seen"]["own"]["pytorch1"]["step"] += 1
+    record.events[-1]["seen"]["own"]["pytorch_one_based"]["step"] += 1
     with pytest.raises(AssertionError):
         checks.own_counters(record)
 
@@ -76,6 +76,6 @@ def test_a_driver_that_does_something_else(record: Record) -> None:
 
 
 def test_a_missing_framework_fails(tmp_path: Path) -> None:
-    column = Column("None", "plain", "a_framework_that_is_not_there", "pytorch1")
+    column = Column("None", "plain", "a_framework_that_is_not_there", "pytorch_one_based")
     with pytest.raises(AssertionError, match="a_framework_that_is_not_there is not installed"):
         answers("none", column, tmp_path)

@@ -23,4 +23,4 @@ pub use output::{Output, TableWriter, WriteError};
 pub use overview::Overview;
 pub use runs::{read, read_bytes};
 pub use streamed::{StreamError, StreamResult, Survey};
-pub use table::{Superseded, Table};
+pub use table::{PivotError, Superseded, Table};

@@ -1,5 +1,8 @@
 //! Records as Arrow tables. The tables share the memory of the columns with the records.
 
+mod pivot;
+mod view;
+
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -18,6 +21,8 @@ use crate::logs::Logs;
 use crate::reindex::{Places, ReindexResult};
 use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Records};
+
+pub use pivot::PivotError;
 
 /// Smaller batches are joined, because a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;

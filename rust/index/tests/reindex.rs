@@ -147,8 +147,8 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
     assert_eq!(
         found.problems[0].reason,
         "run run has no timeline (an epoch may have any number of steps from 10 to 11: each fits all 2 pairs of step and \
-         epoch, up to step 99 with epoch 9 (log); with 10, 2 epochs have a record at their very end): give \
-         --batches-per-epoch, or --samples with --batch-size"
+         epoch, up to step 99 with epoch 9 (log); with 10, 2 epochs have a record at their very end): give a \
+         plan with batches_per_epoch=, or with samples= and batch_size="
     );
     let log = records(stating(Format::TrainerState, &[(10, "0.1"), (20, "0.2")]));
     let found =
@@ -184,8 +184,8 @@ fn each_run_has_its_own_timeline_or_none() {
         reasons(&found),
         [(
             ProblemKind::NoTimeline,
-            "run other has no timeline (nothing was given for this run): give --batches-per-epoch, or --samples with \
-             --batch-size"
+            "run other has no timeline (nothing was given for this run): give a plan with batches_per_epoch=, or with \
+             samples= and batch_size="
         )]
     );
 }

@@ -26,8 +26,8 @@ impl PyClock {
         Ok(Self { cursor: Cursor::new(&nothing, 0, 0).map_err(timeline_error)?, asked: Vec::new() })
     }
 
-    /// Stands on `timeline` after its first `batch` batches and `epochs` complete epochs.
-    fn _stand(&mut self, timeline: &PyTimeline, batch: u64, epochs: u64) -> PyResult<()> {
+    /// Sets the position after the first `batch` batches and `epochs` complete epochs of a timeline.
+    fn _set_position(&mut self, timeline: &PyTimeline, batch: u64, epochs: u64) -> PyResult<()> {
         self.cursor = Cursor::new(&timeline.inner, batch, epochs).map_err(timeline_error)?;
         Ok(())
     }
@@ -42,8 +42,9 @@ impl PyClock {
     }
 
     /// Several batches that came as one event.
-    fn _advance_many(&mut self, batches: u64) -> PyResult<bool> {
-        self.cursor.advance_many(batches).map_err(timeline_error)
+    #[pyo3(signature = (batches, last=false))]
+    fn _advance_many(&mut self, batches: u64, last: bool) -> PyResult<bool> {
+        self.cursor.advance_by(batches, last).map_err(timeline_error)
     }
 
     /// The batches that the epoch was planned to have, where the loader had fewer.
@@ -69,8 +70,8 @@ impl PyClock {
         self.cursor.change(&change).map_err(timeline_error)
     }
 
-    /// From here on `plan` is in force, whose epochs are those of the whole run.
-    fn _go_on(&mut self, plan: &PyTimeline, pending: Option<PendingGiven>) -> PyResult<()> {
+    /// Sets the plan from here on; its epochs are those of the whole run.
+    fn _set_plan(&mut self, plan: &PyTimeline, pending: Option<PendingGiven>) -> PyResult<()> {
         let pending = pending.map(PendingGiven::into_core).transpose()?;
         self.cursor.replan(&plan.inner, pending).map_err(timeline_error)
     }
@@ -112,7 +113,7 @@ impl PyClock {
         self.cursor.reached(quantity(amount)?).map_err(timeline_error)
     }
 
-    fn _amount(&self, unit_name: &str) -> PyResult<(u64, u64)> {
+    fn _elapsed(&self, unit_name: &str) -> PyResult<(u64, u64)> {
         let unit = Unit::parse(unit_name).map_err(timeline_error)?;
         self.cursor.amount(unit).map(|amount| (amount.num(), amount.den())).map_err(timeline_error)
     }
@@ -151,7 +152,7 @@ impl PyClock {
         self.cursor.skip(steps).map_err(timeline_error)
     }
 
-    fn _count_tokens(&mut self, tokens: u64) -> PyResult<()> {
+    fn _add_tokens(&mut self, tokens: u64) -> PyResult<()> {
         self.cursor.count_tokens(tokens).map_err(timeline_error)
     }
 
@@ -179,7 +180,7 @@ impl PyClock {
         self.cursor.sample()
     }
 
-    /// Tokens counted so far with ``count_tokens``.
+    /// Tokens counted so far with ``add_tokens``.
     #[getter]
     fn token(&self) -> u64 {
         self.cursor.token()

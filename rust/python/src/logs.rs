@@ -11,11 +11,12 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPe
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_formats::ReadOptions;
-use stepbridge_index::infer::{infer, share_timeline};
+use stepbridge_index::infer::{self, infer};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
 use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
+use stepbridge_records::Format;
 
-use crate::errors::timeline_error;
+use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::ledger;
 use crate::request::{ReadRequest, ReindexRequest, kept};
@@ -46,10 +47,10 @@ impl PyLogs {
 impl PyLogs {
     /// Calls `watch` a few times a second with how many bytes are read and how many there are.
     #[staticmethod]
-    #[pyo3(signature = (path, said, watch=None))]
+    #[pyo3(signature = (path, options, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let options = said.into_core()?;
+    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = options.into_core()?;
         let logs = interruptible(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
         Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
     }
@@ -57,7 +58,7 @@ impl PyLogs {
     /// Reads the same logs a while later; None if nothing was added.
     #[pyo3(signature = (watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn again(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+    fn refresh(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
         let (path, options) = (&self.path, &self.options);
         let again =
             interruptible(py, watch.as_ref(), |progress| self.inner.refresh(path, options, progress, threads()))?;
@@ -122,17 +123,17 @@ impl PyLogs {
         ledgers.iter().enumerate().map(row).collect()
     }
 
-    #[pyo3(signature = (*, superseded))]
-    fn table(&self, py: Python<'_>, superseded: bool) -> PyResult<PyTable> {
-        table(py.detach(|| Table::new(&self.inner, None, kept(superseded), threads())))
+    #[pyo3(signature = (*, keep_superseded))]
+    fn table(&self, py: Python<'_>, keep_superseded: bool) -> PyResult<PyTable> {
+        table(py.detach(|| Table::new(&self.inner, None, kept(keep_superseded), threads())))
     }
 
-    #[pyo3(signature = (*, lend))]
-    fn infer(&self, py: Python<'_>, lend: bool) -> BTreeMap<String, InferenceRow> {
+    #[pyo3(signature = (*, share_timeline))]
+    fn infer(&self, py: Python<'_>, share_timeline: bool) -> BTreeMap<String, InferenceRow> {
         let found = py.detach(|| {
             let mut found = infer(&self.inner.records);
-            if lend {
-                share_timeline(&self.inner.records, &mut found);
+            if share_timeline {
+                infer::share_timeline(&self.inner.records, &mut found);
             }
             found
         });
@@ -152,13 +153,13 @@ impl PyLogs {
         runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
     }
 
-    fn reindex(&self, py: Python<'_>, asked: ReindexRequest) -> PyResult<(PyTable, ReportRow)> {
-        let asked = asked.into_core()?;
+    fn reindex(&self, py: Python<'_>, request: ReindexRequest) -> PyResult<(PyTable, ReportRow)> {
+        let request = request.into_core()?;
         let (built, places) = py.detach(|| {
             let ledgers = self.inner.run_ledgers();
-            let places = reindex(&self.inner.records, &ledgers, asked.timelines(), asked.options, threads());
+            let places = reindex(&self.inner.records, &ledgers, request.timelines(), request.options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
-            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), asked.superseded, threads()), places))
+            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), request.superseded, threads()), places))
         })?;
         let origins = source_rows(&self.inner.records.runs, &places.origins);
         let steps = step_rows(places.steps.clone());
@@ -184,15 +185,16 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         ReadError::Unreadable { .. } => PyOSError::new_err(text),
         // The caller who cancelled raises its own exception.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
+        ReadError::Pattern(_) => PatternError::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
-        | ReadError::Pattern(_)
-        | ReadError::NothingReadable { .. } => PyValueError::new_err(text),
+        | ReadError::NothingReadable { .. } => NoLogsError::new_err(text),
     }
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("FORMATS", Format::ALL.map(Format::name))?;
     module.add_class::<PyLogs>()
 }

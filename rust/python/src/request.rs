@@ -1,4 +1,4 @@
-//! What Python asks for: a dictionary each for reading and for re-indexing. The stub names their keys.
+//! What Python asks for: a dictionary each for reading and for re-indexing. `stepbridge.logs` describes their keys.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ use crate::timeline::PyTimeline;
 #[pyo3(from_item_all)]
 pub(crate) struct ReadRequest {
     format: Option<String>,
-    step: Option<String>,
-    epoch: Option<String>,
-    wall_time: Option<String>,
+    step_column: Option<String>,
+    epoch_column: Option<String>,
+    time_column: Option<String>,
     pattern: Option<String>,
 }
 
 impl ReadRequest {
     pub(crate) fn into_core(self) -> PyResult<ReadOptions> {
-        let Self { format, step, epoch, wall_time, pattern } = self;
+        let Self { format, step_column: step, epoch_column: epoch, time_column: wall_time, pattern } = self;
         let format = format.as_deref().map(named).transpose()?;
         Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern })
     }
@@ -51,8 +51,8 @@ pub(crate) struct ReindexRequest {
     base: Option<i64>,
     batch: bool,
     sample: bool,
-    superseded: bool,
-    lend: bool,
+    keep_superseded: bool,
+    share_timeline: bool,
 }
 
 /// The same, without objects of the interpreter.
@@ -64,13 +64,13 @@ pub(crate) struct ReindexCall {
 
 impl ReindexRequest {
     pub(crate) fn into_core(self) -> PyResult<ReindexCall> {
-        let Self { timelines, unit, base, batch, sample, superseded, lend } = self;
+        let Self { timelines, unit, base, batch, sample, keep_superseded, share_timeline } = self;
         let unit = unit.as_deref().map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
         Ok(ReindexCall {
             timelines: timelines.map(GivenTimelines::into_core),
-            options: ReindexOptions { unit, base, batch, sample, share_timeline: lend },
-            superseded: kept(superseded),
+            options: ReindexOptions { unit, base, batch, sample, share_timeline },
+            superseded: kept(keep_superseded),
         })
     }
 }
@@ -81,8 +81,8 @@ impl ReindexCall {
     }
 }
 
-pub(crate) fn kept(superseded: bool) -> Superseded {
-    if superseded { Superseded::Kept } else { Superseded::LeftOut }
+pub(crate) fn kept(keep_superseded: bool) -> Superseded {
+    if keep_superseded { Superseded::Kept } else { Superseded::LeftOut }
 }
 
 fn zero_or_one(base: i64) -> PyResult<u8> {

@@ -47,7 +47,7 @@ pub(crate) fn source_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<So
         TimelineSource::Given => (run.clone(), "given", None),
         TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
         TimelineSource::Inferred => (run.clone(), "inferred", None),
-        TimelineSource::Shared(lender) => (run.clone(), "lent", Some(lender.clone())),
+        TimelineSource::Shared(lender) => (run.clone(), "shared", Some(lender.clone())),
         TimelineSource::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use stepbridge_index::{StreamError, Survey};
 
-use crate::errors::timeline_error;
+use crate::errors::{TimelineError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::logs::{PyLogs, read_error, threads};
 use crate::request::{ReadRequest, ReindexRequest};
@@ -23,10 +23,10 @@ pub(crate) struct PySurvey {
 impl PySurvey {
     /// Calls `watch` a few times a second with how many bytes are read and how many there are.
     #[staticmethod]
-    #[pyo3(signature = (path, said, watch=None))]
+    #[pyo3(signature = (path, options, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, said: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let options = said.into_core()?;
+    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let options = options.into_core()?;
         let survey = interruptible(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
@@ -42,18 +42,18 @@ impl PySurvey {
         usize::try_from(records).unwrap_or(usize::MAX)
     }
 
-    #[pyo3(signature = (output, asked, watch=None))]
+    #[pyo3(signature = (output, request, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn write(
         &self,
         py: Python<'_>,
         output: PathBuf,
-        asked: ReindexRequest,
+        request: ReindexRequest,
         watch: Option<Bound<'_, PyAny>>,
     ) -> PyResult<(u64, ReportRow)> {
-        let asked = asked.into_core()?;
+        let request = request.into_core()?;
         let written = interruptible(py, watch.as_ref(), |progress| {
-            self.inner.write(asked.timelines(), asked.options, asked.superseded, &output, progress, threads())
+            self.inner.write(request.timelines(), request.options, request.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
         let origins = source_rows(&self.inner.logs().records.runs, &written.origins);
@@ -68,7 +68,7 @@ fn stream_error(error: StreamError) -> PyErr {
     let text = error.to_string();
     match error {
         StreamError::Timeline(error) => timeline_error(error),
-        StreamError::NoTimeline(_) => PyValueError::new_err(text),
+        StreamError::NoTimeline(_) => TimelineError::new_err(text),
         StreamError::Write(error) => write_error(error),
         StreamError::Table(_) => PyRuntimeError::new_err(text),
         // The caller who cancelled raises its own exception.

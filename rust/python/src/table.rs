@@ -1,10 +1,15 @@
 //! `_core.Table`: a table with Arrow's `PyCapsule` interface.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use arrow_array::RecordBatchIterator;
+use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatchIterator};
+use arrow_schema::DataType;
 use arrow_schema::ffi::FFI_ArrowSchema;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -47,10 +52,53 @@ impl PyTable {
         PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), c"arrow_array_stream")
     }
 
+    /// The first rows, at most `count` of them.
+    fn head(&self, count: usize) -> Self {
+        Self { inner: self.inner.head(count) }
+    }
+
+    /// The cells of each row.
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Vec<Vec<Bound<'py, PyAny>>>> {
+        let rows = self.inner.batches().iter().flat_map(|batch| {
+            (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| cell(py, column, row)).collect())
+        });
+        rows.collect()
+    }
+
+    /// How many records have no place, by the name of their run.
+    fn without_place(&self, py: Python<'_>) -> BTreeMap<String, u64> {
+        py.detach(|| self.inner.without_place())
+    }
+
+    /// One column a tag; of these tags alone where they are given.
+    #[pyo3(signature = (tags=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    fn pivot(&self, py: Python<'_>, tags: Option<Vec<String>>) -> PyResult<Self> {
+        let inner = py.detach(|| self.inner.pivot(tags.as_deref()));
+        inner.map(|inner| Self { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     #[pyo3(signature = (path, watch=None))]
     fn write(&self, py: Python<'_>, path: PathBuf, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         interruptible(py, watch.as_ref(), |progress| self.inner.write(&path, progress))?.map_err(write_error)
+    }
+}
+
+/// A cell as Python has it: None where it is empty.
+fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'py, PyAny>> {
+    if column.is_null(row) {
+        return Ok(py.None().into_bound(py));
+    }
+    match column.data_type() {
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).into_bound_py_any(py),
+        DataType::Float64 => column.as_primitive::<Float64Type>().value(row).into_bound_py_any(py),
+        DataType::Boolean => column.as_boolean().value(row).into_bound_py_any(py),
+        _ => {
+            let names = column.as_dictionary::<Int32Type>();
+            let name = names.key(row).map(|key| names.values().as_string::<i32>().value(key));
+            name.into_bound_py_any(py)
+        }
     }
 }
 

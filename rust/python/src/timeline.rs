@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use stepbridge_timeline::{
-    Answer, Boundary, Change, Counter, Entry, History, Invalid, Kind, Location, Pending, Plan, Quantity, Ratio, Role,
-    Segment, Timeline, Unit,
+    Answer, Boundary, Change, Counter, Entry, Error, History, Invalid, Kind, Location, Pending, Plan, Quantity, Ratio,
+    Role, Segment, Timeline, Unit, check_base,
 };
 
 use crate::arrays::{self, Input, Output};
@@ -39,7 +39,7 @@ pub(crate) struct PyTimeline {
     pub(crate) inner: Timeline,
 }
 
-fn wrap(result: Result<Timeline, stepbridge_timeline::Error>) -> PyResult<PyTimeline> {
+fn wrap(result: Result<Timeline, Error>) -> PyResult<PyTimeline> {
     result.map(|inner| PyTimeline { inner }).map_err(timeline_error)
 }
 
@@ -65,20 +65,28 @@ fn amount(quantity: &Quantity) -> Amount {
 }
 
 /// A number that counts from `base`, as an index.
-fn index_from(name: &str, value: i64, base: i64) -> PyResult<u64> {
-    if !(0..=1).contains(&base) {
-        return Err(PyValueError::new_err(format!("base must be 0 or 1, not {base}")));
-    }
-    value.checked_sub(base).and_then(|index| u64::try_from(index).ok()).ok_or_else(|| {
-        timeline_error(stepbridge_timeline::Error::OutOfRange(format!("{name} {value} is below the base {base}")))
-    })
+fn index_from(name: &str, value: i64, base: i64) -> Result<u64, Error> {
+    check_base(base)?;
+    value
+        .checked_sub(base)
+        .and_then(|index| u64::try_from(index).ok())
+        .ok_or_else(|| Error::OutOfRange(format!("{name} {value} is below the base {base}")))
 }
 
-fn to_base(index: u64, base: i64, what: &str) -> PyResult<i64> {
+fn to_base(index: u64, base: i64, what: &str) -> Result<i64, Error> {
     i64::try_from(index)
         .ok()
         .and_then(|index| index.checked_add(base))
-        .ok_or_else(|| timeline_error(stepbridge_timeline::Error::Overflow { what: what.to_owned() }))
+        .ok_or_else(|| Error::Overflow { what: what.to_owned() })
+}
+
+/// `None` where the answer may be masked, and is not there for a reason that an array masks as well.
+fn maskable<T>(found: Result<T, Error>, invalid: Invalid, may_mask: fn(&Error) -> bool) -> PyResult<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if invalid == Invalid::Mask && may_mask(&error) => Ok(None),
+        Err(error) => Err(timeline_error(error)),
+    }
 }
 
 fn counter((name, role, kind, base): Declared) -> PyResult<Counter> {
@@ -182,17 +190,21 @@ impl PyTimeline {
         self.inner.epoch_length(epoch)
     }
 
-    fn locate(&self, index: i64, unit_name: &str, base: i64) -> PyResult<(i64, i64)> {
-        let unit = unit(unit_name)?;
-        let from_zero = index_from(unit.name(), index, base)?;
-        let at = self.inner.locate_from(unit, from_zero, u64::from(base == 1)).map_err(timeline_error)?;
-        Ok((to_base(at.epoch, base, "the epoch")?, to_base(at.iter, base, "the iter")?))
+    fn locate(&self, index: i64, unit_name: &str, base: i64, on_invalid: &str) -> PyResult<Option<(i64, i64)>> {
+        let (unit, invalid) = (unit(unit_name)?, invalid(on_invalid)?);
+        let found = index_from(unit.name(), index, base)
+            .and_then(|index| self.inner.locate_from(unit, index, u64::from(base == 1)))
+            .and_then(|at| Ok((to_base(at.epoch, base, "the epoch")?, to_base(at.iter, base, "the iter")?)));
+        maskable(found, invalid, Error::is_no_location)
     }
 
-    fn index(&self, epoch: i64, iter: i64, unit_name: &str, base: i64) -> PyResult<i64> {
-        let at = Location { epoch: index_from("epoch", epoch, base)?, iter: index_from("iter", iter, base)? };
-        let index = self.inner.index(unit(unit_name)?, at).map_err(timeline_error)?;
-        to_base(index, base, unit_name)
+    fn index(&self, epoch: i64, iter: i64, unit_name: &str, base: i64, on_invalid: &str) -> PyResult<Option<i64>> {
+        let (unit, invalid) = (unit(unit_name)?, invalid(on_invalid)?);
+        let found = index_from("epoch", epoch, base)
+            .and_then(|epoch| Ok(Location { epoch, iter: index_from("iter", iter, base)? }))
+            .and_then(|at| self.inner.index(unit, at))
+            .and_then(|index| to_base(index, base, unit.name()));
+        maskable(found, invalid, Error::is_no_index)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
@@ -269,7 +281,7 @@ impl PyTimeline {
 fn counts(array: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u64>> {
     let refuse = |(at, value): (usize, i64)| {
         u64::try_from(value)
-            .map_err(|_| PyValueError::new_err(format!("{name} cannot be negative: {value} at index {at}")))
+            .map_err(|_| timeline_error(Error::Invalid(format!("{name} cannot be negative: {value} at index {at}"))))
     };
     Input::new(array)?.to_vec(name)?.into_iter().enumerate().map(refuse).collect()
 }

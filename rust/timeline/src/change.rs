@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::quantity::Quantity;
-use crate::segment::{Entry, Segment};
+use crate::segment::{Entry, Segment, end_window};
 use crate::timeline::{Shape, Timeline, last_batch, positive};
 use crate::unit::Boundary;
 
@@ -70,7 +70,7 @@ impl Timeline {
         let sizes = [
             ("batch_size", change.batch_size),
             ("accumulate", change.accumulate),
-            ("batches", change.batches),
+            ("batches_per_epoch", change.batches),
             ("samples", change.samples),
         ];
         for (name, value) in sizes {
@@ -127,7 +127,7 @@ impl Timeline {
                 after.push(*segment);
                 continue;
             };
-            let wanted = epochs.map(|epochs| epochs.saturating_sub(complete));
+            let wanted = epochs.map(|epochs| (epochs + u64::from(segment.joins)).saturating_sub(complete));
             if let (0, 0, Some(all), Some(wanted)) = (left, batches, segment.epochs, wanted)
                 && wanted < all
             {
@@ -190,28 +190,19 @@ impl Timeline {
     pub(crate) fn entry(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Option<Entry>, Error> {
         let (open, accumulate) = match (self.piece_at(batch), rest.first()) {
             (Some((piece, within)), Some(first)) => (piece.is_open(within), first.accumulate),
-            (None, Some(first)) => (self.pieces.ends_open, first.accumulate),
-            (None, None) => (self.pieces.ends_open, self.segments().last().map_or(1, |last| last.accumulate)),
+            (None, Some(first)) => (self.pieces.window.pending > 0, first.accumulate),
+            (None, None) => (self.pieces.window.pending > 0, self.segments().last().map_or(1, |last| last.accumulate)),
             (Some(_), None) => return Ok(None),
         };
         let new = change.accumulate.unwrap_or(accumulate);
-        if change.pending == Some(Pending::Modulo) {
-            // It goes by the run's count of batches, whether a window is open or not.
-            return Ok((open || !batch.is_multiple_of(new)).then_some(Entry::Phase(batch % new)));
-        }
-        if let Some(Pending::Count(pending)) = change.pending {
-            if pending >= new {
-                return Err(Error::invalid(format!(
-                    "pending={pending} batches would fill a window of {new}: give less, or \"flush\" or \"drop\""
-                )));
-            }
-            let ended = rest.first().is_some_and(|first| matches!(first.entry, Entry::Flush | Entry::Drop));
-            if ended && pending > 0 {
-                return Err(Error::invalid(format!(
-                    "pending={pending}: a change at this very point has ended the open window already, and the next one begins empty"
-                )));
-            }
-            return Ok((open || pending > 0).then_some(Entry::Phase(pending)));
+        let counted = match change.pending {
+            // By the run's count of batches, whether a window is open or not.
+            Some(Pending::Modulo) => Some(batch % new),
+            Some(Pending::Count(pending)) => Some(pending),
+            _ => None,
+        };
+        if let Some(counted) = counted {
+            return count_anew(batch, rest, open, counted, new);
         }
         if !open {
             return Ok(None);
@@ -220,7 +211,7 @@ impl Timeline {
             None if new != accumulate => Err(Error::invalid(format!(
                 "accumulate changes from {accumulate} to {new} inside an open window (after batch {batch}): say what becomes of the pending batches with pending=\"flush\", \"drop\" or \"carry\""
             ))),
-            None | Some(Pending::Modulo | Pending::Count(_)) => Ok(None),
+            None | Some(Pending::Modulo | Pending::Count(_)) => Ok(None), // the latter two are done above
             // In windows as long as before they count on as they do, by whatever counter was decided for this point.
             Some(Pending::Carry) => Ok((new != accumulate).then_some(Entry::Continue)),
             Some(Pending::Flush) => Ok(Some(Entry::Flush)),
@@ -262,23 +253,32 @@ impl Timeline {
     fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
         let after = self.pieces.all.partition_point(|piece| piece.batch0 < end);
         let mut sum = 0;
-        for piece in self.pieces.all[..after].iter().rev().take_while(|piece| piece.batch0 + piece.width() > first) {
-            let within = |batch: u64| piece.samples_within(batch.saturating_sub(piece.batch0).min(piece.width()));
+        for piece in self.pieces.all[..after].iter().rev().take_while(|piece| piece.batch0 + piece.width > first) {
+            let within = |batch: u64| piece.samples_within(batch.saturating_sub(piece.batch0).min(piece.width));
             sum += within(end)?.checked_sub(within(first)?)?;
         }
         u64::try_from(sum).ok()
     }
 }
 
-/// Has the very last epoch end its open window by `boundary`.
-pub(crate) fn end_window(segments: &mut Vec<Segment>, boundary: Boundary) {
-    let Some(last) = segments.pop() else { return };
-    if let Some(epochs @ 2..) = last.epochs {
-        segments.push(Segment { epochs: Some(epochs - 1), cut: false, ..last });
-        segments.push(Segment { epochs: Some(1), boundary, cut: false, entry: Entry::Continue, ..last });
-    } else {
-        segments.push(Segment { boundary, cut: false, ..last });
+/// Has `counted` batches count towards the window of `new` batches that is open at the point, or that begins there.
+fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) -> Result<Option<Entry>, Error> {
+    if counted >= new {
+        return Err(Error::invalid(format!(
+            "pending={counted} batches would fill a window of {new}: give less, or \"flush\" or \"drop\""
+        )));
     }
+    let decided = rest.first().map(|first| first.entry);
+    if let Some(Entry::Flush | Entry::Drop) = decided {
+        if counted > 0 {
+            return Err(Error::invalid(format!(
+                "an earlier change at this very point (after batch {batch}) has ended the open window, so that the next one begins empty: {counted} batches cannot count towards it"
+            )));
+        }
+        return Ok(None);
+    }
+    // A window that is not open begins empty, whatever an earlier change at this point let count towards it.
+    Ok(Some(if open || counted > 0 { Entry::Phase(counted) } else { Entry::Continue }))
 }
 
 /// What is left of the running epoch, of which `parts` were still to come, with the new sizes.
@@ -288,14 +288,16 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
     let part = Segment { epochs: Some(1), batch_size: size, joins: true, ..*first };
     match (change.batches, samples, size) {
         (Some(total), _, size) => {
-            let left = total.checked_sub(done.batches).ok_or_else(|| less_than_done("batches", total, done.batches))?;
+            let left = total
+                .checked_sub(done.batches)
+                .ok_or_else(|| less_than_done("batches_per_epoch", total, done.batches))?;
             let filled = match (stated(first, change).zip(done.samples), size) {
                 (Some((samples, before)), Some(size)) => fill(samples, before, left, size, first.drop_last),
                 _ => None,
             };
             if let (None, Some(samples), Some(size)) = (filled, change.samples, size) {
                 return Err(Error::invalid(format!(
-                    "batches={total} and samples={samples} contradict each other: what is left of the running epoch does not make {left} batches of {size}"
+                    "batches_per_epoch={total} and samples={samples} contradict each other: what is left of the running epoch does not make {left} batches of {size}"
                 )));
             }
             // Batches that the data set known so far does not fill are those of another one, and full.
@@ -308,7 +310,7 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
         }
         (None, Some(samples), Some(size)) => {
             let before = done.samples.ok_or_else(|| {
-                Error::Unknown("how many samples are left of the running epoch is not known, since the batch size before the change is not: give batches".into())
+                Error::Unknown("how many samples are left of the running epoch is not known, since the batch size before the change is not: give batches_per_epoch".into())
             })?;
             let rest = samples.checked_sub(before).ok_or_else(|| less_than_done("samples", samples, before))?;
             let left = if first.drop_last { rest / size } else { rest.div_ceil(size) };
@@ -379,6 +381,6 @@ fn less_than_done(name: &str, total: u64, done: u64) -> Error {
 
 fn needs_more() -> Error {
     Error::invalid(
-        "a new batch_size does not say how many batches an epoch has, since its samples are not known: give samples or batches as well",
+        "a new batch_size does not say how many batches an epoch has, since its samples are not known: give samples or batches_per_epoch as well",
     )
 }

@@ -202,7 +202,12 @@ impl Timeline {
         }
         if epoch == pieces.epochs {
             let running = pieces.unknown.is_some_and(|tail| tail.joins);
-            return if running { self.past(quantity) } else { Ok(Place::Point(Point::at(pieces.batches))) };
+            let uncounted = pieces.open && pieces.all.last().is_some_and(Piece::is_cut_off);
+            return if running || uncounted {
+                self.past(quantity)
+            } else {
+                Ok(Place::Point(Point::at(pieces.batches)))
+            };
         }
         let after = pieces.all.partition_point(|piece| piece.epoch0 <= epoch);
         let Some(piece) = after.checked_sub(1).and_then(|at| pieces.all.get(at)) else { return self.past(quantity) };
@@ -236,7 +241,7 @@ impl Timeline {
         let pieces = &self.pieces;
         let (done, open) = match self.piece_at(point.batch) {
             Some((piece, batch)) => (piece.step0 + piece.steps_within(batch), piece.is_open(batch)),
-            None => (pieces.steps, pieces.ends_open),
+            None => (pieces.steps, pieces.window.pending > 0),
         };
         let lower = Ratio::whole(done);
         if !open && point.is_whole() {

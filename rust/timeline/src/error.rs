@@ -40,6 +40,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it says that a number has no location, which a mask may stand for.
+    #[must_use]
+    pub fn is_no_location(&self) -> bool {
+        matches!(self, Self::OutOfRange(_) | Self::Unknown(_) | Self::Overflow { .. })
+    }
+
+    /// Whether it says that a location has no number, which a mask may stand for.
+    #[must_use]
+    pub fn is_no_index(&self) -> bool {
+        matches!(self, Self::OutOfRange(_) | Self::Unknown(_))
+    }
+
     pub(crate) fn invalid(text: impl Into<String>) -> Self {
         Self::Invalid(text.into())
     }

@@ -23,7 +23,7 @@ mod timeline;
 mod translate;
 mod unit;
 
-pub use bulk::{Invalid, MASKED, Mapper};
+pub use bulk::{Invalid, MASKED, Mapper, check_base};
 pub use change::{Change, Pending};
 pub use convert::Answer;
 pub use cursor::{Cursor, End};

@@ -41,13 +41,7 @@ impl Timeline {
 
     pub(crate) fn find_from(&self, unit: Unit, index: u64, base: u64) -> Result<(&Piece, u64), Error> {
         let pieces = &self.pieces;
-        let reached = match unit {
-            Unit::Batch => Some(pieces.batches),
-            Unit::Step => Some(pieces.steps),
-            Unit::Sample => pieces.samples.or_else(|| pieces.open.then_some(MAX_COUNT)),
-            Unit::Token | Unit::Epoch | Unit::Duration => return Err(no_location(unit)),
-        };
-        if let Some(reached) = reached
+        if let Some(reached) = self.reached(unit)?
             && index >= reached
         {
             return Err(self.past_end(unit, index, base, reached));
@@ -65,16 +59,27 @@ impl Timeline {
         let batch = match unit {
             Unit::Batch => Some(within),
             Unit::Step => Some(piece.closing_batch(within)),
-            _ => piece.batch_of_sample(within).filter(|batch| *batch < piece.width()),
+            _ => piece.batch_of_sample(within).filter(|batch| *batch < piece.width),
         };
         batch.map(|batch| (piece, batch)).ok_or_else(|| sizes_unknown(&format!("the place of sample {index}")))
+    }
+
+    /// Numbers of `unit` that have a place: all below this; `None` where nobody knows how many have one.
+    pub(crate) fn reached(&self, unit: Unit) -> Result<Option<u64>, Error> {
+        let pieces = &self.pieces;
+        match unit {
+            Unit::Batch => Ok(Some(pieces.batches)),
+            Unit::Step => Ok(Some(pieces.steps)),
+            Unit::Sample => Ok(pieces.samples.or_else(|| pieces.open.then_some(MAX_COUNT))),
+            Unit::Token | Unit::Epoch | Unit::Duration => Err(no_location(unit)),
+        }
     }
 
     /// Finds the index (from 0) of the batch at a location, of the step that it contributes to, or of its first sample.
     pub fn index(&self, unit: Unit, at: Location) -> Result<u64, Error> {
         let (piece, batch) = self.find_location(at)?;
         match unit {
-            Unit::Batch => total(u128::from(piece.batch0) + u128::from(batch), Unit::Batch),
+            Unit::Batch => Ok(piece.batch0 + batch),
             Unit::Step => piece.contributes_to(batch).map(|step| piece.step0 + step).ok_or_else(|| {
                 Error::OutOfRange(format!(
                     "the batch at epoch {}, iter {} (indices from 0) contributes to no step: its accumulation window never closes",
@@ -98,7 +103,10 @@ impl Timeline {
         if let Some(piece) = piece {
             let (epoch, iter) = (at.epoch - piece.epoch0, at.iter.wrapping_sub(piece.iter0));
             if epoch < piece.epochs && iter < piece.batches {
-                return Ok((piece, epoch * piece.batches + iter));
+                let batch = u128::from(epoch) * u128::from(piece.batches) + u128::from(iter);
+                // The last epoch of an open end may reach past the limit.
+                let done = total(u128::from(piece.batch0) + batch + 1, Unit::Batch)?;
+                return Ok((piece, done - 1 - piece.batch0));
             }
         }
         if at.epoch >= self.pieces.epochs || piece.is_none() {

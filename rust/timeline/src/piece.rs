@@ -28,10 +28,21 @@ pub(crate) enum Size {
     },
 }
 
+/// The window that is open at a point of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Window {
+    /// Batches in it: none where it is closed.
+    pub(crate) pending: u64,
+    /// As many of them count towards its end. A closed window may begin part full all the same (Keras).
+    pub(crate) phase: u64,
+}
+
 /// A stretch of the run with one epoch length, one batch size and one accumulation.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub(crate) epochs: u64,
+    /// Batches in the piece. Where the end is open they stop at the limit of counts, inside the last epoch.
+    pub(crate) width: u64,
     /// Batches an epoch (a part of one, where `iter0 > 0` or the next piece goes on inside it).
     pub(crate) batches: u64,
     /// Batches of the whole epoch that the piece lies in, where that is known.
@@ -43,8 +54,8 @@ pub(crate) struct Piece {
     pub(crate) per_epoch: bool,
     pub(crate) tail: Tail,
     pub(crate) size: Size,
-    /// A window is open where the piece begins.
-    pub(crate) opens_pending: bool,
+    /// Batches in the window that is open where the piece begins; they need not all count towards its end.
+    pub(crate) pending: u64,
     /// The window that is open at the piece's end closes in a later piece.
     pub(crate) closes_later: bool,
     // Counts reached where the piece begins.
@@ -56,10 +67,9 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    /// Batches in the piece.
-    pub(crate) fn width(&self) -> u64 {
-        // Both are known to fit: the compiler checks the total.
-        self.epochs * self.batches
+    /// Whether the limit of counts lies inside its last epoch, whose end therefore has no number.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        u128::from(self.width) < u128::from(self.epochs) * u128::from(self.batches)
     }
 
     /// Steps in an epoch of a piece whose epochs stand alone.
@@ -77,38 +87,41 @@ impl Piece {
             return epoch * self.steps_per_epoch() + iter / self.accumulate;
         }
         let closed = (self.phase + batches) / self.accumulate;
-        closed + u64::from(batches == self.width() && self.flushes())
+        closed + u64::from(batches == self.width && self.flushes())
     }
 
     pub(crate) fn steps(&self) -> u64 {
-        if self.batches == 0 { 0 } else { self.steps_within(self.width()) }
+        if self.batches == 0 { 0 } else { self.steps_within(self.width) }
     }
 
     /// Whether a short update ends a piece whose windows run through.
     fn flushes(&self) -> bool {
-        self.tail == Tail::Flush && self.left_open(self.width())
+        self.tail == Tail::Flush && self.left_open(self.width).pending > 0
     }
 
-    /// Whether the full windows alone leave one open after `batches` of a piece whose windows run through.
-    fn left_open(&self, batches: u64) -> bool {
+    /// The window that the full ones leave open after `batches` of a piece whose windows run through.
+    fn left_open(&self, batches: u64) -> Window {
         let counted = self.phase + batches;
-        !counted.is_multiple_of(self.accumulate) || (counted == 0 && self.opens_pending)
+        let phase = counted % self.accumulate;
+        let closed_none = counted < self.accumulate;
+        Window { pending: if closed_none { self.pending + batches } else { phase }, phase }
     }
 
-    /// Whether a window is open after the first `batches` of the piece's batches (fewer than its width).
-    pub(crate) fn is_open(&self, batches: u64) -> bool {
-        if batches == 0 {
-            return self.opens_pending;
+    /// The window that is open after the first `batches` of the piece's batches, and after what its end does.
+    pub(crate) fn window_after(&self, batches: u64) -> Window {
+        if self.per_epoch && batches > 0 {
+            let phase = batches % self.batches % self.accumulate;
+            return Window { pending: phase, phase };
         }
-        if self.per_epoch {
-            return !(batches % self.batches).is_multiple_of(self.accumulate);
+        if batches == self.width && self.tail != Tail::Hold {
+            return Window::default();
         }
         self.left_open(batches)
     }
 
-    /// Whether a window is open where the piece ends.
-    fn ends_open(&self) -> bool {
-        self.tail == Tail::Hold && self.left_open(self.width())
+    /// Whether a window is open after the first `batches` of the piece's batches (fewer than its width).
+    pub(crate) fn is_open(&self, batches: u64) -> bool {
+        self.window_after(batches).pending > 0
     }
 
     /// The batch (counted inside the piece) that closes its step number `step`.
@@ -117,7 +130,7 @@ impl Piece {
             let (epoch, step) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
             return epoch * self.batches + self.closing_iter(step);
         }
-        ((step + 1).saturating_mul(self.accumulate) - self.phase).min(self.width()) - 1
+        ((step + 1).saturating_mul(self.accumulate) - self.phase).min(self.width) - 1
     }
 
     /// The iter of a batch that closes step number `step` of an epoch with windows of its own.
@@ -143,6 +156,7 @@ impl Piece {
             _ if self.batches == 0 => Some(0),
             Size::Unknown => None,
             Size::Epoch(samples) => Some(samples),
+            // It fits: `Segment::validate` refuses an epoch of more samples than can be counted.
             Size::Batch { batch, last } => Some((self.batches - 1) * batch + last),
         }
     }
@@ -164,7 +178,7 @@ impl Piece {
     /// The batch (counted inside the piece) that holds its sample number `sample`; `None` where the sizes are not known.
     pub(crate) fn batch_of_sample(&self, sample: u64) -> Option<u64> {
         let per_epoch = self.samples_per_epoch()?;
-        let (epoch, rest) = (sample / per_epoch, sample % per_epoch);
+        let (epoch, rest) = (sample.checked_div(per_epoch)?, sample.checked_rem(per_epoch)?);
         let iter = match self.size {
             Size::Batch { batch, .. } => rest / batch,
             Size::Epoch(_) if rest == 0 || self.batches == 1 => 0,
@@ -186,10 +200,8 @@ pub(crate) struct Pieces {
     pub(crate) open: bool,
     /// After the pieces come epochs of unknown length.
     pub(crate) unknown: Option<Segment>,
-    /// A window is open at the end.
-    pub(crate) ends_open: bool,
-    /// Batches in it, and how many of them count towards its end.
-    pub(crate) pending: (u64, u64),
+    /// The window that is open at the end.
+    pub(crate) window: Window,
 }
 
 impl Pieces {
@@ -213,9 +225,7 @@ struct Builder {
     /// As long as every size is known.
     sample: Option<u64>,
     accumulate: u64,
-    pending: bool,
-    phase: u64,
-    pending_count: u64,
+    window: Window,
     open: bool,
     unknown: Option<Segment>,
 }
@@ -224,6 +234,9 @@ impl Builder {
     fn add(&mut self, segment: &Segment, next: Option<&Segment>) -> Result<(), Error> {
         self.enter(segment);
         let Some(batches) = segment.batches else {
+            if let Some(epochs) = segment.epochs {
+                total(u128::from(self.epoch) + u128::from(epochs - u64::from(segment.joins)), Unit::Epoch)?;
+            }
             self.unknown = Some(*segment);
             return Ok(());
         };
@@ -251,6 +264,7 @@ impl Builder {
         };
         let template = Piece {
             epochs,
+            width: 0,
             batches,
             epoch_length: Some(batches),
             accumulate: segment.accumulate,
@@ -258,7 +272,7 @@ impl Builder {
             per_epoch: false,
             tail: Tail::Hold,
             size,
-            opens_pending: false,
+            pending: 0,
             closes_later: false,
             epoch0: 0,
             iter0: if segment.joins { self.iter } else { 0 },
@@ -267,10 +281,11 @@ impl Builder {
             sample0: None,
         };
         self.epoch = epoch0;
-        if batches == 0 || segment.accumulate == 1 || tail == Tail::Hold {
+        // An open end at the limit of counts has no epoch.
+        if batches == 0 || epochs == 0 || segment.accumulate == 1 || tail == Tail::Hold {
             return self.push(template);
         }
-        let first = u64::from((self.pending || self.phase > 0) && !(epochs == 1 && ends_held));
+        let first = u64::from(self.window != Window::default() && !(epochs == 1 && ends_held));
         let last = u64::from(ends_held);
         // An epoch that begins with a window open, and one that ends with it open, stand by themselves.
         let parts = [
@@ -293,15 +308,15 @@ impl Builder {
     fn enter(&mut self, segment: &Segment) {
         match segment.entry {
             Entry::Continue if segment.accumulate != self.accumulate => {
-                self.phase = self.pending_count.min(segment.accumulate - 1);
+                self.window.phase = self.window.pending.min(segment.accumulate - 1);
             }
             Entry::Continue => {}
-            Entry::Phase(phase) => self.phase = phase,
+            Entry::Phase(phase) => self.window.phase = phase,
             Entry::Flush | Entry::Drop => {
-                if self.pending {
+                if self.window.pending > 0 {
                     self.close_before(if segment.entry == Entry::Flush { Tail::Flush } else { Tail::Drop });
                 }
-                self.settle();
+                self.window = Window::default();
             }
         }
         self.accumulate = segment.accumulate;
@@ -317,34 +332,24 @@ impl Builder {
                 break;
             }
             piece.step0 += flushed;
-            piece.opens_pending = false;
+            piece.pending = 0;
         }
     }
 
-    fn settle(&mut self) {
-        self.pending = false;
-        self.pending_count = 0;
-        self.phase = 0;
-    }
-
     fn push(&mut self, mut piece: Piece) -> Result<(), Error> {
-        piece.phase = self.phase;
-        piece.opens_pending = self.pending;
+        (piece.phase, piece.pending) = (self.window.phase, self.window.pending);
         (piece.epoch0, piece.batch0, piece.step0, piece.sample0) = (self.epoch, self.batch, self.step, self.sample);
         self.epoch += piece.epochs;
-        self.batch = self.within_limit(u128::from(self.batch) + u128::from(piece.width()), Unit::Batch)?;
+        let begin = self.batch;
+        self.batch =
+            self.within_limit(u128::from(begin) + u128::from(piece.epochs) * u128::from(piece.batches), Unit::Batch)?;
+        piece.width = self.batch - begin;
+        if piece.is_cut_off() && !piece.per_epoch {
+            piece.tail = Tail::Hold;
+        }
         if piece.batches > 0 {
             self.step = self.within_limit(u128::from(self.step) + u128::from(piece.steps()), Unit::Step)?;
-            let counted = u128::from(piece.phase) + u128::from(piece.width());
-            if piece.ends_open() {
-                let closed_none = counted < u128::from(piece.accumulate);
-                self.phase = u64::try_from(counted % u128::from(piece.accumulate)).unwrap_or(0);
-                self.pending_count =
-                    if closed_none { self.pending_count.saturating_add(piece.width()) } else { self.phase };
-                self.pending = true;
-            } else {
-                self.settle();
-            }
+            self.window = piece.window_after(piece.width);
         }
         if let Some(reached) = self.sample {
             self.sample = match piece.samples_per_epoch() {
@@ -396,8 +401,7 @@ impl Builder {
             samples: self.sample,
             open: self.open,
             unknown: self.unknown,
-            ends_open: self.pending,
-            pending: (self.pending_count, self.phase),
+            window: self.window,
             all: self.pieces,
         }
     }

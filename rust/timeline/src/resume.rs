@@ -4,9 +4,9 @@
 use crate::change::{Change, Pending};
 use crate::error::Error;
 use crate::quantity::Quantity;
-use crate::segment::{Entry, Segment};
+use crate::segment::{Entry, Segment, end_window};
 use crate::timeline::Timeline;
-use crate::unit::Unit;
+use crate::unit::{Boundary, Unit};
 
 impl Timeline {
     /// What this timeline says up to a point (`batch` batches, `epochs` complete epochs), and from there on `plan`, whose
@@ -18,6 +18,7 @@ impl Timeline {
             ));
         };
         let (mut segments, after) = self.split(batch, Some(epochs));
+        let next = after.first().copied();
         let running: Vec<Segment> = after.into_iter().take_while(|segment| segment.joins).map(only).collect();
         let complete = epochs + u64::from(!running.is_empty());
         let later = match planned.epochs {
@@ -28,13 +29,28 @@ impl Timeline {
         };
         let inside = !running.is_empty();
         segments.extend(&running);
-        let here = Self::from_segments(segments)?;
+        let mut here = Self::from_segments(segments)?;
+        // Between two epochs an earlier change at this very point is in the segment that the plan replaces.
+        let decided = next.filter(|next| !next.joins).map(|next| (next.entry, next.accumulate));
+        if let Some((entry @ (Entry::Flush | Entry::Drop), _)) = decided
+            && here.pieces.window.pending > 0
+        {
+            let mut ended = here.segments().to_vec();
+            end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
+            here = Self::from_segments(ended)?;
+        }
         let change = change_to(planned, inside, pending);
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
         // Where the running epoch goes on, the change has taken the window along.
         let over = changed.batches() == Some(batch);
-        let entry = entry.filter(|entry| over && matches!(entry, Entry::Phase(_))).unwrap_or_default();
+        let mut entry = entry.filter(|entry| over && matches!(entry, Entry::Phase(_))).unwrap_or_default();
+        if let Some((Entry::Phase(counted), accumulate)) = decided
+            && accumulate == planned.accumulate
+            && matches!(pending, None | Some(Pending::Carry))
+        {
+            entry = Entry::Phase(counted);
+        }
         let rest = Segment { epochs: later, entry, ..*planned };
         let mut segments = changed.segments().to_vec();
         match segments.last_mut() {

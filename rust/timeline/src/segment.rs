@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, MAX_COUNT};
+use crate::error::{Error, MAX_COUNT, count};
 use crate::unit::Boundary;
 
 /// What became of the window that was open where a segment begins.
@@ -126,6 +126,11 @@ impl Segment {
         {
             return wrong(format!("last_batch_size must be between 1 and batch_size ({size}), not {last}"));
         }
+        if let (Some(batches @ 1..), Some(size)) = (self.batches, self.batch_size) {
+            let full = u128::from(batches - 1) * u128::from(size);
+            let last = u128::from(self.last_batch_size.unwrap_or(size));
+            count(full + last, || format!("the number of samples in an epoch of {batches} batches of {size}"))?;
+        }
         if self.batch_size.is_none() && self.last_batch_size.is_some() {
             return wrong("last_batch_size needs batch_size".into());
         }
@@ -176,6 +181,7 @@ pub(crate) fn append(merged: &mut Vec<Segment>, mut segment: Segment) -> Result<
     if segment.joins {
         join(merged, segment)?;
     } else {
+        pass_on(merged, &mut segment);
         merged.push(segment);
     }
     settle(merged);
@@ -191,14 +197,26 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
         return Err(Error::invalid("an epoch that was cut cannot go on in a further segment"));
     }
     if part.batches == Some(0) {
-        before.cut = part.cut;
+        match part.entry {
+            // Where the epoch's end closes the window, how many batches count towards it does not matter any more.
+            Entry::Phase(_) if part.boundary != Boundary::Carry && !part.cut => before.cut = false,
+            Entry::Continue => before.cut = part.cut,
+            Entry::Flush => end_window(merged, Boundary::Flush),
+            Entry::Drop => end_window(merged, Boundary::Drop),
+            // It says where the next window begins, until a segment comes next that can say so.
+            Entry::Phase(_) => merged.push(part),
+        }
         return Ok(());
     }
     if let Some(epochs @ 2..) = before.epochs {
         // The epoch that goes on stands by itself, so that one history has one form.
-        let whole = Segment { epochs: Some(epochs - 1), ..*before };
-        *before = Segment { epochs: Some(1), entry: Entry::Continue, ..*before };
-        let last = *before;
+        let (mut whole, mut last) = (*before, *before);
+        (whole.epochs, last.epochs) = (Some(epochs - 1), Some(1));
+        if before.batches == Some(0) {
+            whole.entry = Entry::Continue;
+        } else {
+            last.entry = Entry::Continue;
+        }
         merged.pop();
         merged.push(whole);
         settle(merged);
@@ -206,7 +224,11 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
     }
     let Some(before) = merged.last_mut() else { return Ok(()) };
     if before.batches == Some(0) {
-        let entry = if part.entry == Entry::Continue { before.entry } else { part.entry };
+        let entry = decided_twice(before, &part).ok_or_else(|| {
+            Error::invalid(
+                "batches cannot count towards a window that begins empty, since the one before it ended there",
+            )
+        })?;
         *before = Segment { joins: before.joins, entry, ..part };
         return Ok(());
     }
@@ -229,14 +251,64 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
     Ok(())
 }
 
+/// What was decided where epochs without batches begin is decided where the next one begins.
+fn pass_on(merged: &mut Vec<Segment>, segment: &mut Segment) {
+    let mut moved = true;
+    while moved {
+        moved = false;
+        let mut next = &mut *segment;
+        for empty in merged.iter_mut().rev().take_while(|last| last.batches == Some(0)) {
+            if empty.entry != Entry::Continue
+                && let Some(entry) = decided_twice(empty, next)
+            {
+                (empty.entry, next.entry, moved) = (Entry::Continue, entry, true);
+            } else if !moved {
+                break;
+            }
+            next = empty;
+        }
+    }
+    if let Some(empty) = merged.pop_if(|last| last.joins && last.batches == Some(0) && last.entry == Entry::Continue)
+        && let Some(last) = merged.last_mut()
+    {
+        last.cut = empty.cut;
+    }
+    settle(merged);
+}
+
+/// What becomes of the window that is open at a point for which two segments decide, since the first has no batches.
+/// `None`: they decide one thing each.
+fn decided_twice(empty: &Segment, next: &Segment) -> Option<Entry> {
+    match (empty.entry, next.entry) {
+        (Entry::Flush | Entry::Drop, Entry::Phase(1..)) => None,
+        (ended @ (Entry::Flush | Entry::Drop), _) => Some(ended),
+        // They counted towards a window of another length.
+        (Entry::Phase(_), Entry::Continue) if empty.accumulate != next.accumulate => Some(Entry::Continue),
+        (decided, Entry::Continue) | (_, decided) => Some(decided),
+    }
+}
+
+/// Has the last epoch that has batches end its open window by `boundary`; one without batches ends no window.
+pub(crate) fn end_window(segments: &mut Vec<Segment>, boundary: Boundary) {
+    let Some(at) = segments.iter().rposition(|segment| segment.batches != Some(0)) else { return };
+    let last = segments[at];
+    if let Some(epochs @ 2..) = last.epochs {
+        segments[at] = Segment { epochs: Some(epochs - 1), cut: false, ..last };
+        let own = Segment { epochs: Some(1), boundary, cut: false, entry: Entry::Continue, ..last };
+        segments.insert(at + 1, own);
+    } else {
+        segments[at] = Segment { boundary, cut: false, ..last };
+    }
+}
+
 /// Merges the last segment, now complete, with an equal one before it.
 fn settle(merged: &mut Vec<Segment>) {
     let [.., before, last] = merged.as_slice() else { return };
-    let mergeable =
-        !before.cut && !before.joins && !last.joins && last.entry == Entry::Continue && before.plan() == last.plan();
-    if !mergeable {
+    let here = last.entry == Entry::Continue || (last.batches == Some(0) && before.entry == Entry::Continue);
+    if before.cut || before.joins || last.joins || !here || before.plan() != last.plan() {
         return;
     }
+    let entry = if before.entry == Entry::Continue { last.entry } else { before.entry };
     let epochs = match (before.epochs, last.epochs) {
         (Some(first), Some(second)) => match first.checked_add(second) {
             Some(sum) if sum <= MAX_COUNT => Some(sum),
@@ -244,7 +316,7 @@ fn settle(merged: &mut Vec<Segment>) {
         },
         _ => None,
     };
-    let whole = Segment { epochs, cut: last.cut, ..*before };
+    let whole = Segment { epochs, cut: last.cut, entry, ..*before };
     merged.truncate(merged.len() - 2);
     merged.push(whole);
 }

@@ -93,7 +93,7 @@ impl Timeline {
     pub fn plan(plan: &Plan) -> Result<Self, Error> {
         let named = [
             ("samples", plan.samples),
-            ("batches", plan.batches),
+            ("batches_per_epoch", plan.batches),
             ("batch_size", plan.batch_size),
             ("epochs", plan.epochs),
             ("accumulate", Some(plan.accumulate)),
@@ -254,7 +254,7 @@ impl Shape {
                 if stated.is_some_and(|stated| stated != batches) {
                     let stated = stated.unwrap_or_default();
                     return Err(Error::invalid(format!(
-                        "{samples} samples in batches of {size} are {batches} batches an epoch, not {stated}: give two of samples, batch_size and batches, or three that agree"
+                        "{samples} samples in batches of {size} are {batches} batches an epoch, not {stated}: give two of samples, batch_size and batches_per_epoch, or three that agree"
                     )));
                 }
                 let last = if drop_last { size } else { samples - (batches - 1) * size };
@@ -265,7 +265,7 @@ impl Shape {
                 Ok(Self { batches: Some(batches), last: None })
             }
             (Some(_), None, None) => Err(Error::invalid(
-                "samples alone do not say how many batches an epoch has: give batch_size or batches as well",
+                "samples alone do not say how many batches an epoch has: give batch_size or batches_per_epoch as well",
             )),
             (None, Some(batches), size) => Ok(Self { batches: Some(batches), last: size }),
             (None, None, _) => Ok(Self { batches: None, last: None }),

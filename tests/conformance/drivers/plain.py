@@ -84,7 +84,7 @@ class Plain(Trainer):
 
     def own(self) -> dict[str, dict[str, int]]:
         """Returns the step that such a loop prints."""
-        return {"pytorch1": {"step": self.global_step}}
+        return {"pytorch_one_based": {"step": self.global_step}}
 
     def save(self, folder: Path) -> None:
         """Saves as JSON."""

@@ -138,7 +138,7 @@ class Loop(Trainer):
     def own(self) -> dict[str, dict[str, int]]:
         """Returns Adam's own count of updates."""
         state = self.optimizer.state.get(self.model.layer.weight, {})
-        return {"pytorch1": {"step": int(state.get("step", 0))}}
+        return {"pytorch_one_based": {"step": int(state.get("step", 0))}}
 
     def save(self, folder: Path) -> None:
         """Saves everything in one file."""

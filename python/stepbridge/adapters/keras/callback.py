@@ -66,14 +66,15 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
     def __init__(self, clock: StepClock | None = None, **options: Any) -> None:
         super().__init__()
         if clock is None:
-            clock = StepClock(**{"boundary": "carry", **options})
+            planned = options.get("plan") is not None
+            clock = StepClock(**(options if planned else {"boundary": "carry", **options}))
         elif options:
             raise ValueError(f"give a clock, or the options of one ({', '.join(options)}), not both")
         if not isinstance(clock, StepClock):
             raise TypeError(f"ClockCallback takes a stepbridge.StepClock, not {type(clock).__name__}")
         self.clock = clock
         # Bound once: this is all that most batches cost.
-        self._advance = clock._advance
+        self._count_one = clock.count_one
         self._horizon = clock.timeline.epochs
         self._fit: Fit | None = None
         #: Whether the clock's plan is what its author stated, and not what was learned or loaded.
@@ -114,8 +115,8 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         if fit.lost:
             return
         fit.align()
-        if not clock._begin():
-            end = "its plan has ended" if clock._until is None else f"until={str(clock._until)!r} is reached"
+        if not clock.begin_epoch():
+            end = "its plan has ended" if clock.until is None else f"until={str(clock.until)!r} is reached"
             raise ValueError(
                 f"{clock.name}: {end} after {clock.batch} batches, but fit() goes on: do not call it again"
             )
@@ -128,7 +129,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         if self._careful or batch == self._look:
             self._count(batch)
         else:
-            self._advance()
+            self._count_one()
 
     def _count(self, batch: int) -> None:
         if self._fit is not None:
@@ -143,21 +144,17 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """The fit ended."""
-        if self.clock._ledger is not None:
-            self.clock._ledger.stop(self.clock)
+        self.clock.end_run()
 
     def _close_what_is_open(self, epoch: int) -> None:
         """Closes the epoch that an interrupted fit, or a checkpoint, left open: Keras does not go on inside it."""
         clock = self.clock
         resumed, self._resumed = self._resumed, False
-        if not clock._in_epoch:
+        if not clock.in_epoch:
             return
-        if clock._ledger is not None:
-            clock._ledger.open_session(clock)
-        clock._resumed_inside = False
         # Of an epoch of unknown length, saved at its end, the clock was not told yet that it had ended.
         ended = resumed and self._epoch is not None and epoch == self._epoch + 1
-        clock._finish(cut=not ended or self.params["steps"] is not None)
+        clock.end_epoch(cut=not ended or self.params["steps"] is not None)
 
     def _save(self) -> dict[str, Any]:
         """Returns what goes into a checkpoint."""
@@ -167,7 +164,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
             "epoch": self._epoch,
             "ahead": ahead,
             "lead": self.lead,
-            "accumulate": self.clock._plan.segments[0].accumulate,
+            "accumulate": self.clock.plan.segments[0].accumulate,
         }
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -184,26 +181,26 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         clock.load_state_dict(state["clock"], pending="modulo")
         if state["ahead"]:
             # A callback before this one saved the model between its batch and the clock's count of it.
-            if not clock._in_epoch:
-                clock._begin()
-            clock._advance_many(state["ahead"])
+            if not clock.in_epoch:
+                clock.begin_epoch()
+            clock.advance(state["ahead"])
         self._epoch, self._resumed, self._stated = state["epoch"], True, False
         # Of windows of another size nothing is known.
-        same = len(self.clock._plan.segments) == 1 and self.clock._plan.segments[0].accumulate == state["accumulate"]
+        same = len(self.clock.plan.segments) == 1 and self.clock.plan.segments[0].accumulate == state["accumulate"]
         self.lead = state["lead"] if same else None
 
     def _as_keras_counts(self) -> None:
         """Gives a plan that was stated the rules of Keras, by which the checkpoint's was made as well."""
         clock = self.clock
-        planned = clock._plan.segments
+        planned = clock.plan.segments
         if clock.batch or len(planned) != 1 or (planned[0].batches is None and planned[0].samples is None):
             return
         plan = planned[0]
-        clock._replan(
+        clock.replan(
             Timeline.plan(
                 samples=plan.samples,
                 batch_size=plan.batch_size,
-                batches=plan.batches,
+                batches_per_epoch=plan.batches,
                 epochs=plan.epochs,
                 drop_last=plan.drop_last,
                 accumulate=accumulation(self._model),

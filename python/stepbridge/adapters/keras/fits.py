@@ -7,10 +7,25 @@ from typing import TYPE_CHECKING, Literal
 from stepbridge.adapters.keras.counts import accumulation, applied, iterations, loses_updates, makes_phantoms
 from stepbridge.adapters.keras.sizes import UNKNOWN, Sizes, SizesLearner
 from stepbridge.conventions import PHANTOM
-from stepbridge.timeline import Timeline
+from stepbridge.timeline import Quantity, Timeline
 
 if TYPE_CHECKING:
-    from stepbridge.adapters.keras.callback import ClockCallback
+    from collections.abc import Mapping
+    from typing import Any, Protocol
+
+    from stepbridge.clock import StepClock
+
+    class Callback(Protocol):
+        """What a fit needs of the callback that keeps it."""
+
+        clock: StepClock
+        lead: int | None
+        params: Mapping[str, Any]
+        _model: Any
+
+        @property
+        def model(self) -> Any: ...
+
 
 __all__ = ["Fit"]
 
@@ -22,7 +37,7 @@ class Fit:
     one addition each.
     """
 
-    def __init__(self, callback: ClockCallback, epoch: int, *, horizon: int | None, stated: bool) -> None:
+    def __init__(self, callback: Callback, epoch: int, *, horizon: int | None, stated: bool) -> None:
         self._callback = callback
         self._clock = clock = callback.clock
         self._model = model = callback._model
@@ -31,13 +46,7 @@ class Fit:
         self._per_call: int = model.steps_per_execution
         self._scaled = loses_updates(model)
         self._accumulate = accumulation(model)
-        self.careful = bool(
-            self._per_call > 1
-            or self._scaled
-            or clock._until is not None
-            or clock._watched is not None
-            or clock._on_advance
-        )
+        self.careful = self._per_call > 1 or self._scaled or clock.until is not None or clock.is_followed
         self.lost = False
         #: As the epoch begins: the clock's batches, the optimizer's, and by how much its updates are ahead.
         self._begun, self._before, self._offset = clock.batch, applied(model), 0
@@ -45,11 +54,13 @@ class Fit:
         self._entry: int | Literal["drop"] | None = None
         self._stated = stated
         adopted = self._adopted(epoch)
-        complete = epoch if adopted else clock._position[0]
+        complete = epoch if adopted else clock.position.epoch
         self._epochs = max(horizon or 0, complete + params["epochs"] - epoch)
-        self._enter(self._known_sizes(), clock._plan.segments[0].accumulate)
+        self._enter(self._known_sizes(), clock.plan.segments[0].accumulate)
         if adopted is not None:
-            clock._adopt(clock._plan, adopted, epoch)
+            # The windows that the checkpoint left are those of the plan from its start.
+            clock.replan(clock.plan)
+            clock.move_to(Quantity(adopted, "ba"))
         self._claimed = False
         # Where samples were lost count of before, they stay unknown.
         counts_samples = clock.batch == 0 or clock.sample is not None
@@ -70,11 +81,11 @@ class Fit:
     def _adopted(self, epoch: int) -> int | None:
         """The batches done in a checkpoint that has no clock, where Keras's epoch and its counter agree on them."""
         clock, seen = self._clock, applied(self._model)
-        if not epoch or not seen or clock._position != (0, 0):
+        if not epoch or not seen or clock.position != (0, 0):
             return None
         if self._steps is not None and epoch * self._steps == seen:
             return seen
-        clock._disagrees(
+        clock.warn_once(
             f"the optimizer's count of batches, as fit begins with epoch {epoch}",
             "a number that the epochs' lengths would tell" if self._steps is None else epoch * self._steps,
             seen,
@@ -84,18 +95,18 @@ class Fit:
 
     def _sizes(self) -> Sizes:
         """The sizes of the plan in force."""
-        if len(self._clock._plan.segments) != 1:
+        if len(self._clock.plan.segments) != 1:
             return UNKNOWN
-        planned = self._clock._plan.segments[0]
+        planned = self._clock.plan.segments[0]
         return Sizes(planned.batch_size, planned.samples)
 
     def _known_sizes(self) -> Sizes:
         """The sizes of the clock's plan, if they go with the batches that Keras announces."""
-        planned = self._clock._plan.segments[0]
+        planned = self._clock.plan.segments[0]
         if self._steps is None or planned.batches in (None, self._steps):
             return self._sizes()
         if self._stated:
-            self._clock._disagrees(
+            self._clock.warn_once(
                 "batches an epoch", planned.batches, self._steps, "the clock goes by what Keras announces"
             )
         return UNKNOWN
@@ -107,30 +118,26 @@ class Fit:
             sizes: of batches, as far as they are known.
             accumulated: batches a step so far.
         """
-        pending = self._pending(accumulated)
-        self._replan(sizes, pending)
-        if isinstance(pending, int) and self._clock.batch == 0:
-            # Of a clock that has counted nothing the plan alone is taken.
-            self._clock._go_on(self._clock._plan._core, pending)
+        self._replan(sizes, self._pending(accumulated))
 
     def _replan(self, sizes: Sizes, pending: int | Literal["drop"] | None = None) -> None:
         """Puts the plan in force that follows from Keras and from the sizes, and what is pending, if that is new."""
         clock = self._clock
         whole = sizes.batch_size is not None
         plan = Timeline.plan(
-            batches=self._steps,
+            batches_per_epoch=self._steps,
             batch_size=sizes.batch_size,
             samples=sizes.samples if whole else None,
-            drop_last=whole and sizes.samples is not None and clock._plan.segments[0].drop_last,
+            drop_last=whole and sizes.samples is not None and clock.plan.segments[0].drop_last,
             epochs=self._epochs,
             accumulate=self._accumulate,
             boundary="carry",
         )
         if pending is not None:
             self._entry = pending
-        if pending is not None or plan != clock._plan:
+        if pending is not None or plan != clock.plan:
             # Until the epoch's first batch is counted it has to be said again.
-            clock._replan(plan, pending=self._entry if clock.batch == self._begun else pending)
+            clock.replan(plan, pending=self._entry if clock.batch == self._begun else pending)
 
     def _pending(self, before: int) -> int | Literal["drop"] | None:
         """The batches pending by Keras, where the clock counts otherwise; `before` is the clock's accumulation."""
@@ -171,22 +178,18 @@ class Fit:
             return
         if batch == self.look:
             self._learn()
-        if clock._watched is not None:
-            clock._watched.settle()
+        clock.settle_updates()
         windows = self._scaled and self._accumulate > 1
         if windows and done == 1 and batches is not None:
             self._go_on_as_keras(batches)
         attempted = clock.step
-        if done == 1:
-            clock._advance()
-        else:
-            clock._advance_many(done)
-        if self._scaled and batches is not None and updates is not None and batches < done:
-            clock.skip_update(max(clock.step - attempted - updates, 0))
-            if windows and done > 1:
-                self.align()
-        clock._advanced()
-        if clock._until is not None and clock.finished:
+        with clock.one_advance():
+            clock.advance(done)
+            if self._scaled and batches is not None and updates is not None and batches < done:
+                clock.skip_update(max(clock.step - attempted - updates, 0))
+                if windows and done > 1:
+                    self.align()
+        if clock.until is not None and clock.finished:
             self._model.stop_training = True
 
     def end_epoch(self, *, compare: bool) -> None:
@@ -198,7 +201,7 @@ class Fit:
         seen = clock.batch - self._begun
         short = self._steps is None or seen < self._steps
         left = short and bool(self._model.stop_training)
-        clock._finish(cut=left)
+        clock.end_epoch(cut=left)
         if compare:
             self._check(ended=short and not left)
         self._begun = clock.batch
@@ -228,7 +231,7 @@ class Fit:
         if moved is not None and 0 < moved <= self._per_call and not (self._scaled and moved < self._per_call):
             if left is not None and moved > left:
                 # Endless data is taken in whole executions, past `steps_per_epoch`.
-                self._clock.change(batches=done + moved)
+                self._clock.change(batches_per_epoch=done + moved)
             return moved
         return None if left is None else min(self._per_call, left)
 
@@ -239,7 +242,7 @@ class Fit:
         # The batch at hand is counted next, and one that was left out must not bring the window on.
         wanted = before if moved else max(before - 1, 0)
         if wanted != self._phase:
-            self._clock._replan(self._clock._plan, pending=wanted)
+            self._clock.replan(self._clock.plan, pending=wanted)
         self._phase = (wanted + 1) % every
         if self._phase == after % every:
             self._callback.lead = after - self._clock.batch - 1
@@ -248,24 +251,24 @@ class Fit:
         """Stops counting, as nobody knows how many batches there are: better no number than a wrong one."""
         clock = self._clock
         self.lost = True
-        clock._warn(
+        clock.warn(
             f"fit() runs up to {self._per_call} batches an execution over data of unknown length, and the optimizer's "
             f"count does not tell how many: the clock stays at {clock.batch} batches until the next fit; give fit() "
             "steps_per_epoch, or compile() steps_per_execution=1"
         )
-        clock._finish(cut=True)
-        clock._replan(Timeline.plan(accumulate=self._accumulate, boundary="carry"))
+        clock.end_epoch(cut=True)
+        clock.replan(Timeline.plan(accumulate=self._accumulate, boundary="carry"))
 
     def _learn(self) -> None:
         """Looks at the sizes of batches before the batch at hand is counted."""
         learner = self._learner
         if learner is None:
             return
-        planned = self._clock._plan.segments[0]
+        planned = self._clock.plan.segments[0]
         sizes = learner.look(self._callback.model)
         if sizes is None:
             if learner.failed and self._claimed:
-                self._clock._disagrees(
+                self._clock.warn_once(
                     "the samples of an epoch",
                     "batches of one size, the last one not larger",
                     "others, or an evaluation inside the epoch",
@@ -279,7 +282,7 @@ class Fit:
                 learner.stop()
             return
         if self._stated and not self._claimed and planned.batch_size is not None:
-            self._clock._disagrees(
+            self._clock.warn_once(
                 "samples a batch", planned.batch_size, sizes.batch_size, "the clock goes by what Keras trains on"
             )
         self._claimed = True
@@ -296,7 +299,7 @@ class Fit:
             # Over windows it is an update only where the batch that never was closes one.
             expected += PHANTOM.gains
         if seen != expected:
-            clock._disagrees(
+            clock.warn_once(
                 "optimizer.iterations",
                 expected,
                 seen,

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import keras
 from keras import ops
 
-from stepbridge.answers import Between, Exact
 from stepbridge.clock import StepClock
-from stepbridge.timeline import Timeline
-from stepbridge.units import Quantity, as_quantity, whole_number
+from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stepbridge.units import QuantityLike
+    from stepbridge.timeline import QuantityLike
 
 __all__ = ["ClockSchedule", "DrivenSchedule", "drive"]
 
@@ -52,7 +50,7 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         TypeError: an end without a unit.
         ValueError: an unknown shape, no phase, ends that go back, or one that the plan cannot tell in batches.
 
-    >>> plan = Timeline.plan(batches=4, epochs=3)
+    >>> plan = Timeline.plan(batches_per_epoch=4, epochs=3)
     >>> schedule = ClockSchedule(1.0, [("4st", 1.0, "linear"), ("100%", 0.0, "cosine")], plan, start=0.0)
     >>> [round(float(schedule(batch)), 2) for batch in (0, 1, 4, 8, 12, 20)]
     [0.0, 0.25, 1.0, 0.5, 0.0, 0.0]
@@ -118,7 +116,7 @@ def drive(
         ValueError: the plan cannot tell the ticks in batches, or there are too many that are not evenly spaced.
 
     >>> written_in_epochs = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
-    >>> schedule = drive(written_in_epochs, Timeline.plan(batches=4, epochs=3), every="1ep")
+    >>> schedule = drive(written_in_epochs, Timeline.plan(batches_per_epoch=4, epochs=3), every="1ep")
     >>> [round(float(schedule(batch)), 3) for batch in (0, 3, 4, 8)]
     [0.1, 0.1, 0.05, 0.025]
     """

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from stepbridge.clock import StepClock
-from stepbridge.units import as_quantity
+from stepbridge.timeline import as_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from stepbridge.answers import Location
-    from stepbridge.units import QuantityLike
+    from stepbridge.timeline import Location, QuantityLike
 
 __all__ = ["ClockEarlyStopping"]
 
@@ -68,7 +67,7 @@ class ClockEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]  
         """A fit begins, and with it the waiting."""
         super().on_train_begin(logs)
         self.stopped_at = None
-        self._best_at = self.clock.amount(self._patience.unit) if self.clock.batch else 0
+        self._best_at = self.clock.elapsed(self._patience.unit) if self.clock.batch else 0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Looks, where `check` asks for it and is due."""
@@ -81,14 +80,14 @@ class ClockEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]  
 
     def _judge(self, logs: Mapping[str, Any] | None) -> None:
         clock = self.clock
-        if self._start is not None and not clock._reached(self._start._amount):
+        if self._start is not None and not clock.reached(self._start):
             return
         if self.monitor_op is None:
             self._set_monitor_op()
         value = self.get_monitor_value(logs)
         if value is None:
             return
-        now = clock.amount(self._patience.unit)
+        now = clock.elapsed(self._patience.unit)
         if self.restore_best_weights and self.best_weights is None:
             # Whatever comes first is the best so far.
             self._take_best()

@@ -9,18 +9,18 @@ those of `evaluate` at `optimizer.iterations`, all into the same files. It write
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 
 from stepbridge.clock import StepClock
-from stepbridge.units import Quantity, as_quantity
+from stepbridge.timeline import Quantity, as_quantity, unit_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from stepbridge.units import QuantityLike, Unit, UnitLike
+    from stepbridge.timeline import QuantityLike, UnitLike
 
 __all__ = ["ClockTensorBoard"]
 
@@ -62,7 +62,7 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
             raise TypeError(f"clock must be a stepbridge.StepClock, not {type(clock).__name__}")
         if find_spec("tensorflow") is None:
             raise ImportError("Keras writes TensorBoard's files with TensorFlow: pip install 'stepbridge[tensorflow]'")
-        self._unit = Quantity(0, cast("Unit", unit)).unit
+        self._unit = unit_symbol(unit)
         if self._unit == "dur":
             raise ValueError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
         self._every = None if update_freq == "epoch" else _amount(update_freq)
@@ -70,12 +70,13 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
         self.clock = clock
         self._counted = self._written = -1
         self._records = True
-        clock._logged_as(self._unit, 0 if self._unit == "ep" else 1, "stepbridge.adapters.keras.ClockTensorBoard")
+        base: Literal[0, 1] = 0 if self._unit == "ep" else 1
+        clock.record_logged_step(self._unit, base, by="stepbridge.adapters.keras.ClockTensorBoard")
 
     def _now(self) -> int:
         if self._unit == "ep":
             return self.clock.epoch if self.clock.batch else 0
-        return int(self.clock.amount(self._unit))
+        return int(self.clock.elapsed(self._unit))
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """A fit begins; the count goes on."""
@@ -95,7 +96,7 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
         """Writes the metrics of the batch, where they are due."""
         clock = self.clock
         if clock.batch == self._counted:
-            clock._disagrees(
+            clock.warn_once(
                 "the clock of ClockTensorBoard",
                 "one that has counted the batch",
                 f"{clock.batch} batches still",

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from stepbridge.adapters.tensorflow.variables import Follower
-from stepbridge.clock import StepClock
-from stepbridge.trigger import Trigger
+from stepbridge.clock import StepClock, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -46,13 +45,13 @@ class ClockCheckpoint(tf.train.experimental.PythonState):  # type: ignore[misc] 
     >>> import tempfile
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=5, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=2)
     >>> for epoch in clock.epochs(1):
     ...     for batch in clock.batches(range(5)):
     ...         pass
     >>> weight = tf.Variable(1.0)
     >>> path = tf.train.Checkpoint(weight=weight, clock=ClockCheckpoint(clock)).save(tempfile.mkdtemp() + "/run")
-    >>> again = StepClock(batches=5, epochs=2)
+    >>> again = StepClock(batches_per_epoch=5, epochs=2)
     >>> status = tf.train.Checkpoint(weight=weight, clock=ClockCheckpoint(again)).restore(path)
     >>> again.step, again.position
     (5, Position(epoch=1, iter=0))
@@ -85,7 +84,7 @@ class ClockCheckpoint(tf.train.experimental.PythonState):  # type: ignore[misc] 
             clock.load_state_dict(state)
             return
         clock.load_state_dict(state, changed=self._changed, pending=self._pending)
-        for hook in clock._on_advance:
+        for hook in clock.hooks:
             if isinstance(hook, Follower):
                 hook.sync()
 

@@ -56,7 +56,7 @@ def clock_for(
         epochs: how many are planned; None leaves the end open.
         accumulate: batches a step.
         options: whatever else `StepClock` takes (`boundary`, `until`, `ledger`, ...). A size given here (`samples`,
-            `batch_size`, `batches`, `drop_last`) is believed in place of the dataset's.
+            `batch_size`, `batches_per_epoch`, `drop_last`) is believed in place of the dataset's.
 
     Raises:
         TypeError: it is not a `tf.data.Dataset`.
@@ -81,13 +81,18 @@ def clock_for(
             "StepClock(samples=..., batch_size=..., epochs=...)"
         )
     sizes = {**_sizes(dataset), **options}
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY and not sizes.keys() & {"batches", "samples", "until"}:
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY and not sizes.keys() & {
+        "batches_per_epoch",
+        "samples",
+        "until",
+    }:
         raise ValueError(
             "the dataset is endless, so its one epoch is: leave out .repeat(), or say how many batches an epoch has, "
-            "clock_for(dataset, batches=n), and take so many in each: clock.batches(itertools.islice(iterator, n))"
+            "clock_for(dataset, batches_per_epoch=n), and take so many in each: "
+            "clock.batches(itertools.islice(iterator, n))"
         )
     clock = StepClock(epochs=epochs, accumulate=accumulate, **sizes)
-    clock._on_advance.append(partial(refuse_tracing, clock))
+    clock.add_hook(partial(refuse_tracing, clock))
     return clock
 
 
@@ -96,7 +101,7 @@ def _sizes(dataset: tf.data.Dataset) -> dict[str, Any]:
     batches = int(dataset.cardinality())
     if batches == 0:
         raise ValueError("the dataset is empty: it has no batch (with drop_remainder fewer samples than one are none)")
-    sizes = {"batches": batches} if batches > 0 else {}
+    sizes = {"batches_per_epoch": batches} if batches > 0 else {}
     ordered = True
     while (kind := type(dataset).__name__) not in _BATCHING:
         ordered = ordered and kind not in _CHOOSING

@@ -19,16 +19,12 @@ What TensorFlow does (seen on 2.21):
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Literal, Protocol, SupportsInt
 
 import tensorflow as tf
 
 from stepbridge.adapters.checks import the_clock
-from stepbridge.answers import Exact
-from stepbridge.errors import StepbridgeWarning
-from stepbridge.resume import stand_at
-from stepbridge.units import Quantity
+from stepbridge.timeline import Exact, Quantity
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
@@ -74,7 +70,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
     >>> v1 = tf.compat.v1
-    >>> clock = StepClock(batches=5, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=5, epochs=2)
     >>> with tf.Graph().as_default():
     ...     weight = v1.get_variable("weight", initializer=1.0)
     ...     global_step = v1.train.get_or_create_global_step()
@@ -131,14 +127,13 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         clock = self._clock
         self._count(self._read(session))
         if self._runs and clock.step == self._start and not clock.finished:
-            clock._disagrees(
+            clock.warn_once(
                 "global_step",
                 f"more than {self._start} after {self._runs} runs of the session",
                 clock.step,
                 "give minimize or apply_gradients global_step=tf.compat.v1.train.get_or_create_global_step()",
             )
-        if clock._ledger is not None:
-            clock._ledger.stop(clock)
+        clock.end_run()
 
     def end_epoch(self) -> None:
         """Ends the epoch: for a plan without lengths, where the session's OutOfRangeError says that the data did.
@@ -146,7 +141,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         Warns:
             StepbridgeWarning: the epoch is shorter than planned.
         """
-        self._clock._finish()
+        self._clock.end_epoch()
 
     def _read(self, session: Session) -> int:
         return int(session.run(self._global_step))
@@ -163,24 +158,16 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
                 "the clock's state of the same checkpoint, or make a new clock, which goes to the session's global step"
             )
         if step < clock.step:
-            warnings.warn(
-                f"{clock.name}: the session was made anew at global step {step}; the clock goes back from step "
-                f"{clock.step} to it",
-                StepbridgeWarning,
-                stacklevel=2,
+            clock.warn(
+                f"the session was made anew at global step {step}; the clock goes back from step {clock.step} to it"
             )
         if step != clock.step:
-            timeline = clock.timeline
             try:
-                batch, epochs = stand_at(timeline, Quantity(step, "st"))
+                clock.move_to(Quantity(step, "st"))
             except (ValueError, IndexError) as error:
                 raise type(error)(f"{clock.name}: the session begins at global step {step}: {error}") from None
-            if clock._ledger is not None:
-                clock._ledger.stop(clock)
-                clock._ledger.forget()
-            clock._adopt(clock._plan, batch, epochs, timeline)
-        if clock._resumed_inside and self._resume is None and not recovered:
-            epoch, done = clock._position
+        if clock.resumed_inside and self._resume is None and not recovered:
+            epoch, done = clock.position
             raise ValueError(
                 f"{clock.name}: global step {step} is {done} batches into epoch {epoch} (an index from 0): say what "
                 'the input does there, GlobalStepHook(clock, resume="continues" | "restart")'
@@ -196,43 +183,40 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
             )
         if clock.step == step:
             return
-        planned = True
         # A run may train over the end of an epoch: triggers see all of it as one advance.
-        clock._hold()
-        while clock.step < step:
-            self._enter_epoch()
-            # The last epoch takes in what was trained past the end of the plan.
-            if not clock._advance_many(self._batches_until(step)):
-                planned = False
-                clock._warn_longer()
-            if clock._position[1] == 0 and (clock.step >= step or not clock._at_end):
-                clock._finish()
-        if not planned:
-            clock._finish()
-        clock._release()
-        clock._advanced()
+        with clock.one_advance():
+            planned, overlong = clock.timeline.epochs, False
+            while clock.step < step:
+                self._enter_epoch()
+                # The last epoch takes in what was trained past the end of the plan.
+                overlong = overlong or clock.position.epoch == planned
+                clock.advance(self._batches_until(step))
+                if clock.position.iter == 0 and (clock.step >= step or clock.position.epoch != planned):
+                    clock.end_epoch()
+            if overlong:
+                clock.end_epoch()
 
     def _batches_until(self, step: int) -> int:
         """Batches up to the one that closes the step, or to the end of the epoch; 1 where neither is known."""
         clock = self._clock
         timeline = clock.timeline
-        ends = Quantity(step, "st"), Quantity(clock._position[0] + 1, "ep")
+        ends = Quantity(step, "st"), Quantity(clock.position.epoch + 1, "ep")
         known = [int(end) for end in (timeline.convert(end, "batch") for end in ends) if isinstance(end, Exact)]
         return max(1, min(known) - clock.batch) if known else 1
 
     def _enter_epoch(self) -> None:
         clock = self._clock
-        if clock._in_epoch and not clock._resumed_inside:
+        if clock.in_epoch and not clock.resumed_inside:
             return
-        # Where `until` is behind already, the updates happened all the same.
-        if not clock._begin():
-            clock._begin_epoch()
-        if clock._resumed_inside and self._resume == "restart":
-            clock._restart()
-        clock._resumed_inside = False
+        resumed = clock.resumed_inside
+        # By its number: even if `until` is reached, the updates have happened.
+        clock.begin_epoch(clock.position.epoch)
+        if resumed and self._resume == "restart":
+            clock.restart_epoch()
         running = clock.timeline.segments[-1]
         if running.batches is None and running.accumulate > 1:
             raise ValueError(
                 f"{clock.name}: with accumulate, and epochs of unknown length, a global step does not say how many "
-                "batches are pending at the data's end: give the clock the lengths (samples and batch_size, or batches)"
+                "batches are pending at the data's end: give the clock the lengths (samples and batch_size, or "
+                "batches_per_epoch)"
             )

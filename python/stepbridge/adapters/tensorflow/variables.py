@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
 
-from stepbridge import _core
 from stepbridge.adapters.checks import the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
+from stepbridge.timeline import unit_symbol
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
-    from stepbridge.units import UnitLike
+    from stepbridge.timeline import Unit, UnitLike
 
 __all__ = ["Follower", "follow", "set_summary_step"]
+
+#: What a variable can follow, and what it is called.
+NAMES = {"st": "step", "ba": "batch", "sp": "sample", "ep": "epoch"}
 
 
 def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
@@ -43,7 +46,7 @@ def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
 
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=3, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=3, epochs=1)
     >>> step = follow(clock)
     >>> @tf.function
     ... def train():
@@ -55,20 +58,20 @@ def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
     (1, 3)
     """
     the_clock(clock)
-    symbol, word, _ = _core.parse_unit(unit)
-    if symbol not in ("st", "ba", "sp", "ep"):
-        raise ValueError(f"a variable follows the clock in steps, batches, samples or epochs, not in {word}s")
+    symbol = unit_symbol(unit)
+    if symbol not in NAMES:
+        raise ValueError(f"a variable follows the clock in steps, batches, samples or epochs, not in {unit!r}")
     if not tf.executing_eagerly():
         raise RuntimeError(
             "follow needs eager execution: in a TF1 graph the global step is the variable that GlobalStepHook follows"
         )
     strategy = tf.distribute.get_strategy()
-    for hook in clock._on_advance:
+    for hook in clock.hooks:
         if isinstance(hook, Follower) and (hook.symbol, hook.strategy) == (symbol, strategy):
             hook.sync()
             return hook.variable
-    follower = Follower(clock, symbol, word, strategy)
-    clock._on_advance.append(follower)
+    follower = Follower(clock, symbol, strategy)
+    clock.add_hook(follower)
     return follower.variable
 
 
@@ -87,22 +90,22 @@ def set_summary_step(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
 
     >>> import tensorflow as tf
     >>> from stepbridge import StepClock
-    >>> step = set_summary_step(StepClock(batches=3, epochs=1), "batch")
+    >>> step = set_summary_step(StepClock(batches_per_epoch=3, epochs=1), "batch")
     >>> tf.summary.experimental.get_step() is step
     True
     >>> tf.summary.experimental.set_step(None)
     """
     variable = follow(clock, unit)
     tf.summary.experimental.set_step(variable)
-    base: Literal[0, 1] = 0 if _core.parse_unit(unit)[0] == "ep" else 1
-    clock._logged_as(unit, base, "tf.summary")
+    base: Literal[0, 1] = 0 if unit_symbol(unit) == "ep" else 1
+    clock.record_logged_step(unit, base, by="tf.summary")
     return variable
 
 
 class Follower:
     """Assigns a variable whenever the clock advances."""
 
-    def __init__(self, clock: StepClock, symbol: str, word: str, strategy: tf.distribute.Strategy) -> None:
+    def __init__(self, clock: StepClock, symbol: Unit, strategy: tf.distribute.Strategy) -> None:
         self.clock = clock
         self.symbol = symbol
         self.strategy = strategy
@@ -112,7 +115,7 @@ class Follower:
             self._number(),
             dtype=tf.int64,
             trainable=False,
-            name=f"clock_{word}",
+            name=f"clock_{NAMES[symbol]}",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
@@ -123,11 +126,10 @@ class Follower:
         if self.symbol == "ba":
             return clock.batch
         if self.symbol == "ep":
-            at = clock._location or clock._position
-            return at[0]
+            return clock.epoch if clock.batch else clock.position.epoch
         if clock.sample is None:
             # No number is right, and no count is negative.
-            clock._disagrees("clock.sample", "a number to follow", None, "the variable is -1 from here on")
+            clock.warn_once("clock.sample", "a number to follow", None, "the variable is -1 from here on")
             return -1
         return clock.sample
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from stepbridge.adapters.checks import the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
-from stepbridge.updates import Polled
+from stepbridge.clock import PolledUpdates
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -56,7 +56,7 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     >>> from stepbridge import StepClock
     >>> weight = tf.Variable(1.0)
     >>> optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
-    >>> clock = StepClock(batches=3, epochs=1)
+    >>> clock = StepClock(batches_per_epoch=3, epochs=1)
     >>> with watch(clock, optimizer) as watched:
     ...     for epoch in clock.epochs():
     ...         for gradient in clock.batches([1.0, float("inf"), 1.0]):
@@ -65,7 +65,7 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     (3, 2, 2)
     """
     the_clock(clock)
-    living = {hook.name: hook for hook in clock._on_advance if isinstance(hook, Watch)}
+    living = {hook.name: hook for hook in clock.hooks if isinstance(hook, Watch)}
     for watched in living.values():
         if watched.optimizer is optimizer:
             raise ValueError(f"{clock.name}: this optimizer is watched already, as {watched.name!r}")
@@ -88,8 +88,8 @@ class Watch:
         self.counter = _counter(optimizer, name)
         #: Whether it may leave an update out on purpose.
         self.scales = hasattr(optimizer, "inner_optimizer")
-        self._updates = _Read(self)
-        clock._on_advance.append(self)
+        self._updates = _CounterUpdates(self)
+        clock.add_hook(self)
 
     @property
     def applied(self) -> int:
@@ -102,13 +102,13 @@ class Watch:
 
     def sync(self) -> None:
         """Reads the counter now: for after the update, where `clock.applied` is wanted in the same batch."""
-        self._updates._watched.settle()
+        self.clock.settle_updates()
 
     def remove(self) -> None:
         """Ends the watch after the batch at hand; the counts stay. Doing it twice is harmless."""
-        if self in self.clock._on_advance:
+        if self in self.clock.hooks:
             self.sync()
-            self.clock._on_advance.remove(self)
+            self.clock.remove_hook(self)
             self._updates.end()
 
     def __enter__(self) -> Self:
@@ -123,13 +123,13 @@ class Watch:
         self._updates.stand()
 
 
-class _Read(Polled):
+class _CounterUpdates(PolledUpdates):
     """The updates of an optimizer by its own counter."""
 
     __slots__ = ("_mine", "_seen", "_since", "_watch")
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(watch.clock.updates(watch.name)._watched, watch.name)
+        super().__init__(watch.clock.updates(watch.name))
         self._watch = watch
         self._seen: int | None = None
         # What was counted here; where `applied` is another number, a checkpoint was loaded.
@@ -145,10 +145,10 @@ class _Read(Polled):
         before = clock.applied - int(clock.closes_step)
         # Counted by a checkpoint, else as old as the clock; where several take turns, perhaps younger.
         expected = self.applied or before
-        fewer = len(self._watched.live) > 1 and self._seen < expected
+        fewer = not self.alone and self._seen < expected
         if self._seen != expected and not fewer:
             adopt = f'StepClock(initial="{self._seen}st") begins there'
-            clock._disagrees(
+            clock.warn_once(
                 watch.counter,
                 f"{expected} before batch {clock.batch}",
                 self._seen,
@@ -164,20 +164,20 @@ class _Read(Polled):
             self._since += 1
         self._mine = self.applied
         if seen < before:
-            self._watched.updated = True  # what happened is not known; nothing says that it was left out
+            self.assume_applied()
             hint = "it was set back while the clock went on"
-            self._watch.clock._disagrees(self._watch.counter, f"{before} or more", seen, hint)
+            self._watch.clock.warn_once(self._watch.counter, f"{before} or more", seen, hint)
 
     def settle(self) -> None:
         """Says where the batch brought another number of updates than one, for no known reason."""
-        clock, watched, watch = self._watch.clock, self._watched, self._watch
+        clock, watch = self._watch.clock, self._watch
         since, self._since = self._since, 0
-        missing = watched.missing
+        missing = self.missing
         if missing and watch.scales:
-            watched.explained = True
-        if clock.closes_step and (since > 1 or (missing and not watch.scales and len(watched.live) == 1)):
-            watched.explained = True
-            clock._disagrees(
+            self.explain()
+        if clock.closes_step and (since > 1 or (missing and not watch.scales and self.alone)):
+            self.explain()
+            clock.warn_once(
                 watch.counter,
                 f"one more after batch {clock.batch}",
                 f"{since} more ({self._seen})",

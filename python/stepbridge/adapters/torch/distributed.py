@@ -41,7 +41,7 @@ def no_sync(clock: StepClock, model: torch.nn.Module) -> AbstractContextManager[
     >>> import torch
     >>> from stepbridge import StepClock
     >>> model = torch.nn.Linear(2, 1)
-    >>> clock = StepClock(batches=4, epochs=1, accumulate=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(torch.ones(4, 1, 2)):
     ...         with no_sync(clock, model):  # forward and backward
@@ -99,7 +99,7 @@ class ClockJoin(Joinable):
             RuntimeError: outside `clock.epochs()`, or outside `Join`.
         """
         clock = self._clock
-        if not clock._in_epoch:
+        if not clock.in_epoch:
             raise RuntimeError(f"{clock.name}: batches() belongs inside `for epoch in clock.epochs():`")
         if not self._join_config.enable:
             raise RuntimeError(f"{clock.name}: batches() belongs inside `with Join([model, together]):`")
@@ -142,12 +142,11 @@ class _CountOn(JoinHook):
     def post_hook(self, is_last_joiner: bool) -> None:  # noqa: ARG002, FBT001  # the signature is PyTorch's
         """No rank has any data left, or all of them stop here."""
         clock = self._clock
-        if _stops(clock):
-            clock._leave()
-        else:
-            clock._finish()
+        # Where `until` is reached, an epoch that is not complete stays open.
+        if not _stops(clock) or clock.position.iter == 0:
+            clock.end_epoch()
 
 
 def _stops(clock: StepClock) -> bool:
     """Whether `until` is reached, which all ranks do in the same batch."""
-    return clock._until is not None and clock.finished
+    return clock.until is not None and clock.finished

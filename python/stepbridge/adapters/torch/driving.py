@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepbridge.adapters.checks import the_clock
-from stepbridge.units import as_quantity
+from stepbridge.timeline import as_quantity
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
-    from stepbridge.units import QuantityLike
+    from stepbridge.timeline import QuantityLike
 
 __all__ = ["Driven", "drive"]
 
@@ -41,7 +41,7 @@ def drive(scheduler: LRScheduler, clock: StepClock, every: QuantityLike = "1ep")
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=3)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=3)
     >>> scheduler = drive(torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5), clock, every="1ep")
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(4)):
@@ -63,7 +63,7 @@ class Driven:
         self.clock = clock
         self.every = as_quantity("every", every)
         # So that an amount that the clock cannot count is an error here, and not somewhere in the run.
-        clock._multiples(self.every._amount)
+        clock.multiples(self.every)
 
     def step(self, *arguments: Any) -> None:
         """Calls the scheduler's `step(*arguments)` as often as is due; not at all where nothing was crossed.
@@ -74,9 +74,9 @@ class Driven:
         Warns:
             StepbridgeWarning: the scheduler was stepped by somebody else too, so that it is ahead of the clock.
         """
-        due, done = self.clock._multiples(self.every._amount), _steps_of(self.scheduler)
+        due, done = self.clock.multiples(self.every), _steps_of(self.scheduler)
         if done > due:
-            self.clock._disagrees(
+            self.clock.warn_once(
                 f"the last_epoch of {type(self.scheduler).__name__}",
                 due,
                 done,

@@ -44,7 +44,7 @@ def clock_for(
             `DistributedSampler` says, else the world size of `torch.distributed`, else 1. A sampler that is no
             `DistributedSampler` is taken for the share of one rank.
         options: whatever else `StepClock` takes (`boundary`, `until`, `ledger`, ...). A size given here (`samples`,
-            `batch_size`, `batches`, `drop_last`, `padding`) is believed in place of the loader's.
+            `batch_size`, `batches_per_epoch`, `drop_last`, `padding`) is believed in place of the loader's.
 
     Raises:
         ValueError, TypeError: as `StepClock`; the loader has no batch.
@@ -61,13 +61,13 @@ def clock_for(
 def _sizes(loader: Iterable[Any], ranks: int | None) -> dict[str, Any]:
     """What the loader says of itself, in the words of StepClock."""
     if not isinstance(loader, DataLoader):
-        return _counted("batches", loader)
+        return _counted("batches_per_epoch", loader)
     if isinstance(loader.dataset, IterableDataset):
         return _sizes_of_a_stream(loader, _world(ranks))
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     # What derives from BatchSampler may group as it likes, unless the loader itself made it from sampler and size.
     if not isinstance(batches, BatchSampler) or (loader.batch_size is None and type(batches) is not BatchSampler):
-        return _counted("batches", batches)
+        return _counted("batches_per_epoch", batches)
     sampler, batch_size, drop_last = batches.sampler, batches.batch_size, batches.drop_last
     if isinstance(sampler, DistributedSampler):
         return _sizes_of_shares(sampler, batch_size, drop_last=drop_last, ranks=ranks)
@@ -102,7 +102,7 @@ def _sizes_of_a_stream(loader: DataLoader[Any], world: int) -> dict[str, Any]:
     batch_size, length = loader.batch_size, _length(loader.dataset)
     if length and loader.num_workers <= 1 and world == 1:
         if batch_size is None:
-            return {"batches": length}
+            return {"batches_per_epoch": length}
         if length >= batch_size or not loader.drop_last:
             return {"samples": length, "batch_size": batch_size, "drop_last": loader.drop_last}
     # Every batch is full only where a partial one is dropped.

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
 
 from stepbridge.adapters.checks import the_clock
-from stepbridge.answers import Between, Exact
-from stepbridge.units import Quantity, as_quantity
+from stepbridge.timeline import Between, Exact, Quantity, as_quantity, unit_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from stepbridge.clock import StepClock
-    from stepbridge.units import QuantityLike, Unit, UnitLike
+    from stepbridge.timeline import QuantityLike, Unit, UnitLike
 
     #: A function of the position in some unit.
     Factor: TypeAlias = Callable[[int | Fraction], SupportsFloat]
@@ -104,7 +103,7 @@ class ClockLambdaLR(_ClockSchedule):
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=2)
     >>> scheduler = ClockLambdaLR(optimizer, clock, lambda epoch: 1 - epoch / 2, unit="epoch")
     >>> for epoch in clock.epochs():
     ...     for batch in clock.batches(range(4)):
@@ -127,11 +126,11 @@ class ClockLambdaLR(_ClockSchedule):
         self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != groups:
             raise ValueError(f"lr_lambda has {len(self.lr_lambdas)} functions for {groups} parameter groups")
-        self.unit = _symbol(unit)
+        self.unit = unit_symbol(unit)
         super().__init__(optimizer, clock)
 
     def _factors_now(self) -> list[float]:
-        position = self.clock.amount(self.unit)
+        position = self.clock.elapsed(self.unit)
         return [float(function(position)) for function in self.lr_lambdas]
 
 
@@ -156,7 +155,7 @@ class ClockLR(_ClockSchedule):
     >>> import torch
     >>> from stepbridge import StepClock
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    >>> clock = StepClock(batches=4, epochs=3)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=3)
     >>> scheduler = ClockLR(optimizer, clock, [("4st", 1.0, "linear"), ("100%", 0.0, "cosine")], start=0.0)
     >>> rates = []
     >>> for epoch in clock.epochs():
@@ -191,7 +190,7 @@ class ClockLR(_ClockSchedule):
     def _factor(self) -> float:
         begin, factor = Quantity(0, "ba"), self.start
         for end, following, shape in self.phases:
-            now = self.clock.amount(end.unit)
+            now = self.clock.elapsed(end.unit)
             if now < end.value:
                 since = self._in_unit(begin, end.unit)
                 return _between(factor, following, shape, float(Fraction(now - since) / Fraction(end.value - since)))
@@ -213,7 +212,3 @@ def _between(first: float, last: float, shape: Shape, progress: float) -> float:
         return first
     share = progress if shape == "linear" else (1 - math.cos(math.pi * progress)) / 2
     return first + (last - first) * share
-
-
-def _symbol(unit: UnitLike) -> Unit:
-    return Quantity(0, cast("Unit", unit)).unit

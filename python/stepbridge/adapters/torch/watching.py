@@ -44,7 +44,7 @@ _WATCHES: WeakKeyDictionary[StepClock, WeakSet[Watch]] = WeakKeyDictionary()
 
 
 def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, name: str | None = None) -> Watch:
-    """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.applied_by(name)` for this one.
+    """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.updates_of(name)` for this one.
 
     An update where the clock's accumulation window is open, and a closed window without one, is told once.
 
@@ -67,7 +67,7 @@ def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, 
     >>> from stepbridge import StepClock
     >>> weight = torch.nn.Parameter(torch.ones(2))
     >>> optimizer = torch.optim.SGD([weight], lr=0.1)
-    >>> clock = StepClock(batches=4, epochs=1, accumulate=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=1, accumulate=2)
     >>> with watch(clock, optimizer) as watched:
     ...     for epoch in clock.epochs():
     ...         for batch in clock.batches(range(4)):

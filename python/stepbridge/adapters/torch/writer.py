@@ -11,7 +11,7 @@ import inspect
 from contextlib import suppress
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 # TensorBoard brings TensorFlow along where it is installed, and Triton, which the first optimizer imports, aborts the
 # process if it comes after TensorFlow (both register the same LLVM options; Triton with torch 2.15, TensorFlow 2.21).
@@ -25,14 +25,14 @@ except ModuleNotFoundError as error:
     raise ImportError("stepbridge.adapters.torch.SummaryWriter needs TensorBoard: pip install tensorboard") from error
 
 from stepbridge.adapters.checks import the_clock
-from stepbridge.units import Quantity
+from stepbridge.timeline import unit_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
     from stepbridge.clock import StepClock
-    from stepbridge.units import Unit, UnitLike
+    from stepbridge.timeline import UnitLike
 
 __all__ = ["SummaryWriter"]
 
@@ -57,7 +57,7 @@ class SummaryWriter(tensorboard.SummaryWriter):
 
     >>> import tempfile
     >>> from stepbridge import StepClock
-    >>> clock = StepClock(batches=4, epochs=2)
+    >>> clock = StepClock(batches_per_epoch=4, epochs=2)
     >>> with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder, clock=clock) as writer:
     ...     for epoch in clock.epochs():
     ...         for batch in clock.batches(range(4)):
@@ -68,20 +68,21 @@ class SummaryWriter(tensorboard.SummaryWriter):
         self, log_dir: str | PathLike[str] | None = None, *, clock: StepClock, unit: UnitLike = "step", **options: Any
     ) -> None:
         self.clock = the_clock(clock)
-        self.unit = Quantity(0, cast("Unit", unit)).unit
+        self.unit = unit_symbol(unit)
         if self.unit == "dur":
             raise ValueError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
         if clock.batch and options.get("purge_step") is None:
             # An epoch that goes on has been logged at its number already, and stays.
             options["purge_step"] = self._now() + 1
         super().__init__(log_dir, **options)
-        clock._logged_as(self.unit, 0 if self.unit == "ep" else 1, "stepbridge.adapters.torch.SummaryWriter")
+        base: Literal[0, 1] = 0 if self.unit == "ep" else 1
+        clock.record_logged_step(self.unit, base, by="stepbridge.adapters.torch.SummaryWriter")
 
     def _now(self) -> int:
         clock = self.clock
         if self.unit == "ep":
             return clock.epoch if clock.batch else 0
-        return int(clock.amount(self.unit))
+        return int(clock.elapsed(self.unit))
 
 
 def _at_the_clock(method: Callable[..., None], given_at: int) -> Callable[..., None]:

@@ -37,7 +37,7 @@ const JSON: TextStyle = TextStyle {
 
 /// Writes the header of a table.
 pub(super) fn csv_header(schema: &Schema, file: &mut impl Write) -> io::Result<()> {
-    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let names: Vec<String> = schema.fields().iter().map(|field| quoted(field.name())).collect();
     writeln!(file, "{}", names.join(","))
 }
 
@@ -63,7 +63,7 @@ impl JsonKeys {
     pub(super) fn of(schema: &Schema) -> Self {
         let begin = |index| if index == 0 { '{' } else { ',' };
         let fields = schema.fields().iter().enumerate();
-        Self(fields.map(|(index, field)| format!("{}\"{}\":", begin(index), field.name())).collect())
+        Self(fields.map(|(index, field)| format!("{}{}:", begin(index), (JSON.name)(field.name()))).collect())
     }
 }
 

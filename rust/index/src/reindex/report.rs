@@ -63,8 +63,9 @@ pub(crate) fn problems(records: &Records, runs: &[ResolvedRun], parts: &[Vec<Pla
         let name = name_of(&records.runs, run);
         let why = runs.get(run as usize).and_then(|run| run.period(period).unknown.as_deref());
         let why = why.unwrap_or("nothing was given for this run");
-        let reason =
-            format!("run {name} has no timeline ({why}): give --batches-per-epoch, or --samples with --batch-size");
+        let reason = format!(
+            "run {name} has no timeline ({why}): give a plan with batches_per_epoch=, or with samples= and batch_size="
+        );
         problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::NoTimeline, reason));
     }
     for (&source, file) in &files {
@@ -127,13 +128,13 @@ fn refuted(part: &PlacedPart, by: &str, count: &str, first: &str) -> String {
     if part.basis == StepBasis::LedgerAssumed {
         return format!(
             "the log refutes what the ledger assumes ({says}): {count}; the first is {first}. No record of this session has \
-             an epoch, since nobody knows what its steps are: say it with unit= and base= (--unit, --base), or in the clock \
+             an epoch, since nobody knows what its steps are: say it with unit= and base=, or in the clock \
              with logged_as="
         );
     }
     format!(
         "the log refutes what the ledger states ({says}; said by {by}): {count}, and no epoch; the first is {first}. Where \
-         the statement is wrong, unit= and base= (--unit, --base) take its place"
+         the statement is wrong, unit= and base= take its place"
     )
 }
 

@@ -9,7 +9,7 @@ mod reciprocal;
 mod starts;
 
 use crate::error::{Error, MAX_COUNT};
-use crate::locate::{Location, no_location};
+use crate::locate::Location;
 use crate::piece::{Piece, Size};
 use crate::timeline::Timeline;
 use crate::unit::Unit;
@@ -98,19 +98,18 @@ impl Timeline {
         out: &mut [i64],
         invalid: Invalid,
     ) -> Result<usize, Error> {
+        check_base(base)?;
         let mut masked = 0;
         for (at, ((out, &epoch), &iter)) in out.iter_mut().zip(epoch).zip(iter).enumerate() {
             let found = self.index_one(unit, base, epoch, iter);
             *out = match found {
                 Ok(index) => index,
-                Err(Error::OutOfRange(_) | Error::Unknown(_)) if invalid == Invalid::Mask => {
+                Err(error) if invalid == Invalid::Mask && error.is_no_index() => {
                     masked += 1;
                     MASKED
                 }
-                Err(error @ (Error::OutOfRange(_) | Error::Unknown(_))) => {
-                    return Err(Error::Element { index: at, error: Box::new(error) });
-                }
-                Err(error) => return Err(error),
+                Err(error @ Error::Invalid(_)) => return Err(error),
+                Err(error) => return Err(Error::Element { index: at, error: Box::new(error) }),
             };
         }
         Ok(masked)
@@ -155,6 +154,11 @@ impl Timeline {
 #[expect(clippy::cast_precision_loss, reason = "a number to plot, not to count with")]
 fn to_float(value: u64) -> f64 {
     value as f64
+}
+
+/// Refuses a base that nothing counts from.
+pub fn check_base(base: i64) -> Result<(), Error> {
+    if (0..=1).contains(&base) { Ok(()) } else { Err(Error::invalid(format!("base must be 0 or 1, not {base}"))) }
 }
 
 /// An index as a number that counts from `base`.
@@ -211,17 +215,10 @@ pub struct Mapper<'a> {
 impl<'a> Mapper<'a> {
     /// Prepares to locate `unit`s that count from `base`.
     pub fn new(timeline: &'a Timeline, unit: Unit, base: i64, invalid: Invalid) -> Result<Self, Error> {
-        if !(0..=1).contains(&base) {
-            return Err(Error::invalid(format!("base must be 0 or 1, not {base}")));
-        }
+        check_base(base)?;
         let pieces = &timeline.pieces;
-        let reached = match unit {
-            Unit::Batch => pieces.batches,
-            Unit::Step => pieces.steps,
-            Unit::Sample => pieces.samples.unwrap_or(MAX_COUNT),
-            Unit::Token | Unit::Epoch | Unit::Duration => return Err(no_location(unit)),
-        };
-        let steps_are_batches = || pieces.all.iter().all(|piece| piece.accumulate == 1 && !piece.opens_pending);
+        let reached = timeline.reached(unit)?.unwrap_or(MAX_COUNT);
+        let steps_are_batches = || pieces.all.iter().all(|piece| piece.accumulate == 1 && piece.pending == 0);
         let dense = unit == Unit::Batch || (unit == Unit::Step && steps_are_batches());
         let starts = if dense { timeline.starts() } else { None };
         Ok(Self { timeline, unit, base, invalid, reached, starts, last: 0, kernel: Kernel::NOWHERE })
@@ -260,7 +257,7 @@ impl<'a> Mapper<'a> {
     /// Moves the kernel to where `index` is; false where that cannot be known.
     fn enter(&mut self, index: u64) -> bool {
         let Ok((piece, batch)) = self.timeline.find(self.unit, index) else { return false };
-        self.kernel = Kernel::new(piece, self.unit);
+        self.kernel = Kernel::new(piece, self.unit, self.reached);
         // Where only an epoch's samples are known, its first sample has a location and the others have none.
         if self.kernel.width == 0 {
             let at = piece.location(batch);
@@ -310,16 +307,19 @@ impl Kernel {
     /// Holds nothing, so that the first number asks for the right one.
     const NOWHERE: Self = Self { start: 0, width: 0, epoch: 0, iter: 0, form: Form::Flat };
 
-    fn new(piece: &Piece, unit: Unit) -> Self {
-        let windowed = unit == Unit::Step && (piece.accumulate > 1 || piece.opens_pending);
+    /// The numbers of a piece, none of them at or past `reached`.
+    fn new(piece: &Piece, unit: Unit, reached: u64) -> Self {
+        let windowed = unit == Unit::Step && (piece.accumulate > 1 || piece.pending > 0);
         let (start, width) = match unit {
-            Unit::Batch => (piece.batch0, piece.width()),
+            Unit::Batch => (piece.batch0, piece.width),
             Unit::Step => (piece.step0, piece.steps()),
             _ => (
                 piece.sample0.unwrap_or(0),
-                piece.samples_within(piece.width()).map_or(0, |all| u64::try_from(all).unwrap_or(u64::MAX)),
+                piece.samples_within(piece.width).map_or(0, |all| u64::try_from(all).unwrap_or(u64::MAX)),
             ),
         };
+        // An open end has samples past the limit; differences that wrapped would lie among them.
+        let width = width.min(reached.saturating_sub(start));
         let form = match (unit, piece.size) {
             (Unit::Sample, Size::Batch { batch, .. }) => Form::Samples {
                 per_epoch: Reciprocal::new(piece.samples_per_epoch().unwrap_or(1)),
@@ -335,7 +335,7 @@ impl Kernel {
                 epoch: Reciprocal::new(piece.batches),
                 accumulate: piece.accumulate,
                 phase: piece.phase,
-                width: piece.width(),
+                width: piece.width,
             },
             _ if piece.epochs == 1 => Form::Flat,
             _ => Form::Batches(Reciprocal::new(piece.batches)),

@@ -49,7 +49,13 @@ impl Cursor {
         let (done, of) = self
             .done_in(counts, quantity.unit, den == 1)
             .map_err(|why| Error::Unknown(format!("when {quantity} is reached cannot be known: {why}")))?;
-        Ok(done * den / (of * num))
+        if let Some(scaled) = done.checked_mul(den) {
+            return Ok(scaled / (of * num));
+        }
+        // Whole units first, so that no product passes 128 bits.
+        let (whole, part) = (done / of, done % of);
+        let (often, rest) = (whole * den / num, whole * den % num);
+        Ok(often + (rest * of + part * den) / (of * num))
     }
 
     /// What is done in `unit`, as a numerator and a denominator; of epochs perhaps only the whole ones.

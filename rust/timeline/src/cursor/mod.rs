@@ -5,8 +5,9 @@ mod replan;
 
 use std::collections::VecDeque;
 
-use crate::error::{Error, MAX_COUNT, count};
+use crate::error::{Error, count, total};
 use crate::locate::Location;
+use crate::piece::Window;
 use crate::segment::{Entry, Segment, append};
 use crate::timeline::Timeline;
 use crate::unit::{Boundary, Unit};
@@ -42,8 +43,12 @@ pub struct Cursor {
     part: Option<Segment>,
     /// Batches of it that are done.
     done: u64,
+    /// Samples before it, where known.
+    sample0: Option<u64>,
     /// What is still planned.
     rest: VecDeque<Segment>,
+    /// What batches past the planned end of the running epoch would be, where a change at its last batch said so.
+    extra: Option<Segment>,
     /// Parts of the running epoch that are done, as far as this cursor saw them, and those of the one that ended last.
     parts: Vec<Segment>,
     ended: Vec<Segment>,
@@ -54,9 +59,8 @@ pub struct Cursor {
     held: Option<Counts>,
     /// Where the last batch was.
     last: Option<Location>,
-    /// Batches in the open window, and how many of them count towards its end.
-    pending: u64,
-    phase: u64,
+    /// The open window.
+    window: Window,
     /// Batches a step in the part that was entered last.
     accumulate: u64,
     closes: bool,
@@ -75,22 +79,23 @@ impl Cursor {
             history,
             part: None,
             done: 0,
+            sample0: None,
             rest: rest.into(),
+            extra: None,
             parts: Vec::new(),
             ended: Vec::new(),
-            now: Counts { batch, sample: timeline.samples_after(batch), ..Counts::default() },
+            now: Counts { batch, sample: timeline.samples_after(batch)?, ..Counts::default() },
             before: Counts::default(),
             held: None,
             last: None,
-            pending: 0,
-            phase: 0,
+            window: Window::default(),
             accumulate: 1,
             closes: false,
             short: Entry::Continue,
             skipped: 0,
             total: timeline.batches(),
         };
-        (cursor.now.step, cursor.pending, cursor.phase) = timeline.window_after(batch);
+        (cursor.now.step, cursor.window, cursor.accumulate) = timeline.window_after(batch);
         if let Some(last) = batch.checked_sub(1) {
             let at = timeline.locate(Unit::Batch, last)?;
             cursor.last = Some(at);
@@ -101,12 +106,21 @@ impl Cursor {
                 cursor.part = cursor.take_epoch();
             }
         }
-        let next = cursor.part.or_else(|| cursor.rest.front().copied());
-        cursor.accumulate = next.map_or(1, |next| next.accumulate);
+        match cursor.part {
+            Some(part) => cursor.enter(&part),
+            None => cursor.short = cursor.planned_end(),
+        }
+        cursor.sample0 = cursor.now.sample;
         // Epochs of no batches may lie behind the last batch as well.
         if cursor.part.is_none() {
             cursor.now.epoch =
                 cursor.history.iter().filter(|segment| !segment.joins).filter_map(|segment| segment.epochs).sum();
+        }
+        let complete = cursor.position().epoch;
+        if complete != epochs {
+            return Err(Error::invalid(format!(
+                "after {batch} batches {complete} epochs are complete on this timeline, not {epochs}"
+            )));
         }
         cursor.before = cursor.now;
         Ok(cursor)
@@ -126,6 +140,7 @@ impl Cursor {
         self.done = 0;
         self.parts.clear();
         self.part = Some(part);
+        self.sample0 = self.now.sample;
         self.enter(&part);
         Ok(true)
     }
@@ -162,49 +177,54 @@ impl Cursor {
     /// Counts one more batch; `last` says that the loader has no more after it, where `looks_ahead` asks for it. False
     /// where the plan has no such batch: it is counted all the same, and the epoch's length is no longer known.
     pub fn advance(&mut self, last: bool) -> Result<bool, Error> {
-        let before = self.now;
-        let planned = self.count_one(last)?;
-        self.before = before;
-        Ok(planned)
+        self.advance_by(1, last)
     }
 
-    /// Counts several batches that came as one event, so that what they cross together is crossed by one advance.
+    /// Counts several batches that came as one event, so that what they cross together is crossed by one advance. The
+    /// time that it takes does not depend on how many they are.
     pub fn advance_many(&mut self, batches: u64) -> Result<bool, Error> {
+        self.advance_by(batches, false)
+    }
+
+    /// The same for several batches of which the last one is the epoch's, where `last` says so.
+    pub fn advance_by(&mut self, batches: u64, last: bool) -> Result<bool, Error> {
         let before = self.now;
-        let mut planned = true;
-        let mut closes = false;
-        for _ in 0..batches {
-            planned &= self.count_one(false)?;
+        count(u128::from(self.now.batch) + u128::from(batches), || "the number of batches".into())?;
+        let (mut left, mut planned, mut closes) = (batches, true, false);
+        while left > 0 {
+            let Some(part) = self.part else { return Err(Error::invalid("a batch was counted outside an epoch")) };
+            if part.batches == Some(self.done) {
+                planned &= self.next_part(part)?;
+                continue;
+            }
+            let here = part.batches.map_or(left, |batches| left.min(batches - self.done));
+            self.count_in(&part, here, last && here == left)?;
             closes |= self.closes;
+            left -= here;
         }
         (self.before, self.closes) = (before, closes);
         Ok(planned)
     }
 
-    fn count_one(&mut self, last: bool) -> Result<bool, Error> {
-        let Some(mut part) = self.part else { return Err(Error::invalid("a batch was counted outside an epoch")) };
-        if self.now.batch == MAX_COUNT {
-            return Err(Error::overflow("the number of batches"));
-        }
-        let mut planned = true;
-        if part.batches == Some(self.done) {
-            (part, planned) = self.next_part(part)?;
-        }
-        self.done += 1;
-        let ends = last || (part.batches == Some(self.done) && !self.rest.front().is_some_and(|next| next.joins));
-        self.now.batch += 1;
-        self.now.iter += 1;
+    /// Counts batches of the part at hand, which has so many left. `last`: the epoch ends with them.
+    fn count_in(&mut self, part: &Segment, batches: u64, last: bool) -> Result<(), Error> {
+        let done = self.done + batches;
+        let ends = last || (part.batches == Some(done) && !self.rest.front().is_some_and(|next| next.joins));
+        self.now.sample = self.samples_after(part, batches)?;
+        self.done = done;
+        self.now.batch += batches;
+        self.now.iter += batches;
         if last {
             self.now.length = Some(self.now.iter);
         }
-        let size = if ends { part.last_batch_size.or(part.batch_size) } else { part.batch_size };
-        self.now.sample = self.now.sample.zip(size).and_then(|(sum, size)| sum.checked_add(size));
         self.last = Some(Location { epoch: self.now.epoch, iter: self.now.iter - 1 });
-        self.pending += 1;
-        self.phase += 1;
+        debug_assert!(self.window.phase < part.accumulate, "a full window is closed");
+        // The first window is closed by what it lacks, each later one by `accumulate` batches.
+        let counted = self.window.phase + batches;
+        let (full, phase) = (counted / part.accumulate, counted % part.accumulate);
+        self.window = Window { pending: if full > 0 { phase } else { self.window.pending + batches }, phase };
         self.short = Entry::Continue;
-        let full = self.phase >= part.accumulate;
-        if !full {
+        if phase > 0 {
             self.short = match part.boundary {
                 Boundary::Flush if ends && !part.cut => Entry::Flush,
                 Boundary::Drop if ends && !part.cut => Entry::Drop,
@@ -212,56 +232,89 @@ impl Cursor {
                 _ => Entry::Continue,
             };
         }
-        self.closes = full || self.short == Entry::Flush;
-        self.now.step += u64::from(self.closes);
-        if self.closes || self.short == Entry::Drop {
-            (self.pending, self.phase) = (0, 0);
+        let flushed = self.short == Entry::Flush;
+        self.closes = full > 0 || flushed;
+        self.now.step += full + u64::from(flushed);
+        if flushed || self.short == Entry::Drop {
+            self.window = Window::default();
         }
-        Ok(planned)
+        Ok(())
+    }
+
+    /// Samples after so many more batches of the part at hand, where known.
+    fn samples_after(&self, part: &Segment, batches: u64) -> Result<Option<u64>, Error> {
+        let whole = part.batches == Some(self.done + batches);
+        let more = match part.batch_size {
+            Some(size) => {
+                let last = if whole { part.last_batch_size.unwrap_or(size) } else { size };
+                self.now
+                    .sample
+                    .map(|before| u128::from(before) + u128::from(batches - 1) * u128::from(size) + u128::from(last))
+            }
+            // Only what the whole part consumes is known.
+            None if whole => {
+                self.sample0.zip(part.samples).map(|(before, samples)| u128::from(before) + u128::from(samples))
+            }
+            None => None,
+        };
+        more.map(|samples| total(samples, Unit::Sample)).transpose()
     }
 
     /// What a change planned for after this batch does to the open window.
     fn planned_end(&self) -> Entry {
-        let next = self.rest.iter().find(|segment| segment.batches != Some(0));
-        next.map_or(Entry::Continue, |next| next.entry)
+        let next = self.rest.iter().find(|segment| decides(segment));
+        next.map(|next| next.entry).filter(|entry| matches!(entry, Entry::Flush | Entry::Drop)).unwrap_or_default()
     }
 
     /// Goes over to a part's accumulation.
     fn enter(&mut self, part: &Segment) {
         match part.entry {
-            Entry::Phase(phase) => self.phase = phase,
-            _ if part.accumulate != self.accumulate => self.phase = self.pending.min(part.accumulate - 1),
-            _ => {}
+            Entry::Phase(phase) => self.window.phase = phase,
+            Entry::Flush | Entry::Drop => self.window = Window::default(),
+            Entry::Continue if part.accumulate != self.accumulate => {
+                self.window.phase = self.window.pending.min(part.accumulate - 1);
+            }
+            Entry::Continue => {}
         }
         self.accumulate = part.accumulate;
     }
 
     /// Moves on to the next part of the epoch; false where there is none planned, so that how long it is is not known.
-    fn next_part(&mut self, part: Segment) -> Result<(Segment, bool), Error> {
-        append(&mut self.history, part)?;
-        self.parts.push(part);
+    fn next_part(&mut self, part: Segment) -> Result<bool, Error> {
+        // An epoch that goes on was not cut, whatever the plan said of it.
+        let whole = Segment { cut: false, ..part };
+        append(&mut self.history, whole)?;
+        self.parts.push(whole);
         self.done = 0;
+        self.sample0 = self.now.sample;
         let planned = self.rest.front().is_some_and(|next| next.joins);
-        let next = if planned { self.rest.pop_front() } else { None };
-        // The epoch seemed to end with the batch before, and its window with it.
-        let beyond = Segment {
-            batches: None,
-            last_batch_size: None,
-            joins: true,
-            epochs: Some(1),
-            cut: false,
-            entry: self.short,
-            samples: None,
-            ..part
-        };
-        let next = next.unwrap_or(beyond);
+        let next = if planned { self.take_epoch() } else { None };
+        let next = next.unwrap_or_else(|| self.past_the_plan(part));
         self.part = Some(next);
         self.enter(&next);
         if !planned {
             self.now.length = None;
             self.total = None;
         }
-        Ok((next, planned))
+        Ok(planned)
+    }
+
+    /// The part of the running epoch that holds the batches that were not planned.
+    fn past_the_plan(&mut self, part: Segment) -> Segment {
+        // The epoch seemed to end with the batch before, and its window with it.
+        let ended = Segment { entry: self.short, ..past_the_plan(&part) };
+        let extra = self.extra.take().unwrap_or(ended);
+        // What was decided for the epoch's last batch has happened, and does not happen again where the next epoch begins.
+        self.forget_decision(|entry| entry == extra.entry);
+        extra
+    }
+
+    /// Where the next batch is planned, the open window simply goes on.
+    fn forget_decision(&mut self, which: impl Fn(Entry) -> bool) {
+        let next = self.rest.iter_mut().find(|segment| decides(segment));
+        if let Some(next) = next.filter(|next| which(next.entry)) {
+            next.entry = Entry::Continue;
+        }
     }
 
     /// What follows until `release` counts as one advance, over the ends of epochs too.
@@ -283,25 +336,36 @@ impl Cursor {
     /// Ends the running epoch. Returns the batches that it was planned to have where it had fewer.
     pub fn end_epoch(&mut self, end: End) -> Result<Option<u64>, Error> {
         let Some(part) = self.part.take() else { return Ok(None) };
+        self.extra = None;
         let later = self.rest.iter().take_while(|segment| segment.joins).count();
-        let whole = part.batches == Some(self.done) && later == 0;
+        let complete = part.batches == Some(self.done);
+        let whole = complete && later == 0;
         let short = self.now.length.filter(|length| *length != self.now.iter);
-        let mut seen = if whole {
+        let mut seen = if complete {
             part
         } else {
-            Segment { batches: Some(self.done), last_batch_size: part.batch_size.filter(|_| self.done > 0), ..part }
+            let last_batch_size = part.batch_size.filter(|_| self.done > 0);
+            Segment { batches: Some(self.done), last_batch_size, samples: samples_of_a_piece(&part), ..part }
         };
-        let flush_missed = part.boundary == Boundary::Flush && self.pending > 0;
+        let flush_missed = part.boundary == Boundary::Flush && self.window.pending > 0;
         if !whole && (end == End::Cut || flush_missed) {
             seen.cut = true;
-        } else if part.boundary == Boundary::Drop && !seen.cut {
-            (self.pending, self.phase) = (0, 0);
+        } else if part.boundary == Boundary::Drop && !seen.cut && self.now.iter > 0 {
+            self.window = Window::default();
         }
-        if !whole && part.batch_size.is_none() {
-            // What a shorter epoch consumed nobody said.
-            seen.samples = None;
+        if complete && !whole {
+            // What a planned change did to the window after the last batch has happened, though no batch comes after it.
+            match self.short {
+                Entry::Flush => (seen.boundary, seen.cut) = (Boundary::Flush, false),
+                Entry::Drop => (seen.boundary, seen.cut) = (Boundary::Drop, false),
+                Entry::Continue | Entry::Phase(_) => {}
+            }
         }
         self.rest.drain(..later);
+        if !whole && self.window.pending > 0 {
+            // What was to become of the window at the planned end did not happen.
+            self.forget_decision(|entry| matches!(entry, Entry::Flush | Entry::Drop));
+        }
         append(&mut self.history, seen)?;
         self.ended = std::mem::take(&mut self.parts);
         self.ended.push(seen);
@@ -325,7 +389,7 @@ impl Cursor {
 
     /// The running epoch: what is done of it, and what is still to come.
     fn laid_out(&self, part: Segment) -> Vec<Segment> {
-        let to_come = Segment { joins: true, entry: Entry::Continue, ..part };
+        let to_come = Segment { joins: true, entry: Entry::Continue, samples: samples_of_a_piece(&part), ..part };
         match (self.done, part.batches) {
             (0, Some(_)) => vec![part],
             (done, Some(all)) if done == all => vec![part],
@@ -337,7 +401,17 @@ impl Cursor {
 
     /// The batches of a part that are done, as a part.
     fn done_of(&self, part: Segment) -> Segment {
-        Segment { batches: Some(self.done), last_batch_size: part.batch_size, epochs: Some(1), cut: false, ..part }
+        if part.batches == Some(self.done) {
+            return Segment { epochs: Some(1), cut: false, ..part };
+        }
+        Segment {
+            batches: Some(self.done),
+            last_batch_size: part.batch_size,
+            samples: samples_of_a_piece(&part),
+            epochs: Some(1),
+            cut: false,
+            ..part
+        }
     }
 
     /// Nothing after an epoch of unknown length can be placed: it and the later ones are one segment.
@@ -448,32 +522,35 @@ impl Cursor {
     }
 }
 
+/// Whether a segment says what becomes of the window that is open before it.
+fn decides(segment: &Segment) -> bool {
+    segment.batches != Some(0) || segment.entry != Entry::Continue
+}
+
+/// The samples that a piece of a part states: the data set's; where the part states what it consumes, a piece consumes less,
+/// nobody knows how much.
+fn samples_of_a_piece(part: &Segment) -> Option<u64> {
+    part.samples.filter(|_| part.batch_size.is_some())
+}
+
+/// Batches that go on inside the epoch of `part`, nobody knows how many.
+fn past_the_plan(part: &Segment) -> Segment {
+    Segment { batches: None, last_batch_size: None, joins: true, epochs: Some(1), cut: false, samples: None, ..*part }
+}
+
 impl Timeline {
-    fn samples_after(&self, batch: u64) -> Option<u64> {
-        match self.piece_at(batch) {
-            Some((piece, within)) => piece
-                .sample0
-                .zip(piece.samples_within(within))
-                .and_then(|(before, within)| u64::try_from(u128::from(before) + within).ok()),
-            None => self.pieces.samples,
-        }
+    fn samples_after(&self, batch: u64) -> Result<Option<u64>, Error> {
+        let Some((piece, within)) = self.piece_at(batch) else { return Ok(self.pieces.samples) };
+        let samples = piece.sample0.zip(piece.samples_within(within));
+        samples.map(|(before, within)| total(u128::from(before) + within, Unit::Sample)).transpose()
     }
 
-    /// Steps closed by the first `batch` batches; batches pending then, and how many of them count towards the window.
-    fn window_after(&self, batch: u64) -> (u64, u64, u64) {
-        match self.piece_at(batch) {
-            None => (self.pieces.steps, self.pieces.pending.0, self.pieces.pending.1),
-            Some((piece, within)) => {
-                let steps = piece.step0 + piece.steps_within(within);
-                if !piece.is_open(within) {
-                    // A window that nothing is pending in may begin part full all the same (Keras).
-                    return (steps, 0, if within == 0 { piece.phase } else { 0 });
-                }
-                let counted = if piece.per_epoch { within % piece.batches } else { piece.phase + within };
-                let phase = counted % piece.accumulate;
-                // Where gradients are pending that do not count (Keras), at least one batch is.
-                (steps, phase.max(1), phase)
-            }
-        }
+    /// Steps closed by the first `batch` batches, the window that is open then (before what is decided for that point), and
+    /// how many batches fill it.
+    fn window_after(&self, batch: u64) -> (u64, Window, u64) {
+        let found = batch.checked_sub(1).and_then(|last| self.find(Unit::Batch, last).ok());
+        found.map_or((0, Window::default(), 1), |(piece, last)| {
+            (piece.step0 + piece.steps_within(last + 1), piece.window_after(last + 1), piece.accumulate)
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! A live run that goes on otherwise than planned: the history stays, the future is laid out anew.
 
-use super::{Cursor, End};
-use crate::change::{Change, Pending, end_window};
+use super::{Cursor, End, past_the_plan};
+use crate::change::{Change, Pending};
 use crate::error::Error;
 use crate::quantity::Quantity;
-use crate::segment::{Entry, Segment};
+use crate::segment::{Entry, Segment, end_window};
 use crate::timeline::Timeline;
 use crate::unit::Unit;
 
@@ -15,19 +15,21 @@ impl Cursor {
         let now = self.timeline()?;
         let changed = now.change(at, change)?;
         // What changes nothing must not divide the running epoch into parts.
-        if changed == now { Ok(()) } else { self.move_to(&changed) }
+        if changed == now { Ok(()) } else { self.move_to(&changed, change.batch_size, change.accumulate) }
     }
 
     /// From here on another plan is in force; see [`Timeline::resume`].
     pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
         let (epochs, _) = self.now.position();
         let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
-        self.move_to(&changed)
+        let next = plan.segments().first();
+        self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))
     }
 
-    /// Stands at the same moment of a timeline that differs only from here on.
-    fn move_to(&mut self, timeline: &Timeline) -> Result<(), Error> {
-        let steps = self.now.step;
+    /// Goes over to a timeline that differs only from here on, where batches have these sizes and windows (`None`: those
+    /// that they had).
+    fn move_to(&mut self, timeline: &Timeline, size: Option<u64>, accumulate: Option<u64>) -> Result<(), Error> {
+        let (steps, window) = (self.now.step, self.window);
         let (before, after) = timeline.split(self.now.batch, Some(self.now.position().0));
         let inside = after.first().is_some_and(|next| next.joins);
         if let Some(part) = self.part.filter(|_| self.now.iter > 0 && !inside) {
@@ -44,8 +46,23 @@ impl Cursor {
                 }
             }
             self.part = Some(Segment { batches, last_batch_size, samples, boundary, cut: false, ..part });
-            (self.now.step, self.pending, self.phase) = timeline.window_after(self.now.batch);
-            (self.now.length, self.short) = (Some(self.now.iter), Entry::Continue);
+            (self.now.step, self.window, self.accumulate) = timeline.window_after(self.now.batch);
+            self.now.length = Some(self.now.iter);
+            if self.now.step > steps {
+                self.short = Entry::Flush;
+            } else if window.pending > 0 && self.window.pending == 0 {
+                self.short = Entry::Drop;
+            }
+            let before = self.extra.unwrap_or(part);
+            let accumulate = accumulate.unwrap_or(before.accumulate);
+            // What was decided for the windows of the next epoch holds for windows as long.
+            let decided = after.first().filter(|next| next.accumulate == accumulate).map(|next| next.entry);
+            self.extra = Some(Segment {
+                batch_size: size.or(before.batch_size),
+                accumulate,
+                entry: if self.short == Entry::Continue { decided.unwrap_or_default() } else { self.short },
+                ..past_the_plan(&before)
+            });
             (self.rest, self.total) = (after.into(), timeline.batches());
         } else {
             let mut next = Self::new(timeline, self.now.batch, self.now.position().0)?;

@@ -1,0 +1,48 @@
+"""The exceptions and warnings of stepbridge. Each exception also is the built-in one that fits it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+__all__ = [
+    "NoLogsError",
+    "PatternError",
+    "StepbridgeError",
+    "StepbridgeWarning",
+    "TimelineError",
+    "UnitMismatchError",
+    "warn",
+]
+
+
+class StepbridgeError(Exception):
+    """Any error that stepbridge has a class of its own for."""
+
+
+class TimelineError(StepbridgeError, ValueError):
+    """A plan, an amount, a question or a state does not hold for a timeline, a clock or a ledger."""
+
+
+class NoLogsError(StepbridgeError, ValueError):
+    """A path holds no training log, or none that can be read."""
+
+
+class PatternError(StepbridgeError, ValueError):
+    """A pattern for the lines of a text log is not valid; the message names the column."""
+
+
+class UnitMismatchError(StepbridgeError, TypeError):
+    """Two amounts of different units were ordered or added, or a count of another unit was given."""
+
+
+class StepbridgeWarning(UserWarning):
+    """Something legal but risky; training goes on."""
+
+
+def warn(text: str) -> None:
+    """Warns with a `StepbridgeWarning` that points at the code which called stepbridge, however deep this is."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("stepbridge.", "contextlib")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, StepbridgeWarning, stacklevel=level)

@@ -1,0 +1,25 @@
+"""Text that people read: numbers with their nouns, ranges, and names from logs, which are text that strangers wrote."""
+
+from __future__ import annotations
+
+__all__ = ["counted", "printable", "span"]
+
+
+def printable(text: str) -> str:
+    """Returns the text with escapes for what a terminal would obey: control characters, line ends and their like."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns the number with its noun, whose plural is regular."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def span(ends: tuple[object, object] | None) -> str | None:
+    """Returns a range as "1 to 5", or as the one number that it holds; None if there is no range."""
+    if ends is None:
+        return None
+    low, high = (f"{end:g}" if isinstance(end, float) else f"{end}" for end in ends)
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,57 @@
+"""`stepbridge infer`: shows the lengths of epochs that follow from logs which state the epoch."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from stepbridge.cli._command import Example, as_json, command
+from stepbridge.cli._printing import print_json, say
+from stepbridge.cli._reading import Reading, read, reading_options, report
+
+if TYPE_CHECKING:
+    from stepbridge.logs import TimelineInference
+
+EXAMPLES = (
+    Example("how long the epochs of a run were", "stepbridge infer runs/bert"),
+    Example("of every run, for a program", "stepbridge infer runs --json"),
+)
+
+
+@command(*EXAMPLES, short="Show the epochs' lengths that follow from logs.")
+@reading_options
+@as_json
+def infer(path: str, reading: Reading, *, as_json: bool) -> None:
+    """Show the timeline of each run below PATH, as far as its log states epochs, and the evidence for it.
+
+    If its log states none, give `reindex` a plan.
+    """
+    logs = read(path, reading)
+    found = logs.infer()
+    if as_json:
+        print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
+        return
+    for run in logs.runs:
+        say(f"{run}: {as_text(found.get(run))}")
+    report(logs.problems)
+
+
+def as_text(inference: TimelineInference | None) -> str:
+    """Returns the timeline and its evidence, or why there is none."""
+    if inference is None:
+        return "unknown: its log states no epoch"
+    if inference.timeline is None:
+        return f"unknown: {inference.evidence}"
+    return f"{inference.timeline!r}\n  {inference.evidence}"
+
+
+def as_fields(inference: TimelineInference) -> dict[str, object]:
+    """Returns the same for programs."""
+    timeline = None if inference.timeline is None else json.loads(inference.timeline.to_json())
+    return {
+        "timeline": timeline,
+        "evidence": inference.evidence,
+        "checked": inference.checked,
+        "unit": inference.unit,
+        "base": inference.base,
+    }

@@ -1,0 +1,101 @@
+"""Reads logs for a command: the command ends with one sentence if nothing can be read, and names damage on stderr."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import click
+
+from stepbridge._core import FORMATS
+from stepbridge._errors import PatternError
+from stepbridge.cli._printing import complain, failure, in_flags
+from stepbridge.cli._progress_bar import bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stepbridge.cli._command import Function
+    from stepbridge.logs import Logs, Problem, ReadOptions
+
+path_argument = click.argument("path", type=click.Path())
+
+#: One option for each key of `stepbridge.ReadOptions`.
+OPTIONS = {
+    "format": click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        metavar="NAME",
+        help=f"The format of every file; without it, each file's content shows it: {', '.join(FORMATS)}.",
+    ),
+    "pattern": click.option(
+        "--pattern",
+        multiple=True,
+        metavar="SHAPE",
+        help="The shape of a line in text logs: 'Epoch {epoch}, Iter {iter}: loss {loss}'. May be given several times.",
+    ),
+    "step_column": click.option(
+        "--step-column", metavar="NAME", help="The column, or key, that holds the step, in other tables."
+    ),
+    "epoch_column": click.option("--epoch-column", metavar="NAME", help="The one that holds the epoch."),
+    "time_column": click.option("--time-column", metavar="NAME", help="The one that holds the seconds since 1970."),
+}
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
+
+
+class Reading(NamedTuple):
+    """How the user wants the logs to be read."""
+
+    options: ReadOptions
+    quiet: bool
+
+
+def reading_options(command: Function) -> Function:
+    """Adds the argument PATH and the options of reading to a command, which gets the latter as one `reading`."""
+
+    @functools.wraps(command)
+    def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through
+        options = {name: arguments.pop(name) for name in OPTIONS}
+        options["pattern"] = "\n".join(options["pattern"]) or None
+        reading = Reading(cast("ReadOptions", options), arguments.pop("quiet"))
+        return command(reading=reading, **arguments)
+
+    decorated: Any = gathered
+    for option in reversed((path_argument, *OPTIONS.values(), quiet_option)):
+        decorated = option(decorated)
+    return cast("Function", decorated)
+
+
+def read(path: str, reading: Reading) -> Logs:
+    """Reads every log below a path. A path that does not exist is wrong use; nothing readable below it ends with 1."""
+    from stepbridge.logs import read_logs  # noqa: PLC0415 - see _command.py
+
+    with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        logs = read_logs(path, progress=watch, **reading.options)
+    if not len(logs) and logs.problems:
+        raise failure(nothing(path, logs.problems))
+    return logs
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Ends the command with what the library says about logs that cannot be read."""
+    try:
+        yield
+    except (FileNotFoundError, PatternError) as error:
+        raise click.UsageError(in_flags(error)) from error
+    except (OSError, ValueError) as error:
+        raise failure(in_flags(error)) from error
+
+
+def nothing(path: str, problems: Sequence[Problem]) -> str:
+    """Returns why there is no record at all."""
+    return f"no record could be read at '{path}': {problems[0].file}: {problems[0].reason}"
+
+
+def report(problems: Iterable[Problem]) -> None:
+    """Names each problem on stderr: the file, the byte where it begins, what was found."""
+    for problem in problems:
+        where = problem.file if problem.offset is None else f"{problem.file}, byte {problem.offset}"
+        complain(f"{where}: {in_flags(problem.reason)}")

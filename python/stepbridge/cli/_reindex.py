@@ -1,0 +1,256 @@
+"""`stepbridge reindex`: writes logs as one table with epoch and iter."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, suppress
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from stepbridge import _core
+from stepbridge._problem import Problem
+from stepbridge._text import counted
+from stepbridge.cli._command import Example, as_json, command
+from stepbridge.cli._completion import units
+from stepbridge.cli._plan_options import plan_options, timeline_of
+from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
+from stepbridge.cli._progress_bar import bar
+from stepbridge.cli._reading import Reading, nothing, read, reading_options, refusing, report
+from stepbridge.conventions import ConventionName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stepbridge.logs import ReindexOptions, ReindexResult, StepAssumption
+    from stepbridge.timeline import PlanArguments, Timeline
+
+EXAMPLES = (
+    Example("by the run's ledger, or by the epochs in its log", "stepbridge reindex runs/bert -o bert.parquet"),
+    Example(
+        "by a plan, from logs that do not say what their step is",
+        "stepbridge reindex runs/mnist -o m.csv --batches-per-epoch 1719 --unit st --base 0",
+    ),
+    Example("logs as a framework writes them", "stepbridge reindex runs/mnist -o m.arrow --convention lightning"),
+    Example("while the run goes on", "stepbridge reindex runs/bert -o bert.parquet --follow"),
+)
+
+
+def known_output(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    """Refuses what no writer could write before anything is read."""
+    try:
+        _core.check_output(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    except OSError as error:
+        raise failure(str(error)) from error
+    return path
+
+
+def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuses what is not a number: click finds it in every range."""
+    if isnan(value):
+        message = "a time is a number, not nan"
+        raise click.BadParameter(message)
+    return value
+
+
+@command(*EXAMPLES, short="Write logs as one table with epoch and iter.")
+@reading_options
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=known_output,
+    help=f"The file to write: {', '.join(_core.OUTPUTS)}.",
+)
+@plan_options
+@click.option(
+    "--unit",
+    shell_complete=units,
+    help="What the logged steps count, if the format does not declare it: step, batch, epoch, ...",
+)
+@click.option("--base", type=click.Choice(["0", "1"]), help="0 if they are indices, 1 if the first is 1.")
+@click.option(
+    "--convention",
+    type=click.Choice(get_args(ConventionName)),
+    metavar="NAME",
+    help=f"The framework whose step it is, instead of --unit and --base: {', '.join(get_args(ConventionName))}.",
+)
+@click.option(
+    "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."
+)
+@click.option(
+    "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
+)
+@click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
+@click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
+@click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
+@click.option(
+    "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
+)
+@as_json
+def reindex(
+    path: str,
+    output: Path,
+    plan: PlanArguments,
+    reading: Reading,
+    *,
+    as_json: bool,
+    follow: bool,
+    interval: float,
+    **options: Any,  # noqa: ANN401 - the library checks them
+) -> None:
+    """Write every record below PATH with its epoch and iter to one file.
+
+    Without a plan, each run's ledger (stepclock.jsonl) or its own log must say its epochs. The file is written whole or
+    not at all. Damage, and records that have no place or contradict the timeline, are named on stderr.
+    """
+    timeline = timeline_of(plan) if plan else None
+    if options["base"] is not None:
+        options["base"] = int(options["base"])
+    if follow:
+        with suppress(KeyboardInterrupt):
+            for result in followed(path, output, timeline, reading, interval, **options):
+                show(result, as_json=as_json)
+        return
+    show(written(path, output, timeline, reading, **options), as_json=as_json)
+
+
+def written(
+    path: str,
+    output: Path,
+    timeline: Timeline | None,
+    reading: Reading,
+    **options: Any,  # noqa: ANN401 - the library checks them
+) -> ReindexResult:
+    """Writes the table once."""
+    from stepbridge.logs._options import read_request, reindex_request  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs._streaming import write_survey  # noqa: PLC0415
+
+    with misused():
+        request = reindex_request(timeline, as_options(options))
+    with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        survey = _core.Survey.read(path, read_request(reading.options), watch)
+    if not len(survey) and (problems := survey.logs().problems()):
+        raise failure(nothing(path, [Problem(*row) for row in problems]))
+    with misused(), bar("writing", "bytes", quiet=reading.quiet) as watch:
+        return write_survey(survey, output, request, watch)
+
+
+def followed(
+    path: str,
+    output: Path,
+    timeline: Timeline | None,
+    reading: Reading,
+    interval: float,
+    **options: Any,  # noqa: ANN401 - the library checks them
+) -> Iterator[ReindexResult]:
+    """Writes the table, and again each time that the logs have grown."""
+    from stepbridge.logs import ReindexResult  # noqa: PLC0415 - see _command.py
+
+    logs = read(path, reading)
+    while True:
+        with misused():
+            table = logs.reindex(timeline, **as_options(options))
+            lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
+            if lacking and len(lacking) == len(logs.runs):
+                raise ValueError(lacking[0])
+            table.write(output)
+        yield ReindexResult(
+            str(output),
+            len(table),
+            logs.runs,
+            (*logs.problems, *table.problems),
+            table.assumed,
+            table.origins,
+            table.steps,
+            table.left_out,
+        )
+        before = logs.files
+        while logs.files == before:
+            time.sleep(interval)
+            with refusing():
+                logs.refresh()
+
+
+def as_options(options: dict[str, Any]) -> ReindexOptions:
+    """Returns the command's options as those of the library, which have the same names."""
+    return options  # type: ignore[return-value]
+
+
+@contextmanager
+def misused() -> Iterator[None]:
+    """Ends the command: as wrong use if the request does not fit these logs, as a failure if nothing can be written."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(in_flags(error)) from error
+    except OSError as error:
+        raise failure(str(error)) from error
+
+
+def show(result: ReindexResult, *, as_json: bool) -> None:
+    """Prints what was written, from which timelines, and what was found on the way."""
+    from stepbridge.logs._table import summary  # noqa: PLC0415 - see _command.py
+
+    if as_json:
+        print_json(
+            {
+                "output": result.output,
+                "records": result.records,
+                "left_out": [left_out._asdict() for left_out in result.left_out],
+                "runs": result.runs,
+                "timelines": [source._asdict() for source in result.origins],
+                "problems": [problem._asdict() for problem in result.problems],
+                "assumed": [assumption._asdict() for assumption in result.assumed],
+            }
+        )
+        return
+    counts = f"{counted(result.records, 'record')} of {counted(len(result.runs), 'run')}"
+    say(", ".join((f"{result.output}: {counts}", timeline_sources(result), *summary(result.left_out))))
+    report_assumptions(result.assumed)
+    report(result.problems)
+
+
+def report_assumptions(assumptions: Iterable[StepAssumption]) -> None:
+    """Names what is assumed of steps, once for all runs that have it in common."""
+    alike: dict[StepAssumption, list[str]] = {}
+    for assumption in assumptions:
+        alike.setdefault(assumption._replace(run=""), []).append(assumption.run)
+    for (_, unit, base, reason, within), runs in alike.items():
+        whose = f"run {runs[0]}: its" if len(runs) == 1 else f"{some(runs)}: their"
+        what = f"as with --unit {unit} --base {base}"
+        if within == "epoch":
+            what = f"as batches of their epochs, with --base {base}"
+        complain(f"{whose} steps are read {what}, since {reason}")
+
+
+def some(runs: list[str]) -> str:
+    """Returns the names of a few of several runs, and how many they are."""
+    few = 3
+    names = ", ".join(runs[:few]) + (", ..." if len(runs) > few else "")
+    return f"{len(runs):,} runs ({names})"
+
+
+def timeline_sources(result: ReindexResult) -> str:
+    """Returns where the timelines come from."""
+    several = len({source.origin for source in result.origins}) > 1
+    clauses = []
+    for kind in ("given", "ledger", "inferred", "shared", "none"):
+        runs = [source for source in result.origins if source.origin == kind]
+        if not runs:
+            continue
+        files = sorted({source.ledger for source in runs if source.ledger is not None})
+        clause = {
+            "given": "by the given plan",
+            "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(files)}",
+            "inferred": "by the epochs in the log itself",
+            "shared": f"by the timeline of {', '.join(files)}",
+            "none": "without a timeline",
+        }[kind]
+        clauses.append(clause + (f" ({counted(len(runs), 'run')})" if several else ""))
+    return ", ".join(clauses)

@@ -1,0 +1,324 @@
+"""What a loop, or the adapter of a framework, tells a clock: that epochs begin, batches pass and plans change.
+
+An adapter needs nothing else of the clock than these calls and what `ClockReadings` answers:
+
+- the run: `begin_epoch`, `advance` (or `count_one`), `end_epoch`, `restart_epoch`, `end_run`, and `one_advance` around
+  several of them that are one event;
+- the plan: `change`, `replan`, `move_to`;
+- updates: `updates`, `skip_update`, `settle_updates`, `add_tokens`;
+- what should follow the clock: `add_hook`, `remove_hook`, `hooks`, `is_followed`;
+- what the user should hear: `warn`, `warn_once`; and what the ledger should hold: `record_logged_step`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stepbridge import _core
+from stepbridge._errors import TimelineError
+from stepbridge.clock._followers import ClockFollowers
+from stepbridge.clock._resume import batches_at
+from stepbridge.timeline import Exact, Pending, Quantity, Timeline, as_quantity, whole_number
+from stepbridge.timeline._arguments import count, positive
+from stepbridge.timeline._plan import change_arguments
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from typing_extensions import Unpack
+
+    from stepbridge.ledger import Base
+    from stepbridge.timeline import ChangeArguments, QuantityLike, UnitLike
+
+__all__ = ["ClockEvents"]
+
+
+class ClockEvents(ClockFollowers):
+    """The half of `StepClock` that moves it; `stepbridge.clock` is for those who write an adapter."""
+
+    def __init__(
+        self,
+        plan: Timeline,
+        *,
+        name: str,
+        until: QuantityLike | None,
+        padding: int,
+        ledger: str | os.PathLike[str] | None,
+        logged_as: tuple[UnitLike, Base] | None,
+    ) -> None:
+        super().__init__(plan, name=name, until=until, ledger=ledger, logged_as=logged_as)
+        self._padding_each = count("padding", padding, "sp")
+
+    # --- the run ---
+
+    def begin_epoch(self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None) -> bool:
+        """Begins the next epoch, or enters the one that a resumed clock is inside.
+
+        For callbacks and hooks; a loop of your own has `epochs()`. An epoch that is still open is ended as cut.
+
+        Args:
+            epoch: the index, from 0, of the epoch that the framework enters: the next one, or the running one, which
+                continues. The framework enters it in any case, so `until` does not prevent it.
+            batch: batches of it that are done already; 0 for an epoch from its start.
+            sample: samples of it that are done already.
+
+        Returns:
+            Whether an epoch is running: False where `until` is reached or nothing more is planned.
+
+        Raises:
+            TimelineError: the framework enters another epoch than the next or the running one, or another point of it.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(batches_per_epoch=3, epochs=2)
+        >>> while clock.begin_epoch():
+        ...     clock.advance(3)
+        ...     clock.end_epoch()
+        >>> clock.batch, clock.position
+        (6, Position(epoch=2, iter=0))
+        """
+        stated = epoch is not None or batch is not None or sample is not None
+        if not stated and self.until_reached:
+            return False
+        goes_on = self._is_running(epoch, batch, sample) if stated else self.resumed_inside
+        if goes_on and not self.resumed_inside:
+            return True
+        if self._ledger is not None:
+            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+        if not goes_on:
+            self._finish(cut=True)
+            if not self._begin_epoch():
+                return False
+        self._entered = True
+        return True
+
+    def _is_running(self, epoch: int | None, batch: int | None, sample: int | None) -> bool:
+        """Whether the epoch that a framework enters is the running one; else it is the next one.
+
+        Raises:
+            TimelineError: it is neither, or the framework is at another point of it than the clock.
+        """
+        at, done = self._position
+        # After an epoch's last batch the position is that of the next epoch, which has not begun.
+        running = at - self._is_whole if self._in_epoch else None
+        following = at if running is None else running + 1
+        wanted = following if epoch is None else whole_number("epoch", epoch, "ep")
+        if wanted not in (running, following):
+            expected = f"epoch {following}" if running is None else f"epoch {running} or {following}"
+            raise TimelineError(
+                f"{self.name}: cannot enter epoch {wanted} (an index from 0): expected {expected}, since the clock "
+                f"counted {self.batch} batches; StepClock(initial=...) and load_state_dict set where a run continues"
+            )
+        if wanted != running:
+            done = 0
+        elif self._is_whole:
+            done = self.location.iter + 1
+        for unit, given, counted in (("batch", batch, done), ("sample", sample, self._samples_of(wanted, done))):
+            if given is not None and whole_number(unit, given, unit) != counted:
+                known = "does not know how many" if counted is None else f"counted {counted}"
+                raise TimelineError(
+                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {unit}={given}: "
+                    f"the clock {known}"
+                )
+        return wanted == running
+
+    def _samples_of(self, epoch: int, done: int) -> int | None:
+        """The samples of the first `done` batches of the epoch at hand; None where they are not known."""
+        if done == 0:
+            return 0
+        begun = self.timeline.convert(Quantity(epoch, "ep"), "sample")
+        return self.sample - int(begun) if isinstance(begun, Exact) and self.sample is not None else None
+
+    def advance(self, batches: int = 1, *, last: bool = False) -> None:
+        """Counts batches that the loop did not take from `batches()`, as one event.
+
+        Triggers see what they cross together.
+
+        Args:
+            batches: how many.
+            last: whether the last of them ends the epoch's data. Where the length is not planned, a short update
+                (`boundary="flush"`) closes only there; `end_epoch` still ends the epoch.
+
+        Raises:
+            RuntimeError: no epoch has begun.
+            TimelineError: fewer than 1.
+
+        Warns:
+            StepbridgeWarning: the epoch has more batches than planned.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
+        >>> for epoch in clock.epochs():
+        ...     for fused in (2, 2, 1):  # a compiled step that trains several batches at once
+        ...         clock.advance(fused)
+        >>> clock.step, clock.location
+        (10, Location(epoch=1, iter=4))
+        """
+        if not self._in_epoch:
+            raise RuntimeError(
+                f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`, or after begin_epoch()"
+            )
+        batches = positive("batches", batches, "ba")
+        self.settle_updates()
+        if not self._advance_many(batches, last):
+            self._warn_longer()
+        self._run_hooks()
+
+    count_one = _core.Clock._advance
+    """Counts one batch and does nothing else: no hook runs, no update is settled, nothing is warned of.
+
+    It is Rust's own method, for a framework that calls back in every batch; use it only while `is_followed` is False.
+    """
+
+    @contextmanager
+    def one_advance(self) -> Iterator[None]:
+        """Counts what happens inside as one advance, over the ends of epochs too.
+
+        Triggers see all of it together, and hooks run once, at the end.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(batches_per_epoch=3, epochs=2)
+        >>> clock.begin_epoch()
+        True
+        >>> with clock.one_advance():
+        ...     for batch in range(3):
+        ...         clock.advance()
+        >>> clock.every("2ba"), clock.multiples("2ba")
+        (True, 1)
+        """
+        if self._held:
+            yield
+            return
+        self._held = True
+        self._hold()
+        try:
+            yield
+        finally:
+            self._held = False
+            self._release()
+        self._run_hooks()
+
+    def end_epoch(self, *, cut: bool = False) -> None:
+        """Ends the running epoch, if there is one: the data has no more, or the loop leaves it.
+
+        Args:
+            cut: the loop left the epoch before its data ended. An epoch that is complete was not cut.
+
+        Warns:
+            StepbridgeWarning: the data ended after fewer batches than planned.
+        """
+        if self.resumed_inside and self._ledger is not None:
+            self._ledger.open_session(self, self._padding, running=False)
+        self._finish(cut=cut)
+
+    def _finish(self, *, cut: bool = False) -> None:
+        if not self._in_epoch:
+            return
+        self.settle_updates()
+        epoch, seen = self._position
+        cut = cut and not self._is_whole
+        planned = self._end_epoch(cut)
+        self._resumed = False
+        if not cut and planned is None:
+            self._padding = whole_number("padding", self._padding + self._padding_each)
+        if self._ledger is not None:
+            self._ledger.record_epoch(self, self._padding, cut=cut, skipped=self._skips)
+            self._skips = []
+        if planned is not None and not cut:
+            self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
+
+    def restart_epoch(self) -> None:
+        """Begins the running epoch again, because its loader does.
+
+        The part that was done stays on record as an epoch that was cut, and is not one of the planned epochs.
+        """
+        self._resumed = False
+        self._restart_epoch()
+        if self._ledger is not None:
+            self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
+            self._ledger.record_change(self, self._padding)
+            self._skips = []
+        self._begin_epoch()
+        self._entered = True
+
+    def end_run(self) -> None:
+        """Records in the ledger that the loop was left, and closes its file. Training may continue afterwards.
+
+        `epochs()` does it by itself; a framework's callback calls it where the framework's training ends.
+        """
+        if self._ledger is not None:
+            self._ledger.record_stop(self, self._padding)
+
+    def _warn_longer(self) -> None:
+        epoch, iteration = self.location
+        self.warn(
+            f"epoch {epoch} (an index from 0) goes on past the {iteration} batches expected; "
+            "its length is counted as it comes"
+        )
+
+    # --- the plan ---
+
+    def change(self, **changes: Unpack[ChangeArguments]) -> None:
+        """Plans something different from the batch at hand on.
+
+        Args:
+            changes: `batch_size`, `accumulate`, `batches_per_epoch`, `samples`, `pending`: see `Timeline.change`.
+
+        Raises:
+            TimelineError: as `Timeline.change`.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(samples=1000, batch_size=200, epochs=2)
+        >>> for epoch in clock.epochs():
+        ...     if epoch == 1:
+        ...         clock.change(batch_size=100)
+        ...     for batch in clock.batches(range(5 if epoch == 0 else 10)):
+        ...         pass
+        >>> clock.step, clock.sample
+        (15, 2000)
+        """
+        self._change(**change_arguments(**changes))
+        if self._ledger is not None:
+            self._ledger.record_change(self, self._padding)
+
+    def replan(self, plan: Timeline, *, pending: Pending | None = None) -> None:
+        """Lets the run follow another plan from the batch at hand on; what was observed stays.
+
+        Args:
+            plan: equal epochs, as `Timeline.plan` makes them; they are those of the whole run.
+            pending: what happens to a window that is open where `accumulate` differs; see `Timeline.change`.
+
+        Raises:
+            TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
+        """
+        if self.batch or self._in_epoch or self._position[0] or pending is not None:
+            self._set_plan(plan._core, pending)
+            self._plan, self._bounded = plan, plan.epochs is not None
+        else:
+            self._set_run(plan, plan, 0, 0)
+        if self._ledger is not None:
+            self._ledger.record_change(self, self._padding)
+
+    def move_to(self, quantity: QuantityLike) -> None:
+        """Moves the clock to another point of its timeline, forth or back, as a restored run does.
+
+        What lies between is not counted as trained. In the ledger a new session begins there.
+
+        Raises:
+            TimelineError: the point is inside a batch or an open window, or the timeline does not tell where it is.
+            IndexError: it is past the end of the plan.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(batches_per_epoch=5, epochs=4)
+        >>> clock.move_to("12st")
+        >>> clock.position, clock.in_epoch
+        (Position(epoch=2, iter=2), True)
+        """
+        amount = as_quantity("quantity", quantity)
+        timeline = self.timeline
+        batch, epochs = batches_at(timeline, amount, str(amount))
+        if self._ledger is not None:
+            self._ledger.record_stop(self, self._padding)
+            self._ledger.forget_session()
+        self._set_run(self._plan, timeline, batch, epochs)

@@ -1,0 +1,171 @@
+"""What follows a clock: hooks, watched optimizers, the ledger, and warnings to the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepbridge._errors import TimelineError, warn
+from stepbridge.clock._readings import ClockReadings
+from stepbridge.clock._updates import Updates, UpdateTracker
+from stepbridge.ledger._writer import LedgerWriter
+from stepbridge.timeline._arguments import count
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from stepbridge.ledger import Base
+    from stepbridge.timeline import QuantityLike, Timeline, UnitLike
+
+__all__ = ["ClockFollowers"]
+
+
+class ClockFollowers(ClockReadings):
+    """The part of `StepClock` that others hang on."""
+
+    def __init__(
+        self,
+        plan: Timeline,
+        *,
+        name: str,
+        until: QuantityLike | None,
+        ledger: str | os.PathLike[str] | None,
+        logged_as: tuple[UnitLike, Base] | None,
+    ) -> None:
+        super().__init__(plan, name=name, until=until)
+        self._warned: set[str] = set()
+        self._tracker: UpdateTracker | None = None
+        self._hooks: list[Callable[[], object]] = []
+        #: Whether several advances count as one, at whose end hooks run.
+        self._held = False
+        #: Steps of the running epoch that were not applied: runs of the first one's number, from 1, and how many.
+        self._skips: list[list[int]] = []
+        self._ledger: LedgerWriter | None = None
+        if ledger is not None:
+            self._ledger = LedgerWriter(ledger, name=name, logged_as=logged_as)
+        elif logged_as is not None:
+            raise TimelineError("logged_as= goes into the ledger: give ledger= as well")
+
+    def updates(self, name: str) -> Updates:
+        """Returns the updates of a watched optimizer, and begins to watch it the first time.
+
+        From then on a step in which no watched optimizer was updated counts as skipped. Adapters call it; your own loop
+        may call it too, and then `count()` after each real update, and `skip()` after one that was left out.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(batches_per_epoch=3, epochs=1)
+        >>> sgd = clock.updates("sgd")
+        >>> for epoch in clock.epochs():
+        ...     for batch in clock.batches(range(3)):
+        ...         if batch == 1:  # an overflow, which the scaler leaves out
+        ...             sgd.skip()
+        ...         else:
+        ...             sgd.count()
+        >>> clock.step, clock.applied, clock.updates_of("sgd")
+        (3, 2, 2)
+        """
+        return self._tracking().add(name)
+
+    def _tracking(self) -> UpdateTracker:
+        if self._tracker is None:
+            self._tracker = UpdateTracker(self, self.skip_update, self.warn_once)
+        return self._tracker
+
+    def updates_of(self, name: str) -> int:
+        """Returns how many updates of one watched optimizer were applied.
+
+        Raises:
+            TimelineError: no optimizer of that name is watched.
+        """
+        optimizers = {} if self._tracker is None else self._tracker.optimizers
+        if name not in optimizers:
+            watched = ", ".join(optimizers) or "none"
+            raise TimelineError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
+        return optimizers[name].applied
+
+    def skip_update(self, steps: int = 1) -> None:
+        """Counts the last attempted steps as not applied (a mixed-precision scaler left them out).
+
+        Raises:
+            TimelineError: the number is negative, or more than were attempted.
+        """
+        steps = count("steps", steps, "st")
+        self._skip(steps)
+        if self._ledger is not None and steps:
+            first = self.step - steps + 1
+            if self._skips and sum(self._skips[-1]) == first:
+                self._skips[-1][1] += steps
+            else:
+                self._skips.append([first, steps])
+
+    def settle_updates(self) -> None:
+        """Decides now whether the step of the batch at hand was applied, and not only when the next batch comes."""
+        if self._tracker is not None:
+            self._tracker.settle()
+
+    def add_tokens(self, tokens: int) -> None:
+        """Adds the tokens of the batch at hand to `token`.
+
+        Raises:
+            TimelineError: the number is negative.
+            OverflowError: the sum passes 2**63 - 1.
+        """
+        self._add_tokens(count("tokens", tokens, "tok"))
+
+    def add_hook(self, hook: Callable[[], object]) -> None:
+        """Calls `hook` after each advance, before the loop's body sees the batch."""
+        self._hooks.append(hook)
+
+    def remove_hook(self, hook: Callable[[], object]) -> None:
+        """Calls `hook` no more.
+
+        Raises:
+            TimelineError: it was not added.
+        """
+        self._hooks.remove(hook)
+
+    @property
+    def hooks(self) -> tuple[Callable[[], object], ...]:
+        """What is called after each advance, in order."""
+        return tuple(self._hooks)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a hook or a watched optimizer depends on each advance."""
+        return self._tracker is not None or bool(self._hooks)
+
+    def _run_hooks(self) -> None:
+        if not self._held:
+            for hook in self._hooks:
+                hook()
+
+    def warn(self, text: str) -> None:
+        """Warns with a `StepbridgeWarning` that begins with the clock's name and points at the caller's code."""
+        warn(f"{self.name}: {text}")
+
+    def warn_once(self, counter: str, expected: object, seen: object, hint: str = "") -> None:
+        """Warns that a counter is not what the clock expects; the first time only, for each counter.
+
+        Args:
+            counter: what disagrees: "optimizer.iterations".
+            expected: what the clock expects.
+            seen: what is there.
+            hint: what the user can do about it.
+        """
+        if counter not in self._warned:
+            self._warned.add(counter)
+            self.warn(f"{counter}: expected {expected}, seen {seen}{f': {hint}' if hint else ''}")
+
+    def record_logged_step(self, unit: UnitLike, base: Base, *, by: str) -> None:
+        """Records in the ledger, if there is one, what a logger is given as its step.
+
+        Args:
+            unit: what the step counts.
+            base: 0 if the first one is 0, 1 if it is 1.
+            by: the writer that gives it.
+
+        Raises:
+            TimelineError: a unit that no logger is given, or another base.
+        """
+        if self._ledger is not None:
+            self._ledger.record_logged_step(unit, base, by=by)

@@ -1,0 +1,39 @@
+"""Training logs: what was read below a path, and its records with epoch and iter as a table."""
+
+from stepbridge._problem import Problem
+from stepbridge.logs._logs import Logs, read_logs
+from stepbridge.logs._options import FORMATS, OUTPUTS, Format, ReadOptions, ReindexOptions
+from stepbridge.logs._records import (
+    LeftOut,
+    LogFile,
+    RunOverview,
+    RunSessions,
+    StepAssumption,
+    StepInfo,
+    TimelineInference,
+    TimelineSource,
+)
+from stepbridge.logs._streaming import ReindexResult, reindex
+from stepbridge.logs._table import Table
+
+__all__ = [
+    "FORMATS",
+    "OUTPUTS",
+    "Format",
+    "LeftOut",
+    "LogFile",
+    "Logs",
+    "Problem",
+    "ReadOptions",
+    "ReindexOptions",
+    "ReindexResult",
+    "RunOverview",
+    "RunSessions",
+    "StepAssumption",
+    "StepInfo",
+    "Table",
+    "TimelineInference",
+    "TimelineSource",
+    "read_logs",
+    "reindex",
+]

@@ -1,0 +1,145 @@
+"""How logs are read and re-indexed: each option described once, for functions, methods and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+
+from stepbridge import _core
+from stepbridge.conventions import convention as convention_named
+from stepbridge.timeline import Timeline
+
+if TYPE_CHECKING:
+    from stepbridge.conventions import ConventionName
+    from stepbridge.timeline import UnitLike
+
+__all__ = [
+    "FORMATS",
+    "OUTPUTS",
+    "Format",
+    "ReadAndReindexOptions",
+    "ReadOptions",
+    "ReindexOptions",
+    "Timelines",
+    "read_request",
+    "reindex_request",
+]
+
+#: The name of a format: one of `FORMATS`. Every reader has its own, so that they are not listed here once more.
+Format: TypeAlias = str
+
+#: The names of the formats that are read.
+FORMATS: tuple[Format, ...] = tuple(_core.FORMATS)
+
+#: Endings of the names of files that a table can be written to.
+OUTPUTS: tuple[str, ...] = tuple(_core.OUTPUTS)
+
+
+class ReadOptions(TypedDict, total=False):
+    """Keyword arguments that say how logs are read. Each may be left out."""
+
+    format: Format | None
+    """The format of every file, one of `FORMATS`; without it, each file's content shows its format."""
+    step_column: str | None
+    """The column, or the key, that holds the step, in tables and JSON lines of no known writer."""
+    epoch_column: str | None
+    """The column, or the key, that holds the epoch."""
+    time_column: str | None
+    """The column, or the key, that holds the time in seconds since 1970."""
+    pattern: str | None
+    """The shape of the lines in text logs, as in `"Epoch {epoch}, Iter {iter}, Step {step}: loss {loss}"`.
+
+    Several patterns are separated by line ends. `{epoch}`, `{iter}` (the batch inside the epoch) and `{step}` (over the
+    run) count from 1, as people print them, or from 0 as `{epoch:0}`; `{epoch:elapsed}` is how many epochs are done,
+    with a fraction. `{iters}` is how many batches an epoch has, `{epochs}` and `{steps}` are totals, `{samples}` is how
+    many samples the run has seen, `{wall_time}` is seconds since 1970, `{_}` is any text. Every other field is a tag. A
+    line may have more text before and after, any run of blanks matches any other, and `{{` is a brace.
+    """
+
+
+class ReindexOptions(TypedDict, total=False):
+    """Keyword arguments that say how records get their epoch and iter. Each may be left out."""
+
+    unit: UnitLike | None
+    """What the logged steps count ("step", "batch", "epoch", ...), instead of what the format or ledger declares."""
+    base: Literal[0, 1] | None
+    """0 if the logged steps are indices, 1 if the first is 1, instead of what the format or ledger declares."""
+    convention: ConventionName | None
+    """The framework whose logged step it is, instead of `unit` and `base`."""
+    batch: bool
+    """Whether to add the index of each record's batch in the run."""
+    sample: bool
+    """Whether to add the index of that batch's first sample."""
+    keep_superseded: bool
+    """Whether to keep the records that a later session of the run replaced; the columns `session` and `superseded` then
+    distinguish them from the others."""
+    share_timeline: bool
+    """Whether a run that cannot know its timeline takes that of the others; see `Logs.infer`."""
+
+
+class ReadAndReindexOptions(ReadOptions, ReindexOptions, total=False):
+    """The options of both, for `stepbridge.reindex`."""
+
+
+#: What `reindex` takes as timelines: one for all runs, one for each run by its name, or None for each run's own.
+Timelines = Timeline | Mapping[str, Timeline] | None
+
+
+def read_request(options: Mapping[str, object]) -> dict[str, object]:
+    """Returns the options of `ReadOptions` as the core takes them: every key, None where nothing was given."""
+    return {key: options.get(key) for key in ReadOptions.__optional_keys__}
+
+
+def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, object]:
+    """Returns what `reindex` is asked to do as the core takes it.
+
+    Raises:
+        TypeError: `timeline` does not hold timelines.
+        ValueError: `convention` was given together with `unit` or `base`, or declares no step.
+    """
+    unit, base, convention = options.get("unit"), options.get("base"), options.get("convention")
+    if convention is not None:
+        if unit is not None or base is not None:
+            raise ValueError("convention= sets unit= and base= too: give it alone, or give those two")
+        unit, base = _logged_step(convention)
+    return {
+        "timelines": _core_timelines(timeline),
+        "unit": unit,
+        "base": base,
+        "batch": options.get("batch", False),
+        "sample": options.get("sample", False),
+        "keep_superseded": options.get("keep_superseded", False),
+        "share_timeline": options.get("share_timeline", False),
+    }
+
+
+def refuse_unknown(function: str, options: Mapping[str, object], known: frozenset[str]) -> None:
+    """Raises the TypeError of a keyword argument that does not exist, as Python does for a written-out signature."""
+    for name in options:
+        if name not in known:
+            expected = ", ".join(sorted(known))
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; expected one of {expected}")
+
+
+def _core_timelines(timeline: Timelines) -> _core.Timeline | dict[str, _core.Timeline] | None:
+    if timeline is None:
+        return None
+    if isinstance(timeline, Timeline):
+        return timeline._core
+    if isinstance(timeline, Mapping):
+        cores = {}
+        for run, each in timeline.items():
+            if not isinstance(each, Timeline):
+                raise TypeError(f"run {run!r} has a {type(each).__name__} where a Timeline is expected")
+            cores[run] = each._core
+        return cores
+    raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
+
+
+def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
+    """Returns what a framework's logged step counts, and from what number."""
+    for counter in convention_named(name).counters:
+        if counter.role == "step":
+            # A count that is read after the update is the number of that update.
+            return "step", counter.base if counter.kind == "index" else 1
+    raise ValueError(f"{name} declares no step: give unit= and base=")

@@ -1,0 +1,170 @@
+"""What is known of files and runs, as `Logs` lists it, and what re-indexing did with them. One type for each fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from stepbridge._problem import Problem
+
+if TYPE_CHECKING:
+    from stepbridge import _core
+    from stepbridge.logs._options import Format
+    from stepbridge.timeline import Timeline
+
+__all__ = [
+    "LeftOut",
+    "LogFile",
+    "ReindexReport",
+    "RunOverview",
+    "RunSessions",
+    "StepAssumption",
+    "StepInfo",
+    "TimelineInference",
+    "TimelineSource",
+    "report_of",
+    "step_infos",
+]
+
+
+class LogFile(NamedTuple):
+    """A file that was read."""
+
+    file: str
+    """The file, relative to the path that was read."""
+    run: str
+    """The run that it belongs to: its folder."""
+    format: Format
+    """The format, as found from the content, or as it was given: one of `FORMATS`."""
+    size: int
+    """The size in bytes."""
+    records_ok: int
+    """How many events, rows or entries were read without a problem."""
+    non_numeric: int
+    """How many values are not numbers: images, histograms, texts."""
+    shape: str | None
+    """The name of the shape that the lines of a text log have ("pattern": the caller's); None for other formats."""
+    plain_lines: int
+    """How many lines of a text log do not have that shape, and hold no record."""
+
+
+class RunOverview(NamedTuple):
+    """What a run holds, at a glance."""
+
+    run: str
+    records: int
+    """How many records, superseded ones included."""
+    tags: int
+    """How many series of values."""
+    steps: tuple[int, int] | None
+    """The lowest and the highest logged step; None if no step is logged."""
+    epochs: tuple[float, float] | None
+    """The lowest and the highest epoch that the log states; None if it states none."""
+
+
+class StepInfo(NamedTuple):
+    """What the steps in a run's files of one format count, and how that is known."""
+
+    run: str
+    format: Format
+    unit: str
+    """What they count; "ep" if the records hold no step."""
+    base: int
+    """0 if they are indices, 1 if the first is 1."""
+    source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
+    """Who declares it: the caller, the format, the ledger, or the epochs that the log states. "ledger_assumed": the
+    ledger does not say it, and its default was taken. "nothing": it is assumed."""
+    reason: str
+    """The same as one clause."""
+    within: Literal["run", "epoch"] = "run"
+    """Whether they count over the whole run, or begin again with each epoch."""
+
+
+class RunSessions(NamedTuple):
+    """How many sessions a run has: processes, each of which continued where an earlier one stopped, or before."""
+
+    run: str
+    sessions: int
+    superseded: int
+    """How many records a later session replaced; tables leave them out unless `keep_superseded=True`."""
+
+
+class StepAssumption(NamedTuple):
+    """What the steps of a run are assumed to count, because neither its format nor the caller says it."""
+
+    run: str
+    unit: str
+    base: int
+    reason: str
+    within: Literal["run", "epoch"] = "run"
+    """Whether they count over the whole run, or begin again with each epoch."""
+
+
+class TimelineSource(NamedTuple):
+    """Where the timeline of a run comes from."""
+
+    run: str
+    origin: Literal["given", "ledger", "inferred", "shared", "none"]
+    """The caller, the run's ledger, the epochs that its own log states, another run; or it has none."""
+    ledger: str | None
+    """The ledger's file, relative to the path that was read; with "shared" the run that the timeline is from."""
+
+
+class LeftOut(NamedTuple):
+    """Records that a table does not have, or has without an epoch, and why."""
+
+    run: str | None
+    """The run; None if the number is that of all runs together."""
+    reason: Literal["superseded", "no_place"]
+    """"superseded": a later session of the run replaced them, and they are not in the table. "no_place": the table has
+    them, but neither `epoch` nor `epoch_float` is known; `problems` says why."""
+    records: int
+    """How many."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineInference:
+    """What the log of one run says about its timeline."""
+
+    timeline: Timeline | None
+    """The timeline; None if none fits, or several do."""
+    evidence: str
+    """What it follows from, and what the log cannot show; or why there is none."""
+    checked: int
+    """How many pairs of step and stated epoch it agrees with: all that the log has."""
+    unit: str | None
+    """What the run's steps count, as far as its epochs show it."""
+    base: int | None
+    """0 if its steps are indices, 1 if the first is 1; None if its epochs do not show it."""
+    sessions: tuple[tuple[int, Timeline], ...] = ()
+    """If sizes changed when the run resumed and no single timeline holds: that of each session, by its number."""
+    shared_by: str | None = None
+    """The run whose timeline it is, with `share_timeline=True`."""
+
+
+class ReindexReport(NamedTuple):
+    """What re-indexing found besides the records."""
+
+    problems: tuple[Problem, ...] = ()
+    assumed: tuple[StepAssumption, ...] = ()
+    origins: tuple[TimelineSource, ...] = ()
+    steps: tuple[StepInfo, ...] = ()
+
+
+def report_of(rows: _core.ReportRows) -> ReindexReport:
+    """Names the fields of what the core reports."""
+    problems, assumed, origins, steps = rows
+    return ReindexReport(
+        tuple(Problem(*row) for row in problems),
+        tuple(StepAssumption(run, unit, base, reason, within) for run, (unit, base, within), reason in assumed),
+        tuple(TimelineSource(*row) for row in origins),
+        step_infos(steps),
+    )
+
+
+def step_infos(rows: list[_core.Row]) -> tuple[StepInfo, ...]:
+    """Names the fields of what the core knows about steps."""
+    return tuple(
+        StepInfo(run, format_, unit, base, source, reason, within)
+        for run, format_, (unit, base, within), source, reason in rows
+    )

@@ -1,0 +1,102 @@
+"""Re-indexes logs of any size into a file: they are read twice, and never held in memory as a whole."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from stepbridge import _core
+from stepbridge._problem import Problem
+from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
+from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Unpack
+
+    from stepbridge.logs._options import Timelines
+
+__all__ = ["ReindexResult", "reindex", "write_survey"]
+
+
+class ReindexResult(NamedTuple):
+    """What `reindex` wrote, and what it found on the way."""
+
+    output: str
+    """The file."""
+    records: int
+    """How many records it holds."""
+    runs: list[str]
+    """Names of the runs, as `Logs.runs` gives them."""
+    problems: tuple[Problem, ...]
+    """What could not be read, could not be located, or contradicts the timeline."""
+    assumed: tuple[StepAssumption, ...]
+    """What was assumed of the steps."""
+    origins: tuple[TimelineSource, ...]
+    """Where the timeline of each run comes from."""
+    steps: tuple[StepInfo, ...]
+    """What the steps of each run's files count, and how that is known."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What is not in the file, over all runs: records that a later session replaced."""
+
+
+def reindex(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    timeline: Timelines = None,
+    *,
+    progress: Callable[[int, int], object] | None = None,
+    **options: Unpack[ReadAndReindexOptions],
+) -> ReindexResult:
+    """Writes what `read_logs(path).reindex(timeline)` returns to a file, in memory that does not grow with the logs.
+
+    The logs are read twice: for the timelines and the sessions, then for the records. What is added to them in between
+    is left out. The file is written whole or not at all.
+
+    Args:
+        path: a folder or a file.
+        output: the file to write: .parquet, .csv, .jsonl or .arrow, as its name ends.
+        timeline: as `Logs.reindex` takes it.
+        progress: called a few times a second with the number of bytes that are read and the number of all bytes, both
+            readings together.
+        **options: those of `stepbridge.ReadOptions` and of `stepbridge.ReindexOptions`.
+
+    Raises:
+        FileNotFoundError: there is no such path.
+        OSError: the logs cannot be read, or the file cannot be written; what was there before still is.
+        NoLogsError: there is no log.
+        PatternError: the pattern is not valid.
+        TimelineError: no run has a timeline.
+        ValueError: no record can be located in that unit, or the output's name has another ending.
+    """
+    refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
+    request = reindex_request(timeline, options)
+    _core.check_output(output)
+    first = progress and (lambda done, total: progress(done, 2 * total))
+    survey = _core.Survey.read(path, read_request(options), first)
+    return write_survey(survey, output, request, progress and (lambda done, total: progress(total + done, 2 * total)))
+
+
+def write_survey(
+    survey: _core.Survey,
+    output: str | os.PathLike[str],
+    request: Mapping[str, object],
+    progress: Callable[[int, int], object] | None = None,
+) -> ReindexResult:
+    """Reads logs a second time, and writes every record with its place."""
+    records, rows = survey.write(output, request, progress)
+    logs, report = survey.logs(), report_of(rows)
+    unread = tuple(Problem(*row) for row in logs.problems())
+    superseded = len(survey) - records
+    left_out = (LeftOut(None, "superseded", superseded),) if superseded else ()
+    return ReindexResult(
+        os.fspath(output),
+        records,
+        logs.runs(),
+        (*unread, *report.problems),
+        report.assumed,
+        report.origins,
+        report.steps,
+        left_out,
+    )

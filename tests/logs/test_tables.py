@@ -1,0 +1,150 @@
+"""Tables: real ones cell for cell as Python's own csv module reads them, and those that are made by hand."""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+import pytest
+
+from stepbridge.logs import Logs, read_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import Fact
+
+
+class Record(NamedTuple):
+    """A record of a table: its place, and the bits of its value."""
+
+    tag: str
+    step: int | None
+    epoch: float | None
+    value: bytes
+
+
+def bits(value: float) -> bytes:
+    """The bits of a float; one NaN is as good as another."""
+    return struct.pack("<d", math.nan if math.isnan(value) else value)
+
+
+def expected(path: Path, step: str | None, epoch: str | None, separator: str = ",") -> Iterator[Record]:
+    """Each cell of a table that holds a number, as Python reads it."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, delimiter=separator)
+        names = [name.strip() for name in next(reader)]
+        for row in reader:
+            cells = dict(zip(names, (cell.strip() for cell in row), strict=True))
+            where = int(cells[step]) if step and cells[step] else None
+            when = float(cells[epoch]) if epoch and cells[epoch] else None
+            for name, cell in cells.items():
+                if name not in {step, epoch} and cell not in {"", "NA"}:
+                    yield Record(name, where, when, bits(float(cell)))
+
+
+def found(logs: Logs) -> Iterator[Record]:
+    """The records that were read."""
+    columns = (
+        logs.table(keep_superseded=True)
+        .to_polars()
+        .select(pl.col("tag").cast(pl.String), "step", "epoch_logged", "value")
+    )
+    for tag, step, epoch, value in columns.iter_rows():
+        yield Record(tag, step, epoch, bits(value))
+
+
+def agrees(path: Path, form: str, step: str | None, epoch: str | None, separator: str = ",") -> None:
+    """Check one whole table: every record in its order, nothing reported, every row counted."""
+    logs = read_logs(path)
+    assert logs.problems == ()
+    (file,) = logs.files
+    assert file.format == form
+    assert list(found(logs)) == list(expected(path, step, epoch, separator))
+    with path.open(newline="", encoding="utf-8") as lines:
+        assert file.records_ok == sum(1 for _ in csv.reader(lines)) - 1
+
+
+@pytest.mark.of_format("lightning", "metrics.csv")
+def test_lightning(fact: Fact) -> None:
+    agrees(fact.path, "lightning_csv", "step", "epoch")
+
+
+@pytest.mark.of_format("keras_csv", "")
+def test_keras(fact: Fact) -> None:
+    agrees(fact.path, "keras_csv", None, "epoch")
+
+
+@pytest.mark.of_format("ultralytics", "results.csv")
+def test_ultralytics(fact: Fact) -> None:
+    agrees(fact.path, "ultralytics", None, "epoch")
+
+
+@pytest.mark.of_format("sb3_progress", "progress.csv")
+def test_progress(fact: Fact) -> None:
+    with fact.path.open(encoding="utf-8") as file:
+        steps = "time/total_timesteps" if "time/total_timesteps" in file.readline() else "step"
+    agrees(fact.path, "sb3", steps, None)
+
+
+# --- made by hand -------------------------------------------------------------------------------------------------
+
+
+def test_a_table_of_many_blocks_agrees(tmp_path: Path) -> None:
+    """Above 4 MB a file is read by all threads."""
+    random.seed(3)
+    path = tmp_path / "metrics.csv"
+    names = ["a", "b", "c", "d"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["epoch", "step", *names])
+        writer.writeheader()
+        for step in range(200_000):
+            value = random.choice(
+                (random.random, lambda: random.uniform(-1e300, 1e300), lambda: 5e-324, lambda: math.inf)
+            )()
+            writer.writerow({"step": step, "epoch": step // 1000, random.choice(names): value})
+    assert path.stat().st_size > 4 << 20
+    agrees(path, "lightning_csv", "step", "epoch")
+    # A quoted cell in its midst sends the rest another way, to the same end.
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[70_000] = b'70,"69999",1,,,\r\n'
+    path.write_bytes(b"".join(lines))
+    agrees(path, "lightning_csv", "step", "epoch")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("data.csv", "step,price\n1,2\n", None),
+        ("data.csv", "epoch,flux\n2015.5,3\n", None),
+        ("results.csv", "team,epoch,score\na,1,2\n", None),
+        ("log.csv", "epoch;loss\n0;1\n", "keras_csv"),
+        ("log.csv", "epoch,loss\n1,1\n2,1\n", "csv"),
+        ("log.csv", "loss,time/total_timesteps\n1,1\n2,1\n", "sb3"),
+        ("results.csv", "  epoch,  train/loss, metrics/accuracy_top1\n 1, 2, 3\n", "ultralytics"),
+        ("log.tsv", "global_step\tloss\n1\t1\n", "csv"),
+    ],
+)
+def test_only_logs_are_logs(name: str, text: str, form: str | None, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    if form is None:
+        with pytest.raises(ValueError, match=r"not a log|no log"):
+            read_logs(path)
+    else:
+        logs = read_logs(path)
+        assert ([file.format for file in logs.files], logs.problems) == ([form], ())
+
+
+def test_columns_that_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("n;t;x\n3;1700000000.5;0.5\n", encoding="utf-8")
+    logs = read_logs(path, step_column="n", time_column="t")
+    assert logs.to_polars().select("step", "wall_time", "value").rows() == [(3, 1700000000.5, 0.5)]
+    missing = read_logs(path, format="csv", step_column="m")
+    assert [problem.reason for problem in missing.problems] == ["there is no column 'm'; there are n, t, x"]

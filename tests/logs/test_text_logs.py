@@ -1,0 +1,279 @@
+"""Text logs: real ones against an independent reading with regular expressions, and what callers ask for."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepbridge import Timeline, read_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conftest import Fact
+
+#: The step that is logged, the epoch that is stated, tag and value.
+Record = tuple[int | None, float | None, str, float]
+
+NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a file, as this test splits them."""
+    return re.split(r"\r\n|\n|\r", path.read_bytes().decode("utf-8", errors="replace"))
+
+
+def tutorial(text: list[str]) -> Iterator[Record]:
+    """Read `Epoch [6/6], Step [10/1549], Loss: 0.0490`."""
+    for line in text:
+        if match := re.search(r"Epoch \[(\d+)/\d+\], Step \[(\d+)/\d+\], Loss: (\S+)$", line):
+            yield int(match[2]), float(match[1]), "Loss", float(match[3])
+        elif match := re.search(r"Epoch \[(\d+)\] (.*): (\S+)$", line):
+            yield None, float(match[1]), match[2], float(match[3])
+
+
+def epochs(text: list[str]) -> Iterator[Record]:
+    """Read `Epoch 1: Train Loss=0.0717, Val Loss=0.0766`."""
+    for line in text:
+        if match := re.search(r"Epoch (\d+): Train Loss=(\S+), Val Loss=(\S+)", line):
+            yield None, float(match[1]), "Train Loss", float(match[2])
+            yield None, float(match[1]), "Val Loss", float(match[3])
+
+
+def olmo(text: list[str]) -> Iterator[Record]:
+    """Read `[step=1/15000,epoch=0]` and the lines under it."""
+    step: int | None = None
+    for line in text:
+        if match := re.search(r"\[step=(\d+)/\d+,epoch=(\d+)\]", line):
+            step = int(match[1])
+        elif (match := re.fullmatch(r" +([^=]+)=([-\d.,e+]+)", line)) and step is not None:
+            yield step, 0.0, match[1], float(match[2].replace(",", ""))
+        elif not line.startswith(" "):
+            step = None
+
+
+def detectron2(text: list[str]) -> Iterator[Record]:
+    """Read `eta: 21:12:23  iter: 19  total_loss: 0.4109`."""
+    for line in text:
+        if match := re.search(r" iter: (\d+)  (.*lr: .*)", line):
+            for key, value in re.findall(rf"(\w+): ({NUMBER})", match[2]):
+                yield int(match[1]), None, key, float(value)
+
+
+def megatron(text: list[str]) -> Iterator[Record]:
+    """Read `iteration 199/ 317892 | consumed samples: 152832 |`."""
+    for line in text:
+        if match := re.search(r"iteration +(\d+)/ *\d+ \|(.*)", line):
+            for item in match[2].split("|"):
+                if pair := re.fullmatch(rf" *(.*?): +({NUMBER}) *", item):
+                    yield int(match[1]), None, pair[1], float(pair[2])
+
+
+def mlperf(line: str) -> Iterator[Record]:
+    """Read the result of an evaluation."""
+    if match := re.search(r':::MLL \S+ eval_accuracy: \{"value": "?([\d.]+)"?, .*"epoch_num": (\d+)', line):
+        yield None, float(match[2]), "eval_accuracy", float(match[1])
+
+
+def mxnet(text: list[str]) -> Iterator[Record]:
+    """Read `Epoch[0] Batch [0-20]  Speed: 10356.65 samples/sec  accuracy=0.001145`."""
+    for line in text:
+        yield from mlperf(line)
+        if match := re.search(
+            rf"Epoch\[(\d+)\] Batch \[\d+-(\d+)\]\tSpeed: ({NUMBER}) samples/sec\taccuracy=(\S+)", line
+        ):
+            yield int(match[2]), float(match[1]), "Speed", float(match[3])
+            yield int(match[2]), float(match[1]), "accuracy", float(match[4])
+        elif match := re.search(rf"Epoch\[(\d+)\] ([^\t=]+)=({NUMBER})", line):
+            yield None, float(match[1]), match[2], float(match[3])
+
+
+def gnmt(text: list[str]) -> Iterator[Record]:
+    r"""Read `TRAIN [0][10/1938]\tTime 0.178 (0.156)`, tests and summaries."""
+    for line in text:
+        yield from mlperf(line)
+        if match := re.search(r"(TRAIN|TEST) \[(\d+)\]\[(\d+)/\d+\](.*)", line):
+            step, prefix = (int(match[3]), "") if match[1] == "TRAIN" else (None, "test/")
+            for item in match[4].strip().split("\t"):
+                pair = re.fullmatch(rf"(.*?) ({NUMBER})(?: \(({NUMBER})\))?", item)
+                assert pair
+                yield step, float(match[2]), prefix + pair[1], float(pair[2])
+                if pair[3]:
+                    yield step, float(match[2]), f"{prefix}{pair[1]}/avg", float(pair[3])
+        elif match := re.search(rf"Summary: Epoch: (\d+)\tTraining Loss: ({NUMBER})\tTest BLEU: ({NUMBER})", line):
+            yield None, float(match[1]), "Training Loss", float(match[2])
+            yield None, float(match[1]), "Test BLEU", float(match[3])
+        elif match := re.search(r"Performance: Epoch: (\d+)\tTraining: (\d+) Tok/s", line):
+            yield None, float(match[1]), "performance/Training", float(match[2])
+
+
+def ssd(text: list[str]) -> Iterator[Record]:
+    """Read `Iteration:     20, Loss function: 20.681, Average Loss: 0.445, avg. samples / sec: 3874.80`."""
+    for line in text:
+        yield from mlperf(line)
+        if match := re.search(r"Iteration: +(\d+), (.*)", line):
+            for key, value in re.findall(rf"([A-Za-z./ ]+): ({NUMBER})", match[2]):
+                yield int(match[1]), None, key.strip(), float(value)
+
+
+def fairseq(text: list[str]) -> Iterator[Record]:
+    """Read `| epoch 001 | loss 6.648 | num_updates 1631` and the lines inside an epoch."""
+    for line in text:
+        yield from mlperf(line)
+        if not (match := re.search(r"\| epoch (\d+)", line)):
+            continue
+        inside = "=" in line
+        pairs = re.findall(rf"(\w+)=({NUMBER})" if inside else rf"\| (\w+) ({NUMBER})", line)
+        (step,) = (int(value) for key, value in pairs if key == "num_updates")
+        for key, value in pairs:
+            if key not in {"num_updates", "epoch"}:
+                yield step, float(match[1]), key if inside else f"train/{key}", float(value)
+
+
+def torch7(text: list[str]) -> Iterator[Record]:
+    """Read `json_stats: {"epoch":1,"test_acc":54.78}`."""
+    for line in text:
+        if line.startswith("json_stats: "):
+            (epoch,) = re.findall(r'"epoch":(\d+)', line)
+            for key, value in re.findall(rf'"(\w+)":({NUMBER})[,}}]', line):
+                if key != "epoch":
+                    yield None, float(epoch), key, float(value)
+
+
+def mmengine(text: list[str]) -> Iterator[Record]:
+    """Read `Epoch(train)   [1][100/101]  lr: 1.0000e-01  eta: 1:43:01`."""
+    for line in text:
+        if match := re.search(r"Epoch\((train|val)\) +\[(\d+)\]\[ *(\d+)/\d+\] +(.*)", line):
+            step, prefix = (int(match[3]), "") if match[1] == "train" else (None, "val/")
+            for item in re.split("  +", match[4].strip()):
+                if pair := re.fullmatch(rf"(.*): ({NUMBER})", item):
+                    yield step, float(match[2]), prefix + pair[1], float(pair[2])
+
+
+#: A part of a file's path, and its shape with this test's reading of it.
+READINGS: dict[str, tuple[str, Callable[[list[str]], Iterator[Record]]]] = {
+    "DriverDistraction": ("tutorial", tutorial),
+    "EmoNetTCN": ("epochs", epochs),
+    "OLMo": ("olmo", olmo),
+    "Semi-Supervise": ("detectron2", detectron2),
+    "Megatron": ("megatron", megatron),
+    "mxnet": ("mxnet", mxnet),
+    "gnmt": ("gnmt", gnmt),
+    "ssd": ("nvidia_ssd", ssd),
+    "transformer": ("fairseq", fairseq),
+    "wide-residual": ("json_stats", torch7),
+    "2023060": ("mmengine", mmengine),
+}
+
+
+def same(path: Path) -> None:
+    """Compare what is read of a file with this test's own reading, record by record."""
+    shape, reading = next(value for part, value in READINGS.items() if part in str(path))
+    logs = read_logs(path)
+    (file,) = logs.files
+    assert (file.format, file.shape, logs.problems) == ("text", shape, ())
+    text = lines(path)
+    # The end of the last line begins none.
+    assert text.pop() == ""
+    assert file.records_ok + file.plain_lines == len(text)
+    frame = logs.table(keep_superseded=True).to_polars()
+    seen = zip(*(frame[name].to_list() for name in ("step", "epoch_logged", "tag", "value")), strict=True)
+    key = lambda record: tuple(-1 if part is None else part for part in record)  # noqa: E731 - one line, here alone
+    expected = sorted(reading(text), key=key)
+    assert expected
+    assert sorted(seen, key=key) == expected
+    total = math.fsum(value for *_, value in expected)
+    assert math.fsum(frame["value"]) == total
+
+
+@pytest.mark.of_format("text", "")
+def test_real_logs_hold_what_regular_expressions_find(fact: Fact) -> None:
+    same(fact.path)
+
+
+@pytest.mark.of_format("mmengine", ".log")
+def test_the_text_logs_of_mmengine(fact: Fact) -> None:
+    if fact.path.suffix == ".log":
+        same(fact.path)
+
+
+def textbook() -> str:
+    """The line of the textbooks: 1,000 samples, batches of 200, 5 epochs."""
+    return "".join(
+        f"Epoch {step // 5 + 1}, Iter {step % 5 + 1}, Step {step + 1}: loss {1 / (step + 1)}\n" for step in range(25)
+    )
+
+
+def test_the_textbook_line(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text(textbook())
+    logs = read_logs(tmp_path)
+    assert [(file.format, file.shape, file.records_ok, file.plain_lines) for file in logs.files] == [
+        ("text", "textbook", 25, 0)
+    ]
+    frame = logs.reindex(Timeline.plan(samples=1000, batch_size=200, epochs=5)).to_polars()
+    # Epoch 5, Iter 5, Step 25, counted from 0.
+    assert frame.select("epoch", "iter", "step").row(-1) == (4, 4, 25)
+    assert frame["epoch"].to_list() == [step // 5 for step in range(25)]
+    assert frame["iter"].to_list() == [step % 5 for step in range(25)]
+    assert frame["value"].to_list() == [1 / (step + 1) for step in range(25)]
+
+
+def test_a_pattern_of_ones_own(tmp_path: Path) -> None:
+    log = tmp_path / "console"
+    log.write_text(
+        "starting\n" + "".join(f"<{step}> after {epoch} loss ~ {0.5 * step}!\n" for step, epoch in [(0, 0), (9, 1)])
+    )
+    with pytest.raises(ValueError, match="not a log"):
+        read_logs(log)
+    logs = read_logs(log, pattern="<{step:0}> after {epoch:0} loss ~ {train/loss}!")
+    assert logs.to_polars().select("step", "epoch_logged", "tag", "value").rows() == [
+        (0, 0.0, "train/loss", 0.0),
+        (9, 1.0, "train/loss", 4.5),
+    ]
+    assert [(file.shape, file.records_ok, file.plain_lines) for file in logs.files] == [("pattern", 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "column", "reason"),
+    [
+        ("loss", 1, "no field"),
+        ("step {step} loss {loss", 18, "without its '}'"),
+        ("step {step}{loss}", 12, "nothing between"),
+        ("step {step} {step}", 13, "twice"),
+    ],
+)
+def test_a_bad_pattern_is_refused_with_its_column(tmp_path: Path, pattern: str, column: int, reason: str) -> None:
+    (tmp_path / "a.log").write_text("step 1 loss 2\n")
+    with pytest.raises(ValueError, match=rf"wrong at column {column}: .*{reason}"):
+        read_logs(tmp_path, pattern=pattern)
+
+
+def test_a_readme_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(textbook())
+    (tmp_path / "train.log").write_text(textbook())
+    assert [file.file for file in read_logs(tmp_path).files] == ["train.log"]
+
+
+def test_two_logs_in_a_folder_are_two_runs(tmp_path: Path) -> None:
+    for name in ("result_0.txt", "result_1.txt"):
+        (tmp_path / name).write_text(textbook())
+    assert read_logs(tmp_path).runs == ["result_0", "result_1"]
+
+
+def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
+    log = tmp_path / "large.log"
+    count = 200_000
+    with log.open("w", newline="") as stream:
+        stream.writelines(f"iter {step}: loss {step}.5, time 1.00ms, mfu 1.00%\r\n" for step in range(count))
+        stream.write("\nkilled at iter 7: los")
+    logs = read_logs(log)
+    frame = logs.table(keep_superseded=True).to_polars()
+    losses = frame.filter(frame["tag"] == "loss")
+    assert losses["step"].to_list() == list(range(count))
+    assert losses["value"].sum() == sum(range(count)) + count / 2
+    (file,) = logs.files
+    assert (file.records_ok, file.plain_lines, logs.problems) == (count, 2, ())
