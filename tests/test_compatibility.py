@@ -41,6 +41,7 @@ def test_a_timeline_of_version_1_is_read() -> None:
 def test_a_pickled_timeline_of_version_1_is_read() -> None:
     timeline = pickle.loads((GOLDEN / "timeline-1.pickle").read_bytes())
     assert timeline == sb.Timeline.from_json((GOLDEN / "timeline-1.json").read_text(encoding="utf-8"))
+    assert b"stepbridge.timeline\x94" in pickle.dumps(timeline, 4), "a pickle names the public module alone"
 
 
 def state() -> dict[str, Any]:

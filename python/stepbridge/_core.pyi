@@ -11,8 +11,8 @@ DeclaredCounter: TypeAlias = tuple[str, str, str, int]
 Conversion: TypeAlias = (
     tuple[Literal["exact"], Amount]
     | tuple[Literal["between"], Amount, Amount | None]
-    | tuple[Literal["beyond"], Amount]
-    | tuple[Literal["unknown"], str]
+    | tuple[Literal["past_end"], Amount]
+    | tuple[Literal["undetermined"], str]
 )
 
 __version__: str

@@ -325,7 +325,7 @@ def test_what_is_refused_says_why(backend: str) -> None:
         "a shape": "ValueError: unknown shape 'round'",
         "ends that go back": "ValueError: the phase that ends at 1ep (7ba) ends before",
         "an end beyond": "ValueError: 9ep in batches is past the end (28ba)",
-        "unknown lengths": "ValueError: 1ep in batches is unknown",
+        "unknown lengths": "ValueError: 1ep in batches is undetermined",
         "no plan": "ValueError: where 1ep is depends on the run",
         "a flush": "ValueError: Keras carries accumulated gradients",
         "no schedule": "TypeError: drive takes a keras LearningRateSchedule, not function",

@@ -389,3 +389,15 @@ def test_memory_is_constant_in_the_number_of_batches() -> None:
     kilobytes, segments, steps = map(int, done.stdout.split())
     assert (segments, steps) == (1, 1_000_000)
     assert kilobytes < 1024
+
+
+def test_a_plan_and_parts_of_one() -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=5, epochs=2)
+    assert sb.StepClock(plan, samples=None, accumulate=1, drop_last=False, boundary="flush").plan == plan
+    with pytest.raises(sb.TimelineError, match=r"give a plan, or the parts of one \(batch_size, boundary\), not both"):
+        sb.StepClock(plan, batch_size=3, boundary="carry")
+    for given in (plan, None):
+        with pytest.raises(TypeError, match="sampels"):
+            sb.StepClock(given, sampels=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="batchsize"):
+        sb.StepClock(plan).change(batchsize=3)  # type: ignore[call-arg]

@@ -374,3 +374,20 @@ def test_padding_is_counted_apart() -> None:
     again = sb.StepClock(samples=10, batch_size=4, epochs=3, padding=2)
     again.load_state_dict(pickle.loads(pickle.dumps(clock.state_dict())))
     assert again.padding == 4
+
+
+@given(st.integers(1, 5), st.integers(2, 4))
+def test_a_state_saved_in_the_last_batch_of_an_epoch_of_unknown_length(length: int, accumulate: int) -> None:
+    """A flush reads ahead, so that the clock knows in the body that no batch follows."""
+    first = sb.StepClock(accumulate=accumulate)
+    states = [first.state_dict() for _ in first.epochs(2) for _ in first.batches(iter(range(length)))]
+    for done, state in enumerate(states, 1):
+        clock = sb.StepClock()
+        clock.load_state_dict(json.loads(json.dumps(state)))
+        assert (clock.batch, clock.position) == (done, divmod(done, length))
+        assert clock.in_epoch == (done % length > 0)
+        for epoch in clock.epochs(2 - done // length):
+            left = length - done % length if epoch == done // length else length
+            for _ in clock.batches(iter(range(left)), resume="continues"):
+                pass
+        assert (clock.batch, clock.step, clock.timeline) == (first.batch, first.step, first.timeline)

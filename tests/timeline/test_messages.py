@@ -156,5 +156,5 @@ def test_samples_of_batches_whose_size_is_not_known() -> None:
 def test_a_trigger_of_nothing() -> None:
     clock = sb.StepClock(batches_per_epoch=5, epochs=1)
     assert not clock.at("0st")
-    with pytest.raises(ValueError, match="every 0st would be always"):
+    with pytest.raises(ValueError, match="every 0st would always be true"):
         clock.every("0st")

@@ -10,7 +10,7 @@ from stepbridge.clock._resume import batches_at, is_stateful, not_empty
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
 from stepbridge.timeline import Pending, Timeline, as_quantity
 from stepbridge.timeline._arguments import count
-from stepbridge.timeline._plan import is_stated
+from stepbridge.timeline._plan import stated_arguments
 
 if TYPE_CHECKING:
     import os
@@ -74,8 +74,8 @@ class StepClock(ClockEvents):
     ) -> None:
         if plan is None:
             plan = Timeline.plan(**parts)
-        elif is_stated(parts):
-            raise TimelineError("give a plan, or the parts of one (samples, batch_size, ...), not both")
+        elif stated := stated_arguments(parts):
+            raise TimelineError(f"give a plan, or the parts of one ({', '.join(stated)}), not both")
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
         self._iterating = False
         #: Whether a state was loaded and no loader was asked for batches since.

@@ -138,7 +138,7 @@ def answer_from_core(answer: Conversion) -> Answer:
             return Exact._of(amount)
         case ("between", lower, upper):
             return Between(Quantity._of(lower), None if upper is None else Quantity._of(upper))
-        case ("beyond", end):
+        case ("past_end", end):
             return PastEnd(Quantity._of(end))
-        case ("unknown", why):
+        case ("undetermined", why):
             return Undetermined(why)

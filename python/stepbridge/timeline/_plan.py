@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["ChangeArguments", "PlanArguments", "change_arguments", "is_stated"]
+__all__ = ["ChangeArguments", "PlanArguments", "change_arguments", "stated_arguments"]
 
 
 class PlanArguments(TypedDict, total=False):
@@ -40,9 +40,18 @@ class ChangeArguments(TypedDict, total=False):
 _DEFAULTS = {"drop_last": False, "accumulate": 1, "boundary": "flush"}
 
 
-def is_stated(arguments: Mapping[str, Any]) -> bool:
-    """Whether the arguments of a plan say more than the defaults do."""
-    return any(value != _DEFAULTS.get(name) for name, value in arguments.items())
+def stated_arguments(arguments: Mapping[str, Any]) -> list[str]:
+    """Lists the arguments of a plan that say more than the defaults do.
+
+    Raises:
+        TypeError: one of them is not an argument of a plan.
+    """
+    for name in arguments:
+        if name not in PlanArguments.__annotations__:
+            raise TypeError(
+                f"{name!r} is not an argument of a plan: expected {', '.join(PlanArguments.__annotations__)}"
+            )
+    return [name for name, value in arguments.items() if value != _DEFAULTS.get(name)]
 
 
 def change_arguments(

@@ -335,7 +335,7 @@ fn a_unit_without_locations_is_refused() {
         let options = ReindexOptions { unit: Some(unit), ..ReindexOptions::default() };
         let refused = reindex(&log, &[], Timelines::One(&timeline), options, 1);
         assert!(
-            matches!(refused, Err(Error::Invalid(_) | Error::Unknown(_) | Error::OutOfRange(_))),
+            matches!(refused, Err(Error::Invalid(_) | Error::Undetermined(_) | Error::OutOfRange(_))),
             "{unit:?}: {refused:?}"
         );
     }

@@ -72,7 +72,7 @@ impl OpenSession {
     pub(crate) fn new(line: SessionLine) -> Result<Self, Misfit> {
         let timeline = Timeline::from_segments(line.segments).map_err(|error| error.to_string())?;
         let replay = Replay::new(&timeline, line.at.batch, line.at.epochs);
-        if !replay.stands() {
+        if !replay.starts_on_timeline() {
             return Err(format!(
                 "its segments have no position after {} batches and {} epochs",
                 line.at.batch, line.at.epochs
@@ -101,7 +101,7 @@ impl OpenSession {
 
     /// A session whose first line is lost; it began at `time` at the latest.
     pub(crate) fn lost(number: u64, time: f64) -> Result<Self, Error> {
-        let replay = Replay::unknown();
+        let replay = Replay::of_unknown_run();
         let session = Session {
             number,
             time,

@@ -97,11 +97,11 @@ impl PyClock {
 
     /// What follows until `_release` counts as one advance.
     fn _hold(&mut self) {
-        self.cursor.hold();
+        self.cursor.begin_event();
     }
 
     fn _release(&mut self) {
-        self.cursor.release();
+        self.cursor.end_event();
     }
 
     #[getter]
@@ -115,7 +115,7 @@ impl PyClock {
 
     fn _elapsed(&self, unit_name: &str) -> PyResult<(u64, u64)> {
         let unit = Unit::parse(unit_name).map_err(timeline_error)?;
-        self.cursor.amount(unit).map(|amount| (amount.num(), amount.den())).map_err(timeline_error)
+        self.cursor.elapsed(unit).map(|amount| (amount.num(), amount.den())).map_err(timeline_error)
     }
 
     #[getter]
@@ -145,7 +145,7 @@ impl PyClock {
     }
 
     fn _multiples(&self, amount: Amount) -> PyResult<u64> {
-        self.cursor.multiples_now(quantity(amount)?).map_err(timeline_error)
+        self.cursor.multiples(quantity(amount)?).map_err(timeline_error)
     }
 
     fn _skip(&mut self, steps: u64) -> PyResult<()> {
@@ -153,7 +153,7 @@ impl PyClock {
     }
 
     fn _add_tokens(&mut self, tokens: u64) -> PyResult<()> {
-        self.cursor.count_tokens(tokens).map_err(timeline_error)
+        self.cursor.add_tokens(tokens).map_err(timeline_error)
     }
 
     /// Batches taken so far, the one at hand included: a count.

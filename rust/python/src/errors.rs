@@ -9,11 +9,11 @@ import_exception!(stepbridge._errors, NoLogsError);
 import_exception!(stepbridge._errors, PatternError);
 import_exception!(stepbridge._errors, TimelineError);
 
-/// The exception for what went wrong on a timeline.
+/// The exception for an error of a timeline.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 pub(crate) fn timeline_error(error: Error) -> PyErr {
     let text = error.to_string();
-    // What is wrong with one element of an array is what would be wrong with it alone.
+    // One element of an array raises what it would raise alone.
     let kind = match &error {
         Error::Element { error, .. } => error,
         alone => alone,
@@ -21,6 +21,8 @@ pub(crate) fn timeline_error(error: Error) -> PyErr {
     match kind {
         Error::Overflow { .. } => PyOverflowError::new_err(text),
         Error::OutOfRange(_) | Error::Element { .. } => PyIndexError::new_err(text),
-        Error::Invalid(_) | Error::Unknown(_) | Error::Quantity(_) | Error::Json(_) => TimelineError::new_err(text),
+        Error::Invalid(_) | Error::Undetermined(_) | Error::Quantity(_) | Error::Json(_) => {
+            TimelineError::new_err(text)
+        }
     }
 }

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use stepbridge_timeline::{
     Answer, Boundary, Change, Counter, Entry, Error, History, Invalid, Kind, Location, Pending, Plan, Quantity, Ratio,
-    Role, Segment, Timeline, Unit, check_base,
+    Role, Segment, Timeline, Unit, check_base, index_of, number_of,
 };
 
 use crate::arrays::{self, Input, Output};
@@ -64,23 +64,7 @@ fn amount(quantity: &Quantity) -> Amount {
     (quantity.value.num(), quantity.value.den(), quantity.unit.symbol().to_owned())
 }
 
-/// A number that counts from `base`, as an index.
-fn index_from(name: &str, value: i64, base: i64) -> Result<u64, Error> {
-    check_base(base)?;
-    value
-        .checked_sub(base)
-        .and_then(|index| u64::try_from(index).ok())
-        .ok_or_else(|| Error::OutOfRange(format!("{name} {value} is below the base {base}")))
-}
-
-fn to_base(index: u64, base: i64, what: &str) -> Result<i64, Error> {
-    i64::try_from(index)
-        .ok()
-        .and_then(|index| index.checked_add(base))
-        .ok_or_else(|| Error::Overflow { what: what.to_owned() })
-}
-
-/// `None` where the answer may be masked, and is not there for a reason that an array masks as well.
+/// `None` for what an array masks.
 fn maskable<T>(found: Result<T, Error>, invalid: Invalid, may_mask: fn(&Error) -> bool) -> PyResult<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -192,18 +176,22 @@ impl PyTimeline {
 
     fn locate(&self, index: i64, unit_name: &str, base: i64, on_invalid: &str) -> PyResult<Option<(i64, i64)>> {
         let (unit, invalid) = (unit(unit_name)?, invalid(on_invalid)?);
-        let found = index_from(unit.name(), index, base)
+        let found = check_base(base)
+            .and_then(|()| index_of(unit.name(), index, base))
             .and_then(|index| self.inner.locate_from(unit, index, u64::from(base == 1)))
-            .and_then(|at| Ok((to_base(at.epoch, base, "the epoch")?, to_base(at.iter, base, "the iter")?)));
+            .and_then(|at| {
+                let number = |index, name: &str| number_of(index, base, || name.to_owned());
+                Ok((number(at.epoch, "the epoch")?, number(at.iter, "the iter")?))
+            });
         maskable(found, invalid, Error::is_no_location)
     }
 
     fn index(&self, epoch: i64, iter: i64, unit_name: &str, base: i64, on_invalid: &str) -> PyResult<Option<i64>> {
         let (unit, invalid) = (unit(unit_name)?, invalid(on_invalid)?);
-        let found = index_from("epoch", epoch, base)
-            .and_then(|epoch| Ok(Location { epoch, iter: index_from("iter", iter, base)? }))
+        let found = check_base(base)
+            .and_then(|()| Ok(Location { epoch: index_of("epoch", epoch, base)?, iter: index_of("iter", iter, base)? }))
             .and_then(|at| self.inner.index(unit, at))
-            .and_then(|index| to_base(index, base, unit.name()));
+            .and_then(|index| number_of(index, base, || unit.name().to_owned()));
         maskable(found, invalid, Error::is_no_index)
     }
 
@@ -241,13 +229,13 @@ impl PyTimeline {
         py.detach(|| self.inner.index_all(unit, base, &epoch, &iter, out, invalid)).map_err(timeline_error)
     }
 
-    /// `("exact", amount)`, `("between", lower, upper or None)`, `("beyond", end)` or `("unknown", why)`.
+    /// `("exact", amount)`, `("between", lower, upper or None)`, `("past_end", end)` or `("undetermined", why)`.
     fn convert<'py>(&self, py: Python<'py>, from: Amount, unit_name: &str) -> PyResult<Bound<'py, PyTuple>> {
         match self.inner.convert(quantity(from)?, unit(unit_name)?).map_err(timeline_error)? {
             Answer::Exact(exact) => ("exact", amount(&exact)).into_pyobject(py),
             Answer::Between(lower, upper) => ("between", amount(&lower), upper.as_ref().map(amount)).into_pyobject(py),
-            Answer::Beyond(end) => ("beyond", amount(&end)).into_pyobject(py),
-            Answer::Unknown(why) => ("unknown", why).into_pyobject(py),
+            Answer::PastEnd(end) => ("past_end", amount(&end)).into_pyobject(py),
+            Answer::Undetermined(why) => ("undetermined", why).into_pyobject(py),
         }
     }
 

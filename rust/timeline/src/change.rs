@@ -1,23 +1,25 @@
-//! A plan that changes on the way: from a point on, other sizes or another accumulation, and not one sample lost.
+//! A plan that changes at a point: other sizes or another accumulation from there on. No sample is lost or counted twice.
 
+use crate::canonical::end_window;
+use crate::epoch_shape::{EpochShape, last_batch, positive};
 use crate::error::Error;
 use crate::quantity::Quantity;
-use crate::segment::{Entry, Segment, end_window};
-use crate::timeline::{Shape, Timeline, last_batch, positive};
+use crate::segment::{Entry, Segment};
+use crate::timeline::Timeline;
 use crate::unit::Boundary;
 
-/// What becomes of the batches that are pending where the accumulation changes.
+/// What happens to the pending batches of an open window where the accumulation changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
-    /// A short update closes the window there and then.
+    /// A short update closes the window at once.
     Flush,
     /// They are thrown away.
     Drop,
-    /// They count on.
+    /// They keep counting.
     Carry,
-    /// The window closes where the run's batch count is a multiple of the new accumulation (Keras).
+    /// The window closes where the number of batches of the run is a multiple of the new accumulation (Keras).
     Modulo,
-    /// The window closes as if so many batches were pending.
+    /// The window closes as if this many batches were pending.
     Count(u64),
 }
 
@@ -36,18 +38,18 @@ impl Pending {
     }
 }
 
-/// What is different from the point on; `batches` and `samples` are new totals of the running epoch and the later ones.
+/// What changes; `batches` and `samples` are the new totals of the running epoch and of each later one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Change {
-    /// Samples a batch.
+    /// Samples per batch.
     pub batch_size: Option<u64>,
-    /// Batches a step.
+    /// Batches per step.
     pub accumulate: Option<u64>,
-    /// Batches an epoch.
+    /// Batches per epoch.
     pub batches: Option<u64>,
-    /// The data set's samples.
+    /// Samples in the data set.
     pub samples: Option<u64>,
-    /// What becomes of an open window; needed where a new `accumulate` meets one.
+    /// What happens to an open window; required if a new `accumulate` begins inside one.
     pub pending: Option<Pending>,
 }
 
@@ -57,7 +59,7 @@ impl Change {
     }
 }
 
-/// What the running epoch has done at the point of a change.
+/// How much of the running epoch is done at the point of a change.
 #[derive(Debug, Clone, Copy)]
 struct Done {
     batches: u64,
@@ -65,7 +67,7 @@ struct Done {
 }
 
 impl Timeline {
-    /// The timeline with a change from `at` on; the part of the running epoch that is left is laid out anew.
+    /// The timeline with a change from `at` on; the rest of the running epoch is divided into batches anew.
     pub fn change(&self, at: Quantity, change: &Change) -> Result<Self, Error> {
         let sizes = [
             ("batch_size", change.batch_size),
@@ -82,16 +84,16 @@ impl Timeline {
         let mut changed = if change.resizes() { self.resize(batch, &rest, change)? } else { rest.clone() };
         if let Some(accumulate) = change.accumulate {
             for segment in &mut changed {
-                // Where a later change of it stood, nothing happens to the window any more.
+                // A later change of the accumulation is overridden, and what it decided for an open window with it.
                 (segment.accumulate, segment.entry) = (accumulate, Entry::Continue);
             }
-            if let (Some(first), Some(stood)) = (changed.first_mut(), rest.first()) {
-                // What was decided for this very point stays decided, but for a phase of another window.
-                let other = stood.accumulate != accumulate && matches!(stood.entry, Entry::Phase(_));
-                first.entry = if other { Entry::Continue } else { stood.entry };
+            if let (Some(first), Some(before)) = (changed.first_mut(), rest.first()) {
+                // An earlier decision for this point is kept, unless it counts batches of a window of another length.
+                let other = before.accumulate != accumulate && matches!(before.entry, Entry::Phase(_));
+                first.entry = if other { Entry::Continue } else { before.entry };
             }
         }
-        // With the new sizes the running epoch may be over.
+        // With the new sizes, the running epoch may be complete.
         let over = changed.first().is_some_and(|first| first.joins && first.batches == Some(0));
         let mut entry = entry;
         if over {
@@ -104,9 +106,11 @@ impl Timeline {
         match (changed.first_mut(), entry) {
             (Some(first), Some(entry @ (Entry::Continue | Entry::Phase(_)))) => first.entry = entry,
             (Some(first), Some(entry)) if !over => first.entry = entry,
-            // No batch of the epoch comes after the window: how the epoch ended says what became of it.
-            (_, Some(Entry::Flush)) => end_window(&mut segments, Boundary::Flush),
-            (_, Some(Entry::Drop)) => end_window(&mut segments, Boundary::Drop),
+            // No batch of the epoch comes after the window, so that the rule for the end of the epoch says what happens to it.
+            (_, Some(entry @ (Entry::Flush | Entry::Drop))) => match segments.last_mut() {
+                Some(empty) if empty.is_empty() && !empty.joins => empty.entry = entry,
+                _ => end_window(&mut segments, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop }),
+            },
             _ => {}
         }
         if changed == rest && !rest.is_empty() {
@@ -116,8 +120,8 @@ impl Timeline {
         Self::from_segments(segments)
     }
 
-    /// The segments before a point, and those after it: the first of them goes on inside an epoch where the point does. Of
-    /// epochs without batches at the point so many are before it that `epochs` are complete; `None`: all of them.
+    /// The segments before a point and those after it. If the point is inside an epoch, the first one after it continues that
+    /// epoch. Of epochs without batches at the point, so many are before it that `epochs` are complete (`None`: all of them).
     pub(crate) fn split(&self, batch: u64, epochs: Option<u64>) -> (Vec<Segment>, Vec<Segment>) {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         let mut left = batch;
@@ -132,7 +136,8 @@ impl Timeline {
                 && wanted < all
             {
                 if wanted > 0 {
-                    before.push(Segment { epochs: Some(wanted), cut: false, ..*segment });
+                    // What is decided for the point is decided by the last of them.
+                    before.push(Segment { epochs: Some(wanted), cut: false, entry: Entry::Continue, ..*segment });
                 }
                 after.push(Segment { epochs: Some(all - wanted), ..*segment });
                 continue;
@@ -159,7 +164,7 @@ impl Timeline {
                 after.push(rest);
                 continue;
             }
-            // Where only the whole epoch's samples are known, its halves' are not.
+            // If only the samples of the whole epoch are known, those of its parts are not.
             let samples = segment.samples.filter(|_| segment.batch_size.is_some());
             let only = remaining == Some(1);
             before.push(Segment {
@@ -186,17 +191,19 @@ impl Timeline {
         (before, after)
     }
 
-    /// What becomes of the window that is open at the point; `None`: what already stands there.
+    /// What happens to the window that is open at the point; `None`: what was decided for the point before.
     pub(crate) fn entry(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Option<Entry>, Error> {
-        let (open, accumulate) = match (self.piece_at(batch), rest.first()) {
-            (Some((piece, within)), Some(first)) => (piece.is_open(within), first.accumulate),
-            (None, Some(first)) => (self.pieces.window.pending > 0, first.accumulate),
-            (None, None) => (self.pieces.window.pending > 0, self.segments().last().map_or(1, |last| last.accumulate)),
+        let (open, accumulate) = match (self.segment_at(batch), rest.first()) {
+            (Some((segment, within)), Some(first)) => (segment.is_open(within), first.accumulate),
+            (None, Some(first)) => (self.compiled.window.pending > 0, first.accumulate),
+            (None, None) => {
+                (self.compiled.window.pending > 0, self.segments().last().map_or(1, |last| last.accumulate))
+            }
             (Some(_), None) => return Ok(None),
         };
         let new = change.accumulate.unwrap_or(accumulate);
         let counted = match change.pending {
-            // By the run's count of batches, whether a window is open or not.
+            // This depends on the number of batches of the run, whether a window is open or not.
             Some(Pending::Modulo) => Some(batch % new),
             Some(Pending::Count(pending)) => Some(pending),
             _ => None,
@@ -212,7 +219,7 @@ impl Timeline {
                 "accumulate changes from {accumulate} to {new} inside an open window (after batch {batch}): say what becomes of the pending batches with pending=\"flush\", \"drop\" or \"carry\""
             ))),
             None | Some(Pending::Modulo | Pending::Count(_)) => Ok(None), // the latter two are done above
-            // In windows as long as before they count on as they do, by whatever counter was decided for this point.
+            // In windows of the same length they keep counting as they do, also if that was decided for this point before.
             Some(Pending::Carry) => Ok((new != accumulate).then_some(Entry::Continue)),
             Some(Pending::Flush) => Ok(Some(Entry::Flush)),
             Some(Pending::Drop) => Ok(Some(Entry::Drop)),
@@ -220,7 +227,7 @@ impl Timeline {
     }
 
     fn resize(&self, batch: u64, rest: &[Segment], change: &Change) -> Result<Vec<Segment>, Error> {
-        // Of parts laid out for other sizes one cannot say what is left of each with new ones.
+        // It is not defined how much of each part of an epoch is left with new sizes.
         if rest.iter().skip(1).any(|segment| segment.joins) {
             return Err(Error::invalid(
                 "the timeline already changes inside an epoch after this point: make changes of sizes in the order of training",
@@ -230,7 +237,7 @@ impl Timeline {
         let mut changed = Vec::with_capacity(rest.len());
         let running = rest.iter().take_while(|segment| segment.joins).count();
         if let (Some(first), Some(last), Some(done)) = (rest.first(), rest[..running].last(), done) {
-            // The last part says how the epoch ends: cut, or not.
+            // The last part says whether the epoch is cut.
             let left = left_over(first, &rest[..running], done, change)?;
             changed.push(Segment { cut: last.cut && left.epochs.is_some(), ..left });
         }
@@ -242,26 +249,28 @@ impl Timeline {
 
     fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
         rest.first().filter(|first| first.joins)?;
-        let begun = match self.piece_at(batch) {
-            Some((piece, within)) => piece.iter0 + within % piece.batches,
-            None => self.pieces.all.last().map_or(0, |piece| piece.iter0 + piece.batches),
+        let begun = match self.segment_at(batch) {
+            Some((segment, within)) => segment.iter0 + within % segment.batches,
+            None => self.compiled.all.last().map_or(0, |segment| segment.iter0 + segment.batches),
         };
         Some(Done { batches: begun, samples: self.samples_between(batch - begun, batch) })
     }
 
-    /// Samples in the batches of a range; earlier ones may be of unknown size.
+    /// Samples in a range of batches; batches before it may be of unknown size.
     fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
-        let after = self.pieces.all.partition_point(|piece| piece.batch0 < end);
+        let after = self.compiled.all.partition_point(|segment| segment.batch0 < end);
         let mut sum = 0;
-        for piece in self.pieces.all[..after].iter().rev().take_while(|piece| piece.batch0 + piece.width > first) {
-            let within = |batch: u64| piece.samples_within(batch.saturating_sub(piece.batch0).min(piece.width));
+        for segment in
+            self.compiled.all[..after].iter().rev().take_while(|segment| segment.batch0 + segment.width > first)
+        {
+            let within = |batch: u64| segment.samples_within(batch.saturating_sub(segment.batch0).min(segment.width));
             sum += within(end)?.checked_sub(within(first)?)?;
         }
         u64::try_from(sum).ok()
     }
 }
 
-/// Has `counted` batches count towards the window of `new` batches that is open at the point, or that begins there.
+/// Lets `counted` batches count towards the window of `new` batches that is open at the point or begins there.
 fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) -> Result<Option<Entry>, Error> {
     if counted >= new {
         return Err(Error::invalid(format!(
@@ -272,16 +281,16 @@ fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) 
     if let Some(Entry::Flush | Entry::Drop) = decided {
         if counted > 0 {
             return Err(Error::invalid(format!(
-                "an earlier change at this very point (after batch {batch}) has ended the open window, so that the next one begins empty: {counted} batches cannot count towards it"
+                "an earlier change at the same point (after batch {batch}) ended the open window, so that the next one begins empty: {counted} batches cannot count towards it"
             )));
         }
         return Ok(None);
     }
-    // A window that is not open begins empty, whatever an earlier change at this point let count towards it.
+    // A window that is not open begins empty, whatever an earlier change at this point decided.
     Ok(Some(if open || counted > 0 { Entry::Phase(counted) } else { Entry::Continue }))
 }
 
-/// What is left of the running epoch, of which `parts` were still to come, with the new sizes.
+/// The rest of the running epoch with the new sizes; `parts` are the rest with the old ones.
 fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
     let size = change.batch_size.or(first.batch_size);
     let samples = epoch_samples(first, parts, done, change);
@@ -300,7 +309,7 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
                     "batches_per_epoch={total} and samples={samples} contradict each other: what is left of the running epoch does not make {left} batches of {size}"
                 )));
             }
-            // Batches that the data set known so far does not fill are those of another one, and full.
+            // If the data set does not fill these batches, they are full batches of another one.
             Ok(Segment {
                 batches: Some(left),
                 last_batch_size: filled.or(size),
@@ -310,7 +319,7 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
         }
         (None, Some(samples), Some(size)) => {
             let before = done.samples.ok_or_else(|| {
-                Error::Unknown("how many samples are left of the running epoch is not known, since the batch size before the change is not: give batches_per_epoch".into())
+                Error::Undetermined("how many samples are left of the running epoch is not known, because the batch size before the change is not known: give batches_per_epoch".into())
             })?;
             let rest = samples.checked_sub(before).ok_or_else(|| less_than_done("samples", samples, before))?;
             let left = if first.drop_last { rest / size } else { rest.div_ceil(size) };
@@ -328,18 +337,18 @@ fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) ->
     }
 }
 
-/// The last batch's samples where `left` batches of `size` take what `samples` leave after `before`; `None`: they do not.
+/// The samples of the last batch, if what is left of `samples` after `before` fills `left` batches of `size`.
 fn fill(samples: u64, before: u64, left: u64, size: u64, drop_last: bool) -> Option<u64> {
     let rest = samples.checked_sub(before)?;
     if drop_last { (rest / size == left).then_some(size) } else { last_batch(left, rest, size).ok()? }
 }
 
-/// The data set's samples, where somebody stated them.
+/// The samples in the data set, if stated.
 fn stated(first: &Segment, change: &Change) -> Option<u64> {
     change.samples.or_else(|| first.samples.filter(|_| first.batch_size.is_some()))
 }
 
-/// The samples of the running epoch's data set: stated now, before, or added up.
+/// The samples of the running epoch: stated by the change, stated before, or added up.
 fn epoch_samples(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Option<u64> {
     stated(first, change)
         .or_else(|| parts.iter().try_fold(done.samples?, |sum, part| sum.checked_add(part.consumed()?)))
@@ -348,27 +357,29 @@ fn epoch_samples(first: &Segment, parts: &[Segment], done: Done, change: &Change
 /// A segment of whole epochs with the new sizes.
 fn resized(segment: &Segment, change: &Change) -> Result<Segment, Error> {
     if segment.batches == Some(0) {
-        // An epoch that was seen to be empty stays so.
+        // An observed epoch without batches stays as it is.
         return Ok(*segment);
     }
     let size = change.batch_size.or(segment.batch_size);
     let known = segment.samples.or_else(|| segment.consumed());
     let (samples, shape) = match (change.batches, change.samples) {
         (Some(batches), None) => {
-            // The data set may be the one known so far; where it does not fill these batches it is another one.
+            // If the data set does not fill these batches, it is another one.
             let same = segment
                 .samples
                 .filter(|_| segment.batch_size.is_some())
-                .map(|samples| (samples, Shape::new(Some(samples), Some(batches), size, segment.drop_last)));
+                .map(|samples| (samples, EpochShape::new(Some(samples), Some(batches), size, segment.drop_last)));
             match same {
                 Some((samples, Ok(shape))) => (Some(samples), shape),
-                _ => (None, Shape::new(None, Some(batches), size, segment.drop_last)?),
+                _ => (None, EpochShape::new(None, Some(batches), size, segment.drop_last)?),
             }
         }
-        (batches, Some(samples)) => (Some(samples), Shape::new(Some(samples), batches, size, segment.drop_last)?),
-        (None, None) if segment.batches.is_none() => (segment.samples, Shape { batches: None, last: None }),
+        (batches, Some(samples)) => (Some(samples), EpochShape::new(Some(samples), batches, size, segment.drop_last)?),
+        (None, None) if segment.batches.is_none() => (segment.samples, EpochShape { batches: None, last: None }),
         (None, None) => match (known, size) {
-            (Some(samples), Some(_)) => (segment.samples, Shape::new(Some(samples), None, size, segment.drop_last)?),
+            (Some(samples), Some(_)) => {
+                (segment.samples, EpochShape::new(Some(samples), None, size, segment.drop_last)?)
+            }
             _ => return Err(needs_more()),
         },
     };
@@ -381,6 +392,6 @@ fn less_than_done(name: &str, total: u64, done: u64) -> Error {
 
 fn needs_more() -> Error {
     Error::invalid(
-        "a new batch_size does not say how many batches an epoch has, since its samples are not known: give samples or batches_per_epoch as well",
+        "a new batch_size does not say how many batches an epoch has, because its samples are not known: give samples or batches_per_epoch as well",
     )
 }

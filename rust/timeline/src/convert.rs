@@ -1,10 +1,10 @@
-//! From any unit to any other, with typed answers: exact, between two, beyond the end, or unknown.
+//! From any unit to any other, with typed answers: exact, between two amounts, past the end, or undetermined.
 
 use std::cmp::Ordering;
 
+use crate::compiled_segment::CompiledSegment;
 use crate::error::{Error, total};
 use crate::locate::sizes_unknown;
-use crate::piece::Piece;
 use crate::quantity::{Quantity, Ratio};
 use crate::timeline::Timeline;
 use crate::unit::Unit;
@@ -14,15 +14,15 @@ use crate::unit::Unit;
 pub enum Answer {
     /// Exactly this much.
     Exact(Quantity),
-    /// The target unit has no amount there: the nearest ones below and above (`None`: none is reached any more).
+    /// The target unit has no amount there: the nearest ones below and above (`None`: the run has none above).
     Between(Quantity, Option<Quantity>),
-    /// Past the end of the run, which is here.
-    Beyond(Quantity),
-    /// It depends on what nobody stated.
-    Unknown(String),
+    /// Past the end of the run, which is at this amount.
+    PastEnd(Quantity),
+    /// It depends on something that was not stated; the text says on what.
+    Undetermined(String),
 }
 
-/// A point of the batch axis: `batch` completed ones and a `fraction` (below 1) of the next.
+/// A point of the batch axis: `batch` complete batches and a `fraction` (below 1) of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
     pub(crate) batch: u64,
@@ -36,8 +36,10 @@ impl Point {
 
     /// `whole + num / den` batches.
     fn within(whole: u64, num: u128, den: u128) -> Result<Self, Error> {
-        let batch = total(u128::from(whole) + num / den, Unit::Batch)?;
-        Ok(Self { batch, fraction: Ratio::new(num % den, den)? })
+        // The end of the batch in which the point is has a number, too.
+        let end = total(u128::from(whole) + num.div_ceil(den), Unit::Batch)?;
+        let fraction = Ratio::new(num % den, den)?;
+        Ok(Self { batch: end - u64::from(fraction.num() > 0), fraction })
     }
 
     pub(crate) fn is_whole(self) -> bool {
@@ -45,11 +47,11 @@ impl Point {
     }
 }
 
-/// Where a quantity lies, or why it lies nowhere.
+/// Where a quantity is on the batch axis.
 enum Place {
     Point(Point),
-    Beyond,
-    Unknown(String),
+    PastEnd,
+    Undetermined(String),
 }
 
 impl Timeline {
@@ -57,15 +59,15 @@ impl Timeline {
     pub fn convert(&self, quantity: Quantity, unit: Unit) -> Result<Answer, Error> {
         let point = match self.place(quantity)? {
             Place::Point(point) => point,
-            Place::Beyond => return Ok(self.end(unit).map_or_else(Answer::Unknown, Answer::Beyond)),
-            Place::Unknown(why) => return Ok(Answer::Unknown(why)),
+            Place::PastEnd => return Ok(self.end(unit).map_or_else(Answer::Undetermined, Answer::PastEnd)),
+            Place::Undetermined(why) => return Ok(Answer::Undetermined(why)),
         };
         if quantity.unit == unit {
             return Ok(Answer::Exact(quantity));
         }
-        let (lower, upper) = match self.amount(point, unit)? {
+        let (lower, upper) = match self.amounts_around(point, unit)? {
             Ok(neighbours) => neighbours,
-            Err(why) => return Ok(Answer::Unknown(why)),
+            Err(why) => return Ok(Answer::Undetermined(why)),
         };
         let quantity = |value| Quantity { value, unit };
         Ok(if upper == Some(lower) {
@@ -75,25 +77,25 @@ impl Timeline {
         })
     }
 
-    /// Compares two amounts by where they lie on the timeline.
+    /// Compares two amounts by where they are on the timeline.
     pub fn compare(&self, left: Quantity, right: Quantity) -> Result<Ordering, Error> {
         if left.unit == right.unit {
             return Ok(left.value.cmp(&right.value));
         }
         match (self.place(left)?, self.place(right)?) {
             (Place::Point(left), Place::Point(right)) => Ok(left.cmp(&right)),
-            (Place::Beyond, Place::Point(_)) => Ok(Ordering::Greater),
-            (Place::Point(_), Place::Beyond) => Ok(Ordering::Less),
-            (Place::Unknown(why), _) | (_, Place::Unknown(why)) => {
-                Err(Error::Unknown(format!("{left} and {right} cannot be compared: {why}")))
+            (Place::PastEnd, Place::Point(_)) => Ok(Ordering::Greater),
+            (Place::Point(_), Place::PastEnd) => Ok(Ordering::Less),
+            (Place::Undetermined(why), _) | (_, Place::Undetermined(why)) => {
+                Err(Error::Undetermined(format!("{left} and {right} cannot be compared: {why}")))
             }
-            (Place::Beyond, Place::Beyond) => Err(Error::OutOfRange(format!(
+            (Place::PastEnd, Place::PastEnd) => Err(Error::OutOfRange(format!(
                 "{left} and {right} cannot be compared: both are past the end of the timeline"
             ))),
         }
     }
 
-    /// The point of a quantity that must lie at the end of a whole batch.
+    /// The point of a quantity, which must be at the end of a whole batch.
     pub(crate) fn exact_batch(&self, quantity: Quantity, name: &str) -> Result<u64, Error> {
         match self.place(quantity)? {
             Place::Point(point) if point.is_whole() => Ok(point.batch),
@@ -103,62 +105,64 @@ impl Timeline {
                     "{name}=\"{quantity}\" is inside a batch, between {neighbours}: give one of them"
                 )))
             }
-            Place::Beyond => Err(Error::OutOfRange(format!(
+            Place::PastEnd => Err(Error::OutOfRange(format!(
                 "{name}=\"{quantity}\" is past the end of the timeline, {}ba",
-                self.pieces.batches
+                self.compiled.batches
             ))),
-            Place::Unknown(why) => Err(Error::Unknown(format!("{name}=\"{quantity}\": {why}"))),
+            Place::Undetermined(why) => Err(Error::Undetermined(format!("{name}=\"{quantity}\": {why}"))),
         }
     }
 
     fn end(&self, unit: Unit) -> Result<Quantity, String> {
         let whole = |value| Ok(Quantity::whole(value, unit));
         match unit {
-            Unit::Batch => whole(self.pieces.batches),
-            Unit::Step => whole(self.pieces.steps),
-            Unit::Epoch => whole(self.pieces.epochs),
+            Unit::Batch => whole(self.compiled.batches),
+            Unit::Step => whole(self.compiled.steps),
+            Unit::Epoch => whole(self.compiled.epochs),
             Unit::Duration => whole(1),
             Unit::Sample => {
-                self.pieces.samples.map_or_else(|| Err(sizes_unknown("the number of samples").to_string()), whole)
+                self.compiled.samples.map_or_else(|| Err(sizes_unknown("the number of samples").to_string()), whole)
             }
             Unit::Token => Err(no_tokens()),
         }
     }
 
-    /// Past the last thing counted: beyond a known end, past the limit of counts, or unknown.
+    /// The place of a quantity past the last batch that is counted.
     fn past(&self, quantity: Quantity) -> Result<Place, Error> {
-        if self.pieces.open {
+        if self.compiled.open {
             return Err(Error::overflow(format!("a count at {quantity}")));
         }
-        Ok(match self.pieces.unknown {
-            Some(_) => Place::Unknown(format!("{quantity} depends on the length of an epoch that is not known yet")),
-            None => Place::Beyond,
+        Ok(match self.compiled.unknown {
+            Some(_) => {
+                Place::Undetermined(format!("{quantity} depends on the length of an epoch that is not known yet"))
+            }
+            None => Place::PastEnd,
         })
     }
 
     fn place(&self, quantity: Quantity) -> Result<Place, Error> {
-        let pieces = &self.pieces;
+        let compiled = &self.compiled;
         let value = quantity.value;
         // Counts come whole; `Quantity::new` sees to it.
         let count = value.num() / value.den();
         match quantity.unit {
-            Unit::Batch if count <= pieces.batches => Ok(Place::Point(Point::at(count))),
+            Unit::Batch if count <= compiled.batches => Ok(Place::Point(Point::at(count))),
             Unit::Step if count == 0 => Ok(Place::Point(Point::at(0))),
-            Unit::Step if count <= pieces.steps => {
-                let (piece, batch) = self.find(Unit::Step, count - 1)?;
-                Ok(Place::Point(Point::at(piece.batch0 + batch + 1)))
+            Unit::Step if count <= compiled.steps => {
+                let (segment, batch) = self.find(Unit::Step, count - 1)?;
+                Ok(Place::Point(Point::at(segment.batch0 + batch + 1)))
             }
             Unit::Sample => self.place_sample(quantity, count),
             Unit::Epoch => self.place_epoch(quantity),
-            Unit::Duration if !self.is_bounded() => Ok(Place::Unknown(format!(
+            Unit::Duration if !self.is_bounded() => Ok(Place::Undetermined(format!(
                 "{quantity} is a fraction of the planned run, which is open-ended or of unknown length"
             ))),
-            Unit::Duration if value > Ratio::whole(1) => Ok(Place::Beyond),
+            Unit::Duration if value > Ratio::whole(1) => Ok(Place::PastEnd),
             Unit::Duration => {
-                Point::within(0, u128::from(value.num()) * u128::from(pieces.batches), u128::from(value.den()))
+                Point::within(0, u128::from(value.num()) * u128::from(compiled.batches), u128::from(value.den()))
                     .map(Place::Point)
             }
-            Unit::Token => Ok(Place::Unknown(no_tokens())),
+            Unit::Token => Ok(Place::Undetermined(no_tokens())),
             Unit::Batch | Unit::Step => self.past(quantity),
         }
     }
@@ -167,52 +171,55 @@ impl Timeline {
         if count == 0 {
             return Ok(Place::Point(Point::at(0)));
         }
-        if let Some(reached) = self.pieces.samples {
+        if let Some(reached) = self.compiled.samples {
             if count == reached {
-                return Ok(Place::Point(Point::at(self.pieces.batches)));
+                return Ok(Place::Point(Point::at(self.compiled.batches)));
             }
             if count > reached {
                 return self.past(quantity);
             }
         }
-        let (piece, batch) = match self.find(Unit::Sample, count) {
+        let (segment, batch) = match self.find(Unit::Sample, count) {
             Ok(found) => found,
-            Err(Error::Unknown(why)) => return Ok(Place::Unknown(why)),
+            Err(Error::Undetermined(why)) => return Ok(Place::Undetermined(why)),
             Err(error) => return Err(error),
         };
-        let within =
-            |batch| piece.samples_within(batch).zip(piece.sample0).map(|(within, before)| u128::from(before) + within);
+        let within = |batch| {
+            segment.samples_within(batch).zip(segment.sample0).map(|(within, before)| u128::from(before) + within)
+        };
         let (Some(first), Some(next)) = (within(batch), within(batch + 1)) else {
-            // The only sample that has a place here is an epoch's first, whose batch begins with it.
+            // Here only the first sample of an epoch has a location, as its batch begins with it.
             return match within(batch) {
-                Some(first) if first == u128::from(count) => Ok(Place::Point(Point::at(piece.batch0 + batch))),
-                _ => Ok(Place::Unknown(sizes_unknown(&format!("the place of sample {count}")).to_string())),
+                Some(first) if first == u128::from(count) => Ok(Place::Point(Point::at(segment.batch0 + batch))),
+                _ => Ok(Place::Undetermined(sizes_unknown(&format!("the location of sample {count}")).to_string())),
             };
         };
-        Point::within(piece.batch0 + batch, u128::from(count) - first, next - first).map(Place::Point)
+        Point::within(segment.batch0 + batch, u128::from(count) - first, next - first).map(Place::Point)
     }
 
     fn place_epoch(&self, quantity: Quantity) -> Result<Place, Error> {
-        let pieces = &self.pieces;
+        let compiled = &self.compiled;
         let (num, den) = (quantity.value.num(), quantity.value.den());
         let (epoch, rest) = (num / den, num % den);
-        if epoch > pieces.epochs || (epoch == pieces.epochs && rest > 0) {
+        if epoch > compiled.epochs || (epoch == compiled.epochs && rest > 0) {
             let planned = self.epochs().is_some_and(|epochs| Ratio::whole(epochs) < quantity.value);
-            return if planned { Ok(Place::Beyond) } else { self.past(quantity) };
+            return if planned { Ok(Place::PastEnd) } else { self.past(quantity) };
         }
-        if epoch == pieces.epochs {
-            let running = pieces.unknown.is_some_and(|tail| tail.joins);
-            let uncounted = pieces.open && pieces.all.last().is_some_and(Piece::is_cut_off);
+        if epoch == compiled.epochs {
+            let running = compiled.unknown.is_some_and(|tail| tail.joins);
+            let uncounted = compiled.open && compiled.all.last().is_some_and(CompiledSegment::is_cut_off);
             return if running || uncounted {
                 self.past(quantity)
             } else {
-                Ok(Place::Point(Point::at(pieces.batches)))
+                Ok(Place::Point(Point::at(compiled.batches)))
             };
         }
-        let after = pieces.all.partition_point(|piece| piece.epoch0 <= epoch);
-        let Some(piece) = after.checked_sub(1).and_then(|at| pieces.all.get(at)) else { return self.past(quantity) };
-        let begin = piece.batch0 + (epoch - piece.epoch0) * piece.batches - piece.iter0;
-        match piece.epoch_length {
+        let after = compiled.all.partition_point(|segment| segment.epoch0 <= epoch);
+        let Some(segment) = after.checked_sub(1).and_then(|at| compiled.all.get(at)) else {
+            return self.past(quantity);
+        };
+        let begin = segment.batch0 + (epoch - segment.epoch0) * segment.batches - segment.iter0;
+        match segment.epoch_length {
             Some(length) => {
                 Point::within(begin, u128::from(rest) * u128::from(length), u128::from(den)).map(Place::Point)
             }
@@ -221,10 +228,11 @@ impl Timeline {
         }
     }
 
-    /// The amounts of `unit` at a point: twice the same where it is exact, else the neighbours; `Err` says what is unknown.
-    fn amount(&self, point: Point, unit: Unit) -> Result<Result<(Ratio, Option<Ratio>), String>, Error> {
+    /// The amounts of `unit` next to a point, which are equal if the amount there is exact. The inner `Err` says what is not
+    /// known.
+    fn amounts_around(&self, point: Point, unit: Unit) -> Result<Result<(Ratio, Option<Ratio>), String>, Error> {
         if unit == Unit::Step {
-            return Ok(Ok(self.step_amount(point)));
+            return Ok(Ok(self.steps_around(point)));
         }
         let lower = match self.amount_at(point.batch, unit)? {
             Ok(lower) => lower,
@@ -236,34 +244,34 @@ impl Timeline {
         Ok(self.amount_at(point.batch + 1, unit)?.map(|upper| (lower, Some(upper))))
     }
 
-    /// Steps are exact only where no window is open.
-    fn step_amount(&self, point: Point) -> (Ratio, Option<Ratio>) {
-        let pieces = &self.pieces;
-        let (done, open) = match self.piece_at(point.batch) {
-            Some((piece, batch)) => (piece.step0 + piece.steps_within(batch), piece.is_open(batch)),
-            None => (pieces.steps, pieces.window.pending > 0),
+    /// A number of steps is exact only where no window is open.
+    fn steps_around(&self, point: Point) -> (Ratio, Option<Ratio>) {
+        let compiled = &self.compiled;
+        let (done, open) = match self.segment_at(point.batch) {
+            Some((segment, batch)) => (segment.step0 + segment.steps_within(batch), segment.is_open(batch)),
+            None => (compiled.steps, compiled.window.pending > 0),
         };
         let lower = Ratio::whole(done);
         if !open && point.is_whole() {
             return (lower, Some(lower));
         }
-        let more = done < pieces.steps || pieces.unknown.is_some();
+        let more = done < compiled.steps || compiled.unknown.is_some();
         (lower, more.then(|| Ratio::whole(done + 1)))
     }
 
-    /// Everything but steps, at the end of a whole batch.
+    /// The amount of any unit but steps at the end of a whole batch.
     fn amount_at(&self, batch: u64, unit: Unit) -> Result<Result<Ratio, String>, Error> {
-        let pieces = &self.pieces;
-        let found = self.piece_at(batch);
+        let compiled = &self.compiled;
+        let found = self.segment_at(batch);
         match unit {
             Unit::Batch | Unit::Step => Ok(Ok(Ratio::whole(batch))),
             Unit::Sample => {
                 let samples = match found {
-                    Some((piece, within)) => piece
+                    Some((segment, within)) => segment
                         .sample0
-                        .zip(piece.samples_within(within))
+                        .zip(segment.samples_within(within))
                         .map(|(before, within)| u128::from(before) + within),
-                    None => pieces.samples.map(u128::from),
+                    None => compiled.samples.map(u128::from),
                 };
                 match samples {
                     Some(samples) => total(samples, Unit::Sample).map(|samples| Ok(Ratio::whole(samples))),
@@ -271,9 +279,10 @@ impl Timeline {
                 }
             }
             Unit::Epoch => match found {
-                Some((piece, within)) => {
-                    let (epoch, iter) = (piece.epoch0 + within / piece.batches, piece.iter0 + within % piece.batches);
-                    match piece.epoch_length {
+                Some((segment, within)) => {
+                    let (epoch, iter) =
+                        (segment.epoch0 + within / segment.batches, segment.iter0 + within % segment.batches);
+                    match segment.epoch_length {
                         Some(length) => {
                             Ratio::new(u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
                                 .map(Ok)
@@ -282,30 +291,35 @@ impl Timeline {
                         None => Ok(Err(format!("the length of epoch {epoch} is not known yet"))),
                     }
                 }
-                None if pieces.unknown.is_some_and(|tail| tail.joins) => {
-                    Ok(Err(format!("the length of epoch {} is not known yet", pieces.epochs.saturating_sub(1))))
+                None if compiled.unknown.is_some_and(|tail| tail.joins) => {
+                    Ok(Err(format!("the length of epoch {} is not known yet", compiled.epochs.saturating_sub(1))))
                 }
-                None => Ok(Ok(Ratio::whole(pieces.epochs))),
+                None => Ok(Ok(Ratio::whole(compiled.epochs))),
             },
             Unit::Duration if !self.is_bounded() => {
                 Ok(Err("fractions of the planned run are not known: it is open-ended or of unknown length".into()))
             }
-            Unit::Duration if pieces.batches == 0 => Ok(Err("a run of no batches has no fractions".into())),
-            Unit::Duration => Ratio::new(u128::from(batch), u128::from(pieces.batches)).map(Ok),
+            Unit::Duration if compiled.batches == 0 => Ok(Err("a run of no batches has no fractions".into())),
+            Unit::Duration => Ratio::new(u128::from(batch), u128::from(compiled.batches)).map(Ok),
             Unit::Token => Ok(Err(no_tokens())),
         }
     }
 
-    /// The piece that the batch after the first `batch` ones lies in, and the batches of it done; `None` at the end.
-    pub(crate) fn piece_at(&self, batch: u64) -> Option<(&Piece, u64)> {
-        if batch >= self.pieces.batches {
-            // An open end has a piece there all the same: its last one goes on.
-            return self.pieces.all.last().filter(|_| self.pieces.open).map(|piece| (piece, batch - piece.batch0));
+    /// The segment of the batch after the first `batch` batches, and how many batches of it are done; `None` at the end.
+    pub(crate) fn segment_at(&self, batch: u64) -> Option<(&CompiledSegment, u64)> {
+        if batch >= self.compiled.batches {
+            // The last segment of an open end has no end.
+            return self
+                .compiled
+                .all
+                .last()
+                .filter(|_| self.compiled.open)
+                .map(|segment| (segment, batch - segment.batch0));
         }
         self.find(Unit::Batch, batch).ok()
     }
 }
 
 fn no_tokens() -> String {
-    "tokens are known only where the run counted them".into()
+    "tokens are known only if the run counts them".into()
 }

@@ -1,11 +1,11 @@
-//! What a person wants to know of a timeline, in a line.
+//! A timeline as one line of text.
 
 use std::fmt::{self, Write};
 
 use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
 
-/// Segments shown before the rest is only counted.
+/// Segments that are shown; the others are only counted.
 const SHOWN: usize = 4;
 
 impl fmt::Display for Timeline {

@@ -1,14 +1,14 @@
-//! What can go wrong with a timeline, as kinds; the Python face decides which exception each becomes.
+//! What can go wrong with a timeline. The Python module decides which exception each kind becomes.
 
 use crate::unit::Unit;
 
-/// The largest count that stepbridge speaks of: what an int64 column holds.
+/// The largest count: what an int64 column can hold.
 pub const MAX_COUNT: u64 = i64::MAX as u64;
 
-/// Why a timeline cannot be built, or a question about it not be answered.
+/// Why a timeline cannot be built, or a question about it cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// An argument is wrong by itself or beside another one.
+    /// An argument is wrong, alone or together with another one.
     #[error("{0}")]
     Invalid(String),
     /// A count passes 2^63 - 1.
@@ -17,18 +17,18 @@ pub enum Error {
         /// The count, in words.
         what: String,
     },
-    /// A number has no place on the timeline.
+    /// A number is outside the timeline.
     #[error("{0}")]
     OutOfRange(String),
-    /// The answer depends on a length or a size that nobody stated.
+    /// The answer depends on a length or a size that was not stated.
     #[error("{0}")]
-    Unknown(String),
-    /// An array holds a number that has no place on the timeline.
+    Undetermined(String),
+    /// An array has a number for which there is an error.
     #[error("{error} (the first of them at index {index})")]
     Element {
-        /// Where in the array, counted flat from 0.
+        /// The index of the first such number in the flat array.
         index: usize,
-        /// What is wrong with it, with the value.
+        /// The error for it.
         error: Box<Error>,
     },
     /// A quantity's text could not be read.
@@ -40,16 +40,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it says that a number has no location, which a mask may stand for.
+    /// Whether it means that a number has no location, so that it can be masked.
     #[must_use]
     pub fn is_no_location(&self) -> bool {
-        matches!(self, Self::OutOfRange(_) | Self::Unknown(_) | Self::Overflow { .. })
+        matches!(self, Self::OutOfRange(_) | Self::Undetermined(_) | Self::Overflow { .. })
     }
 
-    /// Whether it says that a location has no number, which a mask may stand for.
+    /// Whether it means that a location has no number, so that it can be masked.
     #[must_use]
     pub fn is_no_index(&self) -> bool {
-        matches!(self, Self::OutOfRange(_) | Self::Unknown(_))
+        matches!(self, Self::OutOfRange(_) | Self::Undetermined(_))
     }
 
     pub(crate) fn invalid(text: impl Into<String>) -> Self {
@@ -61,7 +61,7 @@ impl Error {
     }
 }
 
-/// Refuses a count that an int64 could not hold; arithmetic is done in `u128` before.
+/// Refuses a count past the limit. Arithmetic is done in `u128` before.
 pub(crate) fn count(value: u128, what: impl FnOnce() -> String) -> Result<u64, Error> {
     match u64::try_from(value) {
         Ok(small) if small <= MAX_COUNT => Ok(small),
@@ -69,7 +69,7 @@ pub(crate) fn count(value: u128, what: impl FnOnce() -> String) -> Result<u64, E
     }
 }
 
-/// `count` for a total of `unit`s.
+/// `count` for a number of `unit`s.
 pub(crate) fn total(value: u128, unit: Unit) -> Result<u64, Error> {
     count(value, || format!("the number of {}", unit.plural()))
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::segment::Segment;
 use crate::timeline::Timeline;
 
-/// Raised whenever an older version could misread what a newer one wrote.
+/// Raised when an older version could misread what a newer one writes.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -17,7 +17,7 @@ struct Document {
     segments: Vec<Segment>,
 }
 
-/// Read first, so that a newer document is refused for its version and not for a field that is new in it.
+/// Is read first, so that a newer document is refused because of its version and not because of a new field.
 #[derive(Deserialize)]
 struct Header {
     format: String,
@@ -26,7 +26,7 @@ struct Header {
 
 const FORMAT: &str = "stepbridge.timeline";
 
-/// Writes segments as they stand in a timeline's JSON: a list of objects, on one line.
+/// Writes segments as a timeline's JSON has them: a list of objects, on one line.
 #[must_use]
 pub fn segments_json(segments: &[Segment]) -> String {
     // Integers, booleans and strings always serialise.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, MAX_COUNT};
 use crate::unit::Unit;
 
-/// A non-negative rational in lowest terms; both halves stay within 2^63 - 1.
+/// A rational number in lowest terms that is not negative; numerator and denominator are at most 2^63 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ratio {
     num: u64,
@@ -13,16 +13,16 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// `num / den` in lowest terms; refuses a zero `den` and halves that pass 2^63 - 1.
+    /// `num / den` in lowest terms. Refuses a `den` of 0, and a numerator or denominator past 2^63 - 1.
     pub fn new(num: u128, den: u128) -> Result<Self, Error> {
         if den == 0 {
-            return Err(Error::invalid("a fraction with denominator 0 is no amount"));
+            return Err(Error::invalid("an amount cannot have the denominator 0"));
         }
         let shared = gcd(num, den);
-        let narrow = |half: u128| {
-            u64::try_from(half)
+        let narrow = |part: u128| {
+            u64::try_from(part)
                 .ok()
-                .filter(|half| *half <= MAX_COUNT)
+                .filter(|part| *part <= MAX_COUNT)
                 .ok_or_else(|| Error::overflow("an amount's numerator or denominator"))
         };
         Ok(Self { num: narrow(num / shared)?, den: narrow(den / shared)? })
@@ -72,7 +72,7 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
     a.max(1)
 }
 
-/// An amount of one unit. Always an amount from the start of the run, so `base` never applies to it.
+/// An amount of one unit. It always counts from the start of the run, so that a base never applies to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quantity {
     /// How much.
@@ -82,7 +82,7 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// `value` of `unit`; refuses a fraction of what only comes whole.
+    /// `value` of `unit`. Refuses a fraction of a unit that only comes whole.
     pub fn new(value: Ratio, unit: Unit) -> Result<Self, Error> {
         if unit.is_counted() && value.den != 1 {
             return Err(Error::Quantity(format!(
@@ -138,7 +138,7 @@ impl Quantity {
     }
 }
 
-/// As a person would write it: `3ep`, `2.5ep`, `1/3ep`, `10%`; it parses back to the same.
+/// Writes a quantity as a person would: `3ep`, `2.5ep`, `1/3ep`, `10%`. `parse` reads it back.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (num, den) = (u128::from(self.value.num), u128::from(self.value.den));

@@ -1,24 +1,24 @@
-//! A run put together from what was taken down while it ran: epochs as they ended, and plans as they changed.
+//! A run put together from a record that was written while it ran: epochs as they ended, and plans as they changed.
 
-use std::collections::VecDeque;
-
+use crate::canonical::append;
 use crate::error::{Error, MAX_COUNT};
-use crate::segment::{Entry, Segment, append};
+use crate::planned_segments::PlannedSegments;
+use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
 use crate::unit::Boundary;
 
-/// Follows a record of a run from a position on: what was observed replaces what was planned, part by part.
+/// Follows the record of a run from a position on: observed parts of epochs replace planned ones.
 #[derive(Debug, Clone)]
 pub struct Replay {
-    /// Up to the end of the last epoch that is on record, in canonical form.
+    /// Up to the end of the last recorded epoch, in canonical form.
     observed: Vec<Segment>,
-    /// Parts of the running epoch that lie before a change in it, as they were planned.
+    /// Parts of the running epoch before a change in it, as they were planned.
     running: Vec<Segment>,
-    planned: VecDeque<Segment>,
-    /// Whether what is planned is known.
+    planned: PlannedSegments,
+    /// Whether the plan is known.
     known: bool,
-    /// Whether nobody knows what lies between the end of `observed` and the beginning of `planned`.
-    hole: bool,
+    /// Whether something unknown is between the end of `observed` and the begin of `planned`.
+    gap: bool,
     batch: u64,
     epochs: u64,
     /// Batches of the running epoch before `batch`.
@@ -26,81 +26,88 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Stands on a timeline after its first `batch` batches and `epochs` complete epochs.
+    /// Starts on a timeline after its first `batch` batches and `epochs` complete epochs.
     #[must_use]
     pub fn new(timeline: &Timeline, batch: u64, epochs: u64) -> Self {
         let (observed, planned) = timeline.split(batch, Some(epochs));
         let inside = planned.first().is_some_and(|next| next.joins);
         let iter = if inside { length_of_last(&observed) } else { 0 };
-        Self { observed, running: Vec::new(), planned: planned.into(), known: true, hole: false, batch, epochs, iter }
+        Self { observed, running: Vec::new(), planned: planned.into(), known: true, gap: false, batch, epochs, iter }
     }
 
-    /// A run of which nothing is known but that it goes on.
+    /// A run of which nothing is known.
     #[must_use]
-    pub fn unknown() -> Self {
+    pub fn of_unknown_run() -> Self {
         Self {
             observed: Vec::new(),
             running: Vec::new(),
-            planned: VecDeque::new(),
+            planned: PlannedSegments::default(),
             known: false,
-            hole: false,
+            gap: false,
             batch: 0,
             epochs: 0,
             iter: 0,
         }
     }
 
-    /// Batches and epochs at the end of the last epoch on record, or where the replay began.
+    /// Batches and epochs at the end of the last recorded epoch, or where the replay started.
     #[must_use]
     pub fn position(&self) -> (u64, u64) {
         (self.batch, self.epochs)
     }
 
-    /// Whether an epoch that ended as `parts`, and with it `batch` batches and the epoch of index `epoch`, comes next.
+    /// Whether the epoch with index `epoch` can end next, with these `parts` and `batch` batches in all.
     #[must_use]
     pub fn follows(&self, epoch: u64, batch: u64, parts: &[Segment]) -> bool {
-        let length = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches.filter(|_| one(part))?));
+        let length =
+            parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches.filter(|_| is_one_epoch(part))?));
         let inside = parts.first().is_some_and(|part| part.joins);
         let one_epoch = parts.iter().skip(1).all(|part| part.joins) && parts.iter().rev().skip(1).all(|part| !part.cut);
-        let sound = parts.iter().all(|part| part.validate().is_ok());
+        let valid = parts.iter().all(|part| part.validate().is_ok());
         epoch == self.epochs
             && one_epoch
-            && sound
+            && valid
             && inside == (self.iter > 0)
             && length.and_then(|length| self.batch.checked_add(length)) == Some(batch)
     }
 
-    /// Whether there is such a position.
+    /// Whether the timeline has the position where the replay started.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub fn starts_on_timeline(&self) -> bool {
         let (mut batches, mut epochs) = (0_u128, 0_u128);
         for segment in &self.observed {
             batches += u128::from(segment.epochs.unwrap_or(0)) * u128::from(segment.batches.unwrap_or(0));
             epochs += u128::from(segment.epochs.filter(|_| !segment.joins).unwrap_or(0));
         }
-        // The epoch that the position is inside has begun, and is not complete.
+        // An epoch that the position is inside has begun and is not complete.
         (batches, epochs) == (u128::from(self.batch), u128::from(self.epochs) + u128::from(self.iter > 0))
     }
 
-    /// Takes down an epoch that ended; `parts` are those since it began, or since the replay did. It must follow.
+    /// Adds an epoch that ended; `parts` are those since it began, or since the replay started. See [`Replay::follows`].
     ///
-    /// Where the parts make no timeline, nothing is known of the run any more.
+    /// If the parts do not make a timeline, nothing is known of the run afterwards.
     pub fn end_epoch(&mut self, parts: &[Segment]) -> Result<(), Error> {
         for part in parts {
             if let Err(error) = append(&mut self.observed, *part) {
-                *self = Self::unknown();
+                *self = Self::of_unknown_run();
                 return Err(error);
             }
         }
-        self.batch += parts.iter().filter_map(|part| part.batches).sum::<u64>();
-        let begun = self.hole || self.iter > 0 || !self.running.is_empty();
-        let inside = self.planned.front().is_some_and(|next| next.joins);
-        // What a change left of the running epoch goes; where it left nothing, the next one stands there already.
-        if self.known && (inside || !begun) {
-            self.take_epoch();
+        let batches = parts.iter().filter_map(|part| part.batches).sum::<u64>();
+        self.batch += batches;
+        if self.known {
+            let begun = self.gap || self.iter > 0 || !self.running.is_empty();
+            let first = if begun { None } else { self.planned.take_epoch() };
+            let mut before = self.running.iter().chain(&first).map(|part| part.batches);
+            let before = before.try_fold(0_u64, |sum, more| sum.checked_add(more?));
+            let as_planned = !self.gap && self.planned.epoch_length(before) == Some(batches);
+            self.planned.end_epoch(as_planned);
+            if let Some(empty) = first.filter(|_| batches == 0) {
+                self.planned.take_decision_of(&empty);
+            }
         }
         self.running.clear();
-        self.hole = false;
+        self.gap = false;
         self.epochs = self.epochs.saturating_add(1).min(MAX_COUNT);
         self.iter = 0;
         Ok(())
@@ -111,31 +118,31 @@ impl Replay {
     pub fn changes_at(&self, epoch: u64, iter: u64, batch: u64) -> bool {
         let Some(done) = batch.checked_sub(self.batch) else { return false };
         let inside = epoch == self.epochs && self.iter.checked_add(done) == Some(iter);
-        // After an epoch's last batch the position is the next epoch, though this one has not ended yet.
+        // After the last batch of an epoch the position is the next epoch, although this one has not ended yet.
         inside || self.epochs.checked_add(1) == Some(epoch) && iter == 0
     }
 
-    /// From `batch` on this is planned; the first segment goes on inside the running epoch where there is one, and may be
-    /// of unknown length there although the later ones are not.
+    /// Sets the plan from `batch` on. If an epoch is running, the first segment continues it, and may be of unknown length
+    /// although later ones are not.
     pub fn change(&mut self, batch: u64, planned: Vec<Segment>) {
         let before: u64 = self.running.iter().filter_map(|part| part.batches).sum();
         let mut left = batch.saturating_sub(self.batch).saturating_sub(before);
         let mut begins = self.running.is_empty();
         while left > 0 {
-            let next = self.planned.pop_front().filter(|next| (begins || next.joins) && self.known);
-            let Some(next) = next else {
-                // More batches than were planned, or by a plan that is lost: of what size nobody said.
-                self.hole = true;
+            let planned = self.known && (begins || self.planned.continues_epoch());
+            let Some(next) = self.planned.take_epoch().filter(|_| planned) else {
+                // There are more batches than planned, or the plan is lost: their size is not known.
+                self.gap = true;
                 self.running.clear();
                 break;
             };
             begins = false;
             let done = next.batches.map_or(left, |batches| batches.min(left));
             left -= done;
-            let mut part = Segment { epochs: Some(1), batches: Some(done), cut: false, ..next };
+            let mut part = Segment { batches: Some(done), cut: false, ..next };
             if next.batches != Some(done) {
                 part.last_batch_size = part.batch_size;
-                // Of what a part consumed only the sum of the whole was known.
+                // If only the samples of the whole part are known, those of a piece of it are not.
                 part.samples = part.samples.filter(|_| part.batch_size.is_some());
             }
             self.running.push(part);
@@ -144,54 +151,30 @@ impl Replay {
         self.known = true;
     }
 
-    /// What is planned from here on is not known any more.
+    /// From here on the plan is not known.
     pub fn forget_plan(&mut self) {
         self.planned.clear();
         self.known = false;
     }
 
-    /// What was observed, then what is planned, as far as it is known: what is not is an end of unknown length.
+    /// The observed segments, then the plan. What is not known becomes an end of unknown length.
     pub fn timeline(&self) -> Result<Timeline, Error> {
-        let running = if self.hole { &[][..] } else { &self.running };
+        let running = if self.gap { &[][..] } else { &self.running };
         let mut segments: Vec<Segment> = self.observed.iter().chain(running).copied().collect();
-        if self.known && !self.hole {
-            segments.extend(placeable(&self.planned));
+        if self.known && !self.gap {
+            segments.extend(with_one_unknown_end(&self.planned));
         } else {
             let joins = !running.is_empty() || self.iter > 0;
-            segments.push(Segment { joins, ..UNKNOWN });
+            segments.push(Segment { joins, ..UNKNOWN_END });
         }
         Timeline::from_segments(segments)
     }
-
-    /// Takes one epoch, or what is left of it, off what is planned.
-    fn take_epoch(&mut self) {
-        if let Some(next) = self.planned.front_mut() {
-            match &mut next.epochs {
-                Some(0 | 1) => {
-                    self.planned.pop_front();
-                }
-                later => {
-                    *later = later.map(|epochs| epochs - 1);
-                    (next.entry, next.joins) = (Entry::Continue, false);
-                    return;
-                }
-            }
-        }
-        while self.planned.front().is_some_and(|next| next.joins) {
-            let several = self.planned.front().is_some_and(|next| next.epochs != Some(1));
-            if several {
-                self.take_epoch();
-                return;
-            }
-            self.planned.pop_front();
-        }
-    }
 }
 
-/// What can be placed: nothing behind an epoch of unknown length can, so that it and the later ones are one segment.
-fn placeable(planned: &VecDeque<Segment>) -> impl Iterator<Item = Segment> {
+/// The plan as a timeline can have it: an epoch of unknown length and all later ones are one segment.
+fn with_one_unknown_end(planned: &PlannedSegments) -> impl Iterator<Item = Segment> {
     let known = planned.iter().take_while(|segment| segment.batches.is_some()).count();
-    let unknown = planned.get(known).map(|unknown| {
+    let unknown = planned.iter().nth(known).map(|unknown| {
         let epochs = planned
             .iter()
             .skip(known + 1)
@@ -205,7 +188,7 @@ fn placeable(planned: &VecDeque<Segment>) -> impl Iterator<Item = Segment> {
 }
 
 /// Epochs of which nothing is known.
-const UNKNOWN: Segment = Segment {
+const UNKNOWN_END: Segment = Segment {
     epochs: None,
     batches: None,
     batch_size: None,
@@ -219,11 +202,11 @@ const UNKNOWN: Segment = Segment {
     entry: Entry::Continue,
 };
 
-fn one(part: &Segment) -> bool {
+fn is_one_epoch(part: &Segment) -> bool {
     part.epochs == Some(1)
 }
 
-/// Batches of the last epoch of `segments`, which has not ended.
+/// Batches of the last epoch in `segments`, which has not ended.
 fn length_of_last(segments: &[Segment]) -> u64 {
     let mut length = 0_u64;
     for segment in segments.iter().rev() {

@@ -1,20 +1,21 @@
-//! A run that goes on by another plan: what was done stays, what is left of the running epoch is laid out anew, and the
-//! later epochs are the plan's.
+//! A run that continues by another plan: what is done stays, the rest of the running epoch is divided into batches anew, and
+//! the later epochs are those of the plan.
 
+use crate::canonical::end_window;
 use crate::change::{Change, Pending};
 use crate::error::Error;
 use crate::quantity::Quantity;
-use crate::segment::{Entry, Segment, end_window};
+use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
 use crate::unit::{Boundary, Unit};
 
 impl Timeline {
-    /// What this timeline says up to a point (`batch` batches, `epochs` complete epochs), and from there on `plan`, whose
-    /// epochs are those of the whole run. `pending` says what becomes of an open window where the accumulation differs.
+    /// This timeline up to a point (`batch` batches, `epochs` complete epochs), then `plan`, whose epochs are those of the whole
+    /// run. `pending` says what happens to an open window if the accumulation differs.
     pub fn resume(&self, batch: u64, epochs: u64, plan: &Self, pending: Option<Pending>) -> Result<Self, Error> {
         let [planned] = plan.segments() else {
             return Err(Error::invalid(
-                "a run goes on by a plan of equal epochs: make one with Timeline.plan, and later changes with change",
+                "a run can only continue by a plan of equal epochs: make one with Timeline.plan, and change it later with change",
             ));
         };
         let (mut segments, after) = self.split(batch, Some(epochs));
@@ -30,10 +31,10 @@ impl Timeline {
         let inside = !running.is_empty();
         segments.extend(&running);
         let mut here = Self::from_segments(segments)?;
-        // Between two epochs an earlier change at this very point is in the segment that the plan replaces.
+        // Between two epochs, an earlier decision for this point is in the segment that the plan replaces.
         let decided = next.filter(|next| !next.joins).map(|next| (next.entry, next.accumulate));
         if let Some((entry @ (Entry::Flush | Entry::Drop), _)) = decided
-            && here.pieces.window.pending > 0
+            && here.compiled.window.pending > 0
         {
             let mut ended = here.segments().to_vec();
             end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
@@ -42,7 +43,7 @@ impl Timeline {
         let change = change_to(planned, inside, pending);
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
-        // Where the running epoch goes on, the change has taken the window along.
+        // If the running epoch continues, the decision for the window is in its rest already.
         let over = changed.batches() == Some(batch);
         let mut entry = entry.filter(|entry| over && matches!(entry, Entry::Phase(_))).unwrap_or_default();
         if let Some((Entry::Phase(counted), accumulate)) = decided
@@ -54,7 +55,7 @@ impl Timeline {
         let rest = Segment { epochs: later, entry, ..*planned };
         let mut segments = changed.segments().to_vec();
         match segments.last_mut() {
-            // Nothing after an epoch of unknown length can be placed: it and the later ones are one segment.
+            // Nothing after an epoch of unknown length has a place: that epoch and the later ones are one segment.
             Some(last) if last.batches.is_none() => last.epochs = later.map(|later| later + 1),
             _ => segments.push(rest),
         }
@@ -62,12 +63,12 @@ impl Timeline {
     }
 }
 
-/// The running epoch alone, where it and later ones were one segment of unknown length.
+/// The running epoch alone; it and later ones may be one segment of unknown length.
 fn only(part: Segment) -> Segment {
     Segment { epochs: Some(1), ..part }
 }
 
-/// What is different in the running epoch.
+/// What changes in the running epoch.
 fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>) -> Change {
     let (batch_size, samples, batches) = match (planned.batch_size, planned.samples) {
         (Some(_), Some(_)) => (planned.batch_size, planned.samples, None),

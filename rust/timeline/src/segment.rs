@@ -1,22 +1,22 @@
-//! The public building block: a run of identical epochs; and the one merged form in which two timelines are compared.
+//! The public building block of a timeline: a run of identical epochs, or a part of one epoch.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, MAX_COUNT, count};
 use crate::unit::Boundary;
 
-/// What became of the window that was open where a segment begins.
+/// What happens to the accumulation window that is open where a segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entry {
-    /// The pending batches count on; a smaller `accumulate` closes the window at the next batch once enough are pending.
+    /// The pending batches keep counting. With a smaller `accumulate`, the window closes at the next batch if enough are pending.
     #[default]
     Continue,
-    /// A short update closed it there and then.
+    /// A short update closes it, at the batch before the segment.
     Flush,
-    /// It was thrown away.
+    /// It is thrown away.
     Drop,
-    /// The pending gradients stay, but the window closes as if this many batches were pending (Keras: its counter modulo
+    /// The pending gradients are kept, but the window closes as if this many batches were pending (Keras: its counter modulo
     /// the new `accumulate`).
     Phase(u64),
 }
@@ -31,38 +31,37 @@ impl Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// How many epochs; `None`: open-ended, legal in the last segment only.
+    /// How many epochs. `None`: open-ended, which only the last segment may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
-    /// Batches an epoch (of this part of one, where a batch size changed inside it); `None`: not known, legal in the last
-    /// segment only.
+    /// Batches per epoch, or in this part of one. `None`: not known, which is possible in the last segment only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batches: Option<u64>,
-    /// Samples a batch, over all ranks.
+    /// Samples per batch, over all ranks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u64>,
     /// Samples in the last batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_batch_size: Option<u64>,
-    /// The data set's samples. Without a `batch_size`: what each epoch consumed.
+    /// Samples in the data set. Without a `batch_size`: what each epoch consumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
     /// Whether a partial last batch is left out.
     #[serde(default, skip_serializing_if = "is_false")]
     pub drop_last: bool,
-    /// Batches a step.
+    /// Batches per step.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub accumulate: u64,
-    /// What becomes of an open window at the end of an epoch.
+    /// What happens to an open window at the end of an epoch.
     #[serde(default)]
     pub boundary: Boundary,
-    /// Whether it goes on inside the epoch of the segment before it.
+    /// Whether it continues the last epoch of the segment before it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub joins: bool,
-    /// Whether its last epoch was cut short: nothing was flushed or dropped there.
+    /// Whether its last epoch was cut short: nothing is flushed or dropped at its end.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cut: bool,
-    /// What became of the window that was open where it begins.
+    /// What happens to the window that is open where it begins.
     #[serde(default, skip_serializing_if = "Entry::is_continue")]
     pub entry: Entry,
 }
@@ -94,12 +93,17 @@ impl Segment {
         }
     }
 
-    /// The same segment without what a merge may differ in.
-    fn plan(&self) -> Self {
+    /// The segment without the fields in which two segments that are merged may differ.
+    pub(crate) fn without_ends(&self) -> Self {
         Self { epochs: None, cut: false, entry: Entry::Continue, ..*self }
     }
 
-    /// Checks what a hand-written or stored segment may get wrong.
+    /// Whether its epochs have no batches.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches == Some(0)
+    }
+
+    /// Refuses a segment that contradicts itself; stored ones may.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         let wrong = |text: String| Err(Error::invalid(text));
         let counts = [
@@ -153,170 +157,4 @@ impl Segment {
         }
         Ok(())
     }
-}
-
-/// The canonical form: parts that are one are one part, equal neighbours are one segment, nothing empty stands.
-pub(crate) fn canonical(segments: impl IntoIterator<Item = Segment>) -> Result<Vec<Segment>, Error> {
-    let mut merged = Vec::new();
-    for segment in segments {
-        append(&mut merged, segment)?;
-    }
-    Ok(merged)
-}
-
-/// Puts a segment behind those in canonical form, which stay so.
-pub(crate) fn append(merged: &mut Vec<Segment>, mut segment: Segment) -> Result<(), Error> {
-    segment.validate()?;
-    if merged.last().is_some_and(|last| last.epochs.is_none() || last.batches.is_none()) {
-        return Err(Error::invalid("only the last segment may be open-ended or of unknown length"));
-    }
-    if segment.epochs == Some(0) {
-        return Ok(());
-    }
-    if segment.batch_size.is_none() || segment.batches == Some(0) {
-        segment.last_batch_size = None;
-    } else if segment.batches.is_some() && segment.last_batch_size.is_none() {
-        segment.last_batch_size = segment.batch_size;
-    }
-    if segment.joins {
-        join(merged, segment)?;
-    } else {
-        pass_on(merged, &mut segment);
-        merged.push(segment);
-    }
-    settle(merged);
-    Ok(())
-}
-
-/// Puts a part behind the one it continues.
-fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
-    let Some(before) = merged.last_mut() else {
-        return Err(Error::invalid("the first segment cannot go on inside an epoch before it"));
-    };
-    if before.cut {
-        return Err(Error::invalid("an epoch that was cut cannot go on in a further segment"));
-    }
-    if part.batches == Some(0) {
-        match part.entry {
-            // Where the epoch's end closes the window, how many batches count towards it does not matter any more.
-            Entry::Phase(_) if part.boundary != Boundary::Carry && !part.cut => before.cut = false,
-            Entry::Continue => before.cut = part.cut,
-            Entry::Flush => end_window(merged, Boundary::Flush),
-            Entry::Drop => end_window(merged, Boundary::Drop),
-            // It says where the next window begins, until a segment comes next that can say so.
-            Entry::Phase(_) => merged.push(part),
-        }
-        return Ok(());
-    }
-    if let Some(epochs @ 2..) = before.epochs {
-        // The epoch that goes on stands by itself, so that one history has one form.
-        let (mut whole, mut last) = (*before, *before);
-        (whole.epochs, last.epochs) = (Some(epochs - 1), Some(1));
-        if before.batches == Some(0) {
-            whole.entry = Entry::Continue;
-        } else {
-            last.entry = Entry::Continue;
-        }
-        merged.pop();
-        merged.push(whole);
-        settle(merged);
-        merged.push(last);
-    }
-    let Some(before) = merged.last_mut() else { return Ok(()) };
-    if before.batches == Some(0) {
-        let entry = decided_twice(before, &part).ok_or_else(|| {
-            Error::invalid(
-                "batches cannot count towards a window that begins empty, since the one before it ended there",
-            )
-        })?;
-        *before = Segment { joins: before.joins, entry, ..part };
-        return Ok(());
-    }
-    let one_kind = Segment { batches: None, last_batch_size: None, joins: false, ..before.plan() }
-        == Segment { batches: None, last_batch_size: None, joins: false, ..part.plan() };
-    let full = before.last_batch_size == before.batch_size;
-    // Parts of which only each one's samples are known stay apart: their sum would lose where the first ended.
-    let sizes_agree = part.batch_size.is_some() || part.samples.is_none();
-    match (before.batches, part.batches) {
-        (Some(done), Some(more)) if one_kind && full && sizes_agree && part.entry == Entry::Continue => {
-            let batches = done
-                .checked_add(more)
-                .filter(|sum| *sum <= MAX_COUNT)
-                .ok_or_else(|| Error::overflow("the batches of one epoch"))?;
-            *before =
-                Segment { batches: Some(batches), last_batch_size: part.last_batch_size, cut: part.cut, ..*before };
-        }
-        _ => merged.push(part),
-    }
-    Ok(())
-}
-
-/// What was decided where epochs without batches begin is decided where the next one begins.
-fn pass_on(merged: &mut Vec<Segment>, segment: &mut Segment) {
-    let mut moved = true;
-    while moved {
-        moved = false;
-        let mut next = &mut *segment;
-        for empty in merged.iter_mut().rev().take_while(|last| last.batches == Some(0)) {
-            if empty.entry != Entry::Continue
-                && let Some(entry) = decided_twice(empty, next)
-            {
-                (empty.entry, next.entry, moved) = (Entry::Continue, entry, true);
-            } else if !moved {
-                break;
-            }
-            next = empty;
-        }
-    }
-    if let Some(empty) = merged.pop_if(|last| last.joins && last.batches == Some(0) && last.entry == Entry::Continue)
-        && let Some(last) = merged.last_mut()
-    {
-        last.cut = empty.cut;
-    }
-    settle(merged);
-}
-
-/// What becomes of the window that is open at a point for which two segments decide, since the first has no batches.
-/// `None`: they decide one thing each.
-fn decided_twice(empty: &Segment, next: &Segment) -> Option<Entry> {
-    match (empty.entry, next.entry) {
-        (Entry::Flush | Entry::Drop, Entry::Phase(1..)) => None,
-        (ended @ (Entry::Flush | Entry::Drop), _) => Some(ended),
-        // They counted towards a window of another length.
-        (Entry::Phase(_), Entry::Continue) if empty.accumulate != next.accumulate => Some(Entry::Continue),
-        (decided, Entry::Continue) | (_, decided) => Some(decided),
-    }
-}
-
-/// Has the last epoch that has batches end its open window by `boundary`; one without batches ends no window.
-pub(crate) fn end_window(segments: &mut Vec<Segment>, boundary: Boundary) {
-    let Some(at) = segments.iter().rposition(|segment| segment.batches != Some(0)) else { return };
-    let last = segments[at];
-    if let Some(epochs @ 2..) = last.epochs {
-        segments[at] = Segment { epochs: Some(epochs - 1), cut: false, ..last };
-        let own = Segment { epochs: Some(1), boundary, cut: false, entry: Entry::Continue, ..last };
-        segments.insert(at + 1, own);
-    } else {
-        segments[at] = Segment { boundary, cut: false, ..last };
-    }
-}
-
-/// Merges the last segment, now complete, with an equal one before it.
-fn settle(merged: &mut Vec<Segment>) {
-    let [.., before, last] = merged.as_slice() else { return };
-    let here = last.entry == Entry::Continue || (last.batches == Some(0) && before.entry == Entry::Continue);
-    if before.cut || before.joins || last.joins || !here || before.plan() != last.plan() {
-        return;
-    }
-    let entry = if before.entry == Entry::Continue { last.entry } else { before.entry };
-    let epochs = match (before.epochs, last.epochs) {
-        (Some(first), Some(second)) => match first.checked_add(second) {
-            Some(sum) if sum <= MAX_COUNT => Some(sum),
-            _ => return, // too many for one segment; the totals refuse the timeline
-        },
-        _ => None,
-    };
-    let whole = Segment { epochs, cut: last.cut, entry, ..*before };
-    merged.truncate(merged.len() - 2);
-    merged.push(whole);
 }

@@ -1,8 +1,8 @@
-//! Other frameworks' counters: a declared list of what each one counts, from which base, in and out.
+//! Counters of frameworks: each one declares what it counts and from which base, and is translated into others.
 
-use crate::bulk::to_base;
 use crate::error::Error;
 use crate::locate::Location;
+use crate::number::number_of;
 use crate::timeline::Timeline;
 use crate::unit::Unit;
 
@@ -34,10 +34,10 @@ impl Role {
     }
 }
 
-/// Whether a counter names the thing at hand or says how many are complete.
+/// Whether a counter is the number of the current batch, step or epoch, or how many are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The number of the thing at hand, from this base on (0 or 1).
+    /// The number of the current one, which counts from this base (0 or 1).
     Index(i64),
     /// How many are complete.
     Count,
@@ -55,13 +55,13 @@ pub struct Counter {
 }
 
 impl Timeline {
-    /// Translates counters as they stand just after a batch completed. `None` for a wanted counter that has no value there:
+    /// Translates counters as they are just after a batch is complete. `None` for a wanted counter that has no value there, as
     /// the step of a batch that contributes to none.
     pub fn translate(&self, given: &[(Counter, i64)], wanted: &[Counter]) -> Result<Vec<Option<i64>>, Error> {
         let batch = self.batch_of(given)?;
         for (counter, value) in given {
             let here = self.counter(counter, batch)?;
-            // A count of steps stays the same while a window is open: then any batch of the plateau agrees with it.
+            // A count of steps stays the same while a window is open, so that it agrees with any batch of that window.
             if here != Some(*value) {
                 return Err(disagree(given, counter, *value, here));
             }
@@ -69,14 +69,14 @@ impl Timeline {
         wanted.iter().map(|counter| self.counter(counter, batch)).collect()
     }
 
-    /// The batch (index from 0) after which the counters stand so.
+    /// The batch (index from 0) after which the counters have these values.
     fn batch_of(&self, given: &[(Counter, i64)]) -> Result<u64, Error> {
         let value_of = |role| given.iter().find(|(counter, _)| counter.role == role);
         let located = |unit, given: &(Counter, i64)| {
             let index = index_of(given)?;
             let base = u64::from(given.0.kind != Kind::Index(0));
-            let (piece, batch) = self.find_from(unit, index, base)?;
-            Ok(piece.batch0 + batch)
+            let (segment, batch) = self.find_from(unit, index, base)?;
+            Ok(segment.batch0 + batch)
         };
         if let (Some(epoch), Some(iter)) = (value_of(Role::Epoch), value_of(Role::Iter)) {
             return self.index(Unit::Batch, Location { epoch: index_of(epoch)?, iter: index_of(iter)? });
@@ -89,18 +89,18 @@ impl Timeline {
         }
         let names: Vec<_> = given.iter().map(|(counter, _)| counter.name.as_str()).collect();
         Err(Error::invalid(if names.is_empty() {
-            "no counters were given: there is nothing to tell the batch by".to_owned()
+            "no counters were given: give at least one that identifies the batch".to_owned()
         } else {
             format!("{} alone does not say which batch it was", names.join(" and "))
         }))
     }
 
-    /// What a counter shows just after the batch with index `batch` completed.
+    /// The value of a counter just after the batch with index `batch` is complete.
     fn counter(&self, counter: &Counter, batch: u64) -> Result<Option<i64>, Error> {
-        let (piece, within) = self.find(Unit::Batch, batch)?;
-        let at = piece.location(within);
-        let steps_done = piece.step0 + piece.steps_within(within + 1);
-        let step_here = piece.contributes_to(within).map(|step| piece.step0 + step);
+        let (segment, within) = self.find(Unit::Batch, batch)?;
+        let at = segment.location(within);
+        let steps_done = segment.step0 + segment.steps_within(within + 1);
+        let step_here = segment.contributes_to(within).map(|step| segment.step0 + step);
         let (index, done) = match counter.role {
             Role::Epoch => (Some(at.epoch), at.epoch),
             Role::Iter => (Some(at.iter), at.iter + 1),
@@ -111,22 +111,25 @@ impl Timeline {
             Kind::Count => Some((done, 0)),
             Kind::Index(base) => index.map(|index| (index, base)),
         };
-        shown.map(|(value, base)| to_base(value, base).ok_or_else(|| Error::overflow(counter.name.clone()))).transpose()
+        shown.map(|(value, base)| number_of(value, base, || counter.name.clone())).transpose()
     }
 }
 
-/// The index (from 0) of the thing that a counter names, or that it counted last.
+/// The index (from 0) of what a counter numbers, or of the last one that it counts.
 fn index_of((counter, value): &(Counter, i64)) -> Result<u64, Error> {
     let base = match counter.kind {
         Kind::Index(base) => base,
-        // An epoch's number counts the epochs before it; of all else the last one counted is meant.
+        // A count of epochs is the index of the current one; any other count means the last one counted.
         Kind::Count if counter.role == Role::Epoch => 0,
         Kind::Count => 1,
     };
     value.checked_sub(base).and_then(|index| u64::try_from(index).ok()).ok_or_else(|| {
         Error::OutOfRange(match counter.kind {
             Kind::Count => {
-                format!("{}={value} is before the first batch completed: no batch stands there", counter.name)
+                format!(
+                    "{}={value} is before the first batch completed: there is no batch with this value",
+                    counter.name
+                )
             }
             Kind::Index(base) => format!("{}={value} is below its base {base}", counter.name),
         })

@@ -1,4 +1,4 @@
-//! The words of the field: units, and what becomes of an accumulation window at the end of an epoch.
+//! Units, and the rules for an open accumulation window at the end of an epoch.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 pub enum Unit {
     /// One training example.
     Sample,
-    /// One token; known only where the run counted them.
+    /// One token; known only if the run counts them.
     Token,
     /// One batch from the loader, all ranks together.
     Batch,
@@ -25,7 +25,7 @@ impl Unit {
     /// Every unit, smallest first.
     pub const ALL: [Self; 6] = [Self::Sample, Self::Token, Self::Batch, Self::Step, Self::Epoch, Self::Duration];
 
-    /// The unit string that stands behind a number: `"3ep"`.
+    /// The symbol that follows a number: `"3ep"`.
     #[must_use]
     pub fn symbol(self) -> &'static str {
         match self {
@@ -70,21 +70,21 @@ impl Unit {
         })
     }
 
-    /// True where only whole amounts make sense.
+    /// Whether only whole amounts make sense.
     #[must_use]
     pub fn is_counted(self) -> bool {
         !matches!(self, Self::Epoch | Self::Duration)
     }
 }
 
-/// What becomes of an accumulation window that is still open when its epoch ends.
+/// What happens to an accumulation window that is still open when its epoch ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Boundary {
     /// A short update closes it (Lightning, HF Trainer, Accelerate).
     #[default]
     Flush,
-    /// It goes on into the next epoch (Keras, optax, Ignite).
+    /// It continues in the next epoch (Keras, optax, Ignite).
     Carry,
     /// It is thrown away; no update happens.
     Drop,

@@ -98,7 +98,7 @@ proptest! {
                     match timeline.locate(unit, index) {
                         Ok(back) => prop_assert!(unit == Unit::Step || back == at, "{:?} {:?}", unit, back),
                         // The first sample of batches of unknown size has a number, and none of them a place.
-                        Err(Error::Unknown(_)) => prop_assert_eq!(unit, Unit::Sample),
+                        Err(Error::Undetermined(_)) => prop_assert_eq!(unit, Unit::Sample),
                         // The batch that closes the last step of an open end may lie past the limit.
                         Err(Error::Overflow { .. }) => prop_assert_eq!(unit, Unit::Step),
                         Err(error) => prop_assert!(false, "{:?} {}: {}", unit, index, error),

@@ -54,8 +54,8 @@ proptest! {
                     prop_assert!(within_limit(lower) && upper.is_none_or(within_limit));
                     prop_assert!(upper.is_none_or(|upper| lower.value < upper.value));
                 }
-                Ok(Answer::Beyond(end)) => prop_assert!(within_limit(end)),
-                Ok(Answer::Unknown(_)) | Err(Error::Overflow { .. }) => {}
+                Ok(Answer::PastEnd(end)) => prop_assert!(within_limit(end)),
+                Ok(Answer::Undetermined(_)) | Err(Error::Overflow { .. }) => {}
                 Err(error) => prop_assert!(false, "{} to {:?}: {}", left, unit, error),
             }
         }
@@ -87,7 +87,7 @@ proptest! {
                     prop_assert!(cursor.batch() <= MAX_COUNT && cursor.step() <= cursor.batch());
                     prop_assert!(cursor.sample().is_none_or(|sample| sample <= MAX_COUNT));
                 }
-                let _ = (cursor.crossed_every(asked), cursor.crossed_at(asked), cursor.amount(asked.unit));
+                let _ = (cursor.crossed_every(asked), cursor.crossed_at(asked), cursor.elapsed(asked.unit));
                 let _ = cursor.change(&change);
             }
             let _ = cursor.end_epoch(End::Exhausted);

@@ -271,7 +271,7 @@ fn check_unit(timeline: &Timeline, unit: Unit, options: ReindexOptions) -> Resul
     let asked = if options.sample { Unit::Sample } else { unit };
     for unit in [unit, asked] {
         if unit != Unit::Epoch
-            && let Err(error @ (Error::Invalid(_) | Error::Unknown(_))) = timeline.locate(unit, 0)
+            && let Err(error @ (Error::Invalid(_) | Error::Undetermined(_))) = timeline.locate(unit, 0)
         {
             return Err(error);
         }

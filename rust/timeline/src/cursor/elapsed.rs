@@ -1,4 +1,4 @@
-//! What a loop has done so far in any unit, and what its last advance crossed.
+//! How much is done in any unit, and what the last event crossed.
 
 use super::{Counts, Cursor};
 use crate::error::{Error, count};
@@ -8,47 +8,47 @@ use crate::unit::Unit;
 impl Cursor {
     /// Whether `quantity` is done.
     pub fn reached(&self, quantity: Quantity) -> Result<bool, Error> {
-        Ok(quantity.value.num() == 0 || self.multiples(&self.now, quantity)? > 0)
+        Ok(quantity.value.num() == 0 || self.multiples_at(&self.now, quantity)? > 0)
     }
 
-    /// Whether the last advance crossed a multiple of `quantity`.
+    /// Whether the last event crossed a multiple of `quantity`.
     pub fn crossed_every(&self, quantity: Quantity) -> Result<bool, Error> {
         if quantity.value.num() == 0 {
-            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
+            return Err(Error::invalid(format!("every {quantity} would always be true: give more than 0")));
         }
-        Ok(self.multiples(&self.now, quantity)? > self.multiples(&self.before, quantity)?)
+        Ok(self.multiples_at(&self.now, quantity)? > self.multiples_at(&self.before, quantity)?)
     }
 
-    /// Whether the last advance reached `quantity`.
+    /// Whether the last event reached `quantity`.
     pub fn crossed_at(&self, quantity: Quantity) -> Result<bool, Error> {
         if quantity.value.num() == 0 {
             return Ok(false);
         }
-        Ok(self.multiples(&self.now, quantity)? > 0 && self.multiples(&self.before, quantity)? == 0)
+        Ok(self.multiples_at(&self.now, quantity)? > 0 && self.multiples_at(&self.before, quantity)? == 0)
     }
 
-    /// How often `quantity` fits into what is done so far.
-    pub fn multiples_now(&self, quantity: Quantity) -> Result<u64, Error> {
+    /// How often `quantity` fits into what is done.
+    pub fn multiples(&self, quantity: Quantity) -> Result<u64, Error> {
         if quantity.value.num() == 0 {
-            return Err(Error::invalid(format!("every {quantity} would be always: give more than 0")));
+            return Err(Error::invalid(format!("every {quantity} would always be true: give more than 0")));
         }
-        count(self.multiples(&self.now, quantity)?, || format!("the multiples of {quantity}"))
+        count(self.multiples_at(&self.now, quantity)?, || format!("the multiples of {quantity}"))
     }
 
     /// How much of `unit` is done, as an exact fraction.
-    pub fn amount(&self, unit: Unit) -> Result<Ratio, Error> {
+    pub fn elapsed(&self, unit: Unit) -> Result<Ratio, Error> {
         let (done, of) = self.done_in(&self.now, unit, false).map_err(|why| {
-            Error::Unknown(format!("how much of the {} is done cannot be known: {why}", unit.plural()))
+            Error::Undetermined(format!("how much of the {} is done cannot be known: {why}", unit.plural()))
         })?;
         Ratio::new(done, of)
     }
 
-    /// How often `quantity` fits into what is done.
-    fn multiples(&self, counts: &Counts, quantity: Quantity) -> Result<u128, Error> {
+    /// How often `quantity` fits into what was done at one moment.
+    fn multiples_at(&self, counts: &Counts, quantity: Quantity) -> Result<u128, Error> {
         let (num, den) = (u128::from(quantity.value.num()), u128::from(quantity.value.den()));
         let (done, of) = self
             .done_in(counts, quantity.unit, den == 1)
-            .map_err(|why| Error::Unknown(format!("when {quantity} is reached cannot be known: {why}")))?;
+            .map_err(|why| Error::Undetermined(format!("when {quantity} is reached cannot be known: {why}")))?;
         if let Some(scaled) = done.checked_mul(den) {
             return Ok(scaled / (of * num));
         }
@@ -58,33 +58,27 @@ impl Cursor {
         Ok(often + (rest * of + part * den) / (of * num))
     }
 
-    /// What is done in `unit`, as a numerator and a denominator; of epochs perhaps only the whole ones.
+    /// How much of `unit` was done at one moment, as numerator and denominator. `whole`: only whole epochs are needed.
     fn done_in(&self, counts: &Counts, unit: Unit, whole: bool) -> Result<(u128, u128), &'static str> {
         Ok(match unit {
             Unit::Batch => (u128::from(counts.batch), 1),
             Unit::Step => (u128::from(counts.step), 1),
             Unit::Token => (u128::from(counts.token), 1),
             Unit::Sample => (u128::from(counts.sample.ok_or("the clock has no batch_size")?), 1),
-            Unit::Duration => {
-                (u128::from(counts.batch), u128::from(self.total.ok_or("the plan has no end, or no lengths")?.max(1)))
-            }
+            Unit::Duration => (
+                u128::from(counts.batch),
+                u128::from(self.planned.batches.ok_or("the plan has no end, or no lengths")?.max(1)),
+            ),
             Unit::Epoch => {
                 let (epoch, iter) = counts.position();
                 match counts.length {
                     Some(length) if iter > 0 => {
                         (u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
                     }
-                    None if iter > 0 && !whole => return Err("the length of the epoch is not"),
+                    None if iter > 0 && !whole => return Err("the length of the epoch is not known"),
                     _ => (u128::from(epoch), 1),
                 }
             }
         })
-    }
-}
-
-impl Counts {
-    /// The canonical form of a boundary: the next epoch, and none of it done.
-    pub(super) fn position(&self) -> (u64, u64) {
-        if self.iter > 0 && self.length == Some(self.iter) { (self.epoch + 1, 0) } else { (self.epoch, self.iter) }
     }
 }

@@ -1,0 +1,226 @@
+//! Lays canonical segments out along the batch axis.
+
+use crate::compiled_segment::{CompiledSegment, Size, Tail, Window};
+use crate::error::{Error, MAX_COUNT, total};
+use crate::segment::{Entry, Segment};
+use crate::unit::{Boundary, Unit};
+
+/// All segments of a timeline, and the counts at their end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CompiledSegments {
+    pub(crate) all: Vec<CompiledSegment>,
+    pub(crate) epochs: u64,
+    pub(crate) batches: u64,
+    pub(crate) steps: u64,
+    pub(crate) samples: Option<u64>,
+    /// Whether the last segment is open-ended; the totals are then the limit of counts.
+    pub(crate) open: bool,
+    /// The last segment, if its epochs are of unknown length. It has no compiled form.
+    pub(crate) unknown: Option<Segment>,
+    /// The window that is open at the end.
+    pub(crate) window: Window,
+}
+
+impl CompiledSegments {
+    /// Compiles segments in canonical form.
+    pub(crate) fn compile(segments: &[Segment]) -> Result<Self, Error> {
+        let mut compiler = Compiler { sample: Some(0), ..Compiler::default() };
+        for (index, segment) in segments.iter().enumerate() {
+            compiler.add(segment, segments.get(index + 1))?;
+        }
+        Ok(compiler.finish())
+    }
+}
+
+/// The counts so far, while segments are added in order.
+#[derive(Default)]
+struct Compiler {
+    done: Vec<CompiledSegment>,
+    epoch: u64,
+    iter: u64,
+    batch: u64,
+    step: u64,
+    /// `None` after a batch of unknown size.
+    sample: Option<u64>,
+    accumulate: u64,
+    window: Window,
+    open: bool,
+    unknown: Option<Segment>,
+}
+
+impl Compiler {
+    fn add(&mut self, segment: &Segment, next: Option<&Segment>) -> Result<(), Error> {
+        self.enter(segment);
+        let Some(batches) = segment.batches else {
+            if let Some(epochs) = segment.epochs {
+                total(u128::from(self.epoch) + u128::from(epochs - u64::from(segment.joins)), Unit::Epoch)?;
+            }
+            self.unknown = Some(*segment);
+            return Ok(());
+        };
+        let continued = next.is_some_and(|next| next.joins);
+        let epoch0 = if segment.joins { self.epoch - 1 } else { self.epoch };
+        if segment.epochs.is_none() && batches == 0 {
+            return Err(Error::invalid("epochs of no batches cannot go on without an end"));
+        }
+        self.open = segment.epochs.is_none();
+        // The last epoch of an open end may pass the limit of counts, so that every count up to the limit has a place.
+        let most = || (MAX_COUNT - self.batch).div_ceil(batches).min(MAX_COUNT - epoch0);
+        let epochs = segment.epochs.unwrap_or_else(most);
+        self.limited(u128::from(epoch0) + u128::from(epochs), Unit::Epoch)?;
+        self.limited(u128::from(self.batch) + u128::from(epochs) * u128::from(batches), Unit::Batch)?;
+        let size = match (segment.batch_size, segment.last_batch_size, segment.samples) {
+            (Some(batch), Some(last), _) => Size::Batch { batch, last },
+            (None, _, Some(samples)) => Size::Epoch(samples),
+            _ => Size::Unknown,
+        };
+        let stays_open = segment.cut || continued;
+        let tail = match segment.boundary {
+            Boundary::Carry => Tail::Hold,
+            Boundary::Flush => Tail::Flush,
+            Boundary::Drop => Tail::Drop,
+        };
+        let template = CompiledSegment {
+            epochs,
+            width: 0,
+            batches,
+            epoch_length: Some(batches),
+            accumulate: segment.accumulate,
+            per_epoch: false,
+            tail: Tail::Hold,
+            size,
+            window0: Window::default(),
+            closes_later: false,
+            epoch0: 0,
+            iter0: if segment.joins { self.iter } else { 0 },
+            batch0: 0,
+            step0: 0,
+            sample0: None,
+        };
+        self.epoch = epoch0;
+        // An open end that begins at the limit of counts has no epoch.
+        if batches == 0 || epochs == 0 || segment.accumulate == 1 || tail == Tail::Hold {
+            return self.push(template);
+        }
+        let first = u64::from(self.window != Window::default() && !(epochs == 1 && stays_open));
+        let last = u64::from(stays_open);
+        // An epoch that begins with an open window, and one that leaves its window open, differ from those between them.
+        let parts = [
+            CompiledSegment { epochs: first, tail, ..template.clone() },
+            CompiledSegment { epochs: epochs - first - last, tail, per_epoch: true, ..template.clone() },
+            CompiledSegment { epochs: last, ..template },
+        ];
+        for part in parts.into_iter().filter(|part| part.epochs > 0) {
+            self.push(part)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a total past the limit of counts; the totals of an open end are the limit.
+    fn limited(&self, reached: u128, unit: Unit) -> Result<u64, Error> {
+        if self.open { Ok(u64::try_from(reached).unwrap_or(MAX_COUNT).min(MAX_COUNT)) } else { total(reached, unit) }
+    }
+
+    /// Decides what happens to the open window where a segment begins.
+    fn enter(&mut self, segment: &Segment) {
+        match segment.entry {
+            Entry::Continue if segment.accumulate != self.accumulate => {
+                self.window.phase = self.window.pending.min(segment.accumulate - 1);
+            }
+            Entry::Continue => {}
+            Entry::Phase(phase) => self.window.phase = phase,
+            Entry::Flush | Entry::Drop => {
+                if self.window.pending > 0 {
+                    self.close_before(if segment.entry == Entry::Flush { Tail::Flush } else { Tail::Drop });
+                }
+                self.window = Window::default();
+            }
+        }
+        self.accumulate = segment.accumulate;
+    }
+
+    /// Ends the open window at the last batch before this point.
+    fn close_before(&mut self, tail: Tail) {
+        let flushed = u64::from(tail == Tail::Flush);
+        self.step += flushed;
+        for before in self.done.iter_mut().rev() {
+            if before.batches > 0 {
+                before.tail = tail;
+                break;
+            }
+            before.step0 += flushed;
+            before.window0.pending = 0;
+        }
+    }
+
+    fn push(&mut self, mut segment: CompiledSegment) -> Result<(), Error> {
+        segment.window0 = self.window;
+        (segment.epoch0, segment.batch0, segment.step0, segment.sample0) =
+            (self.epoch, self.batch, self.step, self.sample);
+        self.epoch += segment.epochs;
+        let begin = self.batch;
+        self.batch =
+            self.limited(u128::from(begin) + u128::from(segment.epochs) * u128::from(segment.batches), Unit::Batch)?;
+        segment.width = self.batch - begin;
+        if segment.is_cut_off() && !segment.per_epoch {
+            segment.tail = Tail::Hold;
+        }
+        if segment.batches > 0 {
+            self.step = self.limited(u128::from(self.step) + u128::from(segment.steps()), Unit::Step)?;
+            self.window = segment.window_after(segment.width);
+        }
+        if let Some(reached) = self.sample {
+            self.sample = match segment.samples_per_epoch() {
+                None => None,
+                Some(samples) => {
+                    let reached = u128::from(reached) + u128::from(samples) * u128::from(segment.epochs);
+                    // An open end is limited in batches: a number of samples past the limit is refused when it is asked for.
+                    if self.open {
+                        u64::try_from(reached).ok().filter(|reached| *reached <= MAX_COUNT)
+                    } else {
+                        Some(total(reached, Unit::Sample)?)
+                    }
+                }
+            };
+        }
+        // Only a segment that continues an epoch reads it, and the part before that is one epoch.
+        self.iter = segment.iter0 + segment.batches;
+        self.done.push(segment);
+        Ok(())
+    }
+
+    fn finish(mut self) -> CompiledSegments {
+        let mut closes_later = false;
+        // The parts of an epoch share its length. An epoch that continues for an unknown length has none yet.
+        let mut epoch_length = None;
+        let grows = self.unknown.is_some_and(|tail| tail.joins);
+        for index in (0..self.done.len()).rev() {
+            let next = self.done.get(index + 1).map(|next| next.iter0 > 0);
+            let segment = &mut self.done[index];
+            epoch_length = match next {
+                Some(true) => epoch_length,
+                None if grows => None,
+                _ => Some(segment.iter0 + segment.batches),
+            };
+            segment.epoch_length = epoch_length;
+            if segment.batches > 0 {
+                segment.closes_later = closes_later;
+                closes_later = match segment.tail {
+                    Tail::Drop if !segment.per_epoch => segment.steps() > 0,
+                    Tail::Hold => segment.steps() > 0 || closes_later,
+                    _ => true,
+                };
+            }
+        }
+        CompiledSegments {
+            epochs: self.epoch,
+            batches: self.batch,
+            steps: self.step,
+            samples: self.sample,
+            open: self.open,
+            unknown: self.unknown,
+            window: self.window,
+            all: self.done,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What is planned after the part in which the loop is.
+
+use crate::planned_segments::PlannedSegments;
+use crate::segment::{Entry, Segment};
+use crate::timeline::Timeline;
+
+/// The rest of the plan.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) segments: PlannedSegments,
+    /// What batches past the planned end of the running epoch are, if a change at its last batch said so.
+    pub(super) extra: Option<Segment>,
+    /// Batches of the whole run, if planned.
+    pub(super) batches: Option<u64>,
+}
+
+impl Planned {
+    pub(super) fn new(segments: Vec<Segment>, timeline: &Timeline) -> Self {
+        Self { segments: segments.into(), extra: None, batches: timeline.batches() }
+    }
+
+    /// The part for batches after the last planned one of the running epoch, whose last part was `part`. There the window may
+    /// have been ended early.
+    pub(super) fn take_extra(&mut self, part: &Segment, ended_early: Entry) -> Segment {
+        self.batches = None;
+        self.extra.take().unwrap_or(Segment { entry: ended_early, ..of_unknown_length(part) })
+    }
+}
+
+/// Batches that continue the epoch of `part`; how many is not known.
+pub(super) fn of_unknown_length(part: &Segment) -> Segment {
+    Segment { batches: None, last_batch_size: None, joins: true, epochs: Some(1), cut: false, samples: None, ..*part }
+}
