@@ -44,7 +44,8 @@ pub(super) struct GeneralSurvey {
 struct Form {
     template: Template,
     lines: usize,
-    judged: usize,
+    /// How many lines have each name of what training is judged by.
+    judged: HashMap<Vec<u8>, usize>,
     tracks: CounterTracks,
 }
 
@@ -56,7 +57,8 @@ impl GeneralSurvey {
         if !heading && template.values == 0 {
             return false;
         }
-        let judged = template.judged;
+        let judged = template.judged.clone();
+        let looks = judged.is_some();
         let epoch =
             template.counters.iter().find(|counter| counter.slot == CounterSlot::Epoch).map(|counter| counter.value);
         if heading && template.counters.len() == 1 && epoch.is_some() {
@@ -69,23 +71,26 @@ impl GeneralSurvey {
                 self.forms.push(Form {
                     template: template.clone(),
                     lines: 0,
-                    judged: 0,
+                    judged: HashMap::new(),
                     tracks: CounterTracks::default(),
                 });
                 self.forms.len() - 1
             }
-            None => return judged,
+            None => return looks,
         };
         let form = &mut self.forms[at];
         form.lines += 1;
-        form.judged += usize::from(judged);
+        if let Some(name) = judged.filter(|name| form.judged.len() < FORMS || form.judged.contains_key(name)) {
+            *form.judged.entry(name).or_default() += 1;
+        }
         form.tracks.take(&template.counters, epoch.or(self.heading));
-        judged
+        looks
     }
 
     /// The lines of the file, if enough of them have one form and count on.
     pub(super) fn shape(&self) -> Option<GeneralShape> {
-        let records = |form: &&Form| form.judged > 0 && form.judged * 2 >= form.lines;
+        // Names repeat in a log; in other text they do not.
+        let records = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
         let main = self.forms.iter().filter(records).max_by_key(|form| form.lines)?;
         if main.lines < ENOUGH || !main.tracks.go_on() {
             return None;

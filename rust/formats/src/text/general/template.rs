@@ -12,9 +12,10 @@ pub(super) struct Template {
     /// The word of an evaluation before the first counter.
     pub(super) phase: &'static str,
     pub(super) counters: Vec<Counter>,
-    /// How many numbers with names come after, and whether one of them is what training is judged by.
+    /// How many numbers with names come after.
     pub(super) values: usize,
-    pub(super) judged: bool,
+    /// The first name after them of what training is judged by.
+    pub(super) judged: Option<Vec<u8>>,
 }
 
 /// A line whose first counter comes later is prose.
@@ -66,11 +67,13 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     let marks =
         rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
     let (marks, rest) = rest.split_at(marks);
-    let (mut values, mut judged) = (0, false);
+    let (mut values, mut judged) = (0, None);
     free_pairs::each(rest, |pair| {
         if let PairValue::Number(_) = pair.value {
             values += 1;
-            judged |= super::words::is_judged(pair.key);
+            if judged.is_none() && super::words::is_judged(pair.key) {
+                judged = Some(pair.key.to_vec());
+            }
         }
     });
     if values > 0 {

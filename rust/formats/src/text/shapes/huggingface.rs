@@ -9,7 +9,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "ms-swift, swift/trainers/callback.py, ProgressCallbackNew",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("{{'{*}", Object)
             .keys(&[
                 ("epoch", ShapeKey::Epoch),
@@ -48,7 +48,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Transformers, src/transformers/trainer_callback.py, PrinterCallback and ProgressCallback",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("{{'{*}", Object).keys(&[("epoch", ShapeKey::Epoch)]).needs("'epoch': ").epoch(Elapsed)],
         also: &[],
         examples: &[Example {
@@ -72,7 +72,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Diffusers, examples/text_to_image/train_text_to_image.py, main",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Steps: {_}| {step:1}/{steps} [{*}", Comma).bar()],
         also: &[],
         examples: &[Example {
@@ -91,7 +91,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "kohya-ss sd-scripts, train_network.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("steps: {_}| {step:1}/{steps} [{*}", Comma).bar()],
         also: &[],
         examples: &[Example {

@@ -9,7 +9,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Lightning, src/lightning/pytorch/callbacks/progress/tqdm_progress.py, TQDMProgressBar",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch {epoch:0}: {_}| {iter:1}/{iters} [{*}", Comma).needs("v_num=").bar()],
         also: &[],
         examples: &[Example {
@@ -37,7 +37,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "minGPT, mingpt/trainer.py, before 2022",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("epoch {epoch:1} iter {iter:0}: train loss {train loss}. lr {lr}:", PairStyle::None).bar(),
             line("epoch {epoch:1} iter {iter:0}: train loss {train loss}:", PairStyle::None).bar(),
@@ -59,7 +59,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "scripts that give tqdm the epoch as its description",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch {epoch}: {_}| {iter:1}/{iters} [{*}", Comma).bar(),
             line("Epoch {epoch}/{epochs}: {_}| {iter:1}/{iters} [{*}", Comma).bar(),

@@ -51,7 +51,7 @@ pub(super) struct TextShape {
     /// Whether many programs print such lines: one alone makes no log of a file.
     pub(super) common: bool,
     /// What a line before holds: without it the shape is not looked for.
-    pub(super) after: &'static str,
+    pub(super) after: &'static [&'static str],
     pub(super) lines: &'static [ShapeLine],
     /// Lines that are read as well, and do not make a log of it.
     pub(super) also: &'static [ShapeLine],
@@ -197,6 +197,11 @@ impl ShapeLine {
         Self { begins: true, ..self }
     }
 
+    /// A line that has nothing else.
+    const fn alone(self) -> Self {
+        Self { begins: true, ends: true, ..self }
+    }
+
     const fn sets(self) -> Self {
         Self { sets: true, ..self }
     }
@@ -254,8 +259,14 @@ impl CompiledLine {
             && (self.needs.needle().is_empty() || self.needs.find(line).is_some())
             && (!self.line.ends || line[captures.end..].trim_ascii().is_empty())
             && (!self.line.begins || is_prefix(&line[..captures.begin]))
-            && (!self.line.alone || !super::general::has_counter(&line[captures.end_of_place()..]))
+            && (!self.line.alone || is_summary(&line[captures.end_of_place()..]))
     }
+}
+
+/// Whether what comes after an epoch is measured over all of it: no other counter, no bar, no note of a checkpoint.
+fn is_summary(rest: &[u8]) -> bool {
+    let others = [&b"%|"[..], b"it/s", b"s/it", b" improve"];
+    !super::general::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
 }
 
 /// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark.
