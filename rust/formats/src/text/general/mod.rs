@@ -52,7 +52,8 @@ struct Form {
 impl GeneralSurvey {
     /// Takes a line. Whether it looks like training.
     pub(super) fn take(&mut self, line: &[u8]) -> bool {
-        let Some(template) = template::of(line) else { return false };
+        let under = || self.heading.and_then(|_| template::under_heading(line));
+        let Some(template) = template::of(line).or_else(under) else { return false };
         let heading = template.is_heading();
         if !heading && template.values == 0 {
             return false;
@@ -111,7 +112,10 @@ impl GeneralSurvey {
         let zero = kept.iter().copied().chain(heading).any(|form| form.tracks.epoch_0);
         let mut lines = Vec::new();
         for form in kept {
-            lines.push(form.line(u8::from(!zero), heading.is_some())?);
+            // A line without a counter needs a heading.
+            if heading.is_some() || !form.template.counters.is_empty() {
+                lines.push(form.line(u8::from(!zero), heading.is_some())?);
+            }
         }
         if let Some(heading) = heading {
             lines.push(heading.heading(u8::from(!zero))?);
@@ -145,7 +149,9 @@ impl Form {
             (true, false) => Some(EpochMeaning::Ends(base)),
         };
         let takes = if under { Takes::Epoch } else { Takes::Nothing };
-        let line = ShapeLine { takes, ..shapes::line("", PairStyle::Free).prefix(self.template.phase) };
+        let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
+        let begins = self.template.counters.is_empty();
+        let line = ShapeLine { takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
         let mut compiled = CompiledLine::new(pattern, line);
         compiled.meaning.step = step;
         compiled.meaning.epoch = epoch;

@@ -89,8 +89,40 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     Some(Template { pattern, phase, counters, values, judged })
 }
 
-/// Whether a heading: a line that ends with its counter.
+/// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
+pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
+    let mut first = None;
+    let mut values = 0;
+    free_pairs::each(line, |pair| {
+        if let PairValue::Number(_) = pair.value {
+            values += 1;
+            first = first.or(Some((pair.key, pair.printed)));
+        }
+    });
+    let (key, printed) = first.filter(|(key, _)| super::words::is_judged(key))?;
+    let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
+    let (key_at, value_at) = (offset(key), offset(printed));
+    if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(key).replace([':', '{', '}', '*'], "-");
+    let mut pattern = String::new();
+    push_literal(&mut pattern, &line[key_at..value_at]);
+    pattern.push('{');
+    pattern.push_str(&name);
+    pattern.push('}');
+    let rest = &line[value_at + printed.len()..];
+    let marks =
+        rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
+    if values > 1 && marks > 0 {
+        push_literal(&mut pattern, &rest[..marks]);
+        pattern.push_str("{*}");
+    }
+    Some(Template { pattern, phase: "", counters: Vec::new(), values, judged: Some(key.to_vec()) })
+}
+
 impl Template {
+    /// Whether it is a line that ends with its counter.
     pub(super) fn is_heading(&self) -> bool {
         self.values == 0 && !self.pattern.ends_with("{_}")
     }

@@ -51,6 +51,20 @@ fn meanings_follow_from_how_numbers_go_on() {
             ),
             &["Batch 1 of epoch; In(0)", "In(0)"],
         ),
+        (
+            lines(
+                &|e, b| {
+                    if b == 0 { format!("Epoch [{}/3]", e + 1) } else { "train loss: 0.5, val loss: 0.25".to_owned() }
+                },
+                3,
+                2,
+            ),
+            &["Ends(1)", "In(1)"],
+        ),
+        (
+            lines(&|e, b| format!("{{'epoch': {}, 'step': {}, 'loss': 0.5}}", e + 1, e * 3 + b + 1), 3, 3),
+            &["Step 1 of run; In(1)"],
+        ),
     ] {
         let expected: Vec<String> = expected.iter().map(|&meaning| meaning.to_owned()).collect();
         assert_eq!(shape(&text), Some(("inferred", expected)), "{text}");

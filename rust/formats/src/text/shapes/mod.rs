@@ -64,7 +64,7 @@ pub(super) struct TextShape {
 pub(super) struct Example {
     pub(super) text: &'static str,
     pub(super) records: &'static [&'static str],
-    /// Of each batch.
+    /// Of the batches; neighbours that are the same count once.
     pub(super) meanings: &'static [&'static str],
     /// How many lines are other text.
     pub(super) prose: u64,
@@ -102,6 +102,8 @@ pub(super) struct ShapeLine {
     pub(super) begins: bool,
     /// Whether no other counter comes after it: a line with one is not a line an epoch.
     pub(super) alone: bool,
+    /// What else the line must be, where its words do not show it.
+    pub(super) check: Option<fn(&[u8]) -> bool>,
     /// Whether it is drawn again and again in one place.
     pub(super) bar: bool,
     /// Whether commas in its numbers part thousands.
@@ -145,6 +147,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         ends: false,
         begins: false,
         alone: false,
+        check: None,
         bar: false,
         grouped: false,
     }
@@ -258,6 +261,7 @@ impl CompiledLine {
             && self.pattern.find(line, captures)
             && (self.needs.needle().is_empty() || self.needs.find(line).is_some())
             && (!self.line.ends || line[captures.end..].trim_ascii().is_empty())
+            && self.line.check.is_none_or(|check| check(line))
             && (!self.line.begins || is_prefix(&line[..captures.begin]))
             && (!self.line.alone || is_summary(&line[captures.end_of_place()..]))
     }
@@ -270,7 +274,7 @@ fn is_summary(rest: &[u8]) -> bool {
 }
 
 /// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark.
-fn is_prefix(before: &[u8]) -> bool {
+pub(super) fn is_prefix(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     matches!(before.last(), None | Some(b':' | b']' | b'|' | b'-' | b'>' | b')' | b'{'))
 }
