@@ -110,6 +110,17 @@ struct LineTarget<'a> {
     compiled: &'a CompiledLine,
 }
 
+/// What a line says of its place.
+struct LineCounters {
+    place: LinePlace,
+    /// Whether its step is one of the run.
+    counts_run: bool,
+    /// The number in the epoch.
+    iter: Option<i64>,
+    /// How many batches the epoch has.
+    total: Option<u64>,
+}
+
 impl<'a> BlockReading<'a> {
     fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
         let begin = self.begin + at as u64;
@@ -154,43 +165,11 @@ impl<'a> BlockReading<'a> {
         let plan = self.plan;
         let PlannedLine { compiled, meaning } = &plan.lines[index];
         let captures = std::mem::take(&mut self.captures);
-        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
         let rank = rank_of(&line[..captures.begin]);
-        let mut place = LinePlace::default();
-        let step = text(&captures.step).or(text(&captures.samples));
-        let counts_run = step.is_some();
-        let iter = text(&captures.iter);
-        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
-        place.step = match (step, iter) {
-            (Some(text), _) => self.whole("step", text, range),
-            (None, None) => {
-                let samples = text(&captures.samples_in_epoch);
-                samples.and_then(|text| self.whole("place in the epoch", text, range))
-            }
-            (None, iter) => iter,
-        };
-        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
-        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
+        let LineCounters { mut place, counts_run, iter, total } =
+            self.counters(compiled, *meaning, &captures, line, range);
+        let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
         let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
-        let rest = text(&captures.rest).unwrap_or_default();
-        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        if !keys.is_empty() {
-            pairs::each(rest, pairs, |pair| {
-                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
-                // `10/3000`: of how many.
-                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
-                let (count, of) = pair.printed.split_at(slash);
-                match key {
-                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
-                    Some(ShapeKey::Iter) => {
-                        place.step = self.whole("place in the epoch", count, range);
-                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
-                    }
-                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
-                    Some(ShapeKey::Ignored) | None => {}
-                }
-            });
-        }
         if compiled.line.clears {
             self.block.headings.clear(rank);
         }
@@ -254,6 +233,54 @@ impl<'a> BlockReading<'a> {
         }
         self.block.sound += 1;
         self.captures = captures;
+    }
+
+    /// Takes what a line says of its place.
+    fn counters(
+        &mut self,
+        compiled: &CompiledLine,
+        meaning: SeriesMeaning,
+        captures: &Captures,
+        line: &[u8],
+        range: &Range<u64>,
+    ) -> LineCounters {
+        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
+        let mut place = LinePlace::default();
+        let step = text(&captures.step).or(text(&captures.samples));
+        let counts_run = step.is_some();
+        let iter = text(&captures.iter);
+        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
+        place.step = match (step, iter) {
+            (Some(text), _) => self.whole("step", text, range),
+            (None, None) => {
+                let samples = text(&captures.samples_in_epoch);
+                samples.and_then(|text| self.whole("place in the epoch", text, range))
+            }
+            (None, iter) => iter,
+        };
+        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
+        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
+        let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
+        let rest = text(&captures.rest).unwrap_or_default();
+        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        if !keys.is_empty() {
+            pairs::each(rest, pairs, |pair| {
+                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
+                // `10/3000`: of how many.
+                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
+                let (count, of) = pair.printed.split_at(slash);
+                match key {
+                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
+                    Some(ShapeKey::Iter) => {
+                        place.step = self.whole("place in the epoch", count, range);
+                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
+                    }
+                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
+                    Some(ShapeKey::Ignored) | None => {}
+                }
+            });
+        }
+        LineCounters { place, counts_run, iter, total }
     }
 
     /// Takes what a line says besides its values: the epoch of a step, and how many batches an epoch has.

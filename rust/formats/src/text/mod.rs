@@ -144,12 +144,11 @@ struct OpenState {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.as_ref().and_then(|mark| mark.downcast_ref::<TextMark>());
-    let (offset, shape, state, settled) = match mark {
-        Some(mark) => (mark.offset, Some(mark.shape.clone()), mark.state.clone(), true),
-        None => {
-            let (shape, settled) = shape(input)?;
-            (0, shape, OpenState { inside: OpenLine::No, ..OpenState::default() }, settled)
-        }
+    let (offset, shape, state, settled) = if let Some(mark) = mark {
+        (mark.offset, Some(mark.shape.clone()), mark.state.clone(), true)
+    } else {
+        let (shape, settled) = shape(input)?;
+        (0, shape, OpenState { inside: OpenLine::No, ..OpenState::default() }, settled)
     };
     let Some(shape) = shape else {
         let reason =

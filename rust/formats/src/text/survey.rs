@@ -16,7 +16,7 @@ use super::pairs::{self, PairStyle};
 use super::pattern::Captures;
 use super::shapes::{self, CompiledLine, CompiledShape, ShapeLine, Takes, compiled};
 use stepbridge_io::bytes::{ReadAt, read_up_to};
-use stepbridge_records::EpochMeaning;
+use stepbridge_records::{EpochMeaning, StepScope};
 
 /// So many lines of a shape make a log.
 const ENOUGH: usize = 2;
@@ -267,22 +267,20 @@ impl ShapeMatch {
 /// The lines of a caller's pattern, which has been checked. Lines take from the ones before them what they lack.
 fn of_caller(pattern: &str) -> Vec<CompiledLine> {
     let found = patterns(pattern).unwrap_or_default();
-    let epoch = found.iter().filter_map(|pattern| pattern.meaning.epoch).next();
-    let step = found
-        .iter()
-        .filter_map(|pattern| pattern.meaning.step)
-        .find(|step| step.scope == stepbridge_records::StepScope::Run);
+    let epoch = found.iter().find_map(|pattern| pattern.meaning.epoch);
+    let step = found.iter().filter_map(|pattern| pattern.meaning.step).find(|step| step.scope == StepScope::Run);
     let several = found.len() > 1;
     found
         .into_iter()
         .map(|pattern| {
             let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
             let (own_epoch, own_step) = (pattern.meaning.epoch, pattern.meaning.step);
-            let mut line =
-                ShapeLine { sets: several && (own_epoch.is_some() || own_step.is_some()), ..shapes::line("", style) };
+            let over_run = own_step.is_some_and(|step| step.scope == StepScope::Run);
+            let sets = several && (own_epoch.is_some() || over_run);
+            let mut line = ShapeLine { sets, ..shapes::line("", style) };
             if several && own_epoch.is_none() {
                 // Where in its epoch a line without a number is, nobody knows.
-                line.takes = if own_step.is_none() { Takes::Place } else { Takes::Epoch };
+                line.takes = if own_step.is_none() && step.is_some() { Takes::Place } else { Takes::Epoch };
                 line.epoch = match epoch {
                     Some(EpochMeaning::Ends(base) | EpochMeaning::In(base)) => Some(EpochMeaning::In(base)),
                     other => other,

@@ -143,7 +143,7 @@ impl Form {
             pattern = pattern.replace(&format!("{{{from}s}}"), &format!("{{{to}s}}"));
         }
         let pattern = Pattern::of_shape(&pattern).ok()?;
-        let epoch = match (own || under, counts || self.tracks.repeats_epochs()) {
+        let epoch = match (own || under, counts || self.template.partial || self.tracks.repeats_epochs()) {
             (false, _) => None,
             (true, true) => Some(EpochMeaning::In(base)),
             (true, false) => Some(EpochMeaning::Ends(base)),

@@ -14,6 +14,8 @@ pub(super) struct Template {
     pub(super) counters: Vec<Counter>,
     /// How many numbers with names come after.
     pub(super) values: usize,
+    /// Whether something like `20/391` or a bar comes after, so that it is no summary.
+    pub(super) partial: bool,
     /// The first name after them of what training is judged by.
     pub(super) judged: Option<Vec<u8>>,
 }
@@ -86,7 +88,7 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         // Prose behind a counter.
         pattern.push_str("{_}");
     }
-    Some(Template { pattern, phase, counters, values, judged })
+    Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged })
 }
 
 /// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
@@ -118,7 +120,14 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
         push_literal(&mut pattern, &rest[..marks]);
         pattern.push_str("{*}");
     }
-    Some(Template { pattern, phase: "", counters: Vec::new(), values, judged: Some(key.to_vec()) })
+    Some(Template {
+        pattern,
+        phase: "",
+        counters: Vec::new(),
+        values,
+        partial: is_partial(line),
+        judged: Some(key.to_vec()),
+    })
 }
 
 impl Template {
@@ -126,6 +135,18 @@ impl Template {
     pub(super) fn is_heading(&self) -> bool {
         self.values == 0 && !self.pattern.ends_with("{_}")
     }
+}
+
+/// Whether a text has a share of something that it does not name (`20/391`), or a bar.
+fn is_partial(text: &[u8]) -> bool {
+    let mut words = text.split(|byte| matches!(byte, b' ' | b'\t' | b'[' | b']' | b'(' | b')'));
+    let share = words.any(|word| {
+        let mut parts = word.splitn(2, |byte| *byte == b'/');
+        let digits =
+            |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+        digits(parts.next()) && digits(parts.next())
+    });
+    share || [&b"%|"[..], b"it/s", b"s/it"].iter().any(|bar| memchr::memmem::find(text, bar).is_some())
 }
 
 /// The evaluation that a line is of.

@@ -40,7 +40,8 @@ fn meanings_follow_from_how_numbers_go_on() {
         // No epoch: over the run. 9, 19, 29 are indices of an update that is printed after every tenth.
         (lines(&|_, b| format!("Update {}: ppl=0.5", (b + 1) * 10), 1, 4), &["Step 1 of run"]),
         (lines(&|_, b| format!("Update {}: ppl=0.5", b * 10 + 9), 1, 4), &["Step 0 of run"]),
-        // A line an epoch.
+        // A line an epoch, and one that is somewhere in it.
+        (lines(&|e, b| format!("Epoch {}/4 ### {}/9 0:01 loss: 0.5", e + 1, b + 1), 4, 1), &["In(1)"]),
         (lines(&|e, _| format!("Finished epoch {} | train loss 0.5 | val loss 0.25", e + 1), 4, 1), &["Ends(1)"]),
         // Under a heading.
         (

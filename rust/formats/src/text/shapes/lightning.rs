@@ -15,26 +15,39 @@ pub(super) const SHAPES: &[TextShape] = &[
         either: false,
         common: false,
         after: &[],
-        lines: &[line("Epoch {epoch:0}: {_}| {iter:1}/{iters} [{*}", Comma).needs("v_num=").bar()],
+        lines: &[
+            line("Epoch {epoch:0}: {_}| {iter:1}/{iters} [{*}", Comma).needs("v_num=").bar(),
+            // RichProgressBar.
+            line("Epoch {epoch:0}/{epochs} {_} {iter:1}/{iters} {_} \u{2022} {_}it/s {*}", Free).needs("v_num: ").bar(),
+        ],
         also: &[],
-        examples: &[Example {
-            text: "\rEpoch 0:   0%|          | 0/391 [00:00<?, ?it/s]\rEpoch 0:   5%|5         | 20/391 [00:20<00:10, \
+        examples: &[
+            Example {
+                text: "Epoch 0/9 \u{2501}\u{2501}\u{2501} 20/391 0:00:20 \u{2022} 0:06:11 1.00it/s v_num: 0 train_loss: 2.5\n\
+                   Epoch 0/9 \u{2501}\u{2501}\u{2501} 40/391 0:00:40 \u{2022} 0:06:11 1.00it/s v_num: 0 train_loss: 2.25\n",
+                records: &["v_num@0/20=0", "train_loss@0/20=2.5", "v_num@0/40=0", "train_loss@0/40=2.25"],
+                meanings: &["Batch 1 of epoch; In(0)"],
+                prose: 0,
+            },
+            Example {
+                text: "\rEpoch 0:   0%|          | 0/391 [00:00<?, ?it/s]\rEpoch 0:   5%|5         | 20/391 [00:20<00:10, \
                39.10it/s, v_num=0]\rEpoch 0:   5%|5         | 20/391 [00:20<00:10, 39.10it/s, v_num=0, \
                train_loss=2.125]\rEpoch 0:  10%|#         | 40/391 [00:40<00:10, 39.10it/s, v_num=0, \
                train_loss=1.75]\n\
                \rValidation:  50%|#####     | 1/2 [00:00<00:00, 9.00it/s]\rEpoch 1:   0%|          | 0/391 \
                [00:00<00:10, 39.10it/s, v_num=0, train_loss=1.75]\n",
-            records: &[
-                "v_num@0/20=0",
-                "train_loss@0/20=2.125",
-                "v_num@0/40=0",
-                "train_loss@0/40=1.75",
-                "v_num@1/0=0",
-                "train_loss@1/0=1.75",
-            ],
-            meanings: &["Batch 1 of epoch; In(0)", "Batch 1 of epoch; In(0)", "Batch 1 of epoch; In(0)"],
-            prose: 4,
-        }],
+                records: &[
+                    "v_num@0/20=0",
+                    "train_loss@0/20=2.125",
+                    "v_num@0/40=0",
+                    "train_loss@0/40=1.75",
+                    "v_num@1/0=0",
+                    "train_loss@1/0=1.75",
+                ],
+                meanings: &["Batch 1 of epoch; In(0)", "Batch 1 of epoch; In(0)", "Batch 1 of epoch; In(0)"],
+                prose: 4,
+            },
+        ],
     },
     // `epoch {epoch+1} iter {it}` before the bar, of a batch that was made.
     TextShape {

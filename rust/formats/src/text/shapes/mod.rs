@@ -71,6 +71,7 @@ pub(super) struct Example {
 }
 
 /// A sort of line in it.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the line, and a shape names those that hold")]
 #[derive(Clone, Copy)]
 pub(super) struct ShapeLine {
     pub(super) pattern: &'static str,

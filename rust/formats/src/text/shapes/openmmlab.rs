@@ -1,4 +1,4 @@
-//! OpenMMLab's programs, and BasicSR, which began as one of them.
+//! `OpenMMLab`'s programs, and `BasicSR`, which began as one of them.
 
 use super::prelude::*;
 

@@ -1,4 +1,4 @@
-//! PaddlePaddle's programs.
+//! `PaddlePaddle`'s programs.
 
 use super::prelude::*;
 

@@ -1,6 +1,15 @@
-//! PyTorch's examples and tutorials, nnU-Net, Caffe and BigDL.
+//! `PyTorch`'s examples and tutorials, nnU-Net, Caffe and `BigDL`.
 
 use super::prelude::*;
+
+/// A line of nnU-Net: it begins with the date, and belongs to the epoch of its heading.
+const fn dated(pattern: &'static str) -> ShapeLine {
+    ShapeLine { check: Some(begins_with_year), ..line(pattern, PairStyle::None).alone().under(Ends(0)) }
+}
+
+fn begins_with_year(line: &[u8]) -> bool {
+    line.len() > 5 && line[..4].iter().all(u8::is_ascii_digit) && line[4] == b'-'
+}
 
 pub(super) const SHAPES: &[TextShape] = &[
     // batch_idx * len(data): the samples before this batch.
@@ -174,15 +183,15 @@ pub(super) const SHAPES: &[TextShape] = &[
         lines: &[
             heading("Epoch {epoch:0}"),
             heading("epoch: {epoch:0}"),
-            line("Current learning rate: {learning rate}", PairStyle::None).alone().under(Ends(0)),
-            line("train_loss {train_loss}", PairStyle::None).alone().under(Ends(0)),
-            line("val_loss {val_loss}", PairStyle::None).alone().under(Ends(0)),
-            line("Pseudo dice {Pseudo dice}", PairStyle::None).begins().under(Ends(0)),
-            line("Yayy! New best EMA pseudo Dice: {EMA pseudo Dice}", PairStyle::None).alone().under(Ends(0)),
-            line("Epoch time: {Epoch time} s", PairStyle::None).alone().under(Ends(0)),
-            line("train loss : {train_loss}", PairStyle::None).alone().under(Ends(0)),
-            line("validation loss: {val_loss}", PairStyle::None).alone().under(Ends(0)),
-            line("lr: {learning rate}", PairStyle::None).alone().under(Ends(0)),
+            dated("Current learning rate: {learning rate}"),
+            dated("train_loss {train_loss}"),
+            dated("val_loss {val_loss}"),
+            ShapeLine { ends: false, ..dated("Pseudo dice {Pseudo dice}") },
+            dated("Yayy! New best EMA pseudo Dice: {EMA pseudo Dice}"),
+            dated("Epoch time: {Epoch time} s"),
+            dated("train loss : {train_loss}"),
+            dated("validation loss: {val_loss}"),
+            dated("lr: {learning rate}"),
         ],
         also: &[],
         examples: &[Example {

@@ -36,7 +36,6 @@ fn fitting(shape: &CompiledShape, text: &str) -> usize {
 /// Pairs of a shape and one whose lines have the same form; the first comes before the second in the table, or needs a line
 /// before that the other does not need.
 const ALIKE: &[(&str, &str)] = &[
-    ("build_nanogpt", "nnunet"),
     ("nanogpt", "iter_loss"),
     ("mmengine", "mmcv"),
     ("mmcv", "tutorial"),
@@ -62,4 +61,13 @@ fn the_lines_of_a_shape_are_no_others() {
         }
     }
     assert_eq!(alike, ALIKE);
+}
+
+#[test]
+fn every_shape_is_in_the_docs() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    for CompiledShape { shape, .. } in compiled() {
+        assert!(page.contains(&format!("| `{}` |", shape.name)), "{} is not in docs/formats.md", shape.name);
+    }
 }
