@@ -1,4 +1,4 @@
-"""Epochs that a loop enters elsewhere: what is trained again or never, in the clock, its timeline, its state and ledger."""
+"""Epochs that a loop enters elsewhere: what is trained again or never, in clock, timeline, state and ledger."""
 
 from __future__ import annotations
 

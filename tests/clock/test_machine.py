@@ -1,4 +1,4 @@
-"""A clock, its timeline, its state and its ledger against a count of every single batch, through any sequence of events."""
+"""A clock, its timeline, state and ledger against a count of every single batch, through any sequence of events."""
 
 from __future__ import annotations
 
