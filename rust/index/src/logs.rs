@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use stepbridge_formats::Mark;
+use stepbridge_formats::{Lookalike, Mark};
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{BatchRun, FileFacts, Format, Problem, Records};
 
@@ -22,6 +22,8 @@ pub struct Logs {
     pub ledgers: Vec<LedgerFile>,
     /// For each of [`Records::runs`], the index of its ledger.
     pub ledger_of: Vec<Option<usize>>,
+    /// The files that look like logs and were not read.
+    pub unread: Vec<UnreadFile>,
     /// What a later reading needs to know.
     pub(crate) refresh: RefreshState,
 }
@@ -29,8 +31,9 @@ pub struct Logs {
 /// Logs are equal if the same was read, whatever a later reading needs to know.
 impl PartialEq for Logs {
     fn eq(&self, other: &Self) -> bool {
-        let Self { records, files, ledgers, ledger_of, refresh: _ } = self;
-        (records, files, ledgers, ledger_of) == (&other.records, &other.files, &other.ledgers, &other.ledger_of)
+        let Self { records, files, ledgers, ledger_of, unread, refresh: _ } = self;
+        (records, files, ledgers, ledger_of, unread)
+            == (&other.records, &other.files, &other.ledgers, &other.ledger_of, &other.unread)
     }
 }
 
@@ -41,6 +44,15 @@ pub struct LedgerFile {
     pub file: String,
     /// What it holds.
     pub ledger: Ledger,
+}
+
+/// A file that looks like a log and was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadFile {
+    /// The file, relative to the path that the caller gave.
+    pub file: String,
+    /// What it looks like, and what the caller can do.
+    pub lookalike: Lookalike,
 }
 
 /// A file that was read.

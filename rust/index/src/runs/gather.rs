@@ -9,7 +9,7 @@ use super::file_outcome::{FileOutcome, OpenedFile};
 use super::log_file::LogFile;
 use super::{dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
-use crate::logs::{FileStamp, LedgerFile, Logs};
+use crate::logs::{FileStamp, LedgerFile, Logs, UnreadFile};
 
 /// Makes logs of files. `problems` are those of no file.
 pub(super) fn gather(
@@ -22,7 +22,7 @@ pub(super) fn gather(
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let SortedFiles { stamps, mut logs, ledgers, mut broken } = sort_out(files);
+    let SortedFiles { stamps, mut logs, ledgers, mut broken, unread } = sort_out(files);
     if logs.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -33,9 +33,9 @@ pub(super) fn gather(
         } else if looked_at == 0 {
             ReadError::EmptyFolder { path }
         } else if path.is_dir() {
-            ReadError::NoLogs { path, files: looked_at }
+            ReadError::NoLogs { path, files: looked_at, unread }
         } else {
-            ReadError::NotALog { path }
+            ReadError::NotALog { path, lookalike: unread.into_iter().next().map(|file| file.lookalike) }
         });
     }
     let copies = dedup::remove_copies(&mut logs);
@@ -47,6 +47,7 @@ pub(super) fn gather(
     let (ledger_of, ambiguous) = ledger_for_run::assign(&logs.records.runs, &ledgers);
     logs.records.problems.extend(ambiguous);
     (logs.ledgers, logs.ledger_of) = (ledgers, ledger_of);
+    logs.unread = unread;
     logs.refresh.stamps = stamps;
     sessions::mark(&mut logs);
     Ok(logs)
@@ -58,10 +59,11 @@ struct SortedFiles {
     logs: Vec<LogFile>,
     ledgers: Vec<LedgerFile>,
     broken: Vec<Problem>,
+    unread: Vec<UnreadFile>,
 }
 
 fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
-    let (mut logs, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut logs, mut ledgers, mut broken, mut unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut stamps = Vec::with_capacity(files.len());
     for OpenedFile { path, stamp, outcome } in files {
         stamps.push(stamp);
@@ -71,8 +73,9 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
             }
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),
-            FileOutcome::NoLog | FileOutcome::Large => {}
+            FileOutcome::NoLog(Some(lookalike)) => unread.push(UnreadFile { file: path.shown(), lookalike }),
+            FileOutcome::NoLog(None) | FileOutcome::Large => {}
         }
     }
-    SortedFiles { stamps, logs, ledgers, broken }
+    SortedFiles { stamps, logs, ledgers, broken, unread }
 }
