@@ -1,4 +1,4 @@
-"""A fit that is killed and goes on in a new model with a new clock, which comes out of Keras's own backup."""
+"""A fit that is killed and continues in a new model with a new clock, restored from Keras's own backup."""
 
 from __future__ import annotations
 

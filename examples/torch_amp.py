@@ -1,4 +1,4 @@
-"""Mixed precision with gradient accumulation, stopped in mid-epoch and resumed: every counter goes on."""
+"""Mixed precision with gradient accumulation, stopped inside an epoch and resumed: every counter continues."""
 
 from __future__ import annotations
 
