@@ -108,7 +108,7 @@ class StepInfo(NamedTuple):
 
 
 class RunSessions(NamedTuple):
-    """How many sessions a run has: processes, each of which continued where an earlier one stopped, or before."""
+    """How many sessions a run has: processes. Each continued where an earlier one stopped, or before that."""
 
     run: str
     sessions: int
