@@ -25,6 +25,8 @@ pub(crate) enum FileOutcome {
     Large,
     /// It is something else.
     NoLog,
+    /// It is a table that this library wrote.
+    OwnTable,
     /// It should be a log or a ledger, and cannot be read.
     Broken(Vec<Problem>),
 }

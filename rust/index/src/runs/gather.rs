@@ -23,7 +23,7 @@ pub(super) fn gather(
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let SortedFiles { seen, mut logs, ledgers, mut broken } = sort_out(files);
+    let SortedFiles { seen, mut logs, ledgers, mut broken, own } = sort_out(files);
     if logs.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -31,6 +31,8 @@ pub(super) fn gather(
             ReadError::NothingReadable { path, problems: broken }
         } else if let Some(found) = ledgers.into_iter().next() {
             ReadError::OnlyLedger { path, ledger: found.file }
+        } else if own && seen.is_empty() {
+            ReadError::OwnTable { path }
         } else if looked_at == 0 {
             ReadError::EmptyFolder { path }
         } else if path.is_dir() {
@@ -60,12 +62,19 @@ struct SortedFiles {
     logs: Vec<LogFile>,
     ledgers: Vec<LedgerFile>,
     broken: Vec<Problem>,
+    /// Whether there are tables that this library wrote.
+    own: bool,
 }
 
 fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
-    let (mut logs, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut logs, mut ledgers, mut broken, mut own) = (Vec::new(), Vec::new(), Vec::new(), false);
     let mut all = Vec::with_capacity(files.len());
     for OpenedFile { path, seen, outcome } in files {
+        // Such a table in the folder of the logs is written again and again, which changes nothing.
+        if matches!(outcome, FileOutcome::OwnTable) {
+            own = true;
+            continue;
+        }
         all.push(seen);
         match outcome {
             FileOutcome::Log(format, contents) => {
@@ -73,8 +82,8 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
             }
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),
-            FileOutcome::NoLog | FileOutcome::Large => {}
+            FileOutcome::NoLog | FileOutcome::OwnTable | FileOutcome::Large => {}
         }
     }
-    SortedFiles { seen: all, logs, ledgers, broken }
+    SortedFiles { seen: all, logs, ledgers, broken, own }
 }

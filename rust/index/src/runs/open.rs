@@ -1,10 +1,10 @@
 //! Opens a file, finds what it is, and reads it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader};
 
 use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
-use stepbridge_io::bytes::{ReadAt, read_all};
+use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::open::open_file;
 use stepbridge_io::parallel;
@@ -19,6 +19,7 @@ use super::file_outcome::{FileOutcome, OpenedFile};
 use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
+use crate::output::is_own_table;
 
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
@@ -145,6 +146,9 @@ impl FileOpener<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = decompressed.as_ref().unwrap_or(&file.head);
+        if is_own_table(first, bytes, size)? {
+            return Ok(FileOutcome::OwnTable);
+        }
         let head = FileHead { name, folder: &path.folder, bytes: first };
         let kind = kind_of(&head, self.options, bytes, size, compression)?;
         match (&kind, stop) {
@@ -172,7 +176,8 @@ impl FileOpener<'_> {
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
         let FileKind::Log(format) = kind else {
-            return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, &shown));
+            let bytes = content.as_ref().map_or(bytes, |content| content);
+            return Ok(read_ledger(bytes, content.as_ref().map_or(size, Decompressed::size), &shown));
         };
         let mut input = Input {
             file: &shown,
@@ -193,11 +198,11 @@ impl FileOpener<'_> {
         // A compressed file is always read from its beginning.
         contents.mark = contents.mark.filter(|_| compression.is_none());
         if let Some((stop, decompressed)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
-            contents.problems.insert(0, stop_problem(stop, &shown, size, decompressed));
+            contents.problems.push_first(stop_problem(stop, &shown, size, decompressed));
         }
         let is_not_a_log = contents.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
-            FileOutcome::Broken(contents.problems)
+            FileOutcome::Broken(contents.problems.into_vec())
         } else {
             FileOutcome::Log(format, contents)
         })
@@ -229,6 +234,18 @@ impl FileOpener<'_> {
     }
 }
 
+/// Whether a file is a table that this library wrote.
+pub(super) fn is_own_file(file: &File, size: u64) -> io::Result<bool> {
+    let mut head = vec![0; HEAD];
+    let held = read_up_to(file, 0, &mut head, 0)?;
+    head.truncate(held);
+    let first = match Compression::of(&head) {
+        None => head,
+        Some(compression) => compression.head(file, HEAD)?.0,
+    };
+    is_own_table(&first, file, size)
+}
+
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {
     let reason = format!("the system does not let it be read ({error})");
     FileOutcome::Broken(vec![Problem::new(path.shown(), ProblemKind::Unreadable, reason)])
@@ -247,11 +264,12 @@ fn stop_problem(stop: &DecompressStop, file: &str, compressed: u64, decompressed
 }
 
 /// Reads a ledger. A ledger that cannot be read is a problem, and the logs are read without it.
-fn read_ledger(bytes: &[u8], shown: &str) -> FileOutcome {
-    let (kind, error) = match Ledger::read(bytes, shown) {
+fn read_ledger(bytes: &dyn ReadAt, size: u64, shown: &str) -> FileOutcome {
+    let (kind, error) = match Ledger::read_from(BufReader::new(Sequential::new(bytes)), shown) {
         Ok(ledger) => return FileOutcome::Ledger(ledger),
         Err(error @ LedgerError::Newer { .. }) => (ProblemKind::Newer, error),
+        Err(error @ LedgerError::Unreadable { .. }) => (ProblemKind::Unreadable, error),
         Err(error) => (ProblemKind::NotALog, error),
     };
-    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, bytes.len() as u64)])
+    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, size)])
 }
