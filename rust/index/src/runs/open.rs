@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 
-use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
+use stepbridge_formats::{
+    BatchFilter, FileContents, FileHead, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, lookalike, reader,
+    text_head_size,
+};
 use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::open::open_file;
@@ -152,7 +155,7 @@ impl FileOpener<'_> {
         let head = FileHead { name, folder: &path.folder, bytes: first };
         let kind = kind_of(&head, self.options, bytes, size, compression)?;
         match (&kind, stop) {
-            (FileKind::Other, _) => return Ok(FileOutcome::NoLog),
+            (FileKind::Other, _) => return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?)),
             (FileKind::Broken(ProblemKind::Empty, _), Some(stop)) => {
                 return Ok(FileOutcome::Broken(vec![stop_problem(&stop, &shown, size, 0)]));
             }
@@ -192,7 +195,7 @@ impl FileOpener<'_> {
         };
         let (mut contents, another) = self.read_log(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
-            return Ok(FileOutcome::NoLog);
+            return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
         // A compressed file is always read from its beginning.
@@ -244,6 +247,26 @@ pub(super) fn is_own_file(file: &File, size: u64) -> io::Result<bool> {
         Some(compression) => compression.head(file, HEAD)?.0,
     };
     is_own_table(&first, file, size)
+}
+
+/// What a file of no format looks like, by its first bytes; if it may be a text log, by its last ones as well, because many
+/// logs begin with other output.
+fn looks_like(
+    head: &FileHead,
+    bytes: &dyn ReadAt,
+    size: u64,
+    compression: Option<Compression>,
+) -> io::Result<Option<Lookalike>> {
+    let first = lookalike(head);
+    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD || head.bytes.contains(&0) {
+        return Ok(first);
+    }
+    let begin = size.saturating_sub(HEAD as u64).max(head.bytes.len() as u64);
+    let mut last = vec![0; usize::try_from(size.saturating_sub(begin)).unwrap_or(HEAD).min(HEAD)];
+    let length = read_up_to(bytes, begin, &mut last, 0)?;
+    // The first line is cut.
+    let whole = last[..length].iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &last[end + 1..length]);
+    Ok(lookalike(&FileHead { bytes: whole, ..*head }))
 }
 
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {
