@@ -40,4 +40,4 @@ pub use shared::input::{Input, Mark};
 pub use shared::options::{NamedColumns, ReadOptions};
 pub use shared::reader::FormatReader;
 pub use shared::sink::{BatchFilter, Sink};
-pub use text::{PatternError, check_pattern, text_head_size, text_matches};
+pub use text::{PatternError, check_pattern, is_text_log, text_head_size};

@@ -190,21 +190,20 @@ fn text(head: &FileHead) -> Option<String> {
     Some(format!("{shown}{more}"))
 }
 
-/// Whether a line has one of these words, with a number after it, or the number of a pair after it (`loss: 0.5`, `Epoch [3/9]`).
+/// Whether a line has one of these words, alone or in a name such as `Loss_D`, and a number after it (`loss: 0.5`, `Epoch [3/9]`).
 fn has_word(line: &str, words: &[&str]) -> bool {
-    let bytes = line.as_bytes();
-    let mut begin = None;
-    for (at, byte) in bytes.iter().enumerate().map(|(at, byte)| (at, *byte)).chain([(bytes.len(), b' ')]) {
-        if byte.is_ascii_alphabetic() {
-            begin.get_or_insert(at);
-            continue;
-        }
-        if let Some(from) = begin.take()
-            && words.iter().any(|word| line[from..at].eq_ignore_ascii_case(word))
-            && is_number_next(&bytes[at..])
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '/');
+    let mut rest = line;
+    while let Some(begin) = rest.find(is_name) {
+        let name = &rest[begin..];
+        let end = name.find(|letter| !is_name(letter)).unwrap_or(name.len());
+        let (name, after) = name.split_at(end);
+        let mut parts = name.split(|letter: char| !letter.is_ascii_alphabetic());
+        if parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word))) && is_number_next(after.as_bytes())
         {
             return true;
         }
+        rest = after;
     }
     false
 }
@@ -239,6 +238,7 @@ mod tests {
             ("x.log", "pass 1\nstep 1 loss=0.5\nstep 2 loss=0.4\nstep 3 loss=0.4\n", Some(Resemblance::Text)),
             ("x.log", "step 1 of the install\nno error found\nstep 2\nlost 3 files\n", None),
             ("x.md", "step 1 loss=0.5\nstep 2 loss=0.4\nstep 3 loss=0.4\n", None),
+            ("x.log", "[0/3] Loss_D: 1.2 Loss_G: 3\n[1/3] Loss_D: 1\n[2/3] Loss_D: 1\n", Some(Resemblance::Text)),
             ("x.log", "", None),
         ] {
             assert_eq!(found(name, text), expected, "{name}: {text}");

@@ -60,6 +60,15 @@ pub enum ReadError {
         /// What it looks like.
         lookalike: Option<Lookalike>,
     },
+    /// There are only tables that this library wrote.
+    #[error(
+        "'{}' is a table that stepbridge wrote, or holds nothing else; it is not read again; give the logs that it was made of",
+        path.display()
+    )]
+    OwnTable {
+        /// The path that the caller gave.
+        path: PathBuf,
+    },
     /// There is the ledger of a run, and none of its logs.
     #[error("there is no log at '{}', only the ledger '{ledger}', which `read_ledger` reads", path.display())]
     OnlyLedger {

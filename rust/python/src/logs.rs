@@ -201,6 +201,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
+        | ReadError::OwnTable { .. }
         | ReadError::NothingReadable { .. } => NoLogsError::new_err(text),
     }
 }

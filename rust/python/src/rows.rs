@@ -62,7 +62,7 @@ pub(crate) fn problem_rows(problems: &[Problem]) -> Vec<ProblemRow> {
     problems
         .iter()
         .map(|problem| {
-            let Problem { file, offset, length, record, kind, reason } = problem.clone();
+            let Problem { file, offset, length, record, kind, reason, count: _ } = problem.clone();
             (file, offset, record, kind.name(), reason, length)
         })
         .collect()

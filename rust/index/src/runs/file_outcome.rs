@@ -4,14 +4,14 @@ use stepbridge_formats::{FileContents, Lookalike};
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{Format, Problem};
 
+use super::refresh_state::SeenFile;
 use crate::file_path::FilePath;
-use crate::logs::FileStamp;
 
 /// A file, and what became of it.
 pub(crate) struct OpenedFile {
     pub(crate) path: FilePath,
-    /// What the system said of it before it was read.
-    pub(crate) stamp: FileStamp,
+    /// How it was when it was read.
+    pub(crate) seen: SeenFile,
     pub(crate) outcome: FileOutcome,
 }
 
@@ -25,6 +25,8 @@ pub(crate) enum FileOutcome {
     Large,
     /// It is something else, which may look like a log.
     NoLog(Option<Lookalike>),
+    /// It is a table that this library wrote.
+    OwnTable,
     /// It should be a log or a ledger, and cannot be read.
     Broken(Vec<Problem>),
 }
