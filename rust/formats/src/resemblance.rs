@@ -199,7 +199,8 @@ fn has_word(line: &str, words: &[&str]) -> bool {
         let end = name.find(|letter| !is_name(letter)).unwrap_or(name.len());
         let (name, after) = name.split_at(end);
         let mut parts = name.split(|letter: char| !letter.is_ascii_alphabetic());
-        if parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word))) && is_number_next(after.as_bytes())
+        if parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
+            && is_number_next(after.as_bytes())
         {
             return true;
         }
