@@ -20,7 +20,16 @@ if TYPE_CHECKING:
         UnitMismatchError,
     )
     from stepbridge.clock import StepClock, Trigger, Updates
-    from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
+    from stepbridge.ledger import (
+        EpochEntry,
+        Ledger,
+        LedgerSession,
+        LoggedStep,
+        PlanChange,
+        SeriesStep,
+        Supersession,
+        read_ledger,
+    )
     from stepbridge.logs import (
         LeftOut,
         LogFile,
@@ -78,6 +87,7 @@ else:
 __all__ = [
     "Answer",
     "Between",
+    "EpochEntry",
     "Exact",
     "Ledger",
     "LedgerSession",
@@ -100,6 +110,7 @@ __all__ = [
     "RunOverview",
     "RunSessions",
     "Segment",
+    "SeriesStep",
     "StepAssumption",
     "StepClock",
     "StepInfo",

@@ -1,7 +1,5 @@
 //! What was read: the records below a path, and what is known of the files that hold them.
 
-use std::fmt;
-
 use stepbridge_formats::Lookalike;
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{FileFacts, Format, Records};

@@ -99,6 +99,8 @@ impl LedgerReader<'_> {
             ParsedLine::Change(line) => (line.session, line.time),
             ParsedLine::LoggedAs(line) => (line.session, line.time),
             ParsedLine::Stop(line) => (line.session, line.time),
+            ParsedLine::Enter(line) => (line.session, line.time),
+            ParsedLine::Series(line) => (line.session, line.time),
             ParsedLine::Other => return,
         };
         let at = self.open.iter().rposition(|open| open.number() == number);
@@ -136,6 +138,14 @@ impl LedgerReader<'_> {
                     }
                     ParsedLine::Stop(line) => {
                         open.stop(&line);
+                        Ok(())
+                    }
+                    ParsedLine::Enter(line) => {
+                        open.entered(line.entry);
+                        Ok(())
+                    }
+                    ParsedLine::Series(line) => {
+                        open.series(line.series);
                         Ok(())
                     }
                     ParsedLine::Session(_) | ParsedLine::Other => Ok(()),

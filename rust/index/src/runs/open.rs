@@ -258,7 +258,7 @@ fn looks_like(
     compression: Option<Compression>,
 ) -> io::Result<Option<Lookalike>> {
     let first = lookalike(head);
-    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD || head.bytes.contains(&0) {
+    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD as u64 || head.bytes.contains(&0) {
         return Ok(first);
     }
     let begin = size.saturating_sub(HEAD as u64).max(head.bytes.len() as u64);
