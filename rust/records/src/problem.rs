@@ -15,7 +15,7 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// One clause for people: what is wrong, and what was done about it.
     pub reason: String,
-    /// How many problems of the same kind it stands for.
+    /// How many problems of the same kind it counts.
     pub count: u64,
 }
 
