@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::bar::{BarState, BarStates};
+use super::bar::BarState;
 use super::bigrams::Bigrams;
 use super::context::{Headings, Rank, rank_of};
 use super::lines::{self, BlockLines};
@@ -62,7 +62,8 @@ pub(super) struct TextBlock {
     pub(super) early: Vec<RankRows>,
     /// What the headings of the block give.
     pub(super) headings: Headings,
-    pub(super) bars: BarStates,
+    /// The states of progress bars, in their order.
+    pub(super) bars: Vec<BarState>,
     /// Values of a line that began before the block, and how many lines they are.
     pub(super) orphans: Vec<(String, f64)>,
     pub(super) orphan_lines: u64,
@@ -239,10 +240,12 @@ impl<'a> BlockReading<'a> {
         let total = total.filter(|_| !compiled.line.bar);
         self.count(target, (count, counts_run, iter), total);
         if compiled.line.bar && !values.is_empty() {
-            let rows = &mut self.block.rows;
-            if let Some(over) = self.block.bars.draw(values) {
-                over.push_to(if over.early { &mut self.block.early } else { rows }, plan);
-            }
+            let bars = &mut self.block.bars;
+            let next = match bars.last_mut() {
+                Some(last) => last.redraw(values),
+                None => Some(values),
+            };
+            bars.extend(next);
         }
         if compiled.line.follows {
             self.block.inside = OpenLine::Line(index, place);
@@ -309,12 +312,6 @@ impl<'a> BlockReading<'a> {
         if target.compiled.line.bar {
             bar.push(tag, value);
             return;
-        }
-        if !self.block.bars.is_empty() {
-            let rows = &mut self.block.rows;
-            if let Some(over) = self.block.bars.end() {
-                over.push_to(if over.early { &mut self.block.early } else { rows }, self.plan);
-            }
         }
         let prefix = target.compiled.line.prefix;
         let rows = self.rows(target);

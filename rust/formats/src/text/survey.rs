@@ -77,7 +77,10 @@ impl LineCount {
     fn take(&mut self, compiled: &[CompiledLine], index: usize, line: &[u8], captures: &Captures) {
         let sought = &compiled[index];
         let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
-        let is_record = !captures.tags.is_empty()
+        let number = |(name, range): (&String, &std::ops::Range<usize>)| {
+            pairs::number_of(name.as_bytes(), &line[range.clone()]).is_some()
+        };
+        let is_record = sought.pattern.tags.iter().zip(&captures.tags).any(number)
             || sought.line.follows
             || sought.pattern.counts_twice
             || pairs::any_number(rest, sought.line.pairs);
@@ -140,7 +143,8 @@ impl Survey {
             return;
         }
         for (ready, compiled) in self.ready.iter_mut().zip(compiled()).filter(|(ready, _)| !**ready) {
-            *ready = line.starts_with(compiled.shape.after.as_bytes());
+            let holds = |part: &&str| memchr::memmem::find(&line, part.as_bytes()).is_some();
+            *ready = compiled.shape.after.iter().all(holds);
         }
         let bigrams = Bigrams::of(&line);
         let captures = &mut self.captures;

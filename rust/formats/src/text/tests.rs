@@ -72,8 +72,11 @@ fn every_shape_is_read() {
         let read = read_text("", text);
         assert_eq!(read.facts.shape, Some(name), "{text}");
         assert_eq!(records(&read), *expected, "{name}");
-        let said: Vec<String> = read.batches.iter().map(|tagged| said(tagged.columns.meaning)).collect();
-        assert_eq!(said, *meanings, "{name}");
+        let mut said: Vec<String> = read.batches.iter().map(|tagged| said(tagged.columns.meaning)).collect();
+        said.dedup();
+        let mut expected = meanings.to_vec();
+        expected.dedup();
+        assert_eq!(said, expected, "{name}");
         let problems: Vec<_> = read.problems.iter().filter(|problem| problem.kind != ProblemKind::Truncated).collect();
         assert_eq!((read.facts.plain_lines, problems), (*prose, vec![]), "{name}");
     }

@@ -12,9 +12,10 @@ pub(super) struct Template {
     /// The word of an evaluation before the first counter.
     pub(super) phase: &'static str,
     pub(super) counters: Vec<Counter>,
-    /// How many numbers with names come after, and whether one of them is what training is judged by.
+    /// How many numbers with names come after.
     pub(super) values: usize,
-    pub(super) judged: bool,
+    /// The first name after them of what training is judged by.
+    pub(super) judged: Option<Vec<u8>>,
 }
 
 /// A line whose first counter comes later is prose.
@@ -66,11 +67,13 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     let marks =
         rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
     let (marks, rest) = rest.split_at(marks);
-    let (mut values, mut judged) = (0, false);
+    let (mut values, mut judged) = (0, None);
     free_pairs::each(rest, |pair| {
         if let PairValue::Number(_) = pair.value {
             values += 1;
-            judged |= super::words::is_judged(pair.key);
+            if judged.is_none() && super::words::is_judged(pair.key) {
+                judged = Some(pair.key.to_vec());
+            }
         }
     });
     if values > 0 {
@@ -86,8 +89,40 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     Some(Template { pattern, phase, counters, values, judged })
 }
 
-/// Whether a heading: a line that ends with its counter.
+/// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
+pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
+    let mut first = None;
+    let mut values = 0;
+    free_pairs::each(line, |pair| {
+        if let PairValue::Number(_) = pair.value {
+            values += 1;
+            first = first.or(Some((pair.key, pair.printed)));
+        }
+    });
+    let (key, printed) = first.filter(|(key, _)| super::words::is_judged(key))?;
+    let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
+    let (key_at, value_at) = (offset(key), offset(printed));
+    if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(key).replace([':', '{', '}', '*'], "-");
+    let mut pattern = String::new();
+    push_literal(&mut pattern, &line[key_at..value_at]);
+    pattern.push('{');
+    pattern.push_str(&name);
+    pattern.push('}');
+    let rest = &line[value_at + printed.len()..];
+    let marks =
+        rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
+    if values > 1 && marks > 0 {
+        push_literal(&mut pattern, &rest[..marks]);
+        pattern.push_str("{*}");
+    }
+    Some(Template { pattern, phase: "", counters: Vec::new(), values, judged: Some(key.to_vec()) })
+}
+
 impl Template {
+    /// Whether it is a line that ends with its counter.
     pub(super) fn is_heading(&self) -> bool {
         self.values == 0 && !self.pattern.ends_with("{_}")
     }

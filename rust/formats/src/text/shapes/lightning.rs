@@ -2,6 +2,11 @@
 
 use super::prelude::*;
 
+/// Whether a bar has no description.
+fn begins_with_percent(line: &[u8]) -> bool {
+    line.trim_ascii_start().first().is_some_and(u8::is_ascii_digit)
+}
+
 pub(super) const SHAPES: &[TextShape] = &[
     // Epochs from 0; the bar shows how many batches are done.
     TextShape {
@@ -9,7 +14,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Lightning, src/lightning/pytorch/callbacks/progress/tqdm_progress.py, TQDMProgressBar",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch {epoch:0}: {_}| {iter:1}/{iters} [{*}", Comma).needs("v_num=").bar()],
         also: &[],
         examples: &[Example {
@@ -37,7 +42,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "minGPT, mingpt/trainer.py, before 2022",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("epoch {epoch:1} iter {iter:0}: train loss {train loss}. lr {lr}:", PairStyle::None).bar(),
             line("epoch {epoch:1} iter {iter:0}: train loss {train loss}:", PairStyle::None).bar(),
@@ -59,7 +64,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "scripts that give tqdm the epoch as its description",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch {epoch}: {_}| {iter:1}/{iters} [{*}", Comma).bar(),
             line("Epoch {epoch}/{epochs}: {_}| {iter:1}/{iters} [{*}", Comma).bar(),
@@ -84,5 +89,31 @@ pub(super) const SHAPES: &[TextShape] = &[
                 prose: 0,
             },
         ],
+    },
+    // The same under a heading.
+    TextShape {
+        name: "heading_bar",
+        source: "scripts that print the epoch and then give tqdm what they measure",
+        either: true,
+        common: true,
+        after: &["poch "],
+        lines: &[
+            heading("Epoch {epoch}/{epochs}"),
+            heading("Epoch {epoch}"),
+            heading("Epoch: {epoch}"),
+            heading("Epoch: {epoch}/{epochs}"),
+            ShapeLine {
+                check: Some(begins_with_percent),
+                ..line("{steps}%|{_}| {iter:1}/{iters} [{*}", Comma).under(In(1)).bar()
+            },
+        ],
+        also: &[],
+        examples: &[Example {
+            text: "Epoch 1/2\n\r 50%|#####     | 1/2 [00:00<00:01, 9.0it/s, loss=1.125]\r100%|##########| 2/2 [00:01<00:00, \
+                   9.0it/s, loss=0.75]\nEpoch 2/2\n\r 50%|#####     | 1/2 [00:00<00:01, 9.0it/s, loss=0.5]\n",
+            records: &["loss@1/1=1.125", "loss@1/2=0.75", "loss@2/1=0.5"],
+            meanings: &["Batch 1 of epoch; In(1)", "Batch 1 of epoch; In(1)"],
+            prose: 2,
+        }],
     },
 ];
