@@ -16,6 +16,7 @@ mod mlflow_db;
 mod mmcv;
 mod mmengine;
 mod registry;
+mod resemblance;
 mod sb3;
 mod shared;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod wandb_history;
 pub use csv::has_named_columns;
 pub use jsonl::has_named_keys;
 pub use registry::{SniffedFormat, reader, sniff};
+pub use resemblance::{Lookalike, Resemblance, lookalike};
 pub use shared::contents::FileContents;
 pub use shared::head::{FileHead, HEAD, placeholder};
 pub use shared::input::{Input, Mark};

@@ -103,7 +103,8 @@ pub fn check_pattern(pattern: Option<&str>) -> Result<(), PatternError> {
     })
 }
 
-fn may_be_log(name: &str) -> bool {
+/// Whether a file of this name may be a text log.
+pub(super) fn may_be_log(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
     stem != "readme" && !NEVER.contains(&ending)

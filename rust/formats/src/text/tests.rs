@@ -204,7 +204,7 @@ fn in_small_blocks(text: &[u8], pattern: &str, block: usize, threads: usize) -> 
     let read = read_with(text, pattern, ReadRange { begin: 0, block, longest: block.max(4096) }, threads).0;
     let mut records = records(&read);
     records.sort();
-    (records, read.facts, read.problems)
+    (records, read.facts, read.problems.to_vec())
 }
 
 fn read_with(text: &[u8], pattern: &str, reach: ReadRange, threads: usize) -> (FileContents, (u64, Option<OpenState>)) {
