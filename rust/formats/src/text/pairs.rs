@@ -117,18 +117,22 @@ fn split(text: &[u8], at: Option<usize>, length: usize) -> (&[u8], &[u8]) {
 /// The comma after the first item: one between digits, in brackets or in quotes belongs to the value. `quotes`: what quotes
 /// mean.
 fn comma(text: &[u8], quotes: Quotes) -> Option<usize> {
-    let mut from = 0;
-    while let Some(found) = memchr::memchr(b',', &text[from..]) {
-        let at = from + found;
-        let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
-        let inside = digit(at.checked_sub(1)) && digit(Some(at + 1));
-        if !inside && closed(&text[..at], quotes) {
-            return Some(at);
-        }
-        from = at + 1;
-        if from > LIST {
-            // No value is a list of this length: what follows is not worth a second look at the beginning.
-            return memchr::memchr(b',', &text[from..]).map(|found| from + found);
+    let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+    let mut quote = if let Quotes::Inside(quote) = quotes { Some(quote) } else { None };
+    let mut depth = 0_i32;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b',' => {
+                let inside = digit(at.checked_sub(1)) && digit(Some(at + 1));
+                if at > LIST || !inside && depth <= 0 && quote.is_none() {
+                    return Some(at);
+                }
+            }
+            _ if quote.is_some() => quote = quote.filter(|open| *open != byte),
+            b'"' | b'\'' if quotes != Quotes::Plain => quote = Some(byte),
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth -= 1,
+            _ => {}
         }
     }
     None
@@ -136,22 +140,6 @@ fn comma(text: &[u8], quotes: Quotes) -> Option<usize> {
 
 /// A list that is longer is not looked at as one.
 const LIST: usize = 2048;
-
-/// Whether all brackets of a text are closed again.
-fn closed(text: &[u8], quotes: Quotes) -> bool {
-    let mut depth = 0_i32;
-    let mut quote = if let Quotes::Inside(quote) = quotes { Some(quote) } else { None };
-    for &byte in text {
-        match (byte, quote) {
-            (b'"' | b'\'', None) if quotes != Quotes::Plain => quote = Some(byte),
-            (_, Some(open)) => quote = quote.filter(|_| byte != open),
-            (b'(' | b'[', _) => depth += 1,
-            (b')' | b']', _) => depth -= 1,
-            _ => {}
-        }
-    }
-    depth <= 0 && quote.is_none()
-}
 
 /// Up to a tab, or to two blanks, but for those that only fill up a number.
 fn split_wide(text: &[u8]) -> (&[u8], &[u8]) {

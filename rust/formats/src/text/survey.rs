@@ -21,6 +21,9 @@ use stepbridge_records::{EpochMeaning, StepScope};
 /// So many lines of a shape make a log.
 const ENOUGH: usize = 2;
 
+/// A line that is longer shows nothing.
+const LONGEST: usize = 16 << 10;
+
 /// How much of a file is looked at before it is decided whether that is enough.
 const PIECE: usize = 1 << 20;
 
@@ -139,7 +142,12 @@ impl Survey {
 
     fn line(&mut self, raw: &[u8]) {
         let line = lines::plain(raw);
-        if line.len() < 2 || line.contains(&0) || self.table.take(&line) || !line.iter().any(u8::is_ascii_digit) {
+        if line.len() < 2
+            || line.len() > LONGEST
+            || line.contains(&0)
+            || self.table.take(&line)
+            || !line.iter().any(u8::is_ascii_digit)
+        {
             return;
         }
         for (ready, compiled) in self.ready.iter_mut().zip(compiled()).filter(|(ready, _)| !**ready) {
