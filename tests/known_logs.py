@@ -62,7 +62,8 @@ def known(path: Path, root: Path) -> Row:
     try:
         logs = sb.read_logs(path)
     except sb.NoLogsError as error:
-        return Row(name, f"not read: {reason(str(error))}")
+        settings = path.suffix in {".yaml", ".yml"} or path.parent.name in {"params", "tags"}
+        return Row(name, "settings" if settings else f"not read: {reason(str(error))}")
     formats = dict.fromkeys(f"{file.format} ({file.shape})" if file.shape else file.format for file in logs.files)
     table = logs.reindex()
     frame = table.to_polars()
