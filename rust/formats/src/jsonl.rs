@@ -2,26 +2,50 @@
 //!
 //! What the step counts, and from where, is not known.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{self, Dialect, KeyRole, ProbedKeys, ProbedLines, first_line, probe};
 use crate::shared::options::NamedColumns;
 use crate::shared::reader::FormatReader;
 use stepbridge_io::json::JsonCursor;
-use stepbridge_records::Format;
+use stepbridge_records::{Format, FormatDescription, FormatOptions};
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
 const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
 const EPOCH: &str = "epoch";
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::JsonLines,
-    claims_name: |_| false,
+    description: FormatDescription {
+        name: "jsonl",
+        title: "JSON lines",
+        writer: None,
+        options: FormatOptions { columns: true, pattern: false },
+        ..FormatDescription::UNKNOWN
+    },
     matches: is_log,
-    explain_mismatch: |_| None,
+    matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
         json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
     },
+    examples: Examples::objects(
+        "log.jsonl",
+        &[
+            Example::text("", |i, one, other| {
+                format!("{{\"step\": {i}, \"epoch\": {}.5, \"loss\": {one}, \"acc\": {other}}}", i / 4)
+            }),
+            Example::text("", |i, one, other| {
+                let odd = ["Infinity", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "false", "1e-400"];
+                let odd = odd[usize::from(i % 6)];
+                format!(
+                    "{{\"n\\u00e4me\": {{\"deep\": {{\"er\": {one}}}}}, \"odd\": {odd}, \"x\": {other}, \
+                     \"global_step\": {i}}}"
+                )
+            }),
+            Example::text("", |i, one, other| format!("{{\"epoch\":{i},\"loss\":{one},\"acc\":{other}}} ")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 /// Whether every line that is seen is an object with a step or an epoch, and a number next to it.
@@ -44,8 +68,7 @@ fn lines(head: &FileHead) -> Option<ProbedLines> {
 }
 
 /// Whether every line is an object, and one of them has a key that the caller named for its step or its epoch.
-#[must_use]
-pub fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
+fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
     // A key of a nested object has the names of both.
     let has = |keys: &ProbedKeys, name: &str| {
         keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
@@ -93,7 +116,7 @@ fn top_keys(line: &[u8]) -> Vec<String> {
 
 impl Dialect for JsonLines<'_> {
     fn format(&self) -> Format {
-        Format::JsonLines
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {
@@ -130,10 +153,10 @@ mod tests {
     #[test]
     fn keys_are_named_by_the_caller_or_by_themselves() {
         let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
-        let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
+        let plain = read_for_test(&READER, "x", text.as_bytes(), &ReadOptions::default(), 1);
         assert_eq!(plain.batches[0].columns.step_of(0), Some(101));
         assert_eq!(plain.batches[0].columns.value, [1.0, 7.0, 9.5]);
-        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
+        let read = read_for_test(&READER, "x", text.as_bytes(), &named("n.it", "at"), 1);
         let batch = &read.batches[0].columns;
         assert_eq!((batch.step_of(0), batch.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
         assert_eq!((&batch.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
@@ -142,7 +165,7 @@ mod tests {
     #[test]
     fn a_named_key_that_never_occurs_is_told_with_those_that_do() {
         let text = "{\"it\": 1, \"loss\": 0.5}\n";
-        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("iter", "it"), 1);
+        let read = read_for_test(&READER, "x", text.as_bytes(), &named("iter", "it"), 1);
         assert_eq!(read.problems.len(), 1);
         assert_eq!(read.problems[0].kind, ProblemKind::MissingColumn);
         assert_eq!(read.problems[0].reason, "no object has the key 'iter'; there are 'it', 'loss'");

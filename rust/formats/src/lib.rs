@@ -29,13 +29,12 @@ mod ultralytics;
 mod wandb;
 mod wandb_history;
 
-pub use csv::has_named_columns;
-pub use jsonl::has_named_keys;
-pub use registry::{SniffedFormat, reader, sniff};
+pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_more};
 pub use shared::contents::FileContents;
+pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};
 pub use shared::input::{Input, Mark};
 pub use shared::options::{NamedColumns, ReadOptions};
 pub use shared::reader::FormatReader;
 pub use shared::sink::{BatchFilter, Sink};
-pub use text::{PatternError, check_pattern, text_head_size, text_matches};
+pub use text::{PatternError, check_pattern};

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
+use crate::shared::wall_time::milliseconds;
 use stepbridge_io::bytes::{ReadAt, Window};
-use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{BatchRun, ColumnBatch, FormatDescription, Problem, ProblemKind, TaggedBatch};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";
@@ -26,12 +28,25 @@ const BLOCK: usize = 256 << 10;
 const LONGEST: usize = 1 << 20;
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Mlflow,
+    description: FormatDescription {
+        name: "mlflow",
+        title: "MLflow file store",
+        writer: Some("MLflow"),
+        ..FormatDescription::UNKNOWN
+    },
     // Metrics are called as their author likes.
-    claims_name: |_| false,
     matches,
-    explain_mismatch: |_| None,
     read,
+    examples: Examples {
+        file: "loss",
+        framing: Framing::Lines,
+        all: &[
+            Example::text("", |i, one, _| format!("{} {one} {i}", 1_664_364_007_310_u64 + u64::from(i))),
+            Example::text("", |i, one, _| format!("{} {one}\r", 1_664_364_007_310_u64 + u64::from(i))),
+            Example::text("", |i, one, _| format!("1664364007310 {one} -{i} iris 0a1b")),
+        ],
+    },
+    ..FormatReader::NONE
 };
 
 /// By the folder that only `MLflow` makes, and one line; or by nothing but lines, if all say a time of this age.
@@ -114,7 +129,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         file: input.file,
         tag,
         run,
-        batch: ColumnBatch::new(0, 0, Format::Mlflow),
+        batch: ColumnBatch::new(0, 0, READER.format()),
         missing: Vec::new(),
         bad: None,
         count,
@@ -214,7 +229,7 @@ impl MetricLines<'_> {
         self.batch.tag.push(0);
         self.batch.step.get_or_insert_default().push(step.unwrap_or(0));
         self.missing.push(step.is_none());
-        self.batch.wall_time.get_or_insert_default().push(seconds(time));
+        self.batch.wall_time.get_or_insert_default().push(milliseconds(time));
         self.batch.value.push(said.value);
         sink.facts.records_ok += 1;
         if self.batch.len() >= PIECE {
@@ -243,7 +258,7 @@ impl MetricLines<'_> {
     }
 
     fn hand_on(&mut self, sink: &mut Sink) {
-        let mut batch = std::mem::replace(&mut self.batch, ColumnBatch::new(0, 0, Format::Mlflow));
+        let mut batch = std::mem::replace(&mut self.batch, ColumnBatch::new(0, 0, READER.format()));
         let missing = std::mem::take(&mut self.missing);
         if !missing.contains(&false) {
             batch.step = None;
@@ -252,12 +267,6 @@ impl MetricLines<'_> {
         }
         sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns: batch, run: self.run.clone() });
     }
-}
-
-/// Milliseconds as seconds.
-#[expect(clippy::cast_precision_loss, reason = "a time of the next 280,000 years is below 2^53 milliseconds")]
-pub(super) fn seconds(milliseconds: i64) -> f64 {
-    milliseconds as f64 / 1000.0
 }
 
 #[cfg(test)]
@@ -273,7 +282,7 @@ mod tests {
     const RUN: &str = "cb0096518b0e4c66a94428555f05420b";
 
     fn read_text(text: &[u8]) -> FileContents {
-        read_for_test(Format::Mlflow, "loss", text, &ReadOptions::default(), 1)
+        read_for_test(&READER, "loss", text, &ReadOptions::default(), 1)
     }
 
     /// Records as (step, time, value).
@@ -359,8 +368,8 @@ mod tests {
             (vec![], b"", false),
         ] {
             let folder = folder(&names);
-            let sniffed = sniff(&FileHead { name: "loss", folder: &folder, bytes });
-            assert_eq!(sniffed == SniffedFormat::Log(Format::Mlflow), expected, "{names:?} {bytes:?}");
+            let sniffed = sniff(&FileHead { name: "loss", folder: &folder, bytes }, &ReadOptions::default());
+            assert_eq!(sniffed == SniffedFormat::Log(&READER), expected, "{names:?} {bytes:?}");
         }
     }
 

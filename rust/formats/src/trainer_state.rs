@@ -2,13 +2,26 @@
 //! values. The object holds the `global_step` and `epoch` at which it was saved.
 
 use crate::shared::contents::FileContents;
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
-use stepbridge_records::{Decimal, Format, Problem, ProblemKind};
+use stepbridge_records::{
+    Decimal, EpochMeaning, FormatDescription, Problem, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
+    StepMeaning, Unit,
+};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::TrainerState,
+    description: FormatDescription {
+        name: "trainer_state",
+        title: "Hugging Face trainer_state.json",
+        writer: Some("Hugging Face"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 1)), epoch: Some(EpochMeaning::Elapsed) },
+        // It is written anew as a whole.
+        resume_signs: ResumeSigns::NONE,
+        repeats: RepeatedRecords::InCheckpoints,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "trainer_state.json",
     matches: |head| head.begins_with(b'{') && head.contains(b"\"log_history\""),
     explain_mismatch: |head| {
@@ -19,6 +32,29 @@ pub(super) static READER: FormatReader = FormatReader {
         read(&input.whole()?, input.file).emit_to(sink);
         Ok(())
     },
+    examples: Examples { file: "trainer_state.json", framing: Framing::List, all: &[PLAIN, STRANGE] },
+    ..FormatReader::NONE
+};
+
+const HEAD: &str = "{\n \"best_metric\": null, \"epoch\": 3.0, \"global_step\": 12, \"log_history\": [\n";
+
+const PLAIN: Example = Example {
+    head: HEAD,
+    units: ExampleUnits::Text(|i, one, other| {
+        let epoch = f64::from(i) / 4.0;
+        format!("{{\"epoch\": {epoch}, \"grad_norm\": {one}, \"loss\": {other}, \"step\": {i}}}")
+    }),
+    tail: "\n ],\n \"max_steps\": 12, \"trial_params\": null\n}\n",
+};
+
+const STRANGE: Example = Example {
+    head: HEAD,
+    units: ExampleUnits::Text(|i, one, other| {
+        let odd = ["NaN", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "true", "-Infinity"];
+        let odd = odd[usize::from(i % 6)];
+        format!("{{\n  \"eval_loss\": {one},\n  \"odd\": {odd},\n  \"step\": {i},\n  \"x\": {other}\n}}")
+    }),
+    tail: "]}",
 };
 
 /// Reads all intact entries.
@@ -36,7 +72,7 @@ fn read(bytes: &[u8], file: &str) -> FileContents {
     if let (Some(step), Some(epoch)) = (state.at.step, state.at.epoch) {
         state.columns.evidence.push((step, epoch));
     }
-    state.read.batches.push(state.columns.into_batch(Format::TrainerState));
+    state.read.batches.push(state.columns.into_batch(READER.format()));
     state.read
 }
 

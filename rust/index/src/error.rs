@@ -3,12 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use stepbridge_formats::PatternError;
+use stepbridge_formats::{PatternError, known_logs};
 use stepbridge_records::Problem;
-
-/// What people should look for.
-const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \
-                     Stable-Baselines3, MLflow or W&B, or CSV, JSON lines or text with steps or epochs";
 
 /// Why no log could be read: one sentence that says what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +24,13 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The folder holds no file.
-    #[error("the folder '{}' holds no file; give one that holds {KNOWN}", path.display())]
+    #[error("the folder '{}' holds no file; give one that holds {}", path.display(), known_logs())]
     EmptyFolder {
         /// The path that the caller gave.
         path: PathBuf,
     },
     /// The folder holds only other files.
-    #[error("there is no log below '{}': none of its {files} files is {KNOWN}", path.display())]
+    #[error("there is no log below '{}': none of its {files} files is {}", path.display(), known_logs())]
     NoLogs {
         /// The path that the caller gave.
         path: PathBuf,
@@ -43,9 +39,10 @@ pub enum ReadError {
     },
     /// The file is not in a known format.
     #[error(
-        "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern that \
+        "'{}' is not a log of a known format; expected {}; of another one, name the columns or give a pattern that \
          its lines fit",
-        path.display()
+        path.display(),
+        known_logs()
     )]
     NotALog {
         /// The path that the caller gave.

@@ -18,7 +18,7 @@ pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
 pub use decimal::{Decimal, Precision};
 pub use epoch_column::{EpochColumn, EpochReader};
 pub use facts::FileFacts;
-pub use format::{Format, ResumeSigns};
+pub use format::{Format, FormatDescription, FormatOptions, RepeatedRecords, ResumeSigns};
 pub use meaning::{EpochMeaning, SeriesMeaning, StepMeaning, StepScope, epoch_tag};
 pub use order_key::{OrderKey, OrderKeys, SupersededFrom};
 pub use problem::{Problem, ProblemKind};

@@ -7,7 +7,7 @@
 //! `SQLite` has no checksums: damage that leaves a page's structure whole cannot be seen. A damaged page costs its rows;
 //! they are named by their ids, since a row has no known range of bytes.
 
-mod open;
+mod example;
 mod rows;
 mod store;
 #[cfg(test)]
@@ -15,27 +15,40 @@ pub(super) mod tests;
 
 use std::io;
 
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
+use crate::shared::sqlite;
 use rows::MetricRows;
-use stepbridge_records::{Format, Problem, ProblemKind};
+use stepbridge_records::{FormatDescription, Problem, ProblemKind};
 use store::Store;
 
 /// After so many damaged places the rest is left.
 const PLACES: usize = 1000;
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::MlflowDb,
+    description: FormatDescription {
+        name: "mlflow_db",
+        title: "MLflow SQLite store",
+        writer: Some("MLflow"),
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "mlflow.db",
     // Whose tables it holds is seen once it is open.
-    matches: |head| head.bytes.starts_with(open::MAGIC),
+    matches: |head| head.bytes.starts_with(sqlite::MAGIC),
     explain_mismatch: |_| Some((ProblemKind::NotALog, "it is called mlflow.db and is not an SQLite database")),
     read,
+    examples: Examples {
+        file: "mlflow.db",
+        framing: Framing::Whole,
+        all: &[Example { head: "", units: ExampleUnits::Document(example::example), tail: "" }],
+    },
+    ..FormatReader::NONE
 };
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
-    let opened = open::open(input, sink)?;
+    let opened = sqlite::open(input, sink)?;
     let store = opened.as_ref().map_err(ToString::to_string).and_then(|opened| Store::of(opened.connection()));
     let store = match store {
         Ok(store) => store,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use crate::mlflow::seconds;
 use crate::shared::sink::Sink;
-use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use crate::shared::wall_time::milliseconds;
+use stepbridge_records::{BatchRun, ColumnBatch, Problem, ProblemKind, TaggedBatch};
 
 /// How many records are gathered before they are handed on.
 const PIECE: usize = 100_000;
@@ -65,7 +65,7 @@ impl<'a> MetricRows<'a> {
             }
         };
         let time = match row.get_ref(4) {
-            Ok(ValueRef::Integer(time)) => seconds(time),
+            Ok(ValueRef::Integer(time)) => milliseconds(time),
             _ => f64::NAN,
         };
         let run = self.run(&text(row, 1));
@@ -92,7 +92,7 @@ impl<'a> MetricRows<'a> {
             id: id.to_owned(),
             tags: Vec::new(),
             numbers: HashMap::new(),
-            batch: ColumnBatch::new(0, 0, Format::MlflowDb),
+            batch: ColumnBatch::new(0, 0, super::READER.format()),
             missing: Vec::new(),
         })
     }

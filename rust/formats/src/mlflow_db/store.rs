@@ -7,6 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Row};
 
 use crate::shared::sink::Sink;
+use crate::shared::sqlite::stored_columns;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// How many digits of a run's id follow its name.
@@ -44,18 +45,6 @@ impl std::fmt::Display for StoreFault {
     }
 }
 
-/// The columns of a table that are stored as they are; none where it is not a plain table. A view, or a column that is
-/// computed, is a program of whoever made the file, and could run forever.
-fn stored(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
-    let tables: i64 = connection.query_row(plain, [table], |row| row.get(0))?;
-    if tables == 0 {
-        return Ok(Vec::new());
-    }
-    let mut ask = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
-    ask.query_map([table], |row| row.get(0))?.collect()
-}
-
 /// A database that holds `MLflow`'s tables.
 pub(super) struct Store<'a> {
     connection: &'a Connection,
@@ -65,7 +54,7 @@ pub(super) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(super) fn of(connection: &'a Connection) -> Result<Self, String> {
-        let columns = |table: &str| stored(connection, table).map_err(|error| error.to_string());
+        let columns = |table: &str| stored_columns(connection, table).map_err(|error| error.to_string());
         let metrics = columns("metrics")?;
         let missing =
             ["key", "value", "timestamp", "run_uuid"].into_iter().find(|name| !metrics.iter().any(|it| it == name));
@@ -147,7 +136,7 @@ impl<'a> Store<'a> {
     pub(super) fn names(&self, sink: &mut Sink, file: &str) -> HashMap<String, String> {
         let pairs = |tables: &[(&str, &[&str])], ask: &str| -> Result<Vec<(String, Option<String>)>, rusqlite::Error> {
             for (table, wanted) in tables {
-                let stored = stored(self.connection, table)?;
+                let stored = stored_columns(self.connection, table)?;
                 if !wanted.iter().all(|name| stored.iter().any(|it| it == name)) {
                     return Ok(Vec::new());
                 }

@@ -1,6 +1,7 @@
 //! What formats share.
 
 pub(crate) mod contents;
+pub(crate) mod example;
 pub(crate) mod head;
 pub(crate) mod input;
 pub(crate) mod json_lines;
@@ -9,4 +10,6 @@ pub(crate) mod proto;
 pub(crate) mod reader;
 pub(crate) mod record_builder;
 pub(crate) mod sink;
+pub(crate) mod sqlite;
 pub(crate) mod table;
+pub(crate) mod wall_time;

@@ -19,13 +19,14 @@ use std::io;
 use self::block::{OpenLine, PlannedLine, ShapePlan, TextBlock, TextValues};
 use self::rows::TextRows;
 use self::shape_match::ShapeMatch;
-use crate::shared::head::{FileHead, HEAD};
+use crate::shared::example::{Example, Examples, Framing};
+use crate::shared::head::HEAD;
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::parallel;
-use stepbridge_records::{BatchRun, Format, ProblemKind};
+use stepbridge_records::{BatchRun, FormatDescription, FormatOptions, ProblemKind};
 
 /// How much of a file is one block.
 const BLOCK: usize = 1 << 20;
@@ -46,26 +47,28 @@ const NEVER: [&str; 30] = [
 ];
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Text,
+    description: FormatDescription {
+        name: "text",
+        title: "text",
+        writer: None,
+        options: FormatOptions { columns: false, pattern: true },
+        ..FormatDescription::UNKNOWN
+    },
     // The names that text logs have are those of other text as well.
-    claims_name: |_| false,
     matches: |head| may_be_log(head.name) && shape_match::shape(head.bytes).is_some(),
-    explain_mismatch: |_| None,
+    matches_options: |head, options| {
+        let of_caller = options.pattern.as_deref().map(shape_match::of_caller).unwrap_or_default();
+        shape_match::any(&of_caller, head.bytes)
+    },
+    head_size: |name, _| if promises(name) { WIDE } else { HEAD },
     read,
+    examples: Examples {
+        file: "train.log",
+        framing: Framing::Lines,
+        all: &[Example::text("", |i, one, other| format!("Epoch 1, Iter {i}, Step {i}: loss {one}, acc {other}"))],
+    },
+    ..FormatReader::NONE
 };
-
-/// How many of the first bytes of a file to look at if no format matches its first [`HEAD`].
-#[must_use]
-pub fn text_head_size(name: &str) -> usize {
-    if promises(name) { WIDE } else { HEAD }
-}
-
-/// Whether a text is a log, by its shape or by the pattern of the caller.
-#[must_use]
-pub fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
-    let of_caller = pattern.map(shape_match::of_caller).unwrap_or_default();
-    may_be_log(head.name) && shape_match::shape(head.bytes).is_some() || shape_match::any(&of_caller, head.bytes)
-}
 
 /// Why a pattern is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,15 +15,17 @@ pub(super) mod tests;
 use std::io;
 use std::sync::Arc;
 
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
+use crate::shared::proto::delimited;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use event::{EventColumns, EventVerdict};
 use frame::{FrameDamage, FrameDamageKind, WalkedFrames};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
-use stepbridge_records::{ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{ColumnBatch, FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
@@ -59,12 +61,39 @@ fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> FilePart 
 }
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::TfEvents,
+    description: FormatDescription {
+        name: "tfevents",
+        title: "TensorBoard event file",
+        writer: Some("TensorBoard"),
+        // The next process of a run writes another file, and records out of order in one file were logged out of order.
+        resume_signs: ResumeSigns::NONE,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name.contains("tfevents"),
     matches: looks_like_event_file,
     // Damaged at its beginning, as far as can be seen there.
-    explain_mismatch: |_| None,
     read,
+    examples: Examples { file: "events.out.tfevents.1.host", framing: Framing::Events, all: &[EXAMPLE] },
+    ..FormatReader::NONE
+};
+
+/// The version, then events of two values.
+const EXAMPLE: Example = Example {
+    head: "",
+    units: ExampleUnits::Bytes(|number, one, other| {
+        let time = [&[0x09][..], &(1.7e9 + f64::from(number)).to_le_bytes()].concat();
+        if number == 0 {
+            return [&time[..], &delimited(0x1a, b"brain.Event:2")].concat();
+        }
+        let value = |tag: &str, value: f64| {
+            #[expect(clippy::cast_possible_truncation, reason = "an example has few digits")]
+            let value = (value as f32).to_le_bytes();
+            delimited(0x0a, &[&delimited(0x0a, tag.as_bytes())[..], &[0x15], &value].concat())
+        };
+        let values = [value("loss", one), value("accuracy", other)].concat();
+        [&time[..], &[0x10, number.to_le_bytes()[0] & 0x7f], &delimited(0x2a, &values)].concat()
+    }),
+    tail: "",
 };
 
 /// Whether a file begins as an event file does: an intact header, then the version that every writer puts first.
@@ -225,7 +254,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             wall_time: Some(wall_time),
             all_timed: part.all_timed,
             value,
-            ..ColumnBatch::new(0, 0, Format::TfEvents)
+            ..ColumnBatch::new(0, 0, READER.format())
         };
         Some(TaggedBatch::new(tags.names().collect(), batch))
     }

@@ -8,7 +8,7 @@ use std::mem;
 
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
 use stepbridge_io::json::{self, JsonCursor};
-use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch};
+use stepbridge_records::{ColumnBatch, Decimal, TaggedBatch};
 
 /// The numbers of the fields that are read.
 mod field {
@@ -101,7 +101,7 @@ impl HistoryRows {
 
     /// The values as a batch of the file.
     pub(super) fn into_batch(self) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, Format::Wandb);
+        let mut batch = ColumnBatch::new(0, 0, super::READER.format());
         if self.missing.len() < self.value.len() {
             if !self.missing.is_empty() {
                 let mut missing = vec![false; self.value.len()];

@@ -15,14 +15,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
+use crate::shared::proto::delimited;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use blocks::{BLOCK, ChunkDamage, ChunkDamageKind, ChunkWalk, HEADER, WalkedRecords};
 use history::{HistoryRows, HistoryVerdict};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
-use stepbridge_records::{Format, Problem, ProblemKind};
+use stepbridge_records::{FormatDescription, Problem, ProblemKind};
 
 /// What a file begins with, but for the version.
 const MAGIC: &[u8; 6] = b":W&B\xe1\xbe";
@@ -32,12 +34,40 @@ const VERSION: u8 = 0;
 const PART: u64 = 64 * BLOCK;
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Wandb,
+    description: FormatDescription {
+        name: "wandb",
+        title: "W&B offline file",
+        writer: Some("W&B"),
+        step_counts_calls: true,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wandb")),
     matches: |head| head.bytes.starts_with(MAGIC),
     // Damaged at its beginning, as far as can be seen there.
-    explain_mismatch: |_| None,
     read,
+    examples: Examples { file: "run-1.wandb", framing: Framing::DataStore, all: &[EXAMPLE] },
+    ..FormatReader::NONE
+};
+
+/// Calls of `wandb.log`.
+const EXAMPLE: Example = Example {
+    head: ":W&B",
+    units: ExampleUnits::Bytes(|number, one, other| {
+        let item = |key: &str, json: &str| {
+            let value = [&[0x82, 0x01][..], &delimited(0, json.as_bytes())[1..]].concat();
+            delimited(0x0a, &[&delimited(0x0a, key.as_bytes())[..], &value].concat())
+        };
+        let time = format!("{}.5", 1_700_000_000 + u32::from(number));
+        let items = [
+            item("loss", &one.to_string()),
+            item("acc", &other.to_string()),
+            item("_step", &number.to_string()),
+            item("_timestamp", &time),
+            item("media", "{\"_type\": \"table\", \"rows\": 3}"),
+        ];
+        delimited(0x12, &items.concat())
+    }),
+    tail: "",
 };
 
 /// Where reading can go on.

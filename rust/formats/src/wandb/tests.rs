@@ -70,7 +70,7 @@ fn output(size: usize) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> FileContents {
-    let read = |threads| read_for_test(Format::Wandb, "run.wandb", bytes, &ReadOptions::default(), threads);
+    let read = |threads| read_for_test(&super::READER, "run.wandb", bytes, &ReadOptions::default(), threads);
     let (one, three) = (read(1), read(3));
     assert_eq!(one.problems, three.problems);
     assert_eq!(format!("{:?}", records(&one)), format!("{:?}", records(&three)));

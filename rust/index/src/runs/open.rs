@@ -3,13 +3,13 @@
 use std::fs::{File, Metadata};
 use std::io;
 
-use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
+use stepbridge_formats::{BatchFilter, FileContents, FileHead, FormatReader, HEAD, Input, Mark, ReadOptions, Sink};
 use stepbridge_io::bytes::{ReadAt, read_all};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_ledger::{Ledger, LedgerError};
-use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{Problem, ProblemKind, TaggedBatch};
 
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
@@ -140,7 +140,7 @@ impl FileOpener<'_> {
             },
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
-        let FileKind::Log(format) = kind else {
+        let FileKind::Log(reader) = kind else {
             return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, &shown));
         };
         let mut input = Input {
@@ -154,8 +154,8 @@ impl FileOpener<'_> {
             options: self.options,
             mark: mark.filter(|_| compression.is_none()),
         };
-        let (mut contents, another) = self.read_log(format, &mut input, take);
-        if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
+        let (mut contents, another) = self.read_log(reader, &mut input, take);
+        if another && self.options.format.is_none() && !(reader.claims_name)(name) {
             return Ok(FileOutcome::NoLog);
         }
         contents.facts.bytes = size;
@@ -168,23 +168,28 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems)
         } else {
-            FileOutcome::Log(format, contents)
+            FileOutcome::Log(reader.format(), contents)
         })
     }
 
-    /// Reads a log of this format. Also returns whether the file turned out to be something else.
-    fn read_log(&self, format: Format, input: &mut Input, mut take: Option<&mut TakeBatch>) -> (FileContents, bool) {
+    /// Reads a log. Also returns whether the file turned out to be something else.
+    fn read_log(
+        &self,
+        reader: &'static FormatReader,
+        input: &mut Input,
+        mut take: Option<&mut TakeBatch>,
+    ) -> (FileContents, bool) {
         let mut batches = Vec::new();
         let mut emit = |batch| match &mut take {
             Some(take) => take(batch),
             None => batches.push(batch),
         };
-        let mut survey = (self.survey && survey_filter::applies_to(format)).then(SurveyFilter::default);
+        let mut survey = (self.survey && survey_filter::applies_to(reader.format())).then(SurveyFilter::default);
         let mut filter = survey.as_mut().map(|survey| |batch, starts: &[(u64, i64)]| survey.filter(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
         sink.filter = filter.as_mut().map(|filter| filter as &mut BatchFilter);
         self.progress.expect(input.size);
-        if let Err(error) = (reader(format).read)(input, &mut sink) {
+        if let Err(error) = (reader.read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
             let reason =
                 format!("the system does not give its last {} bytes ({error}); what stands before was read", end - at);

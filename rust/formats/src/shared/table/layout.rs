@@ -45,6 +45,14 @@ impl PlaceColumns {
     }
 }
 
+/// Names of the column that holds the step, if its writer is not known.
+pub(crate) const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
+
+/// Whether a column of this name holds the step.
+pub(crate) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// The index of the column with this name.
 pub(crate) fn position(names: &[String], name: &str) -> Option<usize> {
     names.iter().position(|found| found == name)
