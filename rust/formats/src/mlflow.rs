@@ -13,10 +13,11 @@ use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
+use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
 use crate::shared::wall_time::milliseconds;
 use stepbridge_io::bytes::{ReadAt, Window};
-use stepbridge_records::{BatchRun, ColumnBatch, FormatDescription, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{BatchRun, FormatDescription, Problem, ProblemKind, TaggedBatch};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";
@@ -108,9 +109,7 @@ struct MetricLines<'a> {
     file: &'a str,
     tag: String,
     run: BatchRun,
-    batch: ColumnBatch,
-    /// Which of the values have no step.
-    missing: Vec<bool>,
+    records: RecordBuilder,
     /// Lines that are none of a metric, next to each other: where they begin and end, and which is the first.
     bad: Option<(u64, u64, u64)>,
     count: u64,
@@ -125,15 +124,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.take().and_then(|mark| mark.downcast::<MetricMark>().ok());
     let (mut at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
     let (tag, run) = place(input);
-    let mut lines = MetricLines {
-        file: input.file,
-        tag,
-        run,
-        batch: ColumnBatch::new(0, 0, READER.format()),
-        missing: Vec::new(),
-        bad: None,
-        count,
-    };
+    let mut lines = MetricLines { file: input.file, tag, run, records: RecordBuilder::default(), bad: None, count };
     let mut wanted = BLOCK;
     loop {
         let bytes = window.at(at, wanted)?;
@@ -226,13 +217,10 @@ impl MetricLines<'_> {
                 None
             }
         };
-        self.batch.tag.push(0);
-        self.batch.step.get_or_insert_default().push(step.unwrap_or(0));
-        self.missing.push(step.is_none());
-        self.batch.wall_time.get_or_insert_default().push(milliseconds(time));
-        self.batch.value.push(said.value);
+        self.records.push(0, said.value);
+        self.records.end_row(RowPlace { step, epoch: None, wall_time: milliseconds(time) });
         sink.facts.records_ok += 1;
-        if self.batch.len() >= PIECE {
+        if self.records.len() >= PIECE {
             self.hand_on(sink);
         }
     }
@@ -258,14 +246,8 @@ impl MetricLines<'_> {
     }
 
     fn hand_on(&mut self, sink: &mut Sink) {
-        let mut batch = std::mem::replace(&mut self.batch, ColumnBatch::new(0, 0, READER.format()));
-        let missing = std::mem::take(&mut self.missing);
-        if !missing.contains(&false) {
-            batch.step = None;
-        } else if missing.contains(&true) {
-            batch.step_missing = Some(missing);
-        }
-        sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns: batch, run: self.run.clone() });
+        let columns = std::mem::take(&mut self.records).into_columns(READER.format());
+        sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns, run: self.run.clone() });
     }
 }
 

@@ -73,7 +73,7 @@ fn sample(reader: &FormatReader) -> Vec<u8> {
         ExampleUnits::Text(unit) => {
             let unit = |i: u16| unit(i, f64::from(i) + 0.25, f64::from(i) + 0.5) + ending;
             let units: Vec<String> = (0..300).map(unit).collect();
-            [head, &units.join(between)[..], tail].concat().into_bytes()
+            [head, units.join(between).as_bytes(), tail.as_bytes()].concat()
         }
         ExampleUnits::Document(document) => document().expect("a document"),
         ExampleUnits::Bytes(_) if *framing == Framing::Events => super::tfevents::tests::twenty().0.repeat(5),

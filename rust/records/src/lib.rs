@@ -13,6 +13,7 @@ mod meaning;
 mod order_key;
 mod problem;
 mod records;
+mod tag_table;
 
 pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
 pub use decimal::{Decimal, Precision};
@@ -25,3 +26,4 @@ pub use problem::{Problem, ProblemKind};
 pub use records::Records;
 /// The units of steps, so that readers need not know the arithmetic of timelines.
 pub use stepbridge_timeline::Unit;
+pub use tag_table::{TagTable, TooManyTags};

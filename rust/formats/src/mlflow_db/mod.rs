@@ -42,7 +42,7 @@ pub(super) static READER: FormatReader = FormatReader {
     examples: Examples {
         file: "mlflow.db",
         framing: Framing::Whole,
-        all: &[Example { head: "", units: ExampleUnits::Document(example::example), tail: "" }],
+        all: &[Example { head: b"", units: ExampleUnits::Document(example::example), tail: "" }],
     },
     ..FormatReader::NONE
 };
@@ -65,7 +65,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut from = i64::MIN;
     loop {
         let outcome = store.rows(from, |id, row| {
-            rows.row(id, row, sink);
+            rows.row(id, row, sink)?;
             if id % 1024 == 0 {
                 sink.came_to(share(input.size, id, last))?;
             }
@@ -83,8 +83,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
             None => break,
         }
     }
-    rows.finish(sink);
-    Ok(())
+    rows.finish(sink)
 }
 
 /// How far in the file a row is, about.

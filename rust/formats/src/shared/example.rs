@@ -34,7 +34,7 @@ pub enum Framing {
 #[derive(Debug)]
 pub struct Example {
     /// What comes before the first unit.
-    pub head: &'static str,
+    pub head: &'static [u8],
     /// The units.
     pub units: ExampleUnits,
     /// What comes after the last unit.
@@ -70,6 +70,6 @@ impl Example {
     /// A file of text.
     #[must_use]
     pub const fn text(head: &'static str, unit: fn(u16, f64, f64) -> String) -> Self {
-        Self { head, units: ExampleUnits::Text(unit), tail: "" }
+        Self { head: head.as_bytes(), units: ExampleUnits::Text(unit), tail: "" }
     }
 }

@@ -3,12 +3,12 @@
 //! A `Record` holds one of many sorts of things; those of `history` hold items, each a key (or the parts of a nested one)
 //! with a value as JSON. The keys that begin with an underscore are the library's own.
 
-use std::collections::HashMap;
 use std::mem;
 
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
+use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{self, JsonCursor};
-use stepbridge_records::{ColumnBatch, Decimal, TaggedBatch};
+use stepbridge_records::{Decimal, TagTable, TaggedBatch, TooManyTags};
 
 /// The numbers of the fields that are read.
 mod field {
@@ -34,13 +34,8 @@ pub(super) enum HistoryVerdict {
 /// The values of a part of a file, as columns.
 #[derive(Debug, Default)]
 pub(super) struct HistoryRows {
-    names: TagNames,
-    tag: Vec<u32>,
-    step: Vec<i64>,
-    /// Those of the values that have no step.
-    missing: Vec<usize>,
-    wall_time: Vec<f64>,
-    value: Vec<f64>,
+    names: TagTable,
+    records: RecordBuilder,
     /// Values that are not numbers: media, texts, lists.
     pub(super) others: u64,
     row: HistoryRow,
@@ -86,34 +81,15 @@ impl HistoryRows {
         }
         let stated = row.step.or(beside);
         let wall_time = row.wall_time.unwrap_or(f64::NAN);
-        for &(tag, value) in &row.values {
-            if stated.is_none() {
-                self.missing.push(self.value.len());
-            }
-            self.tag.push(tag);
-            self.step.push(stated.unwrap_or(0));
-            self.wall_time.push(wall_time);
-            self.value.push(value);
-        }
+        row.values.iter().for_each(|&(tag, value)| self.records.push(tag, value));
+        self.records.end_row(RowPlace { step: stated, epoch: None, wall_time });
         self.others += row.others;
         Ok(row.verdict.unwrap_or(HistoryVerdict::Sound))
     }
 
     /// The values as a batch of the file.
-    pub(super) fn into_batch(self) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, super::READER.format());
-        if self.missing.len() < self.value.len() {
-            if !self.missing.is_empty() {
-                let mut missing = vec![false; self.value.len()];
-                self.missing.iter().for_each(|&index| missing[index] = true);
-                batch.step_missing = Some(missing);
-            }
-            batch.step = Some(self.step);
-        }
-        batch.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
-        batch.tag = self.tag;
-        batch.value = self.value;
-        TaggedBatch::new(self.names.shown, batch)
+    pub(super) fn into_batch(self) -> Result<TaggedBatch, TooManyTags> {
+        Ok(TaggedBatch::new(self.names.into_names()?, self.records.into_columns(super::READER.format())))
     }
 }
 
@@ -129,7 +105,7 @@ fn step(message: &[u8]) -> Result<i64, MalformedMessage> {
 }
 
 impl HistoryRow {
-    fn item(&mut self, item: &[u8], names: &mut TagNames) -> Result<(), MalformedMessage> {
+    fn item(&mut self, item: &[u8], names: &mut TagTable) -> Result<(), MalformedMessage> {
         let (mut key, mut json) = (None, &b""[..]);
         let mut nested = mem::take(&mut self.joined);
         nested.clear();
@@ -158,7 +134,7 @@ impl HistoryRow {
     }
 
     #[inline]
-    fn value(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+    fn value(&mut self, name: &[u8], json: &[u8], names: &mut TagTable) {
         match name {
             b"_step" => {
                 self.step = text(json).and_then(Decimal::parse).and_then(Decimal::whole);
@@ -175,7 +151,7 @@ impl HistoryRow {
     }
 
     /// Anything but a plain number.
-    fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+    fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagTable) {
         match json.first() {
             Some(b'{') => {
                 let mut name = name.to_vec();
@@ -202,7 +178,7 @@ impl HistoryRow {
         name: &mut Vec<u8>,
         cursor: &mut JsonCursor,
         json: &[u8],
-        names: &mut TagNames,
+        names: &mut TagTable,
         depth: u32,
     ) -> Result<(), json::JsonFault> {
         let depth = depth.checked_sub(1).ok_or(json::JsonFault::Syntax)?;
@@ -270,37 +246,5 @@ fn special(json: &[u8]) -> Option<f64> {
         b"\"Infinity\"" => Some(f64::INFINITY),
         b"\"-Infinity\"" => Some(f64::NEG_INFINITY),
         _ => None,
-    }
-}
-
-/// Tags and their numbers.
-#[derive(Debug, Default)]
-struct TagNames {
-    shown: Vec<String>,
-    bytes: Vec<Box<[u8]>>,
-    numbers: HashMap<Box<[u8]>, u32>,
-    /// The tag after the one asked for last: calls log the same keys in the same order.
-    next: usize,
-}
-
-impl TagNames {
-    #[inline]
-    fn number(&mut self, name: &[u8]) -> u32 {
-        let guess =
-            if self.bytes.get(self.next).is_some_and(|next| **next == *name) { self.next } else { self.look(name) };
-        self.next = if guess + 1 == self.bytes.len() { 0 } else { guess + 1 };
-        // Each name takes bytes of a file; there are never 2^32.
-        u32::try_from(guess).unwrap_or(u32::MAX)
-    }
-
-    fn look(&mut self, name: &[u8]) -> usize {
-        if let Some(&number) = self.numbers.get(name) {
-            return number as usize;
-        }
-        let number = self.shown.len();
-        self.shown.push(String::from_utf8_lossy(name).into_owned());
-        self.bytes.push(name.into());
-        self.numbers.insert(name.into(), u32::try_from(number).unwrap_or(u32::MAX));
-        number
     }
 }

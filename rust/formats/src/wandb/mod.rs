@@ -51,7 +51,7 @@ pub(super) static READER: FormatReader = FormatReader {
 
 /// Calls of `wandb.log`.
 const EXAMPLE: Example = Example {
-    head: ":W&B",
+    head: b":W&B\xe1\xbe\0",
     units: ExampleUnits::Bytes(|number, one, other| {
         let item = |key: &str, json: &str| {
             let value = [&[0x82, 0x01][..], &delimited(0, json.as_bytes())[1..]].concat();
@@ -130,7 +130,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         |index| read_part(bytes, size, first + index as u64, from),
         |index, part| {
             let index = first + index as u64;
-            joined.part(index, part, sink);
+            joined.part(index, part, sink)?;
             sink.came_to((index + 1).saturating_mul(PART).min(size))
         },
     )?;
@@ -211,10 +211,10 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         Self { bytes, size, file, walked: WalkedRecords::default(), no_step, no_value, stopped: false }
     }
 
-    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) {
+    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) -> io::Result<()> {
         let until = (index + 1) * PART;
         if self.stopped || self.walked.end >= until {
-            return;
+            return Ok(());
         }
         if part.begin != self.walked.end {
             part = read_from(ChunkWalk::new(Window::new(self.bytes, self.size)), self.walked.end, until);
@@ -232,8 +232,9 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == ChunkDamageKind::Content).count();
         sink.facts.records_ok += part.walked.records - left_out as u64;
         sink.facts.non_numeric += part.rows.others;
-        sink.emit(part.rows.into_batch());
+        sink.emit(part.rows.into_batch()?);
         self.walked.go_on(part.walked);
+        Ok(())
     }
 
     /// Says what was left out.

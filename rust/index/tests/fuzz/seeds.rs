@@ -59,7 +59,7 @@ pub(crate) fn target(reader: &'static FormatReader) -> Target {
 
 /// An example as a seed, whose values begin at `base`.
 fn seed(base: u16, framing: Framing, example: &Example) -> Seed {
-    let (head, tail) = (example.head.as_bytes(), example.tail.into());
+    let (head, tail) = (example.head, example.tail.into());
     let ending = if framing == Framing::List { "" } else { "\n" };
     let seed = match example.units {
         ExampleUnits::Document(document) => Seed::new(document().expect("a document"), Vec::new()),

@@ -5,7 +5,7 @@ use super::dialect::{Dialect, JsonRow, KeyRole, LineMode};
 use super::keys::{KeyTable, ROOT};
 use super::line_template::LineTemplate;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
-use stepbridge_records::Decimal;
+use stepbridge_records::{Decimal, TooManyTags};
 
 /// Objects nested deeper than this are refused. No log nests so deeply, and a forged file must not exhaust the stack.
 pub(super) const DEPTH: u32 = 64;
@@ -16,7 +16,7 @@ const LINE: usize = 96;
 const DEAD: u32 = u32::MAX;
 
 /// Parses complete lines at `base` in the file. If it is `torn`, the last line may have no end.
-pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> ParsedBlock {
+pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> Result<ParsedBlock, TooManyTags> {
     let mut block = ParsedBlock { begin: Some(base), ..ParsedBlock::empty(base) };
     // The most values and rows for this size. Mostly there are a few less.
     block.tag.reserve(bytes.len() / BYTES);
@@ -30,10 +30,10 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
     while at < bytes.len() {
         at = parser.line(at, torn);
     }
-    parser.block.tags = parser.keys.tags;
+    parser.block.tags = parser.keys.tags.into_names()?;
     parser.block.counters = parser.keys.counters.into_iter().map(|(_, name)| name).collect();
     parser.block.columns.resize(parser.block.tags.len(), TagColumn::default());
-    parser.block
+    Ok(parser.block)
 }
 
 pub(super) struct BlockParser<'a> {

@@ -113,7 +113,7 @@ impl<'a> TableWalk<'a> {
         if cells.iter().all(|cell| value(cell.trim_ascii(), kind.blank) != Cell::Text) {
             return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
         }
-        let mut header = Header::new(kind, input.options, separator, &cells);
+        let mut header = Header::new(kind, input.options, separator, &cells)?;
         for reason in &header.places.missing {
             sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
         }
@@ -223,12 +223,14 @@ impl<'a> TableWalk<'a> {
         let cells: Vec<&[u8]> = slow.cells().iter().collect();
         if cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1 || self.header.is(&cells) {
             rows.forget();
-        } else if self.header.is_followed_by(self.kind, self.options, &cells) {
+        } else if self.header.is_followed_by(self.kind, self.options, &cells)
+            && let Ok(header) = Header::new(self.kind, self.options, self.header.separator, &cells)
+        {
             rows.forget();
             self.hand_on(rows, sink);
             self.report.finish(&self.header, sink);
             let meaning = self.header.meaning;
-            self.header = Header::new(self.kind, self.options, self.header.separator, &cells);
+            self.header = header;
             // What epochs count from follows from the first row of the file.
             self.header.meaning = meaning;
         } else if fits {
@@ -263,7 +265,7 @@ impl<'a> TableWalk<'a> {
             }
         }
         self.cells = if rows.is_placed() { whole } else { 0 };
-        rows.end_torn(&self.header, range);
+        rows.end_torn(range);
     }
 
     /// Emits what was taken so far.
