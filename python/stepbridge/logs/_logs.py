@@ -80,24 +80,30 @@ class Logs:
         return ", ".join(counts)
 
     def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
-        """Reads what was added to the logs since they were read: new files, and the new ends of known ones.
+        """Reads the logs again: the result is what `read_logs` returns now, whatever happened to the files.
 
-        Files that were replaced, or whose formats are never appended to, are read as a whole if they changed. Tables
-        that were made before do not change.
+        Of a large file that was appended to, only the new end is read and parsed; a checksum shows that the rest is
+        the same. Tables that were made before do not change.
 
         Returns:
-            How many more records there are; negative if a log is gone.
+            How many more records there are; negative if there are fewer.
 
         Raises:
             FileNotFoundError: the path is gone.
-            NoLogsError: there is no longer a log below it.
+            NoLogsError: there is no longer a log below it. The records that were read before stay, and a later call
+                tries again.
         """
-        before = self._core
-        now = before.refresh(progress)
+        before = len(self)
+        self.refresh_changed(progress=progress)
+        return len(self) - before
+
+    def refresh_changed(self, *, progress: Callable[[int, int], object] | None = None) -> bool:
+        """Reads the logs again as `refresh` does, and returns whether anything changed."""
+        now = self._core.refresh(progress)
         if now is None:
-            return 0
+            return False
         self._core, self._table = now, None
-        return len(now) - len(before)
+        return True
 
     @property
     def runs(self) -> list[str]:

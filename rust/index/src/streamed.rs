@@ -29,6 +29,7 @@ use crate::reindex::{
 };
 use crate::runs::merge::{is_numbered, renumber};
 use crate::runs::open::FileOpener;
+use crate::runs::refresh_state::SeenFile;
 use crate::runs::survey;
 use crate::table::{Superseded, TableForm};
 
@@ -176,12 +177,15 @@ impl StreamPass<'_, '_> {
         for batch in &self.logs.records.batches {
             batches[batch.source as usize].push(batch);
         }
+        let seen = self.logs.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen));
+        let seen: HashMap<&Path, &SeenFile> = seen.collect();
         for (source, batches) in batches.into_iter().enumerate() {
             let file = &self.logs.files[source];
+            let Some(&seen) = seen.get(file.path.path.as_path()) else { continue };
             let stretches = stretches(&batches);
             let (mut before, total) = (0, file.facts.records);
             let mut failed = None;
-            let read = opener.stream_file(&file.path, &mut |tagged| {
+            let read = opener.stream_file(&file.path, seen, &mut |tagged| {
                 let room = total.saturating_sub(before);
                 let tagged = up_to(tagged, room);
                 let length = tagged.columns.len() as u64;

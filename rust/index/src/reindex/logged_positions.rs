@@ -50,7 +50,9 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
             seen.disagrees.add(index);
         }
         if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
-            places.epoch_float[index] = fraction(epoch, iter, length);
+            places.epoch_float[index] = planned
+                .and_then(|_| clock.timeline?.epoch_float(u64::try_from(epoch).ok()?, u64::try_from(iter).ok()?))
+                .unwrap_or_else(|| fraction(epoch, iter, length));
         }
     }
 }
