@@ -77,7 +77,8 @@ pub(super) static READER: FormatReader = FormatReader {
     ..FormatReader::NONE
 };
 
-static KIND: TableKind = TableKind { format: READER.format(), separator, places, blank: None, meaning };
+static KIND: TableKind =
+    TableKind { format: READER.format(), separator, places, blank: None, meaning, in_folder: table::as_read };
 
 fn places(names: &[String], options: &ReadOptions) -> PlaceColumns {
     let named = &options.columns;

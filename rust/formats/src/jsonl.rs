@@ -1,18 +1,28 @@
 //! JSON lines of no known writer: which keys hold the step, the epoch and the time, the caller says, or their names do.
 //!
-//! What the step counts, and from where, is not known.
+//! What the step counts, and from where, is not known. A line with an epoch and no step closes its epoch; epochs count from
+//! the first such line's, if that is 0 or 1.
+
+use std::ops::ControlFlow;
 
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
-use crate::shared::json_lines::{self, Dialect, KeyRole, ProbedKeys, ProbedLines, first_line, probe};
+use crate::shared::json_lines::{
+    self, Dialect, JsonRow, KeyRole, LastCounters, ProbedKeys, ProbedLines, RecordKind, RowPlacement, first_line, probe,
+};
 use crate::shared::options::NamedColumns;
 use crate::shared::reader::FormatReader;
 use stepbridge_io::json::JsonCursor;
-use stepbridge_records::{Format, FormatDescription, FormatOptions};
+use stepbridge_records::{Decimal, EpochMeaning, Format, FormatDescription, FormatOptions, SeriesMeaning};
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
 const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
 const EPOCH: &str = "epoch";
+
+/// Lines with a step.
+const TIMED_BY_STEP: usize = 0;
+/// Lines with an epoch alone.
+const CLOSING: usize = 1;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -26,7 +36,17 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
+        let mut epochs_from = None;
+        let mut lines = JsonLines::new(&input.options.columns, &first);
+        json_lines::look(&lines, input, |row| {
+            if row.step.is_some() || row.odd || row.epoch.is_none() {
+                return ControlFlow::Continue(());
+            }
+            epochs_from = row.epoch.and_then(Decimal::whole).and_then(|epoch| u8::try_from(epoch).ok());
+            ControlFlow::Break(())
+        })?;
+        lines.epochs_from = epochs_from.filter(|first| *first < 2);
+        json_lines::read(&lines, input, sink)
     },
     examples: Examples::objects(
         "log.jsonl",
@@ -79,6 +99,8 @@ fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
+    /// From where the epochs of lines without a step count, if they begin at 0 or 1.
+    epochs_from: Option<u8>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -91,6 +113,7 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
+            epochs_from: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -131,6 +154,22 @@ impl Dialect for JsonLines<'_> {
         }
     }
 
+    // A line with an epoch and no step closes its epoch, as a row of a table does.
+    fn kinds(&self) -> Vec<RecordKind> {
+        let closing = SeriesMeaning { step: None, epoch: self.epochs_from.map(EpochMeaning::Ends) };
+        vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: closing, prefix: "" }]
+    }
+
+    fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
+        match (row.step, row.odd) {
+            (Some(_), _) | (None, true) => RowPlacement::Kind(TIMED_BY_STEP),
+            (None, false) if self.epochs_from.is_some() && row.epoch.and_then(Decimal::whole).is_some() => {
+                RowPlacement::Kind(CLOSING)
+            }
+            (None, false) => RowPlacement::Unplaced(TIMED_BY_STEP),
+        }
+    }
+
     fn named(&self) -> Vec<(KeyRole, &str)> {
         let NamedColumns { step, epoch, wall_time } = self.named;
         let all = [(KeyRole::Step, step), (KeyRole::Epoch, epoch), (KeyRole::WallTime, wall_time)];
@@ -160,6 +199,35 @@ mod tests {
         let batch = &read.batches[0].columns;
         assert_eq!((batch.step_of(0), batch.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
         assert_eq!((&batch.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
+    }
+
+    #[test]
+    fn a_line_with_an_epoch_alone_closes_it() {
+        for (text, steps, epochs) in [
+            (
+                "{\"epoch\": 0, \"loss\": 1}\n{\"epoch\": 1, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Ends(0))],
+            ),
+            (
+                "{\"epoch\": 1, \"loss\": 1}\n{\"epoch\": 2, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Ends(1))],
+            ),
+            ("{\"epoch\": 6, \"loss\": 1}\n{\"epoch\": 7, \"loss\": 2}\n", vec![None], vec![None]),
+            ("{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n", vec![None], vec![None]),
+            (
+                "{\"step\": 9, \"epoch\": 0, \"loss\": 1}\n{\"epoch\": 0, \"val\": 2}\n",
+                vec![Some(9), None],
+                vec![None, Some(EpochMeaning::Ends(0))],
+            ),
+        ] {
+            let read = read_for_test(&READER, "log.txt", text.as_bytes(), &ReadOptions::default(), 1);
+            let found: Vec<_> =
+                read.batches.iter().map(|it| (it.columns.step_of(0), it.columns.meaning.epoch)).collect();
+            assert_eq!(found, steps.into_iter().zip(epochs).collect::<Vec<_>>(), "{text}");
+            assert_eq!(read.problems, [], "{text}");
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ static KIND: TableKind = TableKind {
     },
     blank: Some("NA"),
     meaning: |_, _| READER.format().meaning(),
+    in_folder: table::as_read,
 };
 
 /// The character after the first name, which is the same in every such table.

@@ -8,18 +8,23 @@
 
 mod csv;
 mod detectron2;
+mod dvclive;
 mod jsonl;
 mod keras_csv;
 mod lightning_csv;
+mod llama_factory;
 mod mlflow;
 mod mlflow_db;
 mod mmcv;
 mod mmengine;
+mod monitor;
 mod registry;
+mod rllib;
 mod sb3;
 mod shared;
 #[cfg(test)]
 mod shrinking;
+mod stylegan;
 #[cfg(test)]
 mod test_reading;
 mod text;

@@ -55,6 +55,7 @@ pub(super) static KIND: TableKind = TableKind {
     places: |names, _| PlaceColumns::named(names, "step", "epoch"),
     blank: None,
     meaning: |_, _| READER.format().meaning(),
+    in_folder: table::as_read,
 };
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::shared::head::{FileHead, HEAD, placeholder};
 use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::{
-    csv, detectron2, jsonl, keras_csv, lightning_csv, mlflow, mlflow_db, mmcv, mmengine, sb3, text, tfevents,
-    trainer_state, ultralytics, wandb, wandb_history,
+    csv, detectron2, dvclive, jsonl, keras_csv, lightning_csv, llama_factory, mlflow, mlflow_db, mmcv, mmengine,
+    monitor, rllib, sb3, stylegan, text, tfevents, trainer_state, ultralytics, wandb, wandb_history,
 };
 
 /// Every reader. The first that matches a file reads it, so the more specific formats come first.
@@ -22,7 +22,12 @@ static READERS: &[&FormatReader] = &[
     &mmcv::READER,
     &mmengine::READER,
     &detectron2::READER,
+    &llama_factory::READER,
+    &rllib::READER,
+    &stylegan::READER,
     &sb3::READER,
+    &monitor::READER,
+    &dvclive::READER,
     &ultralytics::READER,
     &lightning_csv::READER,
     &keras_csv::READER,

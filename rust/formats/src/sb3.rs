@@ -5,6 +5,8 @@
 //! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
 //! `step` is the 0-based index of the update, with the number of samples that were trained on after it in `samples`.
 //!
+//! `RLlib` names it `timesteps_total`.
+//!
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
 
 use crate::shared::example::{Example, Examples};
@@ -16,7 +18,8 @@ use stepbridge_records::{FormatDescription, ProblemKind, SeriesMeaning, StepMean
 
 /// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
 const OWN: [&str; 2] = ["time/total_timesteps", "time/total timesteps"];
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
+    "timesteps_total",
     "total_timesteps",
     "misc/total_timesteps",
     "total/steps",
@@ -75,6 +78,7 @@ static KIND: TableKind = TableKind {
         step: counts_updates(names).then_some(StepMeaning::of_run(Unit::Step, 0)),
         epoch: None,
     },
+    in_folder: table::as_read,
 };
 
 /// The column that holds a row's step.

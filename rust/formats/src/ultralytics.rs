@@ -58,6 +58,7 @@ static KIND: TableKind = TableKind {
         };
         SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(u8::from(!from_zero))) }
     },
+    in_folder: table::as_read,
 };
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ impl RecordBuilder {
     #[inline]
     pub(crate) fn end_row_at(&mut self, end: usize, place: RowPlace) {
         let begin = self.ended;
+        if end <= begin {
+            return;
+        }
         if let Some(step) = place.step {
             if self.step.len() < begin {
                 // The rows before have no step.

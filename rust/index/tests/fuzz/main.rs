@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod frames;
+mod made_up;
 mod mutate;
 mod oracle;
 mod random;

@@ -149,7 +149,7 @@ impl<'a> BlockMerge<'a> {
             && values.len() == value.len()
         {
             let (kind, range) = (&self.kinds[*kind], range.clone());
-            sink.emit(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
+            sink.emit(self.piece(kind, &rows[range], 0, self.tags(tags, kind), (tag, value)));
             return;
         }
         for RowGroup { kind, rows: range, values } in groups {
@@ -158,8 +158,17 @@ impl<'a> BlockMerge<'a> {
             let mut own = tag[values.clone()].to_vec();
             let names = used_names(&mut own, &tags);
             let columns = (own, value[values.clone()].to_vec());
-            sink.emit(self.piece(kind, &rows[range], values.start, prefixed(names, kind.prefix), columns));
+            sink.emit(self.piece(kind, &rows[range], values.start, self.tags(names, kind), columns));
         }
+    }
+
+    /// The names of tags, given those of their keys.
+    fn tags(&self, keys: Vec<String>, kind: &RecordKind) -> Vec<String> {
+        let tag = |key: String| {
+            let tag = self.dialect.tag(&key);
+            if kind.prefix.is_empty() && tag.len() == key.len() { key } else { format!("{}{tag}", kind.prefix) }
+        };
+        keys.into_iter().map(tag).collect()
     }
 
     /// The records of rows. Their values begin at `from`.
@@ -261,8 +270,4 @@ fn report(sink: &mut Sink, kind: ProblemKind, noun: &str, what: &str, texts: &Te
     let TextValues { count, example, begin, length } = texts;
     let plural = if *count == 1 { "" } else { "s" };
     sink.report(kind, *begin, begin + length, format!("{count} {noun}{plural} {what} (the first: '{example}')"));
-}
-
-fn prefixed(tags: Vec<String>, prefix: &str) -> Vec<String> {
-    if prefix.is_empty() { tags } else { tags.into_iter().map(|tag| format!("{prefix}{tag}")).collect() }
 }

@@ -22,10 +22,11 @@ pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) 
     block.tag.reserve(bytes.len() / BYTES);
     block.value.reserve(bytes.len() / BYTES);
     block.rows.reserve(bytes.len() / LINE);
-    let (spells, media) = (dialect.spells_floats(), dialect.has_media());
+    let (spells, media, converts_steps) = (dialect.spells_floats(), dialect.has_media(), dialect.converts_steps());
     let keys = KeyTable::new();
     let (shape, draft) = (LineTemplate::default(), RowDraft::default());
-    let mut parser = BlockParser { dialect, spells, media, bytes, base, keys, shape, block, line: 0, draft };
+    let mut parser =
+        BlockParser { dialect, spells, media, converts_steps, bytes, base, keys, shape, block, line: 0, draft };
     let mut at = if base == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     while at < bytes.len() {
         at = parser.line(at, torn);
@@ -40,6 +41,7 @@ pub(super) struct BlockParser<'a> {
     dialect: &'a dyn Dialect,
     spells: bool,
     media: bool,
+    converts_steps: bool,
     pub(super) bytes: &'a [u8],
     pub(super) base: u64,
     pub(super) keys: KeyTable,
@@ -277,6 +279,7 @@ impl<'a> BlockParser<'a> {
         if let Some(number) = if role == KeyRole::Mode { None } else { cursor.short_integer() } {
             #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]
             match role {
+                KeyRole::Step if self.converts_steps => self.draft.step = self.dialect.step(Decimal::integer(number)),
                 KeyRole::Step => self.draft.step = Some(number),
                 KeyRole::Iter => self.draft.iter = Some(number),
                 KeyRole::Epoch => self.draft.epoch = Some(Decimal::integer(number)),
@@ -298,11 +301,12 @@ impl<'a> BlockParser<'a> {
             return Ok(());
         }
         let stated = if let JsonValue::Number { text, .. } = read { Decimal::parse(text) } else { None };
+        let dialect = self.dialect;
         let (whole, draft) = (stated.and_then(Decimal::whole), &mut self.draft);
         let sound = match role {
             KeyRole::Step => {
-                draft.step = whole;
-                whole.is_some()
+                draft.step = stated.and_then(|stated| dialect.step(stated));
+                draft.step.is_some()
             }
             KeyRole::Iter => {
                 draft.iter = whole;

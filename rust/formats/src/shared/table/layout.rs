@@ -1,6 +1,6 @@
 //! How the columns of a table are used.
 
-use stepbridge_records::{Decimal, Format, SeriesMeaning};
+use stepbridge_records::{Decimal, Format, SeriesMeaning, TaggedBatch};
 
 use crate::shared::options::ReadOptions;
 
@@ -15,6 +15,13 @@ pub(crate) struct TableKind {
     pub(crate) blank: Option<&'static str>,
     /// What step and epoch mean, given the names and the epoch of the first row.
     pub(crate) meaning: fn(names: &[String], first: Option<Decimal>) -> SeriesMeaning,
+    /// Gives records what the folders above their file say of them: the name of their tag, their run.
+    pub(crate) in_folder: fn(folder: &[String], batch: TaggedBatch) -> TaggedBatch,
+}
+
+/// Records of which the folders say nothing.
+pub(crate) fn as_read(_: &[String], batch: TaggedBatch) -> TaggedBatch {
+    batch
 }
 
 /// The columns with the counters of a row, by index. All others hold values.
