@@ -91,10 +91,7 @@ mod tests {
     fn folders_below_metrics_are_part_of_the_name() {
         let folder: Vec<String> = ["runs", "dvclive", "plots", "metrics", "train"].map(str::to_owned).into();
         let batch = TaggedBatch::new(vec!["loss".to_owned()], ColumnBatch::new(0, 0, READER.format()));
-        let found = metric_of(
-            FilePlace { folder: &folder, name: "loss.tsv" },
-            TaggedBatch::new(batch.tags.clone(), batch.columns.clone()),
-        );
+        let found = metric_of(&folder, TaggedBatch::new(batch.tags.clone(), batch.columns.clone()));
         assert_eq!((found.tags, found.run), (vec!["train/loss".to_owned()], BatchRun::Above(3)));
         let found = metric_of(&folder[..1], batch);
         assert_eq!((found.tags, found.run), (vec!["loss".to_owned()], BatchRun::Folder));
