@@ -1,5 +1,6 @@
 //! What formats share.
 
+pub(crate) mod axes;
 pub(crate) mod contents;
 pub(crate) mod example;
 pub(crate) mod head;

@@ -5,14 +5,24 @@
 
 use std::mem;
 
+use crate::shared::axes::{AxisDefinition, AxisTable, LoggedRow};
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
-use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{self, JsonCursor};
 use stepbridge_records::{Decimal, TagTable, TaggedBatch, TooManyTags};
 
 /// The numbers of the fields that are read.
 mod field {
     pub(super) const RECORD_HISTORY: u64 = 2;
+    pub(super) const RECORD_CONFIG: u64 = 5;
+    pub(super) const RECORD_METRIC: u64 = 12;
+    pub(super) const RECORD_RUN: u64 = 17;
+    pub(super) const RUN_CONFIG: u64 = 4;
+    pub(super) const CONFIG_UPDATE: u64 = 1;
+    pub(super) const METRIC_NAME: u64 = 1;
+    pub(super) const METRIC_GLOB_NAME: u64 = 2;
+    pub(super) const METRIC_STEP_METRIC: u64 = 4;
+    pub(super) const METRIC_OPTIONS: u64 = 6;
+    pub(super) const OPTIONS_STEP_SYNC: u64 = 1;
     pub(super) const HISTORY_ITEM: u64 = 1;
     pub(super) const HISTORY_STEP: u64 = 2;
     pub(super) const STEP_NUMBER: u64 = 1;
@@ -35,7 +45,13 @@ pub(super) enum HistoryVerdict {
 #[derive(Debug, Default)]
 pub(super) struct HistoryRows {
     names: TagTable,
-    records: RecordBuilder,
+    tag: Vec<u32>,
+    value: Vec<f64>,
+    rows: Vec<LoggedRow>,
+    /// What the file says of the axes of its series.
+    pub(super) axes: Vec<AxisDefinition>,
+    /// The configuration of the run: keys, joined with points, and their values as JSON.
+    pub(super) config: Vec<(String, String)>,
     /// Values that are not numbers: media, texts, lists.
     pub(super) others: u64,
     row: HistoryRow,
@@ -59,8 +75,12 @@ impl HistoryRows {
         let mut fields = MessageFields::of(payload);
         let mut verdict = HistoryVerdict::Sound;
         while let Some((number, value)) = fields.next()? {
-            if number == field::RECORD_HISTORY {
-                verdict = self.history(value.bytes()?)?;
+            match number {
+                field::RECORD_HISTORY => verdict = self.history(value.bytes()?)?,
+                field::RECORD_METRIC => self.axes.extend(metric(value.bytes()?)?),
+                field::RECORD_CONFIG => config(value.bytes()?, &mut self.config)?,
+                field::RECORD_RUN => run_config(value.bytes()?, &mut self.config)?,
+                _ => {}
             }
         }
         Ok(verdict)
@@ -81,16 +101,79 @@ impl HistoryRows {
         }
         let stated = row.step.or(beside);
         let wall_time = row.wall_time.unwrap_or(f64::NAN);
-        row.values.iter().for_each(|&(tag, value)| self.records.push(tag, value));
-        self.records.end_row(RowPlace { step: stated, epoch: None, wall_time });
+        self.tag.extend(row.values.iter().map(|(tag, _)| tag));
+        self.value.extend(row.values.iter().map(|(_, value)| value));
+        self.rows.push(LoggedRow { upto: self.value.len(), step: stated, wall_time });
         self.others += row.others;
         Ok(row.verdict.unwrap_or(HistoryVerdict::Sound))
     }
 
-    /// The values as a batch of the file.
-    pub(super) fn into_batch(self) -> Result<TaggedBatch, TooManyTags> {
-        Ok(TaggedBatch::new(self.names.into_names()?, self.records.into_columns(super::READER.format())))
+    /// The values as batches of the file. `axes` knows what was said before.
+    pub(super) fn into_batches(self, axes: &mut AxisTable) -> Result<Vec<TaggedBatch>, TooManyTags> {
+        self.axes.into_iter().for_each(|definition| axes.define(definition));
+        let batches = axes.place(&self.names, (self.tag, self.value), &self.rows, super::READER.format());
+        let names = self.names.into_names()?;
+        Ok(batches.into_iter().map(|columns| TaggedBatch::new(names.clone(), columns)).collect())
     }
+}
+
+/// What a `MetricRecord` says of the axis of a series; `None` if it names no series.
+fn metric(message: &[u8]) -> Result<Option<AxisDefinition>, MalformedMessage> {
+    let text = |value: FieldValue| Ok(String::from_utf8_lossy(value.bytes()?).into_owned());
+    let (mut series, mut axis, mut carried) = (String::new(), None, false);
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            field::METRIC_NAME | field::METRIC_GLOB_NAME => series = text(value)?,
+            field::METRIC_STEP_METRIC => axis = Some(text(value)?).filter(|axis| !axis.is_empty() && axis != "_step"),
+            field::METRIC_OPTIONS => {
+                let mut options = MessageFields::of(value.bytes()?);
+                while let Some((number, value)) = options.next()? {
+                    carried |= number == field::OPTIONS_STEP_SYNC && value == FieldValue::Varint(1);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((!series.is_empty()).then_some(AxisDefinition { series, axis, carried }))
+}
+
+/// The configuration that a `RunRecord` holds.
+fn run_config(message: &[u8], into: &mut Vec<(String, String)>) -> Result<(), MalformedMessage> {
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        if number == field::RUN_CONFIG {
+            config(value.bytes()?, into)?;
+        }
+    }
+    Ok(())
+}
+
+/// The items of a `ConfigRecord`. The library's own have an underscore.
+fn config(message: &[u8], into: &mut Vec<(String, String)>) -> Result<(), MalformedMessage> {
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        if number != field::CONFIG_UPDATE {
+            continue;
+        }
+        let (mut key, mut nested, mut json) = (String::new(), Vec::new(), String::new());
+        let mut item = MessageFields::of(value.bytes()?);
+        while let Some((number, value)) = item.next()? {
+            let text = |value: FieldValue| Ok(String::from_utf8_lossy(value.bytes()?).into_owned());
+            match number {
+                field::ITEM_KEY => key = text(value)?,
+                field::ITEM_NESTED_KEY => nested.push(text(value)?),
+                field::ITEM_VALUE_JSON => json = text(value)?,
+                _ => {}
+            }
+        }
+        let name = if nested.is_empty() { key } else { nested.join(".") };
+        if !name.starts_with('_') && into.len() < MOST_CONFIG {
+            into.retain(|(known, _)| *known != name);
+            into.push((name, json));
+        }
+    }
+    Ok(())
 }
 
 /// The number of a `HistoryStep`; protobuf leaves a zero away.
@@ -221,6 +304,9 @@ impl HistoryRow {
         Ok(())
     }
 }
+
+/// How many keys of a configuration are kept.
+const MOST_CONFIG: usize = 1000;
 
 /// Dicts nested deeper than this are refused.
 const NESTED: u32 = 32;

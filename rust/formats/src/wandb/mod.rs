@@ -4,7 +4,8 @@
 //! begins in it, which is known without what comes before, unless that is damaged; then it is read again.
 //!
 //! `_step` counts the calls of `wandb.log`, unless the caller gave it: it is neither a batch nor an update, so the format
-//! declares no step. An `epoch` or a `global_step` next to it is a value like others.
+//! declares no step. The step of a series that has an axis (`define_metric`) is the value of the axis in the same row. Hugging
+//! Face's Trainer and Lightning log the number of updates with each row, which is then its step.
 
 mod blocks;
 mod history;
@@ -15,6 +16,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::shared::axes::AxisTable;
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::proto::delimited;
@@ -74,6 +76,7 @@ const EXAMPLE: Example = Example {
 struct Mark {
     at: u64,
     records: u64,
+    axes: AxisTable,
 }
 
 /// Records of which something is left out: how many, and which is the first.
@@ -115,15 +118,15 @@ impl FilePart {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.take().and_then(|mark| mark.downcast::<Mark>().ok());
-    let (from, records) = match mark {
-        Some(mark) => (mark.at, mark.records),
-        None => (begin(input, sink)?, 0),
+    let (from, records, axes) = match mark {
+        Some(mark) => (mark.at, mark.records, mark.axes.clone()),
+        None => (begin(input, sink)?, 0, AxisTable::default()),
     };
     let (bytes, size) = (input.bytes, input.size);
     let first = from / PART;
     let count = usize::try_from(size.div_ceil(PART).max(1).saturating_sub(first)).unwrap_or(usize::MAX);
     let mut joined = JoinedParts::new(bytes, size, input.file);
-    (joined.walked.end, joined.walked.records) = (from, records);
+    (joined.walked.end, joined.walked.records, joined.axes) = (from, records, axes);
     parallel::in_order(
         count,
         input.threads,
@@ -136,7 +139,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     )?;
     joined.finish(sink);
     if !joined.stopped && from >= HEADER as u64 {
-        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records }));
+        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records, axes: joined.axes }));
     }
     if joined.walked.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
         sink.problems.clear();
@@ -200,6 +203,7 @@ struct JoinedParts<'a, S: ReadAt + ?Sized> {
     file: &'a str,
     /// What came before the next part.
     walked: WalkedRecords,
+    axes: AxisTable,
     no_step: Odd,
     no_value: Odd,
     stopped: bool,
@@ -208,7 +212,16 @@ struct JoinedParts<'a, S: ReadAt + ?Sized> {
 impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
     fn new(bytes: &'a S, size: u64, file: &'a str) -> Self {
         let (no_step, no_value) = (Odd::default(), Odd::default());
-        Self { bytes, size, file, walked: WalkedRecords::default(), no_step, no_value, stopped: false }
+        Self {
+            bytes,
+            size,
+            file,
+            walked: WalkedRecords::default(),
+            axes: AxisTable::default(),
+            no_step,
+            no_value,
+            stopped: false,
+        }
     }
 
     fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) -> io::Result<()> {
@@ -232,7 +245,11 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == ChunkDamageKind::Content).count();
         sink.facts.records_ok += part.walked.records - left_out as u64;
         sink.facts.non_numeric += part.rows.others;
-        sink.emit(part.rows.into_batch()?);
+        for (name, json) in std::mem::take(&mut part.rows.config) {
+            sink.facts.config.retain(|(known, _)| *known != name);
+            sink.facts.config.push((name, json));
+        }
+        part.rows.into_batches(&mut self.axes)?.into_iter().for_each(|batch| sink.emit(batch));
         self.walked.go_on(part.walked);
         Ok(())
     }
