@@ -29,6 +29,7 @@ mod stylegan;
 mod test_reading;
 mod text;
 mod tfevents;
+mod trackio;
 mod trainer_state;
 mod ultralytics;
 mod wandb;

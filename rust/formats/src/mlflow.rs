@@ -7,26 +7,20 @@
 use std::io;
 use std::sync::Arc;
 
-use memchr::memchr;
-
 use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::input::Input;
+use crate::shared::line_cutter::{CutLine, each_line};
 use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
 use crate::shared::wall_time::milliseconds;
-use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_records::{BatchRun, FormatDescription, Problem, ProblemKind, TaggedBatch};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";
 /// How many records a batch has at most.
 const PIECE: usize = 100_000;
-/// How much of a file is looked at in one go.
-const BLOCK: usize = 256 << 10;
-/// A longer line is none of a metric, and costs no more memory than this.
-const LONGEST: usize = 1 << 20;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -122,34 +116,16 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         return Ok(());
     }
     let mark = input.mark.take().and_then(|mark| mark.downcast::<MetricMark>().ok());
-    let (mut at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
+    let (at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
     let (tag, run) = place(input);
     let mut lines = MetricLines { file: input.file, tag, run, records: RecordBuilder::default(), bad: None, count };
-    let mut wanted = BLOCK;
-    loop {
-        let bytes = window.at(at, wanted)?;
-        let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') else {
-            if bytes.len() < wanted {
-                break;
-            }
-            if wanted < LONGEST {
-                wanted *= 2;
-                continue;
-            }
-            wanted = BLOCK;
-            let Some(end) = end_of_line(&mut window, at + LONGEST as u64, sink)? else { break };
-            lines.bad(at, end, sink);
-            at = end;
-            continue;
-        };
-        for line in bytes[..end].split(|&byte| byte == b'\n') {
-            let begin = at;
-            at += line.len() as u64 + 1;
-            lines.line(line, begin, at, sink);
+    let at = each_line(&mut window, at, sink, |CutLine { begin, end, bytes }, sink| {
+        match bytes {
+            Some(line) => lines.line(line, begin, end, sink),
+            None => lines.bad(begin, end, sink),
         }
-        wanted = BLOCK;
-        sink.came_to(at)?;
-    }
+        Ok(())
+    })?;
     lines.end_of_bad(sink);
     let size = window.size();
     if at < size {
@@ -160,22 +136,6 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     lines.hand_on(sink);
     sink.mark = Some(Arc::new(MetricMark { at, lines: lines.count }));
     Ok(())
-}
-
-/// Where the line ends that goes on at `from`; `None` where the file ends before.
-fn end_of_line(window: &mut Window<dyn ReadAt + '_>, from: u64, sink: &mut Sink) -> io::Result<Option<u64>> {
-    let mut at = from;
-    loop {
-        let bytes = window.at(at, BLOCK)?;
-        if let Some(end) = memchr(b'\n', bytes) {
-            return Ok(Some(at + end as u64 + 1));
-        }
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        at += bytes.len() as u64;
-        sink.came_to(at)?;
-    }
 }
 
 /// The name of the metric, and whose it is.
@@ -256,6 +216,7 @@ mod tests {
     use super::*;
     use crate::registry::{SniffedFormat, sniff};
     use crate::shared::contents::FileContents;
+    use crate::shared::line_cutter::LONGEST;
     use crate::shared::options::ReadOptions;
     use crate::test_reading::read_for_test;
     use proptest::prelude::*;

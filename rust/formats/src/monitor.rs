@@ -13,6 +13,7 @@ use stepbridge_records::{FormatDescription, Problem, ProblemKind, TagTable, Tagg
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
+use crate::shared::line_cutter::{CutLine, each_line};
 use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
@@ -72,105 +73,99 @@ fn started(line: &str) -> Option<f64> {
 }
 
 /// A file as far as it was read.
-struct Episodes<'a> {
-    columns: Vec<&'a str>,
-    /// The tag of each column that holds values.
-    tags: Vec<u32>,
+#[derive(Default)]
+struct Episodes {
+    tags: TagTable,
+    /// The names of the columns, each with its tag; empty before they are known.
+    columns: Vec<(String, u32)>,
     /// When `t` is 0, if it is known.
     started: Option<f64>,
-    last_time: f64,
-    /// The sum of the lengths, if it is known.
+    last_time: Option<f64>,
+    /// The sum of the lengths; `None` once it is not known.
     steps: Option<i64>,
     records: RecordBuilder,
+    /// How many rows came before.
+    rows: u64,
 }
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
-    let bytes = input.whole()?;
-    let mut episodes: Option<Episodes> = None;
-    let (mut tags, mut start, mut row, mut at) = (TagTable::default(), None, 0, 0);
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let begin = at;
-        at += line.len() as u64;
-        let text = std::str::from_utf8(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).unwrap_or("\u{fffd}");
-        if text.trim().is_empty() {
-            continue;
-        }
-        if text.starts_with('#') {
+    let mut window = input.window();
+    let mut episodes = Episodes { steps: Some(0), ..Episodes::default() };
+    let file = input.file;
+    let rest = each_line(&mut window, 0, sink, |line, sink| episodes.line(line, file, sink))?;
+    if rest < window.size() {
+        let reason =
+            "the file ends inside a line: it is still being written, or its writer was stopped; the line was left out";
+        let problem = Problem::new(file, ProblemKind::Truncated, reason).at(rest, window.size() - rest);
+        sink.problem(problem.of_record(episodes.rows));
+    } else if episodes.columns.is_empty() {
+        sink.report(ProblemKind::NotALog, 0, input.size, "no line in it names the columns 'r', 'l' and 't'");
+    }
+    episodes.emit(sink)
+}
+
+impl Episodes {
+    fn line(&mut self, line: CutLine, file: &str, sink: &mut Sink) -> io::Result<()> {
+        let bytes = line.bytes.unwrap_or(b"\xff");
+        let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+        let text = text.map(str::trim).unwrap_or("\u{fffd}");
+        if text.is_empty() {
+        } else if text.starts_with('#') {
             // A process that goes on writes its own start.
-            start = started(text);
-            if let Some(episodes) = &mut episodes {
-                (episodes.started, episodes.last_time) = (start, f64::NEG_INFINITY);
-            }
-            continue;
-        }
-        if let Some(names) = columns(text) {
-            let numbers = names.iter().map(|name| tags.number(name.as_bytes())).collect();
-            let steps = episodes.as_ref().map_or(Some(0), |before| before.steps);
-            let records = episodes.take().map(|before| before.records).unwrap_or_default();
-            let last_time = f64::NEG_INFINITY;
-            episodes = Some(Episodes { columns: names, tags: numbers, started: start, last_time, steps, records });
-            continue;
-        }
-        let Some(episodes) = &mut episodes else {
-            sink.report(ProblemKind::NotALog, 0, input.size, "no line in it names the columns 'r', 'l' and 't'");
-            return Ok(());
-        };
-        if !line.ends_with(b"\n") {
-            let reason = "the file ends inside a row: it is still being written, or its writer was stopped; the row was left out";
-            sink.problem(Problem::new(input.file, ProblemKind::Truncated, reason).at(begin, at - begin).of_record(row));
-            break;
-        }
-        if !episodes.row(text.trim()) {
-            let reason = "this is not a row of numbers under the names above; it was left out, and the rows after it have no step";
-            sink.problem(Problem::new(input.file, ProblemKind::Corrupt, reason).at(begin, at - begin).of_record(row));
-            episodes.steps = None;
+            (self.started, self.last_time) = (started(text), None);
+        } else if let Some(names) = columns(text) {
+            let column = |name: &&str| ((*name).to_owned(), self.tags.number(name.as_bytes()));
+            self.columns = names.iter().map(column).collect();
         } else {
-            sink.facts.records_ok += 1;
+            if self.row(text) {
+                sink.facts.records_ok += 1;
+            } else {
+                let reason = "this is not a row of numbers under names with 'r', 'l' and 't'; it was left out, and the rows after \
+                              it have no step";
+                let problem = Problem::new(file, ProblemKind::Corrupt, reason).at(line.begin, line.end - line.begin);
+                sink.problem(problem.of_record(self.rows));
+                self.steps = None;
+            }
+            self.rows += 1;
+            if self.records.len() >= PIECE {
+                self.emit(sink)?;
+            }
         }
-        row += 1;
-        if episodes.records.len() >= PIECE {
-            emit(std::mem::take(&mut episodes.records), &tags, sink)?;
-            sink.came_to(at)?;
-        }
+        Ok(())
     }
-    match episodes {
-        Some(episodes) => emit(episodes.records, &tags, sink)?,
-        None => sink.report(ProblemKind::NotALog, 0, input.size, "no line in it names the columns 'r', 'l' and 't'"),
+
+    fn emit(&mut self, sink: &mut Sink) -> io::Result<()> {
+        let columns = std::mem::take(&mut self.records).into_columns(READER.format());
+        sink.emit(TaggedBatch::new(self.tags.clone().into_names()?, columns));
+        Ok(())
     }
-    sink.came_to(at)
-}
 
-fn emit(records: RecordBuilder, tags: &TagTable, sink: &mut Sink) -> io::Result<()> {
-    sink.emit(TaggedBatch::new(tags.clone().into_names()?, records.into_columns(READER.format())));
-    Ok(())
-}
-
-impl Episodes<'_> {
     /// Takes a row; false if it is not one.
     fn row(&mut self, text: &str) -> bool {
         let cells: Vec<Option<f64>> = text.split(',').map(|cell| cell.trim().parse().ok()).collect();
-        let cell = |name: &str| {
-            let column = self.columns.iter().position(|known| *known == name)?;
-            *cells.get(column)?
-        };
+        let cell = |name: &str| *cells.get(self.columns.iter().position(|(known, _)| known == name)?)?;
         let (Some(length), Some(time)) = (cell("l"), cell("t")) else { return false };
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
-        let length = (length >= 0.0 && length < 9e15 && length.fract() == 0.0).then_some(length as i64);
-        let (Some(length), true) = (length, cells.len() == self.columns.len()) else { return false };
+        let Some(length) = whole(length).filter(|_| cells.len() == self.columns.len()) else { return false };
         self.steps = self.steps.and_then(|steps| steps.checked_add(length));
-        if time < self.last_time {
+        if self.last_time.is_some_and(|last| time < last) {
             self.started = None;
         }
-        self.last_time = time;
-        for (&tag, (name, value)) in self.tags.iter().zip(self.columns.iter().zip(&cells)) {
-            if let Some(value) = value.filter(|_| *name != "t") {
-                self.records.push(tag, value);
+        self.last_time = Some(time);
+        for ((name, tag), value) in self.columns.iter().zip(&cells) {
+            if let Some(value) = value.filter(|_| name != "t") {
+                self.records.push(*tag, value);
             }
         }
         let wall_time = self.started.map_or(f64::NAN, |started| started + time);
         self.records.end_row(RowPlace { step: self.steps, epoch: None, wall_time });
         true
     }
+}
+
+/// The length of an episode.
+fn whole(length: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]
+    ((0.0..9e15).contains(&length) && length.fract() == 0.0).then_some(length as i64)
 }
 
 #[cfg(test)]

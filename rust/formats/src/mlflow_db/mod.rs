@@ -21,11 +21,8 @@ use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::sqlite;
 use rows::MetricRows;
-use stepbridge_records::{FormatDescription, Problem, ProblemKind};
+use stepbridge_records::{FormatDescription, ProblemKind};
 use store::Store;
-
-/// After so many damaged places the rest is left.
-const PLACES: usize = 1000;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -60,34 +57,6 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         }
     };
     let mut rows = MetricRows::new(input.file, store.names(sink, input.file));
-    let last = store.last();
-    let mut places = 0;
-    let mut from = i64::MIN;
-    loop {
-        let outcome = store.rows(from, |id, row| {
-            rows.row(id, row, sink)?;
-            if id % 1024 == 0 {
-                sink.came_to(share(input.size, id, last))?;
-            }
-            Ok(())
-        });
-        let Some((at, fault)) = outcome? else { break };
-        places += 1;
-        let next = if places < PLACES && fault.is_damage() { store.behind(at) } else { None };
-        let rest = next.map_or_else(|| "up to the end".to_owned(), |next| format!("up to id {next}"));
-        let reason = format!("the rows of table metrics behind id {} {rest} cannot be read ({fault})", at.max(0));
-        let problem = Problem::new(input.file, fault.kind(), reason);
-        sink.problem(problem.of_record(u64::try_from(at.max(0)).unwrap_or(0)));
-        match next {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
+    store.table().each_row(input, sink, |row, sink| rows.row(row, sink))?;
     rows.finish(sink)
-}
-
-/// How far in the file a row is, about.
-fn share(size: u64, id: i64, last: i64) -> u64 {
-    let (id, last) = (i128::from(id.max(0)), i128::from(last.max(1)));
-    u64::try_from(i128::from(size) * id.min(last) / last).unwrap_or(size)
 }

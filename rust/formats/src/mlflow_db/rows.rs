@@ -1,6 +1,5 @@
 //! Rows of a table, gathered run by run.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -9,6 +8,7 @@ use rusqlite::types::ValueRef;
 
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
+use crate::shared::sqlite::text;
 use crate::shared::wall_time::milliseconds;
 use stepbridge_records::{BatchRun, Problem, ProblemKind, TagTable, TaggedBatch};
 
@@ -40,7 +40,7 @@ impl<'a> MetricRows<'a> {
         Self { file, names, ..Self::default() }
     }
 
-    pub(super) fn row(&mut self, id: i64, row: &Row, sink: &mut Sink) -> io::Result<()> {
+    pub(super) fn row(&mut self, row: &Row, sink: &mut Sink) -> io::Result<()> {
         let value = match (row.get_ref(3), row.get_ref(6)) {
             (_, Ok(ValueRef::Integer(1..))) => Some(f64::NAN),
             (Ok(ValueRef::Real(value)), _) => Some(unbounded(value)),
@@ -53,14 +53,14 @@ impl<'a> MetricRows<'a> {
         };
         let Some(value) = value else {
             sink.facts.non_numeric += 1;
-            count(&mut self.odd[0], id);
+            count(&mut self.odd[0], row);
             return Ok(());
         };
         let step = match row.get_ref(5) {
             Ok(ValueRef::Integer(step)) => Some(step),
             Ok(ValueRef::Null) => None,
             _ => {
-                count(&mut self.odd[1], id);
+                count(&mut self.odd[1], row);
                 None
             }
         };
@@ -119,9 +119,10 @@ impl<'a> MetricRows<'a> {
     }
 }
 
-fn count(odd: &mut (u64, i64), id: i64) {
+/// Counts a row whose content is odd.
+fn count(odd: &mut (u64, i64), row: &Row) {
     if odd.0 == 0 {
-        odd.1 = id;
+        odd.1 = row.get(0).unwrap_or(0);
     }
     odd.0 += 1;
 }
@@ -129,13 +130,4 @@ fn count(odd: &mut (u64, i64), id: i64) {
 /// What `MLflow` meant: it writes the largest float for infinity.
 fn unbounded(value: f64) -> f64 {
     if value.abs() >= f64::MAX { f64::INFINITY.copysign(value) } else { value }
-}
-
-/// A column that should be text.
-fn text<'a>(row: &'a Row, index: usize) -> Cow<'a, str> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
-        Ok(ValueRef::Integer(number)) => number.to_string().into(),
-        _ => "".into(),
-    }
 }

@@ -1,49 +1,17 @@
 //! What is asked of the database: its rows in order, around damage too, and what its runs are called.
 
 use std::collections::HashMap;
-use std::io;
 
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Row};
 
+use crate::shared::metrics_table::MetricsTable;
 use crate::shared::sink::Sink;
 use crate::shared::sqlite::stored_columns;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// How many digits of a run's id follow its name.
 const SHORT: usize = 8;
-
-/// Why a row cannot be read.
-pub(super) enum StoreFault {
-    Sqlite(rusqlite::Error),
-    /// Ids go back: a page is there twice.
-    Order,
-}
-
-impl StoreFault {
-    pub(super) fn is_damage(&self) -> bool {
-        match self {
-            Self::Order => true,
-            Self::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
-            ),
-        }
-    }
-
-    pub(super) fn kind(&self) -> ProblemKind {
-        if self.is_damage() { ProblemKind::Corrupt } else { ProblemKind::Unreadable }
-    }
-}
-
-impl std::fmt::Display for StoreFault {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => error.fmt(out),
-            Self::Order => out.write_str("a page is there twice"),
-        }
-    }
-}
 
 /// A database that holds `MLflow`'s tables.
 pub(super) struct Store<'a> {
@@ -63,73 +31,13 @@ impl<'a> Store<'a> {
         }
         let or =
             |name: &'static str, other: &'static str| if metrics.iter().any(|it| it == name) { name } else { other };
-        let columns = format!("rowid, run_uuid, key, value, timestamp, {}, {}", or("step", "NULL"), or("is_nan", "0"));
+        let columns = format!("run_uuid, key, value, timestamp, {}, {}", or("step", "NULL"), or("is_nan", "0"));
         Ok(Self { connection, columns })
     }
 
-    /// The highest id, if it is known.
-    pub(super) fn last(&self) -> i64 {
-        self.connection.query_row("SELECT max(rowid) FROM metrics", [], |row| row.get(0)).unwrap_or(1)
-    }
-
-    /// Hands on every row after an id; where that ends early, the last id that was read, and why.
-    pub(super) fn rows(
-        &self,
-        from: i64,
-        mut take: impl FnMut(i64, &Row) -> io::Result<()>,
-    ) -> io::Result<Option<(i64, StoreFault)>> {
-        let mut at = from;
-        let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid", self.columns);
-        let mut ask = match self.connection.prepare(&ask) {
-            Ok(ask) => ask,
-            Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-        };
-        let mut rows = match ask.query([from]) {
-            Ok(rows) => rows,
-            Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-        };
-        loop {
-            match rows.next() {
-                Ok(None) => return Ok(None),
-                Ok(Some(row)) => match row.get::<_, i64>(0) {
-                    Ok(id) if id > at || at == i64::MIN => {
-                        at = id;
-                        take(id, row)?;
-                    }
-                    Ok(_) => return Ok(Some((at, StoreFault::Order))),
-                    Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-                },
-                Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-            }
-        }
-    }
-
-    /// The lowest id after which rows can be read again, as far as it is found by doubling and halving.
-    pub(super) fn behind(&self, at: i64) -> Option<i64> {
-        let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid LIMIT 1", self.columns);
-        // The id of the first row after another; None where there is none, or it cannot be read.
-        let readable = |id: i64| {
-            self.connection.query_row(&ask, [id], |row| row.get::<_, i64>(0)).ok().is_some_and(|found| found > id)
-        };
-        let mut step = 1_i64;
-        let mut bad = at;
-        let mut good = loop {
-            let next = at.checked_add(step)?;
-            if readable(next) {
-                break next;
-            }
-            bad = next;
-            step = step.checked_mul(2)?;
-        };
-        while good - bad > 1 {
-            let middle = bad + (good - bad) / 2;
-            if readable(middle) {
-                good = middle;
-            } else {
-                bad = middle;
-            }
-        }
-        Some(good)
+    /// The rows of its metrics.
+    pub(super) fn table(&self) -> MetricsTable<'a> {
+        MetricsTable::new(self.connection, &self.columns)
     }
 
     /// What each run is called, by its id.

@@ -1,12 +1,14 @@
 //! A database, opened so that nothing in its folder changes.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row};
 use tempfile::NamedTempFile;
 
 use super::input::Input;
@@ -78,6 +80,15 @@ pub(crate) fn bytes_of(statements: &str) -> io::Result<Vec<u8>> {
     let file = NamedTempFile::new()?;
     Connection::open(file.path()).and_then(|made| made.execute_batch(statements)).map_err(io::Error::other)?;
     fs::read(file.path())
+}
+
+/// A column that should be text.
+pub(crate) fn text<'a>(row: &'a Row, index: usize) -> Cow<'a, str> {
+    match row.get_ref(index) {
+        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
+        Ok(ValueRef::Integer(number)) => number.to_string().into(),
+        _ => "".into(),
+    }
 }
 
 /// A connection that was used once, so that it is known to work.

@@ -6,8 +6,9 @@
 use std::mem;
 
 use crate::shared::axes::{AxisDefinition, AxisTable, LoggedRow};
+use crate::shared::logged_values::{LoggedValues, NESTED, special};
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
-use stepbridge_io::json::{self, JsonCursor};
+use stepbridge_io::json::JsonCursor;
 use stepbridge_records::{Decimal, TagTable, TaggedBatch, TooManyTags};
 
 /// The numbers of the fields that are read.
@@ -60,8 +61,7 @@ pub(super) struct HistoryRows {
 /// One call's values, before its step is known.
 #[derive(Debug, Default)]
 struct HistoryRow {
-    values: Vec<(u32, f64)>,
-    others: u64,
+    values: LoggedValues,
     step: Option<i64>,
     wall_time: Option<f64>,
     verdict: Option<HistoryVerdict>,
@@ -89,7 +89,7 @@ impl HistoryRows {
     fn history(&mut self, history: &[u8]) -> Result<HistoryVerdict, MalformedMessage> {
         let row = &mut self.row;
         row.values.clear();
-        (row.others, row.step, row.wall_time, row.verdict) = (0, None, None, None);
+        (row.step, row.wall_time, row.verdict) = (None, None, None);
         let mut beside = None;
         let mut fields = MessageFields::of(history);
         while let Some((number, value)) = fields.next()? {
@@ -101,10 +101,10 @@ impl HistoryRows {
         }
         let stated = row.step.or(beside);
         let wall_time = row.wall_time.unwrap_or(f64::NAN);
-        self.tag.extend(row.values.iter().map(|(tag, _)| tag));
-        self.value.extend(row.values.iter().map(|(_, value)| value));
+        self.tag.extend(row.values.numbers.iter().map(|(tag, _)| tag));
+        self.value.extend(row.values.numbers.iter().map(|(_, value)| value));
         self.rows.push(LoggedRow { upto: self.value.len(), step: stated, wall_time });
-        self.others += row.others;
+        self.others += row.values.others;
         Ok(row.verdict.unwrap_or(HistoryVerdict::Sound))
     }
 
@@ -227,7 +227,7 @@ impl HistoryRow {
             }
             b"_timestamp" => self.wall_time = number(json),
             _ => match number(json) {
-                Some(value) => self.values.push((names.number(name), value)),
+                Some(value) => self.values.numbers.push((names.number(name), value)),
                 None => self.other(name, json, names),
             },
         }
@@ -239,77 +239,25 @@ impl HistoryRow {
             Some(b'{') => {
                 let mut name = name.to_vec();
                 let mut cursor = JsonCursor::new(json, 0);
-                let before = self.values.len();
-                if self.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
-                    self.values.truncate(before);
+                let before = self.values.numbers.len();
+                if self.values.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
+                    self.values.numbers.truncate(before);
                     self.verdict = Some(HistoryVerdict::Value);
                 }
             }
             Some(b'"') => match special(json) {
-                Some(value) => self.values.push((names.number(name), value)),
-                None => self.others += 1,
+                Some(value) => self.values.numbers.push((names.number(name), value)),
+                None => self.values.others += 1,
             },
-            Some(b'[' | b't' | b'f') => self.others += 1,
+            Some(b'[' | b't' | b'f') => self.values.others += 1,
             Some(b'n') => {}
             _ => self.verdict = Some(HistoryVerdict::Value),
         }
-    }
-
-    /// The members of a dict, under names joined with points; a dict that says its `_type` is media, one value.
-    fn object(
-        &mut self,
-        name: &mut Vec<u8>,
-        cursor: &mut JsonCursor,
-        json: &[u8],
-        names: &mut TagTable,
-        depth: u32,
-    ) -> Result<(), json::JsonFault> {
-        let depth = depth.checked_sub(1).ok_or(json::JsonFault::Syntax)?;
-        let (values, others) = (self.values.len(), self.others);
-        let mut media = false;
-        cursor.expect(b'{')?;
-        if cursor.take(b'}')? {
-            return Ok(());
-        }
-        loop {
-            let member = cursor.name()?;
-            media |= member == "_type";
-            let length = name.len();
-            name.push(b'.');
-            name.extend_from_slice(member.as_bytes());
-            if cursor.peek()? == b'{' {
-                self.object(name, cursor, json, names, depth)?;
-            } else {
-                let begin = cursor.at;
-                match cursor.value()? {
-                    json::JsonValue::Number { value, .. } => self.values.push((names.number(name), value)),
-                    json::JsonValue::Other => match special(&json[begin..cursor.at]) {
-                        Some(value) => self.values.push((names.number(name), value)),
-                        None => self.others += 1,
-                    },
-                    json::JsonValue::Nested => self.others += 1,
-                    json::JsonValue::Null => {}
-                }
-            }
-            name.truncate(length);
-            if cursor.take(b'}')? {
-                break;
-            }
-            cursor.expect(b',')?;
-        }
-        if media {
-            self.values.truncate(values);
-            self.others = others + 1;
-        }
-        Ok(())
     }
 }
 
 /// How many keys of a configuration are kept.
 const MOST_CONFIG: usize = 1000;
-
-/// Dicts nested deeper than this are refused.
-const NESTED: u32 = 32;
 
 fn text(json: &[u8]) -> Option<&str> {
     std::str::from_utf8(json).ok()
@@ -321,16 +269,6 @@ fn number(json: &[u8]) -> Option<f64> {
     match json {
         b"NaN" => Some(f64::NAN),
         [b'0'..=b'9' | b'-', ..] | b"Infinity" => text(json)?.parse().ok(),
-        _ => None,
-    }
-}
-
-/// What W&B writes for floats that JSON has no number for.
-fn special(json: &[u8]) -> Option<f64> {
-    match json {
-        b"\"NaN\"" => Some(f64::NAN),
-        b"\"Infinity\"" => Some(f64::INFINITY),
-        b"\"-Infinity\"" => Some(f64::NEG_INFINITY),
         _ => None,
     }
 }

@@ -47,7 +47,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         }
         let row = match words[..] {
             [step, one, other] if line.ends_with(b"\n") => {
-                step.parse::<i64>().ok().zip(one.parse().ok().zip(other.parse().ok()))
+                step.parse::<i64>().ok().zip(one.parse::<f64>().ok().zip(other.parse::<f64>().ok()))
             }
             _ => None,
         };
