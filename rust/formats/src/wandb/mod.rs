@@ -7,6 +7,8 @@
 //! declares no step. The step of a series that has an axis (`define_metric`) is the value of the axis in the same row. Hugging
 //! Face's Trainer and Lightning log the number of updates with each row, which is then its step.
 
+#[cfg(test)]
+mod axis_tests;
 mod blocks;
 mod history;
 #[cfg(test)]
