@@ -84,7 +84,7 @@ mod tests {
         let columns = &read.batches[0].columns;
         assert_eq!((&columns.step, &columns.value), (&Some(vec![0, 1]), &vec![0.5, 0.25]));
         assert_eq!(columns.wall_time, Some(vec![1_700_000_000.5, 1_700_000_001.0]));
-        assert_eq!(read.problems, []);
+        assert!(read.problems.is_empty(), "{:?}", read.problems);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod mmcv;
 mod mmengine;
 mod monitor;
 mod registry;
+mod resemblance;
 mod rllib;
 mod sb3;
 mod shared;
@@ -35,7 +36,8 @@ mod ultralytics;
 mod wandb;
 mod wandb_history;
 
-pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_more};
+pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_further};
+pub use resemblance::{Lookalike, Resemblance, lookalike};
 pub use shared::contents::FileContents;
 pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};

@@ -1,10 +1,12 @@
 //! The registry: one line a format, in the order in which they are tried.
 
+use std::io;
 use std::sync::{PoisonError, RwLock};
 
+use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::ProblemKind;
 
-use crate::shared::head::{FileHead, HEAD, placeholder};
+use crate::shared::head::{FileHead, placeholder};
 use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::{
@@ -122,19 +124,25 @@ pub fn sniff(head: &FileHead, options: &ReadOptions) -> SniffedFormat {
     }
 }
 
-/// How many of the first bytes of a file with this name to look at if its first [`HEAD`] show nothing.
+/// How many of the first bytes of a file with this name to look at if its head shows nothing.
 #[must_use]
-pub fn head_size(name: &str, options: &ReadOptions) -> usize {
-    readers().iter().map(|reader| (reader.head_size)(name, options)).max().unwrap_or(HEAD)
+pub fn head_size(name: &str) -> u64 {
+    readers().iter().map(|reader| (reader.head_size)(name)).max().unwrap_or(0)
 }
 
-/// Finds the format of a file of which [`sniff`] knows nothing from more of its first bytes.
-#[must_use]
-pub fn sniff_more(head: &FileHead, options: &ReadOptions) -> Option<&'static FormatReader> {
-    readers().into_iter().find(|reader| {
-        (reader.head_size)(head.name, options) > HEAD
-            && ((reader.matches)(head) || (reader.matches_options)(head, options))
-    })
+/// Finds the format of a file of which [`sniff`] knows nothing from more of it than its head.
+pub fn sniff_further(
+    name: &str,
+    bytes: &dyn ReadAt,
+    size: u64,
+    options: &ReadOptions,
+) -> io::Result<Option<&'static FormatReader>> {
+    for reader in readers() {
+        if (reader.matches_further)(name, bytes, size, options)? {
+            return Ok(Some(reader));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use stepbridge_timeline::Error;
 
 use crate::error::ReadError;
 use crate::logs::Logs;
-use crate::output::{TableWriter, WriteError};
+use crate::output::{TableWriter, WriteError, refuse_input};
 use crate::reindex::contradictions::{self, RefutedLedgers};
 use crate::reindex::locate::{assumed, locate, periods};
 use crate::reindex::part::{PlacedPart, Tally};
@@ -134,6 +134,7 @@ impl Survey {
             let origins = runs.iter().map(|run| run.origin.clone()).collect();
             let thin = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
             let form = TableForm::new(&self.logs, Some(&thin), superseded)?;
+            refuse_input(&self.logs, output)?;
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
             let threads = threads.min(MOST_THREADS);

@@ -61,9 +61,9 @@ impl Change {
 
 /// How much of the running epoch is done at the point of a change.
 #[derive(Debug, Clone, Copy)]
-struct Done {
-    batches: u64,
-    samples: Option<u64>,
+pub(crate) struct Done {
+    pub(crate) batches: u64,
+    pub(crate) samples: Option<u64>,
 }
 
 impl Timeline {
@@ -257,7 +257,7 @@ impl Timeline {
     }
 
     /// Samples in a range of batches; batches before it may be of unknown size.
-    fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
+    pub(crate) fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
         let after = self.compiled.all.partition_point(|segment| segment.batch0 < end);
         let mut sum = 0;
         for segment in
@@ -291,7 +291,7 @@ fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) 
 }
 
 /// The rest of the running epoch with the new sizes; `parts` are the rest with the old ones.
-fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
+pub(crate) fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
     let size = change.batch_size.or(first.batch_size);
     let samples = epoch_samples(first, parts, done, change);
     let part = Segment { epochs: Some(1), batch_size: size, joins: true, ..*first };

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::{Format, FormatDescription, ProblemKind};
 
 use super::example::Examples;
@@ -21,8 +22,10 @@ pub struct FormatReader {
     pub matches: fn(&FileHead) -> bool,
     /// Whether a file that no format matches is of this format by what the caller says of it.
     pub matches_options: fn(&FileHead, &ReadOptions) -> bool,
-    /// How many of the first bytes of a file with this name to look at if no format matches its first [`HEAD`].
-    pub head_size: fn(name: &str, &ReadOptions) -> usize,
+    /// How many of the first bytes of a file with this name to look at if no format matches its head.
+    pub head_size: fn(name: &str) -> u64,
+    /// Whether more of a file than its head shows that it is of this format, or fits what the caller says.
+    pub matches_further: fn(name: &str, bytes: &dyn ReadAt, size: u64, &ReadOptions) -> io::Result<bool>,
     /// What is wrong with a file whose name is claimed and whose first bytes do not match. `None` if it is read all the same.
     pub explain_mismatch: fn(&FileHead) -> Option<(ProblemKind, &'static str)>,
     /// Reads all of it.
@@ -38,7 +41,8 @@ impl FormatReader {
         claims_name: |_| false,
         matches: |_| false,
         matches_options: |_, _| false,
-        head_size: |_, _| HEAD,
+        head_size: |_| HEAD as u64,
+        matches_further: |_, _, _, _| Ok(false),
         explain_mismatch: |_| None,
         read: |_, _| Ok(()),
         examples: Examples::NONE,

@@ -3,9 +3,9 @@
 use std::io;
 
 use stepbridge_formats::{
-    FileHead, FormatReader, HEAD, ReadOptions, SniffedFormat, head_size, placeholder, sniff, sniff_more,
+    FileHead, FormatReader, HEAD, ReadOptions, SniffedFormat, head_size, placeholder, sniff, sniff_further,
 };
-use stepbridge_io::bytes::{ReadAt, read_up_to};
+use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::decompress::Compression;
 use stepbridge_ledger::is_ledger;
 use stepbridge_records::ProblemKind;
@@ -55,18 +55,16 @@ fn look_further(
     size: u64,
     compression: Option<Compression>,
 ) -> io::Result<FileKind> {
-    let available = compression.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
-    let length = head_size(head.name, options).min(available);
-    if length <= HEAD {
+    let length = head_size(head.name);
+    if length <= HEAD as u64 && options.pattern.is_none() {
         return Ok(FileKind::Other);
     }
-    let first = if let Some(compression) = compression {
-        compression.head(bytes, length)?.0
-    } else {
-        let mut first = vec![0; length];
-        let held = read_up_to(bytes, 0, &mut first, 0)?;
-        first.truncate(held);
-        first
+    let found = match compression {
+        None => sniff_further(head.name, bytes, size, options)?,
+        Some(compression) => {
+            let first = compression.head(bytes, usize::try_from(length).unwrap_or(HEAD))?.0;
+            sniff_further(head.name, &&first[..], first.len() as u64, options)?
+        }
     };
-    Ok(sniff_more(&FileHead { bytes: &first, ..*head }, options).map_or(FileKind::Other, FileKind::Log))
+    Ok(found.map_or(FileKind::Other, FileKind::Log))
 }
