@@ -81,7 +81,9 @@ def test_a_file_that_was_cut_anywhere_is_torn_and_no_error(form: Format, tmp_pat
     path.write_bytes(whole)
     expected = values(read_logs(path, format=form))
     # What must be there before a value can be: a line of names, a magic number.
-    names = whole.index(b"\n") + 1 if form.endswith("csv") or form in {"sb3", "dvclive"} else 16 if form == "wandb" else 2
+    names = (
+        whole.index(b"\n") + 1 if form.endswith("csv") or form in {"sb3", "dvclive"} else 16 if form == "wandb" else 2
+    )
     for size in range(max(names, 30 if form in {"trainer_state", "text"} else 0), len(whole)):
         path.write_bytes(whole[:size])
         try:

@@ -98,8 +98,13 @@ def test_llama_factory_is_placed_by_its_updates(tmp_path: Path) -> None:
 
 def test_stylegan_counts_images(tmp_path: Path) -> None:
     path = tmp_path / "stats.jsonl"
-    entry = '{{"Loss/G/loss": {{"num": 64, "mean": {loss}, "std": 0.5}}, "Progress/kimg": {{"num": 1, "mean": {kimg}, "std": 0.0}}}}\n'
-    path.write_text(entry.format(loss=2.5, kimg=4.0) + entry.format(loss=2.25, kimg=8.064000129699707))
+
+    def entry(loss: float, kimg: float) -> str:
+        stats = {"Loss/G/loss": (64, loss, 0.5), "Progress/kimg": (1, kimg, 0.0)}
+        named = {name: dict(zip(("num", "mean", "std"), three, strict=True)) for name, three in stats.items()}
+        return json.dumps(named) + "\n"
+
+    path.write_text(entry(2.5, 4.0) + entry(2.25, 8.064000129699707))
     logs = read_logs(path)
     assert logs.files[0].format == "stylegan"
     assert rows(logs, "Loss/G/loss") == [(4000, 2.5), (8064, 2.25)]
@@ -120,9 +125,13 @@ def test_dvclive_has_a_run_of_all_its_files(tmp_path: Path) -> None:
 
 def test_an_object_an_epoch_is_placed_as_a_row_an_epoch(tmp_path: Path) -> None:
     objects, table = tmp_path / "log.txt", tmp_path / "same.csv"
-    objects.write_text('{"epoch": 0, "train_loss": 0.9}\n{"epoch": 1, "train_loss": 0.7}\n{"epoch": 2, "train_loss": 0.5}\n')
+    objects.write_text(
+        '{"epoch": 0, "train_loss": 0.9}\n{"epoch": 1, "train_loss": 0.7}\n{"epoch": 2, "train_loss": 0.5}\n'
+    )
     table.write_text("epoch,train_loss\n0,0.9\n1,0.7\n2,0.5\n")
-    placed = [read_logs(path).reindex().to_polars().select("epoch", "epoch_float", "value") for path in (objects, table)]
+    placed = [
+        read_logs(path).reindex().to_polars().select("epoch", "epoch_float", "value") for path in (objects, table)
+    ]
     assert placed[0].equals(placed[1])
     assert placed[0]["epoch"].to_list() == [0, 1, 2]
     assert placed[0]["epoch_float"].to_list() == [1.0, 2.0, 3.0]
