@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from stepbridge.logs import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -37,7 +39,15 @@ NAMES: dict[Format, str] = {
     "csv": "table.csv",
     "jsonl": "log.jsonl",
     "text": "train.log",
+    "llama_factory": "trainer_log.jsonl",
+    "rllib": "result.json",
+    "stylegan": "stats.jsonl",
+    "dvclive": "x.tsv",
+    "trackio": "project.db",
 }
+
+#: The formats that a small log can be made of. In others, a step follows from the values.
+FORMS: tuple[Format, ...] = tuple(form for form in FORMATS if form in NAMES)
 
 Row = tuple[int, float]
 
@@ -47,6 +57,7 @@ TABLES: dict[Format, tuple[str, str]] = {
     "ultralytics": ("epoch,train/loss,x/lr0,{tag}\n", "{step},,,{value}\n"),
     "sb3": ("time/total_timesteps,{tag}\n", "{step},{value}\n"),
     "csv": ("step,loss,{tag}\n", "{step},0.5,{value}\n"),
+    "dvclive": ("step\t{tag}\n", "{step}\t{value}\n"),
 }
 OBJECTS: dict[Format, str] = {
     "mmengine": '{{"step": {step}, {tag}: {value}}}\n',
@@ -54,6 +65,9 @@ OBJECTS: dict[Format, str] = {
     "detectron2": '{{"iteration": {step}, {tag}: {value}, "total_loss": 0.5}}\n',
     "wandb_history": '{{"_step": {step}, {tag}: {value}}}\n',
     "jsonl": '{{"step": {step}, {tag}: {value}}}\n',
+    "llama_factory": '{{"current_steps": {step}, "total_steps": 0.5, {tag}: {value}}}\n',
+    "rllib": '{{"timesteps_total": {step}, "training_iteration": 0.5, {tag}: {value}}}\n',
+    "stylegan": '{{{tag}: {value}, "Progress/kimg": {{"num": 0.5, "mean": {step}e-3, "std": 0.5}}}}\n',
 }
 
 
@@ -73,7 +87,7 @@ def small_log(form: Format, rows: Iterable[Row], tag: str = "x") -> bytes:
         return encoded("".join(f"1664364007310 {value} {step}\n" for step, value in rows))
     if form == "text":
         return encoded("".join(f"Epoch 1, Iter 1, Step {step}: {tag} {value}\n" for step, value in rows))
-    return {"tfevents": events, "wandb": data_store, "mlflow_db": database}[form](rows, tag)
+    return {"tfevents": events, "wandb": data_store, "mlflow_db": database, "trackio": trackio}[form](rows, tag)
 
 
 def events(rows: list[Row], tag: str) -> bytes:
@@ -143,5 +157,25 @@ def database(rows: list[Row], tag: str) -> bytes:
                 stored = 0.0 if value != value else max(-largest, min(largest, value))
                 cells = (encoded(tag), stored, 1_700_000_000_000, "aaaaaaaa1111", step, value != value)
                 connection.execute("INSERT INTO metrics VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?)", cells)
+            connection.commit()
+        return path.read_bytes()
+
+
+def trackio(rows: list[Row], tag: str) -> bytes:
+    """Make a store of Trackio's, of one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "project.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("""
+                CREATE TABLE metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT NOT NULL,
+                    run_name TEXT NOT NULL, step INTEGER NOT NULL, metrics TEXT NOT NULL)
+            """)
+            for step, value in rows:
+                # As Trackio writes what JSON has no number for.
+                special = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(str(value), value)
+                cells = ("2025-08-01T12:00:00+00:00", "brave-sky", step, json.dumps({tag: special}))
+                connection.execute(
+                    "INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?)", cells
+                )
             connection.commit()
         return path.read_bytes()

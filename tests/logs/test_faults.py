@@ -17,17 +17,17 @@ import pyarrow as pa
 import pytest
 
 import stepbridge as sb
-from small_logs import NAMES, OBJECTS, small_log
-from stepbridge.logs import FORMATS, Format, Logs, read_logs
+from small_logs import FORMS, NAMES, OBJECTS, small_log
+from stepbridge.logs import Format, Logs, read_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-each_format = pytest.mark.parametrize("form", FORMATS)
+each_format = pytest.mark.parametrize("form", FORMS)
 #: Those whose records are read one after the other, so that a file may be larger than memory.
-STREAMED: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"trainer_state", "mlflow_db"})
+STREAMED: tuple[Format, ...] = tuple(form for form in FORMS if form not in {"trainer_state", "mlflow_db", "trackio"})
 #: Those whose records have a step of the run.
-STEPS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"keras_csv", "ultralytics"})
+STEPS: tuple[Format, ...] = tuple(form for form in FORMS if form not in {"keras_csv", "ultralytics", "stylegan"})
 #: Ten steps, and values none of which begins like another.
 ROWS = [(step, 3.5 * 1.5**step) for step in range(1, 11)]
 
@@ -74,14 +74,16 @@ def test_an_empty_file_is_reported(form: Format, tmp_path: Path) -> None:
     assert (problem.file, problem.kind) == (NAMES[form], "empty")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "mlflow_db"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in {"mlflow_db", "trackio"}])
 def test_a_file_that_was_cut_anywhere_is_torn_and_no_error(form: Format, tmp_path: Path) -> None:
     whole = small_log(form, ROWS)
     path = tmp_path / NAMES[form]
     path.write_bytes(whole)
     expected = values(read_logs(path, format=form))
     # What must be there before a value can be: a line of names, a magic number.
-    names = whole.index(b"\n") + 1 if form.endswith("csv") or form == "sb3" else 16 if form == "wandb" else 2
+    names = (
+        whole.index(b"\n") + 1 if form.endswith("csv") or form in {"sb3", "dvclive"} else 16 if form == "wandb" else 2
+    )
     for size in range(max(names, 30 if form in {"trainer_state", "text"} else 0), len(whole)):
         path.write_bytes(whole[:size])
         try:
@@ -275,7 +277,7 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
 # --- names and numbers ---------------------------------------------------------------------------------------------
 
 #: Those that name their tags in the file, as they like.
-TAGS: tuple[Format, ...] = tuple(form for form in FORMATS if form not in {"mlflow", "text"})
+TAGS: tuple[Format, ...] = tuple(form for form in FORMS if form not in {"mlflow", "text"})
 
 
 @unix
@@ -367,7 +369,7 @@ def test_steps_at_the_ends_of_64_bits_are_exact(form: Format, tmp_path: Path) ->
             assert table.num_rows == len(logs)
 
 
-@pytest.mark.parametrize("form", [form for form in STEPS if form not in {"tfevents", "mlflow_db"}])
+@pytest.mark.parametrize("form", [form for form in STEPS if form not in {"tfevents", "mlflow_db", "trackio"}])
 def test_a_step_beyond_64_bits_is_reported(form: Format, tmp_path: Path) -> None:
     path = tmp_path / NAMES[form]
     path.write_bytes(small_log(form, [(1, 1.5), (2**63, 2.5), (3, 3.5)]))
@@ -389,7 +391,7 @@ def by_zstd(data: bytes) -> bytes:
 
 
 #: Each format packed by gzip, and some of each sort by zstd.
-BOMBS: list[tuple[Format, str]] = [(form, ".gz") for form in FORMATS]
+BOMBS: list[tuple[Format, str]] = [(form, ".gz") for form in FORMS]
 BOMBS += [("tfevents", ".zst"), ("trainer_state", ".zst"), ("jsonl", ".zst"), ("lightning_csv", ".zst")]
 
 

@@ -270,11 +270,11 @@ def test_a_folder_without_permission_is_reported(event_file: Path, tmp_path: Pat
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no file or folder .*; give a log file"):
         read_logs(tmp_path / "absent")
-    with pytest.raises(ValueError, match="holds no file; give one that holds a log of TensorBoard, Lightning"):
+    with pytest.raises(ValueError, match="holds no file; give one that holds a log of TensorBoard, W&B, "):
         read_logs(tmp_path)
     other = tmp_path / "notes.txt"
     other.write_text("step 1")
-    with pytest.raises(ValueError, match="none of its 1 files is a log of TensorBoard, Lightning"):
+    with pytest.raises(ValueError, match="none of its 1 files is a log of TensorBoard, W&B, "):
         read_logs(tmp_path)
     with pytest.raises(ValueError, match="is not a log of a known format"):
         read_logs(other)

@@ -7,16 +7,15 @@
 //! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
 //! Data sets with a column `epoch` or `step` are common, and are not logs.
 
-use crate::lightning_csv;
+use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
 use crate::shared::options::{NamedColumns, ReadOptions};
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, FirstRows, PlaceColumns, TableHead, TableKind, peek, position, separator};
-use stepbridge_records::{Decimal, EpochMeaning, Format, SeriesMeaning};
+use crate::shared::table::{self, FirstRows, PlaceColumns, STEPS, TableHead, TableKind, peek, position, separator};
+use stepbridge_records::{Decimal, EpochMeaning, FormatDescription, FormatOptions, SeriesMeaning};
 
-const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
 const EPOCHS: [&str; 1] = ["epoch"];
 /// The second is `TensorBoard`'s, in the tables that its page offers.
 const TIMES: [&str; 2] = ["wall_time", "wall time"];
@@ -57,14 +56,29 @@ const WORDS: [&str; 16] = [
 ];
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Csv,
-    claims_name: |_| false,
+    description: FormatDescription {
+        name: "csv",
+        title: "CSV",
+        writer: None,
+        options: FormatOptions { columns: true, pattern: false },
+        ..FormatDescription::UNKNOWN
+    },
     matches,
-    explain_mismatch: |_| None,
+    matches_options: |head, options| has_named_columns(head, &options.columns),
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    examples: Examples::rows(
+        "table.csv",
+        &[
+            Example::text("step,loss,lr\n", |i, one, other| format!("{i},{one},{other}")),
+            Example::text("epoch|train loss|val loss\n", |i, one, other| format!("{i}|{one}|{other}")),
+            Example::text("Wall time,Step,loss\n", |i, one, _| format!("1700000000.5,{i},{one}")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
-static KIND: TableKind = TableKind { format: Format::Csv, separator, places, blank: None, meaning };
+static KIND: TableKind =
+    TableKind { format: READER.format(), separator, places, blank: None, meaning, in_folder: table::as_read };
 
 fn places(names: &[String], options: &ReadOptions) -> PlaceColumns {
     let named = &options.columns;
@@ -91,11 +105,6 @@ fn places(names: &[String], options: &ReadOptions) -> PlaceColumns {
     PlaceColumns { step, epoch, wall_time, missing }
 }
 
-/// Whether a column of this name holds the step.
-pub(super) fn is_step(name: &str) -> bool {
-    STEPS.iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
 /// Names, as many as one reads.
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 20;
@@ -115,15 +124,15 @@ fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
 }
 
 /// Whether a file is a table that has a column which the caller named for its step or its epoch.
-#[must_use]
-pub fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
+fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
     columns.counters().next().is_some()
         && peek(head, None).is_some_and(|table| columns.counters().any(|name| table.has(name)))
 }
 
 fn matches(head: &FileHead) -> bool {
     // Lightning's name: a missing column is reported as such.
-    if head.name == "metrics.csv" && (lightning_csv::READER.explain_mismatch)(head).is_none() {
+    let counters = |names: Vec<&str>| names.contains(&"step") || names.contains(&"epoch");
+    if head.name == "metrics.csv" && head.columns(',').is_some_and(counters) {
         return false;
     }
     let Some(table) = peek(head, None) else { return false };
@@ -178,7 +187,7 @@ mod tests {
     use stepbridge_records::ProblemKind;
 
     fn read(text: &str, options: &ReadOptions) -> FileContents {
-        read_for_test(Format::Csv, "t.csv", text.as_bytes(), options, 1)
+        read_for_test(&READER, "t.csv", text.as_bytes(), options, 1)
     }
 
     fn head(text: &str) -> FileHead<'_> {
@@ -223,7 +232,7 @@ mod tests {
             ..NamedColumns::default()
         };
         let text = "it,when,step,x\n1,1700000000.25,9,0.5\n2,,8,0.25\n";
-        assert_eq!(sniff(&head(text)), SniffedFormat::Unknown);
+        assert_eq!(sniff(&head(text), &ReadOptions::default()), SniffedFormat::Unknown);
         let options = ReadOptions { columns: columns("it", Some("when")), ..ReadOptions::default() };
         assert!(has_named_columns(&head(text), &options.columns));
         let contents = read(text, &options);
@@ -234,7 +243,7 @@ mod tests {
         assert_eq!(times[..2], [1_700_000_000.25; 2]);
         assert!(times[2].is_nan() && times[3].is_nan());
         assert_eq!(batch.meaning, SeriesMeaning { step: None, epoch: None });
-        let options = ReadOptions { format: Some(Format::Csv), columns: columns("iter", None), ..options };
+        let options = ReadOptions { format: Some(&READER), columns: columns("iter", None), ..options };
         let contents = read(text, &options);
         let problem = &contents.problems[0];
         assert_eq!(problem.kind, ProblemKind::MissingColumn);
@@ -250,7 +259,7 @@ mod tests {
             ("epoch,loss,global_step\n1,1,20\n", Some(EpochMeaning::In(1))),
             ("epoch,loss,global_step\n5,1,20\n", None),
         ] {
-            assert_eq!(sniff(&head(text)), SniffedFormat::Log(Format::Csv));
+            assert_eq!(sniff(&head(text), &ReadOptions::default()), SniffedFormat::Log(&READER));
             let contents = read(text, &ReadOptions::default());
             let meaning = contents.batches[0].columns.meaning;
             assert_eq!(meaning, SeriesMeaning { step: None, epoch: expected }, "{text}");

@@ -2,29 +2,49 @@
 //!
 //! It has no epochs. Evaluation is in the line of the iteration after which it ran. A resumed run appends.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::json_lines::{self, Dialect, KeyRole, probe};
 use crate::shared::reader::FormatReader;
-use stepbridge_records::Format;
+use stepbridge_records::{Format, FormatDescription, SeriesMeaning, StepMeaning, Unit};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Detectron2,
+    description: FormatDescription {
+        name: "detectron2",
+        title: "detectron2 metrics.json",
+        writer: Some("detectron2"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 0)), epoch: None },
+        ..FormatDescription::UNKNOWN
+    },
     // Hugging Face writes a file of that name as well, with final values.
-    claims_name: |_| false,
     matches: |head| {
         let seen = probe(head);
         seen.all_have("iteration")
             && seen.any_has(&["eta_seconds", "data_time", "rank_data_time", "time", "lr"])
             && !seen.any_has(&["step", "_step", "epoch"])
     },
-    explain_mismatch: |_| None,
     read: |input, sink| json_lines::read(&Detectron2, input, sink),
+    examples: Examples::objects(
+        "metrics.json",
+        &[
+            Example::text("", |i, one, other| {
+                format!("{{\"iteration\": {}, \"lr\": {one}, \"total_loss\": {other}}}", 20 * i + 19)
+            }),
+            Example::text("", |i, one, other| {
+                format!(
+                    "{{\"bbox/AP\": {one}, \"data_time\": NaN, \"iteration\": {i}, \"total_loss\": {other}, \
+                     \"eta_seconds\": 1e5}}"
+                )
+            }),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 struct Detectron2;
 
 impl Dialect for Detectron2 {
     fn format(&self) -> Format {
-        Format::Detectron2
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {

@@ -1,27 +1,71 @@
 //! JSON lines of no known writer: which keys hold the step, the epoch and the time, the caller says, or their names do.
 //!
-//! What the step counts, and from where, is not known.
+//! What the step counts, and from where, is not known. A line with an epoch and no step closes its epoch; epochs count from
+//! the first such line's, if that is 0 or 1.
 
+use std::ops::ControlFlow;
+
+use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
-use crate::shared::json_lines::{self, Dialect, KeyRole, ProbedKeys, ProbedLines, first_line, probe};
+use crate::shared::json_lines::{
+    self, Dialect, JsonRow, KeyRole, LastCounters, ProbedKeys, ProbedLines, RecordKind, RowPlacement, first_line, probe,
+};
 use crate::shared::options::NamedColumns;
 use crate::shared::reader::FormatReader;
 use stepbridge_io::json::JsonCursor;
-use stepbridge_records::Format;
+use stepbridge_records::{Decimal, EpochMeaning, Format, FormatDescription, FormatOptions, SeriesMeaning};
 
 /// Names that say that a key holds the step; one that counts over the whole run first.
 const STEPS: [&str; 4] = ["global_step", "step", "iteration", "iter"];
 const EPOCH: &str = "epoch";
 
+/// Lines with a step.
+const TIMED_BY_STEP: usize = 0;
+/// Lines with an epoch alone.
+const CLOSING: usize = 1;
+
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::JsonLines,
-    claims_name: |_| false,
+    description: FormatDescription {
+        name: "jsonl",
+        title: "JSON lines",
+        writer: None,
+        options: FormatOptions { columns: true, pattern: false },
+        ..FormatDescription::UNKNOWN
+    },
     matches: is_log,
-    explain_mismatch: |_| None,
+    matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
+        let mut epochs_from = None;
+        let mut lines = JsonLines::new(&input.options.columns, &first);
+        json_lines::look(&lines, input, |row| {
+            if row.step.is_some() || row.odd || row.epoch.is_none() {
+                return ControlFlow::Continue(());
+            }
+            epochs_from = row.epoch.and_then(Decimal::whole).and_then(|epoch| u8::try_from(epoch).ok());
+            ControlFlow::Break(())
+        })?;
+        lines.epochs_from = epochs_from.filter(|first| *first < 2);
+        json_lines::read(&lines, input, sink)
     },
+    examples: Examples::objects(
+        "log.jsonl",
+        &[
+            Example::text("", |i, one, other| {
+                format!("{{\"step\": {i}, \"epoch\": {}.5, \"loss\": {one}, \"acc\": {other}}}", i / 4)
+            }),
+            Example::text("", |i, one, other| {
+                let odd = ["Infinity", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "false", "1e-400"];
+                let odd = odd[usize::from(i % 6)];
+                format!(
+                    "{{\"n\\u00e4me\": {{\"deep\": {{\"er\": {one}}}}}, \"odd\": {odd}, \"x\": {other}, \
+                     \"global_step\": {i}}}"
+                )
+            }),
+            Example::text("", |i, one, other| format!("{{\"epoch\":{i},\"loss\":{one},\"acc\":{other}}} ")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 /// Whether every line that is seen is an object with a step or an epoch, and a number next to it.
@@ -44,8 +88,7 @@ fn lines(head: &FileHead) -> Option<ProbedLines> {
 }
 
 /// Whether every line is an object, and one of them has a key that the caller named for its step or its epoch.
-#[must_use]
-pub fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
+fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
     // A key of a nested object has the names of both.
     let has = |keys: &ProbedKeys, name: &str| {
         keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
@@ -56,6 +99,8 @@ pub fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
+    /// From where the epochs of lines without a step count, if they begin at 0 or 1.
+    epochs_from: Option<u8>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -68,6 +113,7 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
+            epochs_from: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -93,7 +139,7 @@ fn top_keys(line: &[u8]) -> Vec<String> {
 
 impl Dialect for JsonLines<'_> {
     fn format(&self) -> Format {
-        Format::JsonLines
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {
@@ -105,6 +151,22 @@ impl Dialect for JsonLines<'_> {
             KeyRole::WallTime
         } else {
             KeyRole::Value
+        }
+    }
+
+    // A line with an epoch and no step closes its epoch, as a row of a table does.
+    fn kinds(&self) -> Vec<RecordKind> {
+        let closing = SeriesMeaning { step: None, epoch: self.epochs_from.map(EpochMeaning::Ends) };
+        vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: closing, prefix: "" }]
+    }
+
+    fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
+        match (row.step, row.odd) {
+            (Some(_), _) | (None, true) => RowPlacement::Kind(TIMED_BY_STEP),
+            (None, false) if self.epochs_from.is_some() && row.epoch.and_then(Decimal::whole).is_some() => {
+                RowPlacement::Kind(CLOSING)
+            }
+            (None, false) => RowPlacement::Unplaced(TIMED_BY_STEP),
         }
     }
 
@@ -130,19 +192,48 @@ mod tests {
     #[test]
     fn keys_are_named_by_the_caller_or_by_themselves() {
         let text = "{\"step\": 1, \"global_step\": 101, \"n\": {\"it\": 7}, \"at\": 9.5, \"epoch\": 0.5}\n";
-        let plain = read_for_test(Format::JsonLines, "x", text.as_bytes(), &ReadOptions::default(), 1);
+        let plain = read_for_test(&READER, "x", text.as_bytes(), &ReadOptions::default(), 1);
         assert_eq!(plain.batches[0].columns.step_of(0), Some(101));
         assert_eq!(plain.batches[0].columns.value, [1.0, 7.0, 9.5]);
-        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("n.it", "at"), 1);
+        let read = read_for_test(&READER, "x", text.as_bytes(), &named("n.it", "at"), 1);
         let batch = &read.batches[0].columns;
         assert_eq!((batch.step_of(0), batch.wall_time.as_deref()), (Some(7), Some(&[9.5; 2][..])));
         assert_eq!((&batch.value[..], read.problems.len()), (&[1.0, 101.0][..], 0));
     }
 
     #[test]
+    fn a_line_with_an_epoch_alone_closes_it() {
+        for (text, steps, epochs) in [
+            (
+                "{\"epoch\": 0, \"loss\": 1}\n{\"epoch\": 1, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Ends(0))],
+            ),
+            (
+                "{\"epoch\": 1, \"loss\": 1}\n{\"epoch\": 2, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Ends(1))],
+            ),
+            ("{\"epoch\": 6, \"loss\": 1}\n{\"epoch\": 7, \"loss\": 2}\n", vec![None], vec![None]),
+            ("{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n", vec![None], vec![None]),
+            (
+                "{\"step\": 9, \"epoch\": 0, \"loss\": 1}\n{\"epoch\": 0, \"val\": 2}\n",
+                vec![Some(9), None],
+                vec![None, Some(EpochMeaning::Ends(0))],
+            ),
+        ] {
+            let read = read_for_test(&READER, "log.txt", text.as_bytes(), &ReadOptions::default(), 1);
+            let found: Vec<_> =
+                read.batches.iter().map(|it| (it.columns.step_of(0), it.columns.meaning.epoch)).collect();
+            assert_eq!(found, steps.into_iter().zip(epochs).collect::<Vec<_>>(), "{text}");
+            assert!(read.problems.is_empty(), "{text}: {:?}", read.problems);
+        }
+    }
+
+    #[test]
     fn a_named_key_that_never_occurs_is_told_with_those_that_do() {
         let text = "{\"it\": 1, \"loss\": 0.5}\n";
-        let read = read_for_test(Format::JsonLines, "x", text.as_bytes(), &named("iter", "it"), 1);
+        let read = read_for_test(&READER, "x", text.as_bytes(), &named("iter", "it"), 1);
         assert_eq!(read.problems.len(), 1);
         assert_eq!(read.problems[0].kind, ProblemKind::MissingColumn);
         assert_eq!(read.problems[0].reason, "no object has the key 'iter'; there are 'it', 'loss'");

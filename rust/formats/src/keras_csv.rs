@@ -6,25 +6,38 @@
 //! or fewer, the rows are left out and reported. "NA" is written where an epoch has no such metric; a metric of several
 //! numbers is written as a text.
 
-use crate::csv::is_step;
+use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, PlaceColumns, TableHead, TableKind, peek, position, separator};
-use stepbridge_records::Format;
+use crate::shared::table::{self, PlaceColumns, TableHead, TableKind, is_step, peek, position, separator};
+use stepbridge_records::{EpochMeaning, FormatDescription, SeriesMeaning};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::KerasCsv,
+    description: FormatDescription {
+        name: "keras_csv",
+        title: "Keras CSVLogger table",
+        writer: Some("Keras"),
+        meaning: SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(0)) },
+        ..FormatDescription::UNKNOWN
+    },
     // Its name is the author's.
-    claims_name: |_| false,
     matches,
-    explain_mismatch: |_| None,
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    examples: Examples::rows(
+        "log.csv",
+        &[
+            Example::text("epoch,accuracy,loss\r\n", |i, one, other| format!("{i},{one},{other}\r")),
+            Example::text("epoch;accuracy;loss;val_loss\n", |i, one, other| format!("{i};{one};{other};NA")),
+            Example::text("epoch\tloss\n", |i, one, _| format!("{i}\t{one}")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 static KIND: TableKind = TableKind {
-    format: Format::KerasCsv,
+    format: READER.format(),
     separator: |header| behind_epoch(header).unwrap_or_else(|| separator(header)),
     places: |names, _| {
         let mut places = PlaceColumns { epoch: position(names, "epoch"), ..PlaceColumns::default() };
@@ -34,7 +47,8 @@ static KIND: TableKind = TableKind {
         places
     },
     blank: Some("NA"),
-    meaning: |_, _| Format::KerasCsv.meaning(),
+    meaning: |_, _| READER.format().meaning(),
+    in_folder: table::as_read,
 };
 
 /// The character after the first name, which is the same in every such table.
@@ -109,7 +123,7 @@ mod tests {
         let text =
             "epoch;acc;loss\r\n0;0.5;1\r\n1;NA;0.5\r\nepoch;acc;loss\r\n0;0.25;2\r\n1;1;2;3\r\n2;\"[1, 2]\";4\r\n";
         for threads in [1, 3] {
-            let read = read_for_test(Format::KerasCsv, "a.log", text.as_bytes(), &ReadOptions::default(), threads);
+            let read = read_for_test(&READER, "a.log", text.as_bytes(), &ReadOptions::default(), threads);
             let seen: Vec<_> = read
                 .batches
                 .iter()

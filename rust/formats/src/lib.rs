@@ -8,36 +8,41 @@
 
 mod csv;
 mod detectron2;
+mod dvclive;
 mod jsonl;
 mod keras_csv;
 mod lightning_csv;
+mod llama_factory;
 mod mlflow;
 mod mlflow_db;
 mod mmcv;
 mod mmengine;
+mod monitor;
 mod registry;
 mod resemblance;
+mod rllib;
 mod sb3;
 mod shared;
 #[cfg(test)]
 mod shrinking;
+mod stylegan;
 #[cfg(test)]
 mod test_reading;
 mod text;
 mod tfevents;
+mod trackio;
 mod trainer_state;
 mod ultralytics;
 mod wandb;
 mod wandb_history;
 
-pub use csv::has_named_columns;
-pub use jsonl::has_named_keys;
-pub use registry::{SniffedFormat, reader, sniff};
+pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_further};
 pub use resemblance::{Lookalike, Resemblance, lookalike};
 pub use shared::contents::FileContents;
+pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};
 pub use shared::input::{Input, Mark};
 pub use shared::options::{NamedColumns, ReadOptions};
 pub use shared::reader::FormatReader;
 pub use shared::sink::{BatchFilter, Sink};
-pub use text::{PatternError, check_pattern, is_text_log, text_head_size};
+pub use text::{PatternError, check_pattern};

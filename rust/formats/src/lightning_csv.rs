@@ -5,14 +5,24 @@
 //! after the last epoch the next epoch's number. Lightning 1.x parts lines by CRLF or LF as its Python did, writes the
 //! columns in the order of their first use, and newer ones sorted; a metric that comes late makes it write the file anew.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind};
-use stepbridge_records::{Format, ProblemKind};
+use stepbridge_records::{EpochMeaning, FormatDescription, ProblemKind, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::LightningCsv,
+    description: FormatDescription {
+        name: "lightning_csv",
+        title: "Lightning metrics.csv",
+        writer: Some("Lightning"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 0)), epoch: Some(EpochMeaning::In(0)) },
+        // A resumed run writes into another folder.
+        resume_signs: ResumeSigns::NONE,
+        step_may_restart: true,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "metrics.csv",
     // Both counters, and something to count.
     matches: |head| {
@@ -27,27 +37,39 @@ pub(super) static READER: FormatReader = FormatReader {
         None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")),
     },
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    examples: Examples::rows(
+        "metrics.csv",
+        &[
+            Example::text("epoch,step,loss,acc\n", |i, one, other| format!("{},{i},{one},{other}", i / 5)),
+            Example::text("loss,epoch,val,step\r\n", |i, one, _| format!("{one},{},,{i}\r", i / 5)),
+            Example::text("step,epoch,a,b\n", |i, one, other| format!("{i},,{one}e0,+{other}")),
+            Example::text("step,epoch,\"a,b\",c\n", |i, one, other| format!("{i},0,\"{one}\",{other}")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 pub(super) static KIND: TableKind = TableKind {
-    format: Format::LightningCsv,
+    format: READER.format(),
     separator: |_| b',',
     places: |names, _| PlaceColumns::named(names, "step", "epoch"),
     blank: None,
-    meaning: |_, _| Format::LightningCsv.meaning(),
+    meaning: |_, _| READER.format().meaning(),
+    in_folder: table::as_read,
 };
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::READER;
     use crate::shared::contents::FileContents;
     use crate::shared::options::ReadOptions;
     use crate::test_reading::read_for_test;
-    use stepbridge_records::{Decimal, Format, ProblemKind};
+    use stepbridge_records::{Decimal, ProblemKind};
 
     fn read(bytes: &[u8]) -> FileContents {
-        read_for_test(Format::LightningCsv, "metrics.csv", bytes, &ReadOptions::default(), 1)
+        read_for_test(&READER, "metrics.csv", bytes, &ReadOptions::default(), 1)
     }
 
     fn read_text(text: &str) -> FileContents {

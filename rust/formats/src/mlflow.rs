@@ -7,31 +7,41 @@
 use std::io;
 use std::sync::Arc;
 
-use memchr::memchr;
-
+use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::input::Input;
+use crate::shared::line_cutter::{CutLine, each_line};
 use crate::shared::reader::FormatReader;
+use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
-use stepbridge_io::bytes::{ReadAt, Window};
-use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use crate::shared::wall_time::milliseconds;
+use stepbridge_records::{BatchRun, FormatDescription, Problem, ProblemKind, TaggedBatch};
 
 /// The folder that holds a run's metrics.
 const METRICS: &str = "metrics";
 /// How many records a batch has at most.
 const PIECE: usize = 100_000;
-/// How much of a file is looked at in one go.
-const BLOCK: usize = 256 << 10;
-/// A longer line is none of a metric, and costs no more memory than this.
-const LONGEST: usize = 1 << 20;
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Mlflow,
+    description: FormatDescription {
+        name: "mlflow",
+        title: "MLflow file store",
+        writer: Some("MLflow"),
+        ..FormatDescription::UNKNOWN
+    },
     // Metrics are called as their author likes.
-    claims_name: |_| false,
     matches,
-    explain_mismatch: |_| None,
     read,
+    examples: Examples {
+        file: "loss",
+        framing: Framing::Lines,
+        all: &[
+            Example::text("", |i, one, _| format!("{} {one} {i}", 1_664_364_007_310_u64 + u64::from(i))),
+            Example::text("", |i, one, _| format!("{} {one}\r", 1_664_364_007_310_u64 + u64::from(i))),
+            Example::text("", |i, one, _| format!("1664364007310 {one} -{i} iris 0a1b")),
+        ],
+    },
+    ..FormatReader::NONE
 };
 
 /// By the folder that only `MLflow` makes, and one line; or by nothing but lines, if all say a time of this age.
@@ -93,9 +103,7 @@ struct MetricLines<'a> {
     file: &'a str,
     tag: String,
     run: BatchRun,
-    batch: ColumnBatch,
-    /// Which of the values have no step.
-    missing: Vec<bool>,
+    records: RecordBuilder,
     /// Lines that are none of a metric, next to each other: where they begin and end, and which is the first.
     bad: Option<(u64, u64, u64)>,
     count: u64,
@@ -108,42 +116,16 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         return Ok(());
     }
     let mark = input.mark.take().and_then(|mark| mark.downcast::<MetricMark>().ok());
-    let (mut at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
+    let (at, count) = mark.map_or((0, 0), |mark| (mark.at, mark.lines));
     let (tag, run) = place(input);
-    let mut lines = MetricLines {
-        file: input.file,
-        tag,
-        run,
-        batch: ColumnBatch::new(0, 0, Format::Mlflow),
-        missing: Vec::new(),
-        bad: None,
-        count,
-    };
-    let mut wanted = BLOCK;
-    loop {
-        let bytes = window.at(at, wanted)?;
-        let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') else {
-            if bytes.len() < wanted {
-                break;
-            }
-            if wanted < LONGEST {
-                wanted *= 2;
-                continue;
-            }
-            wanted = BLOCK;
-            let Some(end) = end_of_line(&mut window, at + LONGEST as u64, sink)? else { break };
-            lines.bad(at, end, sink);
-            at = end;
-            continue;
-        };
-        for line in bytes[..end].split(|&byte| byte == b'\n') {
-            let begin = at;
-            at += line.len() as u64 + 1;
-            lines.line(line, begin, at, sink);
+    let mut lines = MetricLines { file: input.file, tag, run, records: RecordBuilder::default(), bad: None, count };
+    let at = each_line(&mut window, at, sink, |CutLine { begin, end, bytes }, sink| {
+        match bytes {
+            Some(line) => lines.line(line, begin, end, sink),
+            None => lines.bad(begin, end, sink),
         }
-        wanted = BLOCK;
-        sink.came_to(at)?;
-    }
+        Ok(())
+    })?;
     lines.end_of_bad(sink);
     let size = window.size();
     if at < size {
@@ -154,22 +136,6 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     lines.hand_on(sink);
     sink.mark = Some(Arc::new(MetricMark { at, lines: lines.count }));
     Ok(())
-}
-
-/// Where the line ends that goes on at `from`; `None` where the file ends before.
-fn end_of_line(window: &mut Window<dyn ReadAt + '_>, from: u64, sink: &mut Sink) -> io::Result<Option<u64>> {
-    let mut at = from;
-    loop {
-        let bytes = window.at(at, BLOCK)?;
-        if let Some(end) = memchr(b'\n', bytes) {
-            return Ok(Some(at + end as u64 + 1));
-        }
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        at += bytes.len() as u64;
-        sink.came_to(at)?;
-    }
 }
 
 /// The name of the metric, and whose it is.
@@ -211,13 +177,10 @@ impl MetricLines<'_> {
                 None
             }
         };
-        self.batch.tag.push(0);
-        self.batch.step.get_or_insert_default().push(step.unwrap_or(0));
-        self.missing.push(step.is_none());
-        self.batch.wall_time.get_or_insert_default().push(seconds(time));
-        self.batch.value.push(said.value);
+        self.records.push(0, said.value);
+        self.records.end_row(RowPlace { step, epoch: None, wall_time: milliseconds(time) });
         sink.facts.records_ok += 1;
-        if self.batch.len() >= PIECE {
+        if self.records.len() >= PIECE {
             self.hand_on(sink);
         }
     }
@@ -243,21 +206,9 @@ impl MetricLines<'_> {
     }
 
     fn hand_on(&mut self, sink: &mut Sink) {
-        let mut batch = std::mem::replace(&mut self.batch, ColumnBatch::new(0, 0, Format::Mlflow));
-        let missing = std::mem::take(&mut self.missing);
-        if !missing.contains(&false) {
-            batch.step = None;
-        } else if missing.contains(&true) {
-            batch.step_missing = Some(missing);
-        }
-        sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns: batch, run: self.run.clone() });
+        let columns = std::mem::take(&mut self.records).into_columns(READER.format());
+        sink.emit(TaggedBatch { tags: vec![self.tag.clone()], columns, run: self.run.clone() });
     }
-}
-
-/// Milliseconds as seconds.
-#[expect(clippy::cast_precision_loss, reason = "a time of the next 280,000 years is below 2^53 milliseconds")]
-pub(super) fn seconds(milliseconds: i64) -> f64 {
-    milliseconds as f64 / 1000.0
 }
 
 #[cfg(test)]
@@ -265,6 +216,7 @@ mod tests {
     use super::*;
     use crate::registry::{SniffedFormat, sniff};
     use crate::shared::contents::FileContents;
+    use crate::shared::line_cutter::LONGEST;
     use crate::shared::options::ReadOptions;
     use crate::test_reading::read_for_test;
     use proptest::prelude::*;
@@ -273,7 +225,7 @@ mod tests {
     const RUN: &str = "cb0096518b0e4c66a94428555f05420b";
 
     fn read_text(text: &[u8]) -> FileContents {
-        read_for_test(Format::Mlflow, "loss", text, &ReadOptions::default(), 1)
+        read_for_test(&READER, "loss", text, &ReadOptions::default(), 1)
     }
 
     /// Records as (step, time, value).
@@ -359,8 +311,8 @@ mod tests {
             (vec![], b"", false),
         ] {
             let folder = folder(&names);
-            let sniffed = sniff(&FileHead { name: "loss", folder: &folder, bytes });
-            assert_eq!(sniffed == SniffedFormat::Log(Format::Mlflow), expected, "{names:?} {bytes:?}");
+            let sniffed = sniff(&FileHead { name: "loss", folder: &folder, bytes }, &ReadOptions::default());
+            assert_eq!(sniffed == SniffedFormat::Log(&READER), expected, "{names:?} {bytes:?}");
         }
     }
 

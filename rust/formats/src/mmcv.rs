@@ -10,19 +10,27 @@ use std::io;
 use std::ops::ControlFlow;
 
 use memchr::memmem;
-use stepbridge_records::Unit;
+use stepbridge_records::{
+    Decimal, EpochMeaning, Format, FormatDescription, ResumeSigns, SeriesMeaning, StepMeaning, Unit,
+};
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::json_lines::{
     self, Dialect, JsonRow, KeyRole, LastCounters, LineMode, RecordKind, RowPlacement, first_line, probe,
 };
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use stepbridge_records::{Decimal, EpochMeaning, Format, SeriesMeaning, StepMeaning};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Mmcv,
-    claims_name: |_| false,
+    description: FormatDescription {
+        name: "mmcv",
+        title: "mmcv log.json",
+        writer: Some("MMEngine"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_epoch(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) },
+        resume_signs: ResumeSigns::DATED,
+        ..FormatDescription::UNKNOWN
+    },
     matches: |head| {
         // A configuration may be longer than what is seen of the file.
         let environment = head.text().starts_with(b"{\"env_info\"") && head.name.ends_with(".log.json");
@@ -32,8 +40,29 @@ pub(super) static READER: FormatReader = FormatReader {
         };
         environment || seen.objects.iter().any(of_mode) && seen.objects.iter().skip(1).all(of_mode)
     },
-    explain_mismatch: |_| None,
     read,
+    examples: Examples::objects(
+        "20200101_000000.log.json",
+        &[
+            Example::text(
+                "{\"env_info\": \"sys.platform: linux\\nPython: 3.7\", \"config\": \"runner = \
+                 dict(type='EpochBasedRunner')\", \"seed\": null}\n",
+                |i, one, other| {
+                    let (mode, epoch, iter) = (if i % 5 == 4 { "val" } else { "train" }, i / 5 + 1, i % 5 + 1);
+                    format!(
+                        "{{\"mode\": \"{mode}\", \"epoch\": {epoch}, \"iter\": {iter}, \"lr\": {one}, \"loss\": {other}}}"
+                    )
+                },
+            ),
+            Example::text("", |i, one, other| {
+                format!(
+                    "{{\"mode\": \"train\", \"epoch\": 1, \"iter\": {i}, \"lr\": {{\"a\": {one}, \"b\": [0.5]}}, \
+                     \"loss\": {other}}}"
+                )
+            }),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
@@ -80,7 +109,7 @@ const AFTER: usize = 2;
 
 impl Dialect for Mmcv {
     fn format(&self) -> Format {
-        Format::Mmcv
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {
@@ -141,7 +170,7 @@ mod tests {
     use stepbridge_records::StepScope;
 
     fn read_text(text: &str) -> FileContents {
-        read_for_test(Format::Mmcv, "x.log.json", text.as_bytes(), &ReadOptions::default(), 1)
+        read_for_test(&READER, "x.log.json", text.as_bytes(), &ReadOptions::default(), 1)
     }
 
     fn line(mode: &str, epoch: i64, iter: i64) -> String {

@@ -8,18 +8,29 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use stepbridge_records::Unit;
+use stepbridge_records::{
+    Decimal, EpochMeaning, Format, FormatDescription, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
+    StepMeaning, Unit,
+};
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::json_lines::{self, Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement, probe};
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use stepbridge_records::{Decimal, Format, ProblemKind, SeriesMeaning, StepMeaning};
 
 const NAME: &str = "scalars.json";
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Mmengine,
+    description: FormatDescription {
+        name: "mmengine",
+        title: "MMEngine scalars.json",
+        writer: Some("MMEngine"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) },
+        resume_signs: ResumeSigns::DATED,
+        repeats: RepeatedRecords::NextTo(NAME),
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == NAME,
     matches: |head| {
         let seen = probe(head);
@@ -31,6 +42,22 @@ pub(super) static READER: FormatReader = FormatReader {
         Some((ProblemKind::NotALog, "it is called scalars.json and holds no JSON objects with a step"))
     },
     read,
+    examples: Examples::objects(
+        NAME,
+        &[
+            Example::text("", |i, one, other| {
+                format!(
+                    "{{\"lr\": {one}, \"data_time\": 0.5, \"loss\": {other}, \"time\": 0.25, \"epoch\": {}, \"iter\": {i}, \
+                     \"step\": {i}}}",
+                    i / 4 + 1
+                )
+            }),
+            Example::text("", |i, one, other| {
+                format!("{{\"accuracy/top1\": {one}, \"time\": {other}, \"step\": {i}}}")
+            }),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
@@ -57,7 +84,7 @@ const EPOCHS: usize = 1;
 
 impl Dialect for Mmengine {
     fn format(&self) -> Format {
-        Format::Mmengine
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {
@@ -114,7 +141,7 @@ mod tests {
 
     /// Each batch as its step's unit and its records' steps and epochs.
     fn batches(text: &str) -> Vec<(Unit, Vec<Option<i64>>, bool)> {
-        let read = read_for_test(Format::Mmengine, NAME, text.as_bytes(), &ReadOptions::default(), 1);
+        let read = read_for_test(&READER, NAME, text.as_bytes(), &ReadOptions::default(), 1);
         assert_eq!(read.facts.records_ok, text.lines().count() as u64);
         let unit = |meaning: SeriesMeaning| meaning.step.map(|step| step.unit).expect("a unit");
         let steps =

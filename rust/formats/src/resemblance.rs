@@ -3,10 +3,10 @@
 //! They are listed with what the caller can do, so that no log is left out unseen. Nothing is read from them, so a file that is
 //! listed by mistake does no harm.
 
-use crate::csv::{is_metric, is_step, listed, mostly};
+use crate::csv::{is_metric, listed, mostly};
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::probe;
-use crate::shared::table::peek;
+use crate::shared::table::{is_step, peek};
 use crate::text::may_be_log;
 use stepbridge_io::json::{JsonCursor, JsonValue};
 

@@ -5,18 +5,21 @@
 //! the start) are values. `OpenAI`'s baselines name the same otherwise. guided-diffusion logs with the same writer, and its
 //! `step` is the 0-based index of the update, with the number of samples that were trained on after it in `samples`.
 //!
+//! `RLlib` names it `timesteps_total`.
+//!
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
-use stepbridge_records::Unit;
-use stepbridge_records::{Format, ProblemKind, SeriesMeaning, StepMeaning};
+use stepbridge_records::{FormatDescription, ProblemKind, SeriesMeaning, StepMeaning, Unit};
 
 /// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
 const OWN: [&str; 2] = ["time/total_timesteps", "time/total timesteps"];
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
+    "timesteps_total",
     "total_timesteps",
     "misc/total_timesteps",
     "total/steps",
@@ -27,7 +30,12 @@ const OTHERS: [&str; 7] = [
 ];
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::StableBaselines3,
+    description: FormatDescription {
+        name: "sb3",
+        title: "Stable-Baselines3 progress.csv",
+        writer: Some("Stable-Baselines3"),
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "progress.csv",
     matches: |head| {
         peek(head, Some(b',')).is_some_and(|table| {
@@ -42,10 +50,21 @@ pub(super) static READER: FormatReader = FormatReader {
         ))
     },
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    examples: Examples::rows(
+        "progress.csv",
+        &[
+            Example::text("rollout/ep_rew_mean,time/total_timesteps,train/loss\n", |i, one, other| {
+                format!("{one},{},{other}", 2048 * u32::from(i))
+            }),
+            Example::text("samples,step,loss\n", |i, one, other| format!("{one},{i},{other}")),
+            Example::text("total/steps,reward\n", |i, one, _| format!("{i}.0,{one}")),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 static KIND: TableKind = TableKind {
-    format: Format::StableBaselines3,
+    format: READER.format(),
     separator: |_| b',',
     places: |names, _| {
         let mut places = PlaceColumns { step: step(names), ..PlaceColumns::default() };
@@ -59,6 +78,7 @@ static KIND: TableKind = TableKind {
         step: counts_updates(names).then_some(StepMeaning::of_run(Unit::Step, 0)),
         epoch: None,
     },
+    in_folder: table::as_read,
 };
 
 /// The column that holds a row's step.
@@ -90,7 +110,7 @@ mod tests {
         ] {
             assert!((READER.matches)(&FileHead { name, folder: &[], bytes: text.as_bytes() }), "{text}");
             let options = ReadOptions::default();
-            let read = read_for_test(Format::StableBaselines3, name, text.as_bytes(), &options, 1);
+            let read = read_for_test(&READER, name, text.as_bytes(), &options, 1);
             assert!(read.problems.is_empty());
             let batch = &read.batches[0].columns;
             let mut seen = batch.step.clone().expect("steps");

@@ -1,19 +1,19 @@
 //! Files that get shorter while they are read, and disks that fail: in every format what comes before is read.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::registry::reader;
+use crate::registry::readers;
 use crate::shared::contents::FileContents;
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::options::ReadOptions;
+use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::progress::Progress;
-use stepbridge_records::Format;
 
 /// What becomes of a file after some reads.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +47,15 @@ impl ReadAt for Doomed<'_> {
 }
 
 /// Reads a file of `size` bytes, as it was said to have before.
-fn read(format: Format, name: &str, bytes: &dyn ReadAt, size: usize, threads: usize) -> (FileContents, bool) {
+fn read(reader: &FormatReader, bytes: &dyn ReadAt, size: usize, threads: usize) -> (FileContents, bool) {
+    let name = reader.examples.file;
     let (progress, options, mut batches) = (Progress::default(), ReadOptions::default(), Vec::new());
     let mut emit = |tagged| batches.push(tagged);
     let size = size as u64;
     let mut sink = Sink::new(name, size, &progress, &mut emit);
     let (path, folder) = (Path::new("nowhere"), &[]);
     let mut input = Input { file: name, path, folder, name, bytes, size, threads, options: &options, mark: None };
-    let failed = (reader(format).read)(&mut input, &mut sink).is_err();
+    let failed = (reader.read)(&mut input, &mut sink).is_err();
     let Sink { problems, facts, mark, .. } = sink;
     (FileContents { batches, problems, facts, mark }, failed)
 }
@@ -63,65 +64,41 @@ fn values(read: &FileContents) -> HashSet<u64> {
     read.batches.iter().flat_map(|tagged| tagged.columns.value.iter().map(|value| value.to_bits())).collect()
 }
 
-fn lines(head: &str, line: impl Fn(u32) -> String) -> Vec<u8> {
-    (0..300)
-        .fold(head.to_owned(), |mut text, i| {
-            writeln!(text, "{}", line(i)).expect("text");
-            text
-        })
-        .into_bytes()
-}
-
-/// A file of each format, each value in it its own.
-fn sample(format: Format) -> (&'static str, Vec<u8>) {
-    match format {
-        Format::TfEvents => ("x.tfevents.y", super::tfevents::tests::twenty().0.repeat(5)),
-        Format::Wandb => ("run.wandb", super::wandb::tests::several().0),
-        Format::MlflowDb => ("mlflow.db", super::mlflow_db::tests::many(500)),
-        Format::LightningCsv => ("metrics.csv", lines("step,epoch,a\n", |i| format!("{i},0,{i}.25"))),
-        Format::KerasCsv => ("log.csv", lines("epoch,loss\n", |i| format!("{i},{i}.25"))),
-        Format::Ultralytics => ("results.csv", lines("epoch,train/loss,x/lr0\n", |i| format!("{i},{i}.25,{i}.5"))),
-        Format::StableBaselines3 => ("progress.csv", lines("loss,steps\n", |i| format!("{i}.25,{i}"))),
-        Format::Csv => ("table.csv", lines("step,loss\n", |i| format!("{i},{i}.25"))),
-        Format::TrainerState => {
-            let mut text = lines("{\"log_history\": [\n", |i| format!("{{\"loss\": {i}.25, \"step\": {i}}},"));
-            text.truncate(text.len() - 2);
-            text.extend(b"]}");
-            ("trainer_state.json", text)
+/// A file of a format with hundreds of values, each of which occurs once.
+fn sample(reader: &FormatReader) -> Vec<u8> {
+    let Examples { framing, all, .. } = &reader.examples;
+    let Example { head, units, tail } = &all[0];
+    let (ending, between) = if *framing == Framing::List { ("", ",\n") } else { ("\n", "") };
+    match units {
+        ExampleUnits::Text(unit) => {
+            let unit = |i: u16| unit(i, f64::from(i) + 0.25, f64::from(i) + 0.5) + ending;
+            let units: Vec<String> = (0..300).map(unit).collect();
+            [head, units.join(between).as_bytes(), tail.as_bytes()].concat()
         }
-        Format::Mmengine => ("scalars.json", lines("", |i| format!("{{\"loss\": {i}.25, \"step\": {i}}}"))),
-        Format::Mmcv => (
-            "a.log.json",
-            lines("", |i| format!("{{\"mode\": \"train\", \"epoch\": 1, \"iter\": {i}, \"loss\": {i}.25}}")),
-        ),
-        Format::Detectron2 => {
-            ("metrics.json", lines("", |i| format!("{{\"iteration\": {i}, \"total_loss\": {i}.25}}")))
-        }
-        Format::WandbHistory => ("wandb-history.jsonl", lines("", |i| format!("{{\"_step\": {i}, \"loss\": {i}.25}}"))),
-        Format::JsonLines => ("log.jsonl", lines("", |i| format!("{{\"step\": {i}, \"loss\": {i}.25}}"))),
-        Format::Mlflow => ("loss", lines("", |i| format!("{} {i}.25 {i}", 1_664_364_007_310_u64 + u64::from(i)))),
-        Format::Text => ("train.log", lines("", |i| format!("Epoch 1, Iter {i}, Step {i}: loss {i}.25"))),
+        ExampleUnits::Document(document) => document().expect("a document"),
+        ExampleUnits::Bytes(_) if *framing == Framing::Events => super::tfevents::tests::twenty().0.repeat(5),
+        ExampleUnits::Bytes(_) => super::wandb::tests::several().0,
     }
 }
 
 #[test]
 fn what_stands_before_is_read() {
-    for format in Format::ALL {
-        let (name, bytes) = sample(format);
-        let all = values(&read(format, name, &&bytes[..], bytes.len(), 1).0);
-        assert!(all.len() >= 20, "{format:?}");
+    for reader in readers() {
+        let (bytes, called) = (sample(reader), reader.description.name);
+        let all = values(&read(reader, &&bytes[..], bytes.len(), 1).0);
+        assert!(all.len() >= 20, "{called}");
         for tenth in 0..10 {
             let end = bytes.len() * tenth / 10;
-            let before = values(&read(format, name, &&bytes[..end], end, 1).0);
+            let before = values(&read(reader, &&bytes[..end], end, 1).0);
             for (fate, after, threads) in [0, 1, 2, 3, 7].into_iter().flat_map(|after| {
                 [Fate::Ends(end), Fate::Fails(end)]
                     .into_iter()
                     .flat_map(move |fate| [1, 3].map(|threads| (fate, after, threads)))
             }) {
                 let doomed = Doomed { bytes: &bytes, reads: AtomicUsize::new(0), after, fate };
-                let (read, failed) = read(format, name, &doomed, bytes.len(), threads);
+                let (read, failed) = read(reader, &doomed, bytes.len(), threads);
                 let case =
-                    format!("{format:?} of {} bytes, {fate:?} after {after} reads: {:?}", bytes.len(), read.problems);
+                    format!("{called} of {} bytes, {fate:?} after {after} reads: {:?}", bytes.len(), read.problems);
                 let seen = values(&read);
                 assert!(seen.is_subset(&all), "{case}");
                 for problem in &read.problems {
@@ -131,7 +108,7 @@ fn what_stands_before_is_read() {
                 match fate {
                     // The pages of a database are not read alone.
                     Fate::Ends(_) => {
-                        let kept = format == Format::MlflowDb || seen.is_superset(&before);
+                        let kept = reader.examples.framing == Framing::Whole || seen.is_superset(&before);
                         assert!(kept && !failed, "{case}");
                     }
                     Fate::Fails(_) => {

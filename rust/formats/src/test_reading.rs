@@ -5,34 +5,33 @@ use std::path::Path;
 
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::progress::Progress;
-use stepbridge_records::Format;
 
-use crate::registry::reader;
 use crate::shared::contents::FileContents;
 use crate::shared::input::Input;
 use crate::shared::options::ReadOptions;
+use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 
-/// Reads bytes as a file with this name and format, on this many threads.
+/// Reads bytes as a file with this name, on this many threads.
 pub(crate) fn read_for_test(
-    format: Format,
+    reader: &'static FormatReader,
     name: &str,
     bytes: &[u8],
     options: &ReadOptions,
     threads: usize,
 ) -> FileContents {
-    read(format, Path::new(name), &bytes, bytes.len() as u64, options, threads)
+    read(reader, Path::new(name), &bytes, bytes.len() as u64, options, threads)
 }
 
 /// Reads a file of the file system.
-pub(crate) fn read_file_for_test(format: Format, path: &Path) -> FileContents {
+pub(crate) fn read_file_for_test(reader: &'static FormatReader, path: &Path) -> FileContents {
     let file = File::open(path).expect("the file can be opened");
     let size = file.metadata().expect("the file has a size").len();
-    read(format, path, &file, size, &ReadOptions::default(), 1)
+    read(reader, path, &file, size, &ReadOptions::default(), 1)
 }
 
 fn read(
-    format: Format,
+    reader: &'static FormatReader,
     path: &Path,
     bytes: &dyn ReadAt,
     size: u64,
@@ -45,7 +44,7 @@ fn read(
     let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
     let mut sink = Sink::new(name, size, &progress, &mut emit);
     let mut input = Input { file: name, path, folder: &[], name, bytes, size, threads, options, mark: None };
-    (reader(format).read)(&mut input, &mut sink).expect("the file can be read");
+    (reader.read)(&mut input, &mut sink).expect("the file can be read");
     let Sink { problems, facts, mark, .. } = sink;
     FileContents { batches, problems, facts, mark }
 }

@@ -1,14 +1,29 @@
 //! Hugging Face's `trainer_state.json`: one object, whose `log_history` is a list of entries with a step, an epoch and
 //! values. The object holds the `global_step` and `epoch` at which it was saved.
 
+use std::io;
+
 use crate::shared::contents::FileContents;
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
-use stepbridge_records::{Decimal, Format, Problem, ProblemKind};
+use stepbridge_records::{
+    Decimal, EpochMeaning, FormatDescription, Problem, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
+    StepMeaning, TagTable, TaggedBatch, Unit,
+};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::TrainerState,
+    description: FormatDescription {
+        name: "trainer_state",
+        title: "Hugging Face trainer_state.json",
+        writer: Some("Hugging Face"),
+        meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 1)), epoch: Some(EpochMeaning::Elapsed) },
+        // It is written anew as a whole.
+        resume_signs: ResumeSigns::NONE,
+        repeats: RepeatedRecords::InCheckpoints,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "trainer_state.json",
     matches: |head| head.begins_with(b'{') && head.contains(b"\"log_history\""),
     explain_mismatch: |head| {
@@ -16,16 +31,40 @@ pub(super) static READER: FormatReader = FormatReader {
         (!head.begins_with(b'{')).then_some((ProblemKind::NotALog, reason))
     },
     read: |input, sink| {
-        read(&input.whole()?, input.file).emit_to(sink);
+        read(&input.whole()?, input.file)?.emit_to(sink);
         Ok(())
     },
+    examples: Examples { file: "trainer_state.json", framing: Framing::List, all: &[PLAIN, STRANGE] },
+    ..FormatReader::NONE
+};
+
+const HEAD: &[u8] = b"{\n \"best_metric\": null, \"epoch\": 3.0, \"global_step\": 12, \"log_history\": [\n";
+
+const PLAIN: Example = Example {
+    head: HEAD,
+    units: ExampleUnits::Text(|i, one, other| {
+        let epoch = f64::from(i) / 4.0;
+        format!("{{\"epoch\": {epoch}, \"grad_norm\": {one}, \"loss\": {other}, \"step\": {i}}}")
+    }),
+    tail: "\n ],\n \"max_steps\": 12, \"trial_params\": null\n}\n",
+};
+
+const STRANGE: Example = Example {
+    head: HEAD,
+    units: ExampleUnits::Text(|i, one, other| {
+        let odd = ["NaN", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "true", "-Infinity"];
+        let odd = odd[usize::from(i % 6)];
+        format!("{{\n  \"eval_loss\": {one},\n  \"odd\": {odd},\n  \"step\": {i},\n  \"x\": {other}\n}}")
+    }),
+    tail: "]}",
 };
 
 /// Reads all intact entries.
-fn read(bytes: &[u8], file: &str) -> FileContents {
+fn read(bytes: &[u8], file: &str) -> io::Result<FileContents> {
     let mut state = StateReader {
         bytes,
         file,
+        tags: TagTable::default(),
         columns: RecordBuilder::default(),
         read: FileContents::default(),
         at: RowPlace::default(),
@@ -33,16 +72,16 @@ fn read(bytes: &[u8], file: &str) -> FileContents {
     };
     state.read.facts.bytes = bytes.len() as u64;
     state.object();
-    if let (Some(step), Some(epoch)) = (state.at.step, state.at.epoch) {
-        state.columns.evidence.push((step, epoch));
-    }
-    state.read.batches.push(state.columns.into_batch(Format::TrainerState));
-    state.read
+    let mut columns = state.columns.into_columns(READER.format());
+    columns.evidence.extend(state.at.step.zip(state.at.epoch));
+    state.read.batches.push(TaggedBatch::new(state.tags.into_names()?, columns));
+    Ok(state.read)
 }
 
 struct StateReader<'a> {
     bytes: &'a [u8],
     file: &'a str,
+    tags: TagTable,
     columns: RecordBuilder,
     read: FileContents,
     /// Where the state says that it was saved.
@@ -182,7 +221,9 @@ impl<'a> StateReader<'a> {
                             Some(Decimal::parse(text).and_then(Decimal::whole).ok_or(JsonFault::Syntax)?);
                     }
                     ("epoch", JsonValue::Number { text, .. }) => entry.place.epoch = Decimal::parse(text),
-                    (_, JsonValue::Number { value, .. }) => entry.values.push((self.columns.number(&name), value)),
+                    (_, JsonValue::Number { value, .. }) => {
+                        entry.values.push((self.tags.number(name.as_bytes()), value))
+                    }
                     (_, JsonValue::Null) => {}
                     (_, JsonValue::Other | JsonValue::Nested) => entry.others += 1,
                 }
@@ -200,9 +241,8 @@ impl<'a> StateReader<'a> {
     }
 
     fn keep(&mut self, entry: HistoryEntry) {
-        for (tag, value) in entry.values {
-            self.columns.push(tag, entry.place, value);
-        }
+        entry.values.iter().for_each(|&(tag, value)| self.columns.push(tag, value));
+        self.columns.end_row(entry.place);
         self.read.facts.records_ok += 1;
         self.read.facts.non_numeric += entry.others;
     }
@@ -268,7 +308,7 @@ mod tests {
 "#;
 
     fn read_text(text: &str) -> FileContents {
-        read(text.as_bytes(), "trainer_state.json")
+        read(text.as_bytes(), "trainer_state.json").expect("few tags")
     }
 
     /// Records as text, which compares NaN with itself.
@@ -376,7 +416,7 @@ mod tests {
             if let Some(damaged) = bytes.get_mut(at) {
                 *damaged = byte;
             }
-            let read = read(&bytes, "trainer_state.json");
+            let read = read(&bytes, "trainer_state.json").expect("few tags");
             for problem in &read.problems {
                 let end = problem.offset.unwrap_or(0) + problem.length.unwrap_or(0);
                 prop_assert!(end <= bytes.len() as u64);

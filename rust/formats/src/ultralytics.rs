@@ -4,28 +4,43 @@
 //! first. So the first row's epoch says which it is, and where the table begins later, its names: `YOLOv5`'s `x/lr0`. A
 //! resumed run appends. `time` is seconds since the training began: a value, not the time of day.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
-use stepbridge_records::{EpochMeaning, Format, SeriesMeaning};
+use stepbridge_records::{EpochMeaning, FormatDescription, SeriesMeaning};
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Ultralytics,
+    description: FormatDescription {
+        name: "ultralytics",
+        title: "Ultralytics results.csv",
+        writer: Some("Ultralytics"),
+        meaning: SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(1)) },
+        ..FormatDescription::UNKNOWN
+    },
     // The name is anybody's.
-    claims_name: |_| false,
     matches: |head| {
         peek(head, Some(b',')).is_some_and(|table| {
             let begins = |with: &str| table.names.iter().any(|name| name.starts_with(with));
             table.names[0] == "epoch" && begins("train/") && (begins("metrics/") || begins("lr/pg") || begins("x/lr"))
         })
     },
-    explain_mismatch: |_| None,
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    examples: Examples::rows(
+        "results.csv",
+        &[
+            Example::text("      epoch,   train/box_loss, metrics/mAP50(B)\n", |i, one, other| {
+                format!("          {i},   {one},      {other}")
+            }),
+            Example::text("epoch,time,train/loss,x/lr0\n", |i, one, other| format!("{},{one},{other},0.5", i + 1)),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 static KIND: TableKind = TableKind {
-    format: Format::Ultralytics,
+    format: READER.format(),
     separator: |_| b',',
     places: |names, _| {
         let mut places = PlaceColumns { epoch: position(names, "epoch"), ..PlaceColumns::default() };
@@ -43,6 +58,7 @@ static KIND: TableKind = TableKind {
         };
         SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(u8::from(!from_zero))) }
     },
+    in_folder: table::as_read,
 };
 
 #[cfg(test)]
@@ -64,7 +80,7 @@ mod tests {
         ] {
             assert!((READER.matches)(&FileHead { name: "results.csv", folder: &[], bytes: text.as_bytes() }), "{text}");
             let options = ReadOptions::default();
-            let read = read_for_test(Format::Ultralytics, "results.csv", text.as_bytes(), &options, 1);
+            let read = read_for_test(&READER, "results.csv", text.as_bytes(), &options, 1);
             assert!(read.problems.is_empty());
             let batch = &read.batches[0].columns;
             assert_eq!(batch.meaning, SeriesMeaning { step: None, epoch: Some(EpochMeaning::Ends(base)) }, "{text}");

@@ -3,14 +3,21 @@
 //! `_step` counts the calls from 0 unless the caller gave a step; what else it is nobody says. `_timestamp` is the time.
 //! An `epoch` or `global_step` of the caller's is a value among others, and so is `_runtime`.
 
+use crate::shared::example::{Example, Examples};
 use crate::shared::json_lines::{self, Dialect, KeyRole, probe};
 use crate::shared::reader::FormatReader;
-use stepbridge_records::{Format, ProblemKind};
+use stepbridge_records::{Format, FormatDescription, ProblemKind};
 
 const NAME: &str = "wandb-history.jsonl";
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::WandbHistory,
+    description: FormatDescription {
+        name: "wandb_history",
+        title: "W&B wandb-history.jsonl",
+        writer: Some("W&B"),
+        step_counts_calls: true,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == NAME,
     matches: |head| {
         let seen = probe(head);
@@ -23,13 +30,30 @@ pub(super) static READER: FormatReader = FormatReader {
         (!head.begins_with(b'{') && !head.begins_with(b'<')).then_some((ProblemKind::NotALog, reason))
     },
     read: |input, sink| json_lines::read(&WandbHistory, input, sink),
+    examples: Examples::objects(
+        NAME,
+        &[
+            Example::text("", |i, one, other| {
+                format!(
+                    "{{\"loss\": {one}, \"acc\": {other}, \"_runtime\": 5.5, \"_timestamp\": 1700000000.25, \"_step\": {i}}}"
+                )
+            }),
+            Example::text("", |i, one, other| {
+                format!(
+                    "{{\"image\": {{\"_type\": \"images/separated\", \"count\": 3}}, \"a\": {{\"b\": {one}}}, \
+                     \"x\": \"NaN\", \"y\": {other}, \"_step\": {i}}}"
+                )
+            }),
+        ],
+    ),
+    ..FormatReader::NONE
 };
 
 struct WandbHistory;
 
 impl Dialect for WandbHistory {
     fn format(&self) -> Format {
-        Format::WandbHistory
+        READER.format()
     }
 
     fn role(&self, name: &str) -> KeyRole {
@@ -70,7 +94,7 @@ mod tests {
             "{\"a\": {\"b\": 1}, \"epoch\": 2, \"loss\": \"NaN\", \"_runtime\": 0.5, \"_timestamp\": 10.5, \"_step\": 0}\n",
             "{\"video\": {\"size\": 3, \"path\": \"x\", \"_type\": \"video-file\", \"width\": 4}, \"_timestamp\": 11, \"_step\": 1}\n",
         );
-        let read = read_for_test(Format::WandbHistory, NAME, text.as_bytes(), &ReadOptions::default(), 1);
+        let read = read_for_test(&READER, NAME, text.as_bytes(), &ReadOptions::default(), 1);
         let batch = &read.batches[0].columns;
         let tags: Vec<&str> = batch.tag.iter().map(|&tag| &read.batches[0].tags[tag as usize][..]).collect();
         assert_eq!(tags, ["a.b", "epoch", "loss", "_runtime"]);

@@ -3,14 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use stepbridge_formats::{Lookalike, PatternError};
+use stepbridge_formats::{Lookalike, PatternError, known_logs};
 use stepbridge_records::Problem;
 
 use crate::logs::UnreadFile;
-
-/// What people should look for.
-const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \
-                     Stable-Baselines3, MLflow or W&B, or CSV, JSON lines or text with steps or epochs";
 
 /// What people can do with a file that does not even look like a log.
 const ELSE: &str = "of another one, name the columns or give a pattern that its lines fit";
@@ -33,13 +29,16 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The folder holds no file.
-    #[error("the folder '{}' holds no file; give one that holds {KNOWN}", path.display())]
+    #[error("the folder '{}' holds no file; give one that holds {}", path.display(), known_logs())]
     EmptyFolder {
         /// The path that the caller gave.
         path: PathBuf,
     },
     /// The folder holds only other files.
-    #[error("there is no log below '{}': none of its {files} files is {KNOWN}{}", path.display(), lookalikes(unread))]
+    #[error(
+        "there is no log below '{}': none of its {files} files is {}{}",
+        path.display(), known_logs(), lookalikes(unread)
+    )]
     NoLogs {
         /// The path that the caller gave.
         path: PathBuf,
@@ -50,8 +49,9 @@ pub enum ReadError {
     },
     /// The file is not in a known format.
     #[error(
-        "'{}' is not a log of a known format; expected {KNOWN}; {}",
+        "'{}' is not a log of a known format; expected {}; {}",
         path.display(),
+        known_logs(),
         lookalike.as_ref().map_or_else(|| ELSE.to_owned(), remedy)
     )]
     NotALog {

@@ -6,10 +6,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{events, plan, records, stating};
+use common::{events, format, plan, records, stating};
 use proptest::prelude::*;
 use stepbridge_index::infer::{InferenceOutcome, TimelineInference, infer, share_timeline};
-use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Format, Records, SeriesMeaning, StepMeaning};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Records, SeriesMeaning, StepMeaning};
 use stepbridge_timeline::{Boundary, History, Timeline, Unit};
 
 fn of_run(records: &Records) -> TimelineInference {
@@ -34,7 +34,7 @@ fn why(batch: ColumnBatch) -> String {
 #[test]
 fn lightning_rows_after_training_belong_to_the_next_epoch() {
     let pairs = [(1718, "0"), (3437, "1"), (6875, "3"), (8594, "4"), (8595, "5")];
-    let known = of_run(&records(stating(Format::LightningCsv, &pairs)));
+    let known = of_run(&records(stating(format("lightning_csv"), &pairs)));
     let InferenceOutcome::Known { timeline, evidence, checked } = known.outcome else { panic!("unknown") };
     assert_eq!(timeline, plan(1719, 1, Boundary::Flush, None));
     assert_eq!(checked, 5);
@@ -48,7 +48,7 @@ fn lightning_rows_after_training_belong_to_the_next_epoch() {
 
 #[test]
 fn epoch_0_alone_is_an_observed_epoch_that_was_cut() {
-    let found = timeline(stating(Format::LightningCsv, &[(49, "0"), (2499, "0")]));
+    let found = timeline(stating(format("lightning_csv"), &[(49, "0"), (2499, "0")]));
     let observed = History {
         lengths: &[2500],
         samples: None,
@@ -62,7 +62,7 @@ fn epoch_0_alone_is_an_observed_epoch_that_was_cut() {
 
 #[test]
 fn a_fact_beside_the_records_settles_what_two_digits_leave_open() {
-    let mut batch = stating(Format::TrainerState, &[(10, "0.0"), (3500, "1.12"), (6980, "2.22"), (7000, "2.23")]);
+    let mut batch = stating(format("trainer_state"), &[(10, "0.0"), (3500, "1.12"), (6980, "2.22"), (7000, "2.23")]);
     assert_eq!(
         why(batch.clone()),
         "an epoch may have any number of steps from 3138 to 3139: each fits all 4 pairs of step and epoch, up to step 7000 \
@@ -74,7 +74,7 @@ fn a_fact_beside_the_records_settles_what_two_digits_leave_open() {
 
 #[test]
 fn a_carry_is_found_from_its_exact_ratio() {
-    let mut batch = stating(Format::TrainerState, &[(10, "0.02"), (0, "0"), (9990, "24.26"), (10_000, "24.29")]);
+    let mut batch = stating(format("trainer_state"), &[(10, "0.02"), (0, "0"), (9990, "24.26"), (10_000, "24.29")]);
     batch.evidence = vec![(10_000, Decimal::parse("24.286581663630844").unwrap())];
     let known = of_run(&records(batch));
     let InferenceOutcome::Known { timeline, evidence, .. } = known.outcome else { panic!("unknown") };
@@ -87,7 +87,7 @@ fn a_carry_is_found_from_its_exact_ratio() {
 
 #[test]
 fn within_the_first_epoch_the_timeline_ends_with_it() {
-    let found = timeline(stating(Format::TrainerState, &[(1, "0.07766990291262135"), (2, "0.1553398058252427")]));
+    let found = timeline(stating(format("trainer_state"), &[(1, "0.07766990291262135"), (2, "0.1553398058252427")]));
     assert_eq!(found, plan(103, 8, Boundary::Drop, Some(1)));
 }
 
@@ -110,8 +110,8 @@ fn two_tags_of_event_files_state_epochs() {
 #[test]
 fn without_pairs_or_with_two_meanings_nothing_is_known() {
     assert_eq!(why(events(&[(0, 1, 2.0)])), "no record of the run holds both a step and an epoch");
-    let mut both = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2")]));
-    both.batches.push(stating(Format::TrainerState, &[(100, "1.0")]));
+    let mut both = records(stating(format("lightning_csv"), &[(99, "0"), (100, "1"), (200, "2")]));
+    both.batches.push(stating(format("trainer_state"), &[(100, "1.0")]));
     let InferenceOutcome::Unknown { why } = of_run(&both).outcome else { panic!("known") };
     assert_eq!(why, "some of the run's files count steps from 0 and some from 1: read them apart");
 }
@@ -128,7 +128,7 @@ fn whole_epochs_of_any_base_are_found() {
             .map(|index| (index + i64::from(step_base), (index / 20 + i64::from(epoch_base)).to_string()))
             .collect();
         let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-        let batch = stating(Format::JsonLines, &pairs);
+        let batch = stating(format("jsonl"), &pairs);
         // One row short of an epoch's beginning and every row is there: one answer, whoever says what.
         let step = StepMeaning::of_run(Unit::Batch, step_base);
         let declared = meaning(Some(step), Some(EpochMeaning::In(epoch_base)), batch.clone());
@@ -167,7 +167,7 @@ fn an_epoch_tag_may_count_from_1() {
 #[test]
 fn a_base_that_cannot_be_told_is_unknown() {
     // Epochs 1 and 2 of steps that may be indices or not.
-    let batch = stating(Format::Csv, &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
+    let batch = stating(format("csv"), &[(50, "1"), (100, "1"), (150, "2"), (200, "2"), (250, "3")]);
     let why = why(meaning(None, Some(EpochMeaning::In(1)), batch));
     assert!(why.contains("any number of steps") || why.contains("would fit, and so would"), "{why}");
 }
@@ -176,7 +176,7 @@ fn a_base_that_cannot_be_told_is_unknown() {
 fn an_epoch_that_only_elapses_counts_from_either_base() {
     let lines: Vec<_> = (0..60_u32).map(|index| (i64::from(index), (f64::from(index + 1) / 7.0).to_string())).collect();
     let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-    let known = of_run(&records(meaning(None, None, stating(Format::JsonLines, &pairs))));
+    let known = of_run(&records(meaning(None, None, stating(format("jsonl"), &pairs))));
     assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 0)));
     assert!(
         matches!(known.outcome, InferenceOutcome::Known { ref timeline, .. } if *timeline == plan(7, 1, Boundary::Flush, None))
@@ -188,7 +188,7 @@ fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> ColumnBatch 
     let step = StepMeaning::of_epoch(Unit::Batch, 1);
     ColumnBatch {
         lengths: lengths.to_vec(),
-        ..meaning(Some(step), Some(EpochMeaning::In(1)), stating(Format::Text, pairs))
+        ..meaning(Some(step), Some(EpochMeaning::In(1)), stating(format("text"), pairs))
     }
 }
 
@@ -229,7 +229,7 @@ fn lightning(lengths: &[i64], every: i64) -> Vec<(i64, String)> {
 
 fn session(number: u32, rows: &[(i64, String)]) -> ColumnBatch {
     let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-    ColumnBatch { session: number, ..stating(Format::LightningCsv, &pairs) }
+    ColumnBatch { session: number, ..stating(format("lightning_csv"), &pairs) }
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn an_epoch_that_is_computed_anew_gives_each_session_its_timeline() {
     };
     let batch = |number: u32, rows: &[(i64, String)]| {
         let pairs: Vec<_> = rows.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
-        ColumnBatch { session: number, ..stating(Format::TrainerState, &pairs) }
+        ColumnBatch { session: number, ..stating(format("trainer_state"), &pairs) }
     };
     let mut log = records(batch(0, &rows(1..=100, 50.0)));
     log.batches.push(batch(1, &rows(101..=200, 25.0)));
@@ -271,7 +271,7 @@ fn an_epoch_that_is_computed_anew_gives_each_session_its_timeline() {
 fn a_timeline_is_shared_only_where_all_agree_and_nothing_contradicts() {
     let sure = [(99, "0"), (100, "1"), (200, "2")];
     let three = |others: &[ColumnBatch]| {
-        let mut log = records(stating(Format::LightningCsv, &sure));
+        let mut log = records(stating(format("lightning_csv"), &sure));
         for (number, batch) in (1..).zip(others) {
             log.runs.push(format!("other {number}"));
             log.batches.push(ColumnBatch { run: number, ..batch.clone() });
@@ -280,7 +280,7 @@ fn a_timeline_is_shared_only_where_all_agree_and_nothing_contradicts() {
         share_timeline(&log, &mut found);
         found
     };
-    let vague = stating(Format::LightningCsv, &[(150, "1")]);
+    let vague = stating(format("lightning_csv"), &[(150, "1")]);
     let found = three(&[vague.clone(), events(&[(0, 7, 1.0)])]);
     for (run, checked) in [("other 1", "it agrees with 1 statements"), ("other 2", "nothing that it states")] {
         assert_eq!(found[run].shared_by.as_deref(), Some("run"));
@@ -288,11 +288,11 @@ fn a_timeline_is_shared_only_where_all_agree_and_nothing_contradicts() {
         assert_eq!(*timeline, plan(100, 1, Boundary::Flush, None));
         assert!(evidence.starts_with("lent by run run, as was asked for") && evidence.contains(checked), "{evidence}");
     }
-    let found = three(&[stating(Format::LightningCsv, &[(150, "0"), (400, "1")])]);
+    let found = three(&[stating(format("lightning_csv"), &[(150, "0"), (400, "1")])]);
     assert!(
         matches!(&found["other 1"].outcome, InferenceOutcome::Unknown { why } if why.contains("a record contradicts it"))
     );
-    let found = three(&[stating(Format::LightningCsv, &[(49, "0"), (50, "1"), (100, "2")]), vague]);
+    let found = three(&[stating(format("lightning_csv"), &[(49, "0"), (50, "1"), (100, "2")]), vague]);
     assert!(
         matches!(&found["other 2"].outcome, InferenceOutcome::Unknown { why } if why.contains("run and other 1 differ") || why.contains("other 1 and run differ"))
     );
@@ -300,9 +300,9 @@ fn a_timeline_is_shared_only_where_all_agree_and_nothing_contradicts() {
 
 #[test]
 fn runs_do_not_lend_each_other_anything() {
-    let mut two = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2")]));
+    let mut two = records(stating(format("lightning_csv"), &[(99, "0"), (100, "1"), (200, "2")]));
     two.runs.push("other".into());
-    two.batches.push(ColumnBatch { run: 1, ..stating(Format::LightningCsv, &[(150, "1")]) });
+    two.batches.push(ColumnBatch { run: 1, ..stating(format("lightning_csv"), &[(150, "1")]) });
     let outcomes: BTreeMap<_, _> = infer(&two);
     assert!(matches!(outcomes["run"].outcome, InferenceOutcome::Known { .. }));
     assert!(matches!(outcomes["other"].outcome, InferenceOutcome::Unknown { .. }));
@@ -312,7 +312,7 @@ fn runs_do_not_lend_each_other_anything() {
 fn hostile_numbers_end_in_a_reason() {
     for (step, text) in [(i64::MAX, "0.5"), (i64::MAX, "9223372036854775807"), (1, "0.00000000000000000001"), (-5, "1")]
     {
-        for format in [Format::LightningCsv, Format::TrainerState] {
+        for format in [format("lightning_csv"), format("trainer_state")] {
             let outcome =
                 of_run(&records(stating(format, &[(step, text), (3, "1e-300"), (7, "123456789.125")]))).outcome;
             assert!(matches!(outcome, InferenceOutcome::Unknown { .. }), "{step} {text} {format:?}");
@@ -357,7 +357,7 @@ proptest! {
             (i64::try_from(step).unwrap(), digits.map_or_else(|| value.to_string(), |digits| format!("{value:.digits$}")))
         }).collect();
         let pairs: Vec<_> = lines.iter().map(|(step, text)| (*step, text.as_str())).collect();
-        let outcome = infer(&records(stating(Format::TrainerState, &pairs))).remove("run").map(|known| known.outcome);
+        let outcome = infer(&records(stating(format("trainer_state"), &pairs))).remove("run").map(|known| known.outcome);
         match outcome {
             Some(InferenceOutcome::Known { timeline, checked, .. }) => {
                 prop_assert_eq!(checked, pairs.len());
@@ -387,7 +387,7 @@ proptest! {
         let logged = steps.filter(|step| (step + 1) % every == 0 || (ends && (step + 1) % length == 0));
         let lines: Vec<_> = logged.map(|step| (i64::try_from(step).unwrap(), (step / length).to_string())).collect();
         let pairs: Vec<_> = lines.iter().map(|(step, text)| (*step, text.as_str())).collect();
-        let known = infer(&records(stating(Format::LightningCsv, &pairs))).remove("run").unwrap();
+        let known = infer(&records(stating(format("lightning_csv"), &pairs))).remove("run").unwrap();
         if let InferenceOutcome::Known { timeline, .. } = known.outcome {
             for (step, text) in pairs {
                 let at = timeline.locate(Unit::Step, u64::try_from(step).unwrap()).unwrap();

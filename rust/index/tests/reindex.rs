@@ -6,11 +6,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{events, plan, records, stating};
+use common::{events, format, plan, records, stating};
 use stepbridge_index::reindex::{Places, ReindexOptions, ReindexResult, StepBasis, Timelines, reindex, steps};
-use stepbridge_records::{
-    ColumnBatch, Decimal, EpochMeaning, Format, ProblemKind, Records, SeriesMeaning, StepMeaning,
-};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, ProblemKind, Records, SeriesMeaning, StepMeaning};
 use stepbridge_timeline::{Boundary, Error, Plan, Timeline, Unit};
 
 fn by_one(records: &Records, timeline: &Timeline, options: ReindexOptions) -> ReindexResult {
@@ -30,9 +28,9 @@ fn reasons(reindexed: &ReindexResult) -> Vec<(ProblemKind, &str)> {
 #[test]
 fn an_index_and_an_nth_are_at_the_batch_that_they_close() {
     let timeline = plan(4, 1, Boundary::Flush, None);
-    let index = records(stating(Format::LightningCsv, &[(3, "0"), (4, "1")]));
+    let index = records(stating(format("lightning_csv"), &[(3, "0"), (4, "1")]));
     assert_eq!(rows(&by_one(&index, &timeline, ReindexOptions::default()).batches[0]), [(0, 3, 1.0), (1, 0, 1.25)]);
-    let nth = records(stating(Format::TrainerState, &[(0, "0"), (4, "1.0"), (5, "1.25")]));
+    let nth = records(stating(format("trainer_state"), &[(0, "0"), (4, "1.0"), (5, "1.25")]));
     let found = by_one(&nth, &timeline, ReindexOptions::default());
     assert_eq!(rows(&found.batches[0]), [(-1, -1, 0.0), (0, 3, 1.0), (1, 0, 1.25)]);
     assert_eq!(reasons(&found), []);
@@ -40,7 +38,7 @@ fn an_index_and_an_nth_are_at_the_batch_that_they_close() {
 
 #[test]
 fn a_step_is_where_its_window_closes() {
-    let nth = records(stating(Format::TrainerState, &[(1, "0.4"), (2, "0.8"), (3, "1.0"), (4, "1.4")]));
+    let nth = records(stating(format("trainer_state"), &[(1, "0.4"), (2, "0.8"), (3, "1.0"), (4, "1.4")]));
     let found =
         by_one(&nth, &plan(5, 2, Boundary::Flush, None), ReindexOptions { batch: true, ..ReindexOptions::default() });
     assert_eq!(rows(&found.batches[0]), [(0, 1, 0.4), (0, 3, 0.8), (0, 4, 1.0), (1, 1, 1.4)]);
@@ -50,9 +48,9 @@ fn a_step_is_where_its_window_closes() {
 
 #[test]
 fn what_has_no_place_is_null_and_counted_once_a_file() {
-    let mut log = records(stating(Format::LightningCsv, &[(9, "1"), (10, "2"), (-3, "0"), (11, "2"), (0, "0")]));
+    let mut log = records(stating(format("lightning_csv"), &[(9, "1"), (10, "2"), (-3, "0"), (11, "2"), (0, "0")]));
     log.batches[0].step_missing = Some(vec![false, false, false, false, true]);
-    log.batches.push(stating(Format::LightningCsv, &[(12, "2")]));
+    log.batches.push(stating(format("lightning_csv"), &[(12, "2")]));
     let found = by_one(&log, &plan(5, 1, Boundary::Flush, Some(2)), ReindexOptions::default());
     let nothing = (-1, -1, -1.0);
     assert_eq!(rows(&found.batches[0]), [(1, 4, 2.0), nothing, nothing, nothing, nothing]);
@@ -75,7 +73,7 @@ fn what_has_no_place_is_null_and_counted_once_a_file() {
 #[test]
 fn a_stated_epoch_is_checked_not_obeyed() {
     let timeline = plan(131, 1, Boundary::Flush, None);
-    let log = records(stating(Format::TrainerState, &[(25, "0.19"), (50, "0.39"), (131, "1.0"), (150, "1.15")]));
+    let log = records(stating(format("trainer_state"), &[(25, "0.19"), (50, "0.39"), (131, "1.0"), (150, "1.15")]));
     let found = by_one(&log, &timeline, ReindexOptions::default());
     assert_eq!(found.batches[0].iter[1], 49);
     assert_eq!(
@@ -85,7 +83,7 @@ fn a_stated_epoch_is_checked_not_obeyed() {
             "1 record states another epoch than the timeline; the first is loss at step 50: epoch 0.39 stated, 0 + 50/131 found"
         )]
     );
-    let log = records(stating(Format::LightningCsv, &[(130, "1"), (131, "0"), (132, "1")]));
+    let log = records(stating(format("lightning_csv"), &[(130, "1"), (131, "0"), (132, "1")]));
     assert_eq!(
         reasons(&by_one(&log, &timeline, ReindexOptions::default())),
         [(
@@ -139,7 +137,7 @@ fn a_step_that_is_an_epoch_needs_no_timeline() {
 
 #[test]
 fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
-    let log = records(stating(Format::LightningCsv, &[(49, "4"), (99, "9")]));
+    let log = records(stating(format("lightning_csv"), &[(49, "4"), (99, "9")]));
     let found = reindex(&log, &[], Timelines::Own, ReindexOptions::default(), 1).unwrap();
     assert_eq!(rows(&found.batches[0]), [(4, -1, -1.0), (9, -1, -1.0)]);
     assert_eq!(found.problems.len(), 1);
@@ -150,7 +148,7 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
          epoch, up to step 99 with epoch 9 (log); with 10, 2 epochs have a record at their very end): give a \
          plan with batches_per_epoch=, or with samples= and batch_size="
     );
-    let log = records(stating(Format::TrainerState, &[(10, "0.1"), (20, "0.2")]));
+    let log = records(stating(format("trainer_state"), &[(10, "0.1"), (20, "0.2")]));
     let found =
         reindex(&log, &[], Timelines::Own, ReindexOptions { batch: true, ..ReindexOptions::default() }, 1).unwrap();
     assert_eq!(rows(&found.batches[0]), [(-1, -1, -1.0); 2]);
@@ -159,7 +157,7 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
 
 #[test]
 fn an_inferred_timeline_locates_what_it_was_found_from() {
-    let log = records(stating(Format::LightningCsv, &[(99, "0"), (100, "1"), (200, "2"), (299, "2")]));
+    let log = records(stating(format("lightning_csv"), &[(99, "0"), (100, "1"), (200, "2"), (299, "2")]));
     let found = reindex(&log, &[], Timelines::Own, ReindexOptions::default(), 1).unwrap();
     assert_eq!(found.batches[0].iter, [99, 0, 0, 99]);
     assert_eq!(reasons(&found), []);
@@ -172,10 +170,10 @@ fn an_inferred_timeline_locates_what_it_was_found_from() {
 
 #[test]
 fn each_run_has_its_own_timeline_or_none() {
-    let mut log = records(stating(Format::LightningCsv, &[(7, "1")]));
+    let mut log = records(stating(format("lightning_csv"), &[(7, "1")]));
     log.runs.push("other".into());
     log.sources.push("other/log".into());
-    log.batches.push(ColumnBatch { run: 1, source: 1, ..stating(Format::LightningCsv, &[(7, "3")]) });
+    log.batches.push(ColumnBatch { run: 1, source: 1, ..stating(format("lightning_csv"), &[(7, "3")]) });
     let timelines = BTreeMap::from([("run".to_owned(), plan(4, 1, Boundary::Flush, None))]);
     let found = reindex(&log, &[], Timelines::Each(&timelines), ReindexOptions::default(), 2).unwrap();
     assert_eq!(rows(&found.batches[0]), [(1, 3, 2.0)]);
@@ -193,7 +191,7 @@ fn each_run_has_its_own_timeline_or_none() {
 /// Steps inside epochs, both from 1.
 fn inside(pairs: &[(i64, &str)], lengths: &[(Option<i64>, u64)]) -> Records {
     let meaning = SeriesMeaning { step: Some(StepMeaning::of_epoch(Unit::Batch, 1)), epoch: Some(EpochMeaning::In(1)) };
-    records(ColumnBatch { meaning, lengths: lengths.to_vec(), ..stating(Format::Text, pairs) })
+    records(ColumnBatch { meaning, lengths: lengths.to_vec(), ..stating(format("text"), pairs) })
 }
 
 #[test]
@@ -256,7 +254,7 @@ fn rows_without_steps_are_at_their_epochs() {
             epoch: Some(epoch),
             value,
             meaning,
-            ..ColumnBatch::new(0, 0, Format::Csv)
+            ..ColumnBatch::new(0, 0, format("csv"))
         };
         let found = reindex(&records(batch), &[], Timelines::Own, options, 1).unwrap();
         assert!(found.problems.iter().all(|problem| problem.kind == ProblemKind::BeforeStart));
@@ -290,7 +288,7 @@ fn units_and_bases_that_a_record_declares() {
     ] {
         let meaning = SeriesMeaning { step: Some(StepMeaning::of_run(unit, base)), epoch: Some(EpochMeaning::In(1)) };
         let stated = (at.0 + 1).to_string();
-        let log = records(ColumnBatch { meaning, ..stating(Format::JsonLines, &[(step, &stated)]) });
+        let log = records(ColumnBatch { meaning, ..stating(format("jsonl"), &[(step, &stated)]) });
         let found = by_one(&log, &timeline, ReindexOptions::default());
         assert_eq!((found.batches[0].epoch[0], found.batches[0].iter[0]), at, "{unit:?} {base}");
         assert_eq!(reasons(&found), [], "{unit:?} {base}");
@@ -318,7 +316,7 @@ fn a_session_is_on_its_own_timeline() {
         #[expect(clippy::cast_precision_loss, reason = "a writer's own float")]
         let texts: Vec<_> = steps.map(|step| (step, (step as f64 / length).to_string())).collect();
         let pairs: Vec<_> = texts.iter().map(|(step, text)| (*step, &**text)).collect();
-        ColumnBatch { session, ..stating(Format::TrainerState, &pairs) }
+        ColumnBatch { session, ..stating(format("trainer_state"), &pairs) }
     };
     let mut log = records(batch(0, 50.0, 1..=100));
     log.batches.push(batch(1, 25.0, 101..=200));
@@ -350,7 +348,7 @@ fn the_result_does_not_depend_on_blocks_or_threads() {
             tag: vec![0; steps.len()],
             step: Some(steps.clone()),
             value: vec![0.0; steps.len()],
-            ..ColumnBatch::new(0, 0, Format::TfEvents)
+            ..ColumnBatch::new(0, 0, format("tfevents"))
         };
         let mut log = records(batch.clone());
         log.batches.push(batch);

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use stepbridge_formats::ReadOptions;
 use stepbridge_index::{Logs, read_bytes};
-use stepbridge_records::Format;
 
 fn read(name: &str, text: &str) -> Logs {
     read_bytes(name, text.as_bytes(), &ReadOptions::default(), 1).expect("a log")
@@ -27,14 +26,14 @@ fn keras(epochs: &[u32]) -> Logs {
     for (row, epoch) in epochs.iter().enumerate() {
         writeln!(text, "{epoch},{row}").unwrap();
     }
-    let options = ReadOptions { format: Some(Format::KerasCsv), ..ReadOptions::default() };
+    let options = ReadOptions { format: stepbridge_formats::named("keras_csv"), ..ReadOptions::default() };
     read_bytes("training.log", text.as_bytes(), &options, 1).expect("a log")
 }
 
 #[test]
 fn an_epoch_that_goes_back_starts_a_session() {
     let logs = keras(&[0, 1, 2, 3, 2, 3, 4]);
-    assert_eq!(logs.files[0].format, Format::KerasCsv);
+    assert_eq!(logs.files[0].format.name(), "keras_csv");
     let found: Vec<_> = rows(&logs).into_iter().map(|(session, superseded, _)| (session, superseded)).collect();
     let (kept, gone, later) = ((0, false), (0, true), (1, false));
     assert_eq!(found, [kept, kept, gone, gone, later, later, later]);

@@ -10,11 +10,10 @@ use std::thread;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stepbridge_formats::ReadOptions;
+use stepbridge_formats::{ReadOptions, readers};
 use stepbridge_index::infer::{self, infer};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
 use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
-use stepbridge_records::Format;
 
 use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
@@ -207,6 +206,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("FORMATS", Format::ALL.map(Format::name))?;
+    let names: Vec<&str> = readers().iter().map(|reader| reader.description.name).collect();
+    module.add("FORMATS", names)?;
     module.add_class::<PyLogs>()
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use stepbridge_formats::{NamedColumns, ReadOptions};
+use stepbridge_formats::{FormatReader, NamedColumns, ReadOptions, readers};
 use stepbridge_index::Superseded;
 use stepbridge_index::reindex::{ReindexOptions, Timelines};
-use stepbridge_records::Format;
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;
@@ -32,10 +31,10 @@ impl ReadRequest {
     }
 }
 
-/// The format with this name.
-fn named(name: &str) -> PyResult<Format> {
-    Format::named(name).ok_or_else(|| {
-        let known: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+/// The reader of the format with this name.
+fn named(name: &str) -> PyResult<&'static FormatReader> {
+    stepbridge_formats::named(name).ok_or_else(|| {
+        let known: Vec<&str> = readers().iter().map(|reader| reader.description.name).collect();
         PyValueError::new_err(format!("there is no format {name:?}; expected one of {}", known.join(", ")))
     })
 }

@@ -15,6 +15,8 @@ pub struct FileFacts {
     pub plain_lines: u64,
     /// The name of the shape of a text log's lines; `pattern` if the caller gave it.
     pub shape: Option<&'static str>,
+    /// The configuration of the run that the file holds: keys, joined with points where they are nested, and values as JSON.
+    pub config: Vec<(String, String)>,
     /// Where a session says that it starts: how many records of the file come before, and the step that the session names.
     pub starts: Vec<(u64, i64)>,
 }

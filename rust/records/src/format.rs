@@ -1,44 +1,34 @@
-//! The formats by name, and what a step and an epoch mean in each.
+//! What is known of a format before any file of it is read.
+//!
+//! Each format describes itself next to its reader. Nothing here, and nothing above the readers, knows a format by name.
 
-use stepbridge_timeline::Unit;
+use std::hash::{Hash, Hasher};
+use std::ptr;
 
-use crate::meaning::{EpochMeaning, SeriesMeaning, StepMeaning};
+use crate::meaning::SeriesMeaning;
 
-/// A format that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// `TensorBoard` event files.
-    TfEvents,
-    /// Lightning's `metrics.csv`.
-    LightningCsv,
-    /// The table of Keras' `CSVLogger`.
-    KerasCsv,
-    /// Hugging Face's `trainer_state.json`.
-    TrainerState,
-    /// `MMEngine`'s `scalars.json`.
-    Mmengine,
-    /// The `*.log.json` of mmcv, the predecessor of `MMEngine`.
-    Mmcv,
-    /// detectron2's `metrics.json`.
-    Detectron2,
-    /// Ultralytics' `results.csv`.
-    Ultralytics,
-    /// Stable-Baselines3's `progress.csv`.
-    StableBaselines3,
-    /// A metric of `MLflow`'s file store.
-    Mlflow,
-    /// `MLflow`'s `SQLite` store.
-    MlflowDb,
-    /// Weights & Biases' offline `.wandb` file.
-    Wandb,
-    /// `wandb-history.jsonl`, of old versions of Weights & Biases.
-    WandbHistory,
-    /// Another table, whose columns the caller names, or which have usual names.
-    Csv,
-    /// Other JSON lines, whose keys the caller names, or which have usual names.
-    JsonLines,
-    /// Lines of text.
-    Text,
+/// The description of a format, which its reader provides.
+#[derive(Debug)]
+pub struct FormatDescription {
+    /// The name that people and programs see.
+    pub name: &'static str,
+    /// What people call it: `TensorBoard event file`.
+    pub title: &'static str,
+    /// Whose logs these are, as an error lists it: `TensorBoard`. `None` if anybody writes them; an error then lists the title.
+    pub writer: Option<&'static str>,
+    /// What its numbers mean, unless a batch of records says otherwise ([`crate::ColumnBatch::meaning`]).
+    pub meaning: SeriesMeaning,
+    /// How its files show that a run was resumed.
+    pub resume_signs: ResumeSigns,
+    /// Whether the meaning of the step is only likely: a table with the same columns may have steps that restart with each
+    /// epoch.
+    pub step_may_restart: bool,
+    /// Whether the step counts the calls of the logger, unless the caller gave one.
+    pub step_counts_calls: bool,
+    /// Which of its files hold records that another file of the run holds too.
+    pub repeats: RepeatedRecords,
+    /// Which options of the caller apply to it.
+    pub options: FormatOptions,
 }
 
 /// How the files of a format show that a process resumed a run. (In every format, a later file with times whose steps are not
@@ -52,105 +42,96 @@ pub struct ResumeSigns {
     pub later_name: bool,
 }
 
+/// Which files of a format hold records that another file of the run holds too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatedRecords {
+    /// None.
+    Never,
+    /// A file in a folder `checkpoint-N` holds the first records of the whole run.
+    InCheckpoints,
+    /// The files next to the one with this name hold its records too.
+    NextTo(&'static str),
+}
+
+/// Which options of the caller apply to a format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FormatOptions {
+    /// The names of the columns or keys that hold the step, the epoch and the time.
+    pub columns: bool,
+    /// A pattern of its lines.
+    pub pattern: bool,
+}
+
+impl FormatDescription {
+    /// A format that says nothing: a description begins with this and sets what it knows.
+    pub const UNKNOWN: Self = Self {
+        name: "",
+        title: "",
+        writer: None,
+        meaning: SeriesMeaning { step: None, epoch: None },
+        resume_signs: ResumeSigns::APPENDED,
+        step_may_restart: false,
+        step_counts_calls: false,
+        repeats: RepeatedRecords::Never,
+        options: FormatOptions { columns: false, pattern: false },
+    };
+}
+
+impl ResumeSigns {
+    /// The process appends to the file.
+    pub const APPENDED: Self = Self { goes_back: true, later_name: false };
+    /// The process appends to the file, or opens another one whose name is a later date.
+    pub const DATED: Self = Self { goes_back: true, later_name: true };
+    /// Nothing in one file shows it.
+    pub const NONE: Self = Self { goes_back: false, later_name: false };
+}
+
+/// A format: a handle to its description.
+#[derive(Debug, Clone, Copy)]
+pub struct Format(&'static FormatDescription);
+
 impl Format {
-    /// Every format.
-    pub const ALL: [Self; 16] = [
-        Self::TfEvents,
-        Self::LightningCsv,
-        Self::KerasCsv,
-        Self::TrainerState,
-        Self::Mmengine,
-        Self::Mmcv,
-        Self::Detectron2,
-        Self::Ultralytics,
-        Self::StableBaselines3,
-        Self::Mlflow,
-        Self::MlflowDb,
-        Self::Wandb,
-        Self::WandbHistory,
-        Self::Csv,
-        Self::JsonLines,
-        Self::Text,
-    ];
+    /// The format with this description.
+    #[must_use]
+    pub const fn of(description: &'static FormatDescription) -> Self {
+        Self(description)
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub const fn description(self) -> &'static FormatDescription {
+        self.0
+    }
 
     /// The name that people and programs see.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::TfEvents => "tfevents",
-            Self::LightningCsv => "lightning_csv",
-            Self::KerasCsv => "keras_csv",
-            Self::TrainerState => "trainer_state",
-            Self::Mmengine => "mmengine",
-            Self::Mmcv => "mmcv",
-            Self::Detectron2 => "detectron2",
-            Self::Ultralytics => "ultralytics",
-            Self::StableBaselines3 => "sb3",
-            Self::Mlflow => "mlflow",
-            Self::MlflowDb => "mlflow_db",
-            Self::Wandb => "wandb",
-            Self::WandbHistory => "wandb_history",
-            Self::Csv => "csv",
-            Self::JsonLines => "jsonl",
-            Self::Text => "text",
-        }
+        self.0.name
     }
 
-    /// The format with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
-    /// What its numbers mean, unless a batch of records says otherwise ([`crate::ColumnBatch::meaning`]).
+    /// What its numbers mean, unless a batch of records says otherwise.
     #[must_use]
     pub const fn meaning(self) -> SeriesMeaning {
-        const fn both(step: Option<StepMeaning>, epoch: Option<EpochMeaning>) -> SeriesMeaning {
-            SeriesMeaning { step, epoch }
-        }
-        use EpochMeaning::{Elapsed, Ends, In};
-        match self {
-            Self::LightningCsv => both(Some(StepMeaning::of_run(Unit::Step, 0)), Some(In(0))),
-            Self::KerasCsv => both(None, Some(Ends(0))),
-            Self::TrainerState => both(Some(StepMeaning::of_run(Unit::Step, 1)), Some(Elapsed)),
-            Self::Mmengine => both(Some(StepMeaning::of_run(Unit::Batch, 1)), Some(In(1))),
-            Self::Mmcv => both(Some(StepMeaning::of_epoch(Unit::Batch, 1)), Some(In(1))),
-            Self::Detectron2 => both(Some(StepMeaning::of_run(Unit::Step, 0)), None),
-            Self::Ultralytics => both(None, Some(Ends(1))),
-            Self::TfEvents
-            | Self::StableBaselines3
-            | Self::Mlflow
-            | Self::MlflowDb
-            | Self::Wandb
-            | Self::WandbHistory
-            | Self::Csv
-            | Self::JsonLines
-            | Self::Text => both(None, None),
-        }
+        self.0.meaning
     }
 
     /// How its files show that a run was resumed.
     #[must_use]
     pub const fn resume_signs(self) -> ResumeSigns {
-        match self {
-            // The next process of a TensorBoard run writes another file, and records out of order in one file were logged out
-            // of order. A trainer state is always written as a whole. A resumed Lightning run writes into another folder.
-            Self::TfEvents | Self::TrainerState | Self::LightningCsv => {
-                ResumeSigns { goes_back: false, later_name: false }
-            }
-            // The names of their files are dates.
-            Self::Mmcv | Self::Mmengine => ResumeSigns { goes_back: true, later_name: true },
-            Self::KerasCsv
-            | Self::Detectron2
-            | Self::Ultralytics
-            | Self::StableBaselines3
-            | Self::Mlflow
-            | Self::MlflowDb
-            | Self::Wandb
-            | Self::WandbHistory
-            | Self::Csv
-            | Self::JsonLines
-            | Self::Text => ResumeSigns { goes_back: true, later_name: false },
-        }
+        self.0.resume_signs
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Format {}
+
+impl Hash for Format {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ptr::hash(self.0, state);
     }
 }

@@ -14,12 +14,13 @@ mod order_key;
 mod problem;
 mod problem_list;
 mod records;
+mod tag_table;
 
 pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
 pub use decimal::{Decimal, Precision};
 pub use epoch_column::{EpochColumn, EpochReader};
 pub use facts::FileFacts;
-pub use format::{Format, ResumeSigns};
+pub use format::{Format, FormatDescription, FormatOptions, RepeatedRecords, ResumeSigns};
 pub use meaning::{EpochMeaning, SeriesMeaning, StepMeaning, StepScope, epoch_tag};
 pub use order_key::{OrderKey, OrderKeys, SupersededFrom};
 pub use problem::{Problem, ProblemKind};
@@ -27,3 +28,4 @@ pub use problem_list::{LISTED, ProblemList};
 pub use records::Records;
 /// The units of steps, so that readers need not know the arithmetic of timelines.
 pub use stepbridge_timeline::Unit;
+pub use tag_table::{TagTable, TooManyTags};

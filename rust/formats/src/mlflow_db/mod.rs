@@ -7,7 +7,7 @@
 //! `SQLite` has no checksums: damage that leaves a page's structure whole cannot be seen. A damaged page costs its rows;
 //! they are named by their ids, since a row has no known range of bytes.
 
-mod open;
+mod example;
 mod rows;
 mod store;
 #[cfg(test)]
@@ -15,27 +15,37 @@ pub(super) mod tests;
 
 use std::io;
 
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
+use crate::shared::sqlite;
 use rows::MetricRows;
-use stepbridge_records::{Format, Problem, ProblemKind};
+use stepbridge_records::{FormatDescription, ProblemKind};
 use store::Store;
 
-/// After so many damaged places the rest is left.
-const PLACES: usize = 1000;
-
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::MlflowDb,
+    description: FormatDescription {
+        name: "mlflow_db",
+        title: "MLflow SQLite store",
+        writer: Some("MLflow"),
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name == "mlflow.db",
     // Whose tables it holds is seen once it is open.
-    matches: |head| head.bytes.starts_with(open::MAGIC),
+    matches: |head| head.bytes.starts_with(sqlite::MAGIC),
     explain_mismatch: |_| Some((ProblemKind::NotALog, "it is called mlflow.db and is not an SQLite database")),
     read,
+    examples: Examples {
+        file: "mlflow.db",
+        framing: Framing::Whole,
+        all: &[Example { head: b"", units: ExampleUnits::Document(example::example), tail: "" }],
+    },
+    ..FormatReader::NONE
 };
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
-    let opened = open::open(input, sink)?;
+    let opened = sqlite::open(input, sink)?;
     let store = opened.as_ref().map_err(ToString::to_string).and_then(|opened| Store::of(opened.connection()));
     let store = match store {
         Ok(store) => store,
@@ -47,35 +57,6 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         }
     };
     let mut rows = MetricRows::new(input.file, store.names(sink, input.file));
-    let last = store.last();
-    let mut places = 0;
-    let mut from = i64::MIN;
-    loop {
-        let outcome = store.rows(from, |id, row| {
-            rows.row(id, row, sink);
-            if id % 1024 == 0 {
-                sink.came_to(share(input.size, id, last))?;
-            }
-            Ok(())
-        });
-        let Some((at, fault)) = outcome? else { break };
-        places += 1;
-        let next = if places < PLACES && fault.is_damage() { store.behind(at) } else { None };
-        let rest = next.map_or_else(|| "up to the end".to_owned(), |next| format!("up to id {next}"));
-        let reason = format!("the rows of table metrics behind id {} {rest} cannot be read ({fault})", at.max(0));
-        let problem = Problem::new(input.file, fault.kind(), reason);
-        sink.problem(problem.of_record(u64::try_from(at.max(0)).unwrap_or(0)));
-        match next {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    rows.finish(sink);
-    Ok(())
-}
-
-/// How far in the file a row is, about.
-fn share(size: u64, id: i64, last: i64) -> u64 {
-    let (id, last) = (i128::from(id.max(0)), i128::from(last.max(1)));
-    u64::try_from(i128::from(size) * id.min(last) / last).unwrap_or(size)
+    store.table().each_row(input, sink, |row, sink| rows.row(row, sink))?;
+    rows.finish(sink)
 }

@@ -1,14 +1,16 @@
 //! Rows of a table, gathered run by run.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use crate::mlflow::seconds;
+use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
-use stepbridge_records::{BatchRun, ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use crate::shared::sqlite::text;
+use crate::shared::wall_time::milliseconds;
+use stepbridge_records::{BatchRun, Problem, ProblemKind, TagTable, TaggedBatch};
 
 /// How many records are gathered before they are handed on.
 const PIECE: usize = 100_000;
@@ -29,10 +31,8 @@ pub(super) struct MetricRows<'a> {
 /// Rows of one run.
 struct MetricRun {
     id: String,
-    tags: Vec<String>,
-    numbers: HashMap<String, u32>,
-    batch: ColumnBatch,
-    missing: Vec<bool>,
+    tags: TagTable,
+    records: RecordBuilder,
 }
 
 impl<'a> MetricRows<'a> {
@@ -40,7 +40,7 @@ impl<'a> MetricRows<'a> {
         Self { file, names, ..Self::default() }
     }
 
-    pub(super) fn row(&mut self, id: i64, row: &Row, sink: &mut Sink) {
+    pub(super) fn row(&mut self, row: &Row, sink: &mut Sink) -> io::Result<()> {
         let value = match (row.get_ref(3), row.get_ref(6)) {
             (_, Ok(ValueRef::Integer(1..))) => Some(f64::NAN),
             (Ok(ValueRef::Real(value)), _) => Some(unbounded(value)),
@@ -53,33 +53,31 @@ impl<'a> MetricRows<'a> {
         };
         let Some(value) = value else {
             sink.facts.non_numeric += 1;
-            count(&mut self.odd[0], id);
-            return;
+            count(&mut self.odd[0], row);
+            return Ok(());
         };
         let step = match row.get_ref(5) {
             Ok(ValueRef::Integer(step)) => Some(step),
             Ok(ValueRef::Null) => None,
             _ => {
-                count(&mut self.odd[1], id);
+                count(&mut self.odd[1], row);
                 None
             }
         };
         let time = match row.get_ref(4) {
-            Ok(ValueRef::Integer(time)) => seconds(time),
+            Ok(ValueRef::Integer(time)) => milliseconds(time),
             _ => f64::NAN,
         };
         let run = self.run(&text(row, 1));
-        let tag = run.tag(&text(row, 2));
-        run.batch.tag.push(tag);
-        run.batch.step.get_or_insert_default().push(step.unwrap_or(0));
-        run.missing.push(step.is_none());
-        run.batch.wall_time.get_or_insert_default().push(time);
-        run.batch.value.push(value);
+        let tag = run.tags.number(text(row, 2).as_bytes());
+        run.records.push(tag, value);
+        run.records.end_row(RowPlace { step, epoch: None, wall_time: time });
         sink.facts.records_ok += 1;
         self.count += 1;
         if self.count >= PIECE {
-            self.hand_on(sink);
+            self.hand_on(sink)?;
         }
+        Ok(())
     }
 
     fn run(&mut self, id: &str) -> &mut MetricRun {
@@ -90,29 +88,23 @@ impl<'a> MetricRows<'a> {
         };
         self.runs.entry(number).or_insert_with(|| MetricRun {
             id: id.to_owned(),
-            tags: Vec::new(),
-            numbers: HashMap::new(),
-            batch: ColumnBatch::new(0, 0, Format::MlflowDb),
-            missing: Vec::new(),
+            tags: TagTable::default(),
+            records: RecordBuilder::default(),
         })
     }
 
-    fn hand_on(&mut self, sink: &mut Sink) {
+    fn hand_on(&mut self, sink: &mut Sink) -> io::Result<()> {
         self.count = 0;
-        for run in std::mem::take(&mut self.runs).into_values() {
-            let MetricRun { id, tags, mut batch, missing, .. } = run;
-            if !missing.contains(&false) {
-                batch.step = None;
-            } else if missing.contains(&true) {
-                batch.step_missing = Some(missing);
-            }
+        for MetricRun { id, tags, records } in std::mem::take(&mut self.runs).into_values() {
             let name = self.names.get(&id).cloned().unwrap_or(id);
-            sink.emit(TaggedBatch { tags, columns: batch, run: BatchRun::Named(name) });
+            let columns = records.into_columns(super::READER.format());
+            sink.emit(TaggedBatch { tags: tags.into_names()?, columns, run: BatchRun::Named(name) });
         }
+        Ok(())
     }
 
-    pub(super) fn finish(mut self, sink: &mut Sink) {
-        self.hand_on(sink);
+    pub(super) fn finish(mut self, sink: &mut Sink) -> io::Result<()> {
+        self.hand_on(sink)?;
         let whats = [
             "have a value that is no number; they were left out",
             "have a step that is no whole number; their values have none",
@@ -123,24 +115,14 @@ impl<'a> MetricRows<'a> {
                 sink.problem(Problem::new(self.file, ProblemKind::NotANumber, reason));
             }
         }
+        Ok(())
     }
 }
 
-impl MetricRun {
-    fn tag(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        let number = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
-        self.tags.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
-    }
-}
-
-fn count(odd: &mut (u64, i64), id: i64) {
+/// Counts a row whose content is odd.
+fn count(odd: &mut (u64, i64), row: &Row) {
     if odd.0 == 0 {
-        odd.1 = id;
+        odd.1 = row.get(0).unwrap_or(0);
     }
     odd.0 += 1;
 }
@@ -148,13 +130,4 @@ fn count(odd: &mut (u64, i64), id: i64) {
 /// What `MLflow` meant: it writes the largest float for infinity.
 fn unbounded(value: f64) -> f64 {
     if value.abs() >= f64::MAX { f64::INFINITY.copysign(value) } else { value }
-}
-
-/// A column that should be text.
-fn text<'a>(row: &'a Row, index: usize) -> Cow<'a, str> {
-    match row.get_ref(index) {
-        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
-        Ok(ValueRef::Integer(number)) => number.to_string().into(),
-        _ => "".into(),
-    }
 }

@@ -1,60 +1,17 @@
 //! What is asked of the database: its rows in order, around damage too, and what its runs are called.
 
 use std::collections::HashMap;
-use std::io;
 
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Row};
 
+use crate::shared::metrics_table::MetricsTable;
 use crate::shared::sink::Sink;
+use crate::shared::sqlite::stored_columns;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// How many digits of a run's id follow its name.
 const SHORT: usize = 8;
-
-/// Why a row cannot be read.
-pub(super) enum StoreFault {
-    Sqlite(rusqlite::Error),
-    /// Ids go back: a page is there twice.
-    Order,
-}
-
-impl StoreFault {
-    pub(super) fn is_damage(&self) -> bool {
-        match self {
-            Self::Order => true,
-            Self::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
-            ),
-        }
-    }
-
-    pub(super) fn kind(&self) -> ProblemKind {
-        if self.is_damage() { ProblemKind::Corrupt } else { ProblemKind::Unreadable }
-    }
-}
-
-impl std::fmt::Display for StoreFault {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(error) => error.fmt(out),
-            Self::Order => out.write_str("a page is there twice"),
-        }
-    }
-}
-
-/// The columns of a table that are stored as they are; none where it is not a plain table. A view, or a column that is
-/// computed, is a program of whoever made the file, and could run forever.
-fn stored(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
-    let tables: i64 = connection.query_row(plain, [table], |row| row.get(0))?;
-    if tables == 0 {
-        return Ok(Vec::new());
-    }
-    let mut ask = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
-    ask.query_map([table], |row| row.get(0))?.collect()
-}
 
 /// A database that holds `MLflow`'s tables.
 pub(super) struct Store<'a> {
@@ -65,7 +22,7 @@ pub(super) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(super) fn of(connection: &'a Connection) -> Result<Self, String> {
-        let columns = |table: &str| stored(connection, table).map_err(|error| error.to_string());
+        let columns = |table: &str| stored_columns(connection, table).map_err(|error| error.to_string());
         let metrics = columns("metrics")?;
         let missing =
             ["key", "value", "timestamp", "run_uuid"].into_iter().find(|name| !metrics.iter().any(|it| it == name));
@@ -74,80 +31,20 @@ impl<'a> Store<'a> {
         }
         let or =
             |name: &'static str, other: &'static str| if metrics.iter().any(|it| it == name) { name } else { other };
-        let columns = format!("rowid, run_uuid, key, value, timestamp, {}, {}", or("step", "NULL"), or("is_nan", "0"));
+        let columns = format!("run_uuid, key, value, timestamp, {}, {}", or("step", "NULL"), or("is_nan", "0"));
         Ok(Self { connection, columns })
     }
 
-    /// The highest id, if it is known.
-    pub(super) fn last(&self) -> i64 {
-        self.connection.query_row("SELECT max(rowid) FROM metrics", [], |row| row.get(0)).unwrap_or(1)
-    }
-
-    /// Hands on every row after an id; where that ends early, the last id that was read, and why.
-    pub(super) fn rows(
-        &self,
-        from: i64,
-        mut take: impl FnMut(i64, &Row) -> io::Result<()>,
-    ) -> io::Result<Option<(i64, StoreFault)>> {
-        let mut at = from;
-        let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid", self.columns);
-        let mut ask = match self.connection.prepare(&ask) {
-            Ok(ask) => ask,
-            Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-        };
-        let mut rows = match ask.query([from]) {
-            Ok(rows) => rows,
-            Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-        };
-        loop {
-            match rows.next() {
-                Ok(None) => return Ok(None),
-                Ok(Some(row)) => match row.get::<_, i64>(0) {
-                    Ok(id) if id > at || at == i64::MIN => {
-                        at = id;
-                        take(id, row)?;
-                    }
-                    Ok(_) => return Ok(Some((at, StoreFault::Order))),
-                    Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-                },
-                Err(error) => return Ok(Some((at, StoreFault::Sqlite(error)))),
-            }
-        }
-    }
-
-    /// The lowest id after which rows can be read again, as far as it is found by doubling and halving.
-    pub(super) fn behind(&self, at: i64) -> Option<i64> {
-        let ask = format!("SELECT {} FROM metrics WHERE rowid > ?1 ORDER BY rowid LIMIT 1", self.columns);
-        // The id of the first row after another; None where there is none, or it cannot be read.
-        let readable = |id: i64| {
-            self.connection.query_row(&ask, [id], |row| row.get::<_, i64>(0)).ok().is_some_and(|found| found > id)
-        };
-        let mut step = 1_i64;
-        let mut bad = at;
-        let mut good = loop {
-            let next = at.checked_add(step)?;
-            if readable(next) {
-                break next;
-            }
-            bad = next;
-            step = step.checked_mul(2)?;
-        };
-        while good - bad > 1 {
-            let middle = bad + (good - bad) / 2;
-            if readable(middle) {
-                good = middle;
-            } else {
-                bad = middle;
-            }
-        }
-        Some(good)
+    /// The rows of its metrics.
+    pub(super) fn table(&self) -> MetricsTable<'a> {
+        MetricsTable::new(self.connection, &self.columns)
     }
 
     /// What each run is called, by its id.
     pub(super) fn names(&self, sink: &mut Sink, file: &str) -> HashMap<String, String> {
         let pairs = |tables: &[(&str, &[&str])], ask: &str| -> Result<Vec<(String, Option<String>)>, rusqlite::Error> {
             for (table, wanted) in tables {
-                let stored = stored(self.connection, table)?;
+                let stored = stored_columns(self.connection, table)?;
                 if !wanted.iter().all(|name| stored.iter().any(|it| it == name)) {
                     return Ok(Vec::new());
                 }

@@ -31,7 +31,7 @@ fn database(statements: &str) -> Vec<u8> {
 }
 
 fn read_bytes(bytes: &[u8]) -> FileContents {
-    read_for_test(Format::MlflowDb, "nowhere/mlflow.db", bytes, &ReadOptions::default(), 1)
+    read_for_test(&super::READER, "nowhere/mlflow.db", bytes, &ReadOptions::default(), 1)
 }
 
 /// Records as (run, tag, step, time, value).
@@ -199,7 +199,7 @@ fn the_folder_of_a_database_stays_as_it_is() {
             .expect("sound");
         drop(writer);
         let before = listing();
-        let contents = read_file_for_test(Format::MlflowDb, &path);
+        let contents = read_file_for_test(&super::READER, &path);
         assert_eq!(contents.facts.records, if mode == "WAL" { 2 } else { 1 });
         assert_eq!(listing(), before, "{mode}");
     }
@@ -208,7 +208,7 @@ fn the_folder_of_a_database_stays_as_it_is() {
     writer
         .execute_batch("PRAGMA wal_autocheckpoint = 0; INSERT INTO metrics VALUES ('a', 1, 3, 'r', 0, 0)")
         .expect("sound");
-    assert_eq!(read_file_for_test(Format::MlflowDb, &path).facts.records, 3);
+    assert_eq!(read_file_for_test(&super::READER, &path).facts.records, 3);
 }
 
 proptest! {

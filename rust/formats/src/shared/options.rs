@@ -1,12 +1,12 @@
 //! How to read logs, as far as the logs themselves do not show it.
 
-use stepbridge_records::Format;
+use super::reader::FormatReader;
 
 /// What a caller says about the logs.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// The format of every file, whatever it looks like.
-    pub format: Option<Format>,
+    /// The reader of every file, whatever it looks like.
+    pub format: Option<&'static FormatReader>,
     /// The columns of tables and the keys of JSON lines whose writer is not known.
     pub columns: NamedColumns,
     /// The shape of the lines of a text log: `Epoch {epoch}, Iter {iter}: loss {loss}`.

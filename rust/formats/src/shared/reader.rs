@@ -2,22 +2,63 @@
 
 use std::io;
 
-use stepbridge_records::{Format, ProblemKind};
+use stepbridge_io::bytes::ReadAt;
+use stepbridge_records::{Format, FormatDescription, ProblemKind};
 
-use super::head::FileHead;
+use super::example::Examples;
+use super::head::{FileHead, HEAD};
 use super::input::Input;
+use super::options::ReadOptions;
 use super::sink::Sink;
 
-/// How a format is recognised and read. Each format has one, next to its code, and a line in the registry.
+/// What a format is, and how it is recognised and read. Each format has one, next to its code, and a line in the registry.
+#[derive(Debug)]
 pub struct FormatReader {
-    /// The format.
-    pub format: Format,
+    /// What is known of it.
+    pub description: FormatDescription,
     /// Whether the name alone says that a file is of this format. A file with such a name that is something else is damaged.
     pub claims_name: fn(name: &str) -> bool,
     /// Whether the first bytes are those of this format.
     pub matches: fn(&FileHead) -> bool,
+    /// Whether a file that no format matches is of this format by what the caller says of it.
+    pub matches_options: fn(&FileHead, &ReadOptions) -> bool,
+    /// How many of the first bytes of a file with this name to look at if no format matches its head.
+    pub head_size: fn(name: &str) -> u64,
+    /// Whether more of a file than its head shows that it is of this format, or fits what the caller says.
+    pub matches_further: fn(name: &str, bytes: &dyn ReadAt, size: u64, &ReadOptions) -> io::Result<bool>,
     /// What is wrong with a file whose name is claimed and whose first bytes do not match. `None` if it is read all the same.
     pub explain_mismatch: fn(&FileHead) -> Option<(ProblemKind, &'static str)>,
     /// Reads all of it.
     pub read: fn(&mut Input, &mut Sink) -> io::Result<()>,
+    /// Small files of it, for tests.
+    pub examples: Examples,
 }
+
+impl FormatReader {
+    /// A reader that matches nothing: a format begins with this and sets what it knows.
+    pub const NONE: Self = Self {
+        description: FormatDescription::UNKNOWN,
+        claims_name: |_| false,
+        matches: |_| false,
+        matches_options: |_, _| false,
+        head_size: |_| HEAD as u64,
+        matches_further: |_, _, _, _| Ok(false),
+        explain_mismatch: |_| None,
+        read: |_, _| Ok(()),
+        examples: Examples::NONE,
+    };
+
+    /// The format that it reads.
+    #[must_use]
+    pub const fn format(&'static self) -> Format {
+        Format::of(&self.description)
+    }
+}
+
+impl PartialEq for FormatReader {
+    fn eq(&self, other: &Self) -> bool {
+        self.description.name == other.description.name
+    }
+}
+
+impl Eq for FormatReader {}

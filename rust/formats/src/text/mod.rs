@@ -27,13 +27,14 @@ use self::block::{OpenLine, ShapePlan, TextBlock};
 use self::context::Headings;
 use self::merge::BlockMerge;
 use self::survey::{ShapeMatch, Survey};
+use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, HEAD};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::parallel;
-use stepbridge_records::{Format, ProblemKind};
+use stepbridge_records::{FormatDescription, FormatOptions, ProblemKind};
 
 /// How much of a file is one block.
 const BLOCK: usize = 1 << 20;
@@ -54,20 +55,26 @@ const NEVER: [&str; 30] = [
 ];
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Text,
+    description: FormatDescription {
+        name: "text",
+        title: "text",
+        writer: None,
+        options: FormatOptions { columns: false, pattern: true },
+        ..FormatDescription::UNKNOWN
+    },
     // The names that text logs have are those of other text as well.
-    claims_name: |_| false,
     // Of a file whose name promises a log more is looked at than its head.
     matches: |head| !(promises(head.name) && head.bytes.len() >= HEAD) && text_matches(head, None),
-    explain_mismatch: |_| None,
+    head_size: |name| if promises(name) { WIDE } else { HEAD as u64 },
+    matches_further: |name, bytes, size, options| is_text_log(name, bytes, size, options.pattern.as_deref()),
     read,
+    examples: Examples {
+        file: "train.log",
+        framing: Framing::Lines,
+        all: &[Example::text("", |i, one, other| format!("Epoch 1, Iter {i}, Step {i}: loss {one}, acc {other}"))],
+    },
+    ..FormatReader::NONE
 };
-
-/// How many of the first bytes of a file to look at if no format matches its first [`HEAD`].
-#[must_use]
-pub fn text_head_size(name: &str) -> u64 {
-    if promises(name) { WIDE } else { HEAD as u64 }
-}
 
 /// Whether the first bytes of a file show that it is a text log, by its shape or by the pattern of the caller.
 fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
@@ -76,9 +83,9 @@ fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
     survey.shape().is_some_and(|shape| shape.is_of_caller() || may_be_log(head.name))
 }
 
-/// Whether a file is a text log, by a shape in the first [`text_head_size`] bytes or by the pattern of the caller.
-pub fn is_text_log(name: &str, bytes: &dyn ReadAt, size: u64, pattern: Option<&str>) -> io::Result<bool> {
-    let (shape, _) = survey::of_file(bytes, size, text_head_size(name), pattern)?;
+/// Whether a file is a text log, by a shape in its first bytes or by the pattern of the caller.
+fn is_text_log(name: &str, bytes: &dyn ReadAt, size: u64, pattern: Option<&str>) -> io::Result<bool> {
+    let (shape, _) = survey::of_file(bytes, size, (READER.head_size)(name), pattern)?;
     Ok(shape.is_some_and(|shape| shape.is_of_caller() || may_be_log(name)))
 }
 
@@ -170,7 +177,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 /// What lines a file has, and whether more of it would not change that.
 fn shape(input: &Input) -> io::Result<(Option<ShapeMatch>, bool)> {
     let pattern = input.options.pattern.as_deref();
-    let limit = if input.options.format == Some(Format::Text) { u64::MAX } else { text_head_size(input.name) };
+    let limit = if input.options.format == Some(&READER) { u64::MAX } else { (READER.head_size)(input.name) };
     let (shape, settled) = survey::of_file(input.bytes, input.size, limit, pattern)?;
     // A caller who gives a pattern knows it, even if the first line of that shape is far away.
     Ok((shape.or_else(|| pattern.map(ShapeMatch::of_caller)), settled))

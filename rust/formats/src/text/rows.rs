@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::context::Rank;
-use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TaggedBatch};
+use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, SeriesMeaning, TaggedBatch};
 
 /// The place that a line gives for itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -129,7 +129,7 @@ impl TextRows {
 
     /// The records. A column that no record has anything in is left out.
     pub(super) fn into_batch(self, meaning: SeriesMeaning, run: BatchRun) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, Format::Text);
+        let mut batch = ColumnBatch::new(0, 0, super::READER.format());
         batch.meaning = meaning;
         if self.missing.contains(&false) {
             batch.step = Some(self.step);

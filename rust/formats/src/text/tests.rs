@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::shapes::{CompiledShape, Example, compiled};
 use super::*;
-use crate::registry::{SniffedFormat, sniff};
+use crate::registry::{SniffedFormat, head_size, sniff, sniff_further};
 use crate::shared::contents::FileContents;
+use crate::shared::head::FileHead;
 use crate::shared::options::ReadOptions;
 use crate::test_reading::read_for_test;
 use stepbridge_io::progress::Progress;
@@ -20,13 +21,13 @@ fn options(pattern: &str) -> ReadOptions {
 /// Whether a file is a log of some format, as far as its first bytes show it.
 fn is_log(name: &str, text: &[u8], options: &ReadOptions) -> bool {
     let head = FileHead { name, folder: &[], bytes: &text[..text.len().min(HEAD)] };
-    let is_text = || is_text_log(name, &text, text.len() as u64, options.pattern.as_deref()).expect("in memory");
-    let looked_at = text_head_size(name) > HEAD as u64 || options.pattern.is_some();
-    sniff(&head) != SniffedFormat::Unknown || looked_at && is_text()
+    let is_text = || sniff_further(name, &text, text.len() as u64, options).expect("in memory").is_some();
+    let looked_at = head_size(name) > HEAD as u64 || options.pattern.is_some();
+    sniff(&head, options) != SniffedFormat::Unknown || looked_at && is_text()
 }
 
 fn read_text(pattern: &str, text: &str) -> FileContents {
-    read_for_test(Format::Text, "train.log", text.as_bytes(), &options(pattern), 1)
+    read_for_test(&super::READER, "train.log", text.as_bytes(), &options(pattern), 1)
 }
 
 /// Records as `tag@epoch/step=value`, with `-` for what a record has not.
@@ -145,7 +146,7 @@ fn broken_numbers_are_reported_and_the_rest_is_kept() {
 #[test]
 fn carriage_returns_colours_and_bytes_that_are_no_text() {
     let text = b"step 1 loss 1\rstep 2 loss 2\r\n\x1b[1mstep\x1b[0m 3 loss \x1b[31m3\x1b[0m\n\xff\xfe step 4 loss 4 \xc3(\n\nstep 5 \xe4 loss 5\n";
-    let read = read_for_test(Format::Text, "a.log", text, &options("step {step} loss {loss}"), 1);
+    let read = read_for_test(&super::READER, "a.log", text, &options("step {step} loss {loss}"), 1);
     assert_eq!(records(&read), ["loss@-/1=1", "loss@-/2=2", "loss@-/3=3", "loss@-/4=4"]);
     assert_eq!((read.facts.plain_lines, read.facts.records_ok), (2, 4));
     assert!(read.problems.is_empty());

@@ -3,6 +3,7 @@
 use super::tags::{Plugin, Tags};
 use super::tensor::{self, Tensor};
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields, varint};
+use crate::shared::record_builder::RecordBuilder;
 
 /// The numbers of the fields that are read.
 mod field {
@@ -32,10 +33,7 @@ const CLASS_SCALAR: u64 = 1;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventColumns {
     pub(crate) tags: Tags,
-    pub(crate) tag: Vec<u32>,
-    pub(crate) step: Vec<i64>,
-    pub(crate) wall_time: Vec<f64>,
-    pub(crate) value: Vec<f64>,
+    pub(crate) records: RecordBuilder,
     /// Values that are not scalars: images, histograms, texts, ...
     pub(crate) others: u64,
     /// Where a session says that it starts: the number of scalars before it, and its step.
@@ -98,38 +96,19 @@ impl EventColumns {
         if let Some(plain) = Plain::of(payload)
             && let Some(tag) = self.tags.number_of_label(plain.label)
         {
-            self.push(tag, plain.step, plain.wall_time, f64::from(plain.value));
+            self.records.push_timed(tag, plain.step, plain.wall_time, f64::from(plain.value));
             return Ok(EventVerdict::Sound);
         }
         self.any_event(payload)
     }
 
-    /// Makes room for so many scalars in all.
-    pub(crate) fn reserve(&mut self, scalars: usize) {
-        self.tag.reserve(scalars);
-        self.step.reserve(scalars);
-        self.wall_time.reserve(scalars);
-        self.value.reserve(scalars);
-    }
-
-    #[inline]
-    fn push(&mut self, tag: u32, step: i64, wall_time: f64, value: f64) {
-        self.tag.push(tag);
-        self.step.push(step);
-        self.wall_time.push(wall_time);
-        self.value.push(value);
-    }
-
     /// Any event, field by field. Not inlined: the loop over those that are plain stays short.
     #[inline(never)]
     fn any_event(&mut self, payload: &[u8]) -> Result<EventVerdict, MalformedMessage> {
-        let before = (self.value.len(), self.others);
+        let before = (self.records.len(), self.others);
         let verdict = self.fields(payload);
         if verdict.is_err() {
-            self.tag.truncate(before.0);
-            self.step.truncate(before.0);
-            self.wall_time.truncate(before.0);
-            self.value.truncate(before.0);
+            self.records.truncate(before.0);
             self.others = before.1;
         }
         verdict
@@ -222,7 +201,7 @@ impl EventColumns {
             }
         };
         let tag = self.tags.number(name);
-        self.push(tag, step, wall_time, number);
+        self.records.push_timed(tag, step, wall_time, number);
         Ok(EventVerdict::Sound)
     }
 
@@ -253,7 +232,7 @@ impl EventColumns {
         let mut fields = MessageFields::of(message);
         while let Some((number, value)) = fields.next()? {
             if number == field::SESSION_LOG_STATUS && value == FieldValue::Varint(STATUS_START) {
-                self.starts.push((self.value.len() as u64, step));
+                self.starts.push((self.records.len() as u64, step));
             }
         }
         Ok(())

@@ -15,15 +15,17 @@ pub(super) mod tests;
 use std::io;
 use std::sync::Arc;
 
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
+use crate::shared::proto::delimited;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use event::{EventColumns, EventVerdict};
 use frame::{FrameDamage, FrameDamageKind, WalkedFrames};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
-use stepbridge_records::{ColumnBatch, Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{ColumnBatch, FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
@@ -59,12 +61,36 @@ fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> FilePart 
 }
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::TfEvents,
+    description: FormatDescription {
+        name: "tfevents",
+        title: "TensorBoard event file",
+        writer: Some("TensorBoard"),
+        // The next process of a run writes another file, and records out of order in one file were logged out of order.
+        resume_signs: ResumeSigns::NONE,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| name.contains("tfevents"),
     matches: looks_like_event_file,
     // Damaged at its beginning, as far as can be seen there.
-    explain_mismatch: |_| None,
     read,
+    examples: Examples { file: "events.out.tfevents.1.host", framing: Framing::Events, all: &[EXAMPLE] },
+    ..FormatReader::NONE
+};
+
+/// The version, then events of two values.
+const EXAMPLE: Example = Example {
+    head: b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\x09\0\0\xc0\x9c\x1f\xe0\xd5A\x1a\x0dbrain.Event:2\xec\xa1\xd7\xbe",
+    units: ExampleUnits::Bytes(|number, one, other| {
+        let time = [&[0x09][..], &(1.7e9 + f64::from(number)).to_le_bytes()].concat();
+        let value = |tag: &str, value: f64| {
+            #[expect(clippy::cast_possible_truncation, reason = "an example has few digits")]
+            let value = (value as f32).to_le_bytes();
+            delimited(0x0a, &[&delimited(0x0a, tag.as_bytes())[..], &[0x15], &value].concat())
+        };
+        let values = [value("loss", one), value("accuracy", other)].concat();
+        [&time[..], &[0x10, number.to_le_bytes()[0] & 0x7f], &delimited(0x2a, &values)].concat()
+    }),
+    tail: "",
 };
 
 /// Whether a file begins as an event file does: an intact header, then the version that every writer puts first.
@@ -85,7 +111,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
         |index| read_part(bytes, size, (first + index) as u64),
         |index, part| {
             let index = (first + index) as u64;
-            if let Some(tagged) = joined.part(index, part, sink) {
+            if let Some(tagged) = joined.part(index, part, sink)? {
                 sink.emit(tagged);
             }
             sink.came_to((index + 1).saturating_mul(PART).min(size))
@@ -119,7 +145,7 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
     let mut walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
-    let all_timed = !columns.wall_time.iter().fold(false, |any, time| any | time.is_nan());
+    let all_timed = !columns.records.times().iter().fold(false, |any, time| any | time.is_nan());
     FilePart { begin, walked, columns, all_timed, fault: outcome.err() }
 }
 
@@ -149,9 +175,9 @@ impl Taking<'_> {
     /// The first scalars tell how many more there are about. Large pages are taken whole: room that is not used costs.
     #[cold]
     fn make_room(&mut self, walked: &WalkedFrames) {
-        if !self.columns.value.is_empty() {
+        if !self.columns.records.is_empty() {
             let about = (self.end - walked.end).saturating_mul(TELLING) / (walked.end - self.begin).max(1);
-            self.columns.reserve(usize::try_from(about).unwrap_or(0));
+            self.columns.records.reserve_timed(usize::try_from(about).unwrap_or(0));
         }
     }
 }
@@ -196,16 +222,16 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
     }
 
     /// Takes the part number `index`, which must come after the ones before.
-    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) -> Option<TaggedBatch> {
+    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) -> io::Result<Option<TaggedBatch>> {
         let until = (index + 1) * PART;
         if self.stopped || self.position >= until {
-            return None;
+            return Ok(None);
         }
         if part.begin != self.position || !self.known.would_not_change(&part.columns.tags) {
             let window = Window::new(self.source, self.size);
             part = read_from(window, self.position, until, self.known.clone());
         }
-        let EventColumns { tags, tag, step, wall_time, value, others, starts } = part.columns;
+        let EventColumns { tags, records, others, starts } = part.columns;
         self.known.learn(&tags);
         self.position = part.walked.end;
         for damage in &part.walked.damage {
@@ -218,16 +244,9 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         sink.facts.records_ok += part.walked.frames - part.walked.damage.len() as u64;
         sink.facts.non_numeric += others;
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
-        self.scalars += value.len() as u64;
-        let batch = ColumnBatch {
-            tag,
-            step: Some(step),
-            wall_time: Some(wall_time),
-            all_timed: part.all_timed,
-            value,
-            ..ColumnBatch::new(0, 0, Format::TfEvents)
-        };
-        Some(TaggedBatch::new(tags.names().collect(), batch))
+        self.scalars += records.len() as u64;
+        let columns = ColumnBatch { all_timed: part.all_timed, ..records.into_columns(READER.format()) };
+        Ok(Some(TaggedBatch::new(tags.into_names()?, columns)))
     }
 
     /// Reports a file that is not an event file at all.

@@ -1,9 +1,9 @@
 //! The tags of a file: numbers for names, and what each tag's first event said it holds.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::shared::proto::delimited;
+use stepbridge_records::{TagTable, TooManyTags};
 
 /// What a tag holds, as far as its events said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub(crate) enum Plugin {
 /// The tags met so far, numbered in the order of their first event.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tags {
-    numbers: HashMap<Box<[u8]>, u32>,
+    numbers: TagTable,
     known: Vec<Tag>,
-    last: usize,
+    last: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ struct Tag {
     taken_unsaid: bool,
     refused_unsaid: bool,
     /// The tag that came after this one the last time: loops log their tags in one order.
-    next: usize,
+    next: u32,
     /// What its events of one float hold between step and float.
     label: Box<[u8]>,
 }
@@ -42,11 +42,11 @@ impl Tags {
     /// [`label_of`]. `None` where it is not a label.
     #[inline]
     pub(crate) fn number_of_label(&mut self, label: &[u8]) -> Option<u32> {
-        if let Some(last) = self.known.get(self.last) {
+        if let Some(last) = self.known.get(self.last as usize) {
             let next = last.next;
-            if same(&self.known[next].label, label) {
+            if same(&self.known[next as usize].label, label) {
                 self.last = next;
-                return Some(index(next));
+                return Some(next);
             }
         }
         name_in(label).map(|name| self.look_up(name))
@@ -55,28 +55,23 @@ impl Tags {
     /// The number of a tag.
     #[inline]
     pub(crate) fn number(&mut self, name: &[u8]) -> u32 {
-        if let Some(last) = self.known.get(self.last) {
+        if let Some(last) = self.known.get(self.last as usize) {
             let next = last.next;
-            if same(&self.known[next].name, name) {
+            if same(&self.known[next as usize].name, name) {
                 self.last = next;
-                return index(next);
+                return next;
             }
         }
         self.look_up(name)
     }
 
     fn look_up(&mut self, name: &[u8]) -> u32 {
-        let number = if let Some(&number) = self.numbers.get(name) {
-            number
-        } else {
-            let number = index(self.known.len());
+        let number = self.numbers.number(name);
+        if number as usize >= self.known.len() {
             self.known.push(Tag::new(name));
-            self.numbers.insert(name.into(), number);
-            number
-        };
-        let last = self.last;
-        self.known[last].next = number as usize;
-        self.last = number as usize;
+        }
+        self.known[self.last as usize].next = number;
+        self.last = number;
         number
     }
 
@@ -104,8 +99,9 @@ impl Tags {
     }
 
     /// The names, as text: bytes that are not UTF-8 are written as `\xNN`.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        self.known.iter().map(|tag| text(&tag.name))
+    pub(crate) fn into_names(self) -> Result<Vec<String>, TooManyTags> {
+        self.numbers.check()?;
+        Ok(self.known.iter().map(|tag| text(&tag.name)).collect())
     }
 
     /// Whether a later part of the file, read without knowing `self`, was read as it would have been otherwise.
@@ -129,7 +125,7 @@ impl Tags {
     }
 
     fn plugin(&self, name: &[u8]) -> Plugin {
-        self.numbers.get(name).map_or(Plugin::Unsaid, |&number| self.known[number as usize].plugin)
+        self.numbers.find(name).map_or(Plugin::Unsaid, |number| self.known[number as usize].plugin)
     }
 }
 
@@ -185,11 +181,6 @@ fn same(one: &[u8], other: &[u8]) -> bool {
         }
 }
 
-/// A file holds fewer tags than 2^32: each takes more than one byte of it, and a part of a file is smaller.
-fn index(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
 fn text(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
@@ -211,7 +202,7 @@ mod tests {
         let mut tags = Tags::default();
         let numbers: Vec<u32> = ["a", "b", "a", "c", "a", "b", "b"].map(|name| tags.number(name.as_bytes())).to_vec();
         assert_eq!(numbers, [0, 1, 0, 2, 0, 1, 1]);
-        assert_eq!(tags.names().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(tags.into_names().expect("few tags"), ["a", "b", "c"]);
     }
 
     #[test]
@@ -227,13 +218,13 @@ mod tests {
         }
         for at in (0..names.len()).chain(0..names.len()) {
             let label = label_of(names[at].as_bytes());
-            assert_eq!(tags.number_of_label(&label), Some(index(at)));
+            assert_eq!(tags.number_of_label(&label), u32::try_from(at).ok());
             // No other bytes are taken for it.
             for wrong in 0..label.len() {
                 let mut label = label.clone();
                 label[wrong] ^= 1;
                 let found = tags.clone().number_of_label(&label);
-                assert!(found.is_none_or(|found| found >= index(names.len())), "{}: byte {wrong}", names[at]);
+                assert!(found.is_none_or(|found| found as usize >= names.len()), "{}: byte {wrong}", names[at]);
             }
         }
     }

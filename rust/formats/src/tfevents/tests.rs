@@ -55,7 +55,7 @@ fn version() -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> FileContents {
-    let read = |threads| read_for_test(Format::TfEvents, "x.tfevents.y", bytes, &ReadOptions::default(), threads);
+    let read = |threads| read_for_test(&super::READER, "x.tfevents.y", bytes, &ReadOptions::default(), threads);
     let (one, three) = (read(1), read(3));
     assert_eq!(one.problems, three.problems);
     assert_eq!(format!("{:?}", records(&one)), format!("{:?}", records(&three)));
@@ -266,7 +266,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
     let serial = read_from(Window::new(&damaged[..], size), 0, size, Tags::default());
     let parts = self::read(&damaged);
     let values: Vec<f64> = parts.batches.iter().flat_map(|tagged| tagged.columns.value.clone()).collect();
-    assert_eq!(values, serial.columns.value);
+    assert_eq!(values, serial.columns.records.into_columns(READER.format()).value);
     assert_eq!(parts.problems.len(), serial.walked.damage.len());
 }
 

@@ -3,16 +3,27 @@
 //! A `Record` holds one of many sorts of things; those of `history` hold items, each a key (or the parts of a nested one)
 //! with a value as JSON. The keys that begin with an underscore are the library's own.
 
-use std::collections::HashMap;
 use std::mem;
 
+use crate::shared::axes::{AxisDefinition, AxisTable, LoggedRow};
+use crate::shared::logged_values::{LoggedValues, NESTED, special};
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields};
-use stepbridge_io::json::{self, JsonCursor};
-use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch};
+use stepbridge_io::json::JsonCursor;
+use stepbridge_records::{Decimal, TagTable, TaggedBatch, TooManyTags};
 
 /// The numbers of the fields that are read.
 mod field {
     pub(super) const RECORD_HISTORY: u64 = 2;
+    pub(super) const RECORD_CONFIG: u64 = 5;
+    pub(super) const RECORD_METRIC: u64 = 12;
+    pub(super) const RECORD_RUN: u64 = 17;
+    pub(super) const RUN_CONFIG: u64 = 4;
+    pub(super) const CONFIG_UPDATE: u64 = 1;
+    pub(super) const METRIC_NAME: u64 = 1;
+    pub(super) const METRIC_GLOB_NAME: u64 = 2;
+    pub(super) const METRIC_STEP_METRIC: u64 = 4;
+    pub(super) const METRIC_OPTIONS: u64 = 6;
+    pub(super) const OPTIONS_STEP_SYNC: u64 = 1;
     pub(super) const HISTORY_ITEM: u64 = 1;
     pub(super) const HISTORY_STEP: u64 = 2;
     pub(super) const STEP_NUMBER: u64 = 1;
@@ -34,13 +45,14 @@ pub(super) enum HistoryVerdict {
 /// The values of a part of a file, as columns.
 #[derive(Debug, Default)]
 pub(super) struct HistoryRows {
-    names: TagNames,
+    names: TagTable,
     tag: Vec<u32>,
-    step: Vec<i64>,
-    /// Those of the values that have no step.
-    missing: Vec<usize>,
-    wall_time: Vec<f64>,
     value: Vec<f64>,
+    rows: Vec<LoggedRow>,
+    /// What the file says of the axes of its series.
+    pub(super) axes: Vec<AxisDefinition>,
+    /// The configuration of the run: keys, joined with points, and their values as JSON.
+    pub(super) config: Vec<(String, String)>,
     /// Values that are not numbers: media, texts, lists.
     pub(super) others: u64,
     row: HistoryRow,
@@ -49,8 +61,7 @@ pub(super) struct HistoryRows {
 /// One call's values, before its step is known.
 #[derive(Debug, Default)]
 struct HistoryRow {
-    values: Vec<(u32, f64)>,
-    others: u64,
+    values: LoggedValues,
     step: Option<i64>,
     wall_time: Option<f64>,
     verdict: Option<HistoryVerdict>,
@@ -64,8 +75,12 @@ impl HistoryRows {
         let mut fields = MessageFields::of(payload);
         let mut verdict = HistoryVerdict::Sound;
         while let Some((number, value)) = fields.next()? {
-            if number == field::RECORD_HISTORY {
-                verdict = self.history(value.bytes()?)?;
+            match number {
+                field::RECORD_HISTORY => verdict = self.history(value.bytes()?)?,
+                field::RECORD_METRIC => self.axes.extend(metric(value.bytes()?)?),
+                field::RECORD_CONFIG => config(value.bytes()?, &mut self.config)?,
+                field::RECORD_RUN => run_config(value.bytes()?, &mut self.config)?,
+                _ => {}
             }
         }
         Ok(verdict)
@@ -74,7 +89,7 @@ impl HistoryRows {
     fn history(&mut self, history: &[u8]) -> Result<HistoryVerdict, MalformedMessage> {
         let row = &mut self.row;
         row.values.clear();
-        (row.others, row.step, row.wall_time, row.verdict) = (0, None, None, None);
+        (row.step, row.wall_time, row.verdict) = (None, None, None);
         let mut beside = None;
         let mut fields = MessageFields::of(history);
         while let Some((number, value)) = fields.next()? {
@@ -86,35 +101,79 @@ impl HistoryRows {
         }
         let stated = row.step.or(beside);
         let wall_time = row.wall_time.unwrap_or(f64::NAN);
-        for &(tag, value) in &row.values {
-            if stated.is_none() {
-                self.missing.push(self.value.len());
-            }
-            self.tag.push(tag);
-            self.step.push(stated.unwrap_or(0));
-            self.wall_time.push(wall_time);
-            self.value.push(value);
-        }
-        self.others += row.others;
+        self.tag.extend(row.values.numbers.iter().map(|(tag, _)| tag));
+        self.value.extend(row.values.numbers.iter().map(|(_, value)| value));
+        self.rows.push(LoggedRow { upto: self.value.len(), step: stated, wall_time });
+        self.others += row.values.others;
         Ok(row.verdict.unwrap_or(HistoryVerdict::Sound))
     }
 
-    /// The values as a batch of the file.
-    pub(super) fn into_batch(self) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, Format::Wandb);
-        if self.missing.len() < self.value.len() {
-            if !self.missing.is_empty() {
-                let mut missing = vec![false; self.value.len()];
-                self.missing.iter().for_each(|&index| missing[index] = true);
-                batch.step_missing = Some(missing);
-            }
-            batch.step = Some(self.step);
-        }
-        batch.wall_time = self.wall_time.iter().any(|time| !time.is_nan()).then_some(self.wall_time);
-        batch.tag = self.tag;
-        batch.value = self.value;
-        TaggedBatch::new(self.names.shown, batch)
+    /// The values as batches of the file. `axes` knows what was said before.
+    pub(super) fn into_batches(self, axes: &mut AxisTable) -> Result<Vec<TaggedBatch>, TooManyTags> {
+        self.axes.into_iter().for_each(|definition| axes.define(definition));
+        let batches = axes.place(&self.names, (self.tag, self.value), &self.rows, super::READER.format());
+        let names = self.names.into_names()?;
+        Ok(batches.into_iter().map(|columns| TaggedBatch::new(names.clone(), columns)).collect())
     }
+}
+
+/// What a `MetricRecord` says of the axis of a series; `None` if it names no series.
+fn metric(message: &[u8]) -> Result<Option<AxisDefinition>, MalformedMessage> {
+    let text = |value: FieldValue| Ok(String::from_utf8_lossy(value.bytes()?).into_owned());
+    let (mut series, mut axis, mut carried) = (String::new(), None, false);
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            field::METRIC_NAME | field::METRIC_GLOB_NAME => series = text(value)?,
+            field::METRIC_STEP_METRIC => axis = Some(text(value)?).filter(|axis| !axis.is_empty() && axis != "_step"),
+            field::METRIC_OPTIONS => {
+                let mut options = MessageFields::of(value.bytes()?);
+                while let Some((number, value)) = options.next()? {
+                    carried |= number == field::OPTIONS_STEP_SYNC && value == FieldValue::Varint(1);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((!series.is_empty()).then_some(AxisDefinition { series, axis, carried }))
+}
+
+/// The configuration that a `RunRecord` holds.
+fn run_config(message: &[u8], into: &mut Vec<(String, String)>) -> Result<(), MalformedMessage> {
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        if number == field::RUN_CONFIG {
+            config(value.bytes()?, into)?;
+        }
+    }
+    Ok(())
+}
+
+/// The items of a `ConfigRecord`. The library's own have an underscore.
+fn config(message: &[u8], into: &mut Vec<(String, String)>) -> Result<(), MalformedMessage> {
+    let mut fields = MessageFields::of(message);
+    while let Some((number, value)) = fields.next()? {
+        if number != field::CONFIG_UPDATE {
+            continue;
+        }
+        let (mut key, mut nested, mut json) = (String::new(), Vec::new(), String::new());
+        let mut item = MessageFields::of(value.bytes()?);
+        while let Some((number, value)) = item.next()? {
+            let text = |value: FieldValue| Ok(String::from_utf8_lossy(value.bytes()?).into_owned());
+            match number {
+                field::ITEM_KEY => key = text(value)?,
+                field::ITEM_NESTED_KEY => nested.push(text(value)?),
+                field::ITEM_VALUE_JSON => json = text(value)?,
+                _ => {}
+            }
+        }
+        let name = if nested.is_empty() { key } else { nested.join(".") };
+        if !name.starts_with('_') && into.len() < MOST_CONFIG {
+            into.retain(|(known, _)| *known != name);
+            into.push((name, json));
+        }
+    }
+    Ok(())
 }
 
 /// The number of a `HistoryStep`; protobuf leaves a zero away.
@@ -129,7 +188,7 @@ fn step(message: &[u8]) -> Result<i64, MalformedMessage> {
 }
 
 impl HistoryRow {
-    fn item(&mut self, item: &[u8], names: &mut TagNames) -> Result<(), MalformedMessage> {
+    fn item(&mut self, item: &[u8], names: &mut TagTable) -> Result<(), MalformedMessage> {
         let (mut key, mut json) = (None, &b""[..]);
         let mut nested = mem::take(&mut self.joined);
         nested.clear();
@@ -158,7 +217,7 @@ impl HistoryRow {
     }
 
     #[inline]
-    fn value(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+    fn value(&mut self, name: &[u8], json: &[u8], names: &mut TagTable) {
         match name {
             b"_step" => {
                 self.step = text(json).and_then(Decimal::parse).and_then(Decimal::whole);
@@ -168,86 +227,37 @@ impl HistoryRow {
             }
             b"_timestamp" => self.wall_time = number(json),
             _ => match number(json) {
-                Some(value) => self.values.push((names.number(name), value)),
+                Some(value) => self.values.numbers.push((names.number(name), value)),
                 None => self.other(name, json, names),
             },
         }
     }
 
     /// Anything but a plain number.
-    fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagNames) {
+    fn other(&mut self, name: &[u8], json: &[u8], names: &mut TagTable) {
         match json.first() {
             Some(b'{') => {
                 let mut name = name.to_vec();
                 let mut cursor = JsonCursor::new(json, 0);
-                let before = self.values.len();
-                if self.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
-                    self.values.truncate(before);
+                let before = self.values.numbers.len();
+                if self.values.object(&mut name, &mut cursor, json, names, NESTED).is_err() {
+                    self.values.numbers.truncate(before);
                     self.verdict = Some(HistoryVerdict::Value);
                 }
             }
             Some(b'"') => match special(json) {
-                Some(value) => self.values.push((names.number(name), value)),
-                None => self.others += 1,
+                Some(value) => self.values.numbers.push((names.number(name), value)),
+                None => self.values.others += 1,
             },
-            Some(b'[' | b't' | b'f') => self.others += 1,
+            Some(b'[' | b't' | b'f') => self.values.others += 1,
             Some(b'n') => {}
             _ => self.verdict = Some(HistoryVerdict::Value),
         }
     }
-
-    /// The members of a dict, under names joined with points; a dict that says its `_type` is media, one value.
-    fn object(
-        &mut self,
-        name: &mut Vec<u8>,
-        cursor: &mut JsonCursor,
-        json: &[u8],
-        names: &mut TagNames,
-        depth: u32,
-    ) -> Result<(), json::JsonFault> {
-        let depth = depth.checked_sub(1).ok_or(json::JsonFault::Syntax)?;
-        let (values, others) = (self.values.len(), self.others);
-        let mut media = false;
-        cursor.expect(b'{')?;
-        if cursor.take(b'}')? {
-            return Ok(());
-        }
-        loop {
-            let member = cursor.name()?;
-            media |= member == "_type";
-            let length = name.len();
-            name.push(b'.');
-            name.extend_from_slice(member.as_bytes());
-            if cursor.peek()? == b'{' {
-                self.object(name, cursor, json, names, depth)?;
-            } else {
-                let begin = cursor.at;
-                match cursor.value()? {
-                    json::JsonValue::Number { value, .. } => self.values.push((names.number(name), value)),
-                    json::JsonValue::Other => match special(&json[begin..cursor.at]) {
-                        Some(value) => self.values.push((names.number(name), value)),
-                        None => self.others += 1,
-                    },
-                    json::JsonValue::Nested => self.others += 1,
-                    json::JsonValue::Null => {}
-                }
-            }
-            name.truncate(length);
-            if cursor.take(b'}')? {
-                break;
-            }
-            cursor.expect(b',')?;
-        }
-        if media {
-            self.values.truncate(values);
-            self.others = others + 1;
-        }
-        Ok(())
-    }
 }
 
-/// Dicts nested deeper than this are refused.
-const NESTED: u32 = 32;
+/// How many keys of a configuration are kept.
+const MOST_CONFIG: usize = 1000;
 
 fn text(json: &[u8]) -> Option<&str> {
     std::str::from_utf8(json).ok()
@@ -260,47 +270,5 @@ fn number(json: &[u8]) -> Option<f64> {
         b"NaN" => Some(f64::NAN),
         [b'0'..=b'9' | b'-', ..] | b"Infinity" => text(json)?.parse().ok(),
         _ => None,
-    }
-}
-
-/// What W&B writes for floats that JSON has no number for.
-fn special(json: &[u8]) -> Option<f64> {
-    match json {
-        b"\"NaN\"" => Some(f64::NAN),
-        b"\"Infinity\"" => Some(f64::INFINITY),
-        b"\"-Infinity\"" => Some(f64::NEG_INFINITY),
-        _ => None,
-    }
-}
-
-/// Tags and their numbers.
-#[derive(Debug, Default)]
-struct TagNames {
-    shown: Vec<String>,
-    bytes: Vec<Box<[u8]>>,
-    numbers: HashMap<Box<[u8]>, u32>,
-    /// The tag after the one asked for last: calls log the same keys in the same order.
-    next: usize,
-}
-
-impl TagNames {
-    #[inline]
-    fn number(&mut self, name: &[u8]) -> u32 {
-        let guess =
-            if self.bytes.get(self.next).is_some_and(|next| **next == *name) { self.next } else { self.look(name) };
-        self.next = if guess + 1 == self.bytes.len() { 0 } else { guess + 1 };
-        // Each name takes bytes of a file; there are never 2^32.
-        u32::try_from(guess).unwrap_or(u32::MAX)
-    }
-
-    fn look(&mut self, name: &[u8]) -> usize {
-        if let Some(&number) = self.numbers.get(name) {
-            return number as usize;
-        }
-        let number = self.shown.len();
-        self.shown.push(String::from_utf8_lossy(name).into_owned());
-        self.bytes.push(name.into());
-        self.numbers.insert(name.into(), u32::try_from(number).unwrap_or(u32::MAX));
-        number
     }
 }

@@ -4,8 +4,11 @@
 //! begins in it, which is known without what comes before, unless that is damaged; then it is read again.
 //!
 //! `_step` counts the calls of `wandb.log`, unless the caller gave it: it is neither a batch nor an update, so the format
-//! declares no step. An `epoch` or a `global_step` next to it is a value like others.
+//! declares no step. The step of a series that has an axis (`define_metric`) is the value of the axis in the same row. Hugging
+//! Face's Trainer and Lightning log the number of updates with each row, which is then its step.
 
+#[cfg(test)]
+mod axis_tests;
 mod blocks;
 mod history;
 #[cfg(test)]
@@ -15,14 +18,17 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::shared::axes::AxisTable;
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
+use crate::shared::proto::delimited;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use blocks::{BLOCK, ChunkDamage, ChunkDamageKind, ChunkWalk, HEADER, WalkedRecords};
 use history::{HistoryRows, HistoryVerdict};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
-use stepbridge_records::{Format, Problem, ProblemKind};
+use stepbridge_records::{FormatDescription, Problem, ProblemKind};
 
 /// What a file begins with, but for the version.
 const MAGIC: &[u8; 6] = b":W&B\xe1\xbe";
@@ -32,18 +38,47 @@ const VERSION: u8 = 0;
 const PART: u64 = 64 * BLOCK;
 
 pub(super) static READER: FormatReader = FormatReader {
-    format: Format::Wandb,
+    description: FormatDescription {
+        name: "wandb",
+        title: "W&B offline file",
+        writer: Some("W&B"),
+        step_counts_calls: true,
+        ..FormatDescription::UNKNOWN
+    },
     claims_name: |name| Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wandb")),
     matches: |head| head.bytes.starts_with(MAGIC),
     // Damaged at its beginning, as far as can be seen there.
-    explain_mismatch: |_| None,
     read,
+    examples: Examples { file: "run-1.wandb", framing: Framing::DataStore, all: &[EXAMPLE] },
+    ..FormatReader::NONE
+};
+
+/// Calls of `wandb.log`.
+const EXAMPLE: Example = Example {
+    head: b":W&B\xe1\xbe\0",
+    units: ExampleUnits::Bytes(|number, one, other| {
+        let item = |key: &str, json: &str| {
+            let value = [&[0x82, 0x01][..], &delimited(0, json.as_bytes())[1..]].concat();
+            delimited(0x0a, &[&delimited(0x0a, key.as_bytes())[..], &value].concat())
+        };
+        let time = format!("{}.5", 1_700_000_000 + u32::from(number));
+        let items = [
+            item("loss", &one.to_string()),
+            item("acc", &other.to_string()),
+            item("_step", &number.to_string()),
+            item("_timestamp", &time),
+            item("media", "{\"_type\": \"table\", \"rows\": 3}"),
+        ];
+        delimited(0x12, &items.concat())
+    }),
+    tail: "",
 };
 
 /// Where reading can go on.
 struct Mark {
     at: u64,
     records: u64,
+    axes: AxisTable,
 }
 
 /// Records of which something is left out: how many, and which is the first.
@@ -85,28 +120,28 @@ impl FilePart {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.take().and_then(|mark| mark.downcast::<Mark>().ok());
-    let (from, records) = match mark {
-        Some(mark) => (mark.at, mark.records),
-        None => (begin(input, sink)?, 0),
+    let (from, records, axes) = match mark {
+        Some(mark) => (mark.at, mark.records, mark.axes.clone()),
+        None => (begin(input, sink)?, 0, AxisTable::default()),
     };
     let (bytes, size) = (input.bytes, input.size);
     let first = from / PART;
     let count = usize::try_from(size.div_ceil(PART).max(1).saturating_sub(first)).unwrap_or(usize::MAX);
     let mut joined = JoinedParts::new(bytes, size, input.file);
-    (joined.walked.end, joined.walked.records) = (from, records);
+    (joined.walked.end, joined.walked.records, joined.axes) = (from, records, axes);
     parallel::in_order(
         count,
         input.threads,
         |index| read_part(bytes, size, first + index as u64, from),
         |index, part| {
             let index = first + index as u64;
-            joined.part(index, part, sink);
+            joined.part(index, part, sink)?;
             sink.came_to((index + 1).saturating_mul(PART).min(size))
         },
     )?;
     joined.finish(sink);
     if !joined.stopped && from >= HEADER as u64 {
-        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records }));
+        sink.mark = Some(Arc::new(Mark { at: joined.walked.end, records: joined.walked.records, axes: joined.axes }));
     }
     if joined.walked.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
         sink.problems.clear();
@@ -170,6 +205,7 @@ struct JoinedParts<'a, S: ReadAt + ?Sized> {
     file: &'a str,
     /// What came before the next part.
     walked: WalkedRecords,
+    axes: AxisTable,
     no_step: Odd,
     no_value: Odd,
     stopped: bool,
@@ -178,13 +214,22 @@ struct JoinedParts<'a, S: ReadAt + ?Sized> {
 impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
     fn new(bytes: &'a S, size: u64, file: &'a str) -> Self {
         let (no_step, no_value) = (Odd::default(), Odd::default());
-        Self { bytes, size, file, walked: WalkedRecords::default(), no_step, no_value, stopped: false }
+        Self {
+            bytes,
+            size,
+            file,
+            walked: WalkedRecords::default(),
+            axes: AxisTable::default(),
+            no_step,
+            no_value,
+            stopped: false,
+        }
     }
 
-    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) {
+    fn part(&mut self, index: u64, mut part: FilePart, sink: &mut Sink) -> io::Result<()> {
         let until = (index + 1) * PART;
         if self.stopped || self.walked.end >= until {
-            return;
+            return Ok(());
         }
         if part.begin != self.walked.end {
             part = read_from(ChunkWalk::new(Window::new(self.bytes, self.size)), self.walked.end, until);
@@ -202,8 +247,13 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == ChunkDamageKind::Content).count();
         sink.facts.records_ok += part.walked.records - left_out as u64;
         sink.facts.non_numeric += part.rows.others;
-        sink.emit(part.rows.into_batch());
+        for (name, json) in std::mem::take(&mut part.rows.config) {
+            sink.facts.config.retain(|(known, _)| *known != name);
+            sink.facts.config.push((name, json));
+        }
+        part.rows.into_batches(&mut self.axes)?.into_iter().for_each(|batch| sink.emit(batch));
         self.walked.go_on(part.walked);
+        Ok(())
     }
 
     /// Says what was left out.

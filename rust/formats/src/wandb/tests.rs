@@ -5,7 +5,7 @@ use crate::test_reading::read_for_test;
 use proptest::prelude::*;
 
 /// Writes records as wandb's own `DataStore` does; gives the file, and where each record begins and ends.
-fn file(records: &[Vec<u8>]) -> (Vec<u8>, Vec<(u64, u64)>) {
+pub(super) fn file(records: &[Vec<u8>]) -> (Vec<u8>, Vec<(u64, u64)>) {
     let mut bytes = b":W&B\xe1\xbe\0".to_vec();
     let mut ranges = Vec::new();
     let block = usize::try_from(BLOCK).expect("small");
@@ -48,12 +48,12 @@ fn varint(mut number: u64) -> Vec<u8> {
     bytes
 }
 
-fn field(number: u64, content: &[u8]) -> Vec<u8> {
+pub(super) fn field(number: u64, content: &[u8]) -> Vec<u8> {
     [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
 }
 
 /// A record of a call of `wandb.log`; a key with `/` in it is a nested one.
-fn history(items: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn history(items: &[(&str, &str)]) -> Vec<u8> {
     let items = items.iter().flat_map(|(key, json)| {
         let key = match key.split_once('/') {
             None => field(1, key.as_bytes()),
@@ -69,8 +69,8 @@ fn output(size: usize) -> Vec<u8> {
     field(13, &field(2, &vec![b'x'; size]))
 }
 
-fn read(bytes: &[u8]) -> FileContents {
-    let read = |threads| read_for_test(Format::Wandb, "run.wandb", bytes, &ReadOptions::default(), threads);
+pub(super) fn read(bytes: &[u8]) -> FileContents {
+    let read = |threads| read_for_test(&super::READER, "run.wandb", bytes, &ReadOptions::default(), threads);
     let (one, three) = (read(1), read(3));
     assert_eq!(one.problems, three.problems);
     assert_eq!(format!("{:?}", records(&one)), format!("{:?}", records(&three)));
@@ -356,7 +356,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
         let serial = read_from(ChunkWalk::new(Window::new(&damaged[..], size)), HEADER as u64, size);
         let parts = read(&damaged);
         let values: Vec<f64> = parts.batches.iter().flat_map(|tagged| tagged.columns.value.clone()).collect();
-        assert_eq!(values, serial.rows.into_batch().columns.value);
+        assert_eq!(values, serial.rows.into_batches(&mut AxisTable::default()).expect("few tags")[0].columns.value);
         let ranges: Vec<(u64, u64)> =
             parts.problems.iter().map(|it| (it.offset.expect("at"), it.length.expect("long"))).collect();
         let expected: Vec<(u64, u64)> = serial.walked.damage.iter().map(|it| (it.begin, it.end - it.begin)).collect();

@@ -9,7 +9,7 @@ use super::hypothesis::{EpochForm, Hypothesis};
 use super::inferred::StepHint;
 use super::step_in_epoch::StepsInEpochs;
 use super::step_resets::{StepResets, may_restart};
-use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning, Format, Records, StepMeaning, StepScope};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope};
 
 /// A step, and its logged epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,7 +266,7 @@ impl PairGatherer {
     fn counts(&mut self, batch: &ColumnBatch) {
         let unit = batch.meaning.step.map(|step| step.unit);
         self.units[usize::from(unit == Some(Unit::Batch))] |= unit.is_some();
-        self.calls |= unit.is_none() && matches!(batch.format, Format::Wandb | Format::WandbHistory);
+        self.calls |= unit.is_none() && batch.format.description().step_counts_calls;
     }
 
     fn push(&mut self, step: i64, stated: Decimal, batch: &ColumnBatch, said: PairMeaning, superseded: bool) {

@@ -4,12 +4,11 @@
 use stepbridge_timeline::Unit;
 
 use super::inferred::StepHint;
-use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Format, StepMeaning};
+use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, StepMeaning};
 
-/// Whether the steps of a batch may begin again: their meaning is not known. Lightning's table is recognised by the names of
-/// two columns that other tables have too, so its meaning is not certain either.
+/// Whether the steps of a batch may begin again: their meaning is not known, or only likely.
 pub(crate) fn may_restart(batch: &ColumnBatch) -> bool {
-    let open = batch.meaning.step.is_none() || batch.format == Format::LightningCsv;
+    let open = batch.meaning.step.is_none() || batch.format.description().step_may_restart;
     open && batch.step.is_some() && batch.epoch.is_some()
 }
 
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
     use stepbridge_records::Decimal;
 
-    fn hint(pairs: &[(i64, i64)], format: Format) -> Option<(u8, Option<u8>)> {
+    fn hint(pairs: &[(i64, i64)], format: &str) -> Option<(u8, Option<u8>)> {
         let mut restarts = StepResets::default();
         // Pieces of a file, as small as they may be.
         for pair in pairs.chunks(2) {
@@ -76,7 +75,7 @@ mod tests {
                 epoch: Some(pair.iter().map(|pair| Some(Decimal::integer(pair.0))).collect()),
                 value: vec![0.0; pair.len()],
                 tag: vec![0; pair.len()],
-                ..ColumnBatch::new(0, 0, format)
+                ..ColumnBatch::new(0, 0, stepbridge_formats::named(format).expect("a format").format())
             };
             assert!(may_restart(&batch));
             restarts.add(&batch);
@@ -102,7 +101,7 @@ mod tests {
             (&[(0, 0), (0, 5)], None),
             (&[(0, 0), (0, 5), (1, -1)], None),
         ] {
-            for format in [Format::Csv, Format::LightningCsv] {
+            for format in ["csv", "lightning_csv"] {
                 assert_eq!(hint(pairs, format), expected, "{pairs:?}");
             }
         }

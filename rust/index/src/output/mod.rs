@@ -282,10 +282,11 @@ mod tests {
     use crate::logs::Logs;
     use crate::reindex::{Places, ReindexResult};
     use crate::table::Superseded;
-    use stepbridge_records::{ColumnBatch, Decimal, Format, Records};
+    use stepbridge_records::{ColumnBatch, Decimal, Records};
 
     /// Two batches: one with every special case, one with as little as possible.
     fn table() -> Table {
+        let format = stepbridge_formats::named("lightning_csv").expect("a format").format();
         let odd = ColumnBatch {
             tag: vec![0, 1, 0],
             step: Some(vec![i64::MAX, 0, -1]),
@@ -293,9 +294,9 @@ mod tests {
             epoch: Some([Decimal::parse("0.25"), None, Some(Decimal::integer(3))].into_iter().collect()),
             wall_time: Some(vec![1.5e9, f64::NAN, 0.1]),
             value: vec![f64::NAN, f64::NEG_INFINITY, 1e-7],
-            ..ColumnBatch::new(0, 0, Format::LightningCsv)
+            ..ColumnBatch::new(0, 0, format)
         };
-        let bare = ColumnBatch { tag: vec![1], value: vec![0.5], ..ColumnBatch::new(1, 1, Format::LightningCsv) };
+        let bare = ColumnBatch { tag: vec![1], value: vec![0.5], ..ColumnBatch::new(1, 1, format) };
         let records = Records {
             runs: vec![".".into(), "b".into()],
             tags: vec!["loss, \"mean\"\n".into(), "lr".into()],

@@ -192,9 +192,6 @@ impl<'a> ResolvedRun<'a> {
             StepBasis::LedgerAssumed => {
                 format!("the ledger {file} only assumes how its loggers are given the step ({by})")
             }
-            StepBasis::Nothing if format == Format::TfEvents => {
-                "an event file does not say what its step is; the writer decides".to_owned()
-            }
             StepBasis::Nothing => {
                 format!("the format {} does not say what its step is; the writer decides", format.name())
             }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufReader};
 
 use stepbridge_formats::{
-    BatchFilter, FileContents, FileHead, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, lookalike, reader,
-    text_head_size,
+    BatchFilter, FileContents, FileHead, FormatReader, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, head_size,
+    lookalike,
 };
 use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
@@ -14,7 +14,7 @@ use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_io::read_ranges::{ReadRanges, ReadRecorder};
 use stepbridge_ledger::{Ledger, LedgerError};
-use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{Problem, ProblemKind, TaggedBatch};
 
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
@@ -178,7 +178,7 @@ impl FileOpener<'_> {
             },
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
-        let FileKind::Log(format) = kind else {
+        let FileKind::Log(reader) = kind else {
             let bytes = content.as_ref().map_or(bytes, |content| content);
             return Ok(read_ledger(bytes, content.as_ref().map_or(size, Decompressed::size), &shown));
         };
@@ -193,8 +193,8 @@ impl FileOpener<'_> {
             options: self.options,
             mark: mark.filter(|_| compression.is_none()).cloned(),
         };
-        let (mut contents, another) = self.read_log(format, &mut input, take);
-        if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
+        let (mut contents, another) = self.read_log(reader, &mut input, take);
+        if another && self.options.format.is_none() && !(reader.claims_name)(name) {
             return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
@@ -207,26 +207,33 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems.into_vec())
         } else {
-            FileOutcome::Log(format, contents)
+            FileOutcome::Log(reader.format(), contents)
         })
     }
 
-    /// Reads a log of this format. Also returns whether the file turned out to be something else.
-    fn read_log(&self, format: Format, input: &mut Input, mut take: Option<&mut TakeBatch>) -> (FileContents, bool) {
+    /// Reads a log. Also returns whether the file turned out to be something else.
+    fn read_log(
+        &self,
+        reader: &'static FormatReader,
+        input: &mut Input,
+        mut take: Option<&mut TakeBatch>,
+    ) -> (FileContents, bool) {
         let mut batches = Vec::new();
         let mut emit = |batch| match &mut take {
             Some(take) => take(batch),
             None => batches.push(batch),
         };
-        let mut survey = (self.survey && survey_filter::applies_to(format)).then(SurveyFilter::default);
+        let mut survey = (self.survey && survey_filter::applies_to(reader.format())).then(SurveyFilter::default);
         let mut filter = survey.as_mut().map(|survey| |batch, starts: &[(u64, i64)]| survey.filter(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
         sink.filter = filter.as_mut().map(|filter| filter as &mut BatchFilter);
         self.progress.expect(input.size);
-        if let Err(error) = (reader(format).read)(input, &mut sink) {
+        if let Err(error) = (reader.read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
-            let reason =
-                format!("the system does not give its last {} bytes ({error}); everything before them was read", end - at);
+            let reason = format!(
+                "the system does not give its last {} bytes ({error}); everything before them was read",
+                end - at
+            );
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
@@ -258,7 +265,7 @@ fn looks_like(
     compression: Option<Compression>,
 ) -> io::Result<Option<Lookalike>> {
     let first = lookalike(head);
-    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD as u64 || head.bytes.contains(&0) {
+    if first.is_some() || compression.is_some() || head_size(head.name) <= HEAD as u64 || head.bytes.contains(&0) {
         return Ok(first);
     }
     let begin = size.saturating_sub(HEAD as u64).max(head.bytes.len() as u64);

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch, epoch_tag};
+use stepbridge_records::{ColumnBatch, Decimal, Format, RepeatedRecords, TaggedBatch, epoch_tag};
 
 /// How many records of a file are kept because their epoch differs from the one before. Beyond that, a record is kept only if
 /// its whole epoch differs.
@@ -16,7 +16,7 @@ const MOST_BACKS: usize = 1 << 12;
 
 /// Whether records of this format may be left out. Not if files are compared record by record.
 pub(super) fn applies_to(format: Format) -> bool {
-    !matches!(format, Format::TrainerState | Format::Mmengine)
+    format.description().repeats == RepeatedRecords::Never
 }
 
 /// Leaves out records of one file, batch by batch.

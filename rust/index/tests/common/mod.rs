@@ -3,6 +3,11 @@
 use stepbridge_records::{ColumnBatch, Decimal, Format, Records};
 use stepbridge_timeline::{Boundary, Plan, Timeline};
 
+/// The format with this name.
+pub(crate) fn format(name: &str) -> Format {
+    stepbridge_formats::named(name).expect("a format").format()
+}
+
 /// One run with one file, `log`, and one tag: `loss`.
 pub(crate) fn records(batch: ColumnBatch) -> Records {
     Records {
@@ -31,7 +36,7 @@ pub(crate) fn events(triples: &[(u32, i64, f64)]) -> ColumnBatch {
         tag: triples.iter().map(|triple| triple.0).collect(),
         step: Some(triples.iter().map(|triple| triple.1).collect()),
         value: triples.iter().map(|triple| triple.2).collect(),
-        ..ColumnBatch::new(0, 0, Format::TfEvents)
+        ..ColumnBatch::new(0, 0, format("tfevents"))
     }
 }
 

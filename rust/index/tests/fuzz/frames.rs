@@ -1,42 +1,28 @@
 //! How the units of a file are put together.
 
-/// What encloses each unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// Lines, each with its end.
-    Lines,
-    /// Entries of a JSON list.
-    List,
-    /// The frames of an event file.
-    Events,
-    /// The records of wandb's `DataStore`.
-    DataStore,
-    /// The units cannot be distinguished.
-    Whole,
-}
+use stepbridge_formats::Framing;
 
 /// The bytes of a block of wandb's `DataStore`.
 const BLOCK: usize = 32 << 10;
 
-impl Framing {
-    pub(crate) fn build(self, head: &[u8], payloads: &[Vec<u8>], tail: &[u8]) -> Vec<u8> {
-        let mut bytes = head.to_vec();
-        match self {
-            Self::List => bytes.extend(payloads.join(&b",\n"[..])),
-            Self::DataStore => payloads.iter().for_each(|payload| store(&mut bytes, payload)),
-            _ => payloads.iter().for_each(|payload| bytes.extend(self.unit(payload))),
-        }
-        bytes.extend(tail);
-        bytes
+/// A file of these units.
+pub(crate) fn build(framing: Framing, head: &[u8], payloads: &[Vec<u8>], tail: &[u8]) -> Vec<u8> {
+    let mut bytes = head.to_vec();
+    match framing {
+        Framing::List => bytes.extend(payloads.join(&b",\n"[..])),
+        Framing::DataStore => payloads.iter().for_each(|payload| store(&mut bytes, payload)),
+        _ => payloads.iter().for_each(|payload| bytes.extend(unit(framing, payload))),
     }
+    bytes.extend(tail);
+    bytes
+}
 
-    /// A unit as it is in the file.
-    pub(crate) fn unit(self, payload: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Events => event_frame(payload),
-            Self::DataStore => batch(1, payload),
-            Self::Lines | Self::List | Self::Whole => payload.to_vec(),
-        }
+/// A unit as it is in the file.
+pub(crate) fn unit(framing: Framing, payload: &[u8]) -> Vec<u8> {
+    match framing {
+        Framing::Events => event_frame(payload),
+        Framing::DataStore => batch(1, payload),
+        _ => payload.to_vec(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Damage at random, a target a format: intact files, broken in all the ways that files get broken, never make a
+//! Damage at random, for each format: intact files, broken in all the ways that files get broken, never make a
 //! reader panic, hang, answer twice differently, or lose anything in silence ([`oracle`]).
 //!
 //! `make fuzz SECONDS=60` runs longer, from another beginning each time. A file that fails is made as small as it goes,
@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod frames;
+mod made_up;
 mod mutate;
 mod oracle;
 mod random;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use stepbridge_records::Format;
+use stepbridge_formats::{FormatReader, readers};
 
 use oracle::{How, check};
 use random::Random;
@@ -35,8 +36,8 @@ fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
 }
 
 /// Breaks files of one format for a while.
-fn fuzz(format: Format) {
-    let target = target(format);
+fn fuzz(reader: &'static FormatReader) {
+    let (target, name) = (target(reader), reader.description.name);
     if let Ok(path) = env::var("STEPBRIDGE_FUZZ_INPUT") {
         let bytes = fs::read(&path).expect("the input can be read");
         for how in How::ALL {
@@ -45,12 +46,12 @@ fn fuzz(format: Format) {
         return;
     }
     for seed in &target.seeds {
-        let bytes = target.framing.build(&seed.head, &seed.payloads(), &seed.tail);
-        assert_eq!(oracle::sound(&target, seed, &bytes), Ok(()), "{format:?}: {}", String::from_utf8_lossy(&bytes));
+        let bytes = frames::build(target.framing, &seed.head, &seed.payloads(), &seed.tail);
+        assert_eq!(oracle::sound(&target, seed, &bytes), Ok(()), "{name}: {}", String::from_utf8_lossy(&bytes));
     }
     let beginning: u64 = setting("STEPBRIDGE_FUZZ_SEED", 1);
     let (begun, seconds) = (Instant::now(), Duration::from_secs_f64(setting("STEPBRIDGE_FUZZ_SECONDS", SECONDS)));
-    let watch = Watch::begin(format);
+    let watch = Watch::begin(name);
     for round in 0.. {
         let mut random = Random::new(beginning, round);
         let large = round % LARGE == LARGE - 1;
@@ -59,13 +60,13 @@ fn fuzz(format: Format) {
         watch.look_at(&bytes);
         if let Err(fault) = check(&target, &bytes, how) {
             let small = smaller(&target, bytes, how);
-            let path = kept(format, &small);
+            let path = kept(name, &small);
             let last = check(&target, &small, how).err().unwrap_or(fault);
             panic!(
                 "{last}\n{how:?}, STEPBRIDGE_FUZZ_SEED={beginning}, round {round}; again with\n  STEPBRIDGE_FUZZ_INPUT={} \
-                 cargo test --profile quick -p stepbridge-index --test fuzz {}\n{:?}",
+                 STEPBRIDGE_FUZZ_FORMAT={} cargo test --profile quick -p stepbridge-index --test fuzz\n{:?}",
                 path.display(),
-                format.name(),
+                name,
                 String::from_utf8_lossy(&small[..small.len().min(2000)])
             );
         }
@@ -77,8 +78,8 @@ fn fuzz(format: Format) {
 }
 
 /// Where a failing file is put.
-fn kept(format: Format, bytes: &[u8]) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}.bin", format.name()));
+fn kept(format: &str, bytes: &[u8]) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{format}.bin"));
     fs::write(&path, bytes).expect("a file can be written");
     path
 }
@@ -113,7 +114,7 @@ type Watched = Option<(Instant, Vec<u8>)>;
 struct Watch(Arc<Mutex<Watched>>);
 
 impl Watch {
-    fn begin(format: Format) -> Self {
+    fn begin(format: &'static str) -> Self {
         let shared = Arc::new(Mutex::new(Some((Instant::now(), Vec::new()))));
         let seen = Arc::clone(&shared);
         thread::spawn(move || {
@@ -123,7 +124,7 @@ impl Watch {
                 if since.elapsed() > HANGS {
                     #[expect(clippy::print_stderr, reason = "the only way out")]
                     {
-                        eprintln!("{} hangs on {}", format.name(), kept(format, bytes).display());
+                        eprintln!("{format} hangs on {}", kept(format, bytes).display());
                     }
                     process::abort();
                 }
@@ -147,41 +148,26 @@ impl Drop for Watch {
     }
 }
 
-macro_rules! targets {
-    ($($name:ident: $format:ident),* $(,)?) => {
-        $(
-            #[test]
-            fn $name() {
-                fuzz(Format::$format);
-            }
-        )*
-
-        #[test]
-        fn every_format_has_a_target() {
-            let mut names = [$(stringify!($name)),*];
-            let mut formats = Format::ALL.map(Format::name);
-            names.sort_unstable();
-            formats.sort_unstable();
-            assert_eq!(names, formats);
-        }
-    };
+/// The formats that are tried: all, or those that `STEPBRIDGE_FUZZ_FORMAT` names.
+fn tried() -> Vec<&'static FormatReader> {
+    let chosen: String = setting("STEPBRIDGE_FUZZ_FORMAT", String::new());
+    readers().into_iter().filter(|reader| chosen.is_empty() || chosen == reader.description.name).collect()
 }
 
-targets! {
-    tfevents: TfEvents,
-    lightning_csv: LightningCsv,
-    keras_csv: KerasCsv,
-    trainer_state: TrainerState,
-    mmengine: Mmengine,
-    mmcv: Mmcv,
-    detectron2: Detectron2,
-    ultralytics: Ultralytics,
-    sb3: StableBaselines3,
-    mlflow: Mlflow,
-    mlflow_db: MlflowDb,
-    wandb: Wandb,
-    wandb_history: WandbHistory,
-    csv: Csv,
-    jsonl: JsonLines,
-    text: Text,
+#[test]
+fn every_format_survives_damage() {
+    // As many threads as a test runner would use.
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let left = Mutex::new(tried());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = left.lock().expect("no panic under the lock").pop();
+                    let Some(reader) = next else { return };
+                    fuzz(reader);
+                }
+            });
+        }
+    });
 }

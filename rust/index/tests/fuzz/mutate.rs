@@ -1,5 +1,6 @@
 //! Sound files, broken.
 
+use crate::frames;
 use crate::random::Random;
 use crate::seeds::{Seed, Target};
 
@@ -63,12 +64,12 @@ pub(crate) fn file(target: &Target, random: &mut Random, large: bool) -> Vec<u8>
     if large {
         many(&mut payloads, random);
     }
-    let mut bytes = target.framing.build(&seed.head, &payloads, &seed.tail);
+    let mut bytes = frames::build(target.framing, &seed.head, &payloads, &seed.tail);
     for _ in 0..random.below(4) {
         damage(&mut bytes, seed, random);
     }
     if random.one_in(10) {
-        let other = target.framing.build(&other.head, &other.payloads(), &other.tail);
+        let other = frames::build(target.framing, &other.head, &other.payloads(), &other.tail);
         let begin = random.below(other.len() + 1);
         bytes.truncate(random.below(bytes.len() + 1));
         bytes.extend(&other[begin..]);

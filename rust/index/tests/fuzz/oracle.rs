@@ -12,11 +12,11 @@ use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use memchr::memmem;
-use stepbridge_formats::ReadOptions;
+use stepbridge_formats::{FormatReader, Framing, ReadOptions};
 use stepbridge_index::{Logs, ReadError, read_bytes};
-use stepbridge_records::{EpochColumn, FileFacts, Format, Problem, ProblemKind};
+use stepbridge_records::{EpochColumn, FileFacts, Problem, ProblemKind};
 
-use crate::frames::{Framing, sound_event_frame};
+use crate::frames::{self, sound_event_frame};
 use crate::seeds::{Seed, Target};
 
 /// How a file is read.
@@ -48,7 +48,7 @@ macro_rules! ensure {
 
 /// What is wrong with the reading of a file, if anything is.
 pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), String> {
-    let format = (how == How::Given).then_some(target.format);
+    let format = (how == How::Given).then_some(target.reader);
     let options = ReadOptions { format, columns: target.columns.clone(), pattern: None };
     let one = read(target.name, bytes, &options, 1)?;
     let three = read(target.name, bytes, &options, 3)?;
@@ -66,7 +66,7 @@ pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), Strin
     };
     ranges(&logs.records.problems, bytes.len())?;
     bounded(&logs, bytes.len())?;
-    if logs.files[0].format != target.format {
+    if logs.files[0].format != target.reader.format() {
         return Ok(());
     }
     let reported = reported(&logs.records.problems);
@@ -77,9 +77,9 @@ pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), Strin
 /// What is wrong with the reading of an intact file.
 pub(crate) fn sound(target: &Target, seed: &Seed, bytes: &[u8]) -> Result<(), String> {
     // Without its folder a metric of MLflow's is recognised by its lines alone, and not without a step.
-    let format = (target.format == Format::Mlflow).then_some(target.format);
+    let format = (target.reader.description.name == "mlflow").then_some(target.reader);
     let logs = read(target.name, bytes, &ReadOptions { format, ..ReadOptions::default() }, 1)??;
-    ensure!(logs.files[0].format == target.format, "it is taken for {:?}", logs.files[0].format);
+    ensure!(logs.files[0].format == target.reader.format(), "it is taken for {:?}", logs.files[0].format);
     ensure!(logs.files[0].facts.shape == seed.shape, "it has the shape {:?}", logs.files[0].facts.shape);
     let grave = logs.records.problems.iter().find(|problem| problem.kind != ProblemKind::NotANumber);
     ensure!(grave.is_none(), "{grave:?}");
@@ -131,8 +131,13 @@ fn same(one: &Outcome, other: &Outcome) -> Result<(), String> {
     }
 }
 
+/// The reader of the format that a file was found to have.
+fn of_format(logs: &Logs) -> &'static FormatReader {
+    stepbridge_formats::named(logs.files[0].format.name()).expect("a format")
+}
+
 fn is_damaged_database(logs: &Logs) -> bool {
-    logs.files[0].format == Format::MlflowDb && !logs.records.problems.is_empty()
+    of_format(logs).examples.framing == Framing::Whole && !logs.records.problems.is_empty()
 }
 
 /// A compressed file gives what it holds; one that is damaged as well is read or reported.
@@ -223,19 +228,20 @@ fn values(logs: &Logs) -> HashSet<u64> {
 /// Every unit that is whole in the file is read, or lies in a range that is reported.
 fn kept(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), String> {
     let values = values(logs);
+    let in_lines = matches!(target.framing, Framing::Rows | Framing::Objects | Framing::Lines);
     for seed in &target.seeds {
-        if target.framing == Framing::Lines && logs.files[0].facts.shape != seed.shape {
+        if in_lines && logs.files[0].facts.shape != seed.shape {
             continue;
         }
         for unit in seed.units.iter().filter(|unit| !unit.values.is_empty()) {
             if unit.values.iter().all(|value| values.contains(&value.to_bits())) {
                 continue;
             }
-            let whole = target.framing.unit(&unit.payload);
+            let whole = frames::unit(target.framing, &unit.payload);
             for at in memmem::find_iter(bytes, &whole) {
                 let end = at + whole.len();
                 // A line begins where the one before ends.
-                let begins = target.framing != Framing::Lines || at == 0 || bytes[at - 1] == b'\n';
+                let begins = !in_lines || at == 0 || bytes[at - 1] == b'\n';
                 let told = reported.iter().any(|range| range.start < end && at < range.end);
                 if begins && !told && !excused(target, bytes, at, logs) {
                     return Err(format!(
@@ -258,12 +264,10 @@ fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
     let texts = logs.records.problems.iter().any(|problem| problem.kind == ProblemKind::NotANumber);
     let names = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let long_name = memchr::memchr_iter(b'"', names).count() % 2 == 1;
-    match target.format {
-        Format::LightningCsv | Format::KerasCsv | Format::Ultralytics | Format::StableBaselines3 | Format::Csv => {
-            long_name || texts && logs.files[0].facts.non_numeric > 0
-        }
+    match target.framing {
+        Framing::Rows => long_name || texts && logs.files[0].facts.non_numeric > 0,
         // A text is a value of its own sort there, and so is a list of another name than the history's.
-        Format::TrainerState => {
+        Framing::List => {
             let list = bytes[..at].iter().rposition(|&byte| byte == b'[').unwrap_or(0);
             let name = bytes[..list].trim_ascii_end();
             let in_history = name.ends_with(b"\"log_history\":");
@@ -275,18 +279,16 @@ fn excused(target: &Target, bytes: &[u8], at: usize, logs: &Logs) -> bool {
 
 /// The bytes between the reported ranges are what the format allows.
 fn covered(target: &Target, bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), String> {
-    match target.format {
-        Format::TfEvents => frames(bytes, logs, reported),
-        Format::Mmengine | Format::Mmcv | Format::Detectron2 | Format::WandbHistory | Format::JsonLines => {
-            objects(bytes, reported)
-        }
-        Format::Mlflow => metrics(bytes, reported),
+    match target.framing {
+        Framing::Events => event_frames(bytes, logs, reported),
+        Framing::Objects => objects(bytes, reported),
+        Framing::Lines if target.reader.description.name == "mlflow" => metrics(bytes, reported),
         _ => Ok(()),
     }
 }
 
 /// Every byte is in a frame both of whose checksums hold, or reported.
-fn frames(bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), String> {
+fn event_frames(bytes: &[u8], logs: &Logs, reported: &[Range<usize>]) -> Result<(), String> {
     let (mut at, mut sound) = (0, 0);
     let end = bytes.len()..bytes.len();
     for range in reported.iter().chain([&end]) {

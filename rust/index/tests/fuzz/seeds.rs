@@ -1,13 +1,12 @@
 //! Small intact files of each format, in several variants; every value occurs once.
 
-use stepbridge_formats::NamedColumns;
-use stepbridge_records::Format;
+use stepbridge_formats::{Example, ExampleUnits, Examples, FormatReader, Framing, NamedColumns};
 
-use crate::frames::{Framing, field, varint};
+use crate::frames::{field, varint};
 
 /// A format, and what is broken to try it.
 pub(crate) struct Target {
-    pub(crate) format: Format,
+    pub(crate) reader: &'static FormatReader,
     /// What its files are called.
     pub(crate) name: &'static str,
     pub(crate) framing: Framing,
@@ -44,26 +43,30 @@ impl Seed {
 /// How many units a seed has.
 const UNITS: u16 = 12;
 
-pub(crate) fn target(format: Format) -> Target {
-    let (name, framing, seeds) = match format {
-        Format::TfEvents => ("events.out.tfevents.1.host", Framing::Events, events()),
-        Format::Wandb => ("run-1.wandb", Framing::DataStore, wandb()),
-        Format::MlflowDb => ("mlflow.db", Framing::Whole, vec![database()]),
-        Format::TrainerState => ("trainer_state.json", Framing::List, states()),
-        Format::LightningCsv => ("metrics.csv", Framing::Lines, lightning()),
-        Format::KerasCsv => ("log.csv", Framing::Lines, keras()),
-        Format::Ultralytics => ("results.csv", Framing::Lines, ultralytics()),
-        Format::StableBaselines3 => ("progress.csv", Framing::Lines, progress()),
-        Format::Csv => ("table.csv", Framing::Lines, tables()),
-        Format::Mmengine => ("scalars.json", Framing::Lines, mmengine()),
-        Format::Mmcv => ("20200101_000000.log.json", Framing::Lines, mmcv()),
-        Format::Detectron2 => ("metrics.json", Framing::Lines, detectron2()),
-        Format::WandbHistory => ("wandb-history.jsonl", Framing::Lines, histories()),
-        Format::JsonLines => ("log.jsonl", Framing::Lines, json_lines()),
-        Format::Mlflow => ("loss", Framing::Lines, mlflow()),
-        Format::Text => ("train.log", Framing::Lines, texts()),
+pub(crate) fn target(reader: &'static FormatReader) -> Target {
+    let Examples { file, framing, all } = reader.examples;
+    let mut seeds: Vec<Seed> =
+        (100..).step_by(100).zip(all).map(|(base, example)| seed(base, framing, example)).collect();
+    // Some formats are more than their examples show.
+    match reader.description.name {
+        "tfevents" => seeds.extend(events()),
+        "wandb" => seeds.extend(wandb()),
+        "text" => seeds = texts(),
+        _ => {}
+    }
+    Target { reader, name: file, framing, columns: NamedColumns::default(), seeds }
+}
+
+/// An example as a seed, whose values begin at `base`.
+fn seed(base: u16, framing: Framing, example: &Example) -> Seed {
+    let (head, tail) = (example.head, example.tail.into());
+    let ending = if framing == Framing::List { "" } else { "\n" };
+    let seed = match example.units {
+        ExampleUnits::Document(document) => Seed::new(document().expect("a document"), Vec::new()),
+        ExampleUnits::Text(unit) => Seed::new(head, units(base, |i, one, other| (unit(i, one, other) + ending).into())),
+        ExampleUnits::Bytes(unit) => Seed::new(head, units(base, unit)),
     };
-    Target { format, name, framing, columns: NamedColumns::default(), seeds }
+    Seed { tail, ..seed }
 }
 
 /// Units by their number: each is what `write` makes of its number and of two values of its own.
@@ -113,9 +116,6 @@ fn events() -> Vec<Seed> {
     };
     let version = || Unit { payload: [time(0), field(3, b"brain.Event:2")].concat(), values: Vec::new() };
     let with_version = |units: Vec<Unit>| Seed::new("", std::iter::once(version()).chain(units).collect());
-    let plain = units(100, |index, one, other| {
-        event(index, i64::from(index), &[simple("loss", one), simple("accuracy", other)])
-    });
     let edges = units(200, |index, one, other| {
         let step = [0, -1, i64::MAX, i64::MIN, 1 << 53][usize::from(index % 5)];
         event(index, step, &[simple("a/b", one), simple(&"long".repeat(50), other)])
@@ -150,7 +150,7 @@ fn events() -> Vec<Seed> {
         .enumerate()
         .map(|(index, unit)| if index % 4 < 2 { Unit { values: Vec::new(), ..unit } } else { unit })
         .collect();
-    vec![with_version(plain), with_version(edges), with_version(tensors), with_version(mixed)]
+    vec![with_version(edges), with_version(tensors), with_version(mixed)]
 }
 
 fn wandb() -> Vec<Seed> {
@@ -170,7 +170,6 @@ fn wandb() -> Vec<Seed> {
             ("media", "{\"_type\": \"table\", \"rows\": 3}".to_owned()),
         ])
     };
-    let plain = units(100, numbered);
     let mut outputs = units(200, numbered);
     for (index, size) in [(2, 10), (4, 9_000), (6, 40_000), (9, 70_000)] {
         outputs[index] = Unit { payload: field(13, &field(2, &vec![b'x'; size])), values: Vec::new() };
@@ -179,175 +178,10 @@ fn wandb() -> Vec<Seed> {
         let odd = ["\"NaN\"", "null", "[1, 2]", "true", "1e999", "{\"a\": {\"b\": 0.5}}"][usize::from(index % 6)];
         history(&[("loss", one.to_string()), ("odd", odd.to_owned()), ("x", other.to_string())])
     });
-    [plain, outputs, strange].map(|units| Seed::new(*b":W&B\xe1\xbe\0", units)).into()
+    [outputs, strange].map(|units| Seed::new(*b":W&B\xe1\xbe\0", units)).into()
 }
 
-/// The tables of `MLflow`, as far as they matter.
-const SCHEMA: &str = "
-    CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name VARCHAR(256) NOT NULL);
-    CREATE TABLE runs (run_uuid VARCHAR(32) NOT NULL PRIMARY KEY, name VARCHAR(250), experiment_id INTEGER);
-    CREATE TABLE tags (key VARCHAR(250) NOT NULL, value VARCHAR(5000), run_uuid VARCHAR(32) NOT NULL);
-    CREATE TABLE metrics (key VARCHAR(250) NOT NULL, value FLOAT NOT NULL, timestamp BIGINT NOT NULL,
-        run_uuid VARCHAR(32) NOT NULL, step BIGINT DEFAULT '0' NOT NULL, is_nan BOOLEAN DEFAULT '0' NOT NULL,
-        CONSTRAINT metric_pk PRIMARY KEY (key, timestamp, step, run_uuid, value, is_nan));
-    INSERT INTO experiments VALUES (0, 'Default');
-    INSERT INTO runs VALUES ('aaaaaaaa1111', 'bald-cow', 0), ('bbbbbbbb2222', NULL, 0);
-    WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 60) INSERT INTO metrics
-        SELECT 'loss', i + 0.125, 1700000000000 + i, iif(i % 3, 'aaaaaaaa1111', 'bbbbbbbb2222'), i, i % 17 = 5 FROM n;
-";
-
-fn database() -> Seed {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("mlflow.db");
-    let database = rusqlite::Connection::open(&path).expect("a database");
-    // Small pages, for more of them to break.
-    database.execute_batch(&format!("PRAGMA page_size = 512; {SCHEMA}")).expect("sound statements");
-    drop(database);
-    Seed::new(std::fs::read(path).expect("written"), Vec::new())
-}
-
-// --- documents and lines ----------------------------------------------------------------------------------------------
-
-fn states() -> Vec<Seed> {
-    let entry = |index: u16, one: f64, other: f64| {
-        let epoch = f64::from(index) / 4.0;
-        format!("{{\"epoch\": {epoch}, \"grad_norm\": {one}, \"loss\": {other}, \"step\": {index}}}").into_bytes()
-    };
-    let strange = |index: u16, one: f64, other: f64| {
-        let odd = ["NaN", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "true", "-Infinity"];
-        let odd = odd[usize::from(index % 6)];
-        format!("{{\n  \"eval_loss\": {one},\n  \"odd\": {odd},\n  \"step\": {index},\n  \"x\": {other}\n}}")
-            .into_bytes()
-    };
-    let head = "{\n \"best_metric\": null, \"epoch\": 3.0, \"global_step\": 12, \"log_history\": [\n";
-    let seed = |units, tail: &str| Seed { tail: tail.into(), ..Seed::new(head, units) };
-    vec![
-        seed(units(100, entry), "\n ],\n \"max_steps\": 12, \"trial_params\": null\n}\n"),
-        seed(units(200, strange), "]}"),
-    ]
-}
-
-fn lightning() -> Vec<Seed> {
-    vec![
-        Seed::new("epoch,step,loss,acc\n", lines(100, |i, one, other| format!("{},{i},{one},{other}", i / 5))),
-        Seed::new("loss,epoch,val,step\r\n", lines(200, |i, one, _| format!("{one},{},,{i}\r", i / 5))),
-        Seed::new("step,epoch,a,b\n", lines(300, |i, one, other| format!("{i},,{one}e0,+{other}"))),
-        Seed::new("step,epoch,\"a,b\",c\n", lines(400, |i, one, other| format!("{i},0,\"{one}\",{other}"))),
-    ]
-}
-
-fn keras() -> Vec<Seed> {
-    vec![
-        Seed::new("epoch,accuracy,loss\r\n", lines(100, |i, one, other| format!("{i},{one},{other}\r"))),
-        Seed::new("epoch;accuracy;loss;val_loss\n", lines(200, |i, one, other| format!("{i};{one};{other};NA"))),
-        Seed::new("epoch\tloss\n", lines(300, |i, one, _| format!("{i}\t{one}"))),
-    ]
-}
-
-fn ultralytics() -> Vec<Seed> {
-    let head = "      epoch,   train/box_loss, metrics/mAP50(B)\n";
-    vec![
-        Seed::new(head, lines(100, |i, one, other| format!("          {i},   {one},      {other}"))),
-        Seed::new("epoch,time,train/loss,x/lr0\n", lines(200, |i, one, other| format!("{},{one},{other},0.5", i + 1))),
-    ]
-}
-
-fn progress() -> Vec<Seed> {
-    let own = "rollout/ep_rew_mean,time/total_timesteps,train/loss\n";
-    vec![
-        Seed::new(own, lines(100, |i, one, other| format!("{one},{},{other}", 2048 * u32::from(i)))),
-        Seed::new("samples,step,loss\n", lines(200, |i, one, other| format!("{one},{i},{other}"))),
-        Seed::new("total/steps,reward\n", lines(300, |i, one, _| format!("{i}.0,{one}"))),
-    ]
-}
-
-fn tables() -> Vec<Seed> {
-    vec![
-        Seed::new("step,loss,lr\n", lines(100, |i, one, other| format!("{i},{one},{other}"))),
-        Seed::new("epoch|train loss|val loss\n", lines(200, |i, one, other| format!("{i}|{one}|{other}"))),
-        Seed::new("Wall time,Step,loss\n", lines(300, |i, one, _| format!("1700000000.5,{i},{one}"))),
-    ]
-}
-
-fn mmengine() -> Vec<Seed> {
-    let plain = |i: u16, one: f64, other: f64| {
-        format!(
-            "{{\"lr\": {one}, \"data_time\": 0.5, \"loss\": {other}, \"time\": 0.25, \"epoch\": {}, \"iter\": {i}, \"step\": {i}}}",
-            i / 4 + 1
-        )
-    };
-    let validation =
-        |i: u16, one: f64, other: f64| format!("{{\"accuracy/top1\": {one}, \"time\": {other}, \"step\": {i}}}");
-    vec![Seed::new("", lines(100, plain)), Seed::new("", lines(200, validation))]
-}
-
-fn mmcv() -> Vec<Seed> {
-    let head = "{\"env_info\": \"sys.platform: linux\\nPython: 3.7\", \"config\": \"runner = dict(type='EpochBasedRunner')\", \"seed\": null}\n";
-    let plain = |i: u16, one: f64, other: f64| {
-        let mode = if i % 5 == 4 { "val" } else { "train" };
-        format!(
-            "{{\"mode\": \"{mode}\", \"epoch\": {}, \"iter\": {}, \"lr\": {one}, \"loss\": {other}}}",
-            i / 5 + 1,
-            i % 5 + 1
-        )
-    };
-    let rates = |i: u16, one: f64, other: f64| {
-        format!(
-            "{{\"mode\": \"train\", \"epoch\": 1, \"iter\": {i}, \"lr\": {{\"a\": {one}, \"b\": [0.5]}}, \"loss\": {other}}}"
-        )
-    };
-    vec![Seed::new(head, lines(100, plain)), Seed::new("", lines(200, rates))]
-}
-
-fn detectron2() -> Vec<Seed> {
-    let plain = |i: u16, one: f64, other: f64| {
-        format!("{{\"iteration\": {}, \"lr\": {one}, \"total_loss\": {other}}}", 20 * i + 19)
-    };
-    let nested = |i: u16, one: f64, other: f64| {
-        format!(
-            "{{\"bbox/AP\": {one}, \"data_time\": NaN, \"iteration\": {i}, \"total_loss\": {other}, \"eta_seconds\": 1e5}}"
-        )
-    };
-    vec![Seed::new("", lines(100, plain)), Seed::new("", lines(200, nested))]
-}
-
-fn histories() -> Vec<Seed> {
-    let plain = |i: u16, one: f64, other: f64| {
-        format!(
-            "{{\"loss\": {one}, \"acc\": {other}, \"_runtime\": 5.5, \"_timestamp\": 1700000000.25, \"_step\": {i}}}"
-        )
-    };
-    let media = |i: u16, one: f64, other: f64| {
-        format!(
-            "{{\"image\": {{\"_type\": \"images/separated\", \"count\": 3}}, \"a\": {{\"b\": {one}}}, \"x\": \"NaN\", \
-             \"y\": {other}, \"_step\": {i}}}"
-        )
-    };
-    vec![Seed::new("", lines(100, plain)), Seed::new("", lines(200, media))]
-}
-
-fn json_lines() -> Vec<Seed> {
-    let plain = |i: u16, one: f64, other: f64| {
-        format!("{{\"step\": {i}, \"epoch\": {}.5, \"loss\": {one}, \"acc\": {other}}}", i / 4)
-    };
-    let strange = |i: u16, one: f64, other: f64| {
-        let odd = ["Infinity", "null", "\"text \\u00e9 \\\" {\"", "[1, {\"a\": []}]", "false", "1e-400"];
-        let odd = odd[usize::from(i % 6)];
-        format!(
-            "{{\"n\\u00e4me\": {{\"deep\": {{\"er\": {one}}}}}, \"odd\": {odd}, \"x\": {other}, \"global_step\": {i}}}"
-        )
-    };
-    let array = |i: u16, one: f64, other: f64| format!("{{\"epoch\":{i},\"loss\":{one},\"acc\":{other}}} ");
-    [lines(100, plain), lines(200, strange), lines(300, array)].map(|units| Seed::new("", units)).into()
-}
-
-fn mlflow() -> Vec<Seed> {
-    vec![
-        Seed::new("", lines(100, |i, one, _| format!("{} {one} {i}", 1_664_364_007_310_u64 + u64::from(i)))),
-        Seed::new("", lines(200, |i, one, _| format!("{} {one}\r", 1_664_364_007_310_u64 + u64::from(i)))),
-        Seed::new("", lines(300, |i, one, _| format!("1664364007310 {one} -{i} iris 0a1b"))),
-    ]
-}
+// --- text -------------------------------------------------------------------------------------------------------------
 
 fn texts() -> Vec<Seed> {
     type Line = fn(u16, f64, f64) -> String;

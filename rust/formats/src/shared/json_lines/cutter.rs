@@ -95,12 +95,12 @@ impl BlockCutter<'_> {
             ended = self.fill(buffer, from, looked + (looked - line).clamp(4 << 10, 1 << 20))?;
         };
         if end - line > self.blocks.longest {
-            let mut block = parse(&buffer.bytes[first..line], from + first as u64, false, dialect);
+            let mut block = parse(&buffer.bytes[first..line], from + first as u64, false, dialect)?;
             block.overlong = Some(from + line as u64);
             return Ok(block);
         }
         let torn = ended && end == buffer.filled;
-        Ok(parse(&buffer.bytes[first..end], from + first as u64, torn, dialect))
+        Ok(parse(&buffer.bytes[first..end], from + first as u64, torn, dialect)?)
     }
 
     /// Reads until the buffer has `wanted` bytes; true if the file ends there or before.

@@ -89,6 +89,21 @@ pub(crate) trait Dialect: Sync {
         false
     }
 
+    /// Whether a step is not the number itself; [`Self::step`] says what it is.
+    fn converts_steps(&self) -> bool {
+        false
+    }
+
+    /// The step that a number stands for; `None` if it is not one.
+    fn step(&self, stated: Decimal) -> Option<i64> {
+        stated.whole()
+    }
+
+    /// The tag of the values of a key.
+    fn tag<'a>(&self, key: &'a str) -> &'a str {
+        key
+    }
+
     /// The kinds of records.
     fn kinds(&self) -> Vec<RecordKind> {
         vec![RecordKind { meaning: self.format().meaning(), prefix: "" }]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::dialect::{Dialect, KeyRole};
 use stepbridge_io::json::unescaped;
+use stepbridge_records::TagTable;
 
 /// The longest text between two values that is remembered.
 const TEXT: usize = 64;
@@ -39,18 +40,16 @@ pub(super) struct MemberKey {
 pub(super) struct KeyTable {
     pub(super) all: Vec<MemberKey>,
     /// The names by tag. The names of nested objects are joined.
-    pub(super) tags: Vec<String>,
+    pub(super) tags: TagTable,
     /// The counters among the keys, with their names.
     pub(super) counters: Vec<(usize, String)>,
-    numbers: HashMap<String, u32>,
     /// The previous key.
     before: usize,
 }
 
 impl KeyTable {
     pub(super) fn new() -> Self {
-        let mut keys =
-            Self { all: Vec::new(), tags: Vec::new(), counters: Vec::new(), numbers: HashMap::new(), before: ROOT };
+        let mut keys = Self { all: Vec::new(), tags: TagTable::default(), counters: Vec::new(), before: ROOT };
         keys.push(ROOT, b"", KeyRole::Value);
         keys
     }
@@ -135,7 +134,7 @@ impl KeyTable {
         let name = match (parent, self.all[parent].tag) {
             (ROOT, _) => Some(own.into_owned()),
             (_, Some(above)) => {
-                let above = &self.tags[above as usize];
+                let above = str::from_utf8(self.tags.name(above)).unwrap_or_default();
                 let length = above.len() + dialect.separator().len() + own.len();
                 (length <= LONGEST).then(|| [above, dialect.separator(), &own].concat())
             }
@@ -144,23 +143,12 @@ impl KeyTable {
         let role = name.as_deref().map_or(KeyRole::Value, |name| dialect.role(name));
         let key = self.push(parent, raw, role);
         match (role, name) {
-            (KeyRole::Value, name) => self.all[key].tag = name.map(|name| self.number(name)),
+            (KeyRole::Value, name) => self.all[key].tag = name.map(|name| self.tags.number(name.as_bytes())),
             (_, Some(name)) => self.counters.push((key, name)),
             (_, None) => {}
         }
         self.all[parent].children.insert(raw.to_vec(), key);
         Some(key)
-    }
-
-    fn number(&mut self, name: String) -> u32 {
-        if let Some(&number) = self.numbers.get(&name) {
-            return number;
-        }
-        // A block never has 2^32 names.
-        let number = u32::try_from(self.tags.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(name.clone(), number);
-        self.tags.push(name);
-        number
     }
 
     /// The name of a counter.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::block::{NonObject, NonObjectKind, ParsedBlock, TagColumn, TextValues, UnreadableCounter};
 use super::dialect::{Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement};
+use crate::shared::record_builder::{RecordBuilder, RowPlace, used_names};
 use crate::shared::sink::Sink;
-use stepbridge_records::{ColumnBatch, EpochColumn, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{ColumnBatch, Problem, ProblemKind, TaggedBatch};
 
 /// Where a reader stopped, and what it knew.
 #[derive(Debug, Clone, Default)]
@@ -148,27 +149,26 @@ impl<'a> BlockMerge<'a> {
             && values.len() == value.len()
         {
             let (kind, range) = (&self.kinds[*kind], range.clone());
-            sink.emit(self.piece(kind, &rows[range], 0, prefixed(tags, kind.prefix), (tag, value)));
+            sink.emit(self.piece(kind, &rows[range], 0, self.tags(tags, kind), (tag, value)));
             return;
         }
-        let mut numbers: Vec<Option<u32>> = vec![None; tags.len()];
         for RowGroup { kind, rows: range, values } in groups {
             let Some(kind) = kind.map(|kind| &self.kinds[kind]) else { continue };
             // A batch has only the names of its own records, because there may be many.
-            let mut own = Vec::new();
-            let renumbered = tag[values.clone()].iter().map(|&tag| {
-                *numbers[tag as usize].get_or_insert_with(|| {
-                    own.push(tags[tag as usize].clone());
-                    u32::try_from(own.len() - 1).unwrap_or(u32::MAX)
-                })
-            });
-            let renumbered: Vec<u32> = renumbered.collect();
-            for &tag in &tag[values.clone()] {
-                numbers[tag as usize] = None;
-            }
-            let columns = (renumbered, value[values.clone()].to_vec());
-            sink.emit(self.piece(kind, &rows[range], values.start, prefixed(own, kind.prefix), columns));
+            let mut own = tag[values.clone()].to_vec();
+            let names = used_names(&mut own, &tags);
+            let columns = (own, value[values.clone()].to_vec());
+            sink.emit(self.piece(kind, &rows[range], values.start, self.tags(names, kind), columns));
         }
+    }
+
+    /// The names of tags, given those of their keys.
+    fn tags(&self, keys: Vec<String>, kind: &RecordKind) -> Vec<String> {
+        let tag = |key: String| {
+            let tag = self.dialect.tag(&key);
+            if kind.prefix.is_empty() && tag.len() == key.len() { key } else { format!("{}{tag}", kind.prefix) }
+        };
+        keys.into_iter().map(tag).collect()
     }
 
     /// The records of rows. Their values begin at `from`.
@@ -180,34 +180,14 @@ impl<'a> BlockMerge<'a> {
         tags: Vec<String>,
         columns: (Vec<u32>, Vec<f64>),
     ) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, self.dialect.format());
-        batch.meaning = kind.meaning;
-        (batch.tag, batch.value) = columns;
-        let count = batch.value.len();
-        let lengths: Vec<usize> = rows
-            .iter()
-            .scan(from, |begin, row| {
-                // Rows without values may come before the first row with values.
-                let end = row.upto.max(*begin);
-                Some(end - std::mem::replace(begin, end))
-            })
-            .collect();
-        let rows = || rows.iter().zip(&lengths).filter(|(_, length)| **length > 0);
-        if rows().any(|(row, _)| row.step.is_some()) {
-            batch.step = Some(spread(count, rows().map(|(row, length)| (row.step.unwrap_or(0), *length))));
-            if rows().any(|(row, _)| row.step.is_none()) {
-                batch.step_missing = Some(spread(count, rows().map(|(row, length)| (row.step.is_none(), *length))));
-            }
+        let mut builder = RecordBuilder::of_values(columns.0, columns.1);
+        for row in rows {
+            // Rows without values may come before the first row with values.
+            let end = row.upto.max(from) - from;
+            builder.end_row_at(end, RowPlace { step: row.step, epoch: row.epoch, wall_time: row.wall_time });
         }
-        if rows().any(|(row, _)| row.epoch.is_some()) {
-            let mut epochs = EpochColumn::default();
-            rows().for_each(|(row, length)| epochs.push(row.epoch, *length));
-            batch.epoch = Some(epochs);
-        }
-        if rows().any(|(row, _)| !row.wall_time.is_nan()) {
-            batch.wall_time = Some(spread(count, rows().map(|(row, length)| (row.wall_time, *length))));
-        }
-        TaggedBatch::new(tags, batch)
+        let columns = ColumnBatch { meaning: kind.meaning, ..builder.into_columns(self.dialect.format()) };
+        TaggedBatch::new(tags, columns)
     }
 
     /// Takes a range without an object. Adjacent ranges of text are joined.
@@ -290,15 +270,4 @@ fn report(sink: &mut Sink, kind: ProblemKind, noun: &str, what: &str, texts: &Te
     let TextValues { count, example, begin, length } = texts;
     let plural = if *count == 1 { "" } else { "s" };
     sink.report(kind, *begin, begin + length, format!("{count} {noun}{plural} {what} (the first: '{example}')"));
-}
-
-fn prefixed(tags: Vec<String>, prefix: &str) -> Vec<String> {
-    if prefix.is_empty() { tags } else { tags.into_iter().map(|tag| format!("{prefix}{tag}")).collect() }
-}
-
-/// Repeats the item of each row for each of its values.
-fn spread<T: Copy>(count: usize, rows: impl Iterator<Item = (T, usize)>) -> Vec<T> {
-    let mut all = Vec::with_capacity(count);
-    rows.for_each(|(item, length)| all.extend(std::iter::repeat_n(item, length)));
-    all
 }

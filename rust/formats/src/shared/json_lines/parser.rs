@@ -5,7 +5,7 @@ use super::dialect::{Dialect, JsonRow, KeyRole, LineMode};
 use super::keys::{KeyTable, ROOT};
 use super::line_template::LineTemplate;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
-use stepbridge_records::Decimal;
+use stepbridge_records::{Decimal, TooManyTags};
 
 /// Objects nested deeper than this are refused. No log nests so deeply, and a forged file must not exhaust the stack.
 pub(super) const DEPTH: u32 = 64;
@@ -16,30 +16,32 @@ const LINE: usize = 96;
 const DEAD: u32 = u32::MAX;
 
 /// Parses complete lines at `base` in the file. If it is `torn`, the last line may have no end.
-pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> ParsedBlock {
+pub(super) fn parse(bytes: &[u8], base: u64, torn: bool, dialect: &dyn Dialect) -> Result<ParsedBlock, TooManyTags> {
     let mut block = ParsedBlock { begin: Some(base), ..ParsedBlock::empty(base) };
     // The most values and rows for this size. Mostly there are a few less.
     block.tag.reserve(bytes.len() / BYTES);
     block.value.reserve(bytes.len() / BYTES);
     block.rows.reserve(bytes.len() / LINE);
-    let (spells, media) = (dialect.spells_floats(), dialect.has_media());
+    let (spells, media, converts_steps) = (dialect.spells_floats(), dialect.has_media(), dialect.converts_steps());
     let keys = KeyTable::new();
     let (shape, draft) = (LineTemplate::default(), RowDraft::default());
-    let mut parser = BlockParser { dialect, spells, media, bytes, base, keys, shape, block, line: 0, draft };
+    let mut parser =
+        BlockParser { dialect, spells, media, converts_steps, bytes, base, keys, shape, block, line: 0, draft };
     let mut at = if base == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     while at < bytes.len() {
         at = parser.line(at, torn);
     }
-    parser.block.tags = parser.keys.tags;
+    parser.block.tags = parser.keys.tags.into_names()?;
     parser.block.counters = parser.keys.counters.into_iter().map(|(_, name)| name).collect();
     parser.block.columns.resize(parser.block.tags.len(), TagColumn::default());
-    parser.block
+    Ok(parser.block)
 }
 
 pub(super) struct BlockParser<'a> {
     dialect: &'a dyn Dialect,
     spells: bool,
     media: bool,
+    converts_steps: bool,
     pub(super) bytes: &'a [u8],
     pub(super) base: u64,
     pub(super) keys: KeyTable,
@@ -277,6 +279,7 @@ impl<'a> BlockParser<'a> {
         if let Some(number) = if role == KeyRole::Mode { None } else { cursor.short_integer() } {
             #[expect(clippy::cast_precision_loss, reason = "short of where floats lack integers")]
             match role {
+                KeyRole::Step if self.converts_steps => self.draft.step = self.dialect.step(Decimal::integer(number)),
                 KeyRole::Step => self.draft.step = Some(number),
                 KeyRole::Iter => self.draft.iter = Some(number),
                 KeyRole::Epoch => self.draft.epoch = Some(Decimal::integer(number)),
@@ -298,11 +301,12 @@ impl<'a> BlockParser<'a> {
             return Ok(());
         }
         let stated = if let JsonValue::Number { text, .. } = read { Decimal::parse(text) } else { None };
+        let dialect = self.dialect;
         let (whole, draft) = (stated.and_then(Decimal::whole), &mut self.draft);
         let sound = match role {
             KeyRole::Step => {
-                draft.step = whole;
-                whole.is_some()
+                draft.step = stated.and_then(|stated| dialect.step(stated));
+                draft.step.is_some()
             }
             KeyRole::Iter => {
                 draft.iter = whole;

@@ -7,12 +7,14 @@ use crate::registry::{SniffedFormat, sniff};
 use crate::shared::contents::FileContents;
 use crate::shared::head::FileHead;
 use crate::shared::options::ReadOptions;
+use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::test_reading::read_for_test;
+use crate::{detectron2, jsonl, mmcv, mmengine, wandb_history};
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{Decimal, Format, ProblemKind, TaggedBatch};
 
-fn read_text(format: Format, text: &str) -> FileContents {
+fn read_text(format: &'static FormatReader, text: &str) -> FileContents {
     read_for_test(format, "log.jsonl", text.as_bytes(), &ReadOptions::default(), 1)
 }
 
@@ -73,7 +75,7 @@ fn every_sort_of_value() {
         "{}\n",
         "{\"step\": 4}",
     );
-    let read = read_text(Format::JsonLines, text);
+    let read = read_text(&jsonl::READER, text);
     let found = records(&read);
     assert_eq!(found[0], ("loss".to_owned(), Some(1), None, 0.5));
     assert!(found[1].3.is_nan());
@@ -93,7 +95,7 @@ fn every_sort_of_value() {
 #[test]
 fn the_last_of_several_values_of_a_key_counts() {
     let read = read_text(
-        Format::JsonLines,
+        &jsonl::READER,
         "{\"step\": 1, \"a\": 1, \"step\": 2, \"b\": 2, \"a\": 3}\n{\"n\": {\"x\": 1, \"y\": 2}, \"n\": {\"y\": 3}, \"a\": 1, \"a\": null}\n",
     );
     assert_eq!(values(&read), named(&[("b", 2.0), ("a", 3.0), ("n.y", 3.0)]));
@@ -103,7 +105,7 @@ fn the_last_of_several_values_of_a_key_counts() {
 #[test]
 fn texts_of_a_numeric_key_and_steps_that_are_none() {
     let read = read_text(
-        Format::JsonLines,
+        &jsonl::READER,
         "{\"step\": 1, \"a\": 1, \"run\": \"x\"}\n{\"step\": 2, \"a\": \"NaN\"}\n{\"step\": 3.5, \"a\": 2}\n{\"step\": 1e30, \"epoch\": \"x\", \"a\": 3}\n{\"step\": 5.0, \"a\": 4}\n",
     );
     let steps: Vec<_> = records(&read).into_iter().map(|record| record.1).collect();
@@ -139,21 +141,16 @@ fn what_is_no_object_is_reported_and_the_rest_read() {
         ("\0\0\0\n", 0, vec![(0, 4)]),
         ("\u{feff}{\"a\": 1}\n", 1, vec![]),
     ] {
-        let read = read_text(Format::JsonLines, &(text.to_owned() + good));
+        let read = read_text(&jsonl::READER, &(text.to_owned() + good));
         let ranges: Vec<(u64, u64)> =
             read.problems.iter().map(|problem| (problem.offset.unwrap_or(0), problem.length.unwrap_or(0))).collect();
         assert_eq!((records(&read).len(), ranges), (expected + 1, problems), "{text:?}: {:?}", read.problems);
         assert!(read.problems.iter().all(|problem| problem.kind == ProblemKind::Corrupt));
     }
     let deep = format!("{{\"a\": {}1{}}}\n", "{\"b\":".repeat(100), "}".repeat(100));
-    assert_eq!(kinds(&read_text(Format::JsonLines, &deep)), [(ProblemKind::Corrupt, Some(0), Some(deep.len() as u64))]);
-    let invalid = read_for_test(
-        Format::JsonLines,
-        "x",
-        b"{\"a\": 1, \"t\": \"\xff\"}\n{\"\xff\": 1}\n",
-        &ReadOptions::default(),
-        1,
-    );
+    assert_eq!(kinds(&read_text(&jsonl::READER, &deep)), [(ProblemKind::Corrupt, Some(0), Some(deep.len() as u64))]);
+    let invalid =
+        read_for_test(&jsonl::READER, "x", b"{\"a\": 1, \"t\": \"\xff\"}\n{\"\xff\": 1}\n", &ReadOptions::default(), 1);
     assert_eq!(values(&invalid), named(&[("a", 1.0)]));
     assert_eq!(kinds(&invalid), [(ProblemKind::Corrupt, Some(19), Some(9))]);
 }
@@ -161,12 +158,12 @@ fn what_is_no_object_is_reported_and_the_rest_read() {
 #[test]
 fn names_of_deep_objects_do_not_multiply_the_file() {
     let text = format!("{{\"{}\": {{\"a\": 1, \"b\": 2}}, \"c\": 3}}\n", "x".repeat(300));
-    let read = read_text(Format::JsonLines, &text);
+    let read = read_text(&jsonl::READER, &text);
     assert_eq!((values(&read), read.facts.non_numeric), (named(&[("c", 3.0)]), 2));
 }
 
 fn read_cut(
-    format: Format,
+    format: &'static FormatReader,
     bytes: &[u8],
     blocks: BlockSizes,
     threads: usize,
@@ -201,7 +198,7 @@ fn read_cut(
     let path = std::path::Path::new("log");
     let input =
         Input { file: "log", path, folder: &[], name: "log", bytes: &bytes, size, threads, options: &options, mark };
-    read_in_blocks(&Plain(format), &input, &mut sink, blocks).expect("bytes in memory");
+    read_in_blocks(&Plain(format.format()), &input, &mut sink, blocks).expect("bytes in memory");
     let Sink { problems, facts, mark, .. } = sink;
     FileContents { batches, problems, facts, mark }
 }
@@ -214,11 +211,11 @@ fn a_line_that_is_too_long_is_reported_up_to_its_end() {
     let text = format!("{{\"a\": 1}}\n{long}{{\"a\": 2}}\n");
     let at = 9;
     for size in [1, 7, 9, 10, 64, 300] {
-        let read = read_cut(Format::JsonLines, text.as_bytes(), BlockSizes { size, longest: 400 }, 1, None);
+        let read = read_cut(&jsonl::READER, text.as_bytes(), BlockSizes { size, longest: 400 }, 1, None);
         assert_eq!(values(&read), named(&[("a", 1.0), ("a", 2.0)]), "{size}");
         assert_eq!(kinds(&read)[..1], [(ProblemKind::Corrupt, Some(at), Some(long.len() as u64))], "{size}");
         // No line end ever.
-        let read = read_cut(Format::JsonLines, &text.as_bytes()[..800], BlockSizes { size, longest: 400 }, 1, None);
+        let read = read_cut(&jsonl::READER, &text.as_bytes()[..800], BlockSizes { size, longest: 400 }, 1, None);
         assert_eq!(kinds(&read)[..1], [(ProblemKind::Corrupt, Some(at), Some(791))], "{size}");
     }
 }
@@ -226,16 +223,16 @@ fn a_line_that_is_too_long_is_reported_up_to_its_end() {
 #[test]
 fn what_was_added_is_read_and_a_torn_line_again() {
     let text = "{\"step\": 1, \"a\": 1}\n{\"step\": 2, \"a\": 2}\r\n\n{\"step\": 3, \"a\": 3}\n";
-    let whole = records(&read_text(Format::JsonLines, text));
+    let whole = records(&read_text(&jsonl::READER, text));
     for end in 0..=text.len() {
         let (all, first) = (text.as_bytes(), &text.as_bytes()[..end]);
         let blocks = BlockSizes { size: 16, longest: HUGE };
-        let read = read_cut(Format::JsonLines, first, blocks, 1, None);
+        let read = read_cut(&jsonl::READER, first, blocks, 1, None);
         let torn = read.problems.iter().any(|problem| problem.kind == ProblemKind::Truncated);
         let begins = text[..end].rfind('\n').map_or(0, |at| at + 1);
         let complete = text[begins..end].trim().is_empty() || text[begins..end].trim_end().ends_with('}');
         assert_eq!(torn, !complete, "cut at {end}: {:?}", read.problems);
-        let more = read_cut(Format::JsonLines, all, blocks, 1, read.mark.clone());
+        let more = read_cut(&jsonl::READER, all, blocks, 1, read.mark.clone());
         assert_eq!([records(&read), records(&more)].concat(), whole, "cut at {end}");
         assert_eq!(kinds(&more), [], "cut at {end}");
         assert_eq!(read.facts.records_ok + more.facts.records_ok, 3);
@@ -243,7 +240,7 @@ fn what_was_added_is_read_and_a_torn_line_again() {
 }
 
 fn is_a(name: &str, bytes: &[u8]) -> SniffedFormat {
-    sniff(&FileHead { name, folder: &[], bytes })
+    sniff(&FileHead { name, folder: &[], bytes }, &ReadOptions::default())
 }
 
 #[test]
@@ -251,13 +248,9 @@ fn logs_are_told_from_what_else_is_json() {
     use SniffedFormat::{Log, Unknown};
     let line = "{\"step\": 1, \"loss\": 0.5}\n";
     for (name, text, expected) in [
-        ("x.jsonl", line, Log(Format::JsonLines)),
+        ("x.jsonl", line, Log(&jsonl::READER)),
         ("x.json", line, Unknown),
-        (
-            "x.json",
-            "{\"global_step\": 1, \"loss\": 0.5}\n{\"global_step\": 2, \"loss\": 0.5}\n",
-            Log(Format::JsonLines),
-        ),
+        ("x.json", "{\"global_step\": 1, \"loss\": 0.5}\n{\"global_step\": 2, \"loss\": 0.5}\n", Log(&jsonl::READER)),
         ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\n{\"loss\": 0.5}\n", Unknown),
         ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\nnothing\n", Unknown),
         ("x.jsonl", "{\"step\": \"cut\", \"text\": \"onions\"}\n", Unknown),
@@ -265,13 +258,13 @@ fn logs_are_told_from_what_else_is_json() {
         ("x.jsonl", "{\"image_id\": 1, \"bbox\": [1, 2, 3, 4]}\n", Unknown),
         ("config.json", "{\n  \"epoch\": 3,\n  \"lr\": 0.1\n}\n", Unknown),
         ("metrics.json", "{\"run_name\": \"x\", \"train_runtime\": 1.0, \"epoch\": 3.0}", Unknown),
-        ("metrics.json", "{\"iteration\": 19, \"lr\": 0.1, \"data_time\": 0.1}\n", Log(Format::Detectron2)),
-        ("scalars.json", "<<<<<<< HEAD\n{\"lr\": 0.1, \"step\": 100}\n", Log(Format::Mmengine)),
-        ("20230101_000000.json", "{\"data_time\": 0.1, \"time\": 0.1, \"step\": 5}\n", Log(Format::Mmengine)),
+        ("metrics.json", "{\"iteration\": 19, \"lr\": 0.1, \"data_time\": 0.1}\n", Log(&detectron2::READER)),
+        ("scalars.json", "<<<<<<< HEAD\n{\"lr\": 0.1, \"step\": 100}\n", Log(&mmengine::READER)),
+        ("20230101_000000.json", "{\"data_time\": 0.1, \"time\": 0.1, \"step\": 5}\n", Log(&mmengine::READER)),
         ("20230101_000000.json", "{\"coco/AP\": 0.1, \"data_time\": 0.1, \"time\": 0.1}", Unknown),
-        ("x.log.json", "{\"env_info\": \"cut", Log(Format::Mmcv)),
-        ("x.log.json", "{\"mode\": \"train\", \"epoch\": 1, \"iter\": 50, \"loss\": 1.0}\n", Log(Format::Mmcv)),
-        ("wandb-history.jsonl", "{\"_step\": 0, \"_runtime\": 1.0}\n", Log(Format::WandbHistory)),
+        ("x.log.json", "{\"env_info\": \"cut", Log(&mmcv::READER)),
+        ("x.log.json", "{\"mode\": \"train\", \"epoch\": 1, \"iter\": 50, \"loss\": 1.0}\n", Log(&mmcv::READER)),
+        ("wandb-history.jsonl", "{\"_step\": 0, \"_runtime\": 1.0}\n", Log(&wandb_history::READER)),
         ("wandb-summary.json", "{\"_step\": 0, \"_runtime\": 1.0, \"loss\": 1}", Unknown),
         ("wandb-events.jsonl", "{\"system.cpu\": 1.0, \"_runtime\": 1.0, \"_timestamp\": 1.0}\n", Unknown),
     ] {
@@ -349,9 +342,9 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn neither_blocks_nor_threads_show(bytes in lines(), size in 1_usize..80) {
-        let whole = read_cut(Format::JsonLines, &bytes, BlockSizes { size: HUGE, longest: HUGE }, 1, None);
+        let whole = read_cut(&jsonl::READER, &bytes, BlockSizes { size: HUGE, longest: HUGE }, 1, None);
         for threads in [1, 3] {
-            let cut = read_cut(Format::JsonLines, &bytes, BlockSizes { size, longest: HUGE }, threads, None);
+            let cut = read_cut(&jsonl::READER, &bytes, BlockSizes { size, longest: HUGE }, threads, None);
             prop_assert_eq!(told(&whole), told(&cut));
         }
     }
@@ -359,19 +352,19 @@ proptest! {
     #[test]
     fn what_was_added_is_what_a_whole_read_has_more(bytes in lines(), at in any::<prop::sample::Index>()) {
         let blocks = BlockSizes { size: 32, longest: HUGE };
-        let whole = read_cut(Format::JsonLines, &bytes, blocks, 1, None);
+        let whole = read_cut(&jsonl::READER, &bytes, blocks, 1, None);
         // A file grows by whole writes, which end with their lines.
         let end = at.index(bytes.len() + 1);
         let end = bytes[..end].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let first = read_cut(Format::JsonLines, &bytes[..end], blocks, 1, None);
-        let more = read_cut(Format::JsonLines, &bytes, blocks, 1, first.mark.clone());
+        let first = read_cut(&jsonl::READER, &bytes[..end], blocks, 1, None);
+        let more = read_cut(&jsonl::READER, &bytes, blocks, 1, first.mark.clone());
         let rows = |read: &FileContents| records(read).iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
         prop_assert_eq!([rows(&first), rows(&more)].concat(), rows(&whole));
     }
 
     #[test]
     fn any_bytes_are_read_or_reported(bytes in prop_oneof![prop::collection::vec(any::<u8>(), 0..300), lines()], size in 1_usize..80) {
-        let read = read_cut(Format::JsonLines, &bytes, BlockSizes { size, longest: 64 }, 1, None);
+        let read = read_cut(&jsonl::READER, &bytes, BlockSizes { size, longest: 64 }, 1, None);
         let covered = |at: usize| read.problems.iter().any(|problem| {
             let begin = problem.offset.unwrap_or(u64::MAX);
             (begin..begin.saturating_add(problem.length.unwrap_or(0))).contains(&(at as u64))
@@ -383,7 +376,7 @@ proptest! {
                 prop_assert!(bytes[at].is_ascii_whitespace() || covered(at), "byte {} of {:?}: {:?}", at, bytes, read.problems);
             }
         }
-        for format in [Format::Mmengine, Format::Mmcv, Format::Detectron2, Format::WandbHistory, Format::JsonLines] {
+        for format in [&mmengine::READER, &mmcv::READER, &detectron2::READER, &wandb_history::READER, &jsonl::READER] {
             let _ = read_for_test(format, "x", &bytes, &ReadOptions::default(), 2);
         }
     }
@@ -393,7 +386,7 @@ proptest! {
         let written = |value: &f64| if value.is_nan() { "NaN".to_owned() } else if value.is_infinite() { format!("{value}").replace("inf", "Infinity") } else { format!("{value:?}") };
         let lines: Vec<String> = values.iter().map(|value| format!("{{\"step\": 1, \"a\": {}}}\n", written(value))).collect();
         let text = lines.concat();
-        let read = read_text(Format::JsonLines, &text);
+        let read = read_text(&jsonl::READER, &text);
         let found: Vec<u64> = records(&read).iter().map(|row| row.3.to_bits()).collect();
         let expected: Vec<u64> = values.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect();
         prop_assert_eq!(found, expected);

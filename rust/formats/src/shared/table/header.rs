@@ -1,11 +1,9 @@
 //! The line of names, and what each column is for.
 
-use std::collections::HashMap;
-
 use super::cells::{Cell, value};
 use super::layout::{PlaceColumns, TableKind};
 use crate::shared::options::ReadOptions;
-use stepbridge_records::SeriesMeaning;
+use stepbridge_records::{SeriesMeaning, TagTable, TooManyTags};
 
 /// What a column is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +40,15 @@ pub(super) fn names_of(cells: &[&[u8]]) -> Vec<String> {
 }
 
 impl Header {
-    pub(super) fn new(kind: &TableKind, options: &ReadOptions, separator: u8, cells: &[&[u8]]) -> Self {
+    pub(super) fn new(
+        kind: &TableKind,
+        options: &ReadOptions,
+        separator: u8,
+        cells: &[&[u8]],
+    ) -> Result<Self, TooManyTags> {
         let names = names_of(cells);
         let places = (kind.places)(&names, options);
-        let (mut tags, mut numbers) = (Vec::new(), HashMap::new());
+        let mut tags = TagTable::default();
         let role = |(index, name): (usize, &String)| {
             let index = Some(index);
             if index == places.step {
@@ -55,23 +58,19 @@ impl Header {
             } else if index == places.wall_time {
                 return ColumnRole::WallTime;
             }
-            ColumnRole::Tag(*numbers.entry(name.clone()).or_insert_with(|| {
-                tags.push(name.clone());
-                // A name takes bytes of a line, and the length of a line is bounded.
-                u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
-            }))
+            ColumnRole::Tag(tags.number(name.as_bytes()))
         };
         let roles = names.iter().enumerate().map(role).collect();
-        Self {
+        Ok(Self {
             separator,
             roles,
-            tags,
+            tags: tags.into_names()?,
             places,
             blank: kind.blank,
             meaning: (kind.meaning)(&names, None),
             names,
             cells: cells.iter().map(|cell| cell.trim_ascii().to_vec()).collect(),
-        }
+        })
     }
 
     /// Whether the cells of a column are values and not counters.

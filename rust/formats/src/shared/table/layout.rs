@@ -1,6 +1,6 @@
 //! How the columns of a table are used.
 
-use stepbridge_records::{Decimal, Format, SeriesMeaning};
+use stepbridge_records::{Decimal, Format, SeriesMeaning, TaggedBatch};
 
 use crate::shared::options::ReadOptions;
 
@@ -15,6 +15,13 @@ pub(crate) struct TableKind {
     pub(crate) blank: Option<&'static str>,
     /// What step and epoch mean, given the names and the epoch of the first row.
     pub(crate) meaning: fn(names: &[String], first: Option<Decimal>) -> SeriesMeaning,
+    /// Gives records what the folders above their file say of them: the name of their tag, their run.
+    pub(crate) in_folder: fn(folder: &[String], batch: TaggedBatch) -> TaggedBatch,
+}
+
+/// Records of which the folders say nothing.
+pub(crate) fn as_read(_: &[String], batch: TaggedBatch) -> TaggedBatch {
+    batch
 }
 
 /// The columns with the counters of a row, by index. All others hold values.
@@ -43,6 +50,14 @@ impl PlaceColumns {
     pub(crate) fn any(&self) -> bool {
         self.step.is_some() || self.epoch.is_some()
     }
+}
+
+/// Names of the column that holds the step, if its writer is not known.
+pub(crate) const STEPS: [&str; 5] = ["step", "global_step", "iteration", "global step", "iter"];
+
+/// Whether a column of this name holds the step.
+pub(crate) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The index of the column with this name.

@@ -25,7 +25,7 @@ use super::input::Input;
 use super::sink::Sink;
 use layout::TableLimits;
 
-pub(crate) use layout::{PlaceColumns, TableKind, position, separator};
+pub(crate) use layout::{PlaceColumns, STEPS, TableKind, as_read, is_step, position, separator};
 pub(crate) use peek::{FirstRows, TableHead, peek};
 
 const LIMITS: TableLimits = TableLimits { block: 1 << 20, row: 4 << 20 };

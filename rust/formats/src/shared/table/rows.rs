@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::cells::{Cell, stated, value, whole_number};
 use super::header::{ColumnRole, Header};
-use crate::shared::record_builder::RowPlace;
-use stepbridge_records::{ColumnBatch, EpochColumn, Format, TaggedBatch};
+use crate::shared::record_builder::{RecordBuilder, RowPlace, used_names};
+use stepbridge_records::{ColumnBatch, Format, TaggedBatch};
 
 /// How many records make a batch.
 const PIECE: usize = 1 << 16;
@@ -63,41 +63,24 @@ pub(super) struct TableRows {
     /// How many rows there are, including those without records.
     pub(super) count: u64,
     pub(super) sound: u64,
-    open: OpenColumns,
+    open: RecordBuilder,
     /// The texts of the current row, by column.
     pending: Vec<(usize, String)>,
     place: RowPlace,
-    wall_time: f64,
     bad: Option<RowFaultReason>,
-}
-
-/// The columns that become a batch next.
-#[derive(Debug, Default)]
-struct OpenColumns {
-    tag: Vec<u32>,
-    value: Vec<f64>,
-    step: Vec<i64>,
-    missing: Vec<bool>,
-    epoch: EpochColumn,
-    wall_time: Vec<f64>,
-    /// How many of `value` belong to complete rows.
-    rows: usize,
 }
 
 impl TableRows {
     /// Makes room for about as many records.
     pub(super) fn expect(&mut self, records: usize) {
         let records = records.min(PIECE + PIECE / 4);
-        self.open.tag.reserve(records);
-        self.open.value.reserve(records);
-        self.open.step.reserve(records);
+        self.open.reserve(records);
     }
 
     /// Begins a row.
     #[inline]
     pub(super) fn begin(&mut self) {
         self.place = RowPlace::default();
-        self.wall_time = f64::NAN;
     }
 
     /// Takes a cell that is not empty.
@@ -105,10 +88,7 @@ impl TableRows {
     pub(super) fn cell(&mut self, header: &Header, column: usize, cell: &[u8]) {
         match header.roles[column] {
             ColumnRole::Tag(tag) => match value(cell, header.blank) {
-                Cell::Number(value) => {
-                    self.open.tag.push(tag);
-                    self.open.value.push(value);
-                }
+                Cell::Number(value) => self.open.push(tag, value),
                 Cell::Blank => {}
                 Cell::Text => self.text(column, cell),
             },
@@ -130,7 +110,7 @@ impl TableRows {
                 None => self.bad = Some(RowFaultReason::Epoch(shown(cell))),
             },
             ColumnRole::WallTime => match value(cell, blank) {
-                Cell::Number(time) => self.wall_time = time,
+                Cell::Number(time) => self.place.wall_time = time,
                 Cell::Blank => {}
                 Cell::Text => self.text(column, cell),
             },
@@ -162,21 +142,21 @@ impl TableRows {
         if !self.pending.is_empty() {
             self.keep_texts(range);
         }
-        self.open.end_row(header, self.place, self.wall_time);
+        self.open.end_row(self.place);
         self.count += 1;
         self.sound += 1;
-        if self.open.value.len() >= PIECE {
+        if self.open.len() >= PIECE {
             self.close(header, format);
         }
     }
 
     /// Ends a row whose first cells were taken.
-    pub(super) fn end_torn(&mut self, header: &Header, range: ByteRange) {
+    pub(super) fn end_torn(&mut self, range: ByteRange) {
         if let Some(why) = self.bad.take() {
             return self.leave_out(range, why);
         }
         self.keep_texts(range);
-        self.open.end_row(header, self.place, self.wall_time);
+        self.open.end_row(self.place);
         self.faults.push(CsvRowFault { range, row: self.count, why: RowFaultReason::Torn });
         self.count += 1;
     }
@@ -191,8 +171,7 @@ impl TableRows {
 
     /// Drops a line that is not a row.
     pub(super) fn forget(&mut self) {
-        self.open.tag.truncate(self.open.rows);
-        self.open.value.truncate(self.open.rows);
+        self.open.forget_row();
         self.pending.clear();
         self.bad = None;
     }
@@ -213,20 +192,10 @@ impl TableRows {
     /// Makes a batch of the records since the last batch.
     pub(super) fn close(&mut self, header: &Header, format: Format) {
         let records = std::mem::take(&mut self.open);
-        if records.value.is_empty() {
+        if records.is_empty() {
             return;
         }
-        let mut batch = ColumnBatch::new(0, 0, format);
-        batch.meaning = header.meaning;
-        let all_missing = !records.missing.is_empty() && !records.missing.contains(&false);
-        if header.places.step.is_some() && !all_missing {
-            batch.step = Some(records.step);
-            batch.step_missing = (!records.missing.is_empty()).then_some(records.missing);
-        }
-        batch.epoch = (!records.epoch.all_missing()).then_some(records.epoch);
-        batch.wall_time = (!records.wall_time.is_empty()).then_some(records.wall_time);
-        batch.tag = records.tag;
-        batch.value = records.value;
+        let batch = ColumnBatch { meaning: header.meaning, ..records.into_columns(format) };
         if batch.len() <= 2 * PIECE {
             return self.batches.push(piece(header, batch));
         }
@@ -252,36 +221,6 @@ fn piece(header: &Header, mut batch: ColumnBatch) -> TaggedBatch {
     if header.tags.len() <= batch.len() {
         return TaggedBatch::new(header.tags.clone(), batch);
     }
-    let mut numbers = BTreeMap::new();
-    let mut tags = Vec::new();
-    for tag in &mut batch.tag {
-        *tag = *numbers.entry(*tag).or_insert_with(|| {
-            tags.push(header.tags[*tag as usize].clone());
-            u32::try_from(tags.len() - 1).unwrap_or(u32::MAX)
-        });
-    }
+    let tags = used_names(&mut batch.tag, &header.tags);
     TaggedBatch::new(tags, batch)
-}
-
-impl OpenColumns {
-    /// Gives the counters of a row to all its records.
-    #[inline]
-    fn end_row(&mut self, header: &Header, place: RowPlace, wall_time: f64) {
-        let count = self.value.len();
-        if header.places.step.is_some() {
-            self.step.resize(count, place.step.unwrap_or(0));
-            if place.step.is_none() || !self.missing.is_empty() {
-                // All records before have a step.
-                self.missing.resize(self.rows, false);
-                self.missing.resize(count, place.step.is_none());
-            }
-        }
-        if header.places.epoch.is_some() {
-            self.epoch.extend_to(count, place.epoch);
-        }
-        if header.places.wall_time.is_some() {
-            self.wall_time.resize(count, wall_time);
-        }
-        self.rows = count;
-    }
 }

@@ -31,6 +31,8 @@ struct TableMark {
 struct TableWalk<'a> {
     kind: &'a TableKind,
     options: &'a ReadOptions,
+    /// The names of the folders above the file.
+    folder: &'a [String],
     header: Header,
     /// Where the next row begins.
     at: u64,
@@ -57,7 +59,17 @@ pub(super) fn walk(kind: &TableKind, limits: TableLimits, input: &mut Input, sin
             sink.came_to(known.offset)?;
             let TableMark { offset: at, cells, rows, ref header } = *known;
             let report = RowReport::new(input.file);
-            TableWalk { kind, options: input.options, header: header.clone(), at, cells, rows, resumes: true, report }
+            TableWalk {
+                kind,
+                options: input.options,
+                folder: input.folder,
+                header: header.clone(),
+                at,
+                cells,
+                rows,
+                resumes: true,
+                report,
+            }
         }
         None => match TableWalk::begin(kind, input, &mut slow, sink)? {
             Some(walk) => walk,
@@ -113,7 +125,7 @@ impl<'a> TableWalk<'a> {
         if cells.iter().all(|cell| value(cell.trim_ascii(), kind.blank) != Cell::Text) {
             return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
         }
-        let mut header = Header::new(kind, input.options, separator, &cells);
+        let mut header = Header::new(kind, input.options, separator, &cells)?;
         for reason in &header.places.missing {
             sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
         }
@@ -122,7 +134,17 @@ impl<'a> TableWalk<'a> {
         let first = first.and_then(|column| stated(slow.cells().iter().nth(column)?.trim_ascii()));
         header.meaning = (kind.meaning)(&header.names, first);
         let (kind, options, report) = (kind, input.options, RowReport::new(input.file));
-        Ok(Some(Self { kind, options, header, at: range.end, cells: 0, rows: 0, resumes: true, report }))
+        Ok(Some(Self {
+            kind,
+            options,
+            folder: input.folder,
+            header,
+            at: range.end,
+            cells: 0,
+            rows: 0,
+            resumes: true,
+            report,
+        }))
     }
 
     /// Takes blocks as long as their rows are plain.
@@ -223,12 +245,14 @@ impl<'a> TableWalk<'a> {
         let cells: Vec<&[u8]> = slow.cells().iter().collect();
         if cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1 || self.header.is(&cells) {
             rows.forget();
-        } else if self.header.is_followed_by(self.kind, self.options, &cells) {
+        } else if self.header.is_followed_by(self.kind, self.options, &cells)
+            && let Ok(header) = Header::new(self.kind, self.options, self.header.separator, &cells)
+        {
             rows.forget();
             self.hand_on(rows, sink);
             self.report.finish(&self.header, sink);
             let meaning = self.header.meaning;
-            self.header = Header::new(self.kind, self.options, self.header.separator, &cells);
+            self.header = header;
             // What epochs count from follows from the first row of the file.
             self.header.meaning = meaning;
         } else if fits {
@@ -263,7 +287,7 @@ impl<'a> TableWalk<'a> {
             }
         }
         self.cells = if rows.is_placed() { whole } else { 0 };
-        rows.end_torn(&self.header, range);
+        rows.end_torn(range);
     }
 
     /// Emits what was taken so far.
@@ -275,7 +299,7 @@ impl<'a> TableWalk<'a> {
 
     /// Takes rows.
     fn take(&mut self, rows: TableRows, sink: &mut Sink) {
-        rows.batches.into_iter().for_each(|tagged| sink.emit(tagged));
+        rows.batches.into_iter().for_each(|tagged| sink.emit((self.kind.in_folder)(self.folder, tagged)));
         for mut fault in rows.faults {
             fault.row += self.rows;
             self.report.fault(fault, &self.header, sink);

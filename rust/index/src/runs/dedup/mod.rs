@@ -1,7 +1,7 @@
 //! Leaves out files whose records another file of the run holds too.
 
-mod mmengine;
-mod trainer_state;
+mod checkpoints;
+mod copies;
 
 use stepbridge_records::Problem;
 
@@ -9,5 +9,5 @@ use super::log_file::LogFile;
 
 /// Removes the copies from `files`, which are in order, and returns a problem for each.
 pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
-    [trainer_state::remove_copies(files), mmengine::remove_copies(files)].concat()
+    [checkpoints::remove_copies(files), copies::remove_copies(files)].concat()
 }

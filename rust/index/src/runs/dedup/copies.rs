@@ -1,26 +1,28 @@
-//! `MMEngine` writes each line into `scalars.json` and into a dated file next to it.
+//! Files next to each other that repeat each other: `MMEngine` writes each line into `scalars.json` and into a dated file.
 //!
-//! The dated file is left out if `scalars.json` holds all of its records, in its order.
+//! The other file is left out if the one with the format's own name holds all of its records, in its order.
 
 use std::collections::HashMap;
 
 use stepbridge_formats::FileContents;
-use stepbridge_records::{Format, Problem, ProblemKind};
+use stepbridge_records::{Problem, ProblemKind, RepeatedRecords};
 
 use crate::runs::log_file::LogFile;
 
-const FIRST: &str = "scalars.json";
-
 /// Removes the copies from `files`, and returns a problem for each.
 pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
-    let is_first = |file: &LogFile| file.source == FIRST || file.source.ends_with("/scalars.json");
-    let of_format = || files.iter().enumerate().filter(|(_, file)| file.format == Format::Mmengine);
-    let firsts: HashMap<&[String], usize> =
-        of_format().filter(|(_, file)| is_first(file)).map(|(index, file)| (&file.folder[..], index)).collect();
-    let copies: Vec<(usize, Problem)> = of_format()
-        .filter(|(_, file)| !is_first(file))
+    let first_name = |file: &LogFile| match file.format.description().repeats {
+        RepeatedRecords::NextTo(name) => Some(name),
+        RepeatedRecords::Never | RepeatedRecords::InCheckpoints => None,
+    };
+    let is_first = |file: &LogFile| first_name(file).is_some_and(|name| name == base_name(&file.source));
+    let firsts: HashMap<(&[String], &str), usize> = (files.iter().enumerate().filter(|(_, file)| is_first(file)))
+        .map(|(index, file)| ((&file.folder[..], file.format.name()), index))
+        .collect();
+    let copies: Vec<(usize, Problem)> = (files.iter().enumerate())
+        .filter(|(_, file)| first_name(file).is_some() && !is_first(file))
         .filter_map(|(index, file)| {
-            let first = &files[*firsts.get(&file.folder[..])?];
+            let first = &files[*firsts.get(&(&file.folder[..], file.format.name()))?];
             holds(&first.contents, &file.contents).then(|| {
                 let reason = format!("all that it holds stands in {} too, which was read in its place", first.source);
                 let problem = Problem::new(file.source.clone(), ProblemKind::Repeated, reason);
@@ -32,6 +34,11 @@ pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
         files.remove(*index);
     }
     copies.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// The name of a file.
+fn base_name(source: &str) -> &str {
+    source.rsplit_once('/').map_or(source, |(_, name)| name)
 }
 
 /// Whether all records of `copy` are among those of `first`, in the same order.
@@ -63,7 +70,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let lines = "{\"loss\": 1.0, \"time\": 1.0, \"data_time\": 0.1, \"step\": 1}\n{\"loss\": 2.0, \"step\": 2}\n";
         let more = lines.to_owned() + "{\"extra\": 2.0, \"step\": 2}\n";
-        std::fs::write(folder.path().join(FIRST), &more).expect("written");
+        std::fs::write(folder.path().join("scalars.json"), &more).expect("written");
         std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
         std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
         let logs = crate::runs::read(folder.path(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");

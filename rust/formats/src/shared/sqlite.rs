@@ -1,41 +1,44 @@
 //! A database, opened so that nothing in its folder changes.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row};
 use tempfile::NamedTempFile;
 
-use super::{Input, Sink};
+use super::input::Input;
+use super::sink::Sink;
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::open::open_file;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// What every database begins with.
-pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+pub(crate) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Where the header says whether it has a write-ahead log: 2 there.
 const READ_VERSION: u64 = 19;
 
 /// An open database, and the file that it is in where that is a copy.
-pub(super) struct OpenedStore {
+pub(crate) struct OpenedDatabase {
     connection: Connection,
     _copy: Option<NamedTempFile>,
 }
 
-impl OpenedStore {
-    pub(super) fn connection(&self) -> &Connection {
+impl OpenedDatabase {
+    pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 }
 
 /// Opens what the input holds: the file itself, or a copy where that was compressed or is not a file.
-pub(super) fn open(input: &Input, sink: &mut Sink) -> io::Result<rusqlite::Result<OpenedStore>> {
+pub(crate) fn open(input: &Input, sink: &mut Sink) -> io::Result<rusqlite::Result<OpenedDatabase>> {
     if !is_file(input)? {
         let copy = copy(input)?;
-        return Ok(connect(copy.path(), true).map(|connection| OpenedStore { connection, _copy: Some(copy) }));
+        return Ok(connect(copy.path(), true).map(|connection| OpenedDatabase { connection, _copy: Some(copy) }));
     }
     let beside = |ending: &str| {
         let mut name = input.path.as_os_str().to_owned();
@@ -58,7 +61,35 @@ pub(super) fn open(input: &Input, sink: &mut Sink) -> io::Result<rusqlite::Resul
         }
         opened => opened,
     };
-    Ok(opened.map(|connection| OpenedStore { connection, _copy: None }))
+    Ok(opened.map(|connection| OpenedDatabase { connection, _copy: None }))
+}
+
+/// The columns of a table that are stored as they are; none where it is not a plain table. A view, or a column that is
+/// computed, is a program of whoever made the file, and could run forever.
+pub(crate) fn stored_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let plain = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE%'";
+    let tables: i64 = connection.query_row(plain, [table], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(Vec::new());
+    }
+    let mut ask = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
+    ask.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// The bytes of a database that these statements make.
+pub(crate) fn bytes_of(statements: &str) -> io::Result<Vec<u8>> {
+    let file = NamedTempFile::new()?;
+    Connection::open(file.path()).and_then(|made| made.execute_batch(statements)).map_err(io::Error::other)?;
+    fs::read(file.path())
+}
+
+/// A column that should be text.
+pub(crate) fn text<'a>(row: &'a Row, index: usize) -> Cow<'a, str> {
+    match row.get_ref(index) {
+        Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
+        Ok(ValueRef::Integer(number)) => number.to_string().into(),
+        _ => "".into(),
+    }
 }
 
 /// A connection that was used once, so that it is known to work.

@@ -5,7 +5,7 @@
 //! are other runs, and keep the names of their own folders.
 
 use stepbridge_formats::FileContents;
-use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{Problem, ProblemKind, RepeatedRecords, TaggedBatch};
 
 use crate::runs::log_file::LogFile;
 
@@ -59,7 +59,8 @@ fn is_checkpoint(name: &str) -> bool {
 
 /// States that may belong to one training: those of one home, if one of them is a checkpoint.
 fn groups(files: &[LogFile]) -> Vec<Vec<usize>> {
-    let mut states: Vec<usize> = (0..files.len()).filter(|&i| files[i].format == Format::TrainerState).collect();
+    let mut states: Vec<usize> =
+        (0..files.len()).filter(|&i| files[i].format.description().repeats == RepeatedRecords::InCheckpoints).collect();
     states.sort_by_key(|&index| home(&files[index].folder));
     states
         .chunk_by(|&one, &other| home(&files[one].folder) == home(&files[other].folder))
