@@ -225,8 +225,10 @@ impl FileOpener<'_> {
         self.progress.expect(input.size);
         if let Err(error) = (reader(format).read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
-            let reason =
-                format!("the system does not give its last {} bytes ({error}); everything before them was read", end - at);
+            let reason = format!(
+                "the system does not give its last {} bytes ({error}); everything before them was read",
+                end - at
+            );
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
