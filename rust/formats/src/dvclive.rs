@@ -23,11 +23,13 @@ pub(super) static READER: FormatReader = FormatReader {
     matches: |head| {
         let table = peek(head, Some(b'\t'));
         let is_metric = |names: &[String]| match names {
-            [step, name] => step == "step" && *name == stem(head.name),
-            [time, step, name] => time == "timestamp" && step == "step" && *name == stem(head.name),
+            [step, name] => step == "step" && Some(&name[..]) == head.name.strip_suffix(".tsv"),
+            [time, step, name] => {
+                time == "timestamp" && step == "step" && Some(&name[..]) == head.name.strip_suffix(".tsv")
+            }
             _ => false,
         };
-        head.name.ends_with(".tsv") && table.is_some_and(|table| is_metric(&table.names))
+        table.is_some_and(|table| is_metric(&table.names))
     },
     read: |input, sink| table::read(&KIND, input, sink),
     examples: Examples::rows("loss.tsv", &[Example::text("step\tloss\n", |i, one, _| format!("{i}\t{one}"))]),
@@ -46,10 +48,6 @@ static KIND: TableKind = TableKind {
     meaning: |_, _| SeriesMeaning { step: None, epoch: None },
     in_folder: metric_of,
 };
-
-fn stem(name: &str) -> &str {
-    name.strip_suffix(".tsv").unwrap_or(name)
-}
 
 /// The records of a metric in the folder of its run, under its whole name.
 fn metric_of(folder: &[String], batch: TaggedBatch) -> TaggedBatch {

@@ -108,7 +108,7 @@ impl Episodes {
     fn line(&mut self, line: CutLine, file: &str, sink: &mut Sink) -> io::Result<()> {
         let bytes = line.bytes.unwrap_or(b"\xff");
         let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-        let text = text.map(str::trim).unwrap_or("\u{fffd}");
+        let text = text.map_or("\u{fffd}", str::trim);
         if text.is_empty() {
         } else if text.starts_with('#') {
             // A process that goes on writes its own start.

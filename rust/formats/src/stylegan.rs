@@ -1,4 +1,4 @@
-//! StyleGAN's `stats.jsonl`: an object a line, one for each tick, whose members are objects of a mean, a deviation and a count.
+//! `StyleGAN`'s `stats.jsonl`: an object a line, one for each tick, whose members are objects of a mean, a deviation and a count.
 //!
 //! `Progress/kimg` is how many thousand images the discriminator has seen: the step counts samples, all that are done. The
 //! writer keeps it as a 32-bit float. Above 16 million images that may stand for more than one number; then there is no step.

@@ -187,7 +187,7 @@ impl<'a> StateReader<'a> {
             }
             let begin = cursor.at;
             match self.entry(cursor) {
-                Ok(entry) => self.keep(entry),
+                Ok(entry) => self.keep(&entry),
                 Err(JsonFault::End) => {
                     self.truncated_entry(begin, index);
                     return false;
@@ -222,7 +222,7 @@ impl<'a> StateReader<'a> {
                     }
                     ("epoch", JsonValue::Number { text, .. }) => entry.place.epoch = Decimal::parse(text),
                     (_, JsonValue::Number { value, .. }) => {
-                        entry.values.push((self.tags.number(name.as_bytes()), value))
+                        entry.values.push((self.tags.number(name.as_bytes()), value));
                     }
                     (_, JsonValue::Null) => {}
                     (_, JsonValue::Other | JsonValue::Nested) => entry.others += 1,
@@ -240,7 +240,7 @@ impl<'a> StateReader<'a> {
         Ok(entry)
     }
 
-    fn keep(&mut self, entry: HistoryEntry) {
+    fn keep(&mut self, entry: &HistoryEntry) {
         entry.values.iter().for_each(|&(tag, value)| self.columns.push(tag, value));
         self.columns.end_row(entry.place);
         self.read.facts.records_ok += 1;

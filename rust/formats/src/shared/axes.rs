@@ -194,7 +194,9 @@ mod tests {
     /// The records of rows, each with its number as its own step: (tag, step, base of the step).
     fn placed(definitions: &[AxisDefinition], rows: &[&[(&str, f64)]]) -> Vec<(String, Option<i64>, Option<u8>)> {
         let (mut table, mut tags) = (AxisTable::default(), TagTable::default());
-        definitions.iter().for_each(|definition| table.define(definition.clone()));
+        for definition in definitions {
+            table.define(definition.clone());
+        }
         let (mut tag, mut value, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for (step, row) in (0..).zip(rows) {
             for (name, number) in *row {

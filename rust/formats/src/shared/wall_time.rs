@@ -9,14 +9,13 @@ pub(crate) fn milliseconds(time: i64) -> f64 {
 /// A time as `2025-08-01T12:34:56.789+00:00`. `None` if it names no time zone: then it is not known when that was.
 pub(crate) fn iso(text: &str) -> Option<f64> {
     let (date, time) = text.split_once(['T', ' '])?;
-    let (time, offset) = match time.strip_suffix('Z') {
-        Some(time) => (time, 0),
-        None => {
-            let at = time.rfind(['+', '-'])?;
-            let (hours, minutes) = time[at + 1..].split_once(':')?;
-            let offset = 60 * number(hours, 24)? + number(minutes, 60)?;
-            (&time[..at], if time[at..].starts_with('-') { -offset } else { offset })
-        }
+    let (time, offset) = if let Some(time) = time.strip_suffix('Z') {
+        (time, 0)
+    } else {
+        let at = time.rfind(['+', '-'])?;
+        let (hours, minutes) = time[at + 1..].split_once(':')?;
+        let offset = 60 * number(hours, 24)? + number(minutes, 60)?;
+        (&time[..at], if time[at..].starts_with('-') { -offset } else { offset })
     };
     let mut date = date.splitn(3, '-');
     let (year, month, day) = (number(date.next()?, 10_000)?, number(date.next()?, 13)?, number(date.next()?, 32)?);

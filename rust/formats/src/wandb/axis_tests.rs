@@ -11,8 +11,10 @@ fn metric(field_of_name: u64, name: &str, axis: &str, synced: bool) -> Vec<u8> {
     field(12, &[field(field_of_name, name.as_bytes()), field(4, axis.as_bytes()), options].concat())
 }
 
-/// Each record as (tag, step, unit and base of the step).
-fn placed(read: &FileContents) -> Vec<(String, Option<i64>, Option<(Unit, u8)>)> {
+/// A record as (tag, step, unit and base of the step).
+type Placed = (String, Option<i64>, Option<(Unit, u8)>);
+
+fn placed(read: &FileContents) -> Vec<Placed> {
     let mut records = Vec::new();
     for tagged in &read.batches {
         let columns = &tagged.columns;
@@ -23,7 +25,7 @@ fn placed(read: &FileContents) -> Vec<(String, Option<i64>, Option<(Unit, u8)>)>
     records
 }
 
-fn record(tag: &str, step: i64, meaning: Option<(Unit, u8)>) -> (String, Option<i64>, Option<(Unit, u8)>) {
+fn record(tag: &str, step: i64, meaning: Option<(Unit, u8)>) -> Placed {
     (tag.to_owned(), Some(step), meaning)
 }
 
