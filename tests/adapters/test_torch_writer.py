@@ -162,7 +162,7 @@ def test_what_a_step_cannot_be(tmp_path: Path) -> None:
     ],
     ids=["epoch from 1", "epoch from 0", "batch", "step from 0", "sample", "something else", "always 1"],
 )
-def test_a_step_of_the_callers_own_is_noted_by_tag(tmp_path: Path, step: Any, unit: str | None, base: int) -> None:
+def test_a_step_of_the_callers_own_is_noted_by_tag(tmp_path: Path, step: Any, unit: str | None, base: Any) -> None:
     clock = sb.StepClock(samples=1000, batch_size=100, epochs=4, accumulate=2, ledger=tmp_path)
     with SummaryWriter(str(tmp_path), clock=clock) as writer:
         for epoch in clock.epochs():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from stepbridge.clock import StepClock
+    from stepbridge.timeline import Unit
 
     class LogStep(Protocol):
         """The step of a logger."""
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         clock: StepClock
 
         @property
-        def unit(self) -> str: ...
+        def unit(self) -> Unit: ...
 
         @property
         def base(self) -> Literal[0, 1]: ...
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["GivenSteps"]
 
 
+_BASES: tuple[Literal[0, 1], ...] = (0, 1)
+
+
 class _Counting(NamedTuple):
     """A way to count: a unit, and from what."""
 
-    unit: str
+    unit: Unit
     base: Literal[0, 1]
 
 
@@ -77,12 +81,12 @@ class GivenSteps:
 def _counts(clock: StepClock) -> dict[_Counting, int]:
     """What every way to count shows now; batches and steps are those done, the one at hand included."""
     epoch = clock.epoch if clock.batch else clock.position.epoch
-    done = {"st": clock.step, "ba": clock.batch, "sp": clock.sample, "ep": epoch + 1}
+    done: dict[Unit, int | None] = {"st": clock.step, "ba": clock.batch, "sp": clock.sample, "ep": epoch + 1}
     return {
         _Counting(unit, base): count - 1 + base
         for unit, count in done.items()
         if count is not None
-        for base in (0, 1)
+        for base in _BASES
         # A sample's index is that of the batch's last one, which nobody logs.
         if (unit, base) != ("sp", 0)
     }
