@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def stops(driver: LoopDriver) -> bool:
+    """Ask anew whether to stop."""
+    return driver.should_stop
+
+
 def trained(driver: LoopDriver, lengths: list[int]) -> None:
     """Run epochs of these lengths as a framework with callbacks does."""
     for length in lengths:
-        if driver.should_stop or not driver.begin_epoch():
+        if stops(driver) or not driver.begin_epoch():
             break
         for _ in range(length):
             driver.batches()
-            if driver.should_stop:
+            if stops(driver):
                 break
-        driver.end_epoch(cut=driver.should_stop)
+        driver.end_epoch(cut=stops(driver))
     driver.end_run()
 
 

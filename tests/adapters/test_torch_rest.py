@@ -143,6 +143,7 @@ def test_another_number_of_ranks_shares_what_is_left(kind: str, before: int, aft
         return DataLoader(data, batch_size=size, sampler=sampler)
 
     done: list[int] = []
+    first = clock = sb.StepClock()
     for rank in range(before):
         seen: list[list[int]] = [[]]
         shared = loader(before, rank, 6)

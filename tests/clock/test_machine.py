@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
         clock, hand = self.clock, self.hand
         assert (clock.batch, clock.step, clock.sample) == (hand.batch, hand.step, hand.sample)
         assert clock.position == hand.position
-        assert (clock.repeated, clock.left_out) == (hand.repeated, hand.left_out)
+        assert (int(clock.repeated), int(clock.left_out)) == (hand.repeated, hand.left_out)
         assert (clock.applied, clock.token) == (hand.step - hand.skipped, hand.tokens)
 
     @invariant()

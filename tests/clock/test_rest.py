@@ -87,7 +87,7 @@ def test_restart_is_the_loops_epoch_and_all_that_was_trained(size: int, accumula
         seen.append((epoch, trained))
     assert seen == [(1, 1000), (2, 1000)]
     assert clock.sample == 1400 + 2000
-    assert (clock.repeated, clock.left_out) == (400, 0)
+    assert (int(clock.repeated), int(clock.left_out)) == (400, 0)
     assert (clock.position, clock.finished) == ((3, 0), True)
     assert clock.timeline.samples == 3400
     assert sb.Timeline.from_ledger(tmp_path) == clock.timeline
@@ -106,7 +106,7 @@ def test_a_restart_that_is_stopped_goes_on_at_its_sample() -> None:
             if epoch == 1:
                 seen += batch
     assert seen == list(range(300, 1000))
-    assert (again.sample, again.repeated) == (1000 + 1400 + 1000, 400)
+    assert (again.sample, int(again.repeated)) == (1000 + 1400 + 1000, 400)
 
 
 def test_a_resume_in_an_epoch_that_ran_past_its_plan_keeps_the_later_ones() -> None:
@@ -146,10 +146,10 @@ def test_an_open_window_asks_what_becomes_of_its_gradients(accumulate: int) -> N
     with pytest.raises(ValueError, match=r'3 batches are done: .*pending="drop".*"carry"'):
         clock.load_state_dict(state)
     assert clock.batch == 0
-    closes = {}
+    closes: dict[str, int] = {}
     for pending in ("drop", "carry"):
         again = sb.StepClock(samples=1000, batch_size=100, epochs=3, accumulate=4)
-        again.load_state_dict(state, pending=pending)  # type: ignore[arg-type]
+        again.load_state_dict(state, pending=pending)
         for _ in again.epochs(1):
             for _ in again.batches(loader(100), resume="skip"):
                 if again.closes_step:

@@ -179,4 +179,5 @@ def _feistel(values: npt.NDArray[np.uint64], keys: list[np.uint64], half: int) -
             mixed = (right ^ key) * np.uint64(0xBF58476D1CE4E5B9)
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
             left, right = right, left ^ ((mixed ^ (mixed >> np.uint64(32))) & mask)
-    return (left << bits) | right
+    permuted: npt.NDArray[np.uint64] = (left << bits) | right
+    return permuted

@@ -184,7 +184,8 @@ class _RestOfBatches:
 
     def __iter__(self) -> Iterator[Any]:
         _restore(getattr(self._batches, "sampler", None), self._wanted.order)
-        batches, done = iter(self._batches), self._wanted.samples
+        batches: Iterator[Any] = iter(self._batches)
+        done = self._wanted.samples
         if done is None:
             return islice(batches, self._wanted.batches, None)
         passed = 0
