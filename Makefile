@@ -46,6 +46,7 @@ test-python: test-core test-torch test-keras test-tensorflow test-conformance ##
 .PHONY: test-core
 test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that need no framework
 	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
+	pytest tests/adapters/test_base_*.py python/stepbridge/adapters/base
 
 .PHONY: test-torch test-keras test-tensorflow
 test-torch test-keras test-tensorflow: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter

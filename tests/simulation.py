@@ -326,28 +326,47 @@ class Scanner:
                 return {"batch": number, "step": batch.step, "sample": batch.first_sample}[unit]
         return None
 
+    def data_of(self, batches: Sequence[Batch]) -> list[int]:
+        """Give what each batch counts in a fraction: its samples, or 1 where a size among them is not known."""
+        sizes = [batch.samples for batch in batches]
+        return [1] * len(sizes) if None in sizes else [size for size in sizes if size is not None]
+
     def epoch_of(self, batches: int) -> Fraction:
         """Give the position in epochs; at epochs of no batches it is in the latest."""
         latest = max((e for e, start in enumerate(self.run.starts) if start <= batches), default=0)
         length = self.batches_of(latest) if self.epochs else 0
         if batches == self.total and (length == 0 or batches > self.run.starts[latest]):
             return Fraction(self.epochs)
-        return latest + Fraction(batches - self.run.starts[latest], length)
+        begin = self.run.starts[latest]
+        data = self.data_of(self.run.batches[begin : begin + length])
+        return latest + Fraction(sum(data[: batches - begin]), sum(data))
+
+    def run_share(self, batches: int) -> Fraction:
+        """Give the share of the run that so many batches are."""
+        data = self.data_of(self.run.batches)
+        return Fraction(sum(data[:batches]), sum(data))
 
     def place(self, value: Fraction, unit: str) -> Place | Past | NotKnown:
         """Find the place of a quantity; None of a partly run epoch of no batches is asked for."""
         if unit == "epoch":
             return self._place_of_epoch(value)
         if unit == "duration":
-            return self._on_axis(value * self.total) if value <= 1 else Past()
+            return self._into(self.run.batches, value) if value <= 1 else Past()
         if unit == "batch":
             return Place(int(value)) if value <= self.total else Past()
         if unit == "step":
             return self._place_of_step(int(value))
         return self._place_of_sample(int(value))
 
-    def _on_axis(self, batches: Fraction) -> Place:
-        return Place(int(batches), inside=batches.denominator != 1)
+    def _into(self, batches: Sequence[Batch], share: Fraction, begin: int = 0) -> Place:
+        """Find the place at a share of the data of some batches, the first of which is number `begin`."""
+        data = self.data_of(batches)
+        wanted, done = share * sum(data), 0
+        for number, amount in enumerate(data):
+            if done + amount > wanted:
+                return Place(begin + number, inside=wanted > done)
+            done += amount
+        return Place(begin + len(data))
 
     def _place_of_epoch(self, value: Fraction) -> Place | Past:
         epoch = int(value)
@@ -355,7 +374,8 @@ class Scanner:
             return Past()
         if epoch == self.epochs:
             return Place(self.total)
-        return self._on_axis(self.run.starts[epoch] + (value - epoch) * self.batches_of(epoch))
+        begin = self.run.starts[epoch]
+        return self._into(self.run.batches[begin : begin + self.batches_of(epoch)], value - epoch, begin)
 
     def _place_of_step(self, steps: int) -> Place | Past:
         if steps == 0:
@@ -398,6 +418,6 @@ class Scanner:
         if unit == "epoch":
             return self.epoch_of(batches)
         if unit == "duration":
-            return Fraction(batches, self.total) if self.total else None
+            return self.run_share(batches) if self.total else None
         count = batches if unit == "batch" else self.samples_after(batches)
         return None if count is None else Fraction(count)

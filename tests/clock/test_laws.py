@@ -84,7 +84,7 @@ def test_what_is_done_is_known_in_every_unit(case: Case) -> None:
     clock, scanner = sb.StepClock(case.timeline), case.scanner
     for done, _ in enumerate(drive(clock, lengths_of(case)), 1):
         assert clock.elapsed("epoch") == scanner.epoch_of(done)
-        assert clock.elapsed("duration") == Fraction(done, len(case.run.batches))
+        assert clock.elapsed("duration") == case.scanner.run_share(done)
         assert clock.elapsed("step") == case.run.steps_at[done]
         samples = scanner.samples_after(done)
         if samples is None:
@@ -155,7 +155,7 @@ def test_every_asks_whether_a_multiple_was_crossed(case: Case, text: str) -> Non
             case "ep":
                 return scanner.epoch_of(batches)
             case "dur":
-                return Fraction(batches, total)
+                return scanner.run_share(batches)
             case _:
                 samples = scanner.samples_after(batches)
                 return None if samples is None else Fraction(samples)

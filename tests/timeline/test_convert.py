@@ -12,6 +12,13 @@ import stepbridge as sb
 TEXTBOOK = sb.Timeline.plan(samples=1000, batch_size=200, epochs=5)
 OPEN = sb.Timeline.plan(samples=1000, batch_size=200)
 CHANGED = TEXTBOOK.change(at="12ba", batch_size=100)  # epochs of 5, 5, 8, 10, 10 batches
+MILLION = (
+    sb.Timeline.plan(samples=1_000_000, batch_size=32)
+    .change(at="1000ba", batch_size=64)
+    .change(at="2000ba", batch_size=128)
+    .change(at="3000ba", batch_size=256)
+)
+UNSIZED = sb.Timeline.from_epochs([4, 4], samples=[100, 300])
 GAPS = sb.Timeline.from_epochs([5, 0, 0, 3, 0])
 
 
@@ -42,11 +49,15 @@ def between(lower: str, upper: str | None) -> sb.Between:
         pytest.param(TEXTBOOK, "300sp", "sample", 300, id="to its own unit"),
         pytest.param(TEXTBOOK, "2.5ep", "epoch", Fraction(5, 2), id="to its own unit, part of a batch"),
         pytest.param(OPEN, "1_000_000ep", "step", 5_000_000, id="open-ended"),
-        pytest.param(CHANGED, "12ba", "epoch", Fraction(9, 4), id="the epoch has eight batches"),
-        pytest.param(CHANGED, "2.5ep", "batch", 14, id="half of eight batches"),
-        pytest.param(CHANGED, "2.5ep", "sample", 2600, id="samples of two sizes"),
+        pytest.param(CHANGED, "12ba", "epoch", Fraction(12, 5), id="a change does not move an epoch"),
+        pytest.param(CHANGED, "2.5ep", "batch", 13, id="half of the samples, of eight batches"),
+        pytest.param(CHANGED, "2.5ep", "sample", 2500, id="half of the samples"),
+        pytest.param(MILLION, "1000ba", "epoch", Fraction(4, 125), id="32,000 of a million samples"),
+        pytest.param(MILLION, "0.032ep", "batch", 1000, id="and back"),
+        pytest.param(UNSIZED, "1.5ep", "batch", 6, id="sizes not known: batches are counted"),
         pytest.param(CHANGED, "2700sp", "batch", 15, id="samples after the change"),
-        pytest.param(CHANGED, "50%", "batch", 19, id="half of 38 batches"),
+        pytest.param(CHANGED, "50%", "batch", 13, id="half of the run's samples"),
+        pytest.param(UNSIZED, "50%", "batch", 4, id="half of eight batches"),
         pytest.param(GAPS, "5ba", "epoch", 3, id="at epochs of no batches: in the latest"),
         pytest.param(GAPS, "8ba", "epoch", 5, id="past a last epoch of no batches"),
         pytest.param(GAPS, "1ep", "batch", 5, id="the first epoch of no batches"),

@@ -341,7 +341,7 @@ def test_the_place_of_a_change_may_be_said_in_any_unit(data: st.DataObject, case
     if case.knows_samples:
         places.append(quantity(Fraction(case.scanner.samples_after(at) or 0), "sample"))
     if case.scanner.total:
-        places.append(quantity(Fraction(at, case.scanner.total), "duration"))
+        places.append(quantity(case.scanner.run_share(at), "duration"))
     for place in places:
         assert case.timeline.change(at=place, accumulate=3, pending=pending) == expected
         assert case.timeline.change(at=str(place), accumulate=3, pending=pending) == expected

@@ -59,6 +59,7 @@ SOURCES = {
     "epochs": "inferred from its epochs",
     "ledger_assumed": "assumed, as the ledger does not say it",
     "nothing": "assumed",
+    "undecided": "two meanings fit",
 }
 
 
@@ -91,10 +92,13 @@ def rows(logs: Logs) -> Iterator[tuple[object, ...]]:
 
 def step_text(step: StepInfo) -> str:
     """Returns what a step is in words: "n-th update (declared by the format)"."""
+    of_series = "" if step.series is None else f"{step.series}: "
+    if step.unit is None:
+        return f"{of_series}not known ({SOURCES[step.source]})"
     noun = NOUNS[step.unit]
     where = " in its epoch" if step.within == "epoch" else ""
     what = f"n-th {noun}{where}" if step.base else f"index of the {noun}{where}"
-    return f"{what} ({SOURCES[step.source]})"
+    return f"{of_series}{what} ({SOURCES[step.source]})"
 
 
 def totals(logs: Logs) -> str:

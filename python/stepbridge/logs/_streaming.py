@@ -9,6 +9,7 @@ from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
+from stepbridge.logs._run_plans import plan_file_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +72,7 @@ def reindex(
         ValueError: no record can be located in that unit, or the output's name has another ending.
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
+    options.setdefault("plans", plan_file_at(path))
     request = reindex_request(timeline, options)
     _core.check_output(output)
     first = progress and (lambda done, total: progress(done, 2 * total))

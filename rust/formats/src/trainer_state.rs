@@ -5,7 +5,7 @@ use crate::shared::contents::FileContents;
 use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
-use stepbridge_records::{Decimal, Format, Problem, ProblemKind};
+use stepbridge_records::{ConfigEntry, ConfigItem, Decimal, Format, Problem, ProblemKind};
 
 pub(super) static READER: FormatReader = FormatReader {
     format: Format::TrainerState,
@@ -29,6 +29,7 @@ fn read(bytes: &[u8], file: &str) -> FileContents {
         columns: RecordBuilder::default(),
         read: FileContents::default(),
         at: RowPlace::default(),
+        config: Vec::new(),
         done: 0,
     };
     state.read.facts.bytes = bytes.len() as u64;
@@ -36,7 +37,9 @@ fn read(bytes: &[u8], file: &str) -> FileContents {
     if let (Some(step), Some(epoch)) = (state.at.step, state.at.epoch) {
         state.columns.evidence.push((step, epoch));
     }
-    state.read.batches.push(state.columns.into_batch(Format::TrainerState));
+    let mut batch = state.columns.into_batch(Format::TrainerState);
+    batch.columns.config = state.config;
+    state.read.batches.push(batch);
     state.read
 }
 
@@ -47,6 +50,8 @@ struct StateReader<'a> {
     read: FileContents,
     /// Where the state says that it was saved.
     at: RowPlace,
+    /// What it says of the plan.
+    config: Vec<ConfigEntry>,
     /// Up to here all was read or reported.
     done: usize,
 }
@@ -120,6 +125,8 @@ impl<'a> StateReader<'a> {
             match &*name {
                 "global_step" => self.at.step = Decimal::parse(text).and_then(Decimal::whole),
                 "epoch" => self.at.epoch = Decimal::parse(text),
+                "max_steps" => self.config(ConfigItem::Steps, &name, text),
+                "num_train_epochs" => self.config(ConfigItem::Epochs, &name, text),
                 _ => {}
             }
         }
@@ -127,6 +134,12 @@ impl<'a> StateReader<'a> {
             return Err(JsonFault::Syntax);
         }
         Ok(true)
+    }
+
+    fn config(&mut self, item: ConfigItem, key: &str, text: &str) {
+        // A stream is planned for as many epochs as there are numbers.
+        let value = Decimal::parse(text).and_then(Decimal::count).filter(|value| *value < 1 << 62);
+        self.config.extend(value.map(|value| ConfigEntry { item, key: key.to_owned(), value }));
     }
 
     /// All entries up to the list's end; false where the file ends before.

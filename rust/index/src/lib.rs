@@ -8,12 +8,14 @@
 
 mod error;
 mod file_path;
+mod glob;
 pub mod infer;
 mod logs;
 mod output;
 mod overview;
 pub mod reindex;
 mod runs;
+mod second_counters;
 mod streamed;
 mod table;
 

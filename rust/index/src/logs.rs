@@ -1,15 +1,11 @@
 //! What was read: the records below a path, and what is known of the files that hold them.
 
-use std::fmt;
-use std::fs;
-use std::path::PathBuf;
-use std::time::SystemTime;
-
-use stepbridge_formats::Mark;
 use stepbridge_ledger::Ledger;
-use stepbridge_records::{BatchRun, FileFacts, Format, Problem, Records};
+use stepbridge_records::{FileFacts, Format, Records};
 
-use crate::file_path::FilePath;
+use crate::file_path::{FilePath, run_name};
+use crate::runs::refresh_state::RefreshState;
+use crate::second_counters::SecondCounters;
 
 /// The records below a path, and what is known of each file that holds them.
 #[derive(Debug, Clone, Default)]
@@ -72,56 +68,27 @@ impl Logs {
         (0..self.ledger_of.len()).map(|run| self.run_ledger(run)).collect()
     }
 
+    /// The series that count by a counter of their own.
+    pub(crate) fn second_counters(&self) -> SecondCounters {
+        let mut counters = SecondCounters::of(&self.records);
+        let Records { runs, tags, .. } = &self.records;
+        let number = |names: &[String], name: &str| {
+            names.iter().position(|known| known == name).and_then(|index| u32::try_from(index).ok())
+        };
+        for file in &self.files {
+            for (run, tag, marks) in &file.facts.second_counters {
+                let run = number(runs, &run_name(&file.path.folder, run)).unwrap_or(file.run);
+                if let Some(tag) = number(tags, tag) {
+                    counters.add(run, vec![(tag, marks.clone())]);
+                }
+            }
+        }
+        counters
+    }
+
     /// The ledger of a run, by its index.
     pub(crate) fn run_ledger(&self, run: usize) -> Option<RunLedger<'_>> {
         let found = self.ledgers.get((*self.ledger_of.get(run)?)?)?;
         Some(RunLedger { file: &found.file, ledger: &found.ledger })
     }
-}
-
-/// What a later reading needs to know of this one.
-#[derive(Clone, Default)]
-pub(crate) struct RefreshState {
-    /// Every file that was found, log or not.
-    pub(crate) stamps: Vec<FileStamp>,
-    /// For each of [`Logs::files`].
-    pub(crate) files: Vec<RefreshFile>,
-}
-
-impl fmt::Debug for RefreshState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RefreshState").field("stamps", &self.stamps).finish_non_exhaustive()
-    }
-}
-
-/// What the system says of a file: if any of it changes, the file is read again.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct FileStamp {
-    pub(crate) path: PathBuf,
-    pub(crate) size: u64,
-    modified: Option<SystemTime>,
-}
-
-impl FileStamp {
-    /// What the system says of a file now.
-    pub(crate) fn now(file: &FilePath) -> Self {
-        Self::of(file, fs::metadata(&file.path).ok().as_ref())
-    }
-
-    /// What the system said of a file when it was opened.
-    pub(crate) fn of(file: &FilePath, metadata: Option<&fs::Metadata>) -> Self {
-        let size = metadata.map_or(0, fs::Metadata::len);
-        Self { path: file.path.clone(), size, modified: metadata.and_then(|metadata| metadata.modified().ok()) }
-    }
-}
-
-/// What a later reading needs to know of a file that was read.
-#[derive(Clone)]
-pub(crate) struct RefreshFile {
-    /// Where its reader can go on.
-    pub(crate) mark: Option<Mark>,
-    /// Its problems.
-    pub(crate) problems: Vec<Problem>,
-    /// The runs of its records, each with how many records come before.
-    pub(crate) runs: Vec<(u64, BatchRun)>,
 }

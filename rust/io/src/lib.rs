@@ -9,5 +9,7 @@ mod chunked_buffer;
 pub mod crc;
 pub mod decompress;
 pub mod json;
+pub mod open;
 pub mod parallel;
 pub mod progress;
+pub mod read_ranges;

@@ -53,7 +53,7 @@ impl PySurvey {
     ) -> PyResult<(u64, ReportRow)> {
         let request = request.into_core()?;
         let written = interruptible(py, watch.as_ref(), |progress| {
-            self.inner.write(request.timelines(), request.options, request.superseded, &output, progress, threads())
+            self.inner.write(request.timelines(), &request.options, request.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
         let origins = source_rows(&self.inner.logs().records.runs, &written.origins);

@@ -13,6 +13,8 @@ pub(crate) struct CompiledSegments {
     pub(crate) batches: u64,
     pub(crate) steps: u64,
     pub(crate) samples: Option<u64>,
+    /// Whether the size of every batch is known.
+    pub(crate) knows_sizes: bool,
     /// Whether the last segment is open-ended; the totals are then the limit of counts.
     pub(crate) open: bool,
     /// The last segment, if its epochs are of unknown length. It has no compiled form.
@@ -38,6 +40,8 @@ struct Compiler {
     done: Vec<CompiledSegment>,
     epoch: u64,
     iter: u64,
+    /// Samples of the last epoch; `None` if a batch of it is of unknown size.
+    sample_in_epoch: Option<u64>,
     batch: u64,
     step: u64,
     /// `None` after a batch of unknown size.
@@ -85,6 +89,8 @@ impl Compiler {
             width: 0,
             batches,
             epoch_length: Some(batches),
+            epoch_samples: None,
+            sample_in_epoch0: if segment.joins { self.sample_in_epoch } else { Some(0) },
             accumulate: segment.accumulate,
             per_epoch: false,
             tail: Tail::Hold,
@@ -185,6 +191,7 @@ impl Compiler {
         }
         // Only a segment that continues an epoch reads it, and the part before that is one epoch.
         self.iter = segment.iter0 + segment.batches;
+        self.sample_in_epoch = segment.samples_at_end_of_epoch();
         self.done.push(segment);
         Ok(())
     }
@@ -192,17 +199,17 @@ impl Compiler {
     fn finish(mut self) -> CompiledSegments {
         let mut closes_later = false;
         // The parts of an epoch share its length. An epoch that continues for an unknown length has none yet.
-        let mut epoch_length = None;
+        let (mut epoch_length, mut epoch_samples) = (None, None);
         let grows = self.unknown.is_some_and(|tail| tail.joins);
         for index in (0..self.done.len()).rev() {
             let next = self.done.get(index + 1).map(|next| next.iter0 > 0);
             let segment = &mut self.done[index];
-            epoch_length = match next {
-                Some(true) => epoch_length,
-                None if grows => None,
-                _ => Some(segment.iter0 + segment.batches),
+            (epoch_length, epoch_samples) = match next {
+                Some(true) => (epoch_length, epoch_samples),
+                None if grows => (None, None),
+                _ => (Some(segment.iter0 + segment.batches), segment.samples_at_end_of_epoch()),
             };
-            segment.epoch_length = epoch_length;
+            (segment.epoch_length, segment.epoch_samples) = (epoch_length, epoch_samples);
             if segment.batches > 0 {
                 segment.closes_later = closes_later;
                 closes_later = match segment.tail {
@@ -217,6 +224,7 @@ impl Compiler {
             batches: self.batch,
             steps: self.step,
             samples: self.sample,
+            knows_sizes: self.done.iter().all(CompiledSegment::knows_sizes),
             open: self.open,
             unknown: self.unknown,
             window: self.window,

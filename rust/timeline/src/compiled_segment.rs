@@ -42,6 +42,10 @@ pub(crate) struct CompiledSegment {
     pub(crate) batches: u64,
     /// Batches of the whole epoch, if known; more than `batches` in a part of an epoch.
     pub(crate) epoch_length: Option<u64>,
+    /// Samples of the whole epoch, if the size of each of its batches is known.
+    pub(crate) epoch_samples: Option<u64>,
+    /// Samples of the epoch before this part of it, if known.
+    pub(crate) sample_in_epoch0: Option<u64>,
     pub(crate) accumulate: u64,
     /// Whether each epoch has windows of its own; otherwise they run through all epochs.
     pub(crate) per_epoch: bool,
@@ -143,6 +147,15 @@ impl CompiledSegment {
         closes.then_some(step)
     }
 
+    /// Whether the size of every batch is known.
+    pub(crate) fn knows_sizes(&self) -> bool {
+        match self.size {
+            Size::Batch { .. } => true,
+            Size::Epoch(_) => self.batches <= 1,
+            Size::Unknown => self.batches == 0,
+        }
+    }
+
     /// Samples per epoch.
     pub(crate) fn samples_per_epoch(&self) -> Option<u64> {
         match self.size {
@@ -152,6 +165,12 @@ impl CompiledSegment {
             // It fits: `Segment::validate` refuses an epoch of more samples than can be counted.
             Size::Batch { batch, last } => Some((self.batches - 1) * batch + last),
         }
+    }
+
+    /// Samples of its epoch up to its end, if the size of every batch is known.
+    pub(crate) fn samples_at_end_of_epoch(&self) -> Option<u64> {
+        let part = self.samples_per_epoch().filter(|_| self.knows_sizes());
+        self.sample_in_epoch0?.checked_add(part?)
     }
 
     /// Samples in the first `batches` batches; an open end may have more of them than a count can hold.

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::compiled_segment::CompiledSegment;
 use crate::error::{Error, total};
+use crate::fraction::Fraction;
 use crate::locate::sizes_unknown;
 use crate::quantity::{Quantity, Ratio};
 use crate::timeline::Timeline;
@@ -26,24 +27,24 @@ pub enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
     pub(crate) batch: u64,
-    pub(crate) fraction: Ratio,
+    pub(crate) fraction: Fraction,
 }
 
 impl Point {
-    fn at(batch: u64) -> Self {
-        Self { batch, fraction: Ratio::whole(0) }
+    pub(crate) fn at(batch: u64) -> Self {
+        Self { batch, fraction: Fraction::ZERO }
     }
 
     /// `whole + num / den` batches.
-    fn within(whole: u64, num: u128, den: u128) -> Result<Self, Error> {
+    pub(crate) fn within(whole: u64, num: u128, den: u128) -> Result<Self, Error> {
         // The end of the batch in which the point is has a number, too.
         let end = total(u128::from(whole) + num.div_ceil(den), Unit::Batch)?;
-        let fraction = Ratio::new(num % den, den)?;
-        Ok(Self { batch: end - u64::from(fraction.num() > 0), fraction })
+        let fraction = Fraction { num: num % den, den };
+        Ok(Self { batch: end - u64::from(fraction.num > 0), fraction })
     }
 
     pub(crate) fn is_whole(self) -> bool {
-        self.fraction.num() == 0
+        self.fraction.num == 0
     }
 }
 
@@ -158,10 +159,7 @@ impl Timeline {
                 "{quantity} is a fraction of the planned run, which is open-ended or of unknown length"
             ))),
             Unit::Duration if value > Ratio::whole(1) => Ok(Place::PastEnd),
-            Unit::Duration => {
-                Point::within(0, u128::from(value.num()) * u128::from(compiled.batches), u128::from(value.den()))
-                    .map(Place::Point)
-            }
+            Unit::Duration => self.point_in_run(value).map(Place::Point),
             Unit::Token => Ok(Place::Undetermined(no_tokens())),
             Unit::Batch | Unit::Step => self.past(quantity),
         }
@@ -218,12 +216,12 @@ impl Timeline {
         let Some(segment) = after.checked_sub(1).and_then(|at| compiled.all.get(at)) else {
             return self.past(quantity);
         };
-        let begin = segment.batch0 + (epoch - segment.epoch0) * segment.batches - segment.iter0;
-        match segment.epoch_length {
-            Some(length) => {
-                Point::within(begin, u128::from(rest) * u128::from(length), u128::from(den)).map(Place::Point)
-            }
-            None if rest == 0 => Ok(Place::Point(Point::at(begin))),
+        if rest == 0 {
+            let begin = segment.batch0 + (epoch - segment.epoch0) * segment.batches - segment.iter0;
+            return Ok(Place::Point(Point::at(begin)));
+        }
+        match self.point_in_epoch(segment, epoch, rest, den)? {
+            Some(point) => Ok(Place::Point(point)),
             None => self.past(quantity),
         }
     }
@@ -279,18 +277,13 @@ impl Timeline {
                 }
             }
             Unit::Epoch => match found {
-                Some((segment, within)) => {
-                    let (epoch, iter) =
-                        (segment.epoch0 + within / segment.batches, segment.iter0 + within % segment.batches);
-                    match segment.epoch_length {
-                        Some(length) => {
-                            Ratio::new(u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
-                                .map(Ok)
-                        }
-                        None if iter == 0 => Ok(Ok(Ratio::whole(epoch))),
-                        None => Ok(Err(format!("the length of epoch {epoch} is not known yet"))),
+                Some((segment, within)) => match Self::epochs_done(segment, within) {
+                    Some(share) => Ratio::new(share.done, u128::from(share.of)).map(Ok),
+                    None => {
+                        let epoch = segment.epoch0 + within / segment.batches;
+                        Ok(Err(format!("the length of epoch {epoch} is not known yet")))
                     }
-                }
+                },
                 None if compiled.unknown.is_some_and(|tail| tail.joins) => {
                     Ok(Err(format!("the length of epoch {} is not known yet", compiled.epochs.saturating_sub(1))))
                 }
@@ -300,7 +293,10 @@ impl Timeline {
                 Ok(Err("fractions of the planned run are not known: it is open-ended or of unknown length".into()))
             }
             Unit::Duration if compiled.batches == 0 => Ok(Err("a run of no batches has no fractions".into())),
-            Unit::Duration => Ratio::new(u128::from(batch), u128::from(compiled.batches)).map(Ok),
+            Unit::Duration => {
+                let share = self.run_done(batch)?;
+                Ratio::new(share.done, u128::from(share.of)).map(Ok)
+            }
             Unit::Token => Ok(Err(no_tokens())),
         }
     }

@@ -47,6 +47,12 @@ impl PlannedSegments {
         parts.map(|part| part.batches).fold(first, |sum, more| sum?.checked_add(more?))
     }
 
+    /// The samples of such an epoch, if the size of every batch of it is known.
+    pub(crate) fn epoch_samples(&self, first: &Segment) -> Option<u64> {
+        let parts = self.0.iter().take_while(|segment| segment.joins);
+        parts.map(Segment::sized).fold(first.sized(), |sum, more| sum?.checked_add(more?))
+    }
+
     /// Takes the next epoch, or the next part of the running one.
     pub(crate) fn take_epoch(&mut self) -> Option<Segment> {
         let next = self.0.front_mut()?;

@@ -93,6 +93,11 @@ impl Segment {
         }
     }
 
+    /// The same, where the size of every batch is known.
+    pub(crate) fn sized(&self) -> Option<u64> {
+        self.consumed().filter(|_| self.batch_size.is_some() || self.batches <= Some(1))
+    }
+
     /// The segment without the fields in which two segments that are merged may differ.
     pub(crate) fn without_ends(&self) -> Self {
         Self { epochs: None, cut: false, entry: Entry::Continue, ..*self }

@@ -30,12 +30,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-try:
-    import torch as _torch  # noqa: F401  # first and alone, so that a missing one is told apart from a broken one
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise ImportError("stepbridge.adapters.torch needs PyTorch: pip install 'stepbridge[torch]'") from error
+from stepbridge.adapters.base import framework
+
+with framework("torch", title="PyTorch", tested="2.4"):
+    import torch as _torch  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.torch.distributed import ClockJoin, no_sync
 from stepbridge.adapters.torch.driving import Driven, drive

@@ -35,8 +35,6 @@ struct FilePart {
     begin: u64,
     walked: WalkedFrames,
     columns: EventColumns,
-    /// Whether each scalar has a time; looked at while they are in cache.
-    all_timed: bool,
     /// Why reading stopped early, if it did.
     fault: Option<io::Error>,
 }
@@ -107,7 +105,7 @@ impl FilePart {
     fn unread(index: u64, fault: io::Error) -> Self {
         let begin = index * PART;
         let walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
-        Self { begin, walked, columns: EventColumns::default(), all_timed: true, fault: Some(fault) }
+        Self { begin, walked, columns: EventColumns::default(), fault: Some(fault) }
     }
 }
 
@@ -119,8 +117,7 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
     let mut walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
-    let all_timed = !columns.wall_time.iter().fold(false, |any, time| any | time.is_nan());
-    FilePart { begin, walked, columns, all_timed, fault: outcome.err() }
+    FilePart { begin, walked, columns, fault: outcome.err() }
 }
 
 /// Takes the scalars of the frames between `begin` and `end`.
@@ -223,7 +220,6 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             tag,
             step: Some(step),
             wall_time: Some(wall_time),
-            all_timed: part.all_timed,
             value,
             ..ColumnBatch::new(0, 0, Format::TfEvents)
         };

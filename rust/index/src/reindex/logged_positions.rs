@@ -5,8 +5,9 @@
 
 use stepbridge_timeline::{MASKED, Timeline};
 
-use super::part::{PlaceTallies, StepTimeline};
+use super::part::PlaceTallies;
 use super::places::Places;
+use super::resolution::Resolution;
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning};
 
@@ -17,12 +18,11 @@ pub(super) fn index_of(stated: Decimal, base: u8) -> Option<i64> {
 }
 
 /// Locates steps inside their logged epochs.
-pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+pub(super) fn inside(batch: &ColumnBatch, known: &Resolution, places: &mut Places, seen: &mut PlaceTallies) {
     let lengths = LoggedLengths::of(batch);
-    let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+    let base = known.epoch.and_then(EpochMeaning::base).unwrap_or(0);
     let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
     for index in 0..batch.len() {
-        places.set(index, MASKED, f64::NAN);
         let stated = epochs.as_ref().and_then(|epochs| epochs.get(index));
         let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
             if stated.is_some() {
@@ -30,11 +30,11 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
             }
             continue;
         };
-        if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) {
+        if known.timeline.as_deref().is_some_and(|timeline| is_past(timeline, epoch)) {
             seen.past_end.add(index);
             continue;
         }
-        let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(known.step.base)));
         if iter.is_some_and(|iter| iter < 0) {
             seen.before_start.add(index);
             continue;
@@ -42,7 +42,7 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
         places.epoch[index] = epoch;
         let Some(iter) = iter else { continue };
         places.iter[index] = iter;
-        let planned = clock.timeline.and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
+        let planned = known.timeline.as_deref().and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
         let said = lengths.of_epoch(stated.and_then(Decimal::count));
         let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
         // A step past the planned length disagrees, and so does another length in the log.
@@ -50,18 +50,21 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
             seen.disagrees.add(index);
         }
         if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
-            places.epoch_float[index] = fraction(epoch, iter, length);
+            places.epoch_float[index] = planned
+                .and_then(|_| {
+                    known.timeline.as_deref()?.epoch_float(u64::try_from(epoch).ok()?, u64::try_from(iter).ok()?)
+                })
+                .unwrap_or_else(|| fraction(epoch, iter, length));
         }
     }
 }
 
 /// Locates rows with an epoch and no step: rows that end an epoch, or that are somewhere in it.
-pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+pub(super) fn rows(batch: &ColumnBatch, known: &Resolution, places: &mut Places, seen: &mut PlaceTallies) {
     let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
     for index in 0..batch.len() {
-        places.set(index, MASKED, f64::NAN);
         let Some(stated) = epochs.as_ref().and_then(|epochs| epochs.get(index)) else { continue };
-        let base = match clock.epoch {
+        let base = match known.epoch {
             Some(EpochMeaning::Elapsed) => {
                 places.epoch_float[index] = stated.to_f64();
                 // A printed number that may be on either side of a boundary does not name an epoch.
@@ -73,10 +76,12 @@ pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places
             None => continue,
         };
         match index_of(stated, base) {
-            Some(epoch) if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) => seen.past_end.add(index),
+            Some(epoch) if known.timeline.as_deref().is_some_and(|timeline| is_past(timeline, epoch)) => {
+                seen.past_end.add(index)
+            }
             Some(epoch) => {
                 places.epoch[index] = epoch;
-                if matches!(clock.epoch, Some(EpochMeaning::Ends(_))) {
+                if matches!(known.epoch, Some(EpochMeaning::Ends(_))) {
                     places.epoch_float[index] = fraction(epoch, 0, 1);
                 }
             }

@@ -4,14 +4,14 @@ use stepbridge_formats::FileContents;
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{Format, Problem};
 
+use super::refresh_state::SeenFile;
 use crate::file_path::FilePath;
-use crate::logs::FileStamp;
 
 /// A file, and what became of it.
 pub(crate) struct OpenedFile {
     pub(crate) path: FilePath,
-    /// What the system said of it before it was read.
-    pub(crate) stamp: FileStamp,
+    /// How it was when it was read.
+    pub(crate) seen: SeenFile,
     pub(crate) outcome: FileOutcome,
 }
 

@@ -7,9 +7,10 @@ use stepbridge_records::Problem;
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::log_file::LogFile;
+use super::refresh_state::SeenFile;
 use super::{dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
-use crate::logs::{FileStamp, LedgerFile, Logs};
+use crate::logs::{LedgerFile, Logs};
 
 /// Makes logs of files. `problems` are those of no file.
 pub(super) fn gather(
@@ -22,7 +23,7 @@ pub(super) fn gather(
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let SortedFiles { stamps, mut logs, ledgers, mut broken } = sort_out(files);
+    let SortedFiles { seen, mut logs, ledgers, mut broken } = sort_out(files);
     if logs.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -38,6 +39,7 @@ pub(super) fn gather(
             ReadError::NotALog { path }
         });
     }
+    let unfollowed = problems.clone();
     let copies = dedup::remove_copies(&mut logs);
     let mut logs = merge::merge(logs, [problems, broken, copies].concat());
     sessions::split_writers(&mut logs);
@@ -47,14 +49,14 @@ pub(super) fn gather(
     let (ledger_of, ambiguous) = ledger_for_run::assign(&logs.records.runs, &ledgers);
     logs.records.problems.extend(ambiguous);
     (logs.ledgers, logs.ledger_of) = (ledgers, ledger_of);
-    logs.refresh.stamps = stamps;
+    (logs.refresh.seen, logs.refresh.unfollowed) = (seen, unfollowed);
     sessions::mark(&mut logs);
     Ok(logs)
 }
 
 /// Files by what they are.
 struct SortedFiles {
-    stamps: Vec<FileStamp>,
+    seen: Vec<SeenFile>,
     logs: Vec<LogFile>,
     ledgers: Vec<LedgerFile>,
     broken: Vec<Problem>,
@@ -62,9 +64,9 @@ struct SortedFiles {
 
 fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
     let (mut logs, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-    let mut stamps = Vec::with_capacity(files.len());
-    for OpenedFile { path, stamp, outcome } in files {
-        stamps.push(stamp);
+    let mut all = Vec::with_capacity(files.len());
+    for OpenedFile { path, seen, outcome } in files {
+        all.push(seen);
         match outcome {
             FileOutcome::Log(format, contents) => {
                 logs.push(LogFile { source: path.shown(), folder: path.folder.clone(), path, format, contents });
@@ -74,5 +76,5 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
             FileOutcome::NoLog | FileOutcome::Large => {}
         }
     }
-    SortedFiles { stamps, logs, ledgers, broken }
+    SortedFiles { seen: all, logs, ledgers, broken }
 }

@@ -11,9 +11,10 @@ pub(crate) mod merge;
 pub(crate) mod open;
 mod read;
 mod refresh;
+pub(crate) mod refresh_state;
 mod sessions;
 mod survey_filter;
 mod walk;
 
-pub(crate) use read::survey;
+pub(crate) use read::{MOST_THREADS, survey};
 pub use read::{read, read_bytes};

@@ -1,28 +1,32 @@
 //! Opens a file, finds what it is, and reads it.
 
-use std::fs::{File, Metadata};
+use std::cell::Cell;
+use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 
 use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
 use stepbridge_io::bytes::{ReadAt, read_all};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
+use stepbridge_io::open::open_file;
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
+use stepbridge_io::read_ranges::{ReadRanges, ReadRecorder};
 use stepbridge_ledger::{Ledger, LedgerError};
 use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
+use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
-use crate::logs::FileStamp;
 
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
 
-/// Takes the batches of a file.
-type TakeBatch<'a> = dyn FnMut(TaggedBatch) + 'a;
+/// Takes the batches of a file, until it wants no more.
+type TakeBatch<'a> = dyn FnMut(TaggedBatch) -> ControlFlow<()> + 'a;
 
 /// What files are read with.
 pub(crate) struct FileOpener<'a> {
@@ -36,37 +40,57 @@ pub(crate) struct FileOpener<'a> {
     pub(crate) survey: bool,
 }
 
+/// How one file is read.
+struct ReadTask<'a> {
+    /// Its size in bytes.
+    size: u64,
+    /// How many threads may share the work. With one, a large file is not read.
+    threads: usize,
+    recorder: Option<&'a ReadRecorder>,
+    /// Where an earlier reading ended.
+    mark: Option<&'a Mark>,
+}
+
+impl<'a> ReadTask<'a> {
+    fn of(size: u64, recorder: &'a ReadRecorder) -> Self {
+        Self { size, threads: 1, recorder: Some(recorder), mark: None }
+    }
+}
+
 impl FileOpener<'_> {
     /// Reads all files that `find` emits: small files in parallel while it goes on, then large files one after the other. The
     /// order of the result depends on the paths alone.
     pub(super) fn read_all<R>(&self, find: impl FnOnce(&mut dyn FnMut(FilePath)) -> R) -> (R, Vec<OpenedFile>) {
-        let (found, mut files) = parallel::for_each_streamed(self.threads, find, |path| self.open_file(path));
+        let (found, mut files) = parallel::for_each_streamed(self.threads, find, |path| self.read_file(path, 1));
         files.sort_by(|one, other| one.path.cmp(&other.path));
-        for OpenedFile { path, outcome, .. } in &mut files {
-            if matches!(outcome, FileOutcome::Large) {
-                *outcome = self.read_file(path, self.threads.max(2));
+        for file in &mut files {
+            if matches!(file.outcome, FileOutcome::Large) {
+                *file = self.read_file(file.path.clone(), self.threads.max(2));
             }
         }
         (found, files)
     }
 
-    /// Opens a file, and reads it if it is not large.
-    fn open_file(&self, path: FilePath) -> OpenedFile {
-        match open(&path) {
+    /// Opens a file and reads it. With one thread, a large file is not read.
+    pub(super) fn read_file(&self, path: FilePath, threads: usize) -> OpenedFile {
+        match open_file(&path.path) {
             Ok((file, metadata)) => {
                 let stamp = FileStamp::of(&path, Some(&metadata));
-                let outcome =
-                    self.read_bytes(&path, &file, metadata.len(), 1).unwrap_or_else(|error| unreadable(&path, &error));
-                OpenedFile { path, stamp, outcome }
+                self.read_opened(path, &file, stamp, threads)
             }
-            Err(error) => OpenedFile { stamp: FileStamp::now(&path), outcome: unreadable(&path, &error), path },
+            Err(error) => {
+                let seen = SeenFile { stamp: FileStamp::now(&path), ranges: ReadRanges::default() };
+                OpenedFile { outcome: unreadable(&path, &error), path, seen }
+            }
         }
     }
 
-    /// Opens a file and reads it. With one thread, a large file is not read.
-    pub(super) fn read_file(&self, path: &FilePath, threads: usize) -> FileOutcome {
-        let outcome = open(path).and_then(|(file, metadata)| self.read_bytes(path, &file, metadata.len(), threads));
-        outcome.unwrap_or_else(|error| unreadable(path, &error))
+    /// Reads an open file.
+    pub(super) fn read_opened(&self, path: FilePath, file: &File, stamp: FileStamp, threads: usize) -> OpenedFile {
+        let recorder = ReadRecorder::default();
+        let read = self.read_into(&path, file, &ReadTask { threads, ..ReadTask::of(stamp.size, &recorder) }, None);
+        let outcome = read.unwrap_or_else(|error| unreadable(&path, &error));
+        OpenedFile { path, seen: SeenFile { stamp, ranges: recorder.into_ranges() }, outcome }
     }
 
     /// Reads the bytes of a file.
@@ -77,34 +101,43 @@ impl FileOpener<'_> {
         size: u64,
         threads: usize,
     ) -> io::Result<FileOutcome> {
-        self.read_into(path, bytes, size, threads, None, None)
+        self.read_into(path, bytes, &ReadTask { threads, ..ReadTask::of(size, &ReadRecorder::default()) }, None)
     }
 
-    /// Reads a log and passes its batches to `take`.
-    pub(crate) fn stream_file(&self, path: &FilePath, take: &mut TakeBatch) -> io::Result<()> {
-        let (file, metadata) = open(path)?;
-        self.read_into(path, &file, metadata.len(), self.threads.max(2), Some(take), None).map(drop)
+    /// Reads a log a second time, and passes its batches to `take`. Fails if it no longer holds what was read of it.
+    pub(crate) fn stream_file(&self, path: &FilePath, seen: &SeenFile, take: &mut TakeBatch) -> io::Result<()> {
+        let (file, metadata) = open_file(&path.path)?;
+        if FileStamp::of(path, Some(&metadata)) != seen.stamp && !seen.ranges.still_hold(&file)? {
+            return Err(io::Error::other("it was changed while it was read"));
+        }
+        let task = ReadTask { threads: self.threads.max(2), size: metadata.len(), recorder: None, mark: None };
+        self.read_into(path, &file, &task, Some(take)).map(drop)
     }
 
-    /// Reads what was added to a file after its mark.
-    pub(super) fn read_added(&self, path: &FilePath, mark: &Mark) -> FileOutcome {
-        let outcome = open(path).and_then(|(file, metadata)| {
-            let mark = Some(Mark::clone(mark));
-            self.read_into(path, &file, metadata.len(), self.threads.max(2), None, mark)
-        });
-        outcome.unwrap_or_else(|error| unreadable(path, &error))
+    /// Reads what was added to an open file after its mark. `ranges` were read before.
+    pub(super) fn read_added(
+        &self,
+        path: &FilePath,
+        file: &File,
+        size: u64,
+        mark: &Mark,
+        ranges: ReadRanges,
+    ) -> io::Result<(FileOutcome, ReadRanges)> {
+        let recorder = ReadRecorder::from(ranges);
+        let task = ReadTask { threads: self.threads.max(2), mark: Some(mark), ..ReadTask::of(size, &recorder) };
+        let outcome = self.read_into(path, file, &task, None)?;
+        Ok((outcome, recorder.into_ranges()))
     }
 
     fn read_into(
         &self,
         path: &FilePath,
         bytes: &dyn ReadAt,
-        size: u64,
-        threads: usize,
+        task: &ReadTask,
         take: Option<&mut TakeBatch>,
-        mark: Option<Mark>,
     ) -> io::Result<FileOutcome> {
-        let file = FileWithHead::new(CountedFile { bytes, progress: self.progress }, HEAD)?;
+        let ReadTask { size, threads, recorder, mark } = *task;
+        let file = FileWithHead::new(CountedFile { bytes, progress: self.progress, recorder }, HEAD)?;
         let bytes: &dyn ReadAt = &file;
         let shown = path.shown();
         let name = decompress::plain_name(&path.name);
@@ -152,7 +185,7 @@ impl FileOpener<'_> {
             size: content.as_ref().map_or(size, Decompressed::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
-            mark: mark.filter(|_| compression.is_none()),
+            mark: mark.filter(|_| compression.is_none()).cloned(),
         };
         let (mut contents, another) = self.read_log(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
@@ -175,13 +208,16 @@ impl FileOpener<'_> {
     /// Reads a log of this format. Also returns whether the file turned out to be something else.
     fn read_log(&self, format: Format, input: &mut Input, mut take: Option<&mut TakeBatch>) -> (FileContents, bool) {
         let mut batches = Vec::new();
+        let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
-            Some(take) => take(batch),
+            // The reader may have more at hand.
+            Some(take) => ended.set(ended.get() || take(batch).is_break()),
             None => batches.push(batch),
         };
         let mut survey = (self.survey && survey_filter::applies_to(format)).then(SurveyFilter::default);
         let mut filter = survey.as_mut().map(|survey| |batch, starts: &[(u64, i64)]| survey.filter(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
+        sink.ended = Some(&ended);
         sink.filter = filter.as_mut().map(|filter| filter as &mut BatchFilter);
         self.progress.expect(input.size);
         if let Err(error) = (reader(format).read)(input, &mut sink) {
@@ -193,16 +229,10 @@ impl FileOpener<'_> {
         let Sink { problems, mut facts, another, mark, .. } = sink;
         if let Some(survey) = survey {
             survey.renumber(&mut facts.starts);
+            facts.second_counters = survey.second_counters();
         }
         (FileContents { batches, problems, facts, mark }, another)
     }
-}
-
-/// Opens a file, and asks the system for its size and time.
-fn open(path: &FilePath) -> io::Result<(File, Metadata)> {
-    let file = File::open(&path.path)?;
-    let metadata = file.metadata()?;
-    Ok((file, metadata))
 }
 
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {

@@ -78,33 +78,6 @@ impl Timeline {
         let index = self.index(unit, at)?;
         number_of(index, base, || format!("the {} at epoch {epoch}, iter {iter}", unit.name()))
     }
-
-    /// The position after the batch at each location (indices from 0), in epochs, as a number to plot: `epoch + (iter + 1) /
-    /// batches`. NaN where the location is masked or the length of its epoch is not known. Returns whether all are known.
-    pub fn epoch_floats(&self, epoch: &[i64], iter: &[i64], out: &mut [f64]) -> bool {
-        let (mut all, mut length) = (true, f64::NAN);
-        // A step that is logged under several tags is at the same location several times: only the first one divides.
-        let (mut last, mut float) = ((MASKED, MASKED), f64::NAN);
-        for ((out, &epoch), &iter) in out.iter_mut().zip(epoch).zip(iter) {
-            if epoch != last.0 {
-                let known = u64::try_from(epoch).ok().and_then(|epoch| self.epoch_length(epoch));
-                length = known.map_or(f64::NAN, to_float);
-            }
-            if (epoch, iter) != last {
-                // If the location is masked or the epoch's length is not known, `length` is NaN.
-                float = to_float(epoch.cast_unsigned()) + to_float((iter + 1).cast_unsigned()) / length;
-                last = (epoch, iter);
-            }
-            all &= !float.is_nan();
-            *out = float;
-        }
-        all
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a number to plot, not to count with")]
-fn to_float(value: u64) -> f64 {
-    value as f64
 }
 
 fn at_offset(error: Error, offset: usize) -> Error {

@@ -1,5 +1,6 @@
 //! What a loop does: it begins an epoch, takes batches, and ends the epoch.
 
+use super::planned::RunLength;
 use super::running_part::RunningPart;
 use super::{Counts, Cursor, End};
 use crate::compiled_segment::Window;
@@ -16,7 +17,8 @@ impl Cursor {
         }
         let Some(part) = self.planned.segments.take_epoch() else { return Ok(false) };
         self.now.length = self.planned.segments.epoch_length(part.batches);
-        self.now.iter = 0;
+        self.now.epoch_samples = self.planned.segments.epoch_samples(&part);
+        (self.now.iter, self.now.sample_in_epoch) = (0, Some(0));
         self.record.running.clear();
         self.part = Some(RunningPart::begin(part, self.now.sample));
         self.window.enter(&part);
@@ -72,13 +74,14 @@ impl Cursor {
     /// Counts batches of one part, which has that many left.
     fn count_in(&mut self, part: &mut RunningPart, batches: u64, last: bool) -> Result<(), Error> {
         self.now.sample = part.samples_after(batches, self.now.sample)?;
+        self.now.sample_in_epoch = part.samples_in_epoch_after(batches, self.now.sample_in_epoch);
         part.done += batches;
         self.now.batch += batches;
         self.now.iter += batches;
         let last = last && self.now.length.is_none();
         if last {
             // From here on the length of the epoch is known, also to the timeline and to a saved state.
-            self.now.length = Some(self.now.iter);
+            (self.now.length, self.now.epoch_samples) = (Some(self.now.iter), self.now.sample_in_epoch);
             part.segment = part.observed_at_end();
         }
         self.last = Some(Location { epoch: self.now.epoch, iter: self.now.iter - 1 });
@@ -96,7 +99,7 @@ impl Cursor {
         let planned = self.planned.segments.continues_epoch();
         let next = if planned { self.planned.segments.take_epoch() } else { None };
         let next = next.unwrap_or_else(|| {
-            self.now.length = None;
+            (self.now.length, self.now.epoch_samples) = (None, None);
             self.planned.take_extra(&part.segment, self.window.ended_early)
         });
         self.part = Some(RunningPart::begin(next, self.now.sample));
@@ -139,9 +142,9 @@ impl Cursor {
             self.before = self.now;
         }
         let epoch = count(u128::from(self.now.epoch) + 1, || "the number of epochs".into())?;
-        self.now = Counts { epoch, iter: 0, length: None, ..self.now };
+        self.now = Counts { epoch, iter: 0, length: None, sample_in_epoch: Some(0), epoch_samples: None, ..self.now };
         if planned.is_some() {
-            self.planned.batches = self.timeline()?.batches();
+            self.planned.run = RunLength::of(&self.timeline()?);
         }
         Ok(planned)
     }

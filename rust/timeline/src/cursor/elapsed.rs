@@ -65,16 +65,22 @@ impl Cursor {
             Unit::Step => (u128::from(counts.step), 1),
             Unit::Token => (u128::from(counts.token), 1),
             Unit::Sample => (u128::from(counts.sample.ok_or("the clock has no batch_size")?), 1),
-            Unit::Duration => (
-                u128::from(counts.batch),
-                u128::from(self.planned.batches.ok_or("the plan has no end, or no lengths")?.max(1)),
-            ),
+            Unit::Duration => {
+                let run = self.planned.run.ok_or("the plan has no end, or no lengths")?;
+                match run.samples.zip(counts.sample) {
+                    Some((all, done)) => (u128::from(done), u128::from(all)),
+                    None => (u128::from(counts.batch), u128::from(run.batches.max(1))),
+                }
+            }
             Unit::Epoch => {
                 let (epoch, iter) = counts.position();
-                match counts.length {
-                    Some(length) if iter > 0 => {
-                        (u128::from(epoch) * u128::from(length) + u128::from(iter), u128::from(length))
-                    }
+                // Fractions are amounts of data; batches are counted where sizes are not known.
+                let (done, all) = match counts.sample_in_epoch.zip(counts.epoch_samples) {
+                    Some((done, all)) => (done, Some(all)),
+                    None => (iter, counts.length),
+                };
+                match all {
+                    Some(all) if iter > 0 => (u128::from(epoch) * u128::from(all) + u128::from(done), u128::from(all)),
                     None if iter > 0 && !whole => return Err("the length of the epoch is not known"),
                     _ => (u128::from(epoch), 1),
                 }

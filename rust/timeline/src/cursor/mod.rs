@@ -39,6 +39,9 @@ struct Counts {
     iter: u64,
     /// Batches of the epoch, if known.
     length: Option<u64>,
+    /// Samples of the epoch so far, and of all of it, if the size of every batch is known.
+    sample_in_epoch: Option<u64>,
+    epoch_samples: Option<u64>,
 }
 
 impl Counts {
@@ -91,6 +94,7 @@ impl Cursor {
         if let Some(at) = cursor.last.filter(|_| cursor.planned.segments.continues_epoch()) {
             (cursor.now.epoch, cursor.now.iter) = (at.epoch, at.iter + 1);
             cursor.now.length = timeline.epoch_length(at.epoch);
+            (cursor.now.sample_in_epoch, cursor.now.epoch_samples) = timeline.samples_of_epoch(at);
             if let Some(part) = cursor.planned.segments.take_epoch() {
                 cursor.window.enter(&part);
                 cursor.part = Some(RunningPart::begin(part, cursor.now.sample));
@@ -228,7 +232,7 @@ impl Cursor {
 }
 
 impl Timeline {
-    fn samples_after(&self, batch: u64) -> Result<Option<u64>, Error> {
+    pub(crate) fn samples_after(&self, batch: u64) -> Result<Option<u64>, Error> {
         let Some((segment, within)) = self.segment_at(batch) else { return Ok(self.compiled.samples) };
         let samples = segment.sample0.zip(segment.samples_within(within));
         samples.map(|(before, within)| total(u128::from(before) + within, Unit::Sample)).transpose()

@@ -10,19 +10,33 @@ pub(super) struct Planned {
     pub(super) segments: PlannedSegments,
     /// What batches past the planned end of the running epoch are, if a change at its last batch said so.
     pub(super) extra: Option<Segment>,
-    /// Batches of the whole run, if planned.
-    pub(super) batches: Option<u64>,
+    /// The length of the whole run, if planned.
+    pub(super) run: Option<RunLength>,
+}
+
+/// How long the run is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunLength {
+    pub(super) batches: u64,
+    /// If the size of every batch is known.
+    pub(super) samples: Option<u64>,
+}
+
+impl RunLength {
+    pub(super) fn of(timeline: &Timeline) -> Option<Self> {
+        timeline.batches().map(|batches| Self { batches, samples: timeline.sized_run() })
+    }
 }
 
 impl Planned {
     pub(super) fn new(segments: Vec<Segment>, timeline: &Timeline) -> Self {
-        Self { segments: segments.into(), extra: None, batches: timeline.batches() }
+        Self { segments: segments.into(), extra: None, run: RunLength::of(timeline) }
     }
 
     /// The part for batches after the last planned one of the running epoch, whose last part was `part`. There the window may
     /// have been ended early.
     pub(super) fn take_extra(&mut self, part: &Segment, ended_early: Entry) -> Segment {
-        self.batches = None;
+        self.run = None;
         self.extra.take().unwrap_or(Segment { entry: ended_early, ..of_unknown_length(part) })
     }
 }

@@ -1,6 +1,6 @@
 //! A run that continues otherwise than planned: what is done stays, what is to come is planned anew.
 
-use super::planned::{Planned, of_unknown_length};
+use super::planned::{Planned, RunLength, of_unknown_length};
 use super::running_part::RunningPart;
 use super::{Cursor, End};
 use crate::canonical::end_window;
@@ -52,7 +52,7 @@ impl Cursor {
         }
         self.window.closes = closes || self.now.step > steps;
         if self.before.epoch == self.now.epoch {
-            self.before.length = self.now.length;
+            (self.before.length, self.before.epoch_samples) = (self.now.length, self.now.epoch_samples);
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Cursor {
     ) {
         let (step, window) = (self.now.step, self.window);
         (self.now.step, self.window) = timeline.window_after(self.now.batch);
-        self.now.length = Some(self.now.iter);
+        (self.now.length, self.now.epoch_samples) = (Some(self.now.iter), self.now.sample_in_epoch);
         self.window.ended_early = match self.window.open.pending {
             _ if self.now.step > step => Entry::Flush,
             0 if window.open.pending > 0 => Entry::Drop,
@@ -116,7 +116,7 @@ impl Cursor {
             Some(next) if !known => next.epochs = next.epochs.map(|later| later + 1),
             _ => self.planned.segments.add_first(whole),
         }
-        self.planned.batches = self.timeline()?.batches();
+        self.planned.run = RunLength::of(&self.timeline()?);
         Ok(())
     }
 }

@@ -47,6 +47,22 @@ impl RunningPart {
         samples.map(|samples| total(samples, Unit::Sample)).transpose()
     }
 
+    /// The samples of the epoch after them, if the size of every batch is known; `before` are those until now.
+    pub(super) fn samples_in_epoch_after(&self, batches: u64, before: Option<u64>) -> Option<u64> {
+        let Self { segment, done, .. } = self;
+        let more = match segment.batch_size {
+            Some(size) => {
+                let complete = segment.batches == Some(done + batches);
+                let last = if complete { segment.last_batch_size.unwrap_or(size) } else { size };
+                (batches - 1).checked_mul(size)?.checked_add(last)?
+            }
+            // The samples of a single batch are those of the whole part.
+            None if segment.batches == Some(1) => segment.samples?,
+            None => return None,
+        };
+        before?.checked_add(more)
+    }
+
     /// The batches that are done, as a part of an epoch that continues.
     pub(super) fn observed(&self) -> Segment {
         Segment { epochs: Some(1), cut: false, ..self.observed_at_end() }

@@ -1,0 +1,99 @@
+"""A fraction of an epoch or of the run is an amount of data: a change of the batch size does not move it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import laws_profile  # noqa: F401 - it sets how hard the laws are tried
+import stepbridge as sb
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"), [("25%", 1250), ("50%", 2500), ("90%", 4500), ("2.5ep", 2500), ("4.5ep", 4500)]
+)
+def test_an_end_stays_at_its_sample_over_a_resume_with_another_batch_size(text: str, sample: int) -> None:
+    first = sb.StepClock(samples=1000, batch_size=50, epochs=5, until="48ba")
+    for _ in first.epochs():
+        for _ in first.batches(range(20)):
+            pass
+    second = sb.StepClock(samples=1000, batch_size=25, epochs=5)
+    second.load_state_dict(first.state_dict())
+    for clock in (first, second):
+        assert clock.convert(text, "sample") == sb.Exact(sample, "sp")
+    assert second.elapsed("epoch") == Fraction(12, 5)
+    assert second.elapsed("duration") == Fraction(12, 25)
+
+
+def test_between_two_batches_it_is_between_them_before_and_after_a_change() -> None:
+    plan = sb.Timeline.plan(samples=1000, batch_size=300, epochs=2)
+    assert plan.convert("0.5ep", "sample") == sb.Between(sb.Quantity(300, "sp"), sb.Quantity(600, "sp"))
+    changed = plan.change(at="1ba", batch_size=150)
+    assert changed.convert("0.5ep", "sample") == sb.Between(sb.Quantity(450, "sp"), sb.Quantity(600, "sp"))
+    assert changed.compare("0.5ep", "500sp") == plan.compare("0.5ep", "500sp") == 0
+    assert changed.compare("25%", "500sp") == plan.compare("25%", "500sp") == 0
+
+
+@pytest.mark.parametrize("change_at", [None, 8, 11])
+def test_triggers_and_ends_follow_the_samples(change_at: int | None) -> None:
+    clock = sb.StepClock(samples=1000, batch_size=25, epochs=1)
+    hit: list[tuple[str, int | None]] = []
+    for _ in clock.epochs():
+        while clock.sample != 1000:
+            clock.advance()
+            for text in ("50%", "0.9ep"):
+                if clock.at(text):
+                    hit.append((f"at {text}", clock.sample))
+            if clock.every("0.25ep"):
+                hit.append(("every", clock.sample))
+            if clock.batch == change_at:
+                clock.change(batch_size=5)
+    assert hit == [
+        ("every", 250), ("at 50%", 500), ("every", 500), ("every", 750), ("at 0.9ep", 900), ("every", 1000)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sample"), [("0.5ep", 500), ("90%", 900)])
+def test_until_ends_at_the_sample(text: str, sample: int) -> None:
+    clock = sb.StepClock(samples=1000, batch_size=25, epochs=1, until=text)
+    for _ in clock.epochs():
+        for _ in clock.batches(iter(range(1000))):
+            if clock.batch == 4:
+                clock.change(batch_size=50)
+    assert clock.sample == sample
+
+
+def test_an_epoch_left_out_of_a_known_size_counts_batches() -> None:
+    """Where the size of one batch of an epoch is not known, its batches are counted; the other epochs go by samples."""
+    run = sb.Timeline.from_epochs([2, 4], samples=[3, 10])
+    assert run.convert("1ba", "epoch") == sb.Exact(Fraction(1, 2), "ep")
+    assert run.convert("50%", "batch") == sb.Exact(3, "ba")
+
+
+def test_a_long_decimal_is_placed_exactly() -> None:
+    plan = sb.Timeline.plan(samples=10**12, batch_size=512, epochs=3)
+    low, high = "0.123456789012345678ep", "0.123456789012345679ep"
+    assert plan.compare(low, "123456789012sp") == plan.compare(high, low) == 1
+    assert plan.convert(low, "batch") == plan.convert(high, "batch")
+
+
+@given(st.data())
+def test_no_change_of_the_batch_size_moves_a_fraction(data: Any) -> None:
+    samples, epochs = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 3))
+    plan = sb.Timeline.plan(samples=samples, batch_size=data.draw(st.integers(1, 9)), epochs=epochs)
+    changed = plan
+    at = 0
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(at, changed.batches or 0))
+        changed = changed.change(at=f"{at}ba", batch_size=data.draw(st.integers(1, 9)))
+    share = Fraction(data.draw(st.integers(0, 12)), 12)
+    for quantity in (sb.Quantity(share, "dur"), sb.Quantity(share * epochs, "ep")):
+        wanted = share * samples * epochs
+        for timeline in (plan, changed):
+            assert timeline.compare(quantity, f"{int(wanted)}sp") == (wanted.denominator > 1)
+            if wanted.denominator > 1:
+                assert timeline.compare(quantity, f"{int(wanted) + 1}sp") == -1
