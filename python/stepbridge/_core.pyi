@@ -249,7 +249,7 @@ class Survey:
         output: str | os.PathLike[str],
         request: Mapping[str, object],
         watch: Callable[[int, int], object] | None = None,
-    ) -> tuple[int, ReportRows]: ...
+    ) -> tuple[int, dict[str, int], ReportRows]: ...
 
 @final
 class Table:

@@ -39,7 +39,7 @@ class ReindexResult(NamedTuple):
     steps: tuple[StepInfo, ...]
     """What the steps of each run's files count, and how that is known."""
     left_out: tuple[LeftOut, ...] = ()
-    """What is not in the file, over all runs: records that a later session replaced."""
+    """What is not in the file, over all runs: records that a later session replaced; and by run what has no place in it."""
 
 
 def reindex(
@@ -87,11 +87,12 @@ def write_survey(
     progress: Callable[[int, int], object] | None = None,
 ) -> ReindexResult:
     """Reads logs a second time, and writes every record with its place."""
-    records, rows = survey.write(output, request, progress)
+    records, without_place, rows = survey.write(output, request, progress)
     logs, report = survey.logs(), report_of(rows)
     unread = tuple(Problem(*row) for row in logs.problems())
     superseded = len(survey) - records
-    left_out = (LeftOut(None, "superseded", superseded),) if superseded else ()
+    left_out = [LeftOut(None, "superseded", superseded)] if superseded else []
+    left_out += [LeftOut(run, "no_place", count) for run, count in without_place.items()]
     return ReindexResult(
         os.fspath(output),
         records,
@@ -100,5 +101,5 @@ def write_survey(
         report.assumed,
         report.origins,
         report.steps,
-        left_out,
+        tuple(left_out),
     )

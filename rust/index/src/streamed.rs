@@ -4,7 +4,7 @@
 //! timelines follow from; in the second reading, each batch gets its places, is written, and is freed. What is known of the
 //! records is resolved once, from the first reading, in both cases.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -30,7 +30,7 @@ use crate::runs::merge::{is_numbered, renumber};
 use crate::runs::open::FileOpener;
 use crate::runs::refresh_state::SeenFile;
 use crate::runs::{MOST_THREADS, survey};
-use crate::table::{Superseded, Table, TableForm};
+use crate::table::{Superseded, Table, TableForm, count_without_place};
 
 /// What the first reading found below a path.
 pub struct Survey {
@@ -45,6 +45,8 @@ pub struct Survey {
 pub struct StreamResult {
     /// How many records were written.
     pub rows: u64,
+    /// How many of them have neither an epoch nor a position, by run.
+    pub without_place: BTreeMap<String, u64>,
     /// As [`ReindexResult::problems`].
     pub problems: Vec<Problem>,
     /// As [`ReindexResult::assumed`].
@@ -138,10 +140,10 @@ impl Survey {
             return Err(StreamError::NoTimeline(lacking));
         }
         let places = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
-        let (rows, problems) = if self.whole {
+        let (rows, without_place, problems) = if self.whole {
             let table = Table::new(&self.logs, Some(&places), superseded, threads)?;
             table.write(output, progress)?;
-            (table.rows() as u64, problems)
+            (table.rows() as u64, table.without_place(), problems)
         } else {
             let form = TableForm::new(&self.logs, Some(&places), superseded)?;
             let writer = TableWriter::create(output, form.schema())?;
@@ -149,15 +151,25 @@ impl Survey {
             let threads = threads.min(MOST_THREADS);
             let opener = FileOpener { options: &self.options, progress, threads, survey: false };
             let reported = ReportedRecords::default();
-            let mut pass = StreamPass { logs: &self.logs, placer, form, tags, writer, reported, rows: 0 };
+            let mut pass = StreamPass {
+                logs: &self.logs,
+                placer,
+                form,
+                tags,
+                writer,
+                reported,
+                rows: 0,
+                without_place: BTreeMap::new(),
+            };
             pass.all(&opener)?;
-            let StreamPass { writer, reported, rows, .. } = pass;
+            let StreamPass { writer, reported, rows, without_place, .. } = pass;
             writer.complete()?;
-            (rows, report::problems(&reported.records(records), &resolutions, &reported.parts))
+            let problems = report::problems(&reported.records(records), &resolutions, &reported.parts);
+            (rows, without_place, problems)
         };
         let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
         let Resolutions { sources: origins, .. } = resolutions;
-        Ok(StreamResult { rows, problems, assumed, steps, origins })
+        Ok(StreamResult { rows, without_place, problems, assumed, steps, origins })
     }
 }
 
@@ -170,6 +182,7 @@ struct StreamPass<'a> {
     writer: TableWriter,
     reported: ReportedRecords,
     rows: u64,
+    without_place: BTreeMap<String, u64>,
 }
 
 /// Records of a file, from one index on, that belong to one run and one session.
@@ -265,6 +278,7 @@ impl StreamPass<'_> {
             let batch = self.form.batch(&logs, Some(&places), batch)?;
             if batch.num_rows() > 0 {
                 self.rows += batch.num_rows() as u64;
+                count_without_place(&batch, &mut self.without_place);
                 self.writer.write(&batch)?;
             }
         }

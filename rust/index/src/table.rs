@@ -23,6 +23,7 @@ use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Records};
 
 pub use pivot::PivotError;
+pub(crate) use view::count_without_place;
 
 /// Smaller batches are joined, because a thousand small files should not be a thousand batches.
 const SMALL: usize = 1 << 12;
