@@ -27,7 +27,7 @@ def text(page: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a folder with the demo's logs beside, as in a checkout, where the blocks may write."""
+    """Change to a folder with the demo's logs, as in a checkout, where the blocks may write."""
     (tmp_path / "demo").symlink_to(ROOT / "demo", target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -211,7 +211,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "global_step",
         event="skipped update",
         gains=-1,
-        where="LossScaleOptimizer leaves an update out; optimizer.iterations stands still",
+        where="LossScaleOptimizer leaves an update out; optimizer.iterations does not move",
         seen_on="tensorflow 2.21",
     ),
     Divergence(
@@ -219,7 +219,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "step",
         event="skipped update",
         gains=-1,
-        where="GradScaler leaves an update out; the step in the optimizer's state stands still",
+        where="GradScaler leaves an update out; the step in the optimizer's state does not move",
         seen_on="torch 2.15",
         on="torch",
     ),
@@ -235,12 +235,12 @@ DIVERGENCES: tuple[Divergence, ...] = (
 
 
 def predicted(
-    convention: str, counter: str, said: int | None, happened: Mapping[str, int], backend: str | None
+    convention: str, counter: str, counted: int | None, happened: Mapping[str, int], backend: str | None
 ) -> int | None:
-    """Returns what the framework's own counter must show where the clock says `said`, after what happened."""
-    if said is None:
+    """Returns what the framework's own counter must show where the clock counts `counted`, after what happened."""
+    if counted is None:
         return None
-    return said + sum(
+    return counted + sum(
         one.gains * happened.get(one.event, 0)
         for one in DIVERGENCES
         if (one.convention, one.counter) == (convention, counter) and one.on in (None, backend)

@@ -125,3 +125,16 @@ def test_the_table_is_written_anew(tmp_path: Path) -> None:
         assert following.said.readline().startswith("out.csv: 3 records")
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "arrow", "parquet"])
+def test_a_table_in_the_folder_that_is_followed(ending: str, tmp_path: Path) -> None:
+    """It is not read, and writing it is no change of the logs."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(lines(range(1, 20)))
+    with followed(tmp_path, ".", "-o", f"out.{ending}", *PLAN) as following:
+        assert following.said.readline().startswith(f"out.{ending}: 19 records")
+        time.sleep(0.5)
+        with log.open("a") as file:
+            file.write(lines(range(20, 30)))
+        assert following.said.readline().startswith(f"out.{ending}: 29 records")

@@ -120,7 +120,7 @@ def test_a_resume_by_another_plan_goes_on_at_the_exact_sample(case: tuple[Plan, 
     run = simulate(longer, [change])
     # A change that leaves nothing of the last planned epoch is one at its end.
     clock = sb.StepClock(make(second))
-    clock.load_state_dict(state, changed=True, pending=pending)  # type: ignore[arg-type]
+    clock.load_state_dict(state, changed=True, pending=pending or "carry")  # type: ignore[arg-type]
     assert (clock.batch, clock.sample) == (stop, Scanner(run).samples_after(stop))
     for batch in run_of(clock, run):
         check(clock, run, batch)
@@ -239,17 +239,18 @@ def test_epochs_of_unknown_length_stay_planned_over_a_resume() -> None:
 
 
 def test_an_epoch_that_is_restarted_is_trained_whole_and_so_are_the_later_ones() -> None:
-    for stop, lengths in ((3, [3, 5, 5]), (8, [5, 3, 5])):
+    for stop, lengths in ((3, [8, 5]), (8, [5, 8])):
         clock = sb.StepClock(batches_per_epoch=5, epochs=2)
         clock.load_state_dict(stopped(stop, batches_per_epoch=5, epochs=2))
         for _ in clock.epochs():
             for _ in clock.batches(range(5), resume="restart"):
                 pass
         seen = clock.timeline
-        starts = [seen.index(epoch, 0, "batch") for epoch in range(3)]
-        assert starts == [sum(lengths[:epoch]) for epoch in range(3)]
-        assert (seen.epochs, seen.batches) == (3, sum(lengths))
+        starts = [seen.index(epoch, 0, "batch") for epoch in range(2)]
+        assert starts == [sum(lengths[:epoch]) for epoch in range(2)]
+        assert (seen.epochs, seen.batches) == (2, sum(lengths))
         assert clock.finished
+        assert clock.repeated == 3
 
 
 def test_a_restart_is_in_the_ledger(tmp_path: Path) -> None:
@@ -383,7 +384,7 @@ def test_a_state_saved_in_the_last_batch_of_an_epoch_of_unknown_length(length: i
     states = [first.state_dict() for _ in first.epochs(2) for _ in first.batches(iter(range(length)))]
     for done, state in enumerate(states, 1):
         clock = sb.StepClock()
-        clock.load_state_dict(json.loads(json.dumps(state)))
+        clock.load_state_dict(json.loads(json.dumps(state)), pending="carry")
         assert (clock.batch, clock.position) == (done, divmod(done, length))
         assert clock.in_epoch == (done % length > 0)
         for epoch in clock.epochs(2 - done // length):

@@ -51,7 +51,11 @@ def test_plans_by_name(runs: Path) -> None:
     }
     found = sb.read_logs(runs).reindex(plans=plans)
     assert placed(found) == EXPECTED
-    assert {source.run: source.origin for source in found.origins} == {"bs64_a": "given", "bs32": "given", "other": "none"}
+    assert {source.run: source.origin for source in found.origins} == {
+        "bs64_a": "given",
+        "bs32": "given",
+        "other": "none",
+    }
 
 
 def test_a_file_says_the_same(runs: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ OPTIONS = {
 
 
 def plan_options(command: Function) -> Function:
-    """Adds the options of a plan to a command, which gets what was said as one `plan`."""
+    """Adds the options of a plan to a command, which gets them as one `plan`."""
 
     @functools.wraps(command)
     def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through

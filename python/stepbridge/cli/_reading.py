@@ -107,7 +107,12 @@ def report(problems: Iterable[Problem], *, most: int | None = None) -> None:
     for kind, alike in kinds.items():
         shown = alike if most is None or len(alike) <= most else alike[:FEW]
         for problem in shown:
-            where = problem.file if problem.offset is None else f"{problem.file}, byte {problem.offset}"
-            complain(f"{where}: {in_flags(problem.reason)}")
+            complain(problem_sentence(problem))
         if more := len(alike) - len(shown):
             complain(f"{more:,} more of this kind ({kind}); --verbose names them")
+
+
+def problem_sentence(problem: Problem) -> str:
+    """Returns where a problem is, and what was found."""
+    where = problem.file if problem.offset is None else f"{problem.file}, byte {problem.offset}"
+    return f"{where}: {in_flags(problem.reason)}"

@@ -20,10 +20,12 @@ from stepbridge.logs._options import (
 from stepbridge.logs._records import (
     LeftOut,
     LogFile,
+    RepeatedSeries,
     RunOverview,
     RunSessions,
     StepInfo,
     TimelineInference,
+    UnreadFile,
     inference_of,
     refuse_unplaced,
     report_of,
@@ -90,6 +92,8 @@ class Logs:
         counts += [counted(len(self.runs), "run"), counted(len(self.tags), "tag")]
         if problems := len(self.problems):
             counts.append(counted(problems, "problem"))
+        if unread := len(self.unread):
+            counts.append(f"{counted(unread, 'file')} not read")
         return ", ".join(counts)
 
     def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
@@ -137,6 +141,16 @@ class Logs:
     def files(self) -> tuple[LogFile, ...]:
         """The files that were read."""
         return tuple(LogFile(*row) for row in self._core.files())
+
+    @property
+    def unread(self) -> tuple[UnreadFile, ...]:
+        """The files that look like logs and were not read, each with what you can do to have it read."""
+        return tuple(UnreadFile(*row) for row in self._core.unread())
+
+    @property
+    def repeated_series(self) -> tuple[RepeatedSeries, ...]:
+        """Pairs of files of one run that hold the same series, such as a table and an event file of one training."""
+        return tuple(RepeatedSeries(*row) for row in self._core.repeated_series())
 
     @property
     def ledgers(self) -> dict[str, Ledger]:

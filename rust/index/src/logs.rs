@@ -1,5 +1,6 @@
 //! What was read: the records below a path, and what is known of the files that hold them.
 
+use stepbridge_formats::Lookalike;
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{FileFacts, Format, Records};
 
@@ -18,6 +19,8 @@ pub struct Logs {
     pub ledgers: Vec<LedgerFile>,
     /// For each of [`Records::runs`], the index of its ledger.
     pub ledger_of: Vec<Option<usize>>,
+    /// The files that look like logs and were not read.
+    pub unread: Vec<UnreadFile>,
     /// What a later reading needs to know.
     pub(crate) refresh: RefreshState,
 }
@@ -25,8 +28,9 @@ pub struct Logs {
 /// Logs are equal if the same was read, whatever a later reading needs to know.
 impl PartialEq for Logs {
     fn eq(&self, other: &Self) -> bool {
-        let Self { records, files, ledgers, ledger_of, refresh: _ } = self;
-        (records, files, ledgers, ledger_of) == (&other.records, &other.files, &other.ledgers, &other.ledger_of)
+        let Self { records, files, ledgers, ledger_of, unread, refresh: _ } = self;
+        (records, files, ledgers, ledger_of, unread)
+            == (&other.records, &other.files, &other.ledgers, &other.ledger_of, &other.unread)
     }
 }
 
@@ -37,6 +41,15 @@ pub struct LedgerFile {
     pub file: String,
     /// What it holds.
     pub ledger: Ledger,
+}
+
+/// A file that looks like a log and was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadFile {
+    /// The file, relative to the path that the caller gave.
+    pub file: String,
+    /// What it looks like, and what the caller can do.
+    pub lookalike: Lookalike,
 }
 
 /// A file that was read.

@@ -19,7 +19,7 @@ use stepbridge_timeline::Error;
 
 use crate::error::ReadError;
 use crate::logs::Logs;
-use crate::output::{TableWriter, WriteError};
+use crate::output::{TableWriter, WriteError, refuse_input};
 use crate::reindex::part::{PlacedPart, Tally};
 use crate::reindex::place::Placer;
 use crate::reindex::resolve::resolve;
@@ -139,6 +139,7 @@ impl Survey {
         if !lacking.is_empty() && (options.strict || !batches.iter().any(placed)) {
             return Err(StreamError::NoTimeline(lacking));
         }
+        refuse_input(&self.logs, output)?;
         let places = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
         let (rows, without_place, problems) = if self.whole {
             let table = Table::new(&self.logs, Some(&places), superseded, threads)?;

@@ -57,13 +57,19 @@ impl Change {
     fn resizes(&self) -> bool {
         self.batch_size.is_some() || self.batches.is_some() || self.samples.is_some()
     }
+
+    /// Whether more is done of an epoch than it has by this change.
+    pub(crate) fn is_over(&self, done: Done) -> bool {
+        self.batches.is_some_and(|batches| batches < done.batches)
+            || self.samples.zip(done.samples).is_some_and(|(samples, before)| samples < before)
+    }
 }
 
 /// How much of the running epoch is done at the point of a change.
 #[derive(Debug, Clone, Copy)]
-struct Done {
-    batches: u64,
-    samples: Option<u64>,
+pub(crate) struct Done {
+    pub(crate) batches: u64,
+    pub(crate) samples: Option<u64>,
 }
 
 impl Timeline {
@@ -247,7 +253,7 @@ impl Timeline {
         Ok(changed)
     }
 
-    fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
+    pub(crate) fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
         rest.first().filter(|first| first.joins)?;
         let begun = match self.segment_at(batch) {
             Some((segment, within)) => segment.iter0 + within % segment.batches,
@@ -257,7 +263,7 @@ impl Timeline {
     }
 
     /// Samples in a range of batches; batches before it may be of unknown size.
-    fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
+    pub(crate) fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
         let after = self.compiled.all.partition_point(|segment| segment.batch0 < end);
         let mut sum = 0;
         for segment in
@@ -291,7 +297,7 @@ fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) 
 }
 
 /// The rest of the running epoch with the new sizes; `parts` are the rest with the old ones.
-fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
+pub(crate) fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
     let size = change.batch_size.or(first.batch_size);
     let samples = epoch_samples(first, parts, done, change);
     let part = Segment { epochs: Some(1), batch_size: size, joins: true, ..*first };

@@ -13,6 +13,19 @@ impl Timeline {
     /// This timeline up to a point (`batch` batches, `epochs` complete epochs), then `plan`, whose epochs are those of the whole
     /// run. `pending` says what happens to an open window if the accumulation differs.
     pub fn resume(&self, batch: u64, epochs: u64, plan: &Self, pending: Option<Pending>) -> Result<Self, Error> {
+        self.resume_longer(batch, epochs, plan, pending, 0)
+    }
+
+    /// The same, where the running epoch is longer than the plan's by so many samples (batches, if they are not known), as part
+    /// of it was done again, or shorter.
+    pub fn resume_longer(
+        &self,
+        batch: u64,
+        epochs: u64,
+        plan: &Self,
+        pending: Option<Pending>,
+        longer: i64,
+    ) -> Result<Self, Error> {
         let [planned] = plan.segments() else {
             return Err(Error::invalid(
                 "a run can only continue by a plan of equal epochs: make one with Timeline.plan, and change it later with change",
@@ -40,7 +53,12 @@ impl Timeline {
             end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
             here = Self::from_segments(ended)?;
         }
-        let change = change_to(planned, inside, pending);
+        let mut change = change_to(planned, inside, pending, longer);
+        let unknown = running.first().is_some_and(|part| part.batches.is_none());
+        if unknown && here.done(batch, &running).is_some_and(|done| change.is_over(done)) {
+            // The epoch went on past what is planned: when it ends is still not known.
+            (change.samples, change.batches) = (None, None);
+        }
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
         // If the running epoch continues, the decision for the window is in its rest already.
@@ -69,11 +87,13 @@ fn only(part: Segment) -> Segment {
 }
 
 /// What changes in the running epoch.
-fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>) -> Change {
+fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>, longer: i64) -> Change {
     let (batch_size, samples, batches) = match (planned.batch_size, planned.samples) {
         (Some(_), Some(_)) => (planned.batch_size, planned.samples, None),
         _ => (planned.batch_size.filter(|_| planned.batches.is_some()), None, planned.batches),
     };
+    let here = |total: Option<u64>| total.map(|total| total.saturating_add_signed(longer));
+    let (samples, batches) = (here(samples), here(batches));
     let sizes = Change { batch_size, samples, batches, accumulate: Some(planned.accumulate), pending };
     if inside { sizes } else { Change { batch_size: None, samples: None, batches: None, ..sizes } }
 }

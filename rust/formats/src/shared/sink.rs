@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{FileFacts, Problem, ProblemKind, ProblemList, TaggedBatch};
 
 use crate::shared::input::Mark;
 
@@ -23,7 +23,7 @@ pub struct Sink<'a> {
     /// How many bytes of the file were read.
     pub read: u64,
     /// The problems so far.
-    pub problems: Vec<Problem>,
+    pub problems: ProblemList,
     /// What the file holds so far.
     pub facts: FileFacts,
     /// Whether the file turned out to be something else than its first bytes promised.
@@ -43,7 +43,7 @@ impl<'a> Sink<'a> {
             filter: None,
             ended: None,
             read: 0,
-            problems: Vec::new(),
+            problems: ProblemList::default(),
             facts,
             another: false,
             mark: None,

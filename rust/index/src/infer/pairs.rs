@@ -191,7 +191,9 @@ pub(crate) fn of_runs<'a>(
             (_, Some(StepHint { step, epoch })) if file.may_restart => {
                 run.inside.add(file, step.base, epoch.base().unwrap_or(epoch_base));
             }
-            (Some(StepMeaning { scope: StepScope::Epoch, base, .. }), _) => run.inside.add(file, base, epoch_base),
+            (Some(StepMeaning { scope: StepScope::Epoch, base, unit: Unit::Batch | Unit::Step }), _) => {
+                run.inside.add(file, base, epoch_base);
+            }
             // The step is an epoch, or a number from which the length of an epoch in batches does not follow.
             (Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }), _) => {}
             (None, _) if matches!(word.unit, Some(Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration)) => {}

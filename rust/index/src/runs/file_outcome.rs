@@ -1,6 +1,6 @@
 //! What became of a file.
 
-use stepbridge_formats::FileContents;
+use stepbridge_formats::{FileContents, Lookalike};
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{Format, Problem};
 
@@ -23,8 +23,10 @@ pub(crate) enum FileOutcome {
     Ledger(Ledger),
     /// It is large, so it is read later, by all threads.
     Large,
-    /// It is something else.
-    NoLog,
+    /// It is something else, which may look like a log.
+    NoLog(Option<Lookalike>),
+    /// It is a table that this library wrote.
+    OwnTable,
     /// It should be a log or a ledger, and cannot be read.
     Broken(Vec<Problem>),
 }

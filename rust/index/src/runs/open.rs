@@ -2,11 +2,14 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader};
 use std::ops::ControlFlow;
 
-use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
-use stepbridge_io::bytes::{ReadAt, read_all};
+use stepbridge_formats::{
+    BatchFilter, FileContents, FileHead, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, lookalike, reader,
+    text_head_size,
+};
+use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
 use stepbridge_io::open::open_file;
 use stepbridge_io::parallel;
@@ -21,6 +24,7 @@ use super::file_outcome::{FileOutcome, OpenedFile};
 use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
+use crate::output::is_own_table;
 
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
@@ -147,10 +151,13 @@ impl FileOpener<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = decompressed.as_ref().unwrap_or(&file.head);
+        if is_own_table(first, bytes, size)? {
+            return Ok(FileOutcome::OwnTable);
+        }
         let head = FileHead { name, folder: &path.folder, bytes: first };
         let kind = kind_of(&head, self.options, bytes, size, compression)?;
         match (&kind, stop) {
-            (FileKind::Other, _) => return Ok(FileOutcome::NoLog),
+            (FileKind::Other, _) => return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?)),
             (FileKind::Broken(ProblemKind::Empty, _), Some(stop)) => {
                 return Ok(FileOutcome::Broken(vec![stop_problem(&stop, &shown, size, 0)]));
             }
@@ -174,7 +181,8 @@ impl FileOpener<'_> {
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
         let FileKind::Log(format) = kind else {
-            return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, &shown));
+            let bytes = content.as_ref().map_or(bytes, |content| content);
+            return Ok(read_ledger(bytes, content.as_ref().map_or(size, Decompressed::size), &shown));
         };
         let mut input = Input {
             file: &shown,
@@ -189,17 +197,17 @@ impl FileOpener<'_> {
         };
         let (mut contents, another) = self.read_log(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
-            return Ok(FileOutcome::NoLog);
+            return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
         // A compressed file is always read from its beginning.
         contents.mark = contents.mark.filter(|_| compression.is_none());
         if let Some((stop, decompressed)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
-            contents.problems.insert(0, stop_problem(stop, &shown, size, decompressed));
+            contents.problems.push_first(stop_problem(stop, &shown, size, decompressed));
         }
         let is_not_a_log = contents.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
-            FileOutcome::Broken(contents.problems)
+            FileOutcome::Broken(contents.problems.into_vec())
         } else {
             FileOutcome::Log(format, contents)
         })
@@ -222,8 +230,10 @@ impl FileOpener<'_> {
         self.progress.expect(input.size);
         if let Err(error) = (reader(format).read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
-            let reason =
-                format!("the system does not give its last {} bytes ({error}); what stands before was read", end - at);
+            let reason = format!(
+                "the system does not give its last {} bytes ({error}); everything before them was read",
+                end - at
+            );
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
@@ -233,6 +243,38 @@ impl FileOpener<'_> {
         }
         (FileContents { batches, problems, facts, mark }, another)
     }
+}
+
+/// Whether a file is a table that this library wrote.
+pub(super) fn is_own_file(file: &File, size: u64) -> io::Result<bool> {
+    let mut head = vec![0; HEAD];
+    let held = read_up_to(file, 0, &mut head, 0)?;
+    head.truncate(held);
+    let first = match Compression::of(&head) {
+        None => head,
+        Some(compression) => compression.head(file, HEAD)?.0,
+    };
+    is_own_table(&first, file, size)
+}
+
+/// What a file of no format looks like, by its first bytes; if it may be a text log, by its last ones as well, because many
+/// logs begin with other output.
+fn looks_like(
+    head: &FileHead,
+    bytes: &dyn ReadAt,
+    size: u64,
+    compression: Option<Compression>,
+) -> io::Result<Option<Lookalike>> {
+    let first = lookalike(head);
+    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD as u64 || head.bytes.contains(&0) {
+        return Ok(first);
+    }
+    let begin = size.saturating_sub(HEAD as u64).max(head.bytes.len() as u64);
+    let mut last = vec![0; usize::try_from(size.saturating_sub(begin)).unwrap_or(HEAD).min(HEAD)];
+    let length = read_up_to(bytes, begin, &mut last, 0)?;
+    // The first line is cut.
+    let whole = last[..length].iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &last[end + 1..length]);
+    Ok(lookalike(&FileHead { bytes: whole, ..*head }))
 }
 
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {
@@ -253,11 +295,12 @@ fn stop_problem(stop: &DecompressStop, file: &str, compressed: u64, decompressed
 }
 
 /// Reads a ledger. A ledger that cannot be read is a problem, and the logs are read without it.
-fn read_ledger(bytes: &[u8], shown: &str) -> FileOutcome {
-    let (kind, error) = match Ledger::read(bytes, shown) {
+fn read_ledger(bytes: &dyn ReadAt, size: u64, shown: &str) -> FileOutcome {
+    let (kind, error) = match Ledger::read_from(BufReader::new(Sequential::new(bytes)), shown) {
         Ok(ledger) => return FileOutcome::Ledger(ledger),
         Err(error @ LedgerError::Newer { .. }) => (ProblemKind::Newer, error),
+        Err(error @ LedgerError::Unreadable { .. }) => (ProblemKind::Unreadable, error),
         Err(error) => (ProblemKind::NotALog, error),
     };
-    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, bytes.len() as u64)])
+    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, size)])
 }

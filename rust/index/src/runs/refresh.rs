@@ -18,7 +18,7 @@ use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::gather::gather;
-use super::open::FileOpener;
+use super::open::{FileOpener, is_own_file};
 use super::read::list;
 use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter;
@@ -53,6 +53,7 @@ impl Logs {
         let mut paths = Vec::new();
         let problems = list(path, &mut |file| paths.push(file))?;
         paths.sort();
+        self.leave_out_own_tables(&mut paths, threads);
         if problems == self.refresh.unfollowed && self.nothing_changed(&paths, threads) {
             self.refresh.verify(begin);
             return Ok(None);
@@ -80,6 +81,20 @@ impl Logs {
         let logs = gather(path, files, problems, progress)?;
         logs.refresh.verify(begin);
         Ok(Some(logs))
+    }
+
+    /// Leaves out the tables that this library wrote since. Files that are known and have not changed are not looked at.
+    fn leave_out_own_tables(&self, paths: &mut Vec<FilePath>, threads: usize) {
+        let seen: HashMap<&Path, &FileStamp> =
+            self.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), &seen.stamp)).collect();
+        let is_own = |path: &FilePath| {
+            let stamp = FileStamp::now(path);
+            seen.get(path.path.as_path()).is_none_or(|seen| **seen != stamp)
+                && open_file(&path.path).and_then(|(file, _)| is_own_file(&file, stamp.size)).unwrap_or(false)
+        };
+        let own = parallel::map(paths.len(), threads, |index| is_own(&paths[index]));
+        let mut own = own.into_iter();
+        paths.retain(|_| !own.next().unwrap_or(false));
     }
 
     /// Whether these are the files that were read, and all still hold what was read of them.

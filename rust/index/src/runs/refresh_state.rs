@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use stepbridge_formats::Mark;
 use stepbridge_io::read_ranges::ReadRanges;
-use stepbridge_records::{BatchRun, Problem};
+use stepbridge_records::{BatchRun, Problem, ProblemList};
 
 use crate::file_path::FilePath;
 
@@ -39,6 +39,17 @@ impl RefreshState {
     /// Notes that all files hold what was read of them. `begin` is when the check began.
     pub(crate) fn verify(&self, begin: SystemTime) {
         self.verified.store(since_1970(begin), Ordering::Relaxed);
+    }
+
+    /// Whether a path is that of a file that was found, by whatever name. A file without content does not count.
+    pub(crate) fn has_read(&self, path: &Path) -> bool {
+        let Ok(metadata) = fs::metadata(path) else { return false };
+        let (real, identity) = (fs::canonicalize(path).ok(), identity(&metadata));
+        let is_same = |stamp: &FileStamp| match (&identity, &stamp.identity) {
+            (Some(one), Some(other)) => (one.device, one.inode) == (other.device, other.inode),
+            _ => fs::canonicalize(&stamp.path).ok() == real,
+        };
+        metadata.len() > 0 && self.seen.iter().any(|seen| is_same(&seen.stamp))
     }
 
     /// Whether a file with this stamp may have changed after it was read and still have the same stamp, because the clock of
@@ -130,7 +141,7 @@ pub(crate) struct RefreshFile {
     /// Where its reader can go on.
     pub(crate) mark: Option<Mark>,
     /// Its problems.
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: ProblemList,
     /// The runs of its records, each with how many records come before.
     pub(crate) runs: Vec<(u64, BatchRun)>,
 }

@@ -2,6 +2,7 @@
 
 mod count;
 mod elapsed;
+mod enter;
 mod live_window;
 mod planned;
 mod record;

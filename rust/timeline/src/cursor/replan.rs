@@ -5,6 +5,7 @@ use super::running_part::RunningPart;
 use super::{Cursor, End};
 use crate::canonical::end_window;
 use crate::change::{Change, Pending};
+use crate::epoch_shape::EpochShape;
 use crate::error::Error;
 use crate::quantity::Quantity;
 use crate::segment::{Entry, Segment};
@@ -22,11 +23,14 @@ impl Cursor {
     }
 
     /// Continues by another plan from here on; see [`Timeline::resume`].
-    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
+    /// `longer`: by so much the running epoch is longer than the plan's, as part of it was done again; see [`EpochEntry`].
+    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>, longer: i64) -> Result<(), Error> {
         let (epochs, _) = self.now.position();
-        let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
+        let changed = self.timeline()?.resume_longer(self.now.batch, epochs, plan, pending, longer)?;
         let next = plan.segments().first();
-        self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))
+        self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))?;
+        self.plan_later_by(plan);
+        Ok(())
     }
 
     /// Goes over to a timeline that is equal up to here. From here on batches have `size` samples and windows `accumulate`
@@ -44,17 +48,22 @@ impl Cursor {
                 // The epoch has begun and has no batch yet.
                 next.begin_epoch()?;
             }
-            next.record.running = self.running();
-            next.record.ended = std::mem::take(&mut self.record.ended);
-            next.now.token = self.now.token;
-            (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
-            *self = next;
+            self.go_on_as(next);
         }
         self.window.closes = closes || self.now.step > steps;
         if self.before.epoch == self.now.epoch {
             (self.before.length, self.before.epoch_samples) = (self.now.length, self.now.epoch_samples);
         }
         Ok(())
+    }
+
+    /// Becomes a cursor at the same point, which has counted what this one has.
+    pub(super) fn go_on_as(&mut self, mut next: Self) {
+        next.record.running = self.running();
+        next.record.ended = std::mem::take(&mut self.record.ended);
+        next.now.token = self.now.token;
+        (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
+        *self = next;
     }
 
     /// The last batch is the last one of its epoch, perhaps only with the new sizes, and the loop is still inside the epoch.
@@ -96,16 +105,30 @@ impl Cursor {
         self.part = Some(part);
     }
 
-    /// Ends the running epoch as cut and plans it once more as a whole, as its loader begins again.
-    pub fn restart_epoch(&mut self) -> Result<(), Error> {
+    /// Ends the running epoch as cut and plans it once more as a whole, as its loader begins again. `longer`: as for `replan`.
+    pub fn restart_epoch(&mut self, longer: i64) -> Result<(), Error> {
         let Some(part) = self.part else { return Ok(()) };
-        let batches = self.now.length;
+        let Segment { samples, batch_size, drop_last, .. } = part.segment;
+        let data = samples.zip(batch_size).and_then(|(samples, size)| {
+            let samples = samples.checked_add_signed(-longer)?;
+            Some((samples, EpochShape::new(Some(samples), None, Some(size), drop_last).ok()?))
+        });
+        // In batches of a size that the epoch did not begin with there are others than it would have had.
+        let (batches, last, samples) = match data {
+            Some((samples, shape)) => (shape.batches, shape.last, Some(samples)),
+            None => (
+                self.now.length.and_then(|length| length.checked_add_signed(-longer)),
+                part.segment.last_batch_size,
+                samples,
+            ),
+        };
         self.end_epoch(End::Cut)?;
         let known = batches.is_some();
         let whole = Segment {
             epochs: Some(1),
             batches,
-            last_batch_size: part.segment.last_batch_size.filter(|_| known),
+            samples,
+            last_batch_size: last.filter(|_| known),
             joins: false,
             cut: false,
             entry: Entry::Continue,
