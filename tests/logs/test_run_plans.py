@@ -1,4 +1,4 @@
-"""What is said of single runs: plans, units, bases, conventions and series by the names of runs, in Python and in a file."""
+"""What is said of single runs, in Python and in a file: plans, units, bases, conventions and series by their names."""
 
 from __future__ import annotations
 

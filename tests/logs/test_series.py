@@ -1,9 +1,9 @@
-"""The meaning of a step belongs to a series: validation by epoch beside training by step, whoever says what they are."""
+"""The meaning of a step belongs to a series: validation by epoch next to training by step."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -49,7 +49,9 @@ def places(rows: sb.Table, tag: str) -> list[Place]:
 
 @pytest.mark.parametrize("first_epoch", [0, 1])
 @pytest.mark.parametrize("write", [json_lines, table])
-def test_validation_by_epoch_beside_training_by_step(tmp_path: Path, write: object, first_epoch: int) -> None:
+def test_validation_by_epoch_next_to_training_by_step(
+    tmp_path: Path, write: object, first_epoch: Literal[0, 1]
+) -> None:
     path = (json_lines if write is json_lines else table)(tmp_path / "log.jsonl", first_epoch)
     path = path.rename(tmp_path / ("log.jsonl" if write is json_lines else "log.csv"))
     logs = sb.read_logs(path, step_column="step")

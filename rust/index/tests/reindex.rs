@@ -114,7 +114,7 @@ fn a_plan_that_the_epochs_of_a_run_contradict_is_not_its_own() {
     );
 }
 
-/// Training by step (tag 0), and after every ten steps a validation (tag 1) by epoch, with its own learning rate (tag 2).
+/// Training by step (tag 0), and every ten steps a validation (tag 1) by epoch; both with a learning rate (tag 2).
 fn mixed() -> ColumnBatch {
     let rows = (1..=30).flat_map(|step| {
         let validation = [(1, step / 10, 0.5), (2, step / 10, 0.1)];
@@ -128,13 +128,11 @@ fn mixed() -> ColumnBatch {
 fn a_second_counter_has_no_place_where_nothing_decides() {
     let log = records(mixed());
     let found = by_one(&log, &plan(10, 1, Boundary::Flush, None), &ReindexOptions::default());
-    // The steps of training are only assumed to count from 0, so that they decide nothing.
     let [problem] = &found.problems[..] else { panic!("{:?}", found.problems) };
     assert_eq!(problem.kind, ProblemKind::Undecided);
     assert!(problem.reason.starts_with("6 records have no epoch: of run run it is not known"), "{}", problem.reason);
     assert!(problem.reason.contains("series={\"epoch\": (\"epoch\", 1)}"), "{}", problem.reason);
-    let unplaced = found.batches[0].epoch.iter().filter(|epoch| **epoch == -1).count();
-    assert_eq!(unplaced, 6);
+    assert_eq!(found.batches[0].epoch.iter().filter(|epoch| **epoch == -1).count(), 6);
 }
 
 #[test]
@@ -149,7 +147,6 @@ fn a_second_counter_is_placed_where_its_run_shows_what_it_counts() {
         let validations: Vec<_> =
             (0..).zip(&log.batches[0].tag).filter(|(_, tag)| **tag == 1).map(|(at, _)| at).collect();
         let at = |index: &usize| (place[*index], place[*index + 1]);
-        // The learning rate of a validation's row is at the same place.
         let expected = [((0, -1, 1.0), (0, -1, 1.0)), ((1, -1, 2.0), (1, -1, 2.0)), ((2, -1, 3.0), (2, -1, 3.0))];
         assert_eq!(validations.iter().map(at).collect::<Vec<_>>(), expected);
         assert!(found.steps.iter().any(|steps| steps.series.is_some() && steps.basis == basis), "{:?}", found.steps);
