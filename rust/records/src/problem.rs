@@ -85,6 +85,10 @@ pub enum ProblemKind {
     TooLarge,
     /// The log contradicts what its ledger says of its steps.
     Refuted,
+    /// Two meanings of a step fit, and nothing decides.
+    Undecided,
+    /// The log contradicts the plan that the caller gives for its run.
+    Contradicted,
 }
 
 impl ProblemKind {
@@ -109,6 +113,8 @@ impl ProblemKind {
             Self::Newer => "newer",
             Self::TooLarge => "too_large",
             Self::Refuted => "refuted",
+            Self::Undecided => "undecided",
+            Self::Contradicted => "contradicted",
         }
     }
 }
