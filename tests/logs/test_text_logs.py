@@ -338,7 +338,9 @@ def test_patterns_with_a_heading(tmp_path: Path) -> None:
 
 
 def test_numbers_in_other_notations_are_left_out_and_said(tmp_path: Path) -> None:
-    (tmp_path / "train.log").write_text("".join(f"Epoch 1, Iter {i}, Step {i}: loss 0,5, ppl 1,234.5\n" for i in (1, 2)))
+    (tmp_path / "train.log").write_text(
+        "".join(f"Epoch 1, Iter {i}, Step {i}: loss 0,5, ppl 1,234.5\n" for i in (1, 2))
+    )
     logs = read_logs(tmp_path / "train.log")
     assert logs.to_polars()["value"].to_list() == [1234.5, 1234.5]
     assert [problem.reason for problem in logs.problems] == ["2 values of 'loss' are no numbers (the first: '0,5')"]

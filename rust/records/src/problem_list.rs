@@ -66,7 +66,7 @@ impl ProblemList {
             // One alone says what it is, and so does one that was made here before.
             let reason = if count == first.count { first.reason.clone() } else { more(count, &first) };
             let length = first.offset.map(|offset| end.saturating_sub(offset));
-            all.push(Problem { reason, length, count, ..first });
+            all.push(Problem { length, reason, count, ..first });
         }
         all
     }

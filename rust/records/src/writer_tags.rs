@@ -17,7 +17,7 @@ pub struct TaggingWriter {
     tags: &'static [(&'static str, &'static str, StepMeaning)],
 }
 
-/// Keras' TensorBoard callback logs epochs by their index, batches and evaluations by the updates so far. Megatron logs many
+/// Keras' `TensorBoard` callback logs epochs by their index, batches and evaluations by the updates so far. Megatron logs many
 /// tags twice, by iteration and by the samples so far.
 const WRITERS: [TaggingWriter; 2] = [
     TaggingWriter {
@@ -41,7 +41,7 @@ const WRITERS: [TaggingWriter; 2] = [
 impl TaggingWriter {
     /// The writer of a run of event files, by the name of the run and all its tags.
     #[must_use]
-    pub fn of_run<'a>(run: &str, tags: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+    pub fn of_run<'a>(run: &str, tags: &(impl Iterator<Item = &'a str> + Clone)) -> Option<Self> {
         let folder = run.rsplit('/').next().unwrap_or(run);
         WRITERS.into_iter().find(|writer| {
             let knows = |tag: &str| writer.step(tag).is_some();
@@ -71,18 +71,18 @@ mod tests {
     #[test]
     fn keras_is_known_by_its_folders_and_all_its_tags() {
         let keras = ["epoch_loss", "evaluation_loss_vs_iterations"];
-        let writer = TaggingWriter::of_run("logs/validation", keras.into_iter()).expect("Keras");
+        let writer = TaggingWriter::of_run("logs/validation", &keras.into_iter()).expect("Keras");
         assert_eq!(writer.step("epoch_loss"), Some(StepMeaning::of_run(Unit::Epoch, 0)));
         assert_eq!(writer.step("evaluation_loss_vs_iterations"), Some(StepMeaning::of_run(Unit::Step, 1)));
-        assert!(TaggingWriter::of_run("logs", keras.into_iter()).is_none());
-        assert!(TaggingWriter::of_run("train", ["epoch_loss", "lr"].into_iter()).is_none());
-        assert!(TaggingWriter::of_run("train", std::iter::empty()).is_none());
+        assert!(TaggingWriter::of_run("logs", &keras.into_iter()).is_none());
+        assert!(TaggingWriter::of_run("train", &["epoch_loss", "lr"].into_iter()).is_none());
+        assert!(TaggingWriter::of_run("train", &std::iter::empty()).is_none());
     }
 
     #[test]
     fn megatron_counts_samples_where_it_says_so() {
         let tags = ["lm loss", "lm loss vs samples"];
-        let writer = TaggingWriter::of_run("tensorboard", tags.into_iter()).expect("Megatron");
+        let writer = TaggingWriter::of_run("tensorboard", &tags.into_iter()).expect("Megatron");
         assert_eq!(writer.step("lm loss vs samples"), Some(StepMeaning::of_run(Unit::Sample, 1)));
         assert_eq!(writer.step("lm loss"), None);
     }

@@ -50,7 +50,7 @@ pub(crate) fn resolve(
             let rules: Vec<SeriesRule> = own.iter().chain(&options.series).cloned().collect();
             let writer = written.get(&number).and_then(|own| {
                 let tags = own.iter().filter_map(|tag| records.tags.get(*tag as usize)).map(String::as_str);
-                Some((TaggingWriter::of_run(name, tags)?, own))
+                Some((TaggingWriter::of_run(name, &tags)?, own))
             });
             let series = SeriesOfRun { run: number, tags: &records.tags, writer };
             let classes = SeriesClasses::new(&series, &rules, counters);
