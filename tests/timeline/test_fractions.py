@@ -45,9 +45,7 @@ def test_triggers_and_ends_follow_the_samples(change_at: int | None) -> None:
     for _ in clock.epochs():
         while clock.sample != 1000:
             clock.advance()
-            for text in ("50%", "0.9ep"):
-                if clock.at(text):
-                    hit.append((f"at {text}", clock.sample))
+            hit.extend((f"at {text}", clock.sample) for text in ("50%", "0.9ep") if clock.at(text))
             if clock.every("0.25ep"):
                 hit.append(("every", clock.sample))
             if clock.batch == change_at:

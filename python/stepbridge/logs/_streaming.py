@@ -39,7 +39,7 @@ class ReindexResult(NamedTuple):
     steps: tuple[StepInfo, ...]
     """What the steps of each run's files count, and how that is known."""
     left_out: tuple[LeftOut, ...] = ()
-    """What is not in the file (over all runs: what a later session replaced), and run by run what has no place in it."""
+    """What is not in the file: over all runs what a later session replaced, and run by run what has no place in it."""
 
 
 def reindex(
