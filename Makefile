@@ -148,6 +148,10 @@ docs: $(DONE)/docs $(DONE)/extension ## build the documentation into build/site;
 pictures: $(DONE)/extension ## draw the pictures of the documentation again
 	python tools/pictures.py
 
+.PHONY: known-logs
+known-logs: $(DONE)/test $(DONE)/extension ## write docs/known_logs.md from the real logs, where they are
+	python tests/known_logs.py --write
+
 .PHONY: bench
 bench: $(DONE)/bench $(DONE)/extension ## measure each claim next to its peer, write benches/RESULTS.md and its chart
 	rm $(DONE)/extension

@@ -55,7 +55,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(ONE_FRESH, "numpy.divmod, one thread", SPEED, 1.5),
         Claim(ONE_FRESH, "polars // and %, all cores", SPEED, 1.0),
         Claim(SORTED, "numpy.searchsorted, take and subtract, one thread", SPEED, 10.0),
-        Claim(SORTED_ONE_THREAD, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
+        Claim(SORTED_ONE_THREAD, "numpy.searchsorted, take and subtract, one thread", SPEED, 3.0),
         Claim(RANDOM, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
         Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
     ),

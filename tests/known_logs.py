@@ -1,4 +1,4 @@
-"""Writes docs/known_logs.md: `python tests/known_logs.py --write`, on a machine that has the real logs.
+"""Writes docs/known_logs.md: `make known-logs`, on a machine that has the real logs.
 
 Each log is read alone, so that a row depends on that log only, and what changes a reader changes its rows.
 """
@@ -28,7 +28,7 @@ POSTED = DATA.parent / "cases" / "logs"
 HEAD = """\
 # What is known of real logs
 
-`python tests/known_logs.py --write` writes this page, and a test compares it. Each log was read alone, and
+`make known-logs` writes this page, and a test compares it. Each log was read alone, and
 re-indexed without any option. A change in what stepbridge knows of a log shows here.
 
 - **exactly**: records whose epoch follows from what the format, the ledger or the log itself states.
@@ -62,7 +62,8 @@ def known(path: Path, root: Path) -> Row:
     try:
         logs = sb.read_logs(path)
     except sb.NoLogsError as error:
-        return Row(name, f"not read: {reason(str(error))}")
+        settings = path.suffix in {".yaml", ".yml"} or path.parent.name in {"params", "tags"}
+        return Row(name, "settings" if settings else f"not read: {reason(str(error))}")
     formats = dict.fromkeys(f"{file.format} ({file.shape})" if file.shape else file.format for file in logs.files)
     table = logs.reindex()
     frame = table.to_polars()

@@ -14,7 +14,7 @@ def test_the_page_is_up_to_date() -> None:
     """A difference is either a fault, or a reason to write the page again and to look at what changed."""
     old, new = PAGE.read_text(encoding="utf-8"), page()
     changes = [line for line in difflib.ndiff(old.splitlines(), new.splitlines()) if line[0] in "+-"]
-    assert not changes, "\n".join([*changes[:40], "run python tests/known_logs.py --write"])
+    assert not changes, "\n".join([*changes[:40], "run make known-logs"])
 
 
 def test_the_page_exists() -> None:

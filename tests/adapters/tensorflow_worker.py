@@ -75,5 +75,7 @@ def refusal(attempt: Callable[[], object]) -> list[str]:
     try:
         attempt()
     except Exception as error:  # noqa: BLE001 - which one it is, the test compares
-        return [type(error).__name__, str(error)]
+        # By the built-in that it is, as users catch it.
+        built_in = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+        return [built_in, str(error)]
     return ["nothing", ""]

@@ -147,3 +147,30 @@ def test_what_a_step_cannot_be(tmp_path: Path) -> None:
                 with pytest.raises(ValueError, match="how much of the samples is done cannot be known"):
                     writer.add_scalar("loss", 1.0)
                 break
+
+
+@pytest.mark.parametrize(
+    ("step", "unit", "base"),
+    [
+        (lambda clock, epoch: epoch + 1, "ep", 1),
+        (lambda clock, epoch: epoch, "ep", 0),
+        (lambda clock, epoch: clock.batch, "ba", 1),
+        (lambda clock, epoch: torch.tensor(clock.step - 1), "st", 0),
+        (lambda clock, epoch: clock.sample, "sp", 1),
+        (lambda clock, epoch: 10 * epoch + 3, None, 1),
+        (lambda clock, epoch: 1, None, 1),
+    ],
+    ids=["epoch from 1", "epoch from 0", "batch", "step from 0", "sample", "something else", "always 1"],
+)
+def test_a_step_of_the_callers_own_is_noted_by_tag(tmp_path: Path, step: Any, unit: str | None, base: Any) -> None:
+    clock = sb.StepClock(samples=1000, batch_size=100, epochs=4, accumulate=2, ledger=tmp_path)
+    with SummaryWriter(str(tmp_path), clock=clock) as writer:
+        for epoch in clock.epochs():
+            for _ in clock.batches(range(10)):
+                if clock.closes_step:
+                    writer.add_scalar("train/loss", 0.5)
+                    writer.add_scalar("train/own", 0.5, clock.step)
+            writer.add_scalar("val/loss", 0.5, step(clock, epoch))
+    (session,) = sb.read_ledger(tmp_path).sessions
+    assert session.series == (sb.SeriesStep("val/loss", unit, base, "stepbridge.adapters.torch.SummaryWriter"),)
+    assert (session.logged_as.unit, session.logged_as.base) == ("st", 1)

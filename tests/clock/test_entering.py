@@ -1,4 +1,4 @@
-"""Epochs that a loop enters elsewhere: what is trained again or never, in the clock, its timeline, its state and ledger."""
+"""Epochs that a loop enters elsewhere: what is trained again or never, in clock, timeline, state and ledger."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_epoch_keeps_its_number_and_has_what_was_trained(
     with pytest.warns(sb.StepbridgeWarning, match=f"epoch 1 .* {what}") as told:
         clock = entered(sample, ledger=tmp_path)
     assert len(told) == 1
-    assert (clock.repeated, clock.left_out) == (repeated, left_out)
+    assert (int(clock.repeated), int(clock.left_out)) == (repeated, left_out)
     assert clock.position == (1, 5)
     clock.advance(batches)
     assert clock.position == (2, 0)
@@ -55,7 +55,7 @@ def test_the_epoch_keeps_its_number_and_has_what_was_trained(
 
 def test_the_point_that_was_reached_is_no_event(tmp_path: Path) -> None:
     clock = entered(500, ledger=tmp_path)
-    assert (clock.repeated, clock.left_out) == (0, 0)
+    assert (int(clock.repeated), int(clock.left_out)) == (0, 0)
     clock.end_run()
     assert sb.read_ledger(tmp_path).sessions[0].entries == ()
 
@@ -81,7 +81,7 @@ def test_an_epoch_that_was_whole_is_trained_again() -> None:
     assert clock.step == 2
     with pytest.warns(sb.StepbridgeWarning, match="1000sp is trained again"):
         clock.begin_epoch(0, sample=0)
-    assert (clock.position, clock.step, clock.repeated) == ((0, 4), 2, 1000)
+    assert (clock.position, clock.step, int(clock.repeated)) == ((0, 4), 2, 1000)
     clock.advance(4)
     assert (clock.position, clock.sample, clock.step) == ((1, 0), 2000, 4)
 

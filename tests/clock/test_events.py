@@ -141,7 +141,7 @@ def test_a_point_that_no_epoch_has(arguments: dict[str, int], says: str) -> None
     assert clock.state_dict() == before
     with pytest.warns(sb.StepbridgeWarning, match="6sp is never trained; clock.left_out counts that"):
         assert clock.begin_epoch(2, batch=0, sample=0)
-    assert (clock.left_out, clock.repeated) == (6, 0)
+    assert (int(clock.left_out), int(clock.repeated)) == (6, 0)
 
 
 def test_samples_that_are_not_known() -> None:

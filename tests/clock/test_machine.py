@@ -1,4 +1,4 @@
-"""A clock, its timeline, its state and its ledger against a count of every single batch, through any sequence of events."""
+"""A clock, its timeline, state and ledger against a count of every single batch, through any sequence of events."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
         clock, hand = self.clock, self.hand
         assert (clock.batch, clock.step, clock.sample) == (hand.batch, hand.step, hand.sample)
         assert clock.position == hand.position
-        assert (clock.repeated, clock.left_out) == (hand.repeated, hand.left_out)
+        assert (int(clock.repeated), int(clock.left_out)) == (hand.repeated, hand.left_out)
         assert (clock.applied, clock.token) == (hand.step - hand.skipped, hand.tokens)
 
     @invariant()

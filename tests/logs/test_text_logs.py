@@ -73,6 +73,17 @@ def megatron(text: list[str]) -> Iterator[Record]:
                     yield int(match[1]), None, pair[1], float(pair[2])
 
 
+def megatron_deepspeed(text: list[str]) -> Iterator[Record]:
+    """Read the lines of both programs."""
+    yield from megatron(text)
+    for line in text:
+        if match := re.search(r"step=(\d+), skipped=(\d+), lr=\[", line):
+            yield int(match[1]), None, "skipped", float(match[2])
+        elif match := re.search(r"/global_step=(\d+), (.*)", line):
+            for key, value in re.findall(rf"(\w+)=({NUMBER})", match[2]):
+                yield int(match[1]), None, key, float(value)
+
+
 def mlperf(line: str) -> Iterator[Record]:
     """Read the result of an evaluation."""
     if match := re.search(r':::MLL \S+ eval_accuracy: \{"value": "?([\d.]+)"?, .*"epoch_num": (\d+)', line):
@@ -160,7 +171,7 @@ READINGS: dict[str, tuple[str, Callable[[list[str]], Iterator[Record]]]] = {
     "EmoNetTCN": ("epochs", epochs),
     "OLMo": ("olmo", olmo),
     "Semi-Supervise": ("detectron2", detectron2),
-    "Megatron": ("megatron", megatron),
+    "Megatron": ("deepspeed", megatron_deepspeed),
     "mxnet": ("mxnet", mxnet),
     "gnmt": ("gnmt", gnmt),
     "ssd": ("nvidia_ssd", ssd),
@@ -277,3 +288,75 @@ def test_a_large_log_is_read_in_parts(tmp_path: Path) -> None:
     assert losses["value"].sum() == sum(range(count)) + count / 2
     (file,) = logs.files
     assert (file.records_ok, file.plain_lines, logs.problems) == (count, 2, ())
+
+
+def test_headings_bars_and_ranks(tmp_path: Path) -> None:
+    bar = "\r{rank}Epoch 1/2\n" + "".join(
+        f"\r{n}/4 [==>] - ETA: 1s - loss: {1 / n}\r{n}/4 [==>] - ETA: 0s - loss: {2 / n}" for n in (1, 2, 4)
+    )
+    (tmp_path / "keras.log").write_text(bar.replace("{rank}", "") + "\n2/2 [==>] - 0s - loss: 9.0\n", newline="")
+    logs = read_logs(tmp_path / "keras.log")
+    frame = logs.reindex().to_polars()
+    # The last drawing of each state, without the bar of the evaluation.
+    assert frame.select("epoch", "iter", "value").rows() == [(0, 0, 2.0), (0, 1, 1.0), (0, 3, 0.5)]
+    (tmp_path / "slurm.out").write_text(
+        "".join(f"{rank}: Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n" for step in (1, 2) for rank in (0, 1))
+    )
+    assert read_logs(tmp_path / "slurm.out").runs == ["slurm", "slurm/rank1"]
+
+
+def test_samples_inside_the_epoch_need_the_batch_size(tmp_path: Path) -> None:
+    # The MNIST example: 1,000 samples, batches of 64, the samples before every fifth batch.
+    lines = [(epoch, batch) for epoch in (1, 2) for batch in range(0, 16, 5)]
+    (tmp_path / "train.log").write_text(
+        "".join(f"Train Epoch: {epoch} [{64 * batch}/1000 (9%)]\tLoss: {batch}.5\n" for epoch, batch in lines)
+    )
+    logs = read_logs(tmp_path / "train.log")
+    assert logs.reindex().to_polars().select("epoch", "iter").rows() == [(epoch - 1, None) for epoch, _ in lines]
+    frame = logs.reindex(Timeline.plan(samples=1000, batch_size=64)).to_polars()
+    assert frame.select("epoch", "iter").rows() == [(epoch - 1, batch) for epoch, batch in lines]
+
+
+def test_patterns_with_a_heading(tmp_path: Path) -> None:
+    log = tmp_path / "console"
+    log.write_text(
+        "".join(
+            f"~~ pass {epoch}\n" + "".join(f"seen {32 * n} => {n / 2}\n" for n in (1, 2)) + f"held out: {epoch}.25\n"
+            for epoch in (0, 1)
+        )
+    )
+    logs = read_logs(log, pattern="~~ pass {epoch}\nseen {samples_in_epoch} => {loss}\nheld out: {val}")
+    frame = logs.reindex(Timeline.plan(samples=64, batch_size=32, epochs=2)).to_polars()
+    assert frame.select("tag", "epoch", "iter").rows() == [
+        ("loss", 0, 0),
+        ("loss", 0, 1),
+        ("loss", 1, 0),
+        ("loss", 1, 1),
+        ("val", 0, None),
+        ("val", 1, None),
+    ]
+
+
+def test_numbers_in_other_notations_are_left_out_and_said(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text("".join(f"Epoch 1, Iter {i}, Step {i}: loss 0,5, ppl 1,234.5\n" for i in (1, 2)))
+    logs = read_logs(tmp_path / "train.log")
+    assert logs.to_polars()["value"].to_list() == [1234.5, 1234.5]
+    assert [problem.reason for problem in logs.problems] == ["2 values of 'loss' are no numbers (the first: '0,5')"]
+
+
+def test_lines_without_a_known_shape_are_read_by_their_words(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text(
+        "".join(f"<epoch {epoch}> <batch {batch}> acc={batch / 8}\n" for epoch in (1, 2) for batch in range(4))
+    )
+    logs = read_logs(tmp_path / "train.log")
+    assert [file.shape for file in logs.files] == ["inferred"]
+    frame = logs.reindex().to_polars()
+    assert frame.select("epoch", "iter").rows() == [(epoch, batch) for epoch in (0, 1) for batch in range(4)]
+
+
+def test_a_shape_is_found_after_other_text(tmp_path: Path) -> None:
+    known = "".join(f"iter {step}: loss 0.5, time 1.00ms, mfu 1.00%\n" for step in range(3))
+    (tmp_path / "train.log").write_text("other text\n" * 300_000 + known)
+    assert read_logs(tmp_path / "train.log").files[0].records_ok == 3
+    (tmp_path / "console").write_text("other text\n" * 300_000 + known)
+    assert read_logs(tmp_path / "console", format="text").files[0].records_ok == 3

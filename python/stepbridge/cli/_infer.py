@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepbridge.cli._command import Example, as_json, command
 from stepbridge.cli._printing import print_json, say
 from stepbridge.cli._reading import Reading, read, reading_options, report
+from stepbridge.cli._step_options import as_meaning, misused, step_options
 
 if TYPE_CHECKING:
     from stepbridge.logs import TimelineInference
@@ -20,14 +21,16 @@ EXAMPLES = (
 
 @command(*EXAMPLES, short="Show the epochs' lengths that follow from logs.")
 @reading_options
+@step_options
 @as_json
-def infer(path: str, reading: Reading, *, as_json: bool) -> None:
+def infer(path: str, reading: Reading, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the library checks them
     """Show the timeline of each run below PATH, as far as its log states epochs, and the evidence for it.
 
     If its log states none, give `reindex` a plan.
     """
     logs = read(path, reading)
-    found = logs.infer()
+    with misused():
+        found = logs.infer(**as_meaning(options))
     if as_json:
         print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
         return
@@ -40,6 +43,11 @@ def as_text(inference: TimelineInference | None) -> str:
     """Returns the timeline and its evidence, or why there is none."""
     if inference is None:
         return "unknown: its log states no epoch"
+    if inference.timeline is None and inference.likely is not None:
+        return (
+            f"unknown: {inference.evidence}\n"
+            f"  likely, and taken with reindex --likely: {inference.likely!r}\n  {inference.likely_reason}"
+        )
     if inference.timeline is None:
         return f"unknown: {inference.evidence}"
     return f"{inference.timeline!r}\n  {inference.evidence}"
@@ -54,4 +62,6 @@ def as_fields(inference: TimelineInference) -> dict[str, object]:
         "checked": inference.checked,
         "unit": inference.unit,
         "base": inference.base,
+        "config": inference.config,
+        "likely": None if inference.likely is None else json.loads(inference.likely.to_json()),
     }

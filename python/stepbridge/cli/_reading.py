@@ -41,6 +41,8 @@ OPTIONS = {
     "epoch_column": click.option("--epoch-column", metavar="NAME", help="The one that holds the epoch."),
     "time_column": click.option("--time-column", metavar="NAME", help="The one that holds the seconds since 1970."),
 }
+#: How many problems of a kind are named where there are too many for a screen.
+FEW = 3
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
 
 
@@ -94,10 +96,20 @@ def nothing(path: str, problems: Sequence[Problem]) -> str:
     return f"no record could be read at '{path}': {problems[0].file}: {problems[0].reason}"
 
 
-def report(problems: Iterable[Problem]) -> None:
-    """Names each problem on stderr: the file, the byte where it begins, what was found."""
+def report(problems: Iterable[Problem], *, most: int | None = None) -> None:
+    """Names each problem on stderr: the file, the byte where it begins, what was found.
+
+    With `most`, a kind of problem with more of them than that is named by its first ones and their number.
+    """
+    kinds: dict[str, list[Problem]] = {}
     for problem in problems:
-        complain(problem_sentence(problem))
+        kinds.setdefault(problem.kind, []).append(problem)
+    for kind, alike in kinds.items():
+        shown = alike if most is None or len(alike) <= most else alike[:FEW]
+        for problem in shown:
+            complain(problem_sentence(problem))
+        if more := len(alike) - len(shown):
+            complain(f"{more:,} more of this kind ({kind}); --verbose names them")
 
 
 def problem_sentence(problem: Problem) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,11 @@ from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._completion import units
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
 from stepbridge.cli._reading import Reading, nothing, read, reading_options, refusing, report
-from stepbridge.conventions import ConventionName
+from stepbridge.cli._step_options import as_meaning, misused, step_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +35,10 @@ EXAMPLES = (
     Example("logs as a framework writes them", "stepbridge reindex runs/mnist -o m.arrow --convention lightning"),
     Example("while the run goes on", "stepbridge reindex runs/bert -o bert.parquet --follow"),
 )
+
+
+#: How many problems of one kind are named one by one.
+MOST_PROBLEMS = 5
 
 
 def known_output(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
@@ -68,17 +71,12 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
     help=f"The file to write: {', '.join(_core.OUTPUTS)}.",
 )
 @plan_options
+@step_options
 @click.option(
-    "--unit",
-    shell_complete=units,
-    help="What the logged steps count, if the format does not declare it: step, batch, epoch, ...",
-)
-@click.option("--base", type=click.Choice(["0", "1"]), help="0 if they are indices, 1 if the first is 1.")
-@click.option(
-    "--convention",
-    type=click.Choice(get_args(ConventionName)),
-    metavar="NAME",
-    help=f"The framework whose step it is, instead of --unit and --base: {', '.join(get_args(ConventionName))}.",
+    "--series",
+    multiple=True,
+    metavar="TAGS=UNIT:BASE",
+    help="What the steps of some series count: 'val/*=epoch:1'. May be given several times.",
 )
 @click.option(
     "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."
@@ -86,12 +84,26 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 @click.option(
     "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
 )
+@click.option(
+    "--likely",
+    is_flag=True,
+    help="Runs whose log leaves several timelines take the one with which each epoch has a record at its end.",
+)
+@click.option(
+    "--plan",
+    "plans",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="A TOML file with plans by the names of runs; stepbridge.toml in PATH is used without it.",
+)
+@click.option("--strict", is_flag=True, help="Write nothing if a run has no timeline, or one that its log contradicts.")
 @click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
 @click.option("--follow", is_flag=True, help="Continue, and write the file again when the logs change, until Ctrl-C.")
 @click.option(
     "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
 )
+@click.option("-v", "--verbose", is_flag=True, help="Name every problem, however many there are.")
 @as_json
 def reindex(
     path: str,
@@ -101,6 +113,7 @@ def reindex(
     *,
     as_json: bool,
     follow: bool,
+    verbose: bool,
     interval: float,
     **options: Any,  # noqa: ANN401 - the library checks them
 ) -> None:
@@ -110,16 +123,30 @@ def reindex(
     not at all. Damage, and records that have no place or contradict the timeline, are named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    if options["base"] is not None:
-        options["base"] = int(options["base"])
+    options = as_meaning(options)
+    options["series"] = dict(map(series_rule, options["series"]))
+    if options["plans"] is None:
+        from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415 - see _command.py
+
+        options["plans"] = plan_file_at(path)
     if follow:
         with suppress(KeyboardInterrupt):
             shown: set[Problem] = set()
             for result in followed(path, output, timeline, reading, interval, **options):
-                show(result if as_json else without(result, shown), as_json=as_json)
+                show(result if as_json else without(result, shown), as_json=as_json, verbose=verbose)
                 shown.update(result.problems)
         return
-    show(written(path, output, timeline, reading, **options), as_json=as_json)
+    show(written(path, output, timeline, reading, **options), as_json=as_json, verbose=verbose)
+
+
+def series_rule(text: str) -> tuple[str, tuple[str, int]]:
+    """Returns pattern, unit and base of a value of `--series`."""
+    pattern, equals, meaning = text.rpartition("=")
+    unit, colon, base = meaning.partition(":")
+    if not (pattern and equals and unit and colon and base in {"0", "1"}):
+        message = f"{text!r} is not TAGS=UNIT:BASE, as in 'val/*=epoch:1'"
+        raise click.BadParameter(message, param_hint="--series")
+    return pattern, (unit, int(base))
 
 
 def written(
@@ -181,10 +208,12 @@ def followed(
 def write_table(logs: Logs, output: Path, timeline: Timeline | None, options: dict[str, Any]) -> ReindexResult:
     """Writes the table of logs that are in memory."""
     from stepbridge.logs import ReindexResult  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs._records import UNPLACED  # noqa: PLC0415
 
     table = logs.reindex(timeline, **as_options(options))
-    lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
-    if lacking and len(lacking) == len(logs.runs):
+    lacking = [problem.reason for problem in table.problems if problem.kind in UNPLACED]
+    without_place = sum(found.records for found in table.left_out if found.reason == "no_place")
+    if lacking and without_place == len(table):
         raise ValueError(lacking[0])
     table.write(output)
     return ReindexResult(
@@ -209,18 +238,7 @@ def as_options(options: dict[str, Any]) -> ReindexOptions:
     return options  # type: ignore[return-value]
 
 
-@contextmanager
-def misused() -> Iterator[None]:
-    """Ends the command: as wrong use if the request does not fit these logs, as a failure if nothing can be written."""
-    try:
-        yield
-    except ValueError as error:
-        raise click.UsageError(in_flags(error)) from error
-    except OSError as error:
-        raise failure(str(error)) from error
-
-
-def show(result: ReindexResult, *, as_json: bool) -> None:
+def show(result: ReindexResult, *, as_json: bool, verbose: bool = False) -> None:
     """Prints what was written, from which timelines, and what was found on the way."""
     from stepbridge.logs._table import summary  # noqa: PLC0415 - see _command.py
 
@@ -240,7 +258,7 @@ def show(result: ReindexResult, *, as_json: bool) -> None:
     counts = f"{counted(result.records, 'record')} of {counted(len(result.runs), 'run')}"
     say(", ".join((f"{result.output}: {counts}", timeline_sources(result), *summary(result.left_out))))
     report_assumptions(result.assumed)
-    report(result.problems)
+    report(result.problems, most=None if verbose else MOST_PROBLEMS)
 
 
 def report_assumptions(assumptions: Iterable[StepAssumption]) -> None:
@@ -248,8 +266,10 @@ def report_assumptions(assumptions: Iterable[StepAssumption]) -> None:
     alike: dict[StepAssumption, list[str]] = {}
     for assumption in assumptions:
         alike.setdefault(assumption._replace(run=""), []).append(assumption.run)
-    for (_, unit, base, reason, within), runs in alike.items():
+    for (_, unit, base, reason, within, series), runs in alike.items():
         whose = f"run {runs[0]}: its" if len(runs) == 1 else f"{some(runs)}: their"
+        if series is not None:
+            whose = f"{'run ' + runs[0] if len(runs) == 1 else some(runs)}: {series}'s"
         what = f"as with --unit {unit} --base {base}"
         if within == "epoch":
             what = f"as batches of their epochs, with --base {base}"
@@ -263,19 +283,27 @@ def some(runs: list[str]) -> str:
     return f"{len(runs):,} runs ({names})"
 
 
+def some_of(names: list[str]) -> list[str]:
+    """Returns a few of several names."""
+    few = 3
+    return [*names[:few], "..."] if len(names) > few else names
+
+
 def timeline_sources(result: ReindexResult) -> str:
     """Returns where the timelines come from."""
     several = len({source.origin for source in result.origins}) > 1
     clauses = []
-    for kind in ("given", "ledger", "inferred", "shared", "none"):
+    for kind in ("given", "ledger", "inferred", "config", "shared", "likely", "none"):
         runs = [source for source in result.origins if source.origin == kind]
         if not runs:
             continue
         files = sorted({source.ledger for source in runs if source.ledger is not None})
         clause = {
             "given": "by the given plan",
-            "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(files)}",
+            "ledger": f"by {'the ledger' if len(files) == 1 else 'the ledgers'} {', '.join(some_of(files))}",
             "inferred": "by the epochs in the log itself",
+            "config": f"by {', '.join(some_of(files))}",
+            "likely": "by the likely one of several that the log leaves",
             "shared": f"by the timeline of {', '.join(files)}",
             "none": "without a timeline",
         }[kind]

@@ -35,6 +35,7 @@ SOURCES = {
     "epochs": "inferred from its epochs",
     "ledger_assumed": "assumed, as the ledger does not say it",
     "nothing": "assumed",
+    "undecided": "two meanings fit",
 }
 
 
@@ -138,10 +139,13 @@ def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     """Returns what a step is in words: "a step is the n-th update (declared by the format)"."""
     if not has_steps and step.unit == "ep":
         return f"epochs from {step.base} ({SOURCES[step.source]})"
+    whose = "a step" if step.series is None else f"that of {step.series}"
+    if step.unit is None:
+        return f"{whose} is not known ({SOURCES[step.source]})"
     noun = NOUNS[step.unit]
     where = " in its epoch" if step.within == "epoch" else ""
     what = f"n-th {noun}{where}" if step.base else f"index of the {noun}{where}"
-    return f"a step is the {what} ({SOURCES[step.source]})"
+    return f"{whose} is the {what} ({SOURCES[step.source]})"
 
 
 def shortened(text: str, width: int) -> str:

@@ -133,9 +133,9 @@ class StepClock(ClockLoop):
         longer = state.get("longer", 0)
         if trial._pending and pending is None:
             raise TimelineError(
-                f"{self.name}: the checkpoint is inside an open window, of which {trial._pending} batches are done: say "
-                'what becomes of their gradients: load_state_dict(state, pending="drop") where they are lost, as no '
-                'optimizer saves them, "carry" where the loop saved and loaded them'
+                f"{self.name}: the checkpoint is inside an open window, of which {trial._pending} batches are done: "
+                'say what becomes of their gradients: load_state_dict(state, pending="drop") where they are lost, as '
+                'no optimizer saves them, "carry" where the loop saved and loaded them'
             )
         if differs:
             trial._set_plan(own._core, pending, longer)

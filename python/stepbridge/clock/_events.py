@@ -61,7 +61,8 @@ class ClockEvents(ClockEntering):
         For callbacks and hooks; a loop of your own has `epochs()`. An epoch that is still open is ended as cut.
 
         A framework that resumes where it likes says where that is. What it trains again then counts as `repeated`, what
-        it never trains as `left_out`; the ledger has both, and the first of each is warned of. An epoch keeps its number.
+        it never trains as `left_out`; the ledger has both, and the first of each is warned of. An epoch keeps its
+        number.
 
         Args:
             epoch: the index, from 0, of the epoch that the framework enters: the running one or a later one. The

@@ -8,6 +8,7 @@ from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
 from stepbridge.clock._updates import Updates, UpdateTracker
 from stepbridge.ledger._writer import LedgerWriter
+from stepbridge.timeline import unit_symbol
 from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
@@ -155,6 +156,21 @@ class ClockFollowers(ClockReadings):
         if counter not in self._warned:
             self._warned.add(counter)
             self.warn(f"{counter}: expected {expected}, seen {seen}{f': {hint}' if hint else ''}")
+
+    def record_series_step(self, tag: str, unit: UnitLike | None, base: Base, *, by: str) -> None:
+        """Records in the ledger, if there is one, that a tag is logged by another step than `record_logged_step` says.
+
+        The last word about a tag counts.
+
+        Args:
+            tag: the tag.
+            unit: what its step counts; None: nothing that the clock counts, or nobody knows.
+            base: 0 if the first one is 0, 1 if it is 1.
+            by: the writer that saw it.
+        """
+        if self._ledger is not None:
+            symbol = None if unit is None else unit_symbol(unit)
+            self._ledger.record_series(self, self._padding, tag, symbol, base, by=by)
 
     def record_logged_step(self, unit: UnitLike, base: Base, *, by: str) -> None:
         """Records in the ledger, if there is one, what a logger is given as its step.

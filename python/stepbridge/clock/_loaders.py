@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from stepbridge._errors import TimelineError
 
 if TYPE_CHECKING:
-    from stepbridge.clock._clock import StepClock
+    from stepbridge.clock._readings import ClockReadings
 
 __all__ = ["LoaderKind", "RestOfEpoch", "kind_of", "register_loader_kind", "rest_of_arrays"]
 
@@ -21,7 +21,7 @@ __all__ = ["LoaderKind", "RestOfEpoch", "kind_of", "register_loader_kind", "rest
 class RestOfEpoch(NamedTuple):
     """What a loader is asked for the rest of an epoch."""
 
-    clock: StepClock
+    clock: ClockReadings
     """The clock, inside the epoch."""
     samples: int | None
     """Samples of the epoch's data that are done, over all ranks; None where the clock does not know them."""

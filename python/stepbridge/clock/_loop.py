@@ -143,10 +143,11 @@ class ClockLoop(ClockEvents):
         return told_where_zipped(batches, self._note_unseen) if is_zip_near() else batches
 
     def rest(self, loader: Loader) -> Loader:
-        """Returns a loader over exactly what is left of the epoch that a resumed clock is inside, loading none of the rest.
+        """Returns a loader over exactly what is left of the epoch that a resumed clock is inside.
 
-        It is exact to the sample, also where batch size, accumulation or number of ranks are others than before. Between
-        epochs, and at the start of one, it is the loader itself, so one loop serves every epoch:
+        It loads nothing of what is done, and is exact to the sample, also where batch size, accumulation or number of
+        ranks are others than before. Between epochs, and at the start of one, it is the loader itself, so one loop
+        serves every epoch:
 
             for epoch in clock.epochs():
                 for batch in clock.batches(clock.rest(loader)):

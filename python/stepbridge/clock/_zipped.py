@@ -1,7 +1,7 @@
 """Finds out whether a loop zips its batches with something that may end first.
 
-`zip(clock.batches(loader), other)` takes a batch before it asks `other`. Where `other` has ended, the body never sees that
-batch, although the clock has counted it; nothing tells the clock so. It can only say that this may have happened.
+`zip(clock.batches(loader), other)` takes a batch before it asks `other`. Where `other` has ended, the body never sees
+that batch, although the clock has counted it. The clock cannot know; it says that this may have happened.
 """
 
 from __future__ import annotations

@@ -72,6 +72,8 @@ class LedgerWriter:
         #: What is stated about the step that loggers are given, and how many of these lines the session has.
         self._stated: list[LoggedStep] = []
         self._written = 0
+        #: Tags that are logged by a step of their own: unit, base, and who saw it.
+        self._series: dict[str, tuple[str | None, Base, str]] = {}
         if logged_as is not None:
             unit, base = logged_as
             self._stated.append(_logged_step(unit, base, by="StepClock(logged_as=...)"))
@@ -191,11 +193,12 @@ class LedgerWriter:
         Warns:
             StepbridgeWarning: the ledger cannot be written.
         """
-        self._append(
-            clock,
-            padding,
-            lambda session: _core.ledger_series(session, time.time(), tag=tag, unit=unit, base=base, by=by),
-        )
+        self._series[tag] = (unit, base, by)
+        self._append(clock, padding, lambda session: self._series_line(session, tag))
+
+    def _series_line(self, session: int, tag: str) -> str:
+        unit, base, by = self._series[tag]
+        return _core.ledger_series(session, time.time(), tag=tag, unit=unit, base=base, by=by)
 
     def record_stop(self, clock: _core.Clock, padding: int) -> None:
         """Records where the loop was left, and closes the file; a loop that continues opens it again.
@@ -298,6 +301,9 @@ class LedgerWriter:
             file.append(_logged_line(number, assumed).encode())
             self._size = file.size
         self._write_stated()
+        for tag in self._series:
+            file.append(self._series_line(number, tag).encode())
+            self._size = file.size
         if clock._later() is not None:
             # The timeline of the first line ends with the running epoch, of unknown length; what follows it is planned.
             epoch, iteration = clock._position

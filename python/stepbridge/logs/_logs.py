@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge._text import counted, span
 from stepbridge.ledger._reading import ledger_from_rows
 from stepbridge.logs import _display
-from stepbridge.logs._options import ReadOptions, ReindexOptions, read_request, refuse_unknown, reindex_request
+from stepbridge.logs._options import (
+    ReadOptions,
+    ReindexOptions,
+    logged_step,
+    read_request,
+    refuse_unknown,
+    reindex_request,
+)
 from stepbridge.logs._records import (
     LeftOut,
     LogFile,
@@ -19,23 +26,28 @@ from stepbridge.logs._records import (
     StepInfo,
     TimelineInference,
     UnreadFile,
+    inference_of,
+    refuse_unplaced,
     report_of,
     step_infos,
 )
+from stepbridge.logs._run_plans import plan_file_at
 from stepbridge.logs._table import Table
-from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from pathlib import Path
 
     import pandas as pd
     import polars as pl
     import pyarrow as pa
     from typing_extensions import Unpack
 
+    from stepbridge.conventions import ConventionName
     from stepbridge.ledger import Ledger
     from stepbridge.logs._options import Timelines
+    from stepbridge.timeline import UnitLike
 
 __all__ = ["Logs", "read_logs"]
 
@@ -47,10 +59,11 @@ class Logs:
     are among them, but not in its tables unless `keep_superseded=True`; its repr has the number of those.
     """
 
-    __slots__ = ("_core", "_table")
+    __slots__ = ("_core", "_plan_file", "_table")
 
-    def __init__(self, core: _core.Logs) -> None:
+    def __init__(self, core: _core.Logs, plan_file: Path | None = None) -> None:
         self._core = core
+        self._plan_file = plan_file
         # The table is kept with the core that it is of: another thread may refresh the logs meanwhile.
         self._table: tuple[_core.Logs, Table] | None = None
 
@@ -167,10 +180,20 @@ class Logs:
         """What the steps of each run count, and how that is known."""
         return step_infos(self._core.steps())
 
-    def infer(self, *, share_timeline: bool = False) -> dict[str, TimelineInference]:
+    def infer(
+        self,
+        *,
+        unit: UnitLike | None = None,
+        base: Literal[0, 1] | None = None,
+        convention: ConventionName | None = None,
+        share_timeline: bool = False,
+    ) -> dict[str, TimelineInference]:
         """Finds the timeline of each run whose log states an epoch next to each step, or the lengths of its epochs.
 
         Args:
+            unit: what the logged steps count, instead of what the format declares.
+            base: 0 if the logged steps are indices, 1 if the first is 1, likewise.
+            convention: the framework whose logged step it is, instead of `unit` and `base`.
             share_timeline: whether a run that cannot know its own timeline takes that of the others. It does if all
                 known timelines are the same, and nothing that the run states contradicts it. Only you know whether the
                 runs share a plan.
@@ -178,15 +201,9 @@ class Logs:
         Returns:
             The timeline and its evidence by the run's name, or why there is none; nothing for runs without records.
         """
-        found = {}
-        for run, (core, sessions, evidence, checked, step, shared_by) in self._core.infer(
-            share_timeline=share_timeline
-        ).items():
-            unit, base = step or (None, None)
-            timeline = None if core is None else Timeline._of(core)
-            own = tuple((session, Timeline._of(each)) for session, each in sessions)
-            found[run] = TimelineInference(timeline, evidence, checked, unit, base, own, shared_by)
-        return found
+        unit, base = logged_step(unit, base, convention)
+        inferred = self._core.infer(share_timeline=share_timeline, unit=None if unit is None else str(unit), base=base)
+        return {run: inference_of(row) for run, row in inferred.items()}
 
     def reindex(self, timeline: Timelines = None, **options: Unpack[ReindexOptions]) -> Table:
         """Gives every record its epoch, its iter and the position after its step.
@@ -195,8 +212,8 @@ class Logs:
             timeline: one for all runs, one for each run by its name, or None: that of the run's ledger
                 (`stepclock.jsonl`), and without a ledger what the run's own log says. With a ledger each record is on
                 the timeline of the session in force at its wall time.
-            **options: `unit`, `base`, `convention`, `batch`, `sample`, `keep_superseded`, `share_timeline`, as
-                `stepbridge.ReindexOptions` describes them.
+            **options: `unit`, `base`, `convention`, `series`, `plans`, `batch`, `sample`, `keep_superseded`,
+                `share_timeline`, `likely`, `strict`, as `stepbridge.ReindexOptions` describes them.
 
         Returns:
             The records, in the order of the files. Epoch and iter are indices from 0, null if a record has none. The
@@ -205,12 +222,17 @@ class Logs:
             `left_out` what the table does not have.
 
         Raises:
+            TimelineError: `strict=True`, and a run has no timeline or is contradicted by its log.
             ValueError: no record can be located in that unit, or `convention` was given together with `unit` or `base`.
         """
         refuse_unknown("reindex", options, ReindexOptions.__optional_keys__)
         logs = self._core
+        options.setdefault("plans", self._plan_file)
         core, rows = logs.reindex(reindex_request(timeline, options))
-        return Table(core, report_of(rows), _superseded(logs, kept=options.get("keep_superseded", False)))
+        report = report_of(rows)
+        if options.get("strict"):
+            refuse_unplaced(report.problems)
+        return Table(core, report, _superseded(logs, kept=options.get("keep_superseded", False)))
 
     def table(self, *, keep_superseded: bool = False) -> Table:
         """Returns the records as they were logged.
@@ -282,7 +304,7 @@ def read_logs(
     ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
     """
     refuse_unknown("read_logs", options, ReadOptions.__optional_keys__)
-    return Logs(_core.Logs.read(path, read_request(options), progress))
+    return Logs(_core.Logs.read(path, read_request(options), progress), plan_file_at(path))
 
 
 def _table(core: _core.Logs, *, keep_superseded: bool) -> Table:

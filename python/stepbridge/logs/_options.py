@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from stepbridge import _core
 from stepbridge.conventions import convention as convention_named
+from stepbridge.logs._run_plans import Plans, run_rules
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ __all__ = [
     "ReadOptions",
     "ReindexOptions",
     "Timelines",
+    "logged_step",
     "read_request",
+    "refuse_unknown",
     "reindex_request",
+    "series_rules",
 ]
 
 #: The name of a format: one of `FORMATS`. Every reader has its own, so that they are not listed here once more.
@@ -66,6 +70,13 @@ class ReindexOptions(TypedDict, total=False):
     """0 if the logged steps are indices, 1 if the first is 1, instead of what the format or ledger declares."""
     convention: ConventionName | None
     """The framework whose logged step it is, instead of `unit` and `base`."""
+    series: Mapping[str, tuple[UnitLike, Literal[0, 1]]] | None
+    """What the steps of some series count, whatever anything else declares: unit and base by tag, as in
+    `{"val/*": ("epoch", 1)}`. In the tags, `*` is any text and `?` any character; the first that fits counts."""
+    plans: Plans | None
+    """What is said of single runs, by patterns of their names: a `Timeline`, or a dictionary of the arguments of
+    `Timeline.plan` with `unit`, `base`, `convention` and `series`; or the path of a TOML file with the same. The first
+    pattern that fits counts. Without it, a `stepbridge.toml` in the folder that was read is used."""
     batch: bool
     """Whether to add the index of each record's batch in the run."""
     sample: bool
@@ -75,6 +86,12 @@ class ReindexOptions(TypedDict, total=False):
     distinguish them from the others."""
     share_timeline: bool
     """Whether a run that cannot know its timeline takes that of the others; see `Logs.infer`."""
+    strict: bool
+    """Whether it is an error if a run has no timeline, or if what is said of it contradicts its log. Otherwise such
+    runs are in the table without an epoch, and named in `problems`."""
+    likely: bool
+    """Whether a run whose log leaves several timelines takes the one that is likely: the one with which every epoch of
+    the log has a record at its very end."""
 
 
 class ReadAndReindexOptions(ReadOptions, ReindexOptions, total=False):
@@ -97,20 +114,38 @@ def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, o
         TypeError: `timeline` does not hold timelines.
         ValueError: `convention` was given together with `unit` or `base`, or declares no step.
     """
-    unit, base, convention = options.get("unit"), options.get("base"), options.get("convention")
-    if convention is not None:
-        if unit is not None or base is not None:
-            raise ValueError("convention= sets unit= and base= too: give it alone, or give those two")
-        unit, base = _logged_step(convention)
+    unit, base = logged_step(options.get("unit"), options.get("base"), options.get("convention"))
     return {
         "timelines": _core_timelines(timeline),
         "unit": unit,
         "base": base,
+        "series": series_rules(options.get("series")),
         "batch": options.get("batch", False),
         "sample": options.get("sample", False),
         "keep_superseded": options.get("keep_superseded", False),
         "share_timeline": options.get("share_timeline", False),
+        "likely": options.get("likely", False),
+        "strict": options.get("strict", False),
+        "runs": [tuple(rule) for rule in run_rules(options.get("plans"))],
     }
+
+
+def series_rules(series: Mapping[str, tuple[UnitLike, Literal[0, 1]]] | None) -> list[tuple[str, str, int]]:
+    """Returns pattern, unit and base of each rule.
+
+    Raises:
+        ValueError: a rule is not a unit and a base.
+    """
+    rules: list[tuple[str, str, int]] = []
+    for pattern, meaning in (series or {}).items():
+        try:
+            unit, base = meaning
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"series={{{pattern!r}: ...}} takes a unit and a base, as in ('epoch', 1), not {meaning!r}"
+            ) from None
+        rules.append((pattern, str(unit), base))
+    return rules
 
 
 def refuse_unknown(function: str, options: Mapping[str, object], known: frozenset[str]) -> None:
@@ -134,6 +169,21 @@ def _core_timelines(timeline: Timelines) -> _core.Timeline | dict[str, _core.Tim
             cores[run] = each._core
         return cores
     raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
+
+
+def logged_step(
+    unit: UnitLike | None, base: Literal[0, 1] | None, convention: ConventionName | None
+) -> tuple[UnitLike | None, Literal[0, 1] | None]:
+    """Returns what the caller says of logged steps: what they count, and from what number.
+
+    Raises:
+        ValueError: `convention` was given together with `unit` or `base`, or declares no step.
+    """
+    if convention is None:
+        return unit, base
+    if unit is not None or base is not None:
+        raise ValueError("convention= sets unit= and base= too: give it alone, or give those two")
+    return _logged_step(convention)
 
 
 def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:

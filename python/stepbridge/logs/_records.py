@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from stepbridge._errors import TimelineError
 from stepbridge._problem import Problem
+from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stepbridge import _core
     from stepbridge.logs._options import Format
-    from stepbridge.timeline import Timeline
 
 __all__ = [
     "LeftOut",
@@ -24,6 +27,8 @@ __all__ = [
     "TimelineInference",
     "TimelineSource",
     "UnreadFile",
+    "inference_of",
+    "refuse_unplaced",
     "report_of",
     "step_infos",
 ]
@@ -94,17 +99,19 @@ class StepInfo(NamedTuple):
 
     run: str
     format: Format
-    unit: str
-    """What they count; "ep" if the records hold no step."""
-    base: int
+    unit: str | None
+    """What they count; "ep" if the records hold no step. None if nothing decides it: then they have no place."""
+    base: int | None
     """0 if they are indices, 1 if the first is 1."""
-    source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing"]
+    source: Literal["caller", "format", "ledger", "epochs", "ledger_assumed", "nothing", "undecided"]
     """Who declares it: the caller, the format, the ledger, or the epochs that the log states. "ledger_assumed": the
-    ledger does not say it, and its default was taken. "nothing": it is assumed."""
+    ledger does not say it, and its default was taken. "nothing": it is assumed. "undecided": two meanings fit."""
     reason: str
     """The same as one clause."""
     within: Literal["run", "epoch"] = "run"
     """Whether they count over the whole run, or begin again with each epoch."""
+    series: str | None = None
+    """The series, a tag or a pattern, if it is not about all series of the files."""
 
 
 class RunSessions(NamedTuple):
@@ -125,16 +132,20 @@ class StepAssumption(NamedTuple):
     reason: str
     within: Literal["run", "epoch"] = "run"
     """Whether they count over the whole run, or begin again with each epoch."""
+    series: str | None = None
+    """The series, a tag or a pattern, if it is not about all of the run."""
 
 
 class TimelineSource(NamedTuple):
     """Where the timeline of a run comes from."""
 
     run: str
-    origin: Literal["given", "ledger", "inferred", "shared", "none"]
-    """The caller, the run's ledger, the epochs that its own log states, another run; or it has none."""
+    origin: Literal["given", "ledger", "inferred", "config", "shared", "likely", "none"]
+    """The caller, the run's ledger, the epochs that its own log states, its own configuration, another run, a likely
+    one of several that its log leaves; or it has none."""
     ledger: str | None
-    """The ledger's file, relative to the path that was read; with "shared" the run that the timeline is from."""
+    """The ledger's file, relative to the path that was read; with "shared" the run that the timeline is from, with
+    "config" the keys and the file, with "likely" why it is."""
 
 
 class LeftOut(NamedTuple):
@@ -167,6 +178,12 @@ class TimelineInference:
     """If sizes changed when the run resumed and no single timeline holds: that of each session, by its number."""
     shared_by: str | None = None
     """The run whose timeline it is, with `share_timeline=True`."""
+    config: str | None = None
+    """The keys and the file of the run's configuration, if its epochs leave several timelines and that settles it."""
+    likely: Timeline | None = None
+    """If the timeline is not known: one that is likely. `reindex(likely=True)` takes it."""
+    likely_reason: str | None = None
+    """Why it is likely."""
 
 
 class ReindexReport(NamedTuple):
@@ -178,20 +195,56 @@ class ReindexReport(NamedTuple):
     steps: tuple[StepInfo, ...] = ()
 
 
+def inference_of(row: _core.Row) -> TimelineInference:
+    """Names the fields of what the core infers."""
+    core, sessions, evidence, checked, step, shared_by, config, likely = row
+    unit, base = step or (None, None)
+    likely_core, reason = likely or (None, None)
+    return TimelineInference(
+        None if core is None else Timeline._of(core),
+        evidence,
+        checked,
+        unit,
+        base,
+        tuple((session, Timeline._of(each)) for session, each in sessions),
+        shared_by,
+        config,
+        None if likely_core is None else Timeline._of(likely_core),
+        reason,
+    )
+
+
 def report_of(rows: _core.ReportRows) -> ReindexReport:
     """Names the fields of what the core reports."""
     problems, assumed, origins, steps = rows
     return ReindexReport(
         tuple(Problem(*row) for row in problems),
-        tuple(StepAssumption(run, unit, base, reason, within) for run, (unit, base, within), reason in assumed),
+        tuple(
+            StepAssumption(run, unit, base, reason, within, series)
+            for run, series, (unit, base, within), reason in assumed
+        ),
         tuple(TimelineSource(*row) for row in origins),
         step_infos(steps),
     )
 
 
+#: The kinds of problems of runs, or series, that could not be placed.
+UNPLACED = frozenset({"no_timeline", "undecided", "contradicted"})
+
+
+def refuse_unplaced(problems: Iterable[Problem]) -> None:
+    """Raises the error of `strict=True`, if there is a run that could not be placed."""
+    unplaced = [problem.reason for problem in problems if problem.kind in UNPLACED]
+    if unplaced:
+        more = f" (and {len(unplaced) - 1:,} more)" if len(unplaced) > 1 else ""
+        raise TimelineError(f"{unplaced[0]}{more}")
+
+
 def step_infos(rows: list[_core.Row]) -> tuple[StepInfo, ...]:
     """Names the fields of what the core knows about steps."""
-    return tuple(
-        StepInfo(run, format_, unit, base, source, reason, within)
-        for run, format_, (unit, base, within), source, reason in rows
-    )
+    found = []
+    undecided: _core.Row = (None, None, "run")
+    for run, format_, series, step, source, reason in rows:
+        unit, base, within = step or undecided
+        found.append(StepInfo(run, format_, unit, base, source, reason, within, series))
+    return tuple(found)

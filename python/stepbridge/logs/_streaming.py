@@ -9,6 +9,7 @@ from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
+from stepbridge.logs._run_plans import plan_file_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ class ReindexResult(NamedTuple):
     steps: tuple[StepInfo, ...]
     """What the steps of each run's files count, and how that is known."""
     left_out: tuple[LeftOut, ...] = ()
-    """What is not in the file, over all runs: records that a later session replaced."""
+    """What is not in the file (over all runs: what a later session replaced), and run by run what has no place in it."""
 
 
 def reindex(
@@ -71,6 +72,7 @@ def reindex(
         ValueError: no record can be located in that unit, or the output's name has another ending.
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
+    options.setdefault("plans", plan_file_at(path))
     request = reindex_request(timeline, options)
     _core.check_output(output)
     first = progress and (lambda done, total: progress(done, 2 * total))
@@ -85,11 +87,12 @@ def write_survey(
     progress: Callable[[int, int], object] | None = None,
 ) -> ReindexResult:
     """Reads logs a second time, and writes every record with its place."""
-    records, rows = survey.write(output, request, progress)
+    records, without_place, rows = survey.write(output, request, progress)
     logs, report = survey.logs(), report_of(rows)
     unread = tuple(Problem(*row) for row in logs.problems())
     superseded = len(survey) - records
-    left_out = (LeftOut(None, "superseded", superseded),) if superseded else ()
+    left_out = [LeftOut(None, "superseded", superseded)] if superseded else []
+    left_out += [LeftOut(run, "no_place", count) for run, count in without_place.items()]
     return ReindexResult(
         os.fspath(output),
         records,
@@ -98,5 +101,5 @@ def write_survey(
         report.assumed,
         report.origins,
         report.steps,
-        left_out,
+        tuple(left_out),
     )

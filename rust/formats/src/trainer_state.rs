@@ -9,8 +9,8 @@ use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
 use stepbridge_records::{
-    Decimal, EpochMeaning, FormatDescription, Problem, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
-    StepMeaning, TagTable, TaggedBatch, Unit,
+    ConfigEntry, ConfigItem, Decimal, EpochMeaning, FormatDescription, Problem, ProblemKind, RepeatedRecords,
+    ResumeSigns, SeriesMeaning, StepMeaning, TagTable, TaggedBatch, Unit,
 };
 
 pub(super) static READER: FormatReader = FormatReader {
@@ -68,12 +68,14 @@ fn read(bytes: &[u8], file: &str) -> io::Result<FileContents> {
         columns: RecordBuilder::default(),
         read: FileContents::default(),
         at: RowPlace::default(),
+        config: Vec::new(),
         done: 0,
     };
     state.read.facts.bytes = bytes.len() as u64;
     state.object();
     let mut columns = state.columns.into_columns(READER.format());
     columns.evidence.extend(state.at.step.zip(state.at.epoch));
+    columns.config = state.config;
     state.read.batches.push(TaggedBatch::new(state.tags.into_names()?, columns));
     Ok(state.read)
 }
@@ -86,6 +88,8 @@ struct StateReader<'a> {
     read: FileContents,
     /// Where the state says that it was saved.
     at: RowPlace,
+    /// What it says of the plan.
+    config: Vec<ConfigEntry>,
     /// Up to here all was read or reported.
     done: usize,
 }
@@ -159,6 +163,8 @@ impl<'a> StateReader<'a> {
             match &*name {
                 "global_step" => self.at.step = Decimal::parse(text).and_then(Decimal::whole),
                 "epoch" => self.at.epoch = Decimal::parse(text),
+                "max_steps" => self.config(ConfigItem::Steps, &name, text),
+                "num_train_epochs" => self.config(ConfigItem::Epochs, &name, text),
                 _ => {}
             }
         }
@@ -166,6 +172,12 @@ impl<'a> StateReader<'a> {
             return Err(JsonFault::Syntax);
         }
         Ok(true)
+    }
+
+    fn config(&mut self, item: ConfigItem, key: &str, text: &str) {
+        // A stream is planned for as many epochs as there are numbers.
+        let value = Decimal::parse(text).and_then(Decimal::count).filter(|value| *value < 1 << 62);
+        self.config.extend(value.map(|value| ConfigEntry { item, key: key.to_owned(), value }));
     }
 
     /// All entries up to the list's end; false where the file ends before.

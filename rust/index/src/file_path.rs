@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::path::PathBuf;
 
+use stepbridge_records::BatchRun;
+
 /// The path of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePath {
@@ -32,4 +34,15 @@ impl PartialOrd for FilePath {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// The name of a run: its folder below the path that the caller gave.
+pub(crate) fn run_name(folder: &[String], of: &BatchRun) -> String {
+    let above = match of {
+        BatchRun::Above(count) => &folder[..folder.len().saturating_sub(*count)],
+        BatchRun::Folder | BatchRun::Named(_) => folder,
+    };
+    let own = if let BatchRun::Named(name) = of { Some(name) } else { None };
+    let name = above.iter().chain(own).map(String::as_str).collect::<Vec<_>>().join("/");
+    if name.is_empty() { ".".to_owned() } else { name }
 }

@@ -8,6 +8,7 @@
 
 mod error;
 mod file_path;
+mod glob;
 pub mod infer;
 mod logs;
 mod output;
@@ -15,6 +16,7 @@ mod overview;
 pub mod reindex;
 mod repeated_series;
 mod runs;
+mod second_counters;
 mod streamed;
 mod table;
 

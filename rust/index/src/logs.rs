@@ -4,8 +4,9 @@ use stepbridge_formats::Lookalike;
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{FileFacts, Format, Records};
 
-use crate::file_path::FilePath;
+use crate::file_path::{FilePath, run_name};
 use crate::runs::refresh_state::RefreshState;
+use crate::second_counters::SecondCounters;
 
 /// The records below a path, and what is known of each file that holds them.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +79,24 @@ impl Logs {
     #[must_use]
     pub fn run_ledgers(&self) -> Vec<Option<RunLedger<'_>>> {
         (0..self.ledger_of.len()).map(|run| self.run_ledger(run)).collect()
+    }
+
+    /// The series that count by a counter of their own.
+    pub(crate) fn second_counters(&self) -> SecondCounters {
+        let mut counters = SecondCounters::of(&self.records);
+        let Records { runs, tags, .. } = &self.records;
+        let number = |names: &[String], name: &str| {
+            names.iter().position(|known| known == name).and_then(|index| u32::try_from(index).ok())
+        };
+        for file in &self.files {
+            for (run, tag, marks) in &file.facts.second_counters {
+                let run = number(runs, &run_name(&file.path.folder, run)).unwrap_or(file.run);
+                if let Some(tag) = number(tags, tag) {
+                    counters.add(run, vec![(tag, marks.clone())]);
+                }
+            }
+        }
+        counters
     }
 
     /// The ledger of a run, by its index.

@@ -1,15 +1,18 @@
 //! Re-indexes logs of any size into a file, in memory that does not grow with them.
 //!
-//! The logs are read twice. The first reading keeps the records that sessions and timelines follow from. In the second
-//! reading, each batch gets its places, is written, and is freed.
+//! Small logs are read once, into memory. Large ones are read twice: the first reading keeps the records that sessions and
+//! timelines follow from; in the second reading, each batch gets its places, is written, and is freed. What is known of the
+//! records is resolved once, from the first reading, in both cases.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 use stepbridge_formats::ReadOptions;
+use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind, Records, SupersededFrom, TaggedBatch};
 use stepbridge_timeline::Error;
@@ -17,28 +20,23 @@ use stepbridge_timeline::Error;
 use crate::error::ReadError;
 use crate::logs::Logs;
 use crate::output::{TableWriter, WriteError, refuse_input};
-use crate::reindex::contradictions::{self, RefutedLedgers};
-use crate::reindex::locate::{assumed, locate, periods};
 use crate::reindex::part::{PlacedPart, Tally};
 use crate::reindex::place::Placer;
-use crate::reindex::resolve::with_runs;
-use crate::reindex::run::ResolvedRun;
-use crate::reindex::steps;
+use crate::reindex::resolve::resolve;
 use crate::reindex::{
-    Places, ReindexOptions, ReindexResult, StepAssumption, StepInfo, TimelineSource, Timelines, report,
+    Places, ReindexOptions, ReindexResult, Resolutions, StepAssumption, StepInfo, TimelineSource, Timelines, report,
 };
 use crate::runs::merge::{is_numbered, renumber};
 use crate::runs::open::FileOpener;
 use crate::runs::refresh_state::SeenFile;
-use crate::runs::survey;
-use crate::table::{Superseded, TableForm};
-
-/// Each thread holds a batch of a log in memory, and one thread writes what they all read.
-const MOST_THREADS: usize = 4;
+use crate::runs::{MOST_THREADS, survey};
+use crate::table::{Superseded, Table, TableForm, count_without_place};
 
 /// What the first reading found below a path.
 pub struct Survey {
     logs: Arc<Logs>,
+    /// Whether it holds all records.
+    whole: bool,
     options: ReadOptions,
 }
 
@@ -47,6 +45,8 @@ pub struct Survey {
 pub struct StreamResult {
     /// How many records were written.
     pub rows: u64,
+    /// How many of them have neither an epoch nor a position, by run.
+    pub without_place: BTreeMap<String, u64>,
     /// As [`ReindexResult::problems`].
     pub problems: Vec<Problem>,
     /// As [`ReindexResult::assumed`].
@@ -85,6 +85,11 @@ pub enum StreamError {
     },
 }
 
+/// Whether a problem is one of a run that could not be placed.
+fn is_lacking(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::NoTimeline | ProblemKind::Undecided | ProblemKind::Contradicted)
+}
+
 fn first(problems: &[Problem]) -> String {
     let more = match problems.len() {
         0 | 1 => String::new(),
@@ -97,71 +102,88 @@ fn first(problems: &[Problem]) -> String {
 impl Survey {
     /// Reads all logs below a path for the first time.
     pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
-        let logs = Arc::new(survey(path, options, progress, threads.min(MOST_THREADS))?);
-        Ok(Self { logs, options: options.clone() })
+        let (logs, whole) = survey(path, options, progress, threads)?;
+        Ok(Self { logs: Arc::new(logs), whole, options: options.clone() })
     }
 
-    /// What is known of the logs. They hold only some of the records.
+    /// What is known of the logs. Of large logs they hold only some of the records.
     #[must_use]
     pub fn logs(&self) -> &Arc<Logs> {
         &self.logs
     }
 
-    /// Reads the logs again, and writes every record with its place to a file, completely or not at all.
+    /// Writes every record with its place to a file, completely or not at all.
     ///
     /// Records that were added after the first reading are not written.
     pub fn write(
         &self,
         timelines: Timelines,
-        options: ReindexOptions,
+        options: &ReindexOptions,
         superseded: Superseded,
         output: &Path,
         progress: &Progress,
         threads: usize,
     ) -> Result<StreamResult, StreamError> {
         let records = &self.logs.records;
-        with_runs(records, &self.logs.run_ledgers(), timelines, options, |runs| {
-            let (batches, parts) = locate(records, runs, options, threads);
-            let problems = report::problems(records, runs, &parts);
-            let lacking: Vec<Problem> =
-                problems.into_iter().filter(|problem| problem.kind == ProblemKind::NoTimeline).collect();
-            if !lacking.is_empty() && lacking.len() == records.runs.len() {
-                return Err(StreamError::NoTimeline(lacking));
-            }
-            let fallen = contradictions::fallen(records, &parts);
-            let assumed = assumed(records, runs, &parts, options);
-            let steps = steps::of_runs(records, runs, periods(&parts), options);
-            let origins = runs.iter().map(|run| run.origin.clone()).collect();
-            let thin = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
-            let form = TableForm::new(&self.logs, Some(&thin), superseded)?;
-            refuse_input(&self.logs, output)?;
+        let ledgers = self.logs.run_ledgers();
+        let resolutions = resolve(records, &self.logs.second_counters(), &ledgers, timelines, options)?;
+        let placer = Placer::new(records, &resolutions, options);
+        let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
+        let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
+        let problems = report::problems(records, &resolutions, &parts);
+        let lacking: Vec<Problem> = problems.iter().filter(|problem| is_lacking(problem.kind)).cloned().collect();
+        let placed = |places: &Places| {
+            places.epoch.iter().any(|epoch| *epoch >= 0) || places.epoch_float.iter().any(|epoch| !epoch.is_nan())
+        };
+        // Runs without a place are written beside others. Where nothing has a place, the caller has to say something.
+        if !lacking.is_empty() && (options.strict || !batches.iter().any(placed)) {
+            return Err(StreamError::NoTimeline(lacking));
+        }
+        refuse_input(&self.logs, output)?;
+        let places = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
+        let (rows, without_place, problems) = if self.whole {
+            let table = Table::new(&self.logs, Some(&places), superseded, threads)?;
+            table.write(output, progress)?;
+            (table.rows() as u64, table.without_place(), problems)
+        } else {
+            let form = TableForm::new(&self.logs, Some(&places), superseded)?;
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
             let threads = threads.min(MOST_THREADS);
             let opener = FileOpener { options: &self.options, progress, threads, survey: false };
-            let told = ReportedRecords::default();
-            let placer = Placer::new(records, options);
-            let mut pass = StreamPass { logs: &self.logs, runs, placer, form, tags, fallen, writer, told, rows: 0 };
+            let reported = ReportedRecords::default();
+            let mut pass = StreamPass {
+                logs: &self.logs,
+                placer,
+                form,
+                tags,
+                writer,
+                reported,
+                rows: 0,
+                without_place: BTreeMap::new(),
+            };
             pass.all(&opener)?;
-            let StreamPass { writer, told, rows, .. } = pass;
+            let StreamPass { writer, reported, rows, without_place, .. } = pass;
             writer.complete()?;
-            let problems = report::problems(&told.records(records), runs, &told.parts);
-            Ok(StreamResult { rows, problems, assumed, steps, origins })
-        })?
+            let problems = report::problems(&reported.records(records), &resolutions, &reported.parts);
+            (rows, without_place, problems)
+        };
+        let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
+        let Resolutions { sources: origins, .. } = resolutions;
+        Ok(StreamResult { rows, without_place, problems, assumed, steps, origins })
     }
 }
 
 /// The second reading.
-struct StreamPass<'a, 'b> {
+struct StreamPass<'a> {
     logs: &'a Arc<Logs>,
-    runs: &'a [ResolvedRun<'b>],
-    placer: Placer,
+    placer: Placer<'a>,
     form: TableForm,
     tags: HashMap<&'a str, u32>,
-    fallen: RefutedLedgers,
     writer: TableWriter,
-    told: ReportedRecords<'b>,
+    reported: ReportedRecords,
     rows: u64,
+    without_place: BTreeMap<String, u64>,
 }
 
 /// Records of a file, from one index on, that belong to one run and one session.
@@ -172,7 +194,7 @@ struct FileSpan {
     superseded_from: Option<Arc<SupersededFrom>>,
 }
 
-impl StreamPass<'_, '_> {
+impl StreamPass<'_> {
     fn all(&mut self, opener: &FileOpener) -> Result<(), StreamError> {
         let mut batches: Vec<Vec<&ColumnBatch>> = vec![Vec::new(); self.logs.files.len()];
         for batch in &self.logs.records.batches {
@@ -190,14 +212,15 @@ impl StreamPass<'_, '_> {
                 let room = total.saturating_sub(before);
                 let tagged = up_to(tagged, room);
                 let length = tagged.columns.len() as u64;
-                if failed.is_none()
-                    && let Err(error) = self.piece(source, tagged, before, &stretches)
-                {
-                    failed = Some(error);
-                    // Cancelling is the only way to stop the reader.
-                    opener.progress.cancel();
-                }
+                let written = self.piece(source, tagged, before, &stretches);
                 before += length;
+                match written {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
             });
             if let Some(error) = failed {
                 return Err(error);
@@ -244,17 +267,11 @@ impl StreamPass<'_, '_> {
                 (stretch.run, stretch.session, stretch.superseded_from.clone());
             batches.push(part);
         }
-        let (mut places, mut parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = batches
-            .iter()
-            .map(|batch| match self.runs.get(batch.run as usize) {
-                Some(run) => self.placer.all(batch, run),
-                None => Default::default(),
-            })
-            .unzip();
+        let (places, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) =
+            batches.iter().map(|batch| self.placer.all(batch)).unzip();
+        self.reported.take(&batches, parts);
         // The names are those of the first reading.
         let found = Records { batches, ..Records::default() };
-        contradictions::refute(&found, &self.fallen, &mut places, &mut parts);
-        self.told.take(&found.batches, parts);
         let count = found.batches.len();
         let logs = Arc::new(Logs { records: found, ..Logs::default() });
         let places = Arc::new(ReindexResult { batches: places, ..ReindexResult::default() });
@@ -262,6 +279,7 @@ impl StreamPass<'_, '_> {
             let batch = self.form.batch(&logs, Some(&places), batch)?;
             if batch.num_rows() > 0 {
                 self.rows += batch.num_rows() as u64;
+                count_without_place(&batch, &mut self.without_place);
                 self.writer.write(&batch)?;
             }
         }
@@ -271,21 +289,21 @@ impl StreamPass<'_, '_> {
 
 /// What to report of records that are already freed: batches with only the first record of each kind.
 #[derive(Default)]
-struct ReportedRecords<'a> {
+struct ReportedRecords {
     batches: Vec<ColumnBatch>,
-    parts: Vec<Vec<PlacedPart<'a>>>,
-    /// The runs, files and periods that have a part without a tally.
-    bare: HashSet<(u32, u32, usize)>,
+    parts: Vec<Vec<PlacedPart>>,
+    /// The files and resolutions that have a part without a tally.
+    bare: HashSet<(u32, usize)>,
 }
 
-impl<'a> ReportedRecords<'a> {
-    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<PlacedPart<'a>>>) {
+impl ReportedRecords {
+    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<PlacedPart>>) {
         for (batch, parts) in batches.iter().zip(parts) {
             let parts: Vec<PlacedPart> = parts
                 .into_iter()
                 .filter(|part| {
                     part.seen.tallies().iter().any(|tally| tally.count > 0)
-                        || self.bare.insert((batch.run, batch.source, part.period))
+                        || self.bare.insert((batch.source, part.resolution))
                 })
                 .collect();
             if parts.is_empty() {

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use common::{events, format, plan, records, stating};
 use proptest::prelude::*;
-use stepbridge_index::infer::{InferenceOutcome, TimelineInference, infer, share_timeline};
-use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Records, SeriesMeaning, StepMeaning};
-use stepbridge_timeline::{Boundary, History, Timeline, Unit};
+use stepbridge_index::infer::{InferenceOutcome, StepWord, TimelineInference, infer, infer_shared};
+use stepbridge_records::{
+    ColumnBatch, ConfigEntry, ConfigItem, Decimal, EpochMeaning, Records, SeriesMeaning, StepMeaning,
+};
+use stepbridge_timeline::{Boundary, Timeline, Unit};
 
 fn of_run(records: &Records) -> TimelineInference {
-    infer(records).remove("run").expect("the run is there")
+    infer(records, StepWord::default()).remove("run").expect("the run is there")
 }
 
 fn timeline(batch: ColumnBatch) -> Timeline {
@@ -47,17 +49,12 @@ fn lightning_rows_after_training_belong_to_the_next_epoch() {
 }
 
 #[test]
-fn epoch_0_alone_is_an_observed_epoch_that_was_cut() {
-    let found = timeline(stating(format("lightning_csv"), &[(49, "0"), (2499, "0")]));
-    let observed = History {
-        lengths: &[2500],
-        samples: None,
-        batch_size: None,
-        accumulate: 1,
-        boundary: Boundary::Flush,
-        cut: true,
-    };
-    assert_eq!(found, Timeline::from_epochs(&observed).unwrap());
+fn an_epoch_that_never_ended_has_no_length() {
+    let log = records(stating(format("lightning_csv"), &[(49, "0"), (2499, "0")]));
+    let found = of_run(&log);
+    let why = "the log never leaves its first epoch, whose length therefore is not known: at least 2500 steps";
+    assert_eq!(found.outcome, InferenceOutcome::Unknown { why: why.to_owned() });
+    assert_eq!(found.open_epoch, Some(0));
 }
 
 #[test]
@@ -129,13 +126,13 @@ fn whole_epochs_of_any_base_are_found() {
             .collect();
         let pairs: Vec<_> = lines.iter().map(|(step, epoch)| (*step, &**epoch)).collect();
         let batch = stating(format("jsonl"), &pairs);
-        // One row short of an epoch's beginning and every row is there: one answer, whoever says what.
+        // Of each epoch the first and the last row count. One row short of an epoch's beginning and every row is there: one answer, whoever says what.
         let step = StepMeaning::of_run(Unit::Batch, step_base);
         let declared = meaning(Some(step), Some(EpochMeaning::In(epoch_base)), batch.clone());
         let known = of_run(&records(declared));
         assert_eq!((known.step, known.epoch), (Some(step), Some(EpochMeaning::In(epoch_base))));
         let InferenceOutcome::Known { timeline, checked, .. } = known.outcome else { panic!("unknown") };
-        assert_eq!((timeline, checked), (plan(20, 1, Boundary::Flush, None), 200));
+        assert_eq!((timeline, checked), (plan(20, 1, Boundary::Flush, None), 20));
         let guessed = of_run(&records(meaning(None, None, batch)));
         match guessed.outcome {
             InferenceOutcome::Known { timeline, .. } => {
@@ -276,9 +273,7 @@ fn a_timeline_is_shared_only_where_all_agree_and_nothing_contradicts() {
             log.runs.push(format!("other {number}"));
             log.batches.push(ColumnBatch { run: number, ..batch.clone() });
         }
-        let mut found = infer(&log);
-        share_timeline(&log, &mut found);
-        found
+        infer_shared(&log, StepWord::default())
     };
     let vague = stating(format("lightning_csv"), &[(150, "1")]);
     let found = three(&[vague.clone(), events(&[(0, 7, 1.0)])]);
@@ -303,7 +298,7 @@ fn runs_do_not_lend_each_other_anything() {
     let mut two = records(stating(format("lightning_csv"), &[(99, "0"), (100, "1"), (200, "2")]));
     two.runs.push("other".into());
     two.batches.push(ColumnBatch { run: 1, ..stating(format("lightning_csv"), &[(150, "1")]) });
-    let outcomes: BTreeMap<_, _> = infer(&two);
+    let outcomes: BTreeMap<_, _> = infer(&two, StepWord::default());
     assert!(matches!(outcomes["run"].outcome, InferenceOutcome::Known { .. }));
     assert!(matches!(outcomes["other"].outcome, InferenceOutcome::Unknown { .. }));
 }
@@ -357,7 +352,7 @@ proptest! {
             (i64::try_from(step).unwrap(), digits.map_or_else(|| value.to_string(), |digits| format!("{value:.digits$}")))
         }).collect();
         let pairs: Vec<_> = lines.iter().map(|(step, text)| (*step, text.as_str())).collect();
-        let outcome = infer(&records(stating(format("trainer_state"), &pairs))).remove("run").map(|known| known.outcome);
+        let outcome = infer(&records(stating(format("trainer_state"), &pairs)), StepWord::default()).remove("run").map(|known| known.outcome);
         match outcome {
             Some(InferenceOutcome::Known { timeline, checked, .. }) => {
                 prop_assert_eq!(checked, pairs.len());
@@ -387,7 +382,7 @@ proptest! {
         let logged = steps.filter(|step| (step + 1) % every == 0 || (ends && (step + 1) % length == 0));
         let lines: Vec<_> = logged.map(|step| (i64::try_from(step).unwrap(), (step / length).to_string())).collect();
         let pairs: Vec<_> = lines.iter().map(|(step, text)| (*step, text.as_str())).collect();
-        let known = infer(&records(stating(format("lightning_csv"), &pairs))).remove("run").unwrap();
+        let known = infer(&records(stating(format("lightning_csv"), &pairs)), StepWord::default()).remove("run").unwrap();
         if let InferenceOutcome::Known { timeline, .. } = known.outcome {
             for (step, text) in pairs {
                 let at = timeline.locate(Unit::Step, u64::try_from(step).unwrap()).unwrap();
@@ -398,4 +393,56 @@ proptest! {
             }
         }
     }
+}
+
+/// A state whose plan is known.
+fn planned(pairs: &[(i64, &str)], steps: u64, epochs: u64) -> Records {
+    let entry = |item, key: &str, value| ConfigEntry { item, key: key.to_owned(), value };
+    let config =
+        vec![entry(ConfigItem::Steps, "max_steps", steps), entry(ConfigItem::Epochs, "num_train_epochs", epochs)];
+    records(ColumnBatch { config, ..stating(format("trainer_state"), pairs) })
+}
+
+#[test]
+fn the_configuration_of_a_run_settles_what_its_epochs_leave_open() {
+    let found = of_run(&planned(&[(1220, "1.0")], 6100, 5));
+    assert_eq!(found.config.as_deref(), Some("max_steps / num_train_epochs of log"));
+    let InferenceOutcome::Known { timeline, .. } = found.outcome else { panic!("unknown") };
+    assert_eq!(timeline, plan(1220, 1, Boundary::Flush, None));
+    // A plan of epochs in part, one that is none of the lengths that the log leaves, and a stream.
+    for (steps, epochs) in [(6101, 5), (7000, 5), (6100, 1 << 62)] {
+        assert!(matches!(of_run(&planned(&[(1220, "1.0")], steps, epochs)).outcome, InferenceOutcome::Unknown { .. }));
+    }
+}
+
+#[test]
+fn the_log_counts_more_than_its_configuration() {
+    let exact = [(500, "0.17421602787456447"), (2870, "1.0")];
+    let found = of_run(&planned(&exact, 28_700, 5));
+    assert!(matches!(found.outcome, InferenceOutcome::Known { .. }));
+    assert!(found.config.is_none());
+    let contradiction = found.contradiction.expect("a contradiction");
+    assert!(contradiction.contains("which show 2870 steps an epoch"), "{contradiction}");
+    assert_eq!(of_run(&planned(&exact, 14_350, 5)).contradiction, None);
+}
+
+#[test]
+fn rows_at_the_end_of_every_epoch_are_likely_and_not_proven() {
+    let ends: Vec<(i64, String)> = (0..10).map(|epoch| (25 * epoch + 24, epoch.to_string())).collect();
+    let pairs: Vec<(i64, &str)> = ends.iter().map(|(step, epoch)| (*step, epoch.as_str())).collect();
+    let found = of_run(&records(stating(format("lightning_csv"), &pairs)));
+    assert!(matches!(found.outcome, InferenceOutcome::Unknown { .. }));
+    assert_eq!(found.likely.expect("a likely one").0, plan(25, 1, Boundary::Flush, None));
+}
+
+#[test]
+fn what_the_caller_says_of_steps_is_obeyed() {
+    // One row is exact, so that the length follows once it is known from what steps count.
+    let batch = stating(format("jsonl"), &[(500, "0.17421602787456447")]);
+    let log = records(meaning(None, None, batch));
+    let word = |base| StepWord { unit: Some(Unit::Step), base: Some(base) };
+    let known = infer(&log, word(1)).remove("run").expect("the run");
+    let InferenceOutcome::Known { timeline, .. } = known.outcome else { panic!("unknown") };
+    assert_eq!(timeline, plan(2870, 1, Boundary::Flush, None));
+    assert_eq!(known.step, Some(StepMeaning::of_run(Unit::Step, 1)));
 }

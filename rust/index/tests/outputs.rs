@@ -109,7 +109,7 @@ fn every_output_takes_every_log() {
         let (options, progress) = (ReadOptions::default(), Progress::default());
         let logs = Arc::new(read(&logs_folder, &options, &progress, 2).unwrap());
         let places = Arc::new(
-            reindex(&logs.records, &logs.run_ledgers(), Timelines::Own, ReindexOptions::default(), 2).unwrap(),
+            reindex(&logs.records, &logs.run_ledgers(), Timelines::Own, &ReindexOptions::default(), 2).unwrap(),
         );
         let plain = Table::new(&logs, None, superseded, 2).unwrap();
         let placed = Table::new(&logs, Some(&places), superseded, 2).unwrap();
@@ -123,7 +123,7 @@ fn every_output_takes_every_log() {
             }
             let path = folder.path().join(format!("streamed{ending}"));
             let written =
-                survey.write(Timelines::Own, ReindexOptions::default(), superseded, &path, &progress, 2).unwrap();
+                survey.write(Timelines::Own, &ReindexOptions::default(), superseded, &path, &progress, 2).unwrap();
             assert_eq!(written.rows, expected.len() as u64);
             assert_eq!(rows_in(&path, output), expected, "streamed{ending}, {superseded:?}");
         }

@@ -1,4 +1,4 @@
-//! What every reader stands on: bytes of files, decompression, parallel work, progress, checksums, and a cursor over JSON.
+//! What every reader needs: bytes of files, decompression, parallel work, progress, checksums, and a cursor over JSON.
 //!
 //! Nothing here knows what a log is.
 

@@ -172,7 +172,7 @@ impl LedgerReader<'_> {
 
     /// Reports a line that was not written to its end.
     fn torn(&mut self, place: LinePlace) {
-        let reason = "the line is not whole: its writer was stopped while it wrote; what stands before it is on record";
+        let reason = "the line is not whole: its writer was stopped while it wrote; the lines before it were read";
         self.problems.push(place.problem(self.file, ProblemKind::Truncated, reason.to_owned()));
     }
 
@@ -183,7 +183,7 @@ impl LedgerReader<'_> {
                 open.doubt();
                 format!("what session {} planned is not known from here on, until a later line says it", open.number())
             }
-            None => "the lines behind it were read".to_owned(),
+            None => "the lines after it were read".to_owned(),
         };
         let reason = format!("the line is damaged ({what}); {ends}");
         self.problems.push(place.problem(self.file, ProblemKind::Corrupt, reason));

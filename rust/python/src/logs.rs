@@ -11,14 +11,14 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPe
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_formats::{ReadOptions, readers};
-use stepbridge_index::infer::{self, infer};
+use stepbridge_index::infer::{infer, infer_shared};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
 use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
 
 use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::ledger;
-use crate::request::{ReadRequest, ReindexRequest, kept};
+use crate::request::{ReadRequest, ReindexRequest, kept, step_word};
 use crate::rows::{
     FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, UnreadRow, assumption_rows, inference_row,
     problem_rows, source_rows, step_rows, unread_rows,
@@ -138,22 +138,24 @@ impl PyLogs {
         table(py.detach(|| Table::new(&self.inner, None, kept(keep_superseded), threads())))
     }
 
-    #[pyo3(signature = (*, share_timeline))]
-    fn infer(&self, py: Python<'_>, share_timeline: bool) -> BTreeMap<String, InferenceRow> {
-        let found = py.detach(|| {
-            let mut found = infer(&self.inner.records);
-            if share_timeline {
-                infer::share_timeline(&self.inner.records, &mut found);
-            }
-            found
-        });
-        found.into_iter().map(|(run, inferred)| (run, inference_row(inferred))).collect()
+    #[pyo3(signature = (*, share_timeline, unit, base))]
+    fn infer(
+        &self,
+        py: Python<'_>,
+        share_timeline: bool,
+        unit: Option<&str>,
+        base: Option<i64>,
+    ) -> PyResult<BTreeMap<String, InferenceRow>> {
+        let word = step_word(unit, base)?;
+        let records = &self.inner.records;
+        let found = py.detach(|| if share_timeline { infer_shared(records, word) } else { infer(records, word) });
+        Ok(found.into_iter().map(|(run, inferred)| (run, inference_row(inferred))).collect())
     }
 
     /// What the steps of each run are, and what that rests on.
     fn steps(&self, py: Python<'_>) -> Vec<StepsRow> {
         let ledgers = self.inner.run_ledgers();
-        step_rows(py.detach(|| steps(&self.inner.records, &ledgers, ReindexOptions::default())))
+        step_rows(py.detach(|| steps(&self.inner.records, &ledgers, &ReindexOptions::default())))
     }
 
     /// For each run, how many sessions it has and how many of its records are superseded.
@@ -167,7 +169,7 @@ impl PyLogs {
         let request = request.into_core()?;
         let (built, places) = py.detach(|| {
             let ledgers = self.inner.run_ledgers();
-            let places = reindex(&self.inner.records, &ledgers, request.timelines(), request.options, threads());
+            let places = reindex(&self.inner.records, &ledgers, request.timelines(), &request.options, threads());
             let places = Arc::new(places.map_err(timeline_error)?);
             Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), request.superseded, threads()), places))
         })?;

@@ -6,7 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use stepbridge_formats::{FormatReader, NamedColumns, ReadOptions, readers};
 use stepbridge_index::Superseded;
-use stepbridge_index::reindex::{ReindexOptions, Timelines};
+use stepbridge_index::infer::StepWord;
+use stepbridge_index::reindex::{ReindexOptions, RunRule, SeriesRule, Timelines};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;
@@ -48,10 +49,16 @@ pub(crate) struct ReindexRequest {
     timelines: Option<GivenTimelines>,
     unit: Option<String>,
     base: Option<i64>,
+    /// Pattern, unit and base.
+    series: Vec<(String, String, i64)>,
     batch: bool,
     sample: bool,
     keep_superseded: bool,
     share_timeline: bool,
+    likely: bool,
+    strict: bool,
+    /// Pattern, timeline, unit, base and series.
+    runs: Vec<GivenRule>,
 }
 
 /// The same, without objects of the interpreter.
@@ -63,12 +70,26 @@ pub(crate) struct ReindexCall {
 
 impl ReindexRequest {
     pub(crate) fn into_core(self) -> PyResult<ReindexCall> {
-        let Self { timelines, unit, base, batch, sample, keep_superseded, share_timeline } = self;
+        let Self {
+            timelines,
+            unit,
+            base,
+            series,
+            batch,
+            sample,
+            keep_superseded,
+            share_timeline,
+            likely,
+            strict,
+            runs,
+        } = self;
         let unit = unit.as_deref().map(Unit::parse).transpose().map_err(timeline_error)?;
         let base = base.map(zero_or_one).transpose()?;
+        let series = series.into_iter().map(series_rule).collect::<PyResult<_>>()?;
+        let runs = runs.into_iter().map(run_rule).collect::<PyResult<_>>()?;
         Ok(ReindexCall {
             timelines: timelines.map(GivenTimelines::into_core),
-            options: ReindexOptions { unit, base, batch, sample, share_timeline },
+            options: ReindexOptions { unit, base, series, runs, strict, batch, sample, share_timeline, likely },
             superseded: kept(keep_superseded),
         })
     }
@@ -82,6 +103,26 @@ impl ReindexCall {
 
 pub(crate) fn kept(keep_superseded: bool) -> Superseded {
     if keep_superseded { Superseded::Kept } else { Superseded::LeftOut }
+}
+
+/// What the caller says of all steps.
+pub(crate) fn step_word(unit: Option<&str>, base: Option<i64>) -> PyResult<StepWord> {
+    let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?;
+    Ok(StepWord { unit, base: base.map(zero_or_one).transpose()? })
+}
+
+/// Pattern of runs, timeline, unit, base, series.
+type GivenRule = (String, Option<Py<PyTimeline>>, Option<String>, Option<i64>, Vec<(String, String, i64)>);
+
+fn run_rule((runs, timeline, unit, base, series): GivenRule) -> PyResult<RunRule> {
+    let StepWord { unit, base } = step_word(unit.as_deref(), base)?;
+    let timeline = timeline.map(|timeline| timeline.get().inner.clone());
+    let series = series.into_iter().map(series_rule).collect::<PyResult<_>>()?;
+    Ok(RunRule { runs, timeline, unit, base, series })
+}
+
+fn series_rule((tags, unit, base): (String, String, i64)) -> PyResult<SeriesRule> {
+    Ok(SeriesRule { tags, unit: Unit::parse(&unit).map_err(timeline_error)?, base: zero_or_one(base)? })
 }
 
 fn zero_or_one(base: i64) -> PyResult<u8> {

@@ -27,15 +27,23 @@ type Step = (&'static str, u8);
 type Scoped = (&'static str, u8, &'static str);
 
 /// The timeline, those of sessions, the sentence that explains it or its absence, how many records it was checked against, the
-/// steps, the run whose timeline it is.
-pub(crate) type InferenceRow =
-    (Option<PyTimeline>, Vec<(u32, PyTimeline)>, String, usize, Option<Step>, Option<String>);
+/// steps, the run whose timeline it is, the configuration that settles it, a likely timeline and why.
+pub(crate) type InferenceRow = (
+    Option<PyTimeline>,
+    Vec<(u32, PyTimeline)>,
+    String,
+    usize,
+    Option<Step>,
+    Option<String>,
+    Option<String>,
+    Option<(PyTimeline, String)>,
+);
 
-/// Run, format, steps, what that rests on, and why.
-pub(crate) type StepsRow = (String, &'static str, Scoped, &'static str, String);
+/// Run, format, series, steps, what that rests on, and why.
+pub(crate) type StepsRow = (String, &'static str, Option<String>, Option<Scoped>, &'static str, String);
 
-/// Run, steps, and why they are assumed to be that.
-pub(crate) type AssumptionRow = (String, Scoped, String);
+/// Run, series, steps, and why they are assumed to be that.
+pub(crate) type AssumptionRow = (String, Option<String>, Scoped, String);
 
 /// Run, where its timeline comes from, and the file of the ledger or the other run that it comes from.
 pub(crate) type SourceRow = (String, &'static str, Option<String>);
@@ -44,7 +52,10 @@ pub(crate) type SourceRow = (String, &'static str, Option<String>);
 pub(crate) type ReportRow = (Vec<ProblemRow>, Vec<AssumptionRow>, Vec<SourceRow>, Vec<StepsRow>);
 
 pub(crate) fn assumption_rows(assumed: &[StepAssumption]) -> Vec<AssumptionRow> {
-    assumed.iter().map(|assumed| (assumed.run.clone(), scoped(assumed.step), assumed.why.clone())).collect()
+    let row = |assumed: &StepAssumption| {
+        (assumed.run.clone(), assumed.series.clone(), scoped(assumed.step), assumed.why.clone())
+    };
+    assumed.iter().map(row).collect()
 }
 
 pub(crate) fn source_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<SourceRow> {
@@ -53,6 +64,8 @@ pub(crate) fn source_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<So
         TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
         TimelineSource::Inferred => (run.clone(), "inferred", None),
         TimelineSource::Shared(lender) => (run.clone(), "shared", Some(lender.clone())),
+        TimelineSource::Config(keys) => (run.clone(), "config", Some(keys.clone())),
+        TimelineSource::Likely(why) => (run.clone(), "likely", Some(why.clone())),
         TimelineSource::None => (run.clone(), "none", None),
     };
     runs.iter().zip(origins).map(row).collect()
@@ -85,7 +98,10 @@ fn scoped(meaning: StepMeaning) -> Scoped {
 }
 
 pub(crate) fn step_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
-    let row = |found: StepInfo| (found.run, found.format.name(), scoped(found.step), found.basis.name(), found.why);
+    let row = |found: StepInfo| {
+        let StepInfo { run, format, series, step, basis, why } = found;
+        (run, format.name(), series, step.map(scoped), basis.name(), why)
+    };
     found.into_iter().map(row).collect()
 }
 
@@ -101,5 +117,6 @@ pub(crate) fn inference_row(inferred: TimelineInference) -> InferenceRow {
         }
         InferenceOutcome::Unknown { why } => (None, Vec::new(), why, 0),
     };
-    (timeline, sessions, text, checked, meaning, inferred.shared_by)
+    let likely = inferred.likely.map(|(inner, why)| (PyTimeline { inner }, why));
+    (timeline, sessions, text, checked, meaning, inferred.shared_by, inferred.config, likely)
 }

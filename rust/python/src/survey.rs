@@ -1,5 +1,6 @@
 //! `_core.Survey`: re-indexes logs of any size into a file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,15 +51,16 @@ impl PySurvey {
         output: PathBuf,
         request: ReindexRequest,
         watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<(u64, ReportRow)> {
+    ) -> PyResult<(u64, BTreeMap<String, u64>, ReportRow)> {
         let request = request.into_core()?;
         let written = interruptible(py, watch.as_ref(), |progress| {
-            self.inner.write(request.timelines(), request.options, request.superseded, &output, progress, threads())
+            self.inner.write(request.timelines(), &request.options, request.superseded, &output, progress, threads())
         })?;
         let written = written.map_err(stream_error)?;
         let origins = source_rows(&self.inner.logs().records.runs, &written.origins);
         Ok((
             written.rows,
+            written.without_place,
             (problem_rows(&written.problems), assumption_rows(&written.assumed), origins, step_rows(written.steps)),
         ))
     }

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::config::ConfigEntry;
 use crate::decimal::Decimal;
 use crate::epoch_column::EpochColumn;
 use crate::format::Format;
@@ -33,8 +34,6 @@ pub struct ColumnBatch {
     pub epoch: Option<EpochColumn>,
     /// Seconds since 1970, NaN if a record has none; `None` if the file has none.
     pub wall_time: Option<Vec<f64>>,
-    /// True only if every record has a time.
-    pub all_timed: bool,
     /// The values. NaN and infinities are values too.
     pub value: Vec<f64>,
     /// Pairs of (step, epoch) that the file states outside its records, as `trainer_state.json` does of itself.
@@ -42,6 +41,8 @@ pub struct ColumnBatch {
     /// How many batches an epoch has, if the file says it (`Step [10/1549]`): by the number of the epoch in the file, `None`
     /// for all epochs.
     pub lengths: Vec<(Option<i64>, u64)>,
+    /// Numbers of the run's own configuration that the file states.
+    pub config: Vec<ConfigEntry>,
     /// The indices of the records in the file, if records between them were left out.
     pub ordinals: Option<Vec<u64>>,
     /// The session of the run that wrote them, from 0.
@@ -64,10 +65,10 @@ impl ColumnBatch {
             step_missing: None,
             epoch: None,
             wall_time: None,
-            all_timed: false,
             value: Vec::new(),
             evidence: Vec::new(),
             lengths: Vec::new(),
+            config: Vec::new(),
             ordinals: None,
             session: 0,
             superseded_from: None,
@@ -97,7 +98,6 @@ impl ColumnBatch {
             epoch: self.epoch.as_ref().map(|epoch| epoch.slice(range.clone())),
             wall_time: self.wall_time.as_ref().map(|time| time[range.clone()].to_vec()),
             ordinals: self.ordinals.as_ref().map(|ordinals| ordinals[range.clone()].to_vec()),
-            all_timed: self.all_timed,
             value: self.value[range].to_vec(),
             meaning: self.meaning,
             session: self.session,

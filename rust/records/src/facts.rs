@@ -1,5 +1,16 @@
 //! Counts of what a file holds.
 
+use crate::batch::BatchRun;
+
+/// A record of a series with a counter of its own, next to the step that the other series had reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterMark {
+    /// Its step.
+    pub value: i64,
+    /// The highest step before it.
+    pub reached: i64,
+}
+
 /// What a file holds besides its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileFacts {
@@ -19,4 +30,6 @@ pub struct FileFacts {
     pub config: Vec<(String, String)>,
     /// Where a session says that it starts: how many records of the file come before, and the step that the session names.
     pub starts: Vec<(u64, i64)>,
+    /// What a survey found of series whose step counts something else than the other steps of the file, by run and tag.
+    pub second_counters: Vec<(BatchRun, String, Vec<CounterMark>)>,
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod config;
 mod decimal;
 mod epoch_column;
 mod facts;
@@ -15,11 +16,13 @@ mod problem;
 mod problem_list;
 mod records;
 mod tag_table;
+mod writer_tags;
 
 pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
+pub use config::{ConfigEntry, ConfigItem};
 pub use decimal::{Decimal, Precision};
 pub use epoch_column::{EpochColumn, EpochReader};
-pub use facts::FileFacts;
+pub use facts::{CounterMark, FileFacts};
 pub use format::{Format, FormatDescription, FormatOptions, RepeatedRecords, ResumeSigns};
 pub use meaning::{EpochMeaning, SeriesMeaning, StepMeaning, StepScope, epoch_tag};
 pub use order_key::{OrderKey, OrderKeys, SupersededFrom};
@@ -29,3 +32,4 @@ pub use records::Records;
 /// The units of steps, so that readers need not know the arithmetic of timelines.
 pub use stepbridge_timeline::Unit;
 pub use tag_table::{TagTable, TooManyTags};
+pub use writer_tags::TaggingWriter;

@@ -15,7 +15,7 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// One clause for people: what is wrong, and what was done about it.
     pub reason: String,
-    /// How many problems of the same kind it stands for.
+    /// How many problems of the same kind it counts.
     pub count: u64,
 }
 
@@ -85,6 +85,10 @@ pub enum ProblemKind {
     TooLarge,
     /// The log contradicts what its ledger says of its steps.
     Refuted,
+    /// Two meanings of a step fit, and nothing decides.
+    Undecided,
+    /// The log contradicts the plan that the caller gives for its run.
+    Contradicted,
 }
 
 impl ProblemKind {
@@ -109,6 +113,8 @@ impl ProblemKind {
             Self::Newer => "newer",
             Self::TooLarge => "too_large",
             Self::Refuted => "refuted",
+            Self::Undecided => "undecided",
+            Self::Contradicted => "contradicted",
         }
     }
 }

@@ -57,6 +57,12 @@ impl Change {
     fn resizes(&self) -> bool {
         self.batch_size.is_some() || self.batches.is_some() || self.samples.is_some()
     }
+
+    /// Whether more is done of an epoch than it has by this change.
+    pub(crate) fn is_over(&self, done: Done) -> bool {
+        self.batches.is_some_and(|batches| batches < done.batches)
+            || self.samples.zip(done.samples).is_some_and(|(samples, before)| samples < before)
+    }
 }
 
 /// How much of the running epoch is done at the point of a change.
@@ -247,7 +253,7 @@ impl Timeline {
         Ok(changed)
     }
 
-    fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
+    pub(crate) fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
         rest.first().filter(|first| first.joins)?;
         let begun = match self.segment_at(batch) {
             Some((segment, within)) => segment.iter0 + within % segment.batches,

@@ -53,7 +53,12 @@ impl Timeline {
             end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
             here = Self::from_segments(ended)?;
         }
-        let change = change_to(planned, inside, pending, longer);
+        let mut change = change_to(planned, inside, pending, longer);
+        let unknown = running.first().is_some_and(|part| part.batches.is_none());
+        if unknown && here.done(batch, &running).is_some_and(|done| change.is_over(done)) {
+            // The epoch went on past what is planned: when it ends is still not known.
+            (change.samples, change.batches) = (None, None);
+        }
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
         // If the running epoch continues, the decision for the window is in its rest already.

@@ -94,5 +94,5 @@ class Plain(Trainer):
     def load(self, folder: Path) -> None:
         """Loads it again."""
         state = json.loads((folder / "state.json").read_text())
-        self.clock.load_state_dict(state.pop("clock"))
+        self.clock.load_state_dict(state.pop("clock"), pending="carry")
         vars(self).update(state)

@@ -166,6 +166,6 @@ class Loop(Trainer):
             gradient=self.gradient,
             count=self.count,
             optimizer=self.optimizer,
-            clock=ClockCheckpoint(self.clock),
+            clock=ClockCheckpoint(self.clock, pending="carry"),
             **more,
         )

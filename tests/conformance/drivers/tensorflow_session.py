@@ -145,7 +145,7 @@ class Run:
             # The clock is saved beside the session's checkpoint.
             state = json.loads((self.folder / "clock.json").read_text())
             self.clock = self.make(leg)
-            self.clock.load_state_dict(state)
+            self.clock.load_state_dict(state, pending="carry")
             resume = "continues" if leg.begins == "resumed" else "restart"
         if leg.begins == "again":
             if self.done:

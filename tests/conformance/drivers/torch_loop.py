@@ -149,8 +149,9 @@ class Loop(Trainer):
     def load(self, folder: Path) -> None:
         """Loads it, data only; the loader's state goes with batches of the same size."""
         state = torch.load(folder / "checkpoint.pt", weights_only=True)
-        for part in ("model", "optimizer", "scaler", "clock"):
+        for part in ("model", "optimizer", "scaler"):
             getattr(self, part).load_state_dict(state[part])
+        self.clock.load_state_dict(state["clock"], pending="carry")
         legs = self.scenario.legs
         if self.scenario.resumes_inside and legs[0].batch_size == legs[-1].batch_size:
             assert isinstance(self.data_loader, StatefulDataLoader)

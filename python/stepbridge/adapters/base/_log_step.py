@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from stepbridge.adapters.base._clocks import the_clock
+from stepbridge.adapters.base._given_steps import GivenSteps
 from stepbridge.timeline import unit_symbol
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ class LogStep:
         if self.unit == "ep":
             return clock.epoch if clock.batch else clock.position.epoch
         return int(clock.elapsed(self.unit))
+
+    def given(self, by: str) -> GivenSteps:
+        """Returns what looks at the steps that a caller gives in place of this one, and notes what they count.
+
+        Args:
+            by: the writer that is given them.
+        """
+        return GivenSteps(self, by)
 
     def record(self, by: str) -> None:
         """Records in the clock's ledger, if there is one, that loggers are given this step.

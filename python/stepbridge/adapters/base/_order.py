@@ -1,11 +1,11 @@
 """An order of samples that follows from a seed alone: the same for any batch size and any number of ranks.
 
-A shuffle draws all numbers of an epoch before it yields the first, and what it draws depends on the state of a generator.
-Here a sample's place is a function of its index, so an epoch begins anywhere at once, in any process.
+A shuffle draws all numbers of an epoch before it yields the first, and what it draws depends on the state of a
+generator. Here a sample's place is a function of its index, so an epoch begins anywhere at once, in any process.
 
-The function is a Feistel network over the smallest even number of bits that holds all indices; what falls outside is put
-through it again until it falls inside, so that it is one permutation of exactly the samples. Its rounds mix with the
-constants of SplitMix64. What it yields for a seed is part of what a saved run rests on and never changes.
+The function is a Feistel network over the smallest even number of bits that holds all indices; what falls outside is
+put through it again until it falls inside, so that it is one permutation of exactly the samples. Its rounds mix with
+the constants of SplitMix64. What it yields for a seed is part of what a saved run rests on and never changes.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _MASK = (1 << 64) - 1
 class EpochOrder:
     """A sampler that shuffles the samples of each epoch by a seed.
 
-    It yields the same permutation for any batch size, number of workers and number of ranks, and begins at any sample at
-    once. `clock.batches(loader)` tells it the epoch; in a loop without a clock call `set_epoch`.
+    It yields the same permutation for any batch size, number of workers and number of ranks, and begins at any sample
+    at once. `clock.batches(loader)` tells it the epoch; in a loop without a clock call `set_epoch`.
 
     Args:
         seed: any whole number from 0 on; each seed and epoch has an order of its own.
         data: the data set, or its number of samples. A loader that `clock_for` or `clock.batches` is given has it.
-        ranks: how many processes share the samples: sample `i` of the order is that of rank `i % ranks`. By default what
-            the adapter of the framework knows, else 1.
+        ranks: how many processes share the samples: sample `i` of the order is that of rank `i % ranks`. By default
+            what the adapter of the framework knows, else 1.
         rank: which of them this one is.
-        drop_last: where the samples do not divide evenly: whether the last ones are left out; else the order's first ones
-            are taken again, so that every rank has as many.
+        drop_last: where the samples do not divide evenly: whether the last ones are left out; else the order's first
+            ones are taken again, so that every rank has as many.
 
     Raises:
         TimelineError: a number is negative, or a rank is not one of `ranks`.
@@ -179,4 +179,5 @@ def _feistel(values: npt.NDArray[np.uint64], keys: list[np.uint64], half: int) -
             mixed = (right ^ key) * np.uint64(0xBF58476D1CE4E5B9)
             mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
             left, right = right, left ^ ((mixed ^ (mixed >> np.uint64(32))) & mask)
-    return (left << bits) | right
+    permuted: npt.NDArray[np.uint64] = (left << bits) | right
+    return permuted

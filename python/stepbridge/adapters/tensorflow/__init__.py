@@ -3,6 +3,7 @@
 `clock.batches(dataset)` takes a `tf.data.Dataset`, its iterator or a distributed one as it is. Beside it stand here:
 
 - `clock_for(dataset, epochs=90)` makes the clock that a dataset needs;
+- `clock.rest(dataset)` is what is left of an epoch that is resumed;
 - `follow(clock)` is a `tf.Variable` that is right in every batch, inside a `tf.function` too;
 - `set_summary_step(clock)` gives it to `tf.summary`;
 - `watch(clock, optimizer)` compares with `optimizer.iterations`, and sees the updates that loss scaling left out;
@@ -31,6 +32,7 @@ with framework("tensorflow", title="TensorFlow", tested="2.19"):
 
 from stepbridge.adapters.tensorflow.checkpoints import ClockCheckpoint
 from stepbridge.adapters.tensorflow.datasets import clock_for
+from stepbridge.adapters.tensorflow.rest import TensorFlowDatasets as _TensorFlowDatasets  # noqa: F401  # it registers
 from stepbridge.adapters.tensorflow.sessions import GlobalStepHook
 from stepbridge.adapters.tensorflow.variables import follow, set_summary_step
 from stepbridge.adapters.tensorflow.watching import Watch, watch

@@ -20,12 +20,12 @@ import tensorflow as tf
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.clock import StepClock
 
-__all__ = ["clock_for"]
+__all__ = ["BATCHING", "ONE_TO_ONE", "clock_for"]
 
 #: What batches, by the name of its class: `.batch()` (in parallel too) and `.padded_batch()`.
-_BATCHING = {"_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset"}
+BATCHING = {"_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset"}
 #: What hands on every batch, in order.
-_ONE_TO_ONE = {
+ONE_TO_ONE = {
     "CacheDataset",
     "_MapDataset",
     "_ModelDataset",
@@ -103,9 +103,9 @@ def _sizes(dataset: tf.data.Dataset) -> dict[str, Any]:
         raise ValueError("the dataset is empty: it has no batch (with drop_remainder fewer samples than one are none)")
     sizes = {"batches_per_epoch": batches} if batches > 0 else {}
     ordered = True
-    while (kind := type(dataset).__name__) not in _BATCHING:
+    while (kind := type(dataset).__name__) not in BATCHING:
         ordered = ordered and kind not in _CHOOSING
-        if kind not in _ONE_TO_ONE | _CHOOSING:
+        if kind not in ONE_TO_ONE | _CHOOSING:
             return sizes
         (dataset,) = dataset._inputs()
     batch_size, drop_last = (tf.get_static_value(size) for size in (dataset._batch_size, dataset._drop_remainder))

@@ -4,7 +4,7 @@
 
 - `watch(clock, optimizer, scaler)` counts the updates that really happened;
 - `clock_for(loader, epochs=90)` makes the clock that a loader needs, a distributed one included;
-- `clock.rest(loader)` is what is left of an epoch that is resumed; `EpochOrder(seed)` is a shuffle that allows any rest;
+- `clock.rest(loader)` is what is left of an epoch that is resumed; `EpochOrder(seed)` is a shuffle for any resume;
 - `ClockLR`, `ClockLambdaLR` and `drive` are learning rate schedules in any unit;
 - `SummaryWriter` is TensorBoard's, with the clock's step where none is given;
 - `no_sync` and `ClockJoin` are for DistributedDataParallel.

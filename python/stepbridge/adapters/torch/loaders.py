@@ -72,17 +72,23 @@ def _sizes(loader: Iterable[Any], ranks: int | None) -> dict[str, Any]:
         return _counted("batches_per_epoch", batches)
     sampler, batch_size, drop_last = batches.sampler, batches.batch_size, batches.drop_last
     bind_order(loader, sampler)
-    if isinstance(sampler, DistributedSampler):
-        shares = (sampler.num_replicas, sampler.num_samples, len(sampler.dataset))  # type: ignore[arg-type]
-        return _sizes_of_shares(shares, batch_size, drop_last=drop_last, ranks=ranks)
-    if isinstance(sampler, EpochOrder) and sampler.ranks is not None:
-        shares = (sampler.ranks, len(sampler), sampler.samples)
+    shares = _shares(sampler)
+    if shares is not None:
         return _sizes_of_shares(shares, batch_size, drop_last=drop_last, ranks=ranks)
     world = _world(ranks)
     share = _length(sampler)
     if share is None:
         return {"batch_size": batch_size * world} if drop_last else {}
     return {"samples": share * world, "batch_size": batch_size * world, "drop_last": drop_last}
+
+
+def _shares(sampler: object) -> tuple[int, int, int] | None:
+    """The ranks that a sampler shares the data among, the samples of each, and all samples; None for a plain one."""
+    if isinstance(sampler, DistributedSampler):
+        return sampler.num_replicas, sampler.num_samples, len(sampler.dataset)  # type: ignore[arg-type]
+    if isinstance(sampler, EpochOrder) and sampler.ranks is not None:
+        return sampler.ranks, len(sampler), sampler.samples
+    return None
 
 
 def _sizes_of_shares(

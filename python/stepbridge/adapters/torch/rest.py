@@ -5,8 +5,8 @@ What PyTorch does (seen on 2.15):
 - A `DataLoader` draws the indices of an epoch from its sampler while it goes; a map-style dataset loads only what is
   asked for. So the rest is a loader of the same dataset over the sampler's later indices.
 - `iter(loader)` first draws a seed for its workers from `loader.generator`, and `RandomSampler` draws its permutation
-  with the first index, from its own generator. With `shuffle=True, generator=g` both are `g`: the order follows from the
-  state of `g` when the epoch began. Without a generator it comes from the global one, which everything else draws from.
+  with the first index, from its own generator. With `shuffle=True, generator=g` both are `g`: the order follows from
+  the state of `g` when the epoch began. Without a generator it comes from the global one, which all else draws from.
 - `DistributedSampler` permutes by `seed + epoch` and gives rank r the samples r, r + R, ...; R ranks that are through n
   batches of b are through the first n x b x R samples of the permutation, whatever R is.
 - `StatefulDataLoader` (torchdata 0.11) that was restored yields what is left by itself.
@@ -88,10 +88,11 @@ class TorchLoaders:
         name = wanted.clock.name
         sampler = _sampler(loader)
         bind_order(loader, sampler)
-        if type(loader) is not DataLoader and isinstance(sampler, RandomSampler):
+        known = (SequentialSampler, DistributedSampler, EpochOrder)
+        if type(loader) is not DataLoader and not isinstance(sampler, known):
             raise TimelineError(
-                f"{name}: how a {type(loader).__name__} shuffles is its own affair: a StatefulDataLoader yields the rest "
-                f"once its own state is loaded; else {REMEDY}"
+                f"{name}: how a {type(loader).__name__} shuffles is its own affair: a StatefulDataLoader yields "
+                f"the rest once its own state is loaded; else {REMEDY}"
             )
         if isinstance(loader.dataset, IterableDataset):
             raise TimelineError(
@@ -103,16 +104,15 @@ class TorchLoaders:
             return _loader(loader, batch_sampler=_RestOfBatches(name, batches, wanted))
         done = wanted.samples
         if done is None and wanted.batches is not None and _world() == 1:
-            size = batches.batch_size if isinstance(batches, BatchSampler) else 1
-            done = wanted.batches * size
+            done = wanted.batches * (getattr(batches, "batch_size", None) or 1)
         if done is None:
             raise TimelineError(
                 f"{name}: how many samples of the epoch are done is not known: give the clock samples and batch_size"
             )
         rest = _RestOfSamples(name, sampler, done, wanted)
-        if not isinstance(batches, BatchSampler):
-            return _loader(loader, batch_size=None, sampler=rest)
-        return _loader(loader, batch_size=batches.batch_size, drop_last=batches.drop_last, sampler=rest)
+        given = batches if loader.batch_size is None and isinstance(batches, BatchSampler) else loader
+        size = given.batch_size
+        return _loader(loader, batch_size=size, drop_last=bool(size and given.drop_last), sampler=rest)
 
 
 class _RestOfSamples:
@@ -167,8 +167,8 @@ class _RestOfBatches:
             inner = getattr(batches, "sampler", None)
             if inner is None:
                 raise TimelineError(
-                    f"{name}: the rest of this {type(batches).__name__} is not known, as it has no sampler= whose order "
-                    "can be known: give it one, or a list of batches"
+                    f"{name}: the rest of this {type(batches).__name__} is not known, as it has no sampler= whose "
+                    "order can be known: give it one, or a list of batches"
                 )
             _check_order(name, inner, wanted)
         if _world() > 1:
@@ -184,7 +184,8 @@ class _RestOfBatches:
 
     def __iter__(self) -> Iterator[Any]:
         _restore(getattr(self._batches, "sampler", None), self._wanted.order)
-        batches, done = iter(self._batches), self._wanted.samples
+        batches: Iterator[Any] = iter(self._batches)
+        done = self._wanted.samples
         if done is None:
             return islice(batches, self._wanted.batches, None)
         passed = 0
@@ -223,8 +224,8 @@ def _check_order(name: str, sampler: object, wanted: RestOfEpoch) -> None:
         return
     if _world() > 1:
         raise TimelineError(
-            f"{name}: what the other ranks did of this {type(sampler).__name__} is not known: with several ranks take a "
-            "DistributedSampler or EpochOrder(seed)"
+            f"{name}: what the other ranks did of this {type(sampler).__name__} is not known: with several ranks take "
+            "a DistributedSampler or EpochOrder(seed)"
         )
     if type(sampler) is SequentialSampler or isinstance(sampler, Sequence):
         return
@@ -234,8 +235,8 @@ def _check_order(name: str, sampler: object, wanted: RestOfEpoch) -> None:
         )
     if sampler.generator is None:
         raise TimelineError(
-            f"{name}: the epoch was shuffled by PyTorch's global generator, whose state nobody knows any more: {REMEDY}; "
-            "with DataLoader(..., shuffle=True, generator=torch.Generator()) the clock keeps the order"
+            f"{name}: the epoch was shuffled by PyTorch's global generator, whose state nobody knows any more: {REMEDY}"
+            "; with DataLoader(..., shuffle=True, generator=torch.Generator()) the clock keeps the order"
         )
     fresh = torch.Generator().manual_seed(sampler.generator.initial_seed()).get_state()
     if wanted.order is None and (wanted.clock.position.epoch or not torch.equal(sampler.generator.get_state(), fresh)):
@@ -246,7 +247,7 @@ def _check_order(name: str, sampler: object, wanted: RestOfEpoch) -> None:
 
 
 def _restore(sampler: object, order: str | None) -> None:
-    """Sets the generator of a sampler to the state that it had when the sampler was asked in the epoch's first session."""
+    """Sets the generator of a sampler to the state that it had when the epoch began."""
     generator = getattr(sampler, "generator", None)
     if order is None or not isinstance(generator, torch.Generator):
         return

@@ -58,11 +58,16 @@ class _ClockSchedule(LRScheduler):
             self._step_count += 1
         super().step(epoch)
 
+    def _initial_step(self) -> None:
+        # `SequentialLR` sets the rates back and makes this step again, and only PyTorch from 2.6 on marks it. The rates
+        # that it finds are not another scheduler's.
+        self._factors = []
+        super()._initial_step()
+
     def get_lr(self) -> list[float | Tensor]:
         """Returns the rate for each group, now; called by `step()`."""
         before, rates = self._factors, self._get_closed_form_lr()
-        # Before 2.6 PyTorch has no such mark: there the first call is known by having no factors before it.
-        if getattr(self, "_is_initial", False) or not before:
+        if not before:
             return rates
         for index, (group, last) in enumerate(zip(self.optimizer.param_groups, self._last_lr, strict=True)):
             # Somebody else, such as a scheduler that this one is chained to, has had a hand in it.

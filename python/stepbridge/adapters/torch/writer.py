@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SummaryWriter"]
 
+#: What the ledger calls the writer.
+_NAME = "stepbridge.adapters.torch.SummaryWriter"
+
 
 class SummaryWriter(tensorboard.SummaryWriter):
     """A `torch.utils.tensorboard.SummaryWriter` whose `global_step` is the clock's count, unless you give another.
@@ -42,6 +45,9 @@ class SummaryWriter(tensorboard.SummaryWriter):
     The clock's ledger is told how the step is logged, so that the log is mapped back to epochs with no flag. A run that
     goes on (the clock has counted batches when the writer is made) marks where, so that TensorBoard hides what was
     logged past the checkpoint.
+
+    Where you give a step of your own, such as `epoch + 1`, the ledger notes by tag what it counts, as far as can be
+    seen; so it is not taken for the clock's.
 
     Args:
         log_dir: as in PyTorch, like all that is not named here.
@@ -72,7 +78,8 @@ class SummaryWriter(tensorboard.SummaryWriter):
             # An epoch that goes on has been logged at its number already, and stays.
             options["purge_step"] = self._log_step.now + 1
         super().__init__(log_dir, **options)
-        self._log_step.record("stepbridge.adapters.torch.SummaryWriter")
+        self._log_step.record(_NAME)
+        self._given = self._log_step.given(_NAME)
 
 
 def _at_the_clock(method: Callable[..., None], given_at: int) -> Callable[..., None]:
@@ -87,6 +94,10 @@ def _at_the_clock(method: Callable[..., None], given_at: int) -> Callable[..., N
                 arguments = (*arguments[:given_at], self._log_step.now, *arguments[given_at + 1 :])
             else:
                 named["global_step"] = self._log_step.now
+        else:
+            tag = arguments[0] if arguments else named.get("tag", named.get("main_tag"))
+            if isinstance(tag, str):
+                self._given.see(tag, given)
         method(self, *arguments, **named)
 
     return add

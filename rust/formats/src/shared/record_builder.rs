@@ -133,11 +133,6 @@ impl RecordBuilder {
         self.ended = self.ended.min(records);
     }
 
-    /// The times so far.
-    pub(crate) fn times(&self) -> &[f64] {
-        &self.wall_time
-    }
-
     /// The records of rows that have ended.
     pub(crate) fn into_columns(mut self, format: Format) -> ColumnBatch {
         self.forget_row();

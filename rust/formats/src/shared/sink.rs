@@ -1,5 +1,6 @@
 //! Where a reader puts what it finds.
 
+use std::cell::Cell;
 use std::io;
 
 use stepbridge_io::progress::Progress;
@@ -17,6 +18,8 @@ pub struct Sink<'a> {
     progress: &'a Progress,
     /// Leaves out records that the caller does not want; `None` if the caller wants all.
     pub filter: Option<&'a mut BatchFilter<'a>>,
+    /// Set once the caller wants no more of the file.
+    pub ended: Option<&'a Cell<bool>>,
     /// How many bytes of the file were read.
     pub read: u64,
     /// The problems so far.
@@ -38,6 +41,7 @@ impl<'a> Sink<'a> {
             emit,
             progress,
             filter: None,
+            ended: None,
             read: 0,
             problems: ProblemList::default(),
             facts,
@@ -74,9 +78,12 @@ impl<'a> Sink<'a> {
 
     /// Notes that the reader has come to `offset`.
     ///
-    /// Fails if the caller cancelled the reading; the reader returns the error at once.
+    /// Fails if the caller cancelled the reading, or wants no more of the file; the reader returns the error at once.
     pub fn came_to(&mut self, offset: u64) -> io::Result<()> {
         self.read = self.read.max(offset);
+        if self.ended.is_some_and(Cell::get) {
+            return Err(io::Error::other("no more is wanted"));
+        }
         self.progress.check()
     }
 }

@@ -17,12 +17,14 @@ pub(super) struct BarState {
     pub(super) early: bool,
     /// How many batches the epoch has, if the bar says it.
     pub(super) length: Option<u64>,
+    /// How many lines draw it.
+    pub(super) drawings: u64,
     values: Vec<(Vec<u8>, f64)>,
 }
 
 impl BarState {
     pub(super) fn new(rank: Rank, index: usize, place: LinePlace, early: bool) -> Self {
-        Self { rank, index, place, early, length: None, values: Vec::new() }
+        Self { rank, index, place, early, length: None, drawings: 1, values: Vec::new() }
     }
 
     pub(super) fn push(&mut self, tag: &[u8], value: f64) {
@@ -34,9 +36,20 @@ impl BarState {
     }
 
     /// Whether another drawing is of the same state.
-    fn is_state_of(&self, other: &Self) -> bool {
-        let of = |state: &Self| (state.rank, state.index, state.place.step, state.place.epoch);
+    pub(super) fn is_state_of(&self, other: &Self) -> bool {
+        let of =
+            |state: &Self| (state.rank, state.index, state.place.step, state.place.epoch, state.early, state.length);
         of(self) == of(other)
+    }
+
+    /// Draws another state over this one if it is the same.
+    pub(super) fn redraw(&mut self, mut next: Self) -> Option<Self> {
+        if !self.is_state_of(&next) {
+            return Some(next);
+        }
+        next.drawings += self.drawings;
+        *self = next;
+        None
     }
 
     pub(super) fn push_to(&self, rows: &mut Vec<RankRows>, plan: &ShapePlan<'_>) {
@@ -46,73 +59,47 @@ impl BarState {
             let tag = rows.names.number(prefix, tag);
             rows.push(tag, self.place, *value);
         }
-        if let (Some(length), true) = (self.length, self.early || self.place.epoch.is_some()) {
+        if let (Some(length), true) = (self.length, self.place.epoch.is_some()) {
             rows.length(self.place.epoch.and_then(Decimal::whole), length);
         }
     }
 }
 
-/// The states at both ends of a block, which a neighbour may have drawn as well.
+/// How far the bars under a heading are. Keras draws the bar of an evaluation after those of training, in the same form.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct BarStates {
-    /// The first state, if no other record comes before it.
-    pub(super) first: Option<BarState>,
-    /// The state that is drawn at the end, if it is another one.
-    pub(super) last: Option<BarState>,
-    /// Whether a record came before the state that is drawn now.
-    after_record: bool,
+pub(super) struct BarProgress(Vec<Progress>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Progress {
+    rank: Rank,
+    epoch: Option<Decimal>,
+    length: Option<u64>,
+    step: Option<i64>,
 }
 
-impl BarStates {
-    pub(super) fn is_empty(&self) -> bool {
-        self.after_record && self.last.is_none()
-    }
-
-    /// Takes a drawing. The state that it ends, if that is complete.
-    pub(super) fn draw(&mut self, state: BarState) -> Option<BarState> {
-        if let Some(first) = self.first.as_mut().filter(|first| !self.after_record && first.is_state_of(&state)) {
-            *first = state;
-            return None;
-        }
-        if self.first.is_none() && !self.after_record {
-            self.first = Some(state);
-            return None;
-        }
-        self.after_record = true;
-        match &mut self.last {
-            Some(last) if last.is_state_of(&state) => {
-                *last = state;
-                None
-            }
-            last => last.replace(state),
-        }
-    }
-
-    /// Another record comes: the state that is drawn is complete.
-    pub(super) fn end(&mut self) -> Option<BarState> {
-        self.after_record = true;
-        self.last.take()
-    }
-
-    /// Joins the states of the next block to the one that was drawn last. What is complete goes to `take`.
-    pub(super) fn join(self, open: &mut Option<BarState>, mut take: impl FnMut(BarState)) {
-        let Self { first, last, after_record } = self;
-        match (first, open.take()) {
-            (Some(first), Some(before)) => {
-                if !before.is_state_of(&first) {
-                    take(before);
+impl BarProgress {
+    /// Whether a state is a further one of the training under its heading.
+    pub(super) fn goes_on(&mut self, state: &BarState) -> bool {
+        let BarState { rank, place, length, .. } = state;
+        let next = Progress { rank: *rank, epoch: place.epoch, length: *length, step: place.step };
+        match self.0.iter_mut().find(|progress| progress.rank == *rank) {
+            Some(progress) if progress.epoch == next.epoch => {
+                // The length of the first epoch of a stream is known at its end.
+                let same = progress.length.is_none() || next.length.is_none() || progress.length == next.length;
+                let further = progress.step <= next.step;
+                if same && further {
+                    *progress = next;
                 }
-                *open = Some(first);
+                same && further
             }
-            (Some(first), None) => *open = Some(first),
-            (None, Some(before)) if after_record => take(before),
-            (None, before) => *open = before,
-        }
-        if after_record {
-            if let Some(before) = open.take() {
-                take(before);
+            Some(progress) => {
+                *progress = next;
+                true
             }
-            *open = last;
+            None => {
+                self.0.push(next);
+                true
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::bar::{BarState, BarStates};
+use super::bar::BarState;
 use super::bigrams::Bigrams;
 use super::context::{Headings, Rank, rank_of};
 use super::lines::{self, BlockLines};
@@ -62,7 +62,8 @@ pub(super) struct TextBlock {
     pub(super) early: Vec<RankRows>,
     /// What the headings of the block give.
     pub(super) headings: Headings,
-    pub(super) bars: BarStates,
+    /// The states of progress bars, in their order.
+    pub(super) bars: Vec<BarState>,
     /// Values of a line that began before the block, and how many lines they are.
     pub(super) orphans: Vec<(String, f64)>,
     pub(super) orphan_lines: u64,
@@ -109,6 +110,17 @@ struct LineTarget<'a> {
     compiled: &'a CompiledLine,
 }
 
+/// What a line says of its place.
+struct LineCounters {
+    place: LinePlace,
+    /// Whether its step is one of the run.
+    counts_run: bool,
+    /// The number in the epoch.
+    iter: Option<i64>,
+    /// How many batches the epoch has.
+    total: Option<u64>,
+}
+
 impl<'a> BlockReading<'a> {
     fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
         let begin = self.begin + at as u64;
@@ -153,43 +165,11 @@ impl<'a> BlockReading<'a> {
         let plan = self.plan;
         let PlannedLine { compiled, meaning } = &plan.lines[index];
         let captures = std::mem::take(&mut self.captures);
-        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
         let rank = rank_of(&line[..captures.begin]);
-        let mut place = LinePlace::default();
-        let step = text(&captures.step).or(text(&captures.samples));
-        let counts_run = step.is_some();
-        let iter = text(&captures.iter);
-        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
-        place.step = match (step, iter) {
-            (Some(text), _) => self.whole("step", text, range),
-            (None, None) => {
-                let samples = text(&captures.samples_in_epoch);
-                samples.and_then(|text| self.whole("place in the epoch", text, range))
-            }
-            (None, iter) => iter,
-        };
-        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
-        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
+        let LineCounters { mut place, counts_run, iter, total } =
+            self.counters(compiled, *meaning, &captures, line, range);
+        let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
         let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
-        let rest = text(&captures.rest).unwrap_or_default();
-        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        if !keys.is_empty() {
-            pairs::each(rest, pairs, |pair| {
-                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
-                // `10/3000`: of how many.
-                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
-                let (count, of) = pair.printed.split_at(slash);
-                match key {
-                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
-                    Some(ShapeKey::Iter) => {
-                        place.step = self.whole("place in the epoch", count, range);
-                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
-                    }
-                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
-                    Some(ShapeKey::Ignored) | None => {}
-                }
-            });
-        }
         if compiled.line.clears {
             self.block.headings.clear(rank);
         }
@@ -239,10 +219,12 @@ impl<'a> BlockReading<'a> {
         let total = total.filter(|_| !compiled.line.bar);
         self.count(target, (count, counts_run, iter), total);
         if compiled.line.bar && !values.is_empty() {
-            let rows = &mut self.block.rows;
-            if let Some(over) = self.block.bars.draw(values) {
-                over.push_to(if over.early { &mut self.block.early } else { rows }, plan);
-            }
+            let bars = &mut self.block.bars;
+            let next = match bars.last_mut() {
+                Some(last) => last.redraw(values),
+                None => Some(values),
+            };
+            bars.extend(next);
         }
         if compiled.line.follows {
             self.block.inside = OpenLine::Line(index, place);
@@ -251,6 +233,54 @@ impl<'a> BlockReading<'a> {
         }
         self.block.sound += 1;
         self.captures = captures;
+    }
+
+    /// Takes what a line says of its place.
+    fn counters(
+        &mut self,
+        compiled: &CompiledLine,
+        meaning: SeriesMeaning,
+        captures: &Captures,
+        line: &[u8],
+        range: &Range<u64>,
+    ) -> LineCounters {
+        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
+        let mut place = LinePlace::default();
+        let step = text(&captures.step).or(text(&captures.samples));
+        let counts_run = step.is_some();
+        let iter = text(&captures.iter);
+        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
+        place.step = match (step, iter) {
+            (Some(text), _) => self.whole("step", text, range),
+            (None, None) => {
+                let samples = text(&captures.samples_in_epoch);
+                samples.and_then(|text| self.whole("place in the epoch", text, range))
+            }
+            (None, iter) => iter,
+        };
+        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
+        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
+        let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
+        let rest = text(&captures.rest).unwrap_or_default();
+        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        if !keys.is_empty() {
+            pairs::each(rest, pairs, |pair| {
+                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
+                // `10/3000`: of how many.
+                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
+                let (count, of) = pair.printed.split_at(slash);
+                match key {
+                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
+                    Some(ShapeKey::Iter) => {
+                        place.step = self.whole("place in the epoch", count, range);
+                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
+                    }
+                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
+                    Some(ShapeKey::Ignored) | None => {}
+                }
+            });
+        }
+        LineCounters { place, counts_run, iter, total }
     }
 
     /// Takes what a line says besides its values: the epoch of a step, and how many batches an epoch has.
@@ -309,12 +339,6 @@ impl<'a> BlockReading<'a> {
         if target.compiled.line.bar {
             bar.push(tag, value);
             return;
-        }
-        if !self.block.bars.is_empty() {
-            let rows = &mut self.block.rows;
-            if let Some(over) = self.block.bars.end() {
-                over.push_to(if over.early { &mut self.block.early } else { rows }, self.plan);
-            }
         }
         let prefix = target.compiled.line.prefix;
         let rows = self.rows(target);

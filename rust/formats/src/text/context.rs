@@ -5,8 +5,8 @@ use super::rows::LinePlace;
 /// Which of several processes printed a line; `None` where the line does not say it.
 pub(super) type Rank = Option<u32>;
 
-/// The rank in what comes before the text of a line: `0: ` (srun), `[rank1]:` (PyTorch), `[default0]:` (torchrun),
-/// `[1,0]<stdout>:` (mpirun), `[Rank 0]` (DeepSpeed).
+/// The rank in what comes before the text of a line: `0: ` (srun), `[rank1]:` (`PyTorch`), `[default0]:` (torchrun),
+/// `[1,0]<stdout>:` (mpirun), `[Rank 0]` (`DeepSpeed`).
 pub(super) fn rank_of(prefix: &[u8]) -> Rank {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number = |text: &[u8]| {

@@ -1,4 +1,4 @@
-//! Ultralytics and YOLOv5 print a table whose header names its columns; the columns depend on the task and on the version.
+//! Ultralytics and `YOLOv5` print a table whose header names its columns; the columns depend on the task and on the version.
 //!
 //! `Epoch GPU_mem box_loss cls_loss dfl_loss Instances Size`, then `1/3 2.31G 2.5 2.25 2.0 16 640: 100%|##| 63/63 [..]`, a
 //! bar; and after it `Class Images Instances Box(P R mAP50 mAP50-95)` with a row `all 128 929 0.6 0.5 0.6 0.4`.

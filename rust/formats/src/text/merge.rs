@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bar::BarState;
+use super::bar::{BarProgress, BarState};
 use super::block::{OpenLine, PlannedLine, ShapePlan, TextBlock, TextValues};
 use super::context::{Headings, Rank};
 use super::rows::{RankRows, TextRows};
@@ -20,6 +20,7 @@ pub(super) struct BlockMerge<'a, 'b> {
     pub(super) headings: Headings,
     /// The state of a progress bar that was drawn last.
     pub(super) bar: Option<BarState>,
+    pub(super) progress: BarProgress,
     /// Where a line begins that is too long, and whose end is not known yet.
     pub(super) long: Option<u64>,
     texts: HashMap<String, TextValues>,
@@ -36,6 +37,7 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         sink: &'a mut Sink<'b>,
         inside: OpenLine,
         headings: Headings,
+        progress: BarProgress,
     ) -> Self {
         Self {
             plan,
@@ -44,6 +46,7 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
             inside,
             headings,
             bar: None,
+            progress,
             long: None,
             texts: HashMap::new(),
             numbers: HashSet::new(),
@@ -68,16 +71,7 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
                 None => drop(self.texts.insert(tag, texts)),
             }
         }
-        // Bars and lines before the first heading of the block stand under an earlier one.
-        let plan = self.plan;
-        for state in [&mut block.bars.first, &mut block.bars.last].into_iter().flatten().filter(|state| state.early) {
-            let heading = self.headings.of(state.rank);
-            state.place =
-                state.place.under(heading.map(|heading| plan.lines[state.index].compiled.line.given(heading)));
-        }
-        let mut over = Vec::new();
-        block.bars.join(&mut self.bar, |state| state.push_to(&mut over, plan));
-        self.rank_rows(over, false);
+        self.bars(block.bars);
         self.rank_rows(block.early, true);
         self.rank_rows(block.rows, false);
         self.headings.then(&block.headings);
@@ -91,6 +85,33 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
             self.rank_rows(over, false);
         }
         self.report_texts();
+    }
+
+    /// Takes the states of progress bars: those that are complete are records.
+    fn bars(&mut self, states: Vec<BarState>) {
+        let plan = self.plan;
+        let mut over = Vec::new();
+        for mut state in states {
+            let line = &plan.lines[state.index].compiled.line;
+            if std::mem::take(&mut state.early) {
+                state.place = state.place.under(self.headings.of(state.rank).map(|heading| line.given(heading)));
+            }
+            let drawings = state.drawings;
+            let next = match &mut self.bar {
+                Some(bar) => bar.redraw(state),
+                None => Some(state),
+            };
+            let Some(next) = next else { continue };
+            if line.takes != Takes::Nothing && !self.progress.goes_on(&next) {
+                self.sink.facts.records_ok = self.sink.facts.records_ok.saturating_sub(drawings);
+                self.sink.facts.plain_lines += drawings;
+                continue;
+            }
+            if let Some(complete) = self.bar.replace(next) {
+                complete.push_to(&mut over, plan);
+            }
+        }
+        self.rank_rows(over, false);
     }
 
     fn rank_rows(&mut self, all: Vec<RankRows>, early: bool) {
@@ -174,7 +195,8 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
         for (tag, TextValues { count, example, range }) in texts {
             self.sink.facts.non_numeric += count;
-            if self.numbers.contains(&tag) {
+            // A text is no damage; a number in another notation is a value that is missing.
+            if self.numbers.contains(&tag) || super::number::is_other_notation(example.as_bytes()) {
                 let reason = format!("{count} values of '{tag}' are no numbers (the first: '{example}')");
                 self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);
             }

@@ -22,6 +22,7 @@ mod survey;
 
 use std::io;
 
+use self::bar::BarProgress;
 use self::block::{OpenLine, ShapePlan, TextBlock};
 use self::context::Headings;
 use self::merge::BlockMerge;
@@ -146,16 +147,16 @@ struct TextMark {
 struct OpenState {
     inside: OpenLine,
     headings: Headings,
+    progress: BarProgress,
 }
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mark = input.mark.as_ref().and_then(|mark| mark.downcast_ref::<TextMark>());
-    let (offset, shape, state, settled) = match mark {
-        Some(mark) => (mark.offset, Some(mark.shape.clone()), mark.state.clone(), true),
-        None => {
-            let (shape, settled) = shape(input)?;
-            (0, shape, OpenState { inside: OpenLine::No, ..OpenState::default() }, settled)
-        }
+    let (offset, shape, state, settled) = if let Some(mark) = mark {
+        (mark.offset, Some(mark.shape.clone()), mark.state.clone(), true)
+    } else {
+        let (shape, settled) = shape(input)?;
+        (0, shape, OpenState { inside: OpenLine::No, ..OpenState::default() }, settled)
     };
     let Some(shape) = shape else {
         let reason =
@@ -203,14 +204,14 @@ fn in_blocks(
     let count = usize::try_from(size.saturating_sub(begin).div_ceil(block as u64)).unwrap_or(usize::MAX);
     let edge = |index: usize| begin.saturating_add((index as u64).saturating_mul(block as u64)).min(size);
     let bytes: &dyn ReadAt = input.bytes;
-    let OpenState { inside, headings } = state;
+    let OpenState { inside, headings, progress } = state;
     let work = |index: usize| {
         let lines = lines::block(bytes, edge(index), edge(index + 1), index == 0, longest)?;
         let before = if index == 0 || !plan.follows { inside } else { OpenLine::Unknown };
         let long = lines.long;
         Ok((lines.begin, long, block::read(plan, &lines, before)))
     };
-    let mut whole = BlockMerge::new(plan, run(input.name), sink, inside, headings);
+    let mut whole = BlockMerge::new(plan, run(input.name), sink, inside, headings, progress);
     let mut torn = None;
     let take = |index: usize, result: io::Result<(Option<u64>, Option<u64>, TextBlock)>| {
         let (begin, long, block) = result?;
@@ -226,8 +227,8 @@ fn in_blocks(
     parallel::in_order(count, input.threads, work, take)?;
     whole.long_ends(size, longest);
     whole.finish();
-    let BlockMerge { inside, headings, bar, .. } = whole;
-    Ok((torn.unwrap_or(size), bar.is_none().then_some(OpenState { inside, headings })))
+    let BlockMerge { inside, headings, progress, bar, .. } = whole;
+    Ok((torn.unwrap_or(size), bar.is_none().then_some(OpenState { inside, headings, progress })))
 }
 
 #[cfg(test)]

@@ -149,6 +149,14 @@ fn unit(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether a text is a number in a notation that is not read: `0,5`, `1'234`, `1,234`.
+pub(super) fn is_other_notation(text: &[u8]) -> bool {
+    let inside = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'\'' | b'-' | b'+');
+    text.first().is_some_and(u8::is_ascii_digit)
+        && text.iter().all(inside)
+        && text.iter().any(|byte| matches!(byte, b',' | b'\''))
+}
+
 /// Whether what comes after a number and its unit leaves it that number: `3 days, 12:21:48` and `1 234.5` are others.
 fn follows(text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b" ") else { return true };
@@ -226,6 +234,8 @@ mod tests {
         assert_eq!(grouped(b"0.2370"), Some((0.237, 6)));
         assert_eq!(grouped(b"5,432 x"), Some((5432.0, 5)));
         assert_eq!(grouped(b"3,22"), None);
+        assert!(is_other_notation(b"0,5") && is_other_notation(b"1'234.5"));
+        assert!(!is_other_notation(b"3:05") && !is_other_notation(b"abc") && !is_other_notation(b"1.2.3"));
         assert_eq!(memory(b"2.31G "), Some((2.31, 5)));
         assert_eq!(memory(b"2.31Gx"), None);
     }

@@ -56,13 +56,7 @@ pub(super) fn each<'a>(text: &'a [u8], pairs: PairStyle, mut take: impl FnMut(Pa
     }
     let mut rest = text;
     // The first key of an object may lack its opening quote: the pattern has it.
-    let inside = |text: &[u8]| {
-        text.iter()
-            .copied()
-            .find(|byte| is_quote(*byte))
-            .filter(|_| !text.trim_ascii_start().first().copied().is_some_and(is_quote))
-    };
-    let mut quote = (pairs == PairStyle::Object).then(|| inside(text));
+    let mut quote = if pairs == PairStyle::Object { Quotes::at(text) } else { Quotes::Plain };
     while !rest.is_empty() {
         let (mut item, next) = match pairs {
             PairStyle::None | PairStyle::Free => return,
@@ -77,8 +71,28 @@ pub(super) fn each<'a>(text: &'a [u8], pairs: PairStyle, mut take: impl FnMut(Pa
             take(pair);
             item = glued;
         }
-        quote = quote.map(|_| None);
+        if quote != Quotes::Plain {
+            quote = Quotes::Outside;
+        }
         rest = next;
+    }
+}
+
+/// What quotes mean in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    Plain,
+    /// They enclose names and texts, and the text begins outside of them, or inside of one of this sort.
+    Outside,
+    Inside(u8),
+}
+
+impl Quotes {
+    /// The first key of an object may lack its opening quote: the pattern has it.
+    fn at(text: &[u8]) -> Self {
+        let opens = text.trim_ascii_start().first().copied().is_some_and(is_quote);
+        let first = text.iter().copied().find(|byte| is_quote(*byte)).filter(|_| !opens);
+        first.map_or(Self::Outside, Self::Inside)
     }
 }
 
@@ -100,21 +114,25 @@ fn split(text: &[u8], at: Option<usize>, length: usize) -> (&[u8], &[u8]) {
     }
 }
 
-/// The comma after the first item: one between digits, in brackets or in quotes belongs to the value. `quotes`: the quote that
-/// the text begins in, where quotes mean something.
-fn comma(text: &[u8], quotes: Option<Option<u8>>) -> Option<usize> {
-    let mut from = 0;
-    while let Some(found) = memchr::memchr(b',', &text[from..]) {
-        let at = from + found;
-        let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
-        let inside = digit(at.checked_sub(1)) && digit(Some(at + 1));
-        if !inside && closed(&text[..at], quotes) {
-            return Some(at);
-        }
-        from = at + 1;
-        if from > LIST {
-            // No value is a list of this length: what follows is not worth a second look at the beginning.
-            return memchr::memchr(b',', &text[from..]).map(|found| from + found);
+/// The comma after the first item: one between digits, in brackets or in quotes belongs to the value. `quotes`: what quotes
+/// mean.
+fn comma(text: &[u8], quotes: Quotes) -> Option<usize> {
+    let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+    let mut quote = if let Quotes::Inside(quote) = quotes { Some(quote) } else { None };
+    let mut depth = 0_i32;
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b',' => {
+                let inside = digit(at.checked_sub(1)) && digit(Some(at + 1));
+                if at > LIST || !inside && depth <= 0 && quote.is_none() {
+                    return Some(at);
+                }
+            }
+            _ if quote.is_some() => quote = quote.filter(|open| *open != byte),
+            b'"' | b'\'' if quotes != Quotes::Plain => quote = Some(byte),
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth -= 1,
+            _ => {}
         }
     }
     None
@@ -122,22 +140,6 @@ fn comma(text: &[u8], quotes: Option<Option<u8>>) -> Option<usize> {
 
 /// A list that is longer is not looked at as one.
 const LIST: usize = 2048;
-
-/// Whether all brackets of a text are closed again.
-fn closed(text: &[u8], quotes: Option<Option<u8>>) -> bool {
-    let mut depth = 0_i32;
-    let mut quote = quotes.flatten();
-    for &byte in text {
-        match (byte, quote) {
-            (b'"' | b'\'', None) if quotes.is_some() => quote = Some(byte),
-            (_, Some(open)) => quote = quote.filter(|_| byte != open),
-            (b'(' | b'[', _) => depth += 1,
-            (b')' | b']', _) => depth -= 1,
-            _ => {}
-        }
-    }
-    depth <= 0 && quote.is_none()
-}
 
 /// Up to a tab, or to two blanks, but for those that only fill up a number.
 fn split_wide(text: &[u8]) -> (&[u8], &[u8]) {

@@ -227,6 +227,9 @@ fn token(text: &[u8], slot: Slot, next: Option<&[u8]>, apart: Option<u8>) -> Opt
     if number {
         let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
         text.get(sign).filter(|byte| byte.is_ascii_digit())?;
+    } else if matches!(text.first(), Some(b':' | b'=')) && next.is_none_or(|next| !text.starts_with(next)) {
+        // A mark that the pattern does not have.
+        return None;
     }
     let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     let mut length = 0;

@@ -16,10 +16,13 @@ use super::pairs::{self, PairStyle};
 use super::pattern::Captures;
 use super::shapes::{self, CompiledLine, CompiledShape, ShapeLine, Takes, compiled};
 use stepbridge_io::bytes::{ReadAt, read_up_to};
-use stepbridge_records::EpochMeaning;
+use stepbridge_records::{EpochMeaning, StepScope};
 
 /// So many lines of a shape make a log.
 const ENOUGH: usize = 2;
+
+/// A line that is longer shows nothing.
+const LONGEST: usize = 16 << 10;
 
 /// How much of a file is looked at before it is decided whether that is enough.
 const PIECE: usize = 1 << 20;
@@ -77,7 +80,10 @@ impl LineCount {
     fn take(&mut self, compiled: &[CompiledLine], index: usize, line: &[u8], captures: &Captures) {
         let sought = &compiled[index];
         let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
-        let is_record = !captures.tags.is_empty()
+        let number = |(name, range): (&String, &std::ops::Range<usize>)| {
+            pairs::number_of(name.as_bytes(), &line[range.clone()]).is_some()
+        };
+        let is_record = sought.pattern.tags.iter().zip(&captures.tags).any(number)
             || sought.line.follows
             || sought.pattern.counts_twice
             || pairs::any_number(rest, sought.line.pairs);
@@ -136,11 +142,17 @@ impl Survey {
 
     fn line(&mut self, raw: &[u8]) {
         let line = lines::plain(raw);
-        if line.len() < 2 || line.contains(&0) || self.table.take(&line) || !line.iter().any(u8::is_ascii_digit) {
+        if line.len() < 2
+            || line.len() > LONGEST
+            || line.contains(&0)
+            || self.table.take(&line)
+            || !line.iter().any(u8::is_ascii_digit)
+        {
             return;
         }
         for (ready, compiled) in self.ready.iter_mut().zip(compiled()).filter(|(ready, _)| !**ready) {
-            *ready = line.starts_with(compiled.shape.after.as_bytes());
+            let holds = |part: &&str| memchr::memmem::find(&line, part.as_bytes()).is_some();
+            *ready = compiled.shape.after.iter().all(holds);
         }
         let bigrams = Bigrams::of(&line);
         let captures = &mut self.captures;
@@ -263,22 +275,20 @@ impl ShapeMatch {
 /// The lines of a caller's pattern, which has been checked. Lines take from the ones before them what they lack.
 fn of_caller(pattern: &str) -> Vec<CompiledLine> {
     let found = patterns(pattern).unwrap_or_default();
-    let epoch = found.iter().filter_map(|pattern| pattern.meaning.epoch).next();
-    let step = found
-        .iter()
-        .filter_map(|pattern| pattern.meaning.step)
-        .find(|step| step.scope == stepbridge_records::StepScope::Run);
+    let epoch = found.iter().find_map(|pattern| pattern.meaning.epoch);
+    let step = found.iter().filter_map(|pattern| pattern.meaning.step).find(|step| step.scope == StepScope::Run);
     let several = found.len() > 1;
     found
         .into_iter()
         .map(|pattern| {
             let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
             let (own_epoch, own_step) = (pattern.meaning.epoch, pattern.meaning.step);
-            let mut line =
-                ShapeLine { sets: several && (own_epoch.is_some() || own_step.is_some()), ..shapes::line("", style) };
+            let over_run = own_step.is_some_and(|step| step.scope == StepScope::Run);
+            let sets = several && (own_epoch.is_some() || over_run);
+            let mut line = ShapeLine { sets, ..shapes::line("", style) };
             if several && own_epoch.is_none() {
                 // Where in its epoch a line without a number is, nobody knows.
-                line.takes = if own_step.is_none() { Takes::Place } else { Takes::Epoch };
+                line.takes = if own_step.is_none() && step.is_some() { Takes::Place } else { Takes::Epoch };
                 line.epoch = match epoch {
                     Some(EpochMeaning::Ends(base) | EpochMeaning::In(base)) => Some(EpochMeaning::In(base)),
                     other => other,

@@ -25,7 +25,7 @@ use event::{EventColumns, EventVerdict};
 use frame::{FrameDamage, FrameDamageKind, WalkedFrames};
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
-use stepbridge_records::{ColumnBatch, FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
+use stepbridge_records::{FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
 use tags::Tags;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
@@ -37,8 +37,6 @@ struct FilePart {
     begin: u64,
     walked: WalkedFrames,
     columns: EventColumns,
-    /// Whether each scalar has a time; looked at while they are in cache.
-    all_timed: bool,
     /// Why reading stopped early, if it did.
     fault: Option<io::Error>,
 }
@@ -133,7 +131,7 @@ impl FilePart {
     fn unread(index: u64, fault: io::Error) -> Self {
         let begin = index * PART;
         let walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
-        Self { begin, walked, columns: EventColumns::default(), all_timed: true, fault: Some(fault) }
+        Self { begin, walked, columns: EventColumns::default(), fault: Some(fault) }
     }
 }
 
@@ -145,8 +143,7 @@ fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u
     let mut walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
-    let all_timed = !columns.records.times().iter().fold(false, |any, time| any | time.is_nan());
-    FilePart { begin, walked, columns, all_timed, fault: outcome.err() }
+    FilePart { begin, walked, columns, fault: outcome.err() }
 }
 
 /// Takes the scalars of the frames between `begin` and `end`.
@@ -245,7 +242,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         sink.facts.non_numeric += others;
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
         self.scalars += records.len() as u64;
-        let columns = ColumnBatch { all_timed: part.all_timed, ..records.into_columns(READER.format()) };
+        let columns = records.into_columns(READER.format());
         Ok(Some(TaggedBatch::new(tags.into_names()?, columns)))
     }
 
@@ -271,7 +268,8 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
     fn unreadable(&mut self, fault: &io::Error, sink: &mut Sink) {
         self.stopped = true;
         let left = self.size.saturating_sub(self.position);
-        let reason = format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
+        let reason =
+            format!("the system does not give its last {left} bytes ({fault}); everything before them was read");
         sink.report(ProblemKind::Unreadable, self.position, self.position + left, reason);
     }
 }

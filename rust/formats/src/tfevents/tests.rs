@@ -119,7 +119,6 @@ fn an_event_in_the_common_shape_is_read_as_any_other() {
         let expected = (tag.to_owned(), i64::from(step), f64::from(0.1_f32));
         assert_eq!(records(&one), [expected.clone(), expected.clone(), expected]);
         assert_eq!(one.batches[0].columns, other.batches[0].columns);
-        assert!(one.batches[0].columns.all_timed);
     }
 }
 
@@ -141,7 +140,7 @@ fn summaries_in_two_pieces_and_fields_in_any_order() {
     let read = read(&frame(&[&value("a", 1.0)[..], &value("b", 2.0), &step].concat()));
     assert_eq!(records(&read), [("a".to_owned(), -1, 1.0), ("b".to_owned(), -1, 2.0)]);
     let batch = &read.batches[0].columns;
-    assert!(!batch.all_timed && batch.wall_time.as_ref().expect("times").iter().all(|time| time.is_nan()));
+    assert!(batch.wall_time.as_ref().expect("times").iter().all(|time| time.is_nan()));
 }
 
 #[test]

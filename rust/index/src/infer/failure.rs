@@ -27,6 +27,8 @@ pub(crate) enum InferenceFailure {
     Outside { epoch: u64 },
     /// A session began inside an epoch, or it is not known where.
     Resumed { session: u32 },
+    /// The log never leaves its first epoch, which has at least this many steps.
+    FirstEpoch { least: u64 },
     /// Every length in a range fits.
     AnyLength { low: u64, high: Option<u64> },
     /// The same for logged epochs that are integers. With the shortest length, this many epochs have a record at their end.

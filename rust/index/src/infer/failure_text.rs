@@ -33,6 +33,11 @@ impl InferenceFailure {
                 "no one length fits, and session {session} goes on where it cannot be told from its records: inside an epoch, or \
                  at more than one place"
             ),
+            Self::FirstEpoch { least } => {
+                format!(
+                    "the log never leaves its first epoch, whose length therefore is not known: at least {least} steps"
+                )
+            }
             Self::AnyLength { low, high: Some(high) } => {
                 format!(
                     "an epoch may have any number of steps from {low} to {high}: each fits {}",
@@ -42,14 +47,7 @@ impl InferenceFailure {
             Self::AnyLength { low, high: None } => {
                 format!("an epoch may have {low} steps or any number above: each fits {}", pairs.describe_all())
             }
-            Self::AnyIndexed { low, high, ends } => {
-                let any = Self::AnyLength { low: *low, high: Some(*high) }.text(pairs);
-                if *ends < 2 {
-                    any
-                } else {
-                    format!("{any}; with {low}, {ends} epochs have a record at their very end")
-                }
-            }
+            Self::AnyIndexed { low, high, .. } => Self::AnyLength { low: *low, high: Some(*high) }.text(pairs),
             Self::TwoRates { first, second } => {
                 format!("{first} would fit, and so would {second}: {}", pairs.describe_all())
             }

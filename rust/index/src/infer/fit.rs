@@ -1,6 +1,6 @@
 //! Finds the timeline that fits the pairs of a run under one hypothesis.
 
-use stepbridge_timeline::{Boundary, History, Plan, Timeline, Unit};
+use stepbridge_timeline::{Boundary, Entry, History, Plan, Segment, Timeline, Unit};
 
 use super::failure::InferenceFailure;
 use super::fractional_epochs::{self, RateFit};
@@ -8,10 +8,36 @@ use super::hypothesis::{EpochForm, Hypothesis};
 use super::integer_epochs::{self, EpochLengths};
 use super::pairs::{Pair, Pairs};
 use super::ratio::PrintedRange;
-use super::segments::segment;
 
-/// A timeline that fits, its evidence, and how many statements it was checked against.
-pub(super) type Fit = (Timeline, String, usize);
+/// A segment of this many epochs of `batches` batches, one batch a step. Without a number of epochs it is open-ended.
+pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
+    Segment {
+        epochs,
+        batches: Some(batches),
+        batch_size: None,
+        last_batch_size: None,
+        samples: None,
+        drop_last: false,
+        accumulate: 1,
+        boundary: Boundary::Flush,
+        joins: false,
+        cut: false,
+        entry: Entry::Continue,
+    }
+}
+
+/// A timeline that fits.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    pub(super) timeline: Timeline,
+    pub(super) evidence: String,
+    /// How many statements it was checked against.
+    pub(super) checked: usize,
+    /// Whether only the ratio of batches to steps is known.
+    pub(super) ratio_only: bool,
+    /// The epoch that the log ends in, if its length is not known.
+    pub(super) open_epoch: Option<u64>,
+}
 
 pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<Fit, InferenceFailure> {
     let (plain, shown) = pairs.under(meaning)?;
@@ -34,18 +60,26 @@ pub(super) fn solve_plain(plain: &Pairs, shown: &Pairs, form: EpochForm) -> Resu
 }
 
 fn fitting(pairs: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, InferenceFailure> {
+    let (mut ratio_only, mut open_epoch) = (false, None);
     let (timeline, evidence) = match form {
         EpochForm::Index => {
             let epochs = integer_epochs::solve(pairs)?;
+            if let EpochLengths::Observed(lengths) = &epochs {
+                if let [least] = lengths.as_slice() {
+                    return Err(InferenceFailure::FirstEpoch { least: *least });
+                }
+                open_epoch = Some(lengths.len() as u64 - 1);
+            }
             (epochs.timeline()?, epochs.evidence(shown))
         }
         EpochForm::Elapsed => {
             let found = fractional_epochs::solve(pairs)?;
+            ratio_only = found.rate.accumulate > 1;
             (found.timeline()?, found.evidence(shown))
         }
     };
     agree(&timeline, form, pairs)?;
-    Ok((timeline, evidence, pairs.list.len()))
+    Ok(Fit { timeline, evidence, checked: pairs.list.len(), ratio_only, open_epoch })
 }
 
 /// Checks every pair against a timeline.
@@ -58,14 +92,49 @@ pub(super) fn agree(timeline: &Timeline, form: EpochForm, pairs: &Pairs) -> Resu
     Ok(())
 }
 
+/// How many pairs contradict a timeline under a hypothesis, of how many that it locates, and the first that does. `None` if
+/// the numbers cannot be compared.
+pub(super) fn against(timeline: &Timeline, meaning: Hypothesis, pairs: &Pairs) -> Option<(usize, usize, usize)> {
+    let (plain, _) = pairs.under(meaning).ok()?;
+    let (mut against, mut of, mut first) = (0, 0, 0);
+    for pair in &plain.list {
+        let index = if meaning.form() == EpochForm::Index { Some(pair.step) } else { pair.step.checked_sub(1) };
+        // A record past the end is reported by itself.
+        if index.is_none_or(|index| timeline.locate(pairs.unit, index).is_err()) {
+            continue;
+        }
+        of += 1;
+        if !agrees_in(timeline, meaning.form(), pair, pairs.unit)? {
+            against += 1;
+            if against == 1 {
+                let raw = |other: &&Pair| (other.source, other.session) == (pair.source, pair.session);
+                first =
+                    pairs.list.iter().position(|other| raw(&other) && same_record(other, pair, meaning)).unwrap_or(0);
+            }
+        }
+    }
+    Some((against, of, first))
+}
+
+/// Whether a pair as it was logged is this one in its plain form.
+fn same_record(logged: &Pair, plain: &Pair, meaning: Hypothesis) -> bool {
+    let apart = logged.step.abs_diff(plain.step);
+    apart <= 1 && (meaning.form() == EpochForm::Index || logged.stated == plain.stated)
+}
+
 /// Whether a pair agrees with a timeline; `None` if the numbers are too large.
 fn agrees(timeline: &Timeline, form: EpochForm, pair: &Pair) -> Option<bool> {
+    agrees_in(timeline, form, pair, Unit::Step)
+}
+
+/// The same, of steps that count this unit.
+fn agrees_in(timeline: &Timeline, form: EpochForm, pair: &Pair, unit: Unit) -> Option<bool> {
     let index = match form {
         EpochForm::Index => Some(pair.step),
         EpochForm::Elapsed => pair.step.checked_sub(1),
     };
     let Some(index) = index else { return PrintedRange::of(pair.stated)?.holds(0, 0, 1) };
-    let Ok(at) = timeline.locate(Unit::Step, index) else { return Some(false) };
+    let Ok(at) = timeline.locate(unit, index) else { return Some(false) };
     match form {
         EpochForm::Index => Some(pair.stated.count() == Some(at.epoch)),
         EpochForm::Elapsed => {
@@ -106,11 +175,8 @@ impl EpochLengths {
         let (all, unseen) = (pairs.describe_all(), unseen(pairs));
         match self {
             Self::Uniform(length) => format!("{length} steps an epoch is the only length that fits {all}; {unseen}"),
-            Self::Observed(lengths) if lengths.len() == 1 => {
-                format!("the log never leaves epoch 0: one epoch, cut at its last record, fits {all}; {unseen}")
-            }
             Self::Observed(lengths) => format!(
-                "the log shows where each of its {} epochs begins, the last one is cut at its last record: {all}; {unseen}",
+                "the log shows where each of its {} epochs begins, the last one has no end in it: {all}; {unseen}",
                 lengths.len()
             ),
             Self::Changed { count, before, after } => format!(

@@ -14,6 +14,16 @@ pub struct TimelineInference {
     pub epoch: Option<EpochMeaning>,
     /// The run whose timeline it is, if it takes that of another run at the caller's request.
     pub shared_by: Option<String>,
+    /// The file and the keys of the run's configuration that settle the timeline, if its epochs leave several.
+    pub config: Option<String>,
+    /// What the configuration of the run says otherwise. One clause for people.
+    pub contradiction: Option<String>,
+    /// If the timeline is not known: one that is likely, and why.
+    pub likely: Option<(Timeline, String)>,
+    /// Whether only the ratio of batches to steps is known, so that neither is a count of anything.
+    pub ratio_only: bool,
+    /// The epoch that the log ends in, if its length is therefore not known.
+    pub open_epoch: Option<u64>,
 }
 
 /// What the logged epochs of a run show of its numbers.
@@ -24,6 +34,31 @@ pub(crate) struct StepHint {
 }
 
 impl TimelineInference {
+    /// An outcome, with nothing else to say.
+    pub(crate) fn of(outcome: InferenceOutcome) -> Self {
+        Self {
+            outcome,
+            step: None,
+            epoch: None,
+            shared_by: None,
+            config: None,
+            contradiction: None,
+            likely: None,
+            ratio_only: false,
+            open_epoch: None,
+        }
+    }
+
+    /// A run whose timeline is not known, and why.
+    pub(crate) fn unknown(why: String) -> Self {
+        Self::of(InferenceOutcome::Unknown { why })
+    }
+
+    /// The same, with the meaning of its numbers.
+    pub(super) fn meaning(self, StepHint { step, epoch }: StepHint) -> Self {
+        Self { step: Some(step), epoch: Some(epoch), ..self }
+    }
+
     pub(crate) fn hint(&self) -> Option<StepHint> {
         Some(StepHint { step: self.step?, epoch: self.epoch? })
     }

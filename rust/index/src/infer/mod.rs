@@ -8,6 +8,8 @@
 //!
 //! Superseded records do not count. If no single timeline fits the others, each session has its own (`session_timelines`).
 
+mod config;
+mod evidence;
 mod failure;
 mod failure_text;
 mod fit;
@@ -15,50 +17,102 @@ mod fractional_epochs;
 mod hypothesis;
 mod inferred;
 mod integer_epochs;
+mod likely;
 mod pairs;
 mod ratio;
-mod segments;
 mod session_timelines;
 mod share_timeline;
 mod step_in_epoch;
 mod step_resets;
+mod step_word;
 
 use std::collections::BTreeMap;
 
 use stepbridge_records::{Records, StepMeaning};
+use stepbridge_timeline::Timeline;
 
+use crate::second_counters::SecondCounters;
 use failure::InferenceFailure;
+use fit::Fit;
 use hypothesis::Hypothesis;
 use pairs::Pairs;
 
+pub(crate) use evidence::MOST_STRETCHES;
 pub(crate) use inferred::StepHint;
 pub use inferred::{InferenceOutcome, TimelineInference};
 pub(crate) use ratio::PrintedRange;
-pub use share_timeline::share_timeline;
 pub(crate) use step_resets::may_restart;
+pub use step_word::StepWord;
 
-/// Finds the timeline of every run, by name.
+/// Finds the timeline of every run, by name. `word` is what the caller says of the steps of all runs.
 #[must_use]
-pub fn infer(records: &Records) -> BTreeMap<String, TimelineInference> {
-    pairs::gather(records).into_iter().map(|(run, pairs)| (run.to_owned(), of_run(&pairs))).collect()
+pub fn infer(records: &Records, word: StepWord) -> BTreeMap<String, TimelineInference> {
+    evidence_of(records, word).infer(records)
 }
 
-/// What the logged epochs of each run most likely show of its steps, if the format does not say it. Whether any timeline fits
-/// is not looked at.
-pub(crate) fn steps(records: &Records) -> BTreeMap<&str, StepHint> {
-    if records.batches.iter().all(|batch| batch.meaning.step.is_some()) {
-        let name = |run: u32| records.runs.get(run as usize).map(String::as_str);
-        return pairs::restarts(records).into_iter().filter_map(|(run, hint)| Some((name(run)?, hint))).collect();
+/// The same; a run that does not show its timeline takes that of the others, if they all have the same and nothing in its own
+/// log contradicts it.
+#[must_use]
+pub fn infer_shared(records: &Records, word: StepWord) -> BTreeMap<String, TimelineInference> {
+    let evidence = evidence_of(records, word);
+    let mut found = evidence.infer(records);
+    evidence.share_timeline(records, &mut found);
+    found
+}
+
+fn evidence_of(records: &Records, word: StepWord) -> EpochEvidence<'_> {
+    EpochEvidence::new(records, &SecondCounters::of(records), &vec![word; records.runs.len()])
+}
+
+/// What the logs of all runs state of their epochs.
+pub(crate) struct EpochEvidence<'a> {
+    /// By the number of the run.
+    pairs: BTreeMap<u32, Pairs<'a>>,
+}
+
+impl<'a> EpochEvidence<'a> {
+    /// Folds the records; `words` are what the caller says of the steps of each run, or empty.
+    pub(crate) fn new(records: &'a Records, counters: &SecondCounters, words: &[StepWord]) -> Self {
+        Self { pairs: pairs::of_runs(records, &evidence::gather(records, counters), words) }
     }
-    let hints = pairs::gather(records).into_iter().filter_map(|(run, pairs)| {
-        if let Some(hint) = pairs.restarts {
-            return Some((run, hint));
+
+    /// The timeline of every run, by name.
+    pub(crate) fn infer(&self, records: &Records) -> BTreeMap<String, TimelineInference> {
+        let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str).to_owned();
+        self.pairs.iter().map(|(run, pairs)| (name(*run), of_run(pairs))).collect()
+    }
+
+    /// What in the log of a run contradicts a timeline that the caller gives: most of its pairs of step and epoch do, whatever
+    /// they may mean. One clause for people.
+    pub(crate) fn contradiction(&self, run: u32, given: &Timeline, hint: Option<StepHint>) -> Option<String> {
+        let pairs = self.pairs.get(&run)?.only(|pair| !pair.superseded);
+        let said = hint.map(|hint| Hypothesis { base: hint.step.base, epoch: hint.epoch });
+        let meanings = pairs.candidates.likely.iter().chain(&pairs.candidates.others).copied().chain(said);
+        let mut least: Option<(usize, usize, usize)> = None;
+        for meaning in meanings {
+            let (against, of, first) = fit::against(given, meaning, &pairs)?;
+            if least.is_none_or(|(fewest, ..)| against < fewest) {
+                least = Some((against, of, first));
+            }
+        }
+        let (against, of, first) = least.filter(|(against, of, _)| against * 2 > *of)?;
+        Some(format!(
+            "{against} of the {of} pairs of step and epoch that can be compared contradict it, the first is {}",
+            pairs.describe(first)
+        ))
+    }
+
+    /// What the logged epochs of a run most likely show of its steps, if its format does not say it. Whether any timeline fits
+    /// is not looked at.
+    pub(crate) fn hint(&self, run: u32) -> Option<StepHint> {
+        let pairs = self.pairs.get(&run)?;
+        if pairs.restarts.is_some() {
+            return pairs.restarts;
         }
         let candidates = &pairs.candidates;
         let alone = candidates.others.first().filter(|_| candidates.others.len() == 1);
-        Some((run, hint(&pairs, *candidates.likely.first().or(alone)?)))
-    });
-    hints.collect()
+        Some(hint(pairs, *candidates.likely.first().or(alone)?))
+    }
 }
 
 fn hint(pairs: &Pairs, meaning: Hypothesis) -> StepHint {
@@ -67,40 +121,36 @@ fn hint(pairs: &Pairs, meaning: Hypothesis) -> StepHint {
 }
 
 fn of_run(pairs: &Pairs) -> TimelineInference {
-    let unknown = |why: String| TimelineInference {
-        outcome: InferenceOutcome::Unknown { why },
-        step: None,
-        epoch: None,
-        shared_by: None,
-    };
     if !pairs.inside.is_empty() {
         match pairs.inside.solve() {
             Ok((timeline, evidence, checked)) => {
-                let outcome = InferenceOutcome::Known { timeline, evidence, checked };
-                return TimelineInference { outcome, step: None, epoch: None, shared_by: None };
+                return TimelineInference::of(InferenceOutcome::Known { timeline, evidence, checked });
             }
-            Err(why) if pairs.list.is_empty() => return unknown(why.text(pairs)),
+            Err(why) if pairs.list.is_empty() => return TimelineInference::unknown(why.text(pairs)),
             // Epochs of steps over the whole run may show what steps inside epochs do not.
             Err(_) => {}
         }
     }
     let kept = pairs.only(|pair| !pair.superseded);
-    match best(&kept, fit::solve, |(timeline, ..)| timeline.segments().len() == 1) {
-        Ok((meaning, (timeline, evidence, checked))) => {
-            let refuting = pairs.inside.refuting(&timeline);
+    match best(&kept, fit::solve, |fit| fit.timeline.segments().len() == 1) {
+        Ok((meaning, fit)) => {
+            let refuting = pairs.inside.refuting(&fit.timeline);
             if let Some(epoch) = refuting {
-                return unknown(InferenceFailure::Outside { epoch }.text(pairs));
+                return TimelineInference::unknown(InferenceFailure::Outside { epoch }.text(pairs));
             }
-            let StepHint { step, epoch } = hint(pairs, meaning);
+            let contradiction = config::contradiction(pairs, &fit.timeline);
+            let Fit { timeline, evidence, checked, ratio_only, open_epoch } = fit;
             let outcome = InferenceOutcome::Known { timeline, evidence, checked };
-            TimelineInference { outcome, step: Some(step), epoch: Some(epoch), shared_by: None }
+            let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };
+            found.meaning(hint(pairs, meaning))
         }
         Err(why) => match best(pairs, session_timelines::solve, |_| true) {
-            Ok((meaning, outcome)) => {
-                let StepHint { step, epoch } = hint(pairs, meaning);
-                TimelineInference { outcome, step: Some(step), epoch: Some(epoch), shared_by: None }
-            }
-            Err(_) => unknown(why.text(&kept)),
+            Ok((meaning, outcome)) => TimelineInference::of(outcome).meaning(hint(pairs, meaning)),
+            Err(_) => config::settled(&kept, &why).unwrap_or_else(|| {
+                let likely = likely::of_run(&kept, &why);
+                let open_epoch = matches!(why, InferenceFailure::FirstEpoch { .. }).then_some(0);
+                TimelineInference { likely, open_epoch, ..TimelineInference::unknown(why.text(&kept)) }
+            }),
         },
     }
 }

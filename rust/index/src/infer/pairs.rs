@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::Unit;
 
+use super::evidence::{FileEvidence, StatedEpoch};
 use super::failure::InferenceFailure;
 use super::hypothesis::{EpochForm, Hypothesis};
 use super::inferred::StepHint;
 use super::step_in_epoch::StepsInEpochs;
-use super::step_resets::{StepResets, may_restart};
-use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope};
+use super::step_resets::StepResets;
+use super::step_word::StepWord;
+use stepbridge_records::{ConfigEntry, Decimal, EpochMeaning, Records, StepMeaning, StepScope};
 
 /// A step, and its logged epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub(crate) struct Candidates {
     pub(crate) others: Vec<Hypothesis>,
 }
 
-/// The pairs of a run, in the order of its records, without repetitions of the previous pair.
+/// The pairs of a run, in the order of its records: of records next to each other that state one epoch, the ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Pairs<'a> {
     pub(crate) list: Vec<Pair>,
@@ -59,10 +61,17 @@ pub(crate) struct Pairs<'a> {
     pub(crate) restarts: Option<StepHint>,
     /// The largest number of digits after the point of a logged epoch.
     digits: i16,
+    /// What the run's own configuration states, each with its file.
+    pub(crate) config: Vec<(u32, ConfigEntry)>,
     sources: &'a [String],
 }
 
 impl Pairs<'_> {
+    /// The name of a file.
+    pub(crate) fn source(&self, source: u32) -> &str {
+        self.sources.get(source as usize).map_or("", String::as_str)
+    }
+
     /// "step 8595 with epoch 5 (`version_0/metrics.csv`)"
     pub(crate) fn describe(&self, index: usize) -> String {
         let pair = &self.list[index];
@@ -97,7 +106,8 @@ impl Pairs<'_> {
 
     fn clone_empty(&self) -> Self {
         let inside = StepsInEpochs::default();
-        Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, ..*self }
+        let config = self.config.clone();
+        Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, config, ..*self }
     }
 
     /// The meaning of the numbers as they were logged: what their log says, if it says everything.
@@ -155,43 +165,51 @@ impl Pairs<'_> {
             inside: StepsInEpochs::default(),
             restarts: None,
             digits: 0,
+            config: Vec::new(),
             sources: &[],
         }
     }
 }
 
-/// The pairs of every run, by its name. Runs without pairs are included.
-pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
+/// The pairs of every run, by its number. Runs without pairs are included.
+pub(crate) fn of_runs<'a>(
+    records: &'a Records,
+    evidence: &[FileEvidence],
+    words: &[StepWord],
+) -> BTreeMap<u32, Pairs<'a>> {
     let mut runs: BTreeMap<u32, PairGatherer> = BTreeMap::new();
-    for (run, restarts) in restarts(records) {
+    for (run, restarts) in restarts(evidence, words) {
         runs.entry(run).or_default().restarts = Some(restarts);
     }
-    for batch in &records.batches {
-        let run = runs.entry(batch.run).or_default();
-        let epoch_base = batch.meaning.epoch.and_then(EpochMeaning::base).unwrap_or(0);
-        match (batch.meaning.step, run.restarts) {
-            (_, Some(StepHint { step, epoch })) if may_restart(batch) => {
-                run.inside.add(batch, step.base, epoch.base().unwrap_or(epoch_base));
+    for file in evidence {
+        let run = runs.entry(file.run).or_default();
+        run.config.extend(file.config.iter().map(|entry| (file.source, entry.clone())));
+        let word = StepWord::of(words, file.run);
+        let step = word.of_step(file.meaning.step);
+        let epoch_base = file.meaning.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+        match (step, run.restarts) {
+            (_, Some(StepHint { step, epoch })) if file.may_restart => {
+                run.inside.add(file, step.base, epoch.base().unwrap_or(epoch_base));
             }
             (Some(StepMeaning { scope: StepScope::Epoch, base, unit: Unit::Batch | Unit::Step }), _) => {
-                run.inside.add(batch, base, epoch_base);
+                run.inside.add(file, base, epoch_base);
             }
             // The step is an epoch, or a number from which the length of an epoch in batches does not follow.
             (Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }), _) => {}
-            _ if batch.epoch.is_some() || !batch.evidence.is_empty() => run.columns(batch),
-            _ if batch.meaning.epoch.is_none() => run.tags(batch, &records.tags),
-            _ => {}
+            (None, _) if matches!(word.unit, Some(Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration)) => {}
+            _ => run.file(file, word),
         }
     }
-    let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str);
-    runs.into_iter().map(|(run, gathering)| (name(run), gathering.finish(&records.sources))).collect()
+    runs.into_iter().map(|(run, gathering)| (run, gathering.finish(&records.sources))).collect()
 }
 
 /// The runs whose steps begin again with each epoch though no log says so. All files of such a run agree.
-pub(crate) fn restarts(records: &Records) -> BTreeMap<u32, StepHint> {
+fn restarts(evidence: &[FileEvidence], words: &[StepWord]) -> BTreeMap<u32, StepHint> {
     let mut files: BTreeMap<(u32, u32), StepResets> = BTreeMap::new();
-    for batch in records.batches.iter().filter(|batch| may_restart(batch)) {
-        files.entry((batch.run, batch.source)).or_default().add(batch);
+    // A caller who says what steps count means a count over the run.
+    let open = |file: &&FileEvidence| file.may_restart && StepWord::of(words, file.run).unit.is_none();
+    for file in evidence.iter().filter(open) {
+        files.entry((file.run, file.source)).or_default().add(&file.stretches);
     }
     let mut runs: BTreeMap<u32, Option<StepHint>> = BTreeMap::new();
     for ((run, _), file) in files {
@@ -217,24 +235,29 @@ struct PairGatherer {
     inside: StepsInEpochs,
     restarts: Option<StepHint>,
     digits: i16,
+    config: Vec<(u32, ConfigEntry)>,
 }
 
 impl PairGatherer {
-    fn columns(&mut self, batch: &ColumnBatch) {
+    fn file(&mut self, file: &FileEvidence, word: StepWord) {
         let before = self.list.len();
-        let epoch = batch.meaning.epoch;
-        let said = PairMeaning { base: batch.meaning.step.map(|step| step.base), epoch };
-        for (index, stated) in batch.epoch.iter().flat_map(EpochColumn::iter).enumerate() {
-            if let (Some(step), Some(stated)) = (batch.step_of(index), stated) {
-                self.digits = self.digits.max(stated.scale);
-                self.elapsed |= epoch.is_none() && stated.count().is_none();
-                self.push(step, stated, batch, said, batch.is_superseded(index));
-            }
+        let epoch = file.meaning.epoch;
+        let base = word.base.or(file.meaning.step.map(|step| step.base));
+        let said = PairMeaning { base, epoch };
+        for record in file.stretches.iter().flat_map(super::evidence::EpochStretch::ends) {
+            self.digits = self.digits.max(record.stated.scale);
+            self.elapsed |= epoch.is_none() && record.stated.count().is_none();
+            self.push(record, file, said);
         }
-        for &(step, stated) in &batch.evidence {
-            self.push(step, stated, batch, said, false);
+        for &(step, stated) in &file.outside {
+            self.push(StatedEpoch { step, stated, superseded: false }, file, said);
         }
-        if self.list.len() > before {
+        if self.list.len() == before {
+            return;
+        }
+        if let Some(named) = file.named {
+            self.named.get_or_insert(named);
+        } else {
             match epoch {
                 Some(EpochMeaning::Elapsed) => self.elapsed = true,
                 Some(EpochMeaning::In(_) | EpochMeaning::Ends(_)) => self.numbers = true,
@@ -243,36 +266,17 @@ impl PairGatherer {
             if said.base.is_none() || said.epoch.is_none() {
                 self.unsaid = Some(said);
             }
-            self.counts(batch);
         }
-    }
-
-    fn tags(&mut self, batch: &ColumnBatch, tags: &[String]) {
-        let named = (0_u32..).zip(tags).filter_map(|(number, name)| Some((number, Hypothesis::of_tag(name)?)));
-        for (number, meaning) in named {
-            for index in (0..batch.len()).filter(|&index| batch.tag[index] == number) {
-                if let (Some(step), Some(stated)) = (batch.step_of(index), Decimal::of_float(batch.value[index])) {
-                    self.digits = self.digits.max(stated.scale);
-                    self.named.get_or_insert(meaning);
-                    self.elapsed |= stated.count().is_none();
-                    let said = PairMeaning { base: batch.meaning.step.map(|step| step.base), epoch: None };
-                    self.push(step, stated, batch, said, batch.is_superseded(index));
-                    self.counts(batch);
-                }
-            }
-        }
-    }
-
-    fn counts(&mut self, batch: &ColumnBatch) {
-        let unit = batch.meaning.step.map(|step| step.unit);
+        let unit = word.unit.or(file.meaning.step.map(|step| step.unit));
         self.units[usize::from(unit == Some(Unit::Batch))] |= unit.is_some();
-        self.calls |= unit.is_none() && batch.format.description().step_counts_calls;
+        self.calls |= unit.is_none() && file.format.description().step_counts_calls;
     }
 
-    fn push(&mut self, step: i64, stated: Decimal, batch: &ColumnBatch, said: PairMeaning, superseded: bool) {
+    fn push(&mut self, record: StatedEpoch, file: &FileEvidence, said: PairMeaning) {
         // A step below 0 is not a count. It has no place, and re-indexing reports it.
-        let Ok(step) = u64::try_from(step) else { return };
-        let pair = Pair { step, stated, source: batch.source, said, session: batch.session, superseded };
+        let Ok(step) = u64::try_from(record.step) else { return };
+        let StatedEpoch { stated, superseded, .. } = record;
+        let pair = Pair { step, stated, source: file.source, said, session: file.session, superseded };
         if self.list.last() != Some(&pair) {
             self.list.push(pair);
         }
@@ -289,6 +293,7 @@ impl PairGatherer {
             inside: self.inside,
             restarts: self.restarts,
             digits: self.digits,
+            config: self.config,
             sources,
         }
     }

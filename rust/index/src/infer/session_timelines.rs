@@ -10,12 +10,11 @@
 use stepbridge_timeline::{Segment, Timeline, Unit};
 
 use super::failure::InferenceFailure;
-use super::fit::{agree, solve_plain, unseen};
+use super::fit::{Fit, agree, segment, solve_plain, unseen};
 use super::hypothesis::{EpochForm, Hypothesis};
 use super::inferred::InferenceOutcome;
 use super::integer_epochs;
 use super::pairs::{Pair, Pairs};
-use super::segments::segment;
 
 /// Finds the timelines of the sessions.
 pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<InferenceOutcome, InferenceFailure> {
@@ -38,7 +37,7 @@ fn each_alone(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
     let mut checked = 0;
     for &session in sessions {
         let (plain, shown) = pairs.only(|pair| pair.session == session).under(meaning)?;
-        let (timeline, evidence, count) = solve_plain(&plain, &shown, EpochForm::Elapsed)?;
+        let Fit { timeline, evidence, checked: count, .. } = solve_plain(&plain, &shown, EpochForm::Elapsed)?;
         checked += count;
         said.push(format!("session {session}: {evidence}"));
         timelines.push((session, timeline));

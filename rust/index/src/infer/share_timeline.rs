@@ -4,45 +4,51 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::Timeline;
 
+use super::EpochEvidence;
 use super::fit::agree;
 use super::inferred::{InferenceOutcome, TimelineInference};
-use super::pairs::{self, Pairs};
+use super::pairs::Pairs;
 use stepbridge_records::Records;
 
-/// Gives the timeline of the other runs to each run that does not show its own, if all known timelines are the same and
-/// nothing in the log of the run contradicts it. Epochs that end with their log are not a plan.
-pub fn share_timeline(records: &Records, inferred: &mut BTreeMap<String, TimelineInference>) {
-    let known = |(run, found): (&String, &TimelineInference)| match &found.outcome {
-        InferenceOutcome::Known { timeline, .. } if timeline.epochs().is_none() => {
-            Some((run.clone(), timeline.clone()))
+impl EpochEvidence<'_> {
+    /// Gives the timeline of the other runs to each run that does not show its own, if all known timelines are the same and
+    /// nothing in the log of the run contradicts it. Epochs that end with their log are not a plan.
+    pub(crate) fn share_timeline(&self, records: &Records, inferred: &mut BTreeMap<String, TimelineInference>) {
+        let known = |(run, found): (&String, &TimelineInference)| match &found.outcome {
+            InferenceOutcome::Known { timeline, .. } if timeline.epochs().is_none() => {
+                Some((run.clone(), timeline.clone()))
+            }
+            _ => None,
+        };
+        let mut lenders = inferred.iter().filter_map(known);
+        let Some((lender, plan)) = lenders.next() else { return };
+        if let Some((other, _)) = lenders.find(|(_, timeline)| *timeline != plan) {
+            let differ = format!("and none was lent, since {lender} and {other} differ");
+            refuse(inferred, &differ);
+            return;
         }
-        _ => None,
-    };
-    let mut lenders = inferred.iter().filter_map(known);
-    let Some((lender, plan)) = lenders.next() else { return };
-    if let Some((other, _)) = lenders.find(|(_, timeline)| *timeline != plan) {
-        let differ = format!("and none was lent, since {lender} and {other} differ");
-        refuse(inferred, &differ);
-        return;
-    }
-    drop(lenders);
-    let pairs = pairs::gather(records);
-    for (run, found) in inferred.iter_mut() {
-        let InferenceOutcome::Unknown { why } = &found.outcome else { continue };
-        let own = pairs.get(run.as_str());
-        let Some(checked) = own.map_or(Some(0), |own| checked(own, &plan)) else {
-            let why = format!("{why}; the timeline of run {lender} is not its own either, for a record contradicts it");
-            found.outcome = InferenceOutcome::Unknown { why };
-            continue;
-        };
-        let against = if checked == 0 {
-            "nothing that it states could be held against it".to_owned()
-        } else {
-            format!("it agrees with {checked} statements of the run itself")
-        };
-        let evidence = format!("lent by run {lender}, as was asked for: {against}; its own log does not tell ({why})");
-        found.outcome = InferenceOutcome::Known { timeline: plan.clone(), evidence, checked };
-        found.shared_by = Some(lender.clone());
+        drop(lenders);
+        let number =
+            |name: &str| records.runs.iter().position(|run| run == name).and_then(|run| u32::try_from(run).ok());
+        for (run, found) in inferred.iter_mut() {
+            let InferenceOutcome::Unknown { why } = &found.outcome else { continue };
+            let own = number(run).and_then(|run| self.pairs.get(&run));
+            let Some(checked) = own.map_or(Some(0), |own| checked(own, &plan)) else {
+                let why =
+                    format!("{why}; the timeline of run {lender} is not its own either, for a record contradicts it");
+                found.outcome = InferenceOutcome::Unknown { why };
+                continue;
+            };
+            let against = if checked == 0 {
+                "nothing that it states could be held against it".to_owned()
+            } else {
+                format!("it agrees with {checked} statements of the run itself")
+            };
+            let evidence =
+                format!("lent by run {lender}, as was asked for: {against}; its own log does not tell ({why})");
+            found.outcome = InferenceOutcome::Known { timeline: plan.clone(), evidence, checked };
+            found.shared_by = Some(lender.clone());
+        }
     }
 }
 

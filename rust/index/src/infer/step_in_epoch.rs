@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Timeline, Unit};
 
+use super::evidence::FileEvidence;
 use super::failure::InferenceFailure;
-use super::segments::segment;
-use stepbridge_records::{ColumnBatch, EpochColumn};
+use super::fit::segment;
 
 /// What the records of a run show of the lengths of its epochs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,25 +21,17 @@ pub(crate) struct StepsInEpochs {
 }
 
 impl StepsInEpochs {
-    /// Takes a batch whose steps count from `first`, and its epochs from `base`.
-    pub(super) fn add(&mut self, batch: &ColumnBatch, first: u8, base: u8) {
-        // Many records repeat one epoch and step.
-        let mut last = None;
-        for (index, stated) in batch.epoch.iter().flat_map(EpochColumn::iter).enumerate() {
-            let Some((stated, step)) = stated.zip(batch.step_of(index)) else { continue };
-            if last == Some((stated, step)) || batch.is_superseded(index) {
-                continue;
-            }
-            last = Some((stated, step));
-            let epoch = stated.count().and_then(|epoch| epoch.checked_sub(u64::from(base)));
-            let count =
-                step.checked_sub(i64::from(first)).and_then(|iter| u64::try_from(iter).ok()).map(|iter| iter + 1);
-            if let Some((epoch, count)) = epoch.zip(count) {
+    /// Takes a file whose steps count from `first`, and its epochs from `base`.
+    pub(super) fn add(&mut self, file: &FileEvidence, first: u8, base: u8) {
+        for record in file.stretches.iter().map(|stretch| stretch.high).filter(|record| !record.superseded) {
+            let epoch = record.stated.count().and_then(|epoch| epoch.checked_sub(u64::from(base)));
+            let iter = record.step.checked_sub(i64::from(first)).and_then(|iter| u64::try_from(iter).ok());
+            if let Some((epoch, iter)) = epoch.zip(iter) {
                 let (least, _) = self.epochs.entry(epoch).or_default();
-                *least = count.max(*least);
+                *least = (iter + 1).max(*least);
             }
         }
-        for &(epoch, length) in &batch.lengths {
+        for &(epoch, length) in &file.lengths {
             match epoch {
                 None if self.all.is_some_and(|all| all != length) => self.contradicted = Some(0),
                 None => self.all = Some(length),

@@ -3,8 +3,9 @@
 
 use stepbridge_timeline::Unit;
 
+use super::evidence::EpochStretch;
 use super::inferred::StepHint;
-use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, StepMeaning};
+use stepbridge_records::{ColumnBatch, EpochMeaning, StepMeaning};
 
 /// Whether the steps of a batch may begin again: their meaning is not known, or only likely.
 pub(crate) fn may_restart(batch: &ColumnBatch) -> bool {
@@ -26,14 +27,10 @@ pub(super) struct StepResets {
 }
 
 impl StepResets {
-    pub(super) fn add(&mut self, batch: &ColumnBatch) {
-        for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
-            let Some(stated) = stated else { continue };
-            let kept = range.filter(|&index| batch.superseded_from.is_none() || !batch.is_superseded(index));
-            let mut steps = kept.filter_map(|index| batch.step_of(index));
-            let Some(first) = steps.next() else { continue };
-            let (least, most) = steps.fold((first, first), |(least, most), step| (step.min(least), step.max(most)));
-            let Some(epoch) = stated.count().filter(|_| least >= 0) else {
+    pub(super) fn add(&mut self, stretches: &[EpochStretch]) {
+        for EpochStretch { first, low, high, .. } in stretches {
+            let (first, least, most) = (first.step, low.step, high.step);
+            let Some(epoch) = low.stated.count().filter(|_| least >= 0) else {
                 self.against = true;
                 return;
             };
@@ -63,23 +60,26 @@ impl StepResets {
 
 #[cfg(test)]
 mod tests {
+    use super::super::evidence;
     use super::*;
-    use stepbridge_records::Decimal;
+    use crate::second_counters::SecondCounters;
+    use stepbridge_records::{Decimal, Records};
 
     fn hint(pairs: &[(i64, i64)], format: &str) -> Option<(u8, Option<u8>)> {
-        let mut restarts = StepResets::default();
         // Pieces of a file, as small as they may be.
-        for pair in pairs.chunks(2) {
-            let batch = ColumnBatch {
-                step: Some(pair.iter().map(|pair| pair.1).collect()),
-                epoch: Some(pair.iter().map(|pair| Some(Decimal::integer(pair.0))).collect()),
-                value: vec![0.0; pair.len()],
-                tag: vec![0; pair.len()],
-                ..ColumnBatch::new(0, 0, stepbridge_formats::named(format).expect("a format").format())
-            };
-            assert!(may_restart(&batch));
-            restarts.add(&batch);
-        }
+        let batches = pairs.chunks(2).map(|pair| ColumnBatch {
+            step: Some(pair.iter().map(|pair| pair.1).collect()),
+            epoch: Some(pair.iter().map(|pair| Some(Decimal::integer(pair.0))).collect()),
+            value: vec![0.0; pair.len()],
+            tag: vec![0; pair.len()],
+            ..ColumnBatch::new(0, 0, stepbridge_formats::named(format).expect("a format").format())
+        });
+        let records = Records { batches: batches.collect(), ..Records::default() };
+        let evidence = evidence::gather(&records, &SecondCounters::default());
+        let [file] = evidence.as_slice() else { panic!("one file") };
+        assert!(file.may_restart);
+        let mut restarts = StepResets::default();
+        restarts.add(&file.stretches);
         restarts.hint().map(|hint| (hint.step.base, hint.epoch.base()))
     }
 

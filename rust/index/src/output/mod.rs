@@ -16,10 +16,10 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use tempfile::NamedTempFile;
 
 use crate::logs::Logs;
 use crate::table::Table;
-use atomic_file::AtomicFile;
 pub(crate) use own::is_own_table;
 use stepbridge_io::progress::Progress;
 use text::JsonKeys;
@@ -195,7 +195,7 @@ pub struct TableWriter {
 }
 
 /// The file that is written.
-type OutputFile = BufWriter<AtomicFile>;
+type OutputFile = BufWriter<NamedTempFile>;
 
 enum Encoder {
     Parquet(Box<ArrowWriter<OutputFile>>),
@@ -219,13 +219,13 @@ impl TableWriter {
 
     /// Gives the file its name.
     pub fn complete(self) -> Result<(), WriteError> {
-        self.encoder.complete().map_err(|fault| fault.of(&self.path))
+        self.encoder.complete(&self.path).map_err(|fault| fault.of(&self.path))
     }
 }
 
 impl Encoder {
     fn new(output: Output, path: &Path, schema: &SchemaRef) -> Result<Self, WriteFault> {
-        let mut file = BufWriter::with_capacity(1 << 20, AtomicFile::create(path)?);
+        let mut file = BufWriter::with_capacity(1 << 20, atomic_file::create(path)?);
         Ok(match output {
             Output::Parquet => {
                 let properties = WriterProperties::builder()
@@ -257,7 +257,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn complete(self) -> Result<(), WriteFault> {
+    fn complete(self, path: &Path) -> Result<(), WriteFault> {
         let file = match self {
             Self::Parquet(writer) => writer.into_inner()?,
             Self::Arrow(mut writer) => {
@@ -267,7 +267,7 @@ impl Encoder {
             Self::Csv(file) | Self::JsonLines(file, _) => file,
         };
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(file.complete()?)
+        Ok(atomic_file::complete(file, path)?)
     }
 }
 

@@ -15,6 +15,8 @@ pub enum StepBasis {
     LedgerAssumed,
     /// Nothing: it is assumed.
     Nothing,
+    /// Nothing: two meanings fit, so that none is taken.
+    Undecided,
 }
 
 impl StepBasis {
@@ -28,6 +30,7 @@ impl StepBasis {
             Self::LedgerStated => "ledger",
             Self::LedgerAssumed => "ledger_assumed",
             Self::Nothing => "nothing",
+            Self::Undecided => "undecided",
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use stepbridge_timeline::{Location, MASKED, Timeline, Unit};
 
-use super::part::{PlaceTallies, StepTimeline};
+use super::part::PlaceTallies;
 use super::places::Places;
+use super::resolution::Resolution;
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, EpochMeaning};
 
@@ -17,12 +18,11 @@ pub(super) fn index_of(stated: Decimal, base: u8) -> Option<i64> {
 }
 
 /// Locates steps inside their logged epochs.
-pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+pub(super) fn inside(batch: &ColumnBatch, known: &Resolution, places: &mut Places, seen: &mut PlaceTallies) {
     let lengths = LoggedLengths::of(batch);
-    let base = clock.epoch.and_then(EpochMeaning::base).unwrap_or(0);
+    let base = known.epoch.and_then(EpochMeaning::base).unwrap_or(0);
     let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
     for index in 0..batch.len() {
-        places.set(index, MASKED, f64::NAN);
         let stated = epochs.as_ref().and_then(|epochs| epochs.get(index));
         let Some(epoch) = stated.and_then(|stated| index_of(stated, base)) else {
             if stated.is_some() {
@@ -30,15 +30,16 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
             }
             continue;
         };
-        if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) {
+        if known.timeline.as_deref().is_some_and(|timeline| is_past(timeline, epoch)) {
             seen.past_end.add(index);
             continue;
         }
-        let step = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
-        let iter = match clock.step.unit {
+        let step = batch.step_of(index).map(|step| step.saturating_sub(i64::from(known.step.base)));
+        let iter = match known.step.unit {
             // Samples inside the epoch: the batch that holds the sample, if the batch size is known.
             Unit::Sample if step.is_none_or(|step| step >= 0) => {
-                let found = step.zip(clock.timeline).map(|(step, timeline)| iter_of_sample(timeline, epoch, step));
+                let found =
+                    step.zip(known.timeline.as_deref()).map(|(step, timeline)| iter_of_sample(timeline, epoch, step));
                 if found == Some(None) {
                     seen.disagrees.add(index);
                 }
@@ -53,7 +54,7 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
         places.epoch[index] = epoch;
         let Some(iter) = iter else { continue };
         places.iter[index] = iter;
-        let planned = clock.timeline.and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
+        let planned = known.timeline.as_deref().and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
         let said = lengths.of_epoch(stated.and_then(Decimal::count));
         let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
         // A step past the planned length disagrees, and so does another length in the log.
@@ -62,7 +63,9 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
         }
         if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
             places.epoch_float[index] = planned
-                .and_then(|_| clock.timeline?.epoch_float(u64::try_from(epoch).ok()?, u64::try_from(iter).ok()?))
+                .and_then(|_| {
+                    known.timeline.as_deref()?.epoch_float(u64::try_from(epoch).ok()?, u64::try_from(iter).ok()?)
+                })
                 .unwrap_or_else(|| fraction(epoch, iter, length));
         }
     }
@@ -77,12 +80,11 @@ fn iter_of_sample(timeline: &Timeline, epoch: i64, sample: i64) -> Option<i64> {
 }
 
 /// Locates rows with an epoch and no step: rows that end an epoch, or that are somewhere in it.
-pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places, seen: &mut PlaceTallies) {
+pub(super) fn rows(batch: &ColumnBatch, known: &Resolution, places: &mut Places, seen: &mut PlaceTallies) {
     let epochs = batch.epoch.as_ref().map(EpochColumn::reader);
     for index in 0..batch.len() {
-        places.set(index, MASKED, f64::NAN);
         let Some(stated) = epochs.as_ref().and_then(|epochs| epochs.get(index)) else { continue };
-        let base = match clock.epoch {
+        let base = match known.epoch {
             Some(EpochMeaning::Elapsed) => {
                 places.epoch_float[index] = stated.to_f64();
                 // A printed number that may be on either side of a boundary does not name an epoch.
@@ -94,10 +96,12 @@ pub(super) fn rows(batch: &ColumnBatch, clock: StepTimeline, places: &mut Places
             None => continue,
         };
         match index_of(stated, base) {
-            Some(epoch) if clock.timeline.is_some_and(|timeline| is_past(timeline, epoch)) => seen.past_end.add(index),
+            Some(epoch) if known.timeline.as_deref().is_some_and(|timeline| is_past(timeline, epoch)) => {
+                seen.past_end.add(index)
+            }
             Some(epoch) => {
                 places.epoch[index] = epoch;
-                if matches!(clock.epoch, Some(EpochMeaning::Ends(_))) {
+                if matches!(known.epoch, Some(EpochMeaning::Ends(_))) {
                     places.epoch_float[index] = fraction(epoch, 0, 1);
                 }
             }

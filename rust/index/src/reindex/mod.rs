@@ -1,36 +1,39 @@
 //! Gives every record its epoch and iter, from the timeline of its run and the meaning of its steps.
 //!
-//! A record is located at the batch that its step closes. A record without a place keeps none, and is counted in the
-//! problems. A logged epoch is compared with the one that was found, and never replaces it. In a run with a ledger, each
-//! record is on the timeline of the session that was in force when it was written.
+//! A record goes down once: what is known of its series is resolved ([`Resolution`]), it is placed by that, and what placing
+//! counted is reported. A record is located at the batch that its step closes. A record without a place keeps none, and is
+//! counted in the problems. A logged epoch is compared with the one that was found, and never replaces it. In a run with a
+//! ledger, each record is on the timeline of the session that was in force when it was written.
 
 mod basis;
 mod compare;
-pub(crate) mod contradictions;
-pub(crate) mod locate;
 mod logged_positions;
 mod options;
 pub(crate) mod part;
+mod periods;
 pub(crate) mod place;
 mod places;
 pub(crate) mod report;
+mod resolution;
 pub(crate) mod resolve;
 mod result;
-pub(crate) mod run;
-pub(crate) mod steps;
+mod series;
 
+use stepbridge_io::parallel;
 use stepbridge_records::Records;
 use stepbridge_timeline::Error;
 
 use crate::logs::RunLedger;
-use locate::{assumed, locate, periods};
-use resolve::with_runs;
+use crate::second_counters::SecondCounters;
+use part::PlacedPart;
+use place::Placer;
 
 pub use basis::StepBasis;
-pub use options::{ReindexOptions, Timelines};
+pub use options::{ReindexOptions, RunRule, Timelines};
 pub use places::Places;
+pub use resolution::{LedgerClaim, Resolution, Resolutions, Withheld};
 pub use result::{ReindexResult, StepAssumption, StepInfo, TimelineSource};
-pub use steps::steps;
+pub use series::SeriesRule;
 
 /// Locates all records, on up to `threads` threads. `ledgers` are those of the runs, or empty. The result does not depend on
 /// the threads.
@@ -40,15 +43,27 @@ pub fn reindex(
     records: &Records,
     ledgers: &[Option<RunLedger>],
     timelines: Timelines,
-    options: ReindexOptions,
+    options: &ReindexOptions,
     threads: usize,
 ) -> Result<ReindexResult, Error> {
-    with_runs(records, ledgers, timelines, options, |runs| {
-        let (batches, parts) = locate(records, runs, options, threads);
-        let problems = report::problems(records, runs, &parts);
-        let assumed = assumed(records, runs, &parts, options);
-        let steps = steps::of_runs(records, runs, periods(&parts), options);
-        let origins = runs.iter().map(|run| run.origin.clone()).collect();
-        ReindexResult { batches, problems, assumed, steps, origins }
-    })
+    let resolutions = resolve::resolve(records, &SecondCounters::of(records), ledgers, timelines, options)?;
+    let placer = Placer::new(records, &resolutions, options);
+    let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
+    let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
+    let problems = report::problems(records, &resolutions, &parts);
+    let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
+    Ok(ReindexResult { batches, problems, assumed, steps, origins: resolutions.sources })
+}
+
+/// What is known of the records before they are placed, each run on its own timeline.
+#[must_use]
+pub fn resolutions(records: &Records, ledgers: &[Option<RunLedger>], options: &ReindexOptions) -> Resolutions {
+    let counters = SecondCounters::of(records);
+    resolve::resolve(records, &counters, ledgers, Timelines::Own, options).unwrap_or_default()
+}
+
+/// What the steps of every run are.
+#[must_use]
+pub fn steps(records: &Records, ledgers: &[Option<RunLedger>], options: &ReindexOptions) -> Vec<StepInfo> {
+    resolutions(records, ledgers, options).steps(&records.runs)
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use stepbridge_timeline::{Timeline, Unit};
 
+use super::series::SeriesRule;
+use crate::glob::matches;
+use crate::infer::StepWord;
+
 /// Where the timelines come from.
 #[derive(Debug, Clone, Copy)]
 pub enum Timelines<'a> {
@@ -15,17 +19,54 @@ pub enum Timelines<'a> {
     Each(&'a BTreeMap<String, Timeline>),
 }
 
+/// What a caller says of single runs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunRule {
+    /// The names of the runs, as a pattern with `*` and `?`.
+    pub runs: String,
+    /// Their timeline.
+    pub timeline: Option<Timeline>,
+    /// As [`ReindexOptions::unit`].
+    pub unit: Option<Unit>,
+    /// As [`ReindexOptions::base`].
+    pub base: Option<u8>,
+    /// As [`ReindexOptions::series`].
+    pub series: Vec<SeriesRule>,
+}
+
 /// What a caller asks for beyond the default.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReindexOptions {
     /// What the steps count, if not what the format or the ledger declares.
     pub unit: Option<Unit>,
     /// 0 if a step is an index, 1 if it is the n-th; if not what the format or the ledger declares.
     pub base: Option<u8>,
+    /// What the steps of some series count. It comes before all else; the first rule that fits a tag counts.
+    pub series: Vec<SeriesRule>,
+    /// What is said of single runs. It comes before what is said of all; the first rule that fits a run counts.
+    pub runs: Vec<RunRule>,
+    /// Whether a run that cannot be placed is an error.
+    pub strict: bool,
     /// Whether to add the index of the batch of each record.
     pub batch: bool,
     /// Whether to add the index of the first sample of that batch.
     pub sample: bool,
     /// Whether a run whose log does not show its timeline takes that of the other runs, if they all have the same.
     pub share_timeline: bool,
+    /// Whether a run whose log leaves several timelines takes the one that is likely, if there is one.
+    pub likely: bool,
+}
+
+impl ReindexOptions {
+    /// What is said of a run alone.
+    pub(super) fn rule(&self, run: &str) -> Option<&RunRule> {
+        self.runs.iter().find(|rule| matches(&rule.runs, run))
+    }
+
+    /// What is said of the steps of a run.
+    pub(super) fn word(&self, run: &str) -> StepWord {
+        let rule = self.rule(run);
+        let own = StepWord { unit: rule.and_then(|rule| rule.unit), base: rule.and_then(|rule| rule.base) };
+        StepWord { unit: own.unit.or(self.unit), base: own.base.or(self.base) }
+    }
 }

@@ -1,52 +1,14 @@
-//! Parts of batches, each on one timeline, and what placing counted in them.
+//! Parts of batches, each with one resolution, and what placing counted in them.
 
-use std::ops::Range;
+use super::resolution::BatchRows;
 
-use stepbridge_records::{ColumnBatch, EpochMeaning, StepMeaning, StepScope};
-use stepbridge_timeline::{Timeline, Unit};
-
-use super::basis::StepBasis;
-
-/// Records of a batch, next to each other, that are on one timeline.
+/// Records of a batch of which the same is known.
 #[derive(Debug)]
-pub(crate) struct PlacedPart<'a> {
-    pub(crate) range: Range<usize>,
-    /// The index of the period of the run.
-    pub(crate) period: usize,
-    pub(crate) clock: StepTimeline<'a>,
-    /// What the meaning of the steps rests on.
-    pub(crate) basis: StepBasis,
+pub(crate) struct PlacedPart {
+    /// The index of what is known of them.
+    pub(crate) resolution: usize,
     /// What placing counted. Indices are those in the batch.
     pub(crate) seen: PlaceTallies,
-    /// What of it contradicts the ledger of the run.
-    pub(crate) refutation: Option<Refutation>,
-    /// Whether the ledger is contradicted, so that the records have no place.
-    pub(crate) refuted: bool,
-}
-
-/// What contradicts a ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refutation {
-    /// A step 0.
-    pub(crate) zero: bool,
-    /// A step past the end.
-    pub(crate) past_end: bool,
-}
-
-/// The meaning of the steps of a batch, and their timeline.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StepTimeline<'a> {
-    pub(crate) timeline: Option<&'a Timeline>,
-    pub(crate) step: StepMeaning,
-    /// The meaning of the logged epochs, as far as it is known.
-    pub(crate) epoch: Option<EpochMeaning>,
-}
-
-impl StepTimeline<'_> {
-    /// Whether these records need a timeline to have a place.
-    pub(crate) fn needs_timeline(&self, batch: &ColumnBatch) -> bool {
-        batch.step.is_some() && self.step.unit != Unit::Epoch && self.step.scope == StepScope::Run
-    }
 }
 
 /// How many records there are of one kind, and the first of them.
@@ -71,21 +33,23 @@ pub(crate) struct PlaceTallies {
     pub(crate) disagrees: Tally,
     /// Steps 0 where steps count from 1.
     pub(crate) zero: Tally,
+    /// Records that have no place because of what is known of them.
+    pub(crate) withheld: Tally,
 }
 
 impl PlaceTallies {
-    pub(crate) fn tallies(&self) -> [Tally; 4] {
-        [self.past_end, self.before_start, self.disagrees, self.zero]
+    pub(crate) fn tallies(&self) -> [Tally; 5] {
+        [self.past_end, self.before_start, self.disagrees, self.zero, self.withheld]
     }
 
-    pub(crate) fn tallies_mut(&mut self) -> [&mut Tally; 4] {
-        [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero]
+    pub(crate) fn tallies_mut(&mut self) -> [&mut Tally; 5] {
+        [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero, &mut self.withheld]
     }
 
-    /// The same, with indices moved by `begin`.
-    pub(crate) fn from(mut self, begin: usize) -> Self {
+    /// The same, with the index of each record in the batch.
+    pub(super) fn at(mut self, rows: &BatchRows) -> Self {
         for tally in self.tallies_mut() {
-            tally.first = tally.first.map(|first| first + begin);
+            tally.first = tally.first.map(|first| rows.index(first));
         }
         self
     }

@@ -3,77 +3,110 @@
 use stepbridge_timeline::{Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::options::ReindexOptions;
-use super::part::{PlaceTallies, PlacedPart, StepTimeline};
+use super::part::{PlaceTallies, PlacedPart};
 use super::places::Places;
-use super::run::ResolvedRun;
+use super::resolution::{BatchRows, Resolution, Resolutions, Withheld};
 use super::{compare, logged_positions};
+use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope, epoch_tag};
 
 /// How many numbers a block has. A few of its columns fit into the cache of a core.
 const BLOCK: usize = 1 << 13;
 
-/// Places batches.
-pub(crate) struct Placer {
-    options: ReindexOptions,
+/// Places batches by what is known of their records. It decides nothing.
+pub(crate) struct Placer<'a> {
+    resolutions: &'a Resolutions,
+    /// Whether the index of each batch, and of its first sample, is asked for.
+    batch: bool,
+    sample: bool,
     /// For each of [`Records::tags`], whether its values are epochs. Empty if no tag has epochs.
     epoch_tags: Vec<bool>,
 }
 
-impl Placer {
-    pub(crate) fn new(records: &Records, options: ReindexOptions) -> Self {
+impl<'a> Placer<'a> {
+    pub(crate) fn new(records: &Records, resolutions: &'a Resolutions, options: &ReindexOptions) -> Self {
         let is_epoch: Vec<bool> = records.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
-        Self { options, epoch_tags: if is_epoch.contains(&true) { is_epoch } else { Vec::new() } }
+        let epoch_tags = if is_epoch.contains(&true) { is_epoch } else { Vec::new() };
+        Self { resolutions, batch: options.batch, sample: options.sample, epoch_tags }
     }
 
-    /// Locates the records of a batch, each part on its own timeline.
-    pub(crate) fn all<'a>(&self, batch: &ColumnBatch, run: &ResolvedRun<'a>) -> (Places, Vec<PlacedPart<'a>>) {
-        let ranges = run.parts(batch);
-        let whole = ranges.len() == 1;
-        let mut all = Places::default();
-        let mut parts = Vec::with_capacity(ranges.len());
-        for (range, period) in ranges {
-            let (clock, basis) = run.clock(batch, period, self.options);
-            let (places, seen) =
-                if whole { self.on_one(batch, clock) } else { self.on_one(&batch.slice(range.clone()), clock) };
-            let seen = seen.from(range.start);
-            let refutation = run.refutation(clock, basis, period, self.options);
-            parts.push(PlacedPart { range, period, clock, basis, seen, refutation, refuted: false });
-            if whole {
-                all = places;
-            } else {
-                all.append(places);
-            }
+    /// Locates the records of a batch, each part by what is known of it.
+    pub(crate) fn all(&self, batch: &ColumnBatch) -> (Places, Vec<PlacedPart>) {
+        let pieces = self.resolutions.parts(batch);
+        if let [(BatchRows::Range(range), resolution)] = pieces.as_slice()
+            && *range == (0..batch.len())
+        {
+            let (places, seen) = self.part(batch, *resolution);
+            return (places, vec![PlacedPart { resolution: *resolution, seen }]);
+        }
+        let mut all = Places::nowhere(batch.len(), self.batch, self.sample);
+        let mut parts = Vec::with_capacity(pieces.len());
+        for (rows, resolution) in pieces {
+            let part = match &rows {
+                BatchRows::Range(range) => batch.slice(range.clone()),
+                BatchRows::Indices(indices) => batch.clone().select(indices),
+            };
+            let (places, seen) = self.part(&part, resolution);
+            all.put(&rows, &places);
+            parts.push(PlacedPart { resolution, seen: seen.at(&rows) });
         }
         (all, parts)
     }
 
-    /// Locates the records of a batch on one timeline.
-    fn on_one(&self, batch: &ColumnBatch, clock: StepTimeline) -> (Places, PlaceTallies) {
+    /// Locates records of which the same is known.
+    fn part(&self, batch: &ColumnBatch, resolution: usize) -> (Places, PlaceTallies) {
+        let known = &self.resolutions.list[resolution];
         let length = batch.len();
-        let mut places = Places::nowhere(length);
+        match &known.withheld {
+            Some(Withheld::Undecided(_) | Withheld::Contradicted(_)) => {
+                let mut seen = PlaceTallies::default();
+                (0..length).for_each(|index| seen.withheld.add(index));
+                (Places::nowhere(length, self.batch, self.sample), seen)
+            }
+            // What contradicts the ledger is still counted.
+            Some(Withheld::Refuted) => {
+                let (mut places, mut seen) = self.located(batch, known);
+                places.clear(0..length);
+                seen.disagrees = super::part::Tally::default();
+                (places, seen)
+            }
+            None => self.located(batch, known),
+        }
+    }
+
+    fn located(&self, batch: &ColumnBatch, known: &Resolution) -> (Places, PlaceTallies) {
+        let mut places = Places::nowhere(batch.len(), self.batch, self.sample);
         let mut seen = PlaceTallies::default();
-        match (clock.step, clock.timeline) {
-            _ if batch.step.is_none() => logged_positions::rows(batch, clock, &mut places, &mut seen),
+        let timeline = known.timeline.as_deref();
+        match (known.step, timeline) {
+            _ if batch.step.is_none() => logged_positions::rows(batch, known, &mut places, &mut seen),
             (StepMeaning { scope: StepScope::Epoch, .. }, _) => {
-                logged_positions::inside(batch, clock, &mut places, &mut seen);
+                logged_positions::inside(batch, known, &mut places, &mut seen);
             }
             (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
                 by_epoch(batch, base, timeline, &mut places, &mut seen);
             }
             (step, Some(timeline)) => {
                 by_timeline(batch, step, timeline, &mut places, &mut seen);
-                compare::check(batch, timeline, clock.epoch, &self.epoch_tags, &places, &mut seen);
+                compare::check(batch, timeline, known.epoch, &self.epoch_tags, &places, &mut seen);
             }
-            (_, None) => by_statement(batch, clock.epoch, &mut places),
+            (_, None) => by_statement(batch, known, &mut places),
         }
-        let ReindexOptions { batch, sample, .. } = self.options;
-        if let Some(timeline) = clock.timeline {
-            places.batch = batch.then(|| indices(timeline, Unit::Batch, &places));
-            places.sample = sample.then(|| indices(timeline, Unit::Sample, &places));
+        if let Some(epoch) = known.open_epoch.and_then(|epoch| i64::try_from(epoch).ok()) {
+            // An epoch that never ended has no length, so that nothing is a fraction of it.
+            for (_, fraction) in places.epoch.iter().zip(&mut places.epoch_float).filter(|(at, _)| **at == epoch) {
+                *fraction = f64::NAN;
+            }
         }
-        for (asked, column) in [(batch, &mut places.batch), (sample, &mut places.sample)] {
-            if asked {
-                column.get_or_insert_with(|| vec![MASKED; length]);
+        if known.ratio_only {
+            places.iter.fill(MASKED);
+        } else if let Some(timeline) = timeline {
+            for (unit, column) in [(Unit::Batch, self.batch), (Unit::Sample, self.sample)] {
+                let found = column.then(|| indices(timeline, unit, &places));
+                match unit {
+                    Unit::Batch => places.batch = found,
+                    _ => places.sample = found,
+                }
             }
         }
         (places, seen)
@@ -90,11 +123,9 @@ fn by_timeline(
     // A mapper counts from 0. One pass over a block in the cache turns the n-th into an index.
     let base = i64::from(step.base);
     let (Some(steps), Ok(mut mapper)) = (&batch.step, Mapper::new(timeline, step.unit, 0, Invalid::Mask)) else {
-        (0..batch.len()).for_each(|index| places.set(index, MASKED, f64::NAN));
         return;
     };
     let mut indices = if base == 0 { Vec::new() } else { vec![0; BLOCK.min(steps.len())] };
-    places.complete = true;
     for begin in (0..steps.len()).step_by(BLOCK) {
         let block = begin..steps.len().min(begin + BLOCK);
         let values = if base == 0 {
@@ -107,8 +138,7 @@ fn by_timeline(
         };
         let (epoch, iter) = (&mut places.epoch[block.clone()], &mut places.iter[block.clone()]);
         let masked = mapper.map(values, epoch, iter).unwrap_or(block.len());
-        let known = timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
-        places.complete &= masked == 0 && known && batch.step_missing.is_none();
+        timeline.epoch_floats(epoch, iter, &mut places.epoch_float[block.clone()]);
         if masked > 0 || batch.step_missing.is_some() {
             explain(batch, steps, base, block, places, seen);
         }
@@ -146,7 +176,6 @@ fn by_epoch(batch: &ColumnBatch, base: u8, timeline: Option<&Timeline>, places: 
     let base = i64::from(base);
     let epochs = timeline.and_then(Timeline::epochs).and_then(|epochs| i64::try_from(epochs).ok());
     for index in 0..batch.len() {
-        places.set(index, MASKED, f64::NAN);
         let Some(step) = batch.step_of(index) else { continue };
         let epoch = step.saturating_sub(base);
         if epoch < 0 {
@@ -166,15 +195,28 @@ fn by_epoch(batch: &ColumnBatch, base: u8, timeline: Option<&Timeline>, places: 
     }
 }
 
-/// Places records without a timeline: only a logged epoch that is an integer is known.
-fn by_statement(batch: &ColumnBatch, epoch: Option<EpochMeaning>, places: &mut Places) {
-    let base = epoch.and_then(EpochMeaning::base);
-    places.epoch.fill(MASKED);
-    places.iter.fill(MASKED);
-    places.epoch_float.fill(f64::NAN);
+/// Places records without a timeline, by what they state: the number of their epoch, or how many were complete.
+fn by_statement(batch: &ColumnBatch, known: &Resolution, places: &mut Places) {
+    let counts = matches!(known.step.unit, Unit::Batch | Unit::Step);
     for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
-        let epoch = stated.zip(base).and_then(|(stated, base)| logged_positions::index_of(stated, base));
-        places.epoch[range].fill(epoch.unwrap_or(MASKED));
+        let Some(stated) = stated else { continue };
+        let Some(base) = known.epoch.and_then(EpochMeaning::base) else {
+            if known.epoch == Some(EpochMeaning::Elapsed) {
+                let epoch = PrintedRange::of(stated).and_then(|span| span.inside());
+                places.epoch[range.clone()].fill(epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or(MASKED));
+                places.epoch_float[range].fill(stated.to_f64());
+            }
+            continue;
+        };
+        let Some(epoch) = logged_positions::index_of(stated, base) else { continue };
+        places.epoch[range.clone()].fill(epoch);
+        // In a log that never leaves its first epoch, a step of the run is one of that epoch.
+        if known.open_epoch == Some(0) && epoch == 0 && counts {
+            for index in range {
+                let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(known.step.base)));
+                places.iter[index] = iter.filter(|iter| *iter >= 0).unwrap_or(MASKED);
+            }
+        }
     }
 }
 

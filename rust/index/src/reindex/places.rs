@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use stepbridge_timeline::MASKED;
 
+use super::resolution::BatchRows;
+
 /// The places of the records of one batch. Each column is as long as the batch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Places {
@@ -17,24 +19,36 @@ pub struct Places {
     pub batch: Option<Vec<i64>>,
     /// Indices of the first samples of those batches; -1 if they are not known.
     pub sample: Option<Vec<i64>>,
-    /// True only if every record has an epoch, an iter and a position.
-    pub complete: bool,
 }
 
 impl Places {
-    pub(super) fn nowhere(length: usize) -> Self {
-        // Whoever places the records writes every element. The system provides zeros at no cost.
-        Self { epoch: vec![0; length], iter: vec![0; length], epoch_float: vec![0.0; length], ..Self::default() }
+    /// Records without a place; with a column of batches or of samples where it is asked for.
+    pub(super) fn nowhere(length: usize, batch: bool, sample: bool) -> Self {
+        Self {
+            epoch: vec![MASKED; length],
+            iter: vec![MASKED; length],
+            epoch_float: vec![f64::NAN; length],
+            batch: batch.then(|| vec![MASKED; length]),
+            sample: sample.then(|| vec![MASKED; length]),
+        }
     }
 
-    pub(super) fn append(&mut self, mut more: Self) {
-        self.complete = more.complete && (self.complete || self.epoch.is_empty());
-        self.epoch.append(&mut more.epoch);
-        self.iter.append(&mut more.iter);
-        self.epoch_float.append(&mut more.epoch_float);
-        for (mine, more) in [(&mut self.batch, more.batch), (&mut self.sample, more.sample)] {
-            if let Some(mut more) = more {
-                mine.get_or_insert_default().append(&mut more);
+    /// Puts the places of some records where they belong.
+    pub(super) fn put(&mut self, rows: &BatchRows, part: &Self) {
+        fn put<T: Copy>(column: &mut [T], rows: &BatchRows, part: &[T]) {
+            match rows {
+                BatchRows::Range(range) => column[range.clone()].copy_from_slice(part),
+                BatchRows::Indices(indices) => {
+                    indices.iter().zip(part).for_each(|(index, value)| column[*index] = *value);
+                }
+            }
+        }
+        put(&mut self.epoch, rows, &part.epoch);
+        put(&mut self.iter, rows, &part.iter);
+        put(&mut self.epoch_float, rows, &part.epoch_float);
+        for (column, part) in [(&mut self.batch, &part.batch), (&mut self.sample, &part.sample)] {
+            if let (Some(column), Some(part)) = (column, part) {
+                put(column, rows, part);
             }
         }
     }
@@ -43,8 +57,8 @@ impl Places {
         (self.epoch[index], self.iter[index], self.epoch_float[index]) = (epoch, MASKED, epoch_float);
     }
 
+    /// Takes the places of some records away.
     pub(super) fn clear(&mut self, range: Range<usize>) {
-        self.complete = false;
         self.epoch[range.clone()].fill(MASKED);
         self.iter[range.clone()].fill(MASKED);
         self.epoch_float[range.clone()].fill(f64::NAN);

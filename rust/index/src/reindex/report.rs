@@ -6,8 +6,8 @@ use stepbridge_timeline::{Timeline, Unit};
 
 use super::basis::StepBasis;
 use super::logged_positions::index_of;
-use super::part::{PlacedPart, StepTimeline, Tally};
-use super::run::ResolvedRun;
+use super::part::{PlacedPart, Tally};
+use super::resolution::{LedgerClaim, Resolution, Resolutions, Withheld};
 use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Problem, ProblemKind, Records, StepScope};
 
 /// A tally over all parts of a file, and its first record: the batch, the part, and the index in the batch.
@@ -35,60 +35,103 @@ struct FileTallies {
     past_ledger: FileTally,
 }
 
+/// Records of one run for which one thing is known, and which therefore have no place.
+#[derive(Debug, Clone, Copy)]
+struct RunTally {
+    source: u32,
+    resolution: usize,
+    withheld: usize,
+}
+
 /// The problems of all files.
-pub(crate) fn problems(records: &Records, runs: &[ResolvedRun], parts: &[Vec<PlacedPart>]) -> Vec<Problem> {
+pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Vec<PlacedPart>]) -> Vec<Problem> {
     let mut files: BTreeMap<u32, FileTallies> = BTreeMap::new();
-    let mut without: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
+    let mut without: BTreeMap<u32, RunTally> = BTreeMap::new();
+    let mut contradicted: BTreeMap<u32, RunTally> = BTreeMap::new();
+    let mut withheld: BTreeMap<(u32, Option<&str>), RunTally> = BTreeMap::new();
     for (index, (batch, parts)) in records.batches.iter().zip(parts).enumerate() {
         let file = files.entry(batch.source).or_default();
         for (at, part) in parts.iter().enumerate() {
-            let refutes = part.refutation;
-            if refutes.is_some_and(|refutes| refutes.past_end) {
+            let known = &resolutions.list[part.resolution];
+            let of_run = RunTally { source: batch.source, resolution: part.resolution, withheld: 0 };
+            if matches!(known.withheld, Some(Withheld::Undecided(_) | Withheld::Contradicted(_))) {
+                let tally = withheld.entry((batch.run, known.series.as_deref())).or_insert(of_run);
+                tally.withheld += part.seen.withheld.count;
+                continue;
+            }
+            if known.contradiction.is_some() {
+                contradicted.entry(batch.run).or_insert(of_run);
+            }
+            let claim = known.claim.as_ref();
+            if claim.is_some_and(|claim| claim.has_end) {
                 file.past_ledger.add(index, at, part.seen.past_end);
             } else {
                 file.past_end.add(index, at, part.seen.past_end);
             }
-            if refutes.is_some_and(|refutes| refutes.zero) {
+            if claim.is_some_and(|claim| claim.no_zero) {
                 file.zero.add(index, at, part.seen.zero);
             }
             file.before_start.add(index, at, part.seen.before_start);
             file.disagrees.add(index, at, part.seen.disagrees);
-            if part.clock.timeline.is_none() && part.clock.needs_timeline(batch) {
-                without.entry(batch.run).or_insert((batch.source, part.period));
+            if known.timeline.is_none() && known.needs_timeline() {
+                without.entry(batch.run).or_insert(of_run);
             }
         }
     }
     let mut problems = Vec::new();
-    for (&run, &(source, period)) in &without {
+    for (&run, &RunTally { source, resolution, .. }) in &without {
         let name = name_of(&records.runs, run);
-        let why = runs.get(run as usize).and_then(|run| run.period(period).unknown.as_deref());
-        let why = why.unwrap_or("nothing was given for this run");
+        let why = resolutions.list[resolution].unknown.as_deref().unwrap_or("nothing was given for this run");
         let reason = format!(
             "run {name} has no timeline ({why}): give a plan with batches_per_epoch=, or with samples= and batch_size="
         );
         problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::NoTimeline, reason));
     }
+    for (&run, &RunTally { source, resolution, .. }) in &contradicted {
+        if let Some(why) = &resolutions.list[resolution].contradiction {
+            let reason = format!("run {}: {why}", name_of(&records.runs, run));
+            problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::Disagrees, reason));
+        }
+    }
+    for (&(run, series), &RunTally { source, resolution, withheld }) in &withheld {
+        let name = name_of(&records.runs, run);
+        let have = counted(withheld, "has", "have");
+        let (kind, reason) = match &resolutions.list[resolution].withheld {
+            Some(Withheld::Undecided(why)) => {
+                let series = series.unwrap_or_default();
+                let reason = format!(
+                    "{have} no epoch: of run {name} it is not known what the step of {series:?} is; {why}: say it with \
+                     series={{{series:?}: (\"epoch\", 1)}}"
+                );
+                (ProblemKind::Undecided, reason)
+            }
+            Some(Withheld::Contradicted(why)) => (
+                ProblemKind::Contradicted,
+                format!("{have} no epoch: the plan given for run {name} is not its own; {why}"),
+            ),
+            Some(Withheld::Refuted) | None => continue,
+        };
+        problems.push(Problem::new(name_of(&records.sources, source), kind, reason));
+    }
     for (&source, file) in &files {
         let file_name = name_of(&records.sources, source);
-        let mut report = |kind, total: FileTally, reason: &dyn Fn(&ColumnBatch, usize, &PlacedPart) -> String| {
+        let mut report = |kind, total: FileTally, reason: &dyn Fn(&ColumnBatch, usize, &Resolution) -> String| {
             if let Some((batch, part, index)) = total.first {
-                let text = reason(&records.batches[batch], index, &parts[batch][part]);
+                let known = &resolutions.list[parts[batch][part].resolution];
+                let text = reason(&records.batches[batch], index, known);
                 problems.push(Problem::new(file_name, kind, text));
             }
         };
         for (total, one, many) in
             [(file.zero, "has step 0", "have step 0"), (file.past_ledger, "lies past the end", "lie past the end")]
         {
-            report(ProblemKind::Refuted, total, &|batch, index, part| {
-                let run = runs.get(batch.run as usize);
-                let by = run.and_then(|run| run.period(part.period).logged.as_ref()).map_or("", |logged| logged.by);
-                let first = named(records, batch, index);
-                refuted(part, by, &counted(total.count, one, many), &first)
+            report(ProblemKind::Refuted, total, &|batch, index, known| {
+                refuted(known, &counted(total.count, one, many), &named(records, batch, index))
             });
         }
-        report(ProblemKind::PastEnd, file.past_end, &|batch, index, part| {
-            let timeline = part.clock.timeline;
-            let end = timeline.map_or_else(String::new, |timeline| end_of(timeline, part.clock.step.unit));
+        report(ProblemKind::PastEnd, file.past_end, &|batch, index, known| {
+            let timeline = known.timeline.as_deref();
+            let end = timeline.map_or_else(String::new, |timeline| end_of(timeline, known.step.unit));
             let what = if timeline.is_none_or(Timeline::is_bounded) { "the end" } else { "what is known" };
             let count = counted(file.past_end.count, "lies", "lie");
             format!(
@@ -100,13 +143,13 @@ pub(crate) fn problems(records: &Records, runs: &[ResolvedRun], parts: &[Vec<Pla
             let count = counted(file.before_start.count, "has a step", "have a step");
             format!("{count} below the first one, and no epoch; the first is {}", named(records, batch, index))
         });
-        report(ProblemKind::Disagrees, file.disagrees, &|batch, index, part| {
-            let clock = &part.clock;
-            if clock.step.scope == StepScope::Epoch {
-                return outside(&counted(file.disagrees.count, "states", "state"), records, batch, index, clock);
-            }
+        report(ProblemKind::Disagrees, file.disagrees, &|batch, index, known| {
             let count = counted(file.disagrees.count, "states", "state");
-            let place = clock.timeline.map_or_else(String::new, |timeline| found_at(timeline, batch, index, clock));
+            if known.step.scope == StepScope::Epoch {
+                return outside(&count, records, batch, index, known);
+            }
+            let timeline = known.timeline.as_deref();
+            let place = timeline.map_or_else(String::new, |timeline| found_at(timeline, batch, index, known));
             let stated = batch.epoch_of(index).or_else(|| Decimal::of_float(batch.value[index]));
             let stated = stated.map_or_else(String::new, |stated| stated.to_string());
             format!(
@@ -119,13 +162,14 @@ pub(crate) fn problems(records: &Records, runs: &[ResolvedRun], parts: &[Vec<Pla
 }
 
 /// What the ledger says of its steps, and what the log holds.
-fn refuted(part: &PlacedPart, by: &str, count: &str, first: &str) -> String {
-    let step = part.clock.step;
-    let end = part.clock.timeline.map_or_else(String::new, |timeline| end_of(timeline, step.unit));
+fn refuted(known: &Resolution, count: &str, first: &str) -> String {
+    let step = known.step;
+    let by = known.claim.as_ref().map_or("", |LedgerClaim { by, .. }| by);
+    let end = known.timeline.as_deref().map_or_else(String::new, |timeline| end_of(timeline, step.unit));
     let total = end.trim_matches([' ', '(', ')']);
     let end = if total.is_empty() { String::new() } else { format!("; the timeline has {total}") };
     let says = format!("loggers are given the {}, counted from {}{end}", step.unit.name(), step.base);
-    if part.basis == StepBasis::LedgerAssumed {
+    if known.basis == StepBasis::LedgerAssumed {
         return format!(
             "the log refutes what the ledger assumes ({says}): {count}; the first is {first}. No record of this session has \
              an epoch, since nobody knows what its steps are: say it with unit= and base=, or in the clock \
@@ -174,11 +218,11 @@ fn end_of(timeline: &Timeline, unit: Unit) -> String {
 }
 
 /// A step inside an epoch that does not fit the length of the epoch in the timeline.
-fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, clock: &StepTimeline) -> String {
+fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, known: &Resolution) -> String {
     let stated = batch.epoch_of(index);
-    let epoch = stated.zip(clock.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
+    let epoch = stated.zip(known.epoch.and_then(EpochMeaning::base)).and_then(|(stated, base)| index_of(stated, base));
     let epoch = epoch.and_then(|epoch| u64::try_from(epoch).ok());
-    let length = epoch.zip(clock.timeline).and_then(|(epoch, timeline)| timeline.epoch_length(epoch));
+    let length = epoch.zip(known.timeline.as_deref()).and_then(|(epoch, timeline)| timeline.epoch_length(epoch));
     format!(
         "{count} a place in an epoch of another length than the timeline's; the first is {} of epoch {}, which has {} batches \
          there",
@@ -189,11 +233,11 @@ fn outside(count: &str, records: &Records, batch: &ColumnBatch, index: usize, cl
 }
 
 /// The place that was found, in the form in which the log states epochs.
-fn found_at(timeline: &Timeline, batch: &ColumnBatch, index: usize, clock: &StepTimeline) -> String {
+fn found_at(timeline: &Timeline, batch: &ColumnBatch, index: usize, known: &Resolution) -> String {
     let step = batch.step_of(index).and_then(|step| u64::try_from(step).ok());
-    let at = step.and_then(|step| step.checked_sub(u64::from(clock.step.base)));
-    let Some(Ok(at)) = at.map(|at| timeline.locate(clock.step.unit, at)) else { return "0".to_owned() };
-    if let Some(base) = clock.epoch.and_then(EpochMeaning::base).filter(|_| batch.epoch.is_some()) {
+    let at = step.and_then(|step| step.checked_sub(u64::from(known.step.base)));
+    let Some(Ok(at)) = at.map(|at| timeline.locate(known.step.unit, at)) else { return "0".to_owned() };
+    if let Some(base) = known.epoch.and_then(EpochMeaning::base).filter(|_| batch.epoch.is_some()) {
         return at.epoch.saturating_add(u64::from(base)).to_string();
     }
     timeline

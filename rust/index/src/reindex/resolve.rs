@@ -1,31 +1,113 @@
-//! Resolves what is known of each run before its records are placed.
+//! Resolves what is known of each run and of its series, once, before any record is placed.
+//!
+//! What a step means is decided here, in this order: the caller; for series, what the log shows of a counter of their own;
+//! the ledger where the format says nothing; the format; the logged epochs; at last an assumption, which is reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use stepbridge_records::Records;
-use stepbridge_timeline::Error;
+use stepbridge_records::{
+    ColumnBatch, CounterMark, EpochMeaning, Format, Records, StepMeaning, StepScope, TaggingWriter,
+};
+use stepbridge_timeline::{Error, Timeline, Unit};
 
+use super::basis::StepBasis;
 use super::options::{ReindexOptions, Timelines};
-use super::run::ResolvedRun;
-use crate::infer::{self, TimelineInference};
+use super::periods::{Period, RunTimelines, check_unit};
+use super::resolution::{LedgerClaim, Resolution, Resolutions, RunPeriods, SeriesKind, Withheld};
+use super::result::TimelineSource;
+use super::series::{SeriesClassKind, SeriesClasses, SeriesOfRun, SeriesRule};
+use crate::infer::{EpochEvidence, StepHint, StepWord, TimelineInference};
 use crate::logs::RunLedger;
+use crate::second_counters::{SecondCounters, may_hold};
 
-/// Resolves the runs, checks that their records can be located, and does `work` with them.
-pub(crate) fn with_runs<T>(
+/// Resolves what is known of records; `counters` are their second counters.
+///
+/// Fails if no record can be located at all: for a unit without locations, or samples of batches of unknown size.
+pub(crate) fn resolve(
     records: &Records,
+    counters: &SecondCounters,
     ledgers: &[Option<RunLedger>],
     timelines: Timelines,
-    options: ReindexOptions,
-    work: impl FnOnce(&[ResolvedRun]) -> T,
-) -> Result<T, Error> {
-    let inferred = inferred(records, ledgers, timelines, options);
-    let runs = runs(records, ledgers, timelines, options, &inferred);
-    for batch in &records.batches {
-        if let Some(run) = runs.get(batch.run as usize) {
-            run.check(batch, options)?;
+    options: &ReindexOptions,
+) -> Result<Resolutions, Error> {
+    let words: Vec<StepWord> = records.runs.iter().map(|run| options.word(run)).collect();
+    let evidence = EpochEvidence::new(records, counters, &words);
+    let inferred = inferred(records, &evidence, ledgers, timelines, options);
+    let written = undeclared_tags(records);
+    let mut given = HashMap::new();
+    let runs: Vec<ResolvedRun> = (0..)
+        .zip(&records.runs)
+        .map(|(number, name)| {
+            let ledger = ledger_of(ledgers, number as usize);
+            let own = inferred.get(name);
+            let timelines = RunTimelines::new(name, timelines, ledger, own, &mut given, options);
+            // The caller's word comes before what the logged epochs show.
+            let word = StepWord::of(&words, number);
+            let said = word.unit.is_some() && word.base.is_some();
+            let hint = own.and_then(TimelineInference::hint).or_else(|| evidence.hint(number)).filter(|_| !said);
+            let own = options.rule(name).map_or(&[][..], |rule| &rule.series);
+            let rules: Vec<SeriesRule> = own.iter().chain(&options.series).cloned().collect();
+            let writer = written.get(&number).and_then(|own| {
+                let tags = own.iter().filter_map(|tag| records.tags.get(*tag as usize)).map(String::as_str);
+                Some((TaggingWriter::of_run(name, tags)?, own))
+            });
+            let series = SeriesOfRun { run: number, tags: &records.tags, writer };
+            let classes = SeriesClasses::new(&series, &rules, counters);
+            let mut run = ResolvedRun { number, hint, word, timelines, classes, contradicted: None };
+            run.contradicted = run.contradicted_by(&evidence);
+            run
+        })
+        .collect();
+    let mut resolutions = Resolutions {
+        list: Vec::new(),
+        sources: runs.iter().map(|run| run.timelines.source.clone()).collect(),
+        runs: runs.iter().map(ResolvedRun::periods).collect(),
+        known: HashMap::new(),
+    };
+    let mut refuted: HashSet<(u32, usize)> = HashSet::new();
+    let mut period_of: Vec<usize> = Vec::new();
+    for batch in records.batches.iter().filter(|batch| !batch.is_empty()) {
+        let Some(run) = runs.get(batch.run as usize) else { continue };
+        for (rows, period, class) in resolutions.runs[batch.run as usize].pieces(batch) {
+            let kind = SeriesKind::of(batch, class);
+            let at = match resolutions.known.get(&(batch.run, kind, period)) {
+                Some(&at) => at,
+                None => {
+                    let resolution = run.resolve(kind, period, counters, options);
+                    run.check(&resolution, options)?;
+                    resolutions.list.push(resolution);
+                    period_of.push(period);
+                    resolutions.known.insert((batch.run, kind, period), resolutions.list.len() - 1);
+                    resolutions.list.len() - 1
+                }
+            };
+            let resolution = &resolutions.list[at];
+            let assumes = resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));
+            if assumes && (0..rows.len()).any(|nth| resolution.contradicts(batch, rows.index(nth))) {
+                refuted.insert((batch.run, period));
+            }
         }
     }
-    Ok(work(&runs))
+    for (resolution, period) in resolutions.list.iter_mut().zip(period_of) {
+        if resolution.basis == StepBasis::LedgerAssumed && refuted.contains(&(resolution.run, period)) {
+            resolution.withheld = Some(Withheld::Refuted);
+        }
+    }
+    Ok(resolutions)
+}
+
+/// The tags of each run whose steps no format declares.
+fn undeclared_tags(records: &Records) -> HashMap<u32, BTreeSet<u32>> {
+    let mut found: HashMap<u32, BTreeSet<u32>> = HashMap::new();
+    for batch in records.batches.iter().filter(|batch| may_hold(batch)) {
+        let own = found.entry(batch.run).or_default();
+        let mut last = None;
+        for &tag in batch.tag.iter().filter(|tag| last.replace(**tag) != Some(**tag)) {
+            own.insert(tag);
+        }
+    }
+    found
 }
 
 /// The ledger of a run, if it has any session.
@@ -34,35 +116,250 @@ fn ledger_of<'a>(ledgers: &[Option<RunLedger<'a>>], run: usize) -> Option<RunLed
 }
 
 /// The timelines that the logs show, if there is a run without another one.
-pub(super) fn inferred(
+fn inferred(
     records: &Records,
+    evidence: &EpochEvidence,
     ledgers: &[Option<RunLedger>],
     timelines: Timelines,
-    options: ReindexOptions,
+    options: &ReindexOptions,
 ) -> BTreeMap<String, TimelineInference> {
     let own = matches!(timelines, Timelines::Own);
     let alone = (0..records.runs.len()).any(|run| ledger_of(ledgers, run).is_none());
-    let mut inferred = if own && alone { infer::infer(records) } else { BTreeMap::new() };
+    let mut inferred = if own && alone { evidence.infer(records) } else { BTreeMap::new() };
     if options.share_timeline {
-        infer::share_timeline(records, &mut inferred);
+        evidence.share_timeline(records, &mut inferred);
     }
     inferred
 }
 
-/// What is known of each run.
-pub(super) fn runs<'a>(
-    records: &'a Records,
-    ledgers: &[Option<RunLedger<'a>>],
-    timelines: Timelines<'a>,
-    options: ReindexOptions,
-    inferred: &'a BTreeMap<String, TimelineInference>,
-) -> Vec<ResolvedRun<'a>> {
-    // The caller's word comes before what the logged epochs show.
-    let said = options.unit.is_some() && options.base.is_some();
-    let hints = if said { BTreeMap::new() } else { infer::steps(records) };
-    let run = |(index, name): (usize, &'a String)| {
-        let hint = hints.get(name.as_str()).copied();
-        ResolvedRun::new(name, timelines, ledger_of(ledgers, index), inferred.get(name), hint, options)
+/// What is known of a run as a whole.
+struct ResolvedRun {
+    number: u32,
+    /// What its logged epochs show of its steps.
+    hint: Option<StepHint>,
+    word: StepWord,
+    timelines: RunTimelines,
+    classes: SeriesClasses,
+    /// Why a timeline that the caller gives is not that of the run.
+    contradicted: Option<String>,
+}
+
+impl ResolvedRun {
+    /// What in the log contradicts a timeline that the caller gives, if most of what it states does.
+    fn contradicted_by(&self, evidence: &EpochEvidence) -> Option<String> {
+        let given = self.timelines.periods.first()?.timeline.as_deref();
+        let given = given.filter(|_| self.timelines.source == TimelineSource::Given)?;
+        evidence.contradiction(self.number, given, self.hint)
+    }
+
+    fn periods(&self) -> RunPeriods {
+        let RunTimelines { periods, sessions, .. } = &self.timelines;
+        let begins = periods.iter().map(|period| period.from).collect();
+        RunPeriods { begins, sessions: sessions.clone(), classes: self.classes.clone() }
+    }
+
+    /// What is known of the records of one kind in one period.
+    fn resolve(
+        &self,
+        kind: SeriesKind,
+        period: usize,
+        counters: &SecondCounters,
+        options: &ReindexOptions,
+    ) -> Resolution {
+        let plain = self.plain(kind, period);
+        let Some(class) = self.classes.class(kind.class) else { return plain };
+        let series = Some(class.name.clone());
+        match class.kind {
+            SeriesClassKind::Ruled(step) => {
+                let (basis, why) = (StepBasis::Caller, "the caller says it".to_owned());
+                let epoch = plain.epoch.map(|epoch| if kind.has_step { epoch } else { based(epoch, step.base) });
+                Resolution { series, step, epoch, basis, why, claim: None, ..plain }
+            }
+            SeriesClassKind::Declared(step, writer) => {
+                let why = format!("{writer} declares it by the tag");
+                let timeline =
+                    plain.timeline.clone().filter(|timeline| check_unit(timeline, step.unit, options).is_ok());
+                Resolution { series, step, basis: StepBasis::Format, why, claim: None, timeline, ..plain }
+            }
+            SeriesClassKind::Second(tag) => {
+                let marks = counters.of_run(self.number).find(|(of, _)| *of == tag).map_or(&[][..], |(_, marks)| marks);
+                match epochs_of(&plain, marks) {
+                    Some(base) => Resolution {
+                        series,
+                        step: StepMeaning::of_run(Unit::Epoch, base),
+                        basis: StepBasis::Epochs,
+                        why: "it rises by one with each epoch of the other series".to_owned(),
+                        claim: None,
+                        ..plain
+                    },
+                    None => Resolution { series, withheld: Some(undecided(marks)), claim: None, ..plain },
+                }
+            }
+        }
+    }
+
+    /// The same, of series that nothing in particular is said of.
+    fn plain(&self, kind: SeriesKind, at: usize) -> Resolution {
+        let period = &self.timelines.periods[at];
+        let (step, basis) = if kind.has_step { self.step(kind, period) } else { self.without_step(kind) };
+        let rests = matches!(basis, StepBasis::LedgerStated | StepBasis::LedgerAssumed);
+        let claim = period.ledger.as_ref().filter(|_| rests).map(|ledger| LedgerClaim {
+            by: ledger.by.clone(),
+            no_zero: self.word.base.is_none() && step.base == 1,
+            has_end: ledger.timeline && period.timeline.as_deref().is_some_and(Timeline::is_bounded),
+        });
+        Resolution {
+            run: self.number,
+            format: kind.format,
+            series: None,
+            step,
+            epoch: self.epoch(kind),
+            basis,
+            why: self.why(kind.format, basis, period),
+            timeline: period.timeline.clone(),
+            unknown: period.unknown.clone(),
+            ratio_only: period.ratio_only,
+            open_epoch: period.open_epoch,
+            contradiction: period.contradiction.clone(),
+            has_step: kind.has_step,
+            claim,
+            withheld: self.contradicted.clone().map(Withheld::Contradicted),
+        }
+    }
+
+    /// The meaning of a step, and what that rests on.
+    fn step(&self, kind: SeriesKind, period: &Period) -> (StepMeaning, StepBasis) {
+        let (likely, basis) = match (kind.meaning.step, &period.ledger, self.hint_of(kind)) {
+            (Some(_), _, Some(hint)) if hint.step.scope == StepScope::Epoch => (hint.step, StepBasis::Epochs),
+            (Some(declared), _, _) => (declared, StepBasis::Format),
+            (None, Some(ledger), _) if ledger.stated => (ledger.step, StepBasis::LedgerStated),
+            (None, _, Some(hint)) => (hint.step, StepBasis::Epochs),
+            (None, Some(ledger), None) => (ledger.step, StepBasis::LedgerAssumed),
+            (None, None, None) => (StepMeaning::of_run(Unit::Step, 0), StepBasis::Nothing),
+        };
+        let step = StepMeaning {
+            unit: self.word.unit.unwrap_or(likely.unit),
+            base: self.word.base.unwrap_or(likely.base),
+            // A caller who says what steps count means a count over the run.
+            scope: if self.word.unit.is_some() { StepScope::Run } else { likely.scope },
+        };
+        let said = self.word.unit.is_some() && self.word.base.is_some();
+        (step, if said { StepBasis::Caller } else { basis })
+    }
+
+    /// The meaning of the epochs of records without a step, and what that rests on.
+    fn without_step(&self, kind: SeriesKind) -> (StepMeaning, StepBasis) {
+        let declared = kind.meaning.epoch.and_then(EpochMeaning::base);
+        let base = self.word.base.or(declared).unwrap_or(0);
+        let basis = if self.word.base.is_some() {
+            StepBasis::Caller
+        } else if kind.meaning.epoch.is_some() {
+            StepBasis::Format
+        } else {
+            StepBasis::Nothing
+        };
+        (StepMeaning::of_run(Unit::Epoch, base), basis)
+    }
+
+    /// What the logged epochs of the run show of a series. That steps begin again with each epoch applies only to steps with
+    /// an epoch.
+    fn hint_of(&self, kind: SeriesKind) -> Option<StepHint> {
+        self.hint.filter(|hint| hint.step.scope == StepScope::Run || kind.may_restart)
+    }
+
+    /// The meaning of the epochs of records.
+    fn epoch(&self, kind: SeriesKind) -> Option<EpochMeaning> {
+        let epoch = match self.hint_of(kind) {
+            Some(hint) if hint.step.scope == StepScope::Epoch => Some(hint.epoch),
+            hint => kind.meaning.epoch.or(hint.map(|hint| hint.epoch)),
+        };
+        match self.word.base.filter(|_| !kind.has_step) {
+            Some(base) => epoch.map(|epoch| based(epoch, base)),
+            None => epoch,
+        }
+    }
+
+    /// One clause on why steps are taken to have this meaning.
+    fn why(&self, format: Format, basis: StepBasis, period: &Period) -> String {
+        let (file, by) = period.ledger.as_ref().map_or(("", ""), |ledger| (ledger.file.as_str(), ledger.by.as_str()));
+        match basis {
+            StepBasis::Caller => "the caller says it".to_owned(),
+            StepBasis::Format => format!("the format {} declares it", format.name()),
+            StepBasis::LedgerStated => format!("the ledger {file} states it ({by})"),
+            StepBasis::Epochs if self.hint.is_some_and(|hint| hint.step.scope == StepScope::Epoch) => {
+                "they begin again with each epoch (they count from 0 where there is a 0)".to_owned()
+            }
+            StepBasis::Epochs => "the epochs among its values count its steps this way".to_owned(),
+            StepBasis::LedgerAssumed => {
+                format!("the ledger {file} only assumes how its loggers are given the step ({by})")
+            }
+            StepBasis::Nothing | StepBasis::Undecided => {
+                format!("the format {} does not say what its step is; the writer decides", format.name())
+            }
+        }
+    }
+
+    /// Refuses a unit in which no record can be located on a timeline that the caller gave.
+    fn check(&self, resolution: &Resolution, options: &ReindexOptions) -> Result<(), Error> {
+        if self.timelines.is_of_ledger() || !resolution.needs_timeline() {
+            return Ok(());
+        }
+        let timeline = resolution.timeline.as_deref();
+        timeline.map_or(Ok(()), |timeline| check_unit(timeline, resolution.step.unit, options))
+    }
+}
+
+impl Resolution {
+    /// Whether a record contradicts what the ledger claims.
+    fn contradicts(&self, batch: &ColumnBatch, index: usize) -> bool {
+        let (Some(claim), Some(step)) = (&self.claim, batch.step_of(index)) else { return false };
+        let past_end = |timeline: &Arc<Timeline>| {
+            let at = step.checked_sub(i64::from(self.step.base)).and_then(|at| u64::try_from(at).ok());
+            at.is_some_and(|at| timeline.locate(self.step.unit, at).is_err())
+        };
+        claim.no_zero && step == 0 || claim.has_end && self.timeline.as_ref().is_some_and(past_end)
+    }
+}
+
+/// The same epoch, counted from another base if it is numbered.
+fn based(epoch: EpochMeaning, base: u8) -> EpochMeaning {
+    match epoch {
+        EpochMeaning::In(_) => EpochMeaning::In(base),
+        EpochMeaning::Ends(_) => EpochMeaning::Ends(base),
+        EpochMeaning::Elapsed => EpochMeaning::Elapsed,
+    }
+}
+
+/// From what number a second counter counts epochs: `None` if it is not known to. The steps of the other series must be
+/// known, and each record must be in the epoch that they had reached.
+fn epochs_of(plain: &Resolution, marks: &[CounterMark]) -> Option<u8> {
+    let timeline = plain.timeline.as_deref().filter(|_| plain.is_placed())?;
+    let known = !matches!(plain.basis, StepBasis::Nothing | StepBasis::LedgerAssumed);
+    if !known || marks.is_empty() || plain.step.scope != StepScope::Run {
+        return None;
+    }
+    let fits = |base: u8| {
+        marks.iter().all(|mark| {
+            let reached = mark.reached.checked_sub(i64::from(plain.step.base)).and_then(|at| u64::try_from(at).ok());
+            let at = reached.and_then(|at| timeline.locate(plain.step.unit, at).ok());
+            at.is_some_and(|at| {
+                i64::try_from(at.epoch).is_ok_and(|epoch| epoch.checked_add(i64::from(base)) == Some(mark.value))
+            })
+        })
     };
-    records.runs.iter().enumerate().map(run).collect()
+    match (fits(0), fits(1)) {
+        (true, false) => Some(0),
+        (false, true) => Some(1),
+        _ => None,
+    }
+}
+
+fn undecided(marks: &[CounterMark]) -> Withheld {
+    let example = marks
+        .last()
+        .map_or_else(String::new, |mark| format!(" (it is at {} where they are at {})", mark.value, mark.reached));
+    Withheld::Undecided(format!(
+        "its step rises by one while those of the other series rise by more{example}, so that it may count epochs, and nothing \
+         decides it"
+    ))
 }

@@ -26,6 +26,8 @@ pub struct ReindexResult {
 pub struct StepAssumption {
     /// The name of the run.
     pub run: String,
+    /// The series, if it is not about all of the run.
+    pub series: Option<String>,
     /// What its steps are assumed to be.
     pub step: StepMeaning,
     /// One clause for people.
@@ -43,6 +45,10 @@ pub enum TimelineSource {
     Inferred,
     /// The log of this other run, at the caller's request.
     Shared(String),
+    /// The run's own configuration: the keys, and the file.
+    Config(String),
+    /// Its log leaves several; this one is likely, and the caller takes it. Why it is likely.
+    Likely(String),
     /// There is no timeline.
     None,
 }
@@ -54,8 +60,10 @@ pub struct StepInfo {
     pub run: String,
     /// The format of these files.
     pub format: Format,
-    /// Unit and base of the steps; of records without steps, those of their epochs.
-    pub step: StepMeaning,
+    /// The series, if it is not about all of these files.
+    pub series: Option<String>,
+    /// Unit and base of the steps; of records without steps, those of their epochs. `None` if nothing decides it.
+    pub step: Option<StepMeaning>,
     /// What this rests on.
     pub basis: StepBasis,
     /// One clause for people.

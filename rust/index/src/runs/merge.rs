@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use stepbridge_records::{BatchRun, Problem, Records, TaggedBatch};
 
 use super::log_file::LogFile;
+use crate::file_path::run_name;
 use crate::logs::{Logs, SourceFile};
 
 /// Names and their numbers, in the order of their first use.
@@ -57,17 +58,6 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
     logs
-}
-
-/// The name of a run: its folder below the path that the caller gave.
-fn run_name(folder: &[String], of: &BatchRun) -> String {
-    let above = match of {
-        BatchRun::Above(count) => &folder[..folder.len().saturating_sub(*count)],
-        BatchRun::Folder | BatchRun::Named(_) => folder,
-    };
-    let own = if let BatchRun::Named(name) = of { Some(name) } else { None };
-    let name = above.iter().chain(own).map(String::as_str).collect::<Vec<_>>().join("/");
-    if name.is_empty() { ".".to_owned() } else { name }
 }
 
 /// Whether the tags of a batch already have the numbers that all files share, as batches of one file mostly do.

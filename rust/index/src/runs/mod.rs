@@ -16,5 +16,5 @@ mod sessions;
 mod survey_filter;
 mod walk;
 
-pub(crate) use read::survey;
+pub(crate) use read::{MOST_THREADS, survey};
 pub use read::{read, read_bytes};

@@ -1,7 +1,9 @@
 //! Opens a file, finds what it is, and reads it.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::ops::ControlFlow;
 
 use stepbridge_formats::{
     BatchFilter, FileContents, FileHead, FormatReader, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, head_size,
@@ -27,8 +29,8 @@ use crate::output::is_own_table;
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
 
-/// Takes the batches of a file.
-type TakeBatch<'a> = dyn FnMut(TaggedBatch) + 'a;
+/// Takes the batches of a file, until it wants no more.
+type TakeBatch<'a> = dyn FnMut(TaggedBatch) -> ControlFlow<()> + 'a;
 
 /// What files are read with.
 pub(crate) struct FileOpener<'a> {
@@ -219,24 +221,30 @@ impl FileOpener<'_> {
         mut take: Option<&mut TakeBatch>,
     ) -> (FileContents, bool) {
         let mut batches = Vec::new();
+        let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
-            Some(take) => take(batch),
+            // The reader may have more at hand.
+            Some(take) => ended.set(ended.get() || take(batch).is_break()),
             None => batches.push(batch),
         };
         let mut survey = (self.survey && survey_filter::applies_to(reader.format())).then(SurveyFilter::default);
         let mut filter = survey.as_mut().map(|survey| |batch, starts: &[(u64, i64)]| survey.filter(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
+        sink.ended = Some(&ended);
         sink.filter = filter.as_mut().map(|filter| filter as &mut BatchFilter);
         self.progress.expect(input.size);
         if let Err(error) = (reader.read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
-            let reason =
-                format!("the system does not give its last {} bytes ({error}); what stands before was read", end - at);
+            let reason = format!(
+                "the system does not give its last {} bytes ({error}); everything before them was read",
+                end - at
+            );
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
         if let Some(survey) = survey {
             survey.renumber(&mut facts.starts);
+            facts.second_counters = survey.second_counters();
         }
         (FileContents { batches, problems, facts, mark }, another)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use stepbridge_formats::{ReadOptions, check_pattern};
+use stepbridge_io::decompress;
 use stepbridge_io::open::open_file;
 use stepbridge_io::progress::Progress;
 use stepbridge_ledger::NAME;
@@ -25,14 +26,30 @@ pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: us
     read_path(path, &FileOpener { options, progress, threads, survey: false })
 }
 
-/// The same, but keeps only the records that sessions and timelines follow from.
+/// In a survey each thread holds a batch of a log in memory, and one thread writes what they all read.
+pub(crate) const MOST_THREADS: usize = 4;
+/// How many bytes of logs are read into memory as a whole.
+const SMALL: u64 = 256 << 20;
+/// How much a compressed file is taken to expand.
+const EXPANDED: u64 = 32;
+
+/// The same, but keeps only the records that sessions and timelines follow from, unless the logs are small. Also returns whether
+/// all records were kept.
 pub(crate) fn survey(
     path: &Path,
     options: &ReadOptions,
     progress: &Progress,
     threads: usize,
-) -> Result<Logs, ReadError> {
-    read_path(path, &FileOpener { options, progress, threads, survey: true })
+) -> Result<(Logs, bool), ReadError> {
+    let mut size = 0_u64;
+    list(path, &mut |file| {
+        let compressed = decompress::plain_name(&file.name) != file.name;
+        let bytes = fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
+        size = size.saturating_add(bytes.saturating_mul(if compressed { EXPANDED } else { 1 }));
+    })?;
+    let small = size < SMALL;
+    let threads = if small { threads } else { threads.min(MOST_THREADS) };
+    Ok((read_path(path, &FileOpener { options, progress, threads, survey: !small })?, small))
 }
 
 fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {

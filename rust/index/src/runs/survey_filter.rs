@@ -4,15 +4,23 @@
 //! highest record of each series, the records where a counter goes back, where the logged epoch changes, and where a session
 //! starts. The records between them tell nothing more about sessions and timelines.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use stepbridge_records::{ColumnBatch, Decimal, Format, RepeatedRecords, TaggedBatch, epoch_tag};
+use stepbridge_records::{
+    BatchRun, ColumnBatch, CounterMark, Decimal, Format, RepeatedRecords, TaggedBatch, epoch_tag,
+};
+
+use crate::infer::MOST_STRETCHES;
+use crate::second_counters::{CounterFold, may_hold};
 
 /// How many records of a file are kept because their epoch differs from the one before. Beyond that, a record is kept only if
-/// its whole epoch differs.
-const MOST_EPOCHS: usize = 1 << 18;
+/// its whole epoch differs. It is more than inference tells apart, so that inference decides and not this filter.
+const MOST_EPOCHS: usize = MOST_STRETCHES + 2 * MOST_BACKS;
 /// How many records of a file are kept because a counter goes back.
 const MOST_BACKS: usize = 1 << 12;
+/// How far a row may reach from a record that is kept, in records.
+const MOST_OF_ROW: usize = 64;
 
 /// Whether records of this format may be left out. Not if files are compared record by record.
 pub(super) fn applies_to(format: Format) -> bool {
@@ -28,11 +36,25 @@ pub(super) struct SurveyFilter {
     kept: Vec<u64>,
     epochs: usize,
     backs: usize,
+    /// The last epoch of the column, and of each tag whose values are epochs.
+    last_epoch: Option<Decimal>,
+    last_values: HashMap<String, f64>,
+    /// The counters of each run.
+    counters: Vec<(BatchRun, RunCounters)>,
+}
+
+/// The counters of one run in the file.
+#[derive(Default)]
+struct RunCounters {
+    fold: CounterFold,
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
 }
 
 impl SurveyFilter {
     /// The records of a batch to keep. `starts` are those of sessions up to its end.
     pub(super) fn filter(&mut self, mut batch: TaggedBatch, starts: &[(u64, i64)]) -> TaggedBatch {
+        self.count(&batch);
         let columns = &batch.columns;
         let mut keep = KeptRecords(vec![false; columns.len()]);
         keep.ends();
@@ -47,7 +69,10 @@ impl SurveyFilter {
             keep.extremes(columns, cut[0]..cut[1]);
         }
         keep.times(columns);
-        self.epochs(&batch, &mut keep);
+        self.epochs(&batch, &cuts, &mut keep);
+        if may_hold(columns) {
+            keep.rows(columns);
+        }
         let indices: Vec<usize> = (0..columns.len()).filter(|&index| keep.0[index]).collect();
         let before = self.records;
         self.records += columns.len() as u64;
@@ -62,6 +87,28 @@ impl SurveyFilter {
         for (before, _) in starts {
             *before = self.kept.partition_point(|ordinal| ordinal < before) as u64;
         }
+    }
+
+    /// The series that count by a counter of their own, by run and tag.
+    pub(super) fn second_counters(self) -> Vec<(BatchRun, String, Vec<CounterMark>)> {
+        let of_run = |(run, counters): (BatchRun, RunCounters)| {
+            let RunCounters { fold, names, .. } = counters;
+            let found = fold.finish().into_iter();
+            found.map(move |(tag, marks)| (run.clone(), names[tag as usize].clone(), marks))
+        };
+        self.counters.into_iter().flat_map(of_run).collect()
+    }
+
+    /// Takes all records of a batch into account for the counters of its run.
+    fn count(&mut self, batch: &TaggedBatch) {
+        if !may_hold(&batch.columns) {
+            return;
+        }
+        let at = self.counters.iter().position(|(run, _)| *run == batch.run).unwrap_or_else(|| {
+            self.counters.push((batch.run.clone(), RunCounters::default()));
+            self.counters.len() - 1
+        });
+        self.counters[at].1.add(batch);
     }
 
     /// Keeps the records before which a counter goes back. Returns the indices at which it does.
@@ -88,47 +135,89 @@ impl SurveyFilter {
         cuts
     }
 
-    /// Keeps the records around each change of the epoch.
-    fn epochs(&mut self, batch: &TaggedBatch, keep: &mut KeptRecords) {
+    /// Keeps the first, the lowest and the highest record of those next to each other that state one epoch.
+    fn epochs(&mut self, batch: &TaggedBatch, cuts: &[usize], keep: &mut KeptRecords) {
         let columns = &batch.columns;
         if let Some(epoch) = &columns.epoch {
-            let mut last: Option<Option<Decimal>> = None;
+            let mut stretch = None;
             for (range, stated) in epoch.ranges() {
-                if let Some(known) = last
-                    && self.keeps_change(known.map(Decimal::to_f64), stated.map(Decimal::to_f64))
-                {
-                    keep.record(range.start - 1);
-                    keep.record(range.start);
+                let Some(stated) = stated else { continue };
+                let changes = self.last_epoch.is_none_or(|last| self.is_change(last.to_f64(), stated.to_f64()));
+                if changes {
+                    self.epochs += 1;
+                    self.last_epoch = Some(stated);
+                    keep.end_stretch(&mut stretch);
                 }
-                last = Some(stated);
+                for index in range {
+                    if cuts.binary_search(&index).is_ok() {
+                        keep.end_stretch(&mut stretch);
+                    }
+                    keep.in_stretch(columns, index, &mut stretch);
+                }
             }
+            keep.end_stretch(&mut stretch);
+            return;
         }
         let is_epoch: Vec<bool> = batch.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         if !is_epoch.contains(&true) {
             return;
         }
-        let mut last: Vec<Option<usize>> = vec![None; is_epoch.len()];
+        let mut stretches: Vec<Option<StretchEnds>> = vec![None; is_epoch.len()];
         for (index, &tag) in columns.tag.iter().enumerate() {
-            let tag = tag as usize;
-            if is_epoch.get(tag) != Some(&true) {
+            let (tag, value) = (tag as usize, columns.value[index]);
+            if is_epoch.get(tag) != Some(&true) || value.is_nan() {
                 continue;
             }
-            if let Some(before) = last[tag]
-                && columns.value[before].to_bits() != columns.value[index].to_bits()
-                && self.keeps_change(Some(columns.value[before]), Some(columns.value[index]))
-            {
-                keep.record(before);
-                keep.record(index);
+            let last = self.last_values.get(&batch.tags[tag]).copied();
+            if last.is_none_or(|last| self.is_change(last, value)) {
+                self.epochs += 1;
+                self.last_values.insert(batch.tags[tag].clone(), value);
+                keep.end_stretch(&mut stretches[tag]);
             }
-            last[tag] = Some(index);
+            keep.in_stretch(columns, index, &mut stretches[tag]);
+        }
+        stretches.iter_mut().for_each(|stretch| keep.end_stretch(stretch));
+    }
+
+    /// Whether an epoch that follows another one is to be kept.
+    fn is_change(&self, before: f64, after: f64) -> bool {
+        if self.epochs <= MOST_EPOCHS {
+            before.to_bits() != after.to_bits()
+        } else {
+            before.floor().to_bits() != after.floor().to_bits()
+        }
+    }
+}
+
+impl RunCounters {
+    fn add(&mut self, batch: &TaggedBatch) {
+        let numbers: Vec<u32> = batch.tags.iter().map(|name| self.number(name)).collect();
+        let in_order = numbers.iter().zip(0..).all(|(number, local)| *number == local);
+        if in_order {
+            self.fold.add(&batch.columns);
+        } else {
+            let tag = batch.columns.tag.iter().map(|tag| numbers[*tag as usize]).collect();
+            self.fold.add(&ColumnBatch { tag, ..batch.columns.clone() });
         }
     }
 
-    /// Whether to keep the two records around a change of the epoch.
-    fn keeps_change(&mut self, before: Option<f64>, after: Option<f64>) -> bool {
-        self.epochs += 1;
-        self.epochs <= MOST_EPOCHS || before.map(f64::floor) != after.map(f64::floor)
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        // Each name took memory when it was read, so there are never 2^32.
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
     }
+}
+
+/// The lowest and the highest step of records that state one epoch, and their indices.
+#[derive(Debug, Clone, Copy)]
+struct StretchEnds {
+    low: (i64, usize),
+    high: (i64, usize),
 }
 
 /// Which records of a batch are kept.
@@ -172,6 +261,44 @@ impl KeptRecords {
         for (low, high) in seen.into_iter().flatten() {
             self.record(low);
             self.record(high);
+        }
+    }
+
+    /// Takes a record into a stretch.
+    fn in_stretch(&mut self, columns: &ColumnBatch, index: usize, stretch: &mut Option<StretchEnds>) {
+        let Some(step) = columns.step_of(index) else {
+            // An epoch without a step is where an epoch begins as well.
+            return if stretch.is_none() {
+                self.record(index)
+            };
+        };
+        match stretch {
+            None => {
+                self.record(index);
+                *stretch = Some(StretchEnds { low: (step, index), high: (step, index) });
+            }
+            Some(StretchEnds { low, .. }) if step < low.0 => *low = (step, index),
+            Some(StretchEnds { high, .. }) if step > high.0 => *high = (step, index),
+            Some(_) => {}
+        }
+    }
+
+    /// Keeps the lowest and the highest record of a stretch, which ends.
+    fn end_stretch(&mut self, stretch: &mut Option<StretchEnds>) {
+        if let Some(StretchEnds { low, high }) = stretch.take() {
+            self.record(low.1);
+            self.record(high.1);
+        }
+    }
+
+    /// Keeps the whole rows of kept records: neighbours with one step.
+    fn rows(&mut self, columns: &ColumnBatch) {
+        let kept: Vec<usize> = (0..self.0.len()).filter(|&index| self.0[index]).collect();
+        for index in kept {
+            let step = columns.step_of(index);
+            let same = |other: &usize| columns.step_of(*other) == step;
+            (index + 1..self.0.len()).take(MOST_OF_ROW).take_while(same).for_each(|other| self.record(other));
+            (0..index).rev().take(MOST_OF_ROW).take_while(same).for_each(|other| self.record(other));
         }
     }
 

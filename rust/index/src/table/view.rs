@@ -30,24 +30,26 @@ impl Table {
     #[must_use]
     pub fn without_place(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
-        for batch in &self.batches {
-            let (Some(epoch), Some(position)) = (batch.column_by_name("epoch"), batch.column_by_name("epoch_float"))
-            else {
-                continue;
-            };
-            if epoch.null_count() == 0 || position.null_count() == 0 {
-                continue;
-            }
-            for row in (0..batch.num_rows()).filter(|&row| epoch.is_null(row) && position.is_null(row)) {
-                if let Some(run) = name(batch, "run", row) {
-                    match counts.get_mut(run) {
-                        Some(count) => *count += 1,
-                        None => drop(counts.insert(run.to_owned(), 1)),
-                    }
-                }
+        self.batches.iter().for_each(|batch| count_without_place(batch, &mut counts));
+        counts
+    }
+}
+
+/// Counts the records of a batch that have neither an epoch nor a position, by run.
+pub(crate) fn count_without_place(batch: &RecordBatch, counts: &mut BTreeMap<String, u64>) {
+    let (Some(epoch), Some(position)) = (batch.column_by_name("epoch"), batch.column_by_name("epoch_float")) else {
+        return;
+    };
+    if epoch.null_count() == 0 || position.null_count() == 0 {
+        return;
+    }
+    for row in (0..batch.num_rows()).filter(|&row| epoch.is_null(row) && position.is_null(row)) {
+        if let Some(run) = name(batch, "run", row) {
+            match counts.get_mut(run) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(run.to_owned(), 1)),
             }
         }
-        counts
     }
 }
 

@@ -44,19 +44,22 @@ pub(super) struct GeneralSurvey {
 struct Form {
     template: Template,
     lines: usize,
-    judged: usize,
+    /// How many lines have each name of what training is judged by.
+    judged: HashMap<Vec<u8>, usize>,
     tracks: CounterTracks,
 }
 
 impl GeneralSurvey {
     /// Takes a line. Whether it looks like training.
     pub(super) fn take(&mut self, line: &[u8]) -> bool {
-        let Some(template) = template::of(line) else { return false };
+        let under = || self.heading.and_then(|_| template::under_heading(line));
+        let Some(template) = template::of(line).or_else(under) else { return false };
         let heading = template.is_heading();
         if !heading && template.values == 0 {
             return false;
         }
-        let judged = template.judged;
+        let judged = template.judged.clone();
+        let looks = judged.is_some();
         let epoch =
             template.counters.iter().find(|counter| counter.slot == CounterSlot::Epoch).map(|counter| counter.value);
         if heading && template.counters.len() == 1 && epoch.is_some() {
@@ -69,23 +72,26 @@ impl GeneralSurvey {
                 self.forms.push(Form {
                     template: template.clone(),
                     lines: 0,
-                    judged: 0,
+                    judged: HashMap::new(),
                     tracks: CounterTracks::default(),
                 });
                 self.forms.len() - 1
             }
-            None => return judged,
+            None => return looks,
         };
         let form = &mut self.forms[at];
         form.lines += 1;
-        form.judged += usize::from(judged);
+        if let Some(name) = judged.filter(|name| form.judged.len() < FORMS || form.judged.contains_key(name)) {
+            *form.judged.entry(name).or_default() += 1;
+        }
         form.tracks.take(&template.counters, epoch.or(self.heading));
-        judged
+        looks
     }
 
     /// The lines of the file, if enough of them have one form and count on.
     pub(super) fn shape(&self) -> Option<GeneralShape> {
-        let records = |form: &&Form| form.judged > 0 && form.judged * 2 >= form.lines;
+        // Names repeat in a log; in other text they do not.
+        let records = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
         let main = self.forms.iter().filter(records).max_by_key(|form| form.lines)?;
         if main.lines < ENOUGH || !main.tracks.go_on() {
             return None;
@@ -106,7 +112,10 @@ impl GeneralSurvey {
         let zero = kept.iter().copied().chain(heading).any(|form| form.tracks.epoch_0);
         let mut lines = Vec::new();
         for form in kept {
-            lines.push(form.line(u8::from(!zero), heading.is_some())?);
+            // A line without a counter needs a heading.
+            if heading.is_some() || !form.template.counters.is_empty() {
+                lines.push(form.line(u8::from(!zero), heading.is_some())?);
+            }
         }
         if let Some(heading) = heading {
             lines.push(heading.heading(u8::from(!zero))?);
@@ -134,13 +143,15 @@ impl Form {
             pattern = pattern.replace(&format!("{{{from}s}}"), &format!("{{{to}s}}"));
         }
         let pattern = Pattern::of_shape(&pattern).ok()?;
-        let epoch = match (own || under, counts || self.tracks.repeats_epochs()) {
+        let epoch = match (own || under, counts || self.template.partial || self.tracks.repeats_epochs()) {
             (false, _) => None,
             (true, true) => Some(EpochMeaning::In(base)),
             (true, false) => Some(EpochMeaning::Ends(base)),
         };
         let takes = if under { Takes::Epoch } else { Takes::Nothing };
-        let line = ShapeLine { takes, ..shapes::line("", PairStyle::Free).prefix(self.template.phase) };
+        let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
+        let begins = self.template.counters.is_empty();
+        let line = ShapeLine { takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
         let mut compiled = CompiledLine::new(pattern, line);
         compiled.meaning.step = step;
         compiled.meaning.epoch = epoch;

@@ -12,9 +12,12 @@ pub(super) struct Template {
     /// The word of an evaluation before the first counter.
     pub(super) phase: &'static str,
     pub(super) counters: Vec<Counter>,
-    /// How many numbers with names come after, and whether one of them is what training is judged by.
+    /// How many numbers with names come after.
     pub(super) values: usize,
-    pub(super) judged: bool,
+    /// Whether something like `20/391` or a bar comes after, so that it is no summary.
+    pub(super) partial: bool,
+    /// The first name after them of what training is judged by.
+    pub(super) judged: Option<Vec<u8>>,
 }
 
 /// A line whose first counter comes later is prose.
@@ -66,11 +69,13 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     let marks =
         rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
     let (marks, rest) = rest.split_at(marks);
-    let (mut values, mut judged) = (0, false);
+    let (mut values, mut judged) = (0, None);
     free_pairs::each(rest, |pair| {
         if let PairValue::Number(_) = pair.value {
             values += 1;
-            judged |= super::words::is_judged(pair.key);
+            if judged.is_none() && super::words::is_judged(pair.key) {
+                judged = Some(pair.key.to_vec());
+            }
         }
     });
     if values > 0 {
@@ -83,14 +88,65 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         // Prose behind a counter.
         pattern.push_str("{_}");
     }
-    Some(Template { pattern, phase, counters, values, judged })
+    Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged })
 }
 
-/// Whether a heading: a line that ends with its counter.
+/// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
+pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
+    let mut first = None;
+    let mut values = 0;
+    free_pairs::each(line, |pair| {
+        if let PairValue::Number(_) = pair.value {
+            values += 1;
+            first = first.or(Some((pair.key, pair.printed)));
+        }
+    });
+    let (key, printed) = first.filter(|(key, _)| super::words::is_judged(key))?;
+    let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
+    let (key_at, value_at) = (offset(key), offset(printed));
+    if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(key).replace([':', '{', '}', '*'], "-");
+    let mut pattern = String::new();
+    push_literal(&mut pattern, &line[key_at..value_at]);
+    pattern.push('{');
+    pattern.push_str(&name);
+    pattern.push('}');
+    let rest = &line[value_at + printed.len()..];
+    let marks =
+        rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
+    if values > 1 && marks > 0 {
+        push_literal(&mut pattern, &rest[..marks]);
+        pattern.push_str("{*}");
+    }
+    Some(Template {
+        pattern,
+        phase: "",
+        counters: Vec::new(),
+        values,
+        partial: is_partial(line),
+        judged: Some(key.to_vec()),
+    })
+}
+
 impl Template {
+    /// Whether it is a line that ends with its counter.
     pub(super) fn is_heading(&self) -> bool {
         self.values == 0 && !self.pattern.ends_with("{_}")
     }
+}
+
+/// Whether a text has a share of something that it does not name (`20/391`), or a bar.
+fn is_partial(text: &[u8]) -> bool {
+    let mut words = text.split(|byte| matches!(byte, b' ' | b'\t' | b'[' | b']' | b'(' | b')'));
+    let share = words.any(|word| {
+        let mut parts = word.splitn(2, |byte| *byte == b'/');
+        let digits =
+            |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+        digits(parts.next()) && digits(parts.next())
+    });
+    share || [&b"%|"[..], b"it/s", b"s/it"].iter().any(|bar| memchr::memmem::find(text, bar).is_some())
 }
 
 /// The evaluation that a line is of.

@@ -96,8 +96,8 @@ pub(in crate::text) fn has_counter(text: &[u8]) -> bool {
 
 fn counter(line: &[u8], word: Range<usize>, slot: CounterSlot, of_data: bool) -> Option<Counter> {
     let rest = &line[word.end..];
-    let marks =
-        rest.iter().take(12).take_while(|byte| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'#' | b'[' | b'(')).count();
+    let mark = |byte: &&u8| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'#' | b'[' | b'(' | b'\'' | b'"');
+    let marks = rest.iter().take(12).take_while(mark).count();
     (marks > 0).then_some(())?;
     let digits = |at: usize| line[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let begin = word.end + marks;

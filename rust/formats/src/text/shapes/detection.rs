@@ -11,7 +11,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "maskrcnn-benchmark, maskrcnn_benchmark/engine/trainer.py, do_train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("iter: {step:1} {*}", Wide).needs("max mem: ")],
         also: &[],
         examples: &[Example {
@@ -30,7 +30,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "detectron2, detectron2/utils/events.py, CommonMetricPrinter",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("iter: {step:0} {*}", Wide).needs("total_loss: ")],
         also: &[],
         examples: &[Example {
@@ -55,7 +55,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "YOLOX, yolox/core/trainer.py, Trainer.after_iter",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("epoch: {epoch:1}/{epochs}, iter: {iter:1}/{iters}, {*}", Comma)],
         also: &[],
         examples: &[Example {
@@ -76,7 +76,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "darknet, examples/detector.c, train_detector",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("{step:1}: {loss}, {avg} avg, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins(), line("{step:1}: {loss}, {avg} avg loss, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins()],
         also: &[],
         examples: &[Example {
@@ -101,7 +101,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "DETR, util/misc.py, MetricLogger.log_every; torchvision, references/detection/utils.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch: [{epoch:0}] [{iter:0}/{iters}] {*}", Wide).needs("time: ")],
         also: &[],
         examples: &[Example {
@@ -123,7 +123,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "YOLOv5 before v5.0, train.py, results.txt",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[ShapeLine { ends: true, ..line("{epoch:0}/{epochs} {gpu_mem} {box} {obj} {cls} {total} {labels} {img_size} {P} {R} {mAP@.5} {mAP@.5-.95} {val/box} {val/obj} {val/cls}", PairStyle::None).begins() }],
         also: &[],
         examples: &[Example {
@@ -142,7 +142,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "NVIDIA's SSD of MLPerf, ssd/train.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Iteration: {step:0}, {*}", Comma).needs("Loss function: ")],
         also: &[
             ShapeLine { epoch: Some(In(1)), ..MLPERF },

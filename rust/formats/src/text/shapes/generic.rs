@@ -9,7 +9,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "textbooks",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch {epoch}, Iter {iter}, Step {step} {*}", Comma),
             line("Epoch: {epoch}, Iter: {iter}, Step: {step} {*}", Comma),
@@ -28,7 +28,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "tutorials",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch [{epoch}/{epochs}], Step [{iter}/{iters}] {*}", Comma),
             line("Epoch [{epoch}/{epochs}], Iter [{iter}/{iters}] {*}", Comma),
@@ -51,7 +51,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "scripts",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch {epoch}/{epochs} | Batch {iter}/{iters} | {*}", Bar),
             line("Epoch: {epoch}/{epochs} | Batch: {iter}/{iters} | {*}", Bar),
@@ -71,7 +71,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "scripts",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             ShapeLine { alone: true, ..line("Epoch {epoch}: {*}", Comma).needs("oss") },
             ShapeLine { alone: true, ..line("Epoch {epoch}/{epochs}: {*}", Comma).needs("oss") },
@@ -109,11 +109,27 @@ pub(super) const SHAPES: &[TextShape] = &[
     },
     // Updates over the run.
     TextShape {
+        name: "iter_loss",
+        source: "scripts",
+        either: true,
+        common: true,
+        after: &[],
+        lines: &[line("iter {step}: {*}", Comma).begins().needs("loss ")],
+        also: &[],
+        examples: &[Example {
+            text: "iter 10: loss 2.5, eta 3:05, elapsed 1:43:01\niter 20: loss 2.25, eta 3:00, elapsed 1:43:06\n",
+            records: &["loss@-/10=2.5", "loss@-/20=2.25"],
+            meanings: &["Step 1 of run"],
+            prose: 0,
+        }],
+    },
+    // Updates over the run.
+    TextShape {
         name: "step_loss",
         source: "scripts",
         either: true,
         common: true,
-        after: "",
+        after: &[],
         lines: &[
             line("step {step} loss {loss} {*}", Free).begins(),
             line("step {step} | loss {loss} {*}", Free).begins(),

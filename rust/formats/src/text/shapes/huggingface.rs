@@ -2,6 +2,15 @@
 
 use super::prelude::*;
 
+/// Whether the epoch of a line has a fraction: the Trainer's always has one, and an epoch without is of another program.
+fn has_fraction(line: &[u8]) -> bool {
+    let mark = b"'epoch': ";
+    let found = memchr::memmem::find(line, mark).map(|at| &line[at + mark.len()..]);
+    let number = found.map(|text| text.strip_prefix(b"'").unwrap_or(text)).unwrap_or_default();
+    let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    number[digits..].starts_with(b".")
+}
+
 pub(super) const SHAPES: &[TextShape] = &[
     // The dictionaries of log_history, with their step.
     TextShape {
@@ -9,7 +18,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "ms-swift, swift/trainers/callback.py, ProgressCallbackNew",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("{{'{*}", Object)
             .keys(&[
                 ("epoch", ShapeKey::Epoch),
@@ -48,8 +57,11 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Transformers, src/transformers/trainer_callback.py, PrinterCallback and ProgressCallback",
         either: false,
         common: false,
-        after: "",
-        lines: &[line("{{'{*}", Object).keys(&[("epoch", ShapeKey::Epoch)]).needs("'epoch': ").epoch(Elapsed)],
+        after: &[],
+        lines: &[ShapeLine {
+            check: Some(has_fraction),
+            ..line("{{'{*}", Object).keys(&[("epoch", ShapeKey::Epoch)]).needs("'epoch': ").epoch(Elapsed)
+        }],
         also: &[],
         examples: &[Example {
             text: "{'loss': 0.5, 'learning_rate': 1e-05, 'epoch': 0.25}\n  5%|#    | 10/200 [00:01<00:20]\r\
@@ -72,7 +84,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Diffusers, examples/text_to_image/train_text_to_image.py, main",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Steps: {_}| {step:1}/{steps} [{*}", Comma).bar()],
         also: &[],
         examples: &[Example {
@@ -91,7 +103,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "kohya-ss sd-scripts, train_network.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("steps: {_}| {step:1}/{steps} [{*}", Comma).bar()],
         also: &[],
         examples: &[Example {

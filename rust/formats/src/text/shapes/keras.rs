@@ -11,7 +11,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Keras before 2.4 and TensorFlow before 2.2, keras/utils/generic_utils.py, Progbar",
         either: false,
         common: false,
-        after: "Train on ",
+        after: &["Train on ", " samples"],
         lines: &[
             heading("Epoch {epoch:1}/{epochs}"),
             line("{samples_in_epoch:1}/{_} [{_}] - {*}", Dash).keys(ETA).under(In(1)).bar(),
@@ -45,7 +45,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Keras, keras/src/utils/progbar.py, Progbar",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             heading("Epoch {epoch:1}/{epochs}"),
             line("{steps}/{epochs} - {_}s - {*}", Dash).under(Ends(1)).begins().needs("oss: "),
@@ -107,7 +107,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "TensorFlow, python/training/basic_session_run_hooks.py, LoggingTensorHook; estimator.py, _write_dict_to_summary",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("loss = {loss}, step = {step}", PairStyle::None),
             line("Saving dict for global step {step:1}: {*}", Comma)
@@ -132,7 +132,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "TensorFlow models, research/object_detection/model_lib_v2.py, train_loop",
         either: false,
         common: false,
-        after: "",
+        after: &[" per-step time "],
         lines: &[
             line("Step {step:1} per-step time {per-step time}s loss={loss}", PairStyle::None).sets(),
             line("Step {step:1} per-step time {per-step time}s", PairStyle::None).sets(),
@@ -180,7 +180,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "tensorpack, tensorpack/callbacks/monitor.py, ScalarPrinter; train/base.py, main_loop",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch {epoch:1} (global_step {step:1}) finished, time:{epoch time} {_}", PairStyle::None).sets(),
             ShapeLine {

@@ -35,7 +35,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "fairseq, fairseq/logging/progress_bar.py, SimpleProgressBar and JsonProgressBar",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("| epoch {epoch} | valid on {_} subset | {*}", Bar).prefix("valid/").keys(NUM_UPDATES),
             line("valid | epoch {epoch} | {*}", Bar).prefix("valid/").keys(NUM_UPDATES),
@@ -77,7 +77,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "NVIDIA's GNMT, seq2seq/train/trainer.py, feed_data",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("TRAIN [{epoch:0}][{iter:0}/{iters}] {*}", Tab),
             line("TEST [{epoch:0}][{_}/{_}] {*}", Tab).prefix("test/"),
@@ -122,7 +122,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "MXNet, python/mxnet/callback.py, Speedometer; module/base_module.py, fit",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch[{epoch:0}] Batch [{_}-{iter:0}] {*}", Tab),
             line("Epoch[{epoch:0}] Batch [{iter:0}] {*}", Tab).needs("Speed:"),
@@ -153,7 +153,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Marian, src/training/scheduler.h, Scheduler.update",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("[valid] Ep. {epoch:1} : Up. {step:1} : {*}", Free).prefix("valid/"),
             line("Ep. {epoch:1} : Up. {step:1} : Sen. {Sen.} : {*}", Colon).grouped(),
@@ -186,7 +186,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "ESPnet 2, espnet2/train/trainer.py, train_one_epoch; reporter.py, log_message",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("{epoch:1}epoch:train:{_}-{iter:1}batch: {*}", Comma),
             line("{epoch:1}epoch results: {_}[valid] {*}", Comma).prefix("valid/"),
@@ -224,7 +224,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "OpenNMT-py, onmt/utils/statistics.py, Statistics.output",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Step {step:1}/{steps}; {*}", Free).needs("tok/s")],
         also: &[],
         examples: &[Example {
@@ -253,7 +253,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "SpeechBrain, speechbrain/utils/train_logger.py, FileTrainLogger",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("epoch: {epoch:1}, {*}", Free).needs(" - train ").begins(),
             line("Epoch: {epoch:1}, {*}", Free).needs(" - train ").begins(),
@@ -283,7 +283,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch examples, word_language_model/main.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("| epoch {epoch:1} | {iter:0}/{iters} batches | {*}", Bar),
             line("| end of epoch {epoch:1} | {*}", Bar),
@@ -317,7 +317,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "NVIDIA's BERT, LanguageModeling/BERT/run_pretraining.py, format_step",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Training Epoch: {epoch:0} Training Iteration: {step:1} {*}", Wide)],
         also: &[],
         examples: &[Example {
@@ -343,7 +343,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "NVIDIA's and MLPerf's NCF, ncf.py, main",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch {epoch}: {*}", Comma).needs("HR@")],
         also: &[],
         examples: &[Example {
@@ -368,7 +368,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "MLPerf's mlperf_compliance and mlperf_logging, mllog.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[MLPERF, MLPERF_LOG, MLPERF_05],
         also: &[],
         examples: &[Example {

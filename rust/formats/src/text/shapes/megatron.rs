@@ -3,8 +3,10 @@
 use super::prelude::*;
 
 /// Megatron-DeepSpeed prints the lines of both.
-const MEGATRON: [ShapeLine; 2] =
-    [line("iteration {step}/{steps} | {*}", Bar).needs("|"), line("validation loss at iteration {step} | {*}", Bar)];
+const MEGATRON: [ShapeLine; 2] = [
+    line("iteration {step}/{steps} | {*}", Bar).needs("|").begins(),
+    line("validation loss at iteration {step} | {*}", Bar),
+];
 
 const DEEPSPEED: [ShapeLine; 2] = [
     line("step={step}, skipped={skipped}, {*}", Comma),
@@ -18,7 +20,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "NeMo 2, nemo/lightning/pytorch/callbacks/progress_printer.py, ProgressPrinter",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Training epoch {epoch:0}, iteration {_}/{_} | {*}", Bar)
             .keys(&[("global_step", ShapeKey::Step)])
             .needs("global_step: ")
@@ -53,7 +55,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Megatron-LM, megatron/training/training.py, training_log",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &MEGATRON,
         also: &DEEPSPEED,
         examples: &[Example {
@@ -81,7 +83,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "OLMo, olmo/train.py, fit",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[ShapeLine { follows: true, ..line("[step={step}/{steps},epoch={epoch:0}]", PairStyle::None) }],
         also: &[],
         examples: &[Example {
@@ -100,7 +102,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "torchtitan, torchtitan/components/metrics.py, MetricsProcessor.log",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("validate step: {step} {*}", Wide).needs("loss: ").prefix("val/").grouped(),
             line("step: {step} {*}", Wide).needs("tps: ").grouped(),
@@ -135,7 +137,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "mlx-lm, mlx_lm/tuner/trainer.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Iter {step}: Train loss {Train loss}, {*}", Comma),
             line("Iter {step}: Val loss {Val loss}, Val took {Val took}", PairStyle::None),
@@ -166,7 +168,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "DeepSpeed, deepspeed/runtime/engine.py, _report_progress; utils/timer.py, ThroughputTimer.stop",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &DEEPSPEED,
         also: &MEGATRON,
         examples: &[Example {
@@ -191,7 +193,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "llm.c, train_gpt2.cu and train_gpt2.c, main",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("step {step}/{steps} | {*}", Bar).needs(" tok/s"),
             line("step {step:0}: train loss {train loss} (took {took} ms)", PairStyle::None),
@@ -231,7 +233,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "build-nanogpt, train_gpt2.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("step {step:0} | loss: {loss} | {*}", Bar).needs("tok/sec: "),
             ShapeLine { ends: true, ..line("{step:0} train {train}", PairStyle::None).begins() },
@@ -284,10 +286,10 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "nanoGPT, train.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("iter {step:0}: {*}", Comma).needs(", time ").begins(),
-            line("step {step:1}: {*}", Comma).needs("train loss ").begins(),
+            line("step {step:1}: train loss {train loss}, val loss {val loss}", PairStyle::None).begins(),
         ],
         also: &[],
         examples: &[Example {

@@ -51,7 +51,7 @@ pub(super) struct TextShape {
     /// Whether many programs print such lines: one alone makes no log of a file.
     pub(super) common: bool,
     /// What a line before holds: without it the shape is not looked for.
-    pub(super) after: &'static str,
+    pub(super) after: &'static [&'static str],
     pub(super) lines: &'static [ShapeLine],
     /// Lines that are read as well, and do not make a log of it.
     pub(super) also: &'static [ShapeLine],
@@ -64,13 +64,14 @@ pub(super) struct TextShape {
 pub(super) struct Example {
     pub(super) text: &'static str,
     pub(super) records: &'static [&'static str],
-    /// Of each batch.
+    /// Of the batches; neighbours that are the same count once.
     pub(super) meanings: &'static [&'static str],
     /// How many lines are other text.
     pub(super) prose: u64,
 }
 
 /// A sort of line in it.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the line, and a shape names those that hold")]
 #[derive(Clone, Copy)]
 pub(super) struct ShapeLine {
     pub(super) pattern: &'static str,
@@ -102,6 +103,8 @@ pub(super) struct ShapeLine {
     pub(super) begins: bool,
     /// Whether no other counter comes after it: a line with one is not a line an epoch.
     pub(super) alone: bool,
+    /// What else the line must be, where its words do not show it.
+    pub(super) check: Option<fn(&[u8]) -> bool>,
     /// Whether it is drawn again and again in one place.
     pub(super) bar: bool,
     /// Whether commas in its numbers part thousands.
@@ -145,6 +148,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         ends: false,
         begins: false,
         alone: false,
+        check: None,
         bar: false,
         grouped: false,
     }
@@ -195,6 +199,11 @@ impl ShapeLine {
 
     const fn begins(self) -> Self {
         Self { begins: true, ..self }
+    }
+
+    /// A line that has nothing else.
+    const fn alone(self) -> Self {
+        Self { begins: true, ends: true, ..self }
     }
 
     const fn sets(self) -> Self {
@@ -253,13 +262,20 @@ impl CompiledLine {
             && self.pattern.find(line, captures)
             && (self.needs.needle().is_empty() || self.needs.find(line).is_some())
             && (!self.line.ends || line[captures.end..].trim_ascii().is_empty())
+            && self.line.check.is_none_or(|check| check(line))
             && (!self.line.begins || is_prefix(&line[..captures.begin]))
-            && (!self.line.alone || !super::general::has_counter(&line[captures.end_of_place()..]))
+            && (!self.line.alone || is_summary(&line[captures.end_of_place()..]))
     }
 }
 
+/// Whether what comes after an epoch is measured over all of it: no other counter, no bar, no note of a checkpoint.
+fn is_summary(rest: &[u8]) -> bool {
+    let others = [&b"%|"[..], b"it/s", b"s/it", b" improve"];
+    !super::general::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
+}
+
 /// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark.
-fn is_prefix(before: &[u8]) -> bool {
+pub(super) fn is_prefix(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     matches!(before.last(), None | Some(b':' | b']' | b'|' | b'-' | b'>' | b')' | b'{'))
 }

@@ -1,4 +1,4 @@
-//! OpenMMLab's programs, and BasicSR, which began as one of them.
+//! `OpenMMLab`'s programs, and `BasicSR`, which began as one of them.
 
 use super::prelude::*;
 
@@ -10,7 +10,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "MMEngine, mmengine/runner/log_processor.py, LogProcessor",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch(train) [{epoch}][{iter}/{iters}] {*}", Wide),
             line("Epoch(val) [{epoch}][{_}/{_}] {*}", Wide).prefix("val/").epoch(Ends(1)),
@@ -44,7 +44,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "mmcv, mmcv/runner/hooks/logger/text.py, TextLoggerHook._log_info",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Epoch [{epoch}][{iter}/{iters}] {*}", Comma).needs("eta: "),
             line("Epoch(val) [{epoch}][{_}] {*}", Comma).prefix("val/"),
@@ -77,7 +77,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "BasicSR, basicsr/utils/logger.py, MessageLogger",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line(
                 "[epoch: {epoch:0}, iter: {step:1}, lr:({lr},{_})] [eta: {_}, time (data): {time} ({data})] {*}",

@@ -1,4 +1,4 @@
-//! PaddlePaddle's programs.
+//! `PaddlePaddle`'s programs.
 
 use super::prelude::*;
 
@@ -9,7 +9,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PaddleClas, ppcls/engine/train/utils.py, log_info; engine.py, Engine.train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("[Train][Epoch {epoch:1}/{epochs}][Iter: {iter:0}/{iters}]{*}", Comma),
             line("[Train][Epoch {epoch:1}/{epochs}][Avg]{*}", Comma).prefix("avg/"),
@@ -44,7 +44,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PaddleOCR, tools/program.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("epoch: [{epoch:1}/{epochs}], global_step: {step:1}, {*}", Comma).sets(),
             line("epoch: [{epoch:1}/{epochs}], iter: {step:1}, {*}", Comma).sets(),
@@ -91,7 +91,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PaddleDetection, ppdet/engine/callbacks.py, LogPrinter",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch: [{epoch:0}] [{iter:0}/{iters}] {*}", Free).needs("batch_cost: ")],
         also: &[],
         examples: &[Example {
@@ -123,7 +123,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PaddleSeg, paddleseg/core/train.py, train; val.py, evaluate",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("[TRAIN] epoch: {epoch:1}, iter: {step:1}/{steps}, {*}", Comma).sets(),
             line("[EVAL] #Images: {Images} {*}", Free).prefix("eval/").under(In(1)),

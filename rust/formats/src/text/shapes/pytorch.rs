@@ -1,6 +1,15 @@
-//! PyTorch's examples and tutorials, nnU-Net, Caffe and BigDL.
+//! `PyTorch`'s examples and tutorials, nnU-Net, Caffe and `BigDL`.
 
 use super::prelude::*;
+
+/// A line of nnU-Net: it begins with the date, and belongs to the epoch of its heading.
+const fn dated(pattern: &'static str) -> ShapeLine {
+    ShapeLine { check: Some(begins_with_year), ..line(pattern, PairStyle::None).alone().under(Ends(0)) }
+}
+
+fn begins_with_year(line: &[u8]) -> bool {
+    line.len() > 5 && line[..4].iter().all(u8::is_ascii_digit) && line[4] == b'-'
+}
 
 pub(super) const SHAPES: &[TextShape] = &[
     // batch_idx * len(data): the samples before this batch.
@@ -9,7 +18,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch examples, mnist/main.py, train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Train Epoch: {epoch:1} [{samples_in_epoch:0}/{samples_per_epoch} ({_}%)] {*}", Tab)],
         also: &[],
         examples: &[Example {
@@ -30,7 +39,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch examples, imagenet/main.py, ProgressMeter",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Epoch: [{epoch:0}][{iter}/{iters}] {*}", Tab)],
         also: &[],
         examples: &[
@@ -64,7 +73,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch tutorials, beginner_source/basics/quickstart_tutorial.py, train_loop",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             heading("Epoch {epoch:1}"),
             line("loss: {loss} [{samples_in_epoch}/{samples_per_epoch}]", PairStyle::None).under(In(1)),
@@ -111,7 +120,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch tutorials, beginner_source/transfer_learning_tutorial.py, train_model",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             heading("Epoch {epoch}/{epochs}"),
             line("train Loss: {Loss} Acc: {Acc}", PairStyle::None).prefix("train/").under(Ends(1)),
@@ -151,7 +160,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch tutorials, beginner_source/blitz/cifar10_tutorial.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("[{epoch:1}, {iter:1}] loss: {loss}", PairStyle::None)],
         also: &[],
         examples: &[Example {
@@ -170,19 +179,19 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "nnU-Net, nnunetv2/training/nnUNetTrainer/nnUNetTrainer.py, on_epoch_end; v1, network_trainer.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             heading("Epoch {epoch:0}"),
             heading("epoch: {epoch:0}"),
-            line("Current learning rate: {learning rate}", PairStyle::None).begins().under(Ends(0)),
-            line("train_loss {train_loss}", PairStyle::None).begins().under(Ends(0)),
-            line("val_loss {val_loss}", PairStyle::None).begins().under(Ends(0)),
-            line("Pseudo dice {Pseudo dice}", PairStyle::None).begins().under(Ends(0)),
-            line("Yayy! New best EMA pseudo Dice: {EMA pseudo Dice}", PairStyle::None).begins().under(Ends(0)),
-            line("Epoch time: {Epoch time} s", PairStyle::None).begins().under(Ends(0)),
-            line("train loss : {train_loss}", PairStyle::None).begins().under(Ends(0)),
-            line("validation loss: {val_loss}", PairStyle::None).begins().under(Ends(0)),
-            line("lr: {learning rate}", PairStyle::None).begins().under(Ends(0)),
+            dated("Current learning rate: {learning rate}"),
+            dated("train_loss {train_loss}"),
+            dated("val_loss {val_loss}"),
+            ShapeLine { ends: false, ..dated("Pseudo dice {Pseudo dice}") },
+            dated("Yayy! New best EMA pseudo Dice: {EMA pseudo Dice}"),
+            dated("Epoch time: {Epoch time} s"),
+            dated("train loss : {train_loss}"),
+            dated("validation loss: {val_loss}"),
+            dated("lr: {learning rate}"),
         ],
         also: &[],
         examples: &[Example {
@@ -214,7 +223,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "Caffe, src/caffe/solver.cpp, Step and Test; sgd_solver.cpp",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("Iteration {step:0} ({_}), loss = {loss}", PairStyle::None).sets(),
             line("Iteration {step:0}, loss = {loss}", PairStyle::None).sets(),
@@ -263,7 +272,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "BigDL, spark/dl/.../optim/DistriOptimizer.scala, optimize",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line(
             "[Epoch {epoch:1} {_}/{_}][Iteration {step:1}][Wall Clock {Wall Clock}s] {_}Throughput is {Throughput} records/second. Loss is {Loss}",
             PairStyle::None,

@@ -13,7 +13,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "timm, train.py, train_one_epoch",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Wide)],
         also: &[],
         examples: &[Example {
@@ -45,7 +45,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "open_clip, src/open_clip_train/train.py, train_one_epoch",
         either: true,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Train Epoch: {epoch:0} [{samples_in_epoch}/{samples_per_epoch} ({_}%)] {*}", Free)
             .needs("Batch (t): ")],
         also: &[],
@@ -102,7 +102,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "SlowFast and pycls, slowfast/utils/logging.py, log_json_stats",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("json_stats: {{{*}", Object).keys(SLOWFAST).needs("\"train_iter\""),
             line("json_stats: {{{*}", Object)
@@ -145,10 +145,10 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "wide-residual-networks (Torch7), train.lua",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("json_stats: {{{*}", Object)
             .keys(&[("epoch", ShapeKey::Epoch)])
-            .needs("\"epoch\":")
+            .needs("\"test_acc\":")
             .epoch(Ends(1))],
         also: &[],
         examples: &[Example {
@@ -166,7 +166,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "pytorch-CycleGAN-and-pix2pix, util/visualizer.py, print_current_losses",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[
             line("(epoch: {epoch:1}, iters: {samples_in_epoch:1}, time: {time}, data: {data}) {*}", Free),
             line("(epoch: {epoch:1}, iters: {samples_in_epoch:1}, time: {time}) {*}", Free),
@@ -198,7 +198,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch-GAN, implementations/*/*.py",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("[Epoch {epoch:0}/{epochs}] [Batch {iter:0}/{iters}] [{*}", Free).needs("loss: ")],
         also: &[],
         examples: &[Example {
@@ -222,7 +222,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "PyTorch examples, dcgan/main.py, and the DCGAN tutorial",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line(
             "[{epoch:0}/{epochs}][{iter:0}/{iters}] Loss_D: {Loss_D} Loss_G: {Loss_G} D(x): {D(x)} D(G(z)): {D(G(z))} / {D(G(z))/2}",
             PairStyle::None,
@@ -253,7 +253,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         source: "stargan, solver.py, Solver.train",
         either: false,
         common: false,
-        after: "",
+        after: &[],
         lines: &[line("Elapsed [{_}], Iteration [{step:1}/{steps}], {*}", Comma)],
         also: &[],
         examples: &[Example {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning, SupersededFrom};
 
 use crate::logs::Logs;
+use crate::second_counters::SecondCounters;
 use layout::{SessionLayout, SessionSpan, SessionStart};
 
 pub(super) use writers::split_writers;
@@ -30,13 +31,14 @@ pub(super) fn mark(logs: &mut Logs) {
         groups.entry((batch.run, batch.format.name())).or_default().push(index);
     }
     let mut parts: BTreeMap<usize, Vec<BatchPart>> = BTreeMap::new();
+    let mut counters: Option<SecondCounters> = None;
     for ((run, _), batches) in groups {
         let ledger = logs.run_ledger(run as usize).filter(|found| found.ledger.sessions.len() > 1);
         let by_ledger = ledger.and_then(|found| ledger::find(&logs.records.batches, &batches, found.ledger));
         let layout = match by_ledger {
             Some(layout) => layout,
             None if is_one_session(logs, &batches) => continue,
-            None => starts::find(logs, &batches),
+            None => starts::find(logs, &batches, counters.get_or_insert_with(|| logs.second_counters())),
         };
         if layout.spans.iter().any(|span| span.session > 0) {
             add_parts(&layout, &logs.records.batches, &mut parts);
@@ -100,7 +102,7 @@ fn cut(batch: ColumnBatch, parts: Vec<BatchPart>) -> Vec<ColumnBatch> {
         batches.push(ColumnBatch { session, superseded_from, ..batch.slice(range) });
     }
     if let Some(first) = batches.first_mut() {
-        (first.evidence, first.lengths) = (batch.evidence, batch.lengths);
+        (first.evidence, first.lengths, first.config) = (batch.evidence, batch.lengths, batch.config);
     }
     batches
 }

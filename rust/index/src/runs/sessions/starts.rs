@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::layout::{SessionLayout, SessionSpan, SessionStart};
 use super::writers::{FileExtent, SeriesKey, files};
 use crate::logs::Logs;
+use crate::second_counters::SecondCounters;
 use stepbridge_records::{ColumnBatch, OrderKey};
 
 /// If a counter goes back more often in a file, its numbers are in no order, and do not show processes.
@@ -30,14 +31,14 @@ enum RunStart {
 }
 
 /// Finds the sessions of one run's files of one format.
-pub(super) fn find(logs: &Logs, of_run: &[usize]) -> SessionLayout {
+pub(super) fn find(logs: &Logs, of_run: &[usize], counters: &SecondCounters) -> SessionLayout {
     let batches = &logs.records.batches;
     let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for &index in of_run {
         by_file.entry(batches[index].source).or_default().push(index);
     }
     let order: Vec<u32> = if by_file.len() > 1 {
-        files(batches, of_run).into_iter().map(|(file, _)| file).collect()
+        files(batches, of_run, counters).into_iter().map(|(file, _)| file).collect()
     } else {
         by_file.keys().copied().collect()
     };
@@ -46,7 +47,7 @@ pub(super) fn find(logs: &Logs, of_run: &[usize]) -> SessionLayout {
         let own = by_file.remove(&file).unwrap_or_default();
         for own in streams(batches, own) {
             let mut before = None;
-            for run in runs(batches, &own, &logs.files[file as usize].facts.starts) {
+            for run in runs(batches, &own, &logs.files[file as usize].facts.starts, counters) {
                 before = Some(numbering.take(run, before));
             }
         }
@@ -107,12 +108,13 @@ fn tags_of(batch: &ColumnBatch) -> Vec<u32> {
 pub(super) fn never_goes_back(batches: &[ColumnBatch], of_file: &[usize]) -> bool {
     let mut highest = None;
     // If nothing goes back in the whole file, nothing goes back in any kind of line.
+    let none = SecondCounters::default();
     of_file.iter().all(|&index| batches[index].order_keys().ascend(&mut highest))
-        || streams(batches, of_file.to_vec()).iter().all(|own| backs(batches, own).is_empty())
+        || streams(batches, of_file.to_vec()).iter().all(|own| backs(batches, own, &none).is_empty())
 }
 
 /// The records of one file, cut where something starts.
-fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)]) -> Vec<RecordRun> {
+fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)], counters: &SecondCounters) -> Vec<RecordRun> {
     let mut cuts: Vec<(usize, usize, RunStart)> = Vec::new();
     let mut starts = starts.iter().peekable();
     let mut before = 0_u64;
@@ -129,38 +131,40 @@ fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)]) -> Vec<Re
         before = end;
     }
     if own.first().is_some_and(|&index| batches[index].format.resume_signs().goes_back) {
-        cuts.extend(backs(batches, own).into_iter().map(|(batch, at)| (batch, at, RunStart::Back)));
+        cuts.extend(backs(batches, own, counters).into_iter().map(|(batch, at)| (batch, at, RunStart::Back)));
     }
     let mut cuts = cuts.into_iter().peekable();
     let mut runs = vec![RecordRun { parts: Vec::new(), start: RunStart::File, extent: FileExtent::default() }];
     for &index in own {
         let mut begin = 0;
         while let Some((_, at, start)) = cuts.next_if(|(batch, ..)| *batch == index) {
-            push(&mut runs, batches, index, begin..at);
+            push(&mut runs, batches, index, begin..at, counters);
             runs.push(RecordRun { parts: Vec::new(), start, extent: FileExtent::default() });
             begin = at;
         }
-        push(&mut runs, batches, index, begin..batches[index].len());
+        push(&mut runs, batches, index, begin..batches[index].len(), counters);
     }
     runs.retain(|run| !run.parts.is_empty());
     runs
 }
 
-fn push(runs: &mut [RecordRun], batches: &[ColumnBatch], index: usize, range: Range<usize>) {
+fn push(runs: &mut [RecordRun], batches: &[ColumnBatch], index: usize, range: Range<usize>, counters: &SecondCounters) {
     // A batch without records belongs to the batches around it.
     if let Some(run) = runs.last_mut().filter(|_| !range.is_empty() || batches[index].is_empty()) {
-        run.extent.add(&batches[index], range.clone());
+        run.extent.add(&batches[index], range.clone(), counters);
         run.parts.push((index, range));
     }
 }
 
 /// Where a counter goes back, in the records of a file with one meaning.
-fn backs(batches: &[ColumnBatch], own: &[usize]) -> Vec<(usize, usize)> {
+fn backs(batches: &[ColumnBatch], own: &[usize], counters: &SecondCounters) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut highest: Option<OrderKey> = None;
     for &index in own {
         let keys = batches[index].order_keys();
-        for at in 0..batches[index].len() {
+        // A second counter goes back and forth with every row.
+        let others = counters.others(&batches[index]);
+        for at in (0..batches[index].len()).filter(|at| others.as_ref().is_none_or(|others| !others[*at])) {
             let Some(key) = keys.at(at) else { continue };
             if highest.is_some_and(|highest| key < highest) {
                 if found.len() == MOST_RESUMES {

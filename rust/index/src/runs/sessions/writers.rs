@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning};
 
 use crate::logs::Logs;
+use crate::second_counters::SecondCounters;
 
 /// A series of a run: the meaning of its numbers, and its tag.
 pub(super) type SeriesKey = (SeriesMeaning, u32);
@@ -19,7 +20,7 @@ pub(super) struct FileExtent {
 }
 
 impl FileExtent {
-    pub(super) fn add(&mut self, batch: &ColumnBatch, range: std::ops::Range<usize>) {
+    pub(super) fn add(&mut self, batch: &ColumnBatch, range: std::ops::Range<usize>, counters: &SecondCounters) {
         if let Some(times) = &batch.wall_time {
             for &time in times[range.clone()].iter().filter(|time| !time.is_nan()) {
                 let (from, to) = self.times.get_or_insert((time, time));
@@ -29,8 +30,13 @@ impl FileExtent {
         let positions = batch.order_keys();
         // Neighbours mostly have a few tags in turns.
         let mut of_tag: Vec<Option<(OrderKey, OrderKey)>> = Vec::new();
+        // A record in a row of a second counter says nothing of its own series, which goes on elsewhere.
+        let others = counters.others(batch);
+        let is_apart = |index: usize| {
+            others.as_ref().is_some_and(|others| others[index]) && !counters.has(batch.run, batch.tag[index])
+        };
         for index in range {
-            let Some(at) = positions.at(index) else { continue };
+            let Some(at) = positions.at(index).filter(|_| !is_apart(index)) else { continue };
             let tag = batch.tag[index] as usize;
             if tag >= of_tag.len() {
                 of_tag.resize(tag + 1, None);
@@ -56,11 +62,11 @@ impl FileExtent {
 }
 
 /// The files of a run and a format with their extents, in the order of time; without times, in the order of their names.
-pub(super) fn files(batches: &[ColumnBatch], of_run: &[usize]) -> Vec<(u32, FileExtent)> {
+pub(super) fn files(batches: &[ColumnBatch], of_run: &[usize], counters: &SecondCounters) -> Vec<(u32, FileExtent)> {
     let mut files: BTreeMap<u32, FileExtent> = BTreeMap::new();
     for &index in of_run {
         let batch = &batches[index];
-        files.entry(batch.source).or_default().add(batch, 0..batch.len());
+        files.entry(batch.source).or_default().add(batch, 0..batch.len(), counters);
     }
     let mut files: Vec<(u32, FileExtent)> = files.into_iter().collect();
     files.sort_by(|(_, one), (_, other)| one.begin().total_cmp(&other.begin()));
@@ -81,7 +87,7 @@ pub(in crate::runs) fn split_writers(logs: &mut Logs) {
             continue;
         }
         let later_name = records.batches[of_run[0]].format.resume_signs().later_name;
-        let files = files(&records.batches, &of_run);
+        let files = files(&records.batches, &of_run, &SecondCounters::default());
         apart.extend(written_at_once(&files, later_name).into_iter().map(|file| (run, file)));
     }
     if apart.is_empty() {

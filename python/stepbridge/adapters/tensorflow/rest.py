@@ -1,0 +1,86 @@
+"""The rest of an epoch of a `tf.data.Dataset`, exact to the sample.
+
+What TensorFlow does (seen on 2.21):
+
+- `skip(n)` leaves out elements where it stands: batches after `.batch()`, samples before it. What is cheap to skip
+  (slices of tensors, ranges) is passed over, what is not is read and thrown away.
+- `unbatch().skip(n).batch(size)` begins inside a batch, and yields the same samples in the same order.
+- `shuffle` without a seed has another order each time; with a seed, and `reshuffle_each_iteration` (the default),
+  another one in each pass over the same object, which a new process cannot have again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from stepbridge._errors import TimelineError
+from stepbridge.adapters.tensorflow.datasets import BATCHING, ONE_TO_ONE
+from stepbridge.clock import register_loader_kind
+
+if TYPE_CHECKING:
+    from stepbridge.clock import RestOfEpoch
+
+__all__ = ["TensorFlowDatasets"]
+
+
+class TensorFlowDatasets:
+    """What the clock asks of a `tf.data.Dataset`."""
+
+    def handles(self, loader: object) -> bool:
+        """Whether it is one."""
+        return isinstance(loader, tf.data.Dataset)
+
+    def order(self, loader: tf.data.Dataset, epoch: int) -> str | None:  # noqa: ARG002  # nothing has to be kept
+        """Returns nothing: the order follows from the dataset, or nobody knows it."""
+        return None
+
+    def rest(self, loader: tf.data.Dataset, wanted: RestOfEpoch) -> tf.data.Dataset:
+        """Returns what is left of the epoch."""
+        name = wanted.clock.name
+        _check_order(name, loader)
+        batching = _batching(loader)
+        if wanted.batches is not None:
+            return loader.skip(wanted.batches)
+        if wanted.samples is None or batching is None:
+            raise TimelineError(
+                f"{name}: how many samples of the epoch are done, or how many a batch of the dataset has, is not "
+                "known: give the clock samples and batch_size, and batch the dataset last"
+            )
+        size, drop_last = batching
+        return loader.unbatch().skip(wanted.samples).batch(size, drop_remainder=drop_last)
+
+
+def _batching(dataset: Any) -> tuple[int, bool] | None:
+    """The batch size of a dataset that hands on whole batches in order, and whether it drops a partial one."""
+    while (kind := type(dataset).__name__) not in BATCHING:
+        if kind not in ONE_TO_ONE:
+            return None
+        (dataset,) = dataset._inputs()
+    size, drop_last = (tf.get_static_value(value) for value in (dataset._batch_size, dataset._drop_remainder))
+    return None if size is None or drop_last is None else (int(size), bool(drop_last))
+
+
+def _check_order(name: str, dataset: Any) -> None:
+    """Checks that the dataset yields the same samples in the same order each time.
+
+    Raises:
+        TimelineError: it shuffles otherwise.
+    """
+    waiting = [dataset]
+    while waiting:
+        one = waiting.pop()
+        waiting += one._inputs()
+        if type(one).__name__ != "_ShuffleDataset":
+            continue
+        seeds = [tf.get_static_value(seed) for seed in (one._seed, one._seed2)]
+        if not any(seeds) or one._reshuffle_each_iteration is not False:
+            raise TimelineError(
+                f"{name}: the dataset is shuffled in another order each time, so nobody knows what is left of the "
+                "epoch: shuffle(n, seed=..., reshuffle_each_iteration=False) has one order, as has a dataset of the "
+                'indices of EpochOrder; or begin the epoch again with resume="restart"'
+            )
+
+
+register_loader_kind(TensorFlowDatasets())
