@@ -135,7 +135,7 @@ def noted(taken: list[int], length: int) -> Iterator[int]:
     [
         ("continues", [3, 4], [3, 4], [5, 5]),
         ("skip", [0, 1, 2, 3, 4], [3, 4], [5, 5]),
-        ("restart", [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [3, 5]),
+        ("restart", [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [8, 5]),
     ],
 )
 def test_a_resume_in_the_middle_of_an_epoch(

@@ -187,15 +187,15 @@ def test_a_resumed_epoch_begins_again(tmp_path: Path) -> None:
     clock = resumed(tmp_path)
     clock.begin_epoch()
     clock.restart_epoch()
-    assert clock.position == (2, 0)
+    assert clock.position == (1, 2)
     clock.advance(4)
     clock.end_epoch()
     clock.end_run()
-    # The part that was done is an epoch of its own, and two of the plan are still to come.
+    # The part that was done stays in the epoch.
     assert [(part.epochs, part.batches, part.cut) for part in clock.timeline.segments] == [
         (1, 4, False),
-        (1, 2, True),
-        (2, 4, False),
+        (1, 6, False),
+        (1, 4, False),
     ]
     assert sb.read_ledger(tmp_path).timeline == clock.timeline
 

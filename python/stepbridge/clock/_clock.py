@@ -46,7 +46,7 @@ class StepClock(ClockEvents):
         logged_as: unit and base of the step that the loop gives its loggers, for the ledger: ("step", 1) for
             `clock.step`. Without it the ledger says that this is assumed.
         parts: in place of `plan` the arguments of `Timeline.plan`: `samples`, `batch_size`, `batches_per_epoch`,
-            `epochs`, `drop_last`, `accumulate`, `boundary`. Without them the clock learns the lengths.
+            `epochs`, `drop_last`, `accumulate`, `boundary`, `on_cut`, `tokens_per_sample`. Without them the clock learns the lengths.
 
     Raises:
         TimelineError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
@@ -99,7 +99,7 @@ class StepClock(ClockEvents):
         """
         if n is not None:
             n = count("n", n, "ep")
-        elif not self._bounded and self._until is None:
+        elif not self._bounded and self._until is None and not self._is_stream:
             raise TimelineError(
                 f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)"
             )
@@ -116,6 +116,8 @@ class StepClock(ClockEvents):
                     return
                 begun = self._position
                 yield begun[0]
+                if self._is_stream and self._position == begun:
+                    return  # its loader has no more
                 if self._in_epoch and begun[1] == 0 and self._position == begun:
                     self.warn_once(
                         "batches of an epoch",
@@ -141,8 +143,8 @@ class StepClock(ClockEvents):
             loader: any iterable.
             resume: in an epoch that was resumed in its middle, what the loader does: "continues" (it yields what is
                 left; so does a loader with a `state_dict` of its own), "skip" (it begins again; the batches that are
-                done are read and left out) or "restart" (it begins again, and so does the epoch: the part done stays on
-                record as an epoch that was cut).
+                done are read and left out) or "restart" (it begins again: the epoch keeps its number and what it did,
+                and holds all of its data once more).
 
         Raises:
             RuntimeError: outside `epochs()`.
@@ -175,7 +177,7 @@ class StepClock(ClockEvents):
         """Batches to leave out before the first one that is new."""
         if resume not in (None, "continues", "skip", "restart"):
             raise TimelineError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
-        done = self._position[1]
+        done = self.batch if self._is_stream else self._position[1]
         if not self._resumed or done == 0:
             return 0
         if resume is None and is_stateful(loader):
@@ -192,6 +194,8 @@ class StepClock(ClockEvents):
 
     def _batches(self, items: Iterator[Item]) -> Iterator[Item]:
         advance, until, hooks = self._advance, self._until, self._hooks
+        # The loader of a stream has no end: the plan says where it ends.
+        ends = self._is_stream and self._bounded
         for item in items:
             if self._tracker is not None:
                 self._tracker.settle()
@@ -200,7 +204,7 @@ class StepClock(ClockEvents):
             if hooks:
                 self._run_hooks()
             yield item
-            if until is not None and self._reached(until._amount):
+            if (until is not None and self._reached(until._amount)) or (ends and self._at_end):
                 return self._leave()
         return self._finish()
 
@@ -271,10 +275,10 @@ class StepClock(ClockEvents):
         if differs:
             trial._set_plan(own._core, pending)
         trial._skip(state["skipped"])
-        trial._add_tokens(state["token"])
+        trial._set_tokens(state["token"])
         self._set_run(own if differs else saved, trial.timeline, state["batch"], trial._position[0])
         self._skip(state["skipped"])
-        self._add_tokens(state["token"])
+        self._set_tokens(state["token"])
         self._padding = state["padding"]
         self._just_loaded = True
         if self._ledger is not None:

@@ -216,6 +216,10 @@ class ClockEvents(ClockFollowers):
         if not self._in_epoch:
             return
         self.settle_updates()
+        if self._is_stream:
+            # The loader ended or was left; the stream goes on.
+            self._resumed = False
+            return
         epoch, seen = self._position
         cut = cut and not self._is_whole
         planned = self._end_epoch(cut)
@@ -231,15 +235,13 @@ class ClockEvents(ClockFollowers):
     def restart_epoch(self) -> None:
         """Begins the running epoch again, because its loader does.
 
-        The part that was done stays on record as an epoch that was cut, and is not one of the planned epochs.
+        The batches that were done stay in the epoch, and all of its data follows once more: it keeps its number, and
+        `sample` counts what was trained twice.
         """
         self._resumed = False
         self._restart_epoch()
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
             self._ledger.record_change(self, self._padding)
-            self._skips = []
-        self._begin_epoch()
         self._entered = True
 
     def end_run(self) -> None:

@@ -10,7 +10,7 @@ use common::{events, plan, records, stating};
 use proptest::prelude::*;
 use stepbridge_index::infer::{InferenceOutcome, TimelineInference, infer, share_timeline};
 use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Format, Records, SeriesMeaning, StepMeaning};
-use stepbridge_timeline::{Boundary, History, Timeline, Unit};
+use stepbridge_timeline::{Boundary, History, OnCut, Timeline, Unit};
 
 fn of_run(records: &Records) -> TimelineInference {
     infer(records).remove("run").expect("the run is there")
@@ -55,6 +55,8 @@ fn epoch_0_alone_is_an_observed_epoch_that_was_cut() {
         batch_size: None,
         accumulate: 1,
         boundary: Boundary::Flush,
+        on_cut: OnCut::Carry,
+        tokens_per_sample: None,
         cut: true,
     };
     assert_eq!(found, Timeline::from_epochs(&observed).unwrap());

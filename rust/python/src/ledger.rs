@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_ledger::{
     self as ledger, ChangeLine, Counts, EndOf, EpochLine, Ledger, LedgerError, LineKind, LoggedAs, LoggedAsLine,
-    Session, SessionLine, StopLine, Supersedes, VERSION,
+    Session, SessionLine, StopLine, Supersedes,
 };
-use stepbridge_timeline::{Segment, Unit};
+use stepbridge_timeline::{Segment, Unit, segments_version};
 
 use crate::errors::timeline_error;
 use crate::rows::{ProblemRow, problem_rows};
@@ -18,6 +18,9 @@ use crate::timeline::{PyTimeline, segment_dict};
 
 /// Batches, complete epochs, steps and samples: counts.
 type At = (u64, u64, u64, Option<u64>);
+
+/// The number of a session, and that of the line in it.
+type LineOf = (u64, u64);
 
 /// Updates that really happened, tokens, padding: counts.
 type Beside = (u64, u64, u64);
@@ -31,7 +34,8 @@ fn segments(json: &str) -> PyResult<Vec<Segment>> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes))]
+#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes, after))]
+#[expect(clippy::too_many_arguments, reason = "the fields of the line")]
 fn ledger_session(
     session: u64,
     time: f64,
@@ -40,11 +44,12 @@ fn ledger_session(
     beside: Beside,
     timeline: &PyTimeline,
     supersedes: Option<u64>,
+    after: Option<u64>,
 ) -> String {
     let (applied, token, padding) = beside;
     let at = position(at);
     ledger::write_line(&SessionLine {
-        stepclock: VERSION,
+        stepclock: segments_version(timeline.inner.segments()),
         kind: LineKind::Session,
         session,
         time,
@@ -56,13 +61,14 @@ fn ledger_session(
         padding,
         segments: timeline.inner.segments().to_vec(),
         supersedes: supersedes.map(|session| Supersedes { session, from: at }),
+        after,
     })
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, at, beside, cut, segments, skipped))]
+#[pyo3(signature = (line, time, *, at, beside, cut, segments, skipped))]
 fn ledger_epoch(
-    session: u64,
+    line: LineOf,
     time: f64,
     at: At,
     beside: Beside,
@@ -70,6 +76,7 @@ fn ledger_epoch(
     segments: &str,
     skipped: Vec<(u64, u64)>,
 ) -> PyResult<String> {
+    let (session, n) = line;
     let Counts { batch, epochs, step, sample } = position(at);
     let (applied, token, padding) = beside;
     let epoch = epochs.checked_sub(1).ok_or_else(|| PyValueError::new_err("no epoch has ended"))?;
@@ -77,6 +84,7 @@ fn ledger_epoch(
     Ok(ledger::write_line(&EpochLine {
         kind: LineKind::Epoch,
         session,
+        n: Some(n),
         time,
         epoch,
         batch,
@@ -92,9 +100,9 @@ fn ledger_epoch(
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, batch, epoch, iter, step, segments))]
+#[pyo3(signature = (line, time, *, batch, epoch, iter, step, segments))]
 fn ledger_change(
-    session: u64,
+    line: LineOf,
     time: f64,
     batch: u64,
     epoch: u64,
@@ -102,25 +110,39 @@ fn ledger_change(
     step: u64,
     segments: &str,
 ) -> PyResult<String> {
+    let (session, n) = line;
     let segments = self::segments(segments)?;
-    Ok(ledger::write_line(&ChangeLine { kind: LineKind::Change, session, time, batch, epoch, iter, step, segments }))
+    Ok(ledger::write_line(&ChangeLine {
+        kind: LineKind::Change,
+        session,
+        n: Some(n),
+        time,
+        batch,
+        epoch,
+        iter,
+        step,
+        segments,
+    }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, unit, base, stated, by))]
-fn ledger_logged_as(session: u64, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, unit, base, stated, by))]
+fn ledger_logged_as(line: LineOf, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
+    let (session, n) = line;
     let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
     let logged = LoggedAs { unit, base, stated, by };
-    Ok(ledger::write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, time, logged }))
+    Ok(ledger::write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, n: Some(n), time, logged }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, at, beside, segments))]
-fn ledger_stop(session: u64, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, at, beside, segments))]
+fn ledger_stop(line: LineOf, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+    let (session, n) = line;
     let (applied, token, padding) = beside;
     Ok(ledger::write_line(&StopLine {
         kind: LineKind::Stop,
         session,
+        n: Some(n),
         time,
         at: position(at),
         applied: Some(applied),
@@ -173,6 +195,7 @@ fn session_dict<'py>(py: Python<'py>, session: &Session) -> PyResult<Bound<'py, 
     let logged = session.logged_as.as_ref().map(|it| (it.unit.as_str(), it.base, it.stated, it.by.as_str()));
     fields.set_item("logged_as", logged)?;
     fields.set_item("stopped", session.stopped)?;
+    fields.set_item("lines", session.lines)?;
     Ok(fields)
 }
 

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, MAX_COUNT};
 use crate::segment::{Entry, Segment};
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// Merges segments into the canonical form.
 pub(crate) fn canonical(segments: impl IntoIterator<Item = Segment>) -> Result<Vec<Segment>, Error> {
@@ -19,11 +19,22 @@ pub(crate) fn canonical(segments: impl IntoIterator<Item = Segment>) -> Result<V
 /// Adds a segment to a canonical list, which stays canonical.
 pub(crate) fn append(merged: &mut Vec<Segment>, mut segment: Segment) -> Result<(), Error> {
     segment.validate()?;
-    if merged.last().is_some_and(|last| last.epochs.is_none() || last.batches.is_none()) {
-        return Err(Error::invalid("only the last segment may be open-ended or of unknown length"));
+    if merged.last().is_some_and(|last| last.epochs.is_none()) {
+        return Err(Error::invalid("only the last segment may be open-ended"));
     }
     if segment.epochs == Some(0) {
         return Ok(());
+    }
+    if merged.last().is_some_and(|last| {
+        last.stream.is_some() != segment.stream.is_some() || (last.stream.is_some() && !segment.joins)
+    }) {
+        return Err(Error::invalid("a stream has no epochs before or after it"));
+    }
+    if merged.last().is_some_and(|last| last.stream.is_some() && last.samples != segment.samples) {
+        return Err(Error::invalid("the samples of one pass are the same in the whole stream"));
+    }
+    if merged.last().is_some_and(|last| last.tokens_per_sample != segment.tokens_per_sample) {
+        return Err(Error::invalid("tokens_per_sample is the same in the whole run"));
     }
     if segment.batch_size.is_none() || segment.is_empty() {
         segment.last_batch_size = None;
@@ -47,6 +58,9 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
     };
     if before.cut {
         return Err(Error::invalid("an epoch that was cut cannot go on in a further segment"));
+    }
+    if before.batches.is_none() {
+        return Err(Error::invalid("an epoch of unknown length cannot go on in a further segment"));
     }
     if part.is_empty() {
         join_nothing(merged, part);
@@ -91,13 +105,18 @@ fn join_nothing(merged: &mut Vec<Segment>, part: Segment) {
         Entry::Drop => end_window(merged, Boundary::Drop),
         // It says how full the next window begins, until a segment follows that can say so. Where the end of the epoch
         // closes the window, that does not matter any more.
-        Entry::Phase(_) if part.boundary == Boundary::Carry || part.cut => merged.push(part),
+        Entry::Phase(_) if keeps_window(&part) => merged.push(part),
         Entry::Continue | Entry::Phase(_) => {
             if let Some(last) = merged.last_mut() {
                 last.cut = part.cut;
             }
         }
     }
+}
+
+/// Whether the window stays open as it is where the epoch of a part ends.
+fn keeps_window(part: &Segment) -> bool {
+    if part.cut { part.on_cut == OnCut::Carry } else { part.boundary == Boundary::Carry }
 }
 
 /// Makes the last epoch a segment of its own, so that it can be continued.
@@ -169,8 +188,11 @@ fn merge_last_two(merged: &mut Vec<Segment>) {
     let [.., before, last] = merged.as_slice() else { return };
     // At epochs without batches, a decision of the later ones is one of the earlier ones as well.
     let one_decision = last.entry == Entry::Continue || (last.is_empty() && before.entry == Entry::Continue);
-    let apart = before.cut || before.joins || last.joins || !one_decision;
-    if apart || before.without_ends() != last.without_ends() {
+    // The rest of an epoch of unknown length and the epochs like it are one segment; other parts of epochs stand alone.
+    let part = before.joins && before.batches.is_some();
+    let apart = before.cut || part || last.joins || !one_decision;
+    let like = Segment { joins: false, ..before.without_ends() };
+    if apart || like != last.without_ends() {
         return;
     }
     let entry = if before.entry == Entry::Continue { last.entry } else { before.entry };

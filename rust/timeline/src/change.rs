@@ -5,6 +5,7 @@ use crate::epoch_shape::{EpochShape, last_batch, positive};
 use crate::error::Error;
 use crate::quantity::Quantity;
 use crate::segment::{Entry, Segment};
+use crate::stream_change::{keep_steps, resize_stream};
 use crate::timeline::Timeline;
 use crate::unit::Boundary;
 
@@ -81,7 +82,11 @@ impl Timeline {
         let batch = self.exact_batch(at, "at")?;
         let (mut segments, rest) = self.split(batch, None);
         let entry = self.entry(batch, &rest, change)?;
-        let mut changed = if change.resizes() { self.resize(batch, &rest, change)? } else { rest.clone() };
+        let mut changed = match change.resizes() {
+            true if self.is_stream() => resize_stream(&rest, change)?,
+            true => self.resize(batch, &rest, change)?,
+            false => rest.clone(),
+        };
         if let Some(accumulate) = change.accumulate {
             for segment in &mut changed {
                 // A later change of the accumulation is overridden, and what it decided for an open window with it.
@@ -92,6 +97,11 @@ impl Timeline {
                 let other = before.accumulate != accumulate && matches!(before.entry, Entry::Phase(_));
                 first.entry = if other { Entry::Continue } else { before.entry };
             }
+        }
+        if self.is_stream()
+            && let Some(steps) = self.steps_to_keep(batch)
+        {
+            keep_steps(&mut changed, steps, entry, self.window_at(batch));
         }
         // With the new sizes, the running epoch may be complete.
         let over = changed.first().is_some_and(|first| first.joins && first.batches == Some(0));
@@ -127,6 +137,12 @@ impl Timeline {
         let mut left = batch;
         let mut complete = 0;
         for segment in self.segments() {
+            if after.is_empty() && left > 0 && segment.batches.is_none() && segment.stream.is_some() {
+                // An endless stream has any number of batches.
+                before.push(Segment { batches: Some(left), last_batch_size: segment.batch_size, ..*segment });
+                after.push(Segment { joins: true, entry: Entry::Continue, ..*segment });
+                continue;
+            }
             let (Some(batches), true) = (segment.batches, after.is_empty()) else {
                 after.push(*segment);
                 continue;
@@ -240,6 +256,12 @@ impl Timeline {
             // The last part says whether the epoch is cut.
             let left = left_over(first, &rest[..running], done, change)?;
             changed.push(Segment { cut: last.cut && left.epochs.is_some(), ..left });
+            if first.batches.is_none() && left.batches.is_some() && first.epochs != Some(1) {
+                // The running epoch and those after it were one segment of unknown length.
+                let epochs = first.epochs.map(|all| all - 1);
+                let later = Segment { epochs, joins: false, entry: Entry::Continue, ..*first };
+                changed.push(resized(&later, change)?);
+            }
         }
         for segment in &rest[running..] {
             changed.push(resized(segment, change)?);
@@ -348,10 +370,15 @@ fn stated(first: &Segment, change: &Change) -> Option<u64> {
     change.samples.or_else(|| first.samples.filter(|_| first.batch_size.is_some()))
 }
 
-/// The samples of the running epoch: stated by the change, stated before, or added up.
+/// The samples of the running epoch: stated by the change, stated before, or added up. An epoch that began again takes more
+/// samples than the data set has.
 fn epoch_samples(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Option<u64> {
-    stated(first, change)
-        .or_else(|| parts.iter().try_fold(done.samples?, |sum, part| sum.checked_add(part.consumed()?)))
+    let added =
+        done.samples.and_then(|done| parts.iter().try_fold(done, |sum, part| sum.checked_add(part.consumed()?)));
+    match (change.samples, stated(first, change)) {
+        (None, Some(data)) => Some(added.map_or(data, |added| added.max(data))),
+        (_, stated) => stated.or(added),
+    }
 }
 
 /// A segment of whole epochs with the new sizes.

@@ -28,14 +28,6 @@ impl PlannedSegments {
         self.0.clear();
     }
 
-    pub(crate) fn first_mut(&mut self) -> Option<&mut Segment> {
-        self.0.front_mut()
-    }
-
-    pub(crate) fn add_first(&mut self, segment: Segment) {
-        self.0.push_front(segment);
-    }
-
     /// Whether the first segment continues a running epoch.
     pub(crate) fn continues_epoch(&self) -> bool {
         self.0.front().is_some_and(|next| next.joins)
@@ -56,6 +48,9 @@ impl PlannedSegments {
     /// Takes the next epoch, or the next part of the running one.
     pub(crate) fn take_epoch(&mut self) -> Option<Segment> {
         let next = self.0.front_mut()?;
+        if next.stream.is_some() {
+            return self.0.pop_front();
+        }
         let part = Segment { epochs: Some(1), cut: next.cut && next.epochs == Some(1), ..*next };
         match &mut next.epochs {
             Some(0 | 1) => {
@@ -93,11 +88,6 @@ impl PlannedSegments {
     pub(crate) fn ends_window(&self) -> Entry {
         let next = self.0.iter().find(|segment| decides(segment)).map(|next| next.entry);
         next.filter(|entry| matches!(entry, Entry::Flush | Entry::Drop)).unwrap_or_default()
-    }
-
-    /// Epochs in a running epoch of unknown length and all later ones, which are one segment of a timeline.
-    pub(crate) fn unknown_epochs(&self) -> Option<u64> {
-        self.0.front().map_or(Some(0), |next| next.epochs).map(|later| later + 1)
     }
 }
 

@@ -13,6 +13,13 @@ impl Timeline {
     /// This timeline up to a point (`batch` batches, `epochs` complete epochs), then `plan`, whose epochs are those of the whole
     /// run. `pending` says what happens to an open window if the accumulation differs.
     pub fn resume(&self, batch: u64, epochs: u64, plan: &Self, pending: Option<Pending>) -> Result<Self, Error> {
+        if self.is_stream() != plan.is_stream() {
+            return Err(Error::invalid("a stream continues by a stream, and a run of epochs by epochs"));
+        }
+        if let (true, Some(first)) = (self.is_stream(), plan.segments().first()) {
+            let change = Change { accumulate: Some(first.accumulate), pending, ..Change::default() };
+            return self.resume_stream(batch, plan, &change);
+        }
         let [planned] = plan.segments() else {
             return Err(Error::invalid(
                 "a run can only continue by a plan of equal epochs: make one with Timeline.plan, and change it later with change",
@@ -40,7 +47,9 @@ impl Timeline {
             end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
             here = Self::from_segments(ended)?;
         }
-        let change = change_to(planned, inside, pending);
+        // A data set that stays as it is says nothing of an epoch that began again, which takes more than all of it.
+        let same = running.iter().all(|part| part.samples == planned.samples);
+        let change = change_to(planned, inside, same, pending);
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
         // If the running epoch continues, the decision for the window is in its rest already.
@@ -53,13 +62,7 @@ impl Timeline {
             entry = Entry::Phase(counted);
         }
         let rest = Segment { epochs: later, entry, ..*planned };
-        let mut segments = changed.segments().to_vec();
-        match segments.last_mut() {
-            // Nothing after an epoch of unknown length has a place: that epoch and the later ones are one segment.
-            Some(last) if last.batches.is_none() => last.epochs = later.map(|later| later + 1),
-            _ => segments.push(rest),
-        }
-        Self::from_segments(segments)
+        Self::from_segments(changed.segments().iter().copied().chain([rest]))
     }
 }
 
@@ -69,9 +72,9 @@ fn only(part: Segment) -> Segment {
 }
 
 /// What changes in the running epoch.
-fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>) -> Change {
+fn change_to(planned: &Segment, inside: bool, same_data: bool, pending: Option<Pending>) -> Change {
     let (batch_size, samples, batches) = match (planned.batch_size, planned.samples) {
-        (Some(_), Some(_)) => (planned.batch_size, planned.samples, None),
+        (Some(_), Some(_)) => (planned.batch_size, planned.samples.filter(|_| !same_data), None),
         _ => (planned.batch_size.filter(|_| planned.batches.is_some()), None, planned.batches),
     };
     let sizes = Change { batch_size, samples, batches, accumulate: Some(planned.accumulate), pending };

@@ -1,6 +1,6 @@
 //! Finds the timeline that fits the pairs of a run under one hypothesis.
 
-use stepbridge_timeline::{Boundary, History, Plan, Timeline, Unit};
+use stepbridge_timeline::{Boundary, History, OnCut, Plan, Timeline, Unit};
 
 use super::failure::InferenceFailure;
 use super::fractional_epochs::{self, RateFit};
@@ -93,6 +93,8 @@ impl EpochLengths {
                 batch_size: None,
                 accumulate: 1,
                 boundary: Boundary::Flush,
+                on_cut: OnCut::Carry,
+                tokens_per_sample: None,
                 cut: true,
             }),
             Self::Changed { count, before, after } => {

@@ -1,6 +1,6 @@
 //! The segments of timelines that logs show.
 
-use stepbridge_timeline::{Boundary, Entry, Segment};
+use stepbridge_timeline::{Boundary, Entry, OnCut, Segment};
 
 /// A segment of this many epochs of `batches` batches, one batch a step. Without a number of epochs it is open-ended.
 pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
@@ -13,8 +13,11 @@ pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
         drop_last: false,
         accumulate: 1,
         boundary: Boundary::Flush,
+        on_cut: OnCut::Carry,
         joins: false,
         cut: false,
         entry: Entry::Continue,
+        stream: None,
+        tokens_per_sample: None,
     }
 }

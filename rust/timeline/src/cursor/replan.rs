@@ -1,10 +1,11 @@
 //! A run that continues otherwise than planned: what is done stays, what is to come is planned anew.
 
+use super::Cursor;
 use super::planned::{Planned, RunLength, of_unknown_length};
 use super::running_part::RunningPart;
-use super::{Cursor, End};
 use crate::canonical::end_window;
 use crate::change::{Change, Pending};
+use crate::epoch_shape::EpochShape;
 use crate::error::Error;
 use crate::quantity::Quantity;
 use crate::segment::{Entry, Segment};
@@ -25,7 +26,7 @@ impl Cursor {
     pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
         let (epochs, _) = self.now.position();
         let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
-        let next = plan.segments().first();
+        let next = plan.segments().first().filter(|next| next.stream.is_none());
         self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))
     }
 
@@ -96,26 +97,38 @@ impl Cursor {
         self.part = Some(part);
     }
 
-    /// Ends the running epoch as cut and plans it once more as a whole, as its loader begins again.
+    /// Begins the running epoch again, as its loader does: the batches that are done stay in the epoch, and the whole data
+    /// follows once more, by the sizes that hold now. An epoch of unknown length only goes on.
     pub fn restart_epoch(&mut self) -> Result<(), Error> {
-        let Some(part) = self.part else { return Ok(()) };
-        let batches = self.now.length;
-        self.end_epoch(End::Cut)?;
-        let known = batches.is_some();
-        let whole = Segment {
-            epochs: Some(1),
-            batches,
-            last_batch_size: part.segment.last_batch_size.filter(|_| known),
-            joins: false,
-            cut: false,
-            entry: Entry::Continue,
-            ..part.segment
-        };
-        match self.planned.segments.first_mut() {
-            // An epoch of unknown length and all later ones are one segment.
-            Some(next) if !known => next.epochs = next.epochs.map(|later| later + 1),
-            _ => self.planned.segments.add_first(whole),
+        if self.is_stream() {
+            return Err(Error::invalid("a stream has no epoch that could begin again: its loader continues"));
         }
+        let Some(part) = self.part.filter(|_| self.now.iter > 0) else { return Ok(()) };
+        let data = part.segment.samples.or(self.now.epoch_samples).zip(part.segment.batch_size);
+        let (batches, last) = match (data, self.now.length) {
+            (_, None) => return Ok(()),
+            (Some((samples, size)), Some(_)) => {
+                let shape = EpochShape::new(Some(samples), None, Some(size), part.segment.drop_last)?;
+                (shape.batches, shape.last)
+            }
+            (None, length) => (length, part.segment.last_batch_size),
+        };
+        if part.done > 0 {
+            self.record.add_part(Segment { cut: false, ..part.observed() })?;
+        }
+        while self.planned.segments.continues_epoch() {
+            self.planned.segments.take_epoch();
+        }
+        // What a change decided for the open window at this point stays decided.
+        let entry = if part.done == 0 { part.segment.entry } else { self.window.ended_early };
+        let whole =
+            Segment { epochs: Some(1), batches, last_batch_size: last, joins: true, cut: false, entry, ..part.segment };
+        self.planned.extra = None;
+        self.now.length = batches.and_then(|batches| self.now.iter.checked_add(batches));
+        self.now.epoch_samples =
+            self.now.sample_in_epoch.zip(whole.sized()).and_then(|(done, more)| done.checked_add(more));
+        self.window.enter(&whole);
+        self.part = Some(RunningPart::begin(whole, self.now.sample));
         self.planned.run = RunLength::of(&self.timeline()?);
         Ok(())
     }
