@@ -7,8 +7,8 @@ down. Numbers are Python integers and fractions; nothing wraps and nothing round
 Three words of the design that the code below turns on:
 
 * A window is open after a batch that closed no step, until a later batch (or the end of its epoch) closes it.
-* An epoch that ran to its end flushes or drops its open window, or carries it on. One that was cut short, or
-  one of no batches, does neither.
+* An epoch that ran to its end flushes or drops its open window, carries it on, or spills it: its gradients stay and the
+  count starts anew. One that was cut short has a rule of its own, and one of no batches does nothing.
 * A step is located at the batch that closes its window.
 """
 
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Boundary = Literal["flush", "carry", "drop"]
+Boundary = Literal["flush", "carry", "drop", "spill"]
+OnCut = Literal["carry", "drop", "spill"]
 Pending = Literal["flush", "carry", "drop", "modulo"] | int
 
 
@@ -48,6 +49,7 @@ class Plan:
     drop_last: bool = False
     accumulate: int = 1
     boundary: Boundary = "flush"
+    on_cut: OnCut = "carry"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class History:
     accumulate: int = 1
     boundary: Boundary = "flush"
     cut: bool = False  # the last epoch was cut short
+    on_cut: OnCut = "carry"
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,12 @@ class Run:
 
     accumulate: int
     boundary: Boundary
+    on_cut: OnCut = "carry"
     batches: list[Batch] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # batches done when an epoch began
     window: list[Batch] = field(default_factory=list)
     counted: int = 0  # of the window; where a framework goes by a counter of its own, not its length
+    spilled: int = 0  # of the window: those that an epoch left over, and that count no more
     steps: int = 0
     samples: int | None = 0
     # After n batches (and whatever the end of an epoch or a change made of them): steps done, window open.
@@ -117,7 +122,7 @@ class Run:
 
     def drop_window(self) -> None:
         """Forget what the window holds."""
-        self.window, self.counted = [], 0
+        self.window, self.counted, self.spilled = [], 0, 0
         self.note_state()
 
     def note_state(self) -> None:
@@ -127,11 +132,15 @@ class Run:
 
     def end_epoch(self, *, cut: bool = False) -> None:
         """End the running epoch: at its end, or cut short."""
-        if not cut and len(self.batches) > self.starts[-1]:
-            if self.boundary == "flush":
-                self.close_step()
-            elif self.boundary == "drop":
-                self.drop_window()
+        if len(self.batches) == self.starts[-1]:
+            return
+        rule = self.on_cut if cut else self.boundary
+        if rule == "flush":
+            self.close_step()
+        elif rule == "drop":
+            self.drop_window()
+        elif rule == "spill":
+            self.counted, self.spilled = 0, len(self.window)
 
     def set_accumulate(self, change: Change) -> None:
         """Change the window's length where asked to, and do with an open one as asked."""
@@ -139,7 +148,7 @@ class Run:
             return
         if change.accumulate == self.accumulate and change.pending in (None, "carry"):
             return  # nothing changes: an open window goes on as it counts, by whatever counter
-        self.counted = len(self.window)
+        self.counted = len(self.window) - self.spilled
         if change.pending == "flush":
             self.close_step()
         elif change.pending == "drop":
@@ -211,7 +220,7 @@ def simulate(plan: Plan, changes: Sequence[Change] = ()) -> Run:
 
     A change at the end of an epoch is one at the start of the next: by then the epoch has ended by its rule.
     """
-    run = Run(plan.accumulate, plan.boundary)
+    run = Run(plan.accumulate, plan.boundary, plan.on_cut)
     loader = Loader(plan.samples, plan.batches, plan.batch_size, plan.drop_last)
     todo = list(changes)
     for _ in range(plan.epochs):
@@ -231,7 +240,7 @@ def simulate(plan: Plan, changes: Sequence[Change] = ()) -> Run:
 
 def replay(history: History, changes: Sequence[Change] = ()) -> Run:
     """Play an observed history; of the changes, those of `accumulate` make sense on it."""
-    run = Run(history.accumulate, history.boundary)
+    run = Run(history.accumulate, history.boundary, history.on_cut)
     todo = list(changes)
     for epoch, length in enumerate(history.lengths):
         run.begin_epoch()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import stepbridge as sb
 from simulation import Boundary, Change, History, Plan, Run, Scanner, replay, simulate
 
-BOUNDARIES: tuple[Boundary, ...] = ("flush", "carry", "drop")
+BOUNDARIES: tuple[Boundary, ...] = ("flush", "carry", "drop", "spill")
+PENDING: tuple[Any, ...] = ("flush", "carry", "drop")
 UNITS: dict[str, Any] = {"sample": "sp", "batch": "ba", "step": "st", "epoch": "ep", "duration": "dur"}
 
 
@@ -68,6 +69,7 @@ def make(spec: Plan | History, *, open_ended: bool = False) -> sb.Timeline:
         "batch_size": spec.batch_size,
         "accumulate": spec.accumulate,
         "boundary": spec.boundary,
+        "on_cut": spec.on_cut,
     }
     if isinstance(spec, History):
         return sb.Timeline.from_epochs(list(spec.lengths), samples=spec.samples, cut=spec.cut, **rest)
@@ -126,6 +128,7 @@ def histories(draw: st.DrawFn) -> History:
         accumulate=draw(accumulates),
         boundary=draw(boundaries),
         cut=draw(st.booleans()),
+        on_cut=draw(st.sampled_from(["carry", "drop", "spill"])),
     )
 
 
@@ -146,7 +149,7 @@ def changes_of(draw: st.DrawFn, case: Case, first: int) -> Change:
         settings[kind] = draw(accumulates)
     if "accumulate" in settings and run.open_at[at]:
         numbers = range(settings["accumulate"]) if spec.boundary == "carry" else ()
-        settings["pending"] = draw(st.sampled_from([*BOUNDARIES, *["modulo"] * (spec.boundary == "carry"), *numbers]))
+        settings["pending"] = draw(st.sampled_from([*PENDING, *["modulo"] * (spec.boundary == "carry"), *numbers]))
     elif "accumulate" in settings and spec.boundary == "carry" and last < at < len(run.batches):
         settings["pending"] = draw(st.none() | st.sampled_from(range(settings["accumulate"])))
     if isinstance(spec, Plan):

@@ -74,11 +74,11 @@ def of_version_2(kind: str, folder: Path) -> None:
     """Read what a later version would have written."""
     if kind == "timeline":
         text = (GOLDEN / "timeline-1.json").read_text(encoding="utf-8")
-        sb.Timeline.from_json(text.replace('"version":1', '"version":2'))
+        sb.Timeline.from_json(text.replace('"version":1', '"version":3'))
     elif kind == "checkpoint":
         sb.StepClock().load_state_dict({**state(), "version": 2})
     else:
-        text = without_checksums().replace('"stepclock":1', '"stepclock":2')
+        text = without_checksums().replace('"stepclock":1', '"stepclock":3')
         (folder / "stepclock.jsonl").write_text(text, encoding="utf-8")
         sb.read_ledger(folder)
 

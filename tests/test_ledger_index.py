@@ -263,7 +263,7 @@ def test_a_torn_ledger_still_maps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "kind"),
-    [(b"", "empty"), (b"what is this\n", "not_a_log"), (b'{"stepclock":2,"kind":"session"}\n', "newer")],
+    [(b"", "empty"), (b"what is this\n", "not_a_log"), (b'{"stepclock":3,"kind":"session"}\n', "newer")],
 )
 def test_a_ledger_that_cannot_be_used(tmp_path: Path, content: bytes, kind: str) -> None:
     train_plain(tmp_path, 5)

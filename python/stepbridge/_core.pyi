@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, final
 
 import numpy as np
@@ -24,6 +24,28 @@ def parse_unit(text: str) -> tuple[Literal["sp", "tok", "ba", "st", "ep", "dur"]
 @final
 class Timeline:
     @staticmethod
+    def plan_ramp(
+        ramp: Sequence[tuple[Amount, int]],
+        *,
+        samples: int | None,
+        batches: int | None,
+        epochs: int | None,
+        drop_last: bool,
+        accumulate: int,
+        boundary: str,
+        on_cut: str,
+        tokens_per_sample: int | None,
+    ) -> Timeline: ...
+    @staticmethod
+    def stream(
+        ramp: Sequence[tuple[Amount, int]],
+        *,
+        samples: int | None,
+        tokens_per_sample: int | None,
+        accumulate: int,
+        end: Amount | None,
+    ) -> Timeline: ...
+    @staticmethod
     def plan(
         *,
         samples: int | None,
@@ -33,6 +55,8 @@ class Timeline:
         drop_last: bool,
         accumulate: int,
         boundary: str,
+        on_cut: str,
+        tokens_per_sample: int | None,
     ) -> Timeline: ...
     @staticmethod
     def from_epochs(
@@ -42,7 +66,9 @@ class Timeline:
         batch_size: int | None,
         accumulate: int,
         boundary: str,
+        on_cut: str,
         cut: bool,
+        tokens_per_sample: int | None,
     ) -> Timeline: ...
     @staticmethod
     def from_json(text: str) -> Timeline: ...
@@ -57,6 +83,12 @@ class Timeline:
     def steps(self) -> int | None: ...
     @property
     def samples(self) -> int | None: ...
+    @property
+    def tokens(self) -> int | None: ...
+    @property
+    def tokens_per_sample(self) -> int | None: ...
+    @property
+    def is_stream(self) -> bool: ...
     def segments(self) -> list[dict[str, Any]]: ...
     def epoch_length(self, epoch: int) -> int | None: ...
     def locate(self, index: int, unit_name: str, base: int, on_invalid: str) -> tuple[int, int] | None: ...
@@ -136,6 +168,9 @@ class Clock:
     def _multiples(self, amount: Amount) -> int: ...
     def _skip(self, steps: int) -> None: ...
     def _add_tokens(self, tokens: int) -> None: ...
+    def _set_tokens(self, tokens: int) -> None: ...
+    @property
+    def _is_stream(self) -> bool: ...
     @property
     def _in_epoch(self) -> bool: ...
     @property
@@ -190,6 +225,7 @@ class LedgerSessionRow(TypedDict):
     entries: list[tuple[int, int, Literal["sp", "ba"], int, int, int]]
     series: list[tuple[str, str | None, Literal[0, 1], str]]
     stopped: bool
+    lines: int
 
 def ledger_session(
     session: int,
@@ -200,9 +236,10 @@ def ledger_session(
     beside: tuple[int, int, int],
     timeline: Timeline,
     supersedes: int | None,
+    after: int | None,
 ) -> str: ...
 def ledger_epoch(
-    session: int,
+    line: tuple[int, int],
     time: float,
     *,
     at: LedgerCounts,
@@ -211,13 +248,17 @@ def ledger_epoch(
     segments: str,
     skipped: list[tuple[int, int]],
 ) -> str: ...
-def ledger_change(session: int, time: float, *, batch: int, epoch: int, iter: int, step: int, segments: str) -> str: ...
-def ledger_logged_as(session: int, time: float, *, unit: str, base: int, stated: bool, by: str) -> str: ...
-def ledger_enter(
-    session: int, time: float, *, batch: int, epoch: int, unit: str, at: int, repeated: int, left_out: int
+def ledger_change(
+    line: tuple[int, int], time: float, *, batch: int, epoch: int, iter: int, step: int, segments: str
 ) -> str: ...
-def ledger_series(session: int, time: float, *, tag: str, unit: str | None, base: int, by: str) -> str: ...
-def ledger_stop(session: int, time: float, *, at: LedgerCounts, beside: tuple[int, int, int], segments: str) -> str: ...
+def ledger_logged_as(line: tuple[int, int], time: float, *, unit: str, base: int, stated: bool, by: str) -> str: ...
+def ledger_enter(
+    line: tuple[int, int], time: float, *, batch: int, epoch: int, unit: str, at: int, repeated: int, left_out: int
+) -> str: ...
+def ledger_series(line: tuple[int, int], time: float, *, tag: str, unit: str | None, base: int, by: str) -> str: ...
+def ledger_stop(
+    line: tuple[int, int], time: float, *, at: LedgerCounts, beside: tuple[int, int, int], segments: str
+) -> str: ...
 def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSessionRow], list[ProblemRow], bool]: ...
 
 FORMATS: list[str]

@@ -45,15 +45,18 @@ class Counter(NamedTuple):
 class Convention(NamedTuple):
     """A framework's counters, and what it does to an open accumulation window.
 
-    `boundary` says what happens to it at the end of an epoch, `pending` what happens if `accumulate` changes inside it;
-    None if the framework leaves that to the author of the loop. `source` says where you can check it.
+    `boundary` says what happens to it at the end of an epoch, `on_cut` what happens if the epoch is left before its
+    data ends, `pending` what happens if `accumulate` changes inside it; None if the framework leaves that to the author
+    of the loop. `source` says where you can check it, and `versions` for which versions it holds.
     """
 
     name: ConventionName
     counters: tuple[Counter, ...]
-    boundary: Literal["flush", "carry", "drop"] | None
+    boundary: Literal["flush", "carry", "drop", "spill"] | None
     pending: Literal["flush", "drop", "carry", "modulo"] | None
     source: str
+    on_cut: Literal["carry", "drop", "spill"] | None = None
+    versions: str | None = None
 
     def counter(self, name: str) -> Counter:
         """Returns the counter called `name`.
@@ -68,7 +71,21 @@ class Convention(NamedTuple):
         raise TimelineError(f"{self.name} has no counter {name!r}: expected one of {names}")
 
 
-ConventionName: TypeAlias = Literal["pytorch", "pytorch_one_based", "keras", "tensorflow", "lightning", "huggingface"]
+ConventionName: TypeAlias = Literal[
+    "pytorch",
+    "pytorch_one_based",
+    "keras",
+    "tensorflow",
+    "lightning",
+    "lightning_manual",
+    "huggingface",
+    "huggingface_before_4_47",
+    "huggingface_before_4_28",
+    "accelerate",
+    "ignite",
+    "optax",
+    "flax",
+]
 
 CONVENTIONS: dict[str, Convention] = {
     convention.name: convention
@@ -108,6 +125,7 @@ CONVENTIONS: dict[str, Convention] = {
             pending="modulo",
             source="keras 3: Callback.on_train_batch_end(batch); BaseOptimizer.iterations and its "
             "`(self._iterations + 1) % self.gradient_accumulation_steps == 0`",
+            on_cut="carry",
         ),
         Convention(
             "tensorflow",
@@ -126,14 +144,88 @@ CONVENTIONS: dict[str, Convention] = {
             ),
             boundary="flush",
             pending="flush",
-            source="lightning 2: Trainer.global_step counts updates; its loggers write the index of the update (step)",
+            source="lightning 2: Trainer.global_step counts updates; its loggers write the index of the update (step). "
+            "The batch after an epoch that was left zeroes the gradients",
+            on_cut="drop",
+            versions="lightning 1.0.4 and later, automatic optimization",
+        ),
+        Convention(
+            "lightning_manual",
+            (
+                Counter("epoch", "epoch", "index", 0),
+                Counter("batch_idx", "iter", "index", 0),
+                Counter("step", "batch", "index", 0),
+            ),
+            boundary=None,
+            pending=None,
+            source="lightning: with automatic_optimization = False loggers write the index of the batch (step), and "
+            "Trainer.global_step counts the calls of all optimizers' step, which is not a step of a timeline",
+            versions="lightning 1.6 and later, manual optimization",
         ),
         Convention(
             "huggingface",
             (Counter("global_step", "step", "count"),),
             boundary="flush",
             pending="flush",
-            source="transformers: TrainerState.global_step, also the step of log_history",
+            source="transformers: TrainerState.global_step, also the step of log_history. Over a stream of unknown "
+            'length the boundary is "spill"',
+            on_cut="spill",
+            versions="transformers 4.47 and later",
+        ),
+        Convention(
+            "huggingface_before_4_47",
+            (Counter("global_step", "step", "count"),),
+            boundary="carry",
+            pending="carry",
+            source="transformers: TrainerState.global_step (pull request 22098)",
+            on_cut="carry",
+            versions="transformers 4.28 to 4.46",
+        ),
+        Convention(
+            "huggingface_before_4_28",
+            (Counter("global_step", "step", "count"),),
+            boundary="spill",
+            pending="carry",
+            source="transformers: TrainerState.global_step; the batch in the epoch decides (issue 22082)",
+            on_cut="spill",
+            versions="transformers before 4.28",
+        ),
+        Convention(
+            "accelerate",
+            # Accelerator.step counts the batches of the epoch, but is 0 after the last one: it is not a counter.
+            (Counter("completed_steps", "step", "count"),),
+            boundary="flush",
+            pending=None,
+            source="accelerate: completed_steps of its example scripts, raised where sync_gradients is true. Without "
+            'sync_with_dataloader of GradientAccumulationPlugin the boundary is "carry"',
+            on_cut="carry",
+            versions="accelerate 0.21 and later",
+        ),
+        Convention(
+            "ignite",
+            (Counter("epoch", "epoch", "index", 1), Counter("iteration", "batch", "count")),
+            boundary="carry",
+            pending="modulo",
+            source="pytorch-ignite: Engine.state; supervised trainers update where iteration % k == 0",
+            on_cut="carry",
+            versions="pytorch-ignite 0.4.7 and later",
+        ),
+        Convention(
+            "optax",
+            (Counter("gradient_step", "step", "count"),),
+            boundary="carry",
+            pending="carry",
+            source="optax: MultiStepsState.gradient_step. Another k goes on from mini_step, as pending=mini_step does; "
+            "where mini_step >= k it takes another batch first, which no pending says",
+            on_cut="carry",
+        ),
+        Convention(
+            "flax",
+            (Counter("step", "batch", "count"),),
+            boundary="carry",
+            pending="carry",
+            source="flax: TrainState.step and nnx.Optimizer.step count calls, which are batches under optax.MultiSteps",
+            on_cut="carry",
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,7 +94,7 @@ def test_a_lost_line_ends_what_is_known(written: Path) -> None:
     [
         (b"", "it is empty"),
         (b"step,loss\n1,2\n", "is not a stepbridge ledger"),
-        (b'{"stepclock":2,"kind":"session"}\n', "newer stepbridge .version 2"),
+        (b'{"stepclock":3,"kind":"session"}\n', "newer stepbridge .version 3"),
         (b'{"stepclock":1,"kind":"session"}\n', "no session can be read from the ledger .*: the line is damaged"),
     ],
 )
@@ -107,3 +108,32 @@ def test_what_cannot_be_read(tmp_path: Path, content: bytes, error: str) -> None
 def test_no_ledger(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no ledger .*StepClock\(ledger=\.\.\.\)"):
         sb.read_ledger(tmp_path)
+
+
+def test_whole_lines_that_are_missing_are_reported(written: Path, tmp_path: Path) -> None:
+    lines = written.read_bytes().splitlines(keepends=True)
+    path = tmp_path / "missing.jsonl"
+    assert not sb.read_ledger(written).problems
+    for first in range(1, len(lines) - 1):
+        for count in (1, 2):
+            left = [*lines[:first], *lines[first + count :]]
+            if first + count >= len(lines):
+                continue  # nothing after them could say that they are missing
+            path.write_bytes(b"".join(left))
+            ledger = sb.read_ledger(path)
+            assert any("missing" in problem.reason or "lost" in problem.reason for problem in ledger.problems), first
+    path.write_bytes(b"".join(lines[1:]))
+    assert sb.read_ledger(path).problems
+
+
+def test_a_ledger_of_the_first_version_has_no_numbers_and_is_read(written: Path, tmp_path: Path) -> None:
+    """Lines without their number in the session, as they were written before, tell nothing of missing ones."""
+    path = tmp_path / "old.jsonl"
+    text = written.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        for key in ("n", "after", "crc"):
+            line.pop(key, None)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert not sb.read_ledger(path).problems
+    assert sb.read_ledger(path).timeline == sb.read_ledger(written).timeline

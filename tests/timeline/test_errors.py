@@ -260,7 +260,7 @@ def test_change(timeline: sb.Timeline, change: Any, error: type[Exception], word
         pytest.param("[]", id="a list"),
         pytest.param("null", id="null"),
         pytest.param(TEXTBOOK.to_json()[:-5], id="cut short"),
-        pytest.param(TEXTBOOK.to_json().replace('"version":1', '"version":2'), id="of a newer version"),
+        pytest.param(TEXTBOOK.to_json().replace('"version":1', '"version":3'), id="of a newer version"),
         pytest.param(TEXTBOOK.to_json().replace('stepbridge.timeline"', 'stepbridge.time"'), id="of another kind"),
         pytest.param(TEXTBOOK.to_json() + "x", id="with a tail"),
         pytest.param(TEXTBOOK.to_json().replace("200", "-200"), id="a negative size"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import laws_profile  # noqa: F401 - it sets how hard the laws are tried
 import stepbridge as sb
 from simulation import Change, Exactly, History, Past, Place, Plan, Within
-from strategies import BOUNDARIES, UNITS, Case, apply, cases, histories, make, plans
+from strategies import PENDING, UNITS, Case, apply, cases, histories, make, plans
 
 LOCATED: tuple[Any, ...] = ("batch", "step", "sample")
 INTEGERS: tuple[Any, ...] = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -293,7 +293,7 @@ def test_changes_of_different_settings_come_in_any_order(data: st.DataObject, pl
     case = Case(plan)
     early, late = sorted(data.draw(st.tuples(*[st.integers(0, case.scanner.total)] * 2)))
     accumulate, size = data.draw(st.tuples(*[st.integers(1, 5)] * 2))
-    pending: Any = data.draw(st.sampled_from(BOUNDARIES)) if case.run.open_at[early] else None
+    pending: Any = data.draw(st.sampled_from(PENDING)) if case.run.open_at[early] else None
     windows, sizes = Change(early, accumulate=accumulate, pending=pending), Change(late, batch_size=size)
     in_order = apply(apply(case.timeline, windows), sizes)
     assert apply(apply(case.timeline, sizes), windows) == in_order

@@ -19,6 +19,10 @@ EXAMPLES = (
     Example("how many steps 3 epochs are", "stepbridge convert 3ep step --samples 1000 --batch-size 200"),
     Example("where a tenth of the run ends", "stepbridge convert 10% batch --batches-per-epoch 1719 --epochs 5"),
     Example(
+        "how many steps 300 billion tokens are",
+        "stepbridge convert 300Btok step --stream --batch-size 512 --tokens-per-sample 4096",
+    ),
+    Example(
         "for a program, with 4 batches per step",
         "stepbridge convert 500st epoch --batches-per-epoch 391 --accumulate 4 --json",
     ),

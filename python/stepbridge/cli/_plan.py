@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 EXAMPLES = (
     Example("a plan by its samples", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5"),
     Example("by its batches, 4 of them per step", "stepbridge plan --batches-per-epoch 1719 --accumulate 4 --epochs 3"),
+    Example(
+        "with another batch size after 12 batches",
+        "stepbridge plan --samples 1000 --batch-size 200 --epochs 5 --change 12ba:batch-size=100",
+    ),
+    Example(
+        "a language model: a stream, a ramp, tokens",
+        'stepbridge plan --stream --ramp "0:768 250B:1536" --tokens-per-sample 4096 --tokens 300Btok',
+    ),
     Example("for a program", "stepbridge plan --samples 1000 --batch-size 200 --epochs 5 --json"),
 )
 
@@ -43,6 +51,7 @@ def facts(timeline: Timeline) -> dict[str, dict[str, object]]:
             "batches": timeline.batches,
             "steps": timeline.steps,
             "samples": timeline.samples,
+            **({} if timeline.tokens_per_sample is None else {"tokens": timeline.tokens}),
         },
         "timeline": json.loads(timeline.to_json()),
     }
@@ -52,5 +61,7 @@ def last_line(timeline: Timeline) -> str | None:
     """Returns where the last step happens, counted from 1 as training loops print it; None without a last step."""
     if not timeline.steps:
         return None
-    place = timeline.locate(timeline.steps, unit="step", base=1)
+    place = timeline.locate(timeline.steps, unit="step", base=1, invalid="mask")
+    if place is None:
+        return None
     return f"Epoch {place.epoch}, Iter {place.iter}, Step {timeline.steps}"

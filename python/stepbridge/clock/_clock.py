@@ -40,7 +40,8 @@ class StepClock(ClockLoop):
         logged_as: unit and base of the step that the loop gives its loggers, for the ledger: ("step", 1) for
             `clock.step`. Without it the ledger says that this is assumed.
         parts: in place of `plan` the arguments of `Timeline.plan`: `samples`, `batch_size`, `batches_per_epoch`,
-            `epochs`, `drop_last`, `accumulate`, `boundary`. Without them the clock learns the lengths.
+            `epochs`, `drop_last`, `accumulate`, `boundary`, `on_cut`, `tokens_per_sample`. Without them the clock
+            learns the lengths.
 
     Raises:
         TimelineError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
@@ -142,13 +143,13 @@ class StepClock(ClockLoop):
         elif trial._pending:
             trial.change(pending=pending)
         trial._skip(state["skipped"])
-        trial._add_tokens(state["token"])
+        trial._set_tokens(state["token"])
         later = trial._later()
         self._set_run(own if differs else saved, trial.timeline, state["batch"], trial._position[0])
         if later is not None:
             self._plan_later(later, self._plan._core)
         self._skip(state["skipped"])
-        self._add_tokens(state["token"])
+        self._set_tokens(state["token"])
         self._padding = state["padding"]
         self._repeated, self._left_out = state.get("repeated", 0), state.get("left_out", 0)
         self._longer, self._next_longer = (longer, 0) if self._in_epoch else (0, longer)

@@ -255,6 +255,10 @@ class ClockEvents(ClockEntering):
         if not self._in_epoch:
             return
         self.settle_updates()
+        if self._is_stream:
+            # The loader ended or was left; the stream goes on.
+            self._resumed = False
+            return
         epoch, seen = self._position
         cut = cut and not self._is_whole
         planned = self._end_epoch(cut)

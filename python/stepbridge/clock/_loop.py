@@ -64,7 +64,7 @@ class ClockLoop(ClockEvents):
         """
         if n is not None:
             n = count("n", n, "ep")
-        elif not self._bounded and self._until is None:
+        elif not self._bounded and self._until is None and not self._is_stream:
             raise TimelineError(
                 f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)"
             )
@@ -81,6 +81,8 @@ class ClockLoop(ClockEvents):
                     return
                 begun = self._position
                 yield begun[0]
+                if self._is_stream and self._position == begun:
+                    return  # its loader has no more
                 if self._in_epoch and begun[1] == 0 and self._position == begun:
                     self.warn_once(
                         "batches of an epoch",
@@ -191,7 +193,7 @@ class ClockLoop(ClockEvents):
         """Batches to leave out before the first one that is new."""
         if resume not in (None, "continues", "skip", "restart"):
             raise TimelineError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
-        done = self._position[1]
+        done = self.batch if self._is_stream else self._position[1]
         if not self._resumed or done == 0 or (loader is self._rest and resume in (None, "continues")):
             return 0
         if resume is None and is_stateful(loader):
@@ -202,11 +204,33 @@ class ClockLoop(ClockEvents):
                 f"{self.name}: the epoch is resumed after {done} batches: say what the loader does with "
                 'batches(loader, resume="continues" | "skip" | "restart"), or give batches(clock.rest(loader))'
             )
+        if self._is_stream:
+            if resume == "restart":
+                raise TimelineError(f"{self.name}: a stream has no epoch that could begin again: its loader continues")
+            return self._whole_batches_of_stream() if resume == "skip" else 0
         if resume == "restart":
             self._resumed = False
             self._enter_at(0, tell=False)
             return 0
         return self._whole_batches() if resume == "skip" else 0
+
+    def _whole_batches_of_stream(self) -> int:
+        """The batches of a stream that the samples done fill.
+
+        Raises:
+            TimelineError: they fill no whole number.
+        """
+        sizes = {segment.batch_size for segment in self._plan.segments}
+        size = sizes.pop()
+        if sizes or size is None or self.sample is None:
+            return self.batch
+        whole, rest = divmod(self.sample, size)
+        if rest:
+            raise TimelineError(
+                f'{self.name}: resume="skip" cannot leave out what is done: {self.sample} samples are not a whole '
+                f'number of batches of {size}: let the loader continue, and say resume="continues"'
+            )
+        return whole
 
     def _whole_batches(self) -> int:
         """The batches that the samples done of the epoch fill, in the size of now.
@@ -247,6 +271,8 @@ class ClockLoop(ClockEvents):
 
     def _batches(self, items: Iterator[Item]) -> Iterator[Item]:
         advance, until, hooks = self._advance, self._until, self._hooks
+        # The loader of a stream has no end: the plan says where it ends.
+        ends = self._is_stream and self._bounded
         for item in items:
             if self._tracker is not None:
                 self._tracker.settle()
@@ -255,7 +281,7 @@ class ClockLoop(ClockEvents):
             if hooks:
                 self._run_hooks()
             yield item
-            if until is not None and self._reached(until._amount):
+            if (until is not None and self._reached(until._amount)) or (ends and self._at_end):
                 return self._leave()
         return self._finish()
 

@@ -30,7 +30,7 @@ class ClockReadings(_core.Clock):
     def _set_run(self, plan: Timeline, timeline: Timeline, batch: int, epochs: int) -> None:
         """Sets the plan, and the position after so many batches and complete epochs of a timeline."""
         self._plan = plan
-        self._bounded = timeline.epochs is not None
+        self._bounded = timeline.epochs is not None or (timeline.is_stream and timeline.batches is not None)
         self._set_position(timeline._core, batch, epochs)
         self._resumed, self._entered = self._in_epoch, False
 

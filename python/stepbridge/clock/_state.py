@@ -30,6 +30,8 @@ _IDENTITY = {
     "batches": "batches_per_epoch",
     "drop_last": "drop_last",
     "boundary": "boundary",
+    "on_cut": "on_cut",
+    "tokens_per_sample": "tokens_per_sample",
 }
 
 
@@ -97,7 +99,9 @@ def uses_own_plan(name: str, own: Timeline, saved: Timeline, *, changed: bool) -
     # Batches that follow from samples and batch size differ with them.
     derived = ours.samples is not None and ours.batch_size is not None
     resized = None not in (ours.batch_size, theirs.batch_size) and ours.batch_size != theirs.batch_size
-    compared = [field for field in _IDENTITY if field != "batches" or not (derived or resized)]
+    # So do those of a stream, which ends where it is stated.
+    follows = derived or resized or ours.stream is not None
+    compared = [field for field in _IDENTITY if field != "batches" or not follows]
     differences = [
         f"{_IDENTITY[field]}={getattr(theirs, field)!r} there, {getattr(ours, field)!r} here"
         for field in compared

@@ -69,6 +69,8 @@ class LedgerWriter:
         self._at = (0, 0)
         self._size = 0
         self._stopped = False
+        #: The number of the session's next line.
+        self._lines = 0
         #: What is stated about the step that loggers are given, and how many of these lines the session has.
         self._stated: list[LoggedStep] = []
         self._written = 0
@@ -282,7 +284,7 @@ class LedgerWriter:
             self._stopped = False
             self._write_stated()
             return
-        number, supersedes, torn = self._next_session(clock)
+        number, supersedes, after, torn = self._next_session(clock)
         line = _core.ledger_session(
             number,
             time.time(),
@@ -291,14 +293,16 @@ class LedgerWriter:
             beside=(clock.applied, clock.token, padding),
             timeline=clock._timeline(),
             supersedes=supersedes,
+            after=after,
         )
         # An incomplete line of an earlier process stays as it is; the first line of this one begins after a line end.
         file.append(b"\n" * torn + line.encode())
-        self._session, self._stopped = number, False
+        self._session, self._stopped, self._lines = number, False, 1
         self._at, self._size, self._written = _point(clock), file.size, 0
         if not self._stated:
             assumed = LoggedStep(*ASSUMED_STEP, stated=False, by="StepClock, where logged_as= says nothing")
-            file.append(_logged_line(number, assumed).encode())
+            file.append(_logged_line((number, self._lines), assumed).encode())
+            self._lines += 1
             self._size = file.size
         self._write_stated()
         for tag in self._series:
@@ -308,7 +312,7 @@ class LedgerWriter:
             # The timeline of the first line ends with the running epoch, of unknown length; what follows it is planned.
             epoch, iteration = clock._position
             line = _core.ledger_change(
-                number,
+                (number, self._lines),
                 time.time(),
                 batch=clock.batch,
                 epoch=epoch,
@@ -317,6 +321,7 @@ class LedgerWriter:
                 segments=clock._planned(),
             )
             file.append(line.encode())
+            self._lines += 1
             self._size = file.size
 
     def _write_stated(self) -> None:
@@ -325,24 +330,31 @@ class LedgerWriter:
         if file is None or self._session is None:
             return
         for logged in self._stated[self._written :]:
-            file.append(_logged_line(self._session, logged).encode())
+            file.append(_logged_line((self._session, self._lines), logged).encode())
+            self._lines += 1
             self._written += 1
             self._size = file.size
 
-    def _next_session(self, clock: _core.Clock) -> tuple[int, int | None, bool]:
-        """The new session's number, the one that it supersedes, and whether the file ends inside a line."""
+    def _next_session(self, clock: _core.Clock) -> tuple[int, int | None, int | None, bool]:
+        """What the file says of the new session.
+
+        Returns:
+            Its number, the one that it supersedes, the lines of the one before it, and whether the file ends inside a
+            line.
+        """
         if self._file is None or self._file.size == 0:
-            return 0, None, False
+            return 0, None, None, False
         sessions, _, torn = _core.read_ledger(self.path)
         if not sessions:
-            return 0, None, torn
+            return 0, None, None, torn
         last = sessions[-1]
         batch, epochs, _, _ = last["end"]
         rewound = _point(clock) < (batch, epochs)
-        return max(session["number"] for session in sessions) + 1, last["number"] if rewound else None, torn
+        number = max(session["number"] for session in sessions) + 1
+        return number, last["number"] if rewound else None, last["lines"], torn
 
-    def _append(self, clock: _core.Clock, padding: int, line: Callable[[int], str]) -> None:
-        """Writes a line of the session, if there is one; `line` makes it from the session's number."""
+    def _append(self, clock: _core.Clock, padding: int, line: Callable[[tuple[int, int]], str]) -> None:
+        """Writes a line of the session, if there is one; `line` makes it from the two numbers that it gets."""
         if self._off or self._session is None or not self._is_ours():
             return
 
@@ -352,7 +364,8 @@ class LedgerWriter:
             session, file = self._session, self._file
             if session is None or file is None:
                 return
-            file.append(line(session).encode())
+            file.append(line((session, self._lines)).encode())
+            self._lines += 1
             self._at, self._size = _point(clock), file.size
 
         self._guard(write)
@@ -379,7 +392,7 @@ def _logged_step(unit: UnitLike, base: Base, *, by: str) -> LoggedStep:
     return LoggedStep(symbol, base, stated=True, by=by)
 
 
-def _logged_line(session: int, logged: LoggedStep) -> str:
+def _logged_line(line: tuple[int, int], logged: LoggedStep) -> str:
     return _core.ledger_logged_as(
-        session, time.time(), unit=logged.unit, base=logged.base, stated=logged.stated, by=logged.by
+        line, time.time(), unit=logged.unit, base=logged.base, stated=logged.stated, by=logged.by
     )

@@ -188,8 +188,10 @@ def logged_step(
 
 def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
     """Returns what a framework's logged step counts, and from what number."""
-    for counter in convention_named(name).counters:
-        if counter.role == "step":
-            # A count that is read after the update is the number of that update.
-            return "step", counter.base if counter.kind == "index" else 1
+    # A framework that logs no step logs the batch.
+    for role in ("step", "batch"):
+        for counter in convention_named(name).counters:
+            if counter.role == role:
+                # A count that is read after the update is the number of that update.
+                return role, counter.base if counter.kind == "index" else 1
     raise ValueError(f"{name} declares no step: give unit= and base=")

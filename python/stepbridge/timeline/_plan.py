@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from stepbridge.timeline._arguments import optional_positive
-from stepbridge.timeline._segment import Boundary, Pending, pending_window
+from stepbridge.timeline._segment import Boundary, OnCut, Pending, pending_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from stepbridge.timeline._ramp import BatchSize
 
 __all__ = ["ChangeArguments", "PlanArguments", "change_arguments", "stated_arguments"]
 
@@ -18,12 +20,14 @@ class PlanArguments(TypedDict, total=False):
     """The arguments of `Timeline.plan`, which explains them."""
 
     samples: int | None
-    batch_size: int | None
+    batch_size: BatchSize | None
     batches_per_epoch: int | None
     epochs: int | None
     drop_last: bool
     accumulate: int
     boundary: Boundary
+    on_cut: OnCut
+    tokens_per_sample: int | None
 
 
 class ChangeArguments(TypedDict, total=False):
@@ -37,7 +41,7 @@ class ChangeArguments(TypedDict, total=False):
 
 
 #: The arguments of a plan that are not None by default.
-_DEFAULTS = {"drop_last": False, "accumulate": 1, "boundary": "flush"}
+_DEFAULTS = {"drop_last": False, "accumulate": 1, "boundary": "flush", "on_cut": "carry"}
 
 
 def stated_arguments(arguments: Mapping[str, Any]) -> list[str]:

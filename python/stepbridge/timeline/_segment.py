@@ -6,10 +6,12 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from stepbridge.timeline._arguments import count
 
-__all__ = ["Boundary", "Pending", "Segment", "pending_window"]
+__all__ = ["Boundary", "OnCut", "Pending", "Segment", "pending_window"]
 
 #: What happens to a window that is open at the end of an epoch.
-Boundary: TypeAlias = Literal["flush", "carry", "drop"]
+Boundary: TypeAlias = Literal["flush", "carry", "drop", "spill"]
+#: What happens to a window that is open if an epoch is left before its data ends.
+OnCut: TypeAlias = Literal["carry", "drop", "spill"]
 #: What happens to a window that is open where `accumulate` changes; a number says how many batches are pending.
 Pending: TypeAlias = Literal["flush", "drop", "carry", "modulo"] | int
 
@@ -30,11 +32,16 @@ class Segment(NamedTuple):
     joins: bool
     """Whether it continues inside the epoch of the segment before it."""
     cut: bool
-    """Whether its last epoch was cut short, so that no window was flushed or dropped there."""
+    """Whether its last epoch was cut short, so that `on_cut` says what happened to a window, and not `boundary`."""
     entry: Literal["continue", "flush", "drop", "phase"]
     """What happened to the window that was open where the segment begins."""
     phase: int | None
     """With entry "phase": how many batches count as pending."""
+    on_cut: OnCut = "carry"
+    """What happens to an open window if an epoch is cut short."""
+    stream: Literal["endless", "steps", "samples"] | None = None
+    """Whether batches run on without an end of epoch, and what the end of the run is counted in."""
+    tokens_per_sample: int | None = None
 
 
 def pending_window(pending: object) -> str | int | None:

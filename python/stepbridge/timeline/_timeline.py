@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepbridge import _core
 from stepbridge._errors import TimelineError
@@ -14,8 +14,9 @@ from stepbridge.timeline._arguments import flag, optional_positive, positive, te
 from stepbridge.timeline._arrays import vector
 from stepbridge.timeline._locator import Locator
 from stepbridge.timeline._plan import change_arguments
-from stepbridge.timeline._quantity import QuantityLike, as_quantity
-from stepbridge.timeline._segment import Boundary, Pending, Segment
+from stepbridge.timeline._quantity import Quantity, QuantityLike, as_quantity
+from stepbridge.timeline._ramp import BatchSize, batch_sizes
+from stepbridge.timeline._segment import Boundary, OnCut, Pending, Segment
 
 if TYPE_CHECKING:
     import os
@@ -30,9 +31,9 @@ __all__ = ["Timeline"]
 class Timeline(Locator):
     """A run, planned or observed, from which every counter follows. It never changes.
 
-    Make one with `Timeline.plan`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two timelines are equal if
-    they describe the same run, however they were made. Counts are integers up to 2**63 - 1; a larger one is an
-    OverflowError.
+    Make one with `Timeline.plan`, `Timeline.stream`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two
+    timelines are equal if they describe the same run, however they were made. Counts are integers up to 2**63 - 1; a
+    larger one is an OverflowError.
 
     >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
     >>> plan
@@ -65,24 +66,32 @@ class Timeline(Locator):
         cls,
         *,
         samples: int | None = None,
-        batch_size: int | None = None,
+        batch_size: BatchSize | None = None,
         batches_per_epoch: int | None = None,
         epochs: int | None = None,
         drop_last: bool = False,
         accumulate: int = 1,
         boundary: Boundary = "flush",
+        on_cut: OnCut = "carry",
+        tokens_per_sample: int | None = None,
     ) -> Timeline:
         """Plans a run of equal epochs.
 
         Args:
             samples: samples of the data set, at least 1.
-            batch_size: samples in a batch, over all ranks. Without `samples` every batch is full.
+            batch_size: samples in a batch, over all ranks. Without `samples` every batch is full. Pairs, such as
+                `[(0, 16), ("12_000_000sp", 32)]`, are a ramp: each size holds from the first batch that begins at or
+                after its amount of samples, tokens, batches or epochs. Megatron's "0:768 250B:1536" is read too;
+                `batch_size_ramp` gives those of its `--rampup-batch-size`.
             batches_per_epoch: batches in an epoch, if `samples` and `batch_size` do not say it.
             epochs: how many; None leaves the end open.
             drop_last: whether the loader leaves out a partial last batch.
             accumulate: batches in a step (an update).
             boundary: what happens to an accumulation window that is open at the end of an epoch: "flush" (a short
-                update closes it), "carry" (it continues in the next epoch) or "drop" (it is thrown away).
+                update closes it), "carry" (it continues in the next epoch), "drop" (it is thrown away) or "spill"
+                (the count starts anew, and the gradients that are left join the next window).
+            on_cut: what happens to it if the loop leaves an epoch before its data ends: "carry", "drop" or "spill".
+            tokens_per_sample: tokens in each sample, so that tokens are a unit like the others.
 
         Raises:
             TimelineError: a size is 0 or negative, sizes contradict each other, or no batch would be left.
@@ -94,15 +103,78 @@ class Timeline(Locator):
         >>> Timeline.plan(batches_per_epoch=7, epochs=2, accumulate=3, boundary="carry").steps
         4
         """
+        sizes = batch_sizes(batch_size, tokens=tokens_per_sample is not None)
+        rest: dict[str, Any] = {
+            "samples": optional_positive("samples", samples, "sp"),
+            "batches": optional_positive("batches_per_epoch", batches_per_epoch, "ba"),
+            "epochs": optional_positive("epochs", epochs, "ep"),
+            "drop_last": flag("drop_last", drop_last),
+            "accumulate": positive("accumulate", accumulate, "ba"),
+            "boundary": text("boundary", boundary),
+            "on_cut": text("on_cut", on_cut),
+            "tokens_per_sample": optional_positive("tokens_per_sample", tokens_per_sample, "tok"),
+        }
+        if isinstance(sizes, list):
+            return cls._of(_core.Timeline.plan_ramp(sizes, **rest))
+        return cls._of(_core.Timeline.plan(batch_size=sizes, **rest))
+
+    @classmethod
+    def stream(
+        cls,
+        *,
+        batch_size: BatchSize,
+        samples: int | None = None,
+        tokens_per_sample: int | None = None,
+        steps: int | None = None,
+        tokens: QuantityLike | int | None = None,
+        accumulate: int = 1,
+    ) -> Timeline:
+        """Plans a stream: data without an end of epoch for the loader, as language models are trained on.
+
+        Batches run on. With `samples` an epoch is that many samples; it may end inside a batch, which is located in the
+        epoch of its first sample. Windows of accumulation run on, too.
+
+        Args:
+            batch_size: samples in a batch, over all ranks; or a ramp, as in `plan`.
+            samples: samples of one pass over the data. Without it, epochs are not known, and all else is exact.
+            tokens_per_sample: tokens in each sample.
+            steps: after how many steps it ends. Without `steps` and `tokens` it has no end.
+            tokens: after how many tokens it ends: 300_000_000_000, "300Btok".
+            accumulate: batches in a step.
+
+        Raises:
+            TimelineError: both ends are given, tokens are and `tokens_per_sample` is not, or the batch size goes back.
+            TypeError: a size is not an integer.
+            OverflowError: a total passes 2**63 - 1.
+
+        >>> plan = Timeline.stream(batch_size=16, samples=60, steps=1000)
+        >>> plan.locate(4), plan.convert("1000st", "epoch")
+        (Location(epoch=1, iter=0), Exact(Fraction(800, 3), 'ep'))
+        """
+        if steps is not None and tokens is not None:
+            raise TimelineError("a stream ends after steps or after tokens: give one of them")
+        each = optional_positive("tokens_per_sample", tokens_per_sample, "tok")
+        sizes = batch_sizes(batch_size, tokens=each is not None)
+        if sizes is None:
+            raise TypeError("a stream needs batch_size")
+        end = None
+        if steps is not None:
+            end = Quantity(positive("steps", steps, "st"), "st")
+        elif tokens is not None:
+            end = (
+                as_quantity("tokens", tokens)
+                if isinstance(tokens, str)
+                else Quantity(positive("tokens", tokens, "tok"), "tok")
+            )
+            if end.unit != "tok":
+                raise TimelineError(f"tokens={str(end)!r} is not an amount of tokens: give a number, or '300Btok'")
         return cls._of(
-            _core.Timeline.plan(
+            _core.Timeline.stream(
+                sizes if isinstance(sizes, list) else [((0, 1, "sp"), sizes)],
                 samples=optional_positive("samples", samples, "sp"),
-                batches=optional_positive("batches_per_epoch", batches_per_epoch, "ba"),
-                batch_size=optional_positive("batch_size", batch_size, "sp"),
-                epochs=optional_positive("epochs", epochs, "ep"),
-                drop_last=flag("drop_last", drop_last),
+                tokens_per_sample=each,
                 accumulate=positive("accumulate", accumulate, "ba"),
-                boundary=text("boundary", boundary),
+                end=None if end is None else end._amount,
             )
         )
 
@@ -115,7 +187,9 @@ class Timeline(Locator):
         batch_size: int | None = None,
         accumulate: int = 1,
         boundary: Boundary = "flush",
+        on_cut: OnCut = "carry",
         cut: bool = False,
+        tokens_per_sample: int | None = None,
     ) -> Timeline:
         """Makes the timeline of a run that was observed.
 
@@ -126,7 +200,9 @@ class Timeline(Locator):
             batch_size: samples in a batch. Without `samples` every batch was full.
             accumulate: batches in a step.
             boundary: as in `plan`.
-            cut: whether the last epoch was cut short, so that its open window is still pending.
+            on_cut: as in `plan`.
+            cut: whether the last epoch was cut short, so that `on_cut` says what happens to its open window.
+            tokens_per_sample: as in `plan`.
 
         Raises:
             TimelineError: a length is negative, or `samples` cannot make up the batches.
@@ -143,7 +219,9 @@ class Timeline(Locator):
                 batch_size=optional_positive("batch_size", batch_size, "sp"),
                 accumulate=positive("accumulate", accumulate, "ba"),
                 boundary=text("boundary", boundary),
+                on_cut=text("on_cut", on_cut),
                 cut=flag("cut", cut),
+                tokens_per_sample=optional_positive("tokens_per_sample", tokens_per_sample, "tok"),
             )
         )
 
@@ -206,6 +284,21 @@ class Timeline(Locator):
         return self._core.samples
 
     @property
+    def tokens(self) -> int | None:
+        """Tokens of the whole run; None if it has no end, or `tokens_per_sample` is not stated."""
+        return self._core.tokens
+
+    @property
+    def tokens_per_sample(self) -> int | None:
+        """Tokens in each sample, if the plan states it."""
+        return self._core.tokens_per_sample
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a stream: batches run on, and epochs are amounts of samples."""
+        return self._core.is_stream
+
+    @property
     def segments(self) -> tuple[Segment, ...]:
         """The segments in canonical form: as few as describe the run."""
         return tuple(Segment(**fields) for fields in self._core.segments())
@@ -249,7 +342,7 @@ class Timeline(Locator):
             counters: names and values of `source`, enough to identify the batch: Keras `{"epoch": 4, "batch": 4}` or
                 `{"iterations": 25}`. A count of steps identifies the batch that closed the last step.
             source: a name of `stepbridge.conventions.CONVENTIONS`: "pytorch" (from 0), "pytorch_one_based" (from 1),
-                "keras", "tensorflow", "lightning", "huggingface".
+                "keras", "tensorflow", "lightning", "huggingface", "accelerate", "ignite", "optax", "flax" and more.
             target: another of these names.
 
         Returns:

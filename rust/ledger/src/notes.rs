@@ -12,6 +12,9 @@ pub struct EntryLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// What happened.
@@ -43,6 +46,9 @@ pub struct SeriesLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// The tag and its step.

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 use stepbridge_records::{LISTED, Problem, ProblemKind, ProblemList};
 
 use crate::lines::{LedgerLines, LinePlace};
-use crate::schema::{self, LedgerLineFault, ParsedLine};
+use crate::schema::{self, LedgerLineFault, ParsedLine, SessionLine};
 use crate::session::{OpenSession, Session};
 
 /// What the lines of a ledger hold.
@@ -93,17 +93,25 @@ struct LedgerReader<'a> {
 impl LedgerReader<'_> {
     /// Takes a valid line.
     fn take(&mut self, place: LinePlace, line: ParsedLine) {
-        let (number, time) = match &line {
-            ParsedLine::Session(line) => (line.session, line.time),
-            ParsedLine::Epoch(line) => (line.session, line.time),
-            ParsedLine::Change(line) => (line.session, line.time),
-            ParsedLine::LoggedAs(line) => (line.session, line.time),
-            ParsedLine::Stop(line) => (line.session, line.time),
-            ParsedLine::Enter(line) => (line.session, line.time),
-            ParsedLine::Series(line) => (line.session, line.time),
+        let (number, n, time) = match &line {
+            ParsedLine::Session(line) => (line.session, None, line.time),
+            ParsedLine::Epoch(line) => (line.session, line.n, line.time),
+            ParsedLine::Change(line) => (line.session, line.n, line.time),
+            ParsedLine::LoggedAs(line) => (line.session, line.n, line.time),
+            ParsedLine::Stop(line) => (line.session, line.n, line.time),
+            ParsedLine::Enter(line) => (line.session, line.n, line.time),
+            ParsedLine::Series(line) => (line.session, line.n, line.time),
             ParsedLine::Other => return,
         };
         let at = self.open.iter().rposition(|open| open.number() == number);
+        match (&line, at) {
+            (ParsedLine::Session(line), None) => self.sessions_before(place, line),
+            (ParsedLine::Session(_), Some(_)) | (_, None) => {}
+            (_, Some(at)) => {
+                let missing = self.open[at].count(n, time);
+                self.missing(place, at, missing);
+            }
+        }
         let outcome = match (line, at) {
             (ParsedLine::Session(_), Some(at)) => {
                 self.open[at].end();
@@ -160,6 +168,34 @@ impl LedgerReader<'_> {
         }
     }
 
+    /// Checks what the first line of a session says of what is before it.
+    fn sessions_before(&mut self, place: LinePlace, line: &SessionLine) {
+        let known = self.open.iter().map(OpenSession::number).max().map_or(0, |number| number + 1);
+        if line.session > known && line.after.is_some() {
+            let reason = format!("session {} begins, and those from {known} on before it are missing", line.session);
+            self.problems.push(place.problem(self.file, ProblemKind::Corrupt, reason));
+        } else if let (Some(lines), Some(at)) = (line.after, self.open.len().checked_sub(1)) {
+            let missing = self.open[at].missing_of(lines);
+            self.missing(place, at, missing);
+        }
+    }
+
+    /// Reports whole lines that are missing before this one.
+    fn missing(&mut self, place: LinePlace, at: usize, missing: u64) {
+        if missing == 0 {
+            return;
+        }
+        let open = &mut self.open[at];
+        open.doubt();
+        let lines = if missing == 1 { "a line".to_owned() } else { format!("{missing} lines") };
+        let reason = format!(
+            "{lines} of session {} before it {} missing: what it planned is not known from there on, until a later line says it",
+            open.number(),
+            if missing == 1 { "is" } else { "are" }
+        );
+        self.problems.push(place.problem(self.file, ProblemKind::Corrupt, reason));
+    }
+
     /// Begins a session of which only later lines are left. It may have begun right after the last valid line.
     fn lost(&mut self, number: u64) -> Option<usize> {
         if self.open.len() >= MOST_SESSIONS {
@@ -181,6 +217,7 @@ impl LedgerReader<'_> {
         let ends = match self.last.and_then(|last| self.open.get_mut(last)) {
             Some(open) => {
                 open.doubt();
+                open.expect_gap();
                 format!("what session {} planned is not known from here on, until a later line says it", open.number())
             }
             None => "the lines after it were read".to_owned(),

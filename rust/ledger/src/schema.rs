@@ -10,8 +10,8 @@ use stepbridge_timeline::Segment;
 
 use crate::notes::{EntryLine, SeriesLine};
 
-/// Raised whenever an older version could misread a ledger of a newer one.
-pub const VERSION: u32 = 1;
+/// Raised whenever an older version could misread a ledger of a newer one. What version 1 can say is written as version 1.
+pub const VERSION: u32 = 2;
 
 /// The first bytes of a ledger that is not damaged.
 pub(crate) const BEGINS: &[u8] = b"{\"stepclock\":";
@@ -79,6 +79,9 @@ pub struct SessionLine {
     /// What it supersedes.
     #[serde(default)]
     pub supersedes: Option<Supersedes>,
+    /// How many lines the session before it had on record when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
 }
 
 /// An epoch ended. Counts include it.
@@ -88,6 +91,9 @@ pub struct EpochLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session; the session's first line is number 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// Its index.
@@ -134,6 +140,9 @@ pub struct ChangeLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session; the session's first line is number 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// After this many batches.
@@ -169,6 +178,9 @@ pub struct LoggedAsLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session; the session's first line is number 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// Which step.
@@ -183,6 +195,9 @@ pub struct StopLine {
     pub kind: LineKind,
     /// The session's number.
     pub session: u64,
+    /// The line's number in its session; the session's first line is number 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
     /// Seconds since 1970.
     pub time: f64,
     /// How much was done.

@@ -44,6 +44,10 @@ pub struct Session {
     pub series: Vec<SeriesStep>,
     /// Whether its loop was left, as far as that is on record.
     pub stopped: bool,
+    /// How many of its lines were read.
+    pub lines: u64,
+    /// When the last of them was written: seconds since 1970.
+    pub last_time: f64,
 }
 
 /// A change of the plan.
@@ -68,6 +72,8 @@ pub(crate) struct OpenSession {
     replay: Replay,
     /// No further line can be applied, because something before it is lost.
     ended: bool,
+    /// The number of the next line, if none is lost.
+    next: u64,
 }
 
 /// Why a line does not fit its session. The timeline of the session ends before it.
@@ -102,8 +108,10 @@ impl OpenSession {
             entries: Vec::new(),
             series: Vec::new(),
             stopped: false,
+            lines: 1,
+            last_time: line.time,
         };
-        Ok(Self { session, replay, ended: false })
+        Ok(Self { session, replay, ended: false, next: 1 })
     }
 
     /// A session whose first line is lost; it began at `time` at the latest.
@@ -128,12 +136,33 @@ impl OpenSession {
             entries: Vec::new(),
             series: Vec::new(),
             stopped: false,
+            lines: 0,
+            last_time: time,
         };
-        Ok(Self { session, replay, ended: true })
+        Ok(Self { session, replay, ended: true, next: 0 })
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.session.number
+    }
+
+    /// Counts a line, and returns how many lines before it are missing.
+    pub(crate) fn count(&mut self, n: Option<u64>, time: f64) -> u64 {
+        self.session.lines += 1;
+        self.session.last_time = time;
+        let missing = n.map_or(0, |n| n.saturating_sub(self.next));
+        self.next = n.unwrap_or(self.next).saturating_add(1);
+        missing
+    }
+
+    /// How many lines are missing at its end, if so many were on record.
+    pub(crate) fn missing_of(&self, lines: u64) -> u64 {
+        if self.session.damaged { 0 } else { lines.saturating_sub(self.session.lines) }
+    }
+
+    /// A damaged line was reported: it is not one of those that are missing.
+    pub(crate) fn expect_gap(&mut self) {
+        self.next = self.next.saturating_add(1);
     }
 
     /// A line after the last one is lost; it may have changed the plan.

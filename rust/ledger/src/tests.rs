@@ -1,7 +1,7 @@
 //! Ledgers by hand: complete, cut at every byte, and damaged at every byte.
 
 use proptest::prelude::*;
-use stepbridge_timeline::{Boundary, Entry, Segment, Timeline, Unit};
+use stepbridge_timeline::{Boundary, Entry, OnCut, Segment, Timeline, Unit};
 
 use stepbridge_records::ProblemKind;
 
@@ -18,9 +18,12 @@ fn epochs(epochs: Option<u64>, batches: u64) -> Segment {
         drop_last: false,
         accumulate: 1,
         boundary: Boundary::Flush,
+        on_cut: OnCut::Carry,
         joins: false,
         cut: false,
         entry: Entry::Continue,
+        stream: None,
+        tokens_per_sample: None,
     }
 }
 
@@ -47,6 +50,7 @@ fn session(session: u64, at: Counts, segments: &[Segment]) -> String {
         padding: 0,
         segments: segments.to_vec(),
         supersedes,
+        after: None,
     })
 }
 
@@ -58,6 +62,7 @@ fn epoch(session: u64, epoch: u64, batch: u64, segments: &[Segment]) -> String {
     write_line(&EpochLine {
         kind: LineKind::Epoch,
         session,
+        n: None,
         time: 1001.0,
         epoch,
         batch,
@@ -74,18 +79,29 @@ fn epoch(session: u64, epoch: u64, batch: u64, segments: &[Segment]) -> String {
 
 fn change(session: u64, (epoch, iter): (u64, u64), batch: u64, segments: &[Segment]) -> String {
     let segments = segments.to_vec();
-    write_line(&ChangeLine { kind: LineKind::Change, session, time: 1002.0, batch, epoch, iter, step: batch, segments })
+    write_line(&ChangeLine {
+        kind: LineKind::Change,
+        session,
+        n: None,
+        time: 1002.0,
+        batch,
+        epoch,
+        iter,
+        step: batch,
+        segments,
+    })
 }
 
 fn logged_as(session: u64, unit: &str, base: u8, stated: bool) -> String {
     let logged = LoggedAs { unit: unit.into(), base, stated, by: "somebody".into() };
-    write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, time: 1000.0, logged })
+    write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, n: None, time: 1000.0, logged })
 }
 
 fn stop(session: u64, at: Counts) -> String {
     write_line(&StopLine {
         kind: LineKind::Stop,
         session,
+        n: None,
         time: 1003.0,
         at,
         applied: None,
@@ -285,11 +301,11 @@ fn unknown_fields_and_kinds_are_passed_over_and_newer_versions_are_not() {
     lines.push(write_line(&serde_json::json!({"kind": "note", "session": 1, "time": 0.0})));
     assert_eq!(read(&lines.concat()).sessions, read(&self::lines().concat()).sessions);
     assert_eq!(read(&lines.concat()).problems, []);
-    let newer = lines[0].replace("\"stepclock\":1", "\"stepclock\":2");
+    let newer = lines[0].replace("\"stepclock\":2", "\"stepclock\":3");
     let error = Ledger::read(newer.as_bytes(), "ledger").unwrap_err().to_string();
     assert_eq!(
         error,
-        "'ledger' was written by a newer stepbridge (version 2 of the ledger, this one reads up to 1): upgrade stepbridge"
+        "'ledger' was written by a newer stepbridge (version 3 of the ledger, this one reads up to 2): upgrade stepbridge"
     );
 }
 

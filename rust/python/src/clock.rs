@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use stepbridge_ledger::parse_segments;
-use stepbridge_timeline::{Change, Cursor, End, EpochEntry, Location, Quantity, Unit, segments_json};
+use stepbridge_timeline::{Change, Cursor, End, EpochEntry, Error, Location, Quantity, Unit, segments_json};
 
 use crate::errors::{TimelineError, timeline_error};
 use crate::timeline::{Amount, PendingGiven, PyTimeline, quantity};
@@ -172,6 +172,16 @@ impl PyClock {
     }
 
     #[getter]
+    fn _is_stream(&self) -> bool {
+        self.cursor.is_stream()
+    }
+
+    /// Sets the tokens of a saved state.
+    fn _set_tokens(&mut self, tokens: u64) {
+        self.cursor.set_tokens(tokens);
+    }
+
+    #[getter]
     fn _location(&self) -> Option<(u64, u64)> {
         self.cursor.location().map(|at| (at.epoch, at.iter))
     }
@@ -258,6 +268,12 @@ impl PyClock {
 
 impl PyClock {
     fn at_hand(&self) -> PyResult<Location> {
+        if self.cursor.has_no_epochs() {
+            return Err(timeline_error(Error::Undetermined(
+                "the epochs of the stream are not known: give the plan samples=, the samples of one pass over the data"
+                    .to_owned(),
+            )));
+        }
         self.cursor
             .location()
             .ok_or_else(|| PyRuntimeError::new_err("the clock has counted no batch yet, so there is none at hand"))

@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_ledger::{
     self as ledger, ChangeLine, Counts, EndOf, EntryLine, EpochEntered, EpochLine, Ledger, LedgerError, LineKind,
-    LoggedAs, LoggedAsLine, SeriesLine, SeriesStep, Session, SessionLine, StopLine, Supersedes, VERSION,
+    LoggedAs, LoggedAsLine, SeriesLine, SeriesStep, Session, SessionLine, StopLine, Supersedes,
 };
-use stepbridge_timeline::{Segment, Unit};
+use stepbridge_timeline::{Segment, Unit, segments_version};
 
 use crate::errors::timeline_error;
 use crate::rows::{ProblemRow, problem_rows};
@@ -18,6 +18,9 @@ use crate::timeline::{PyTimeline, segment_dict};
 
 /// Batches, complete epochs, steps and samples: counts.
 type At = (u64, u64, u64, Option<u64>);
+
+/// The number of a session, and that of the line in it.
+type LineOf = (u64, u64);
 
 /// Updates that really happened, tokens, padding: counts.
 type Beside = (u64, u64, u64);
@@ -31,7 +34,8 @@ fn segments(json: &str) -> PyResult<Vec<Segment>> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes))]
+#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes, after))]
+#[expect(clippy::too_many_arguments, reason = "the fields of the line")]
 fn ledger_session(
     session: u64,
     time: f64,
@@ -40,11 +44,12 @@ fn ledger_session(
     beside: Beside,
     timeline: &PyTimeline,
     supersedes: Option<u64>,
+    after: Option<u64>,
 ) -> String {
     let (applied, token, padding) = beside;
     let at = position(at);
     ledger::write_line(&SessionLine {
-        stepclock: VERSION,
+        stepclock: segments_version(timeline.inner.segments()),
         kind: LineKind::Session,
         session,
         time,
@@ -56,13 +61,14 @@ fn ledger_session(
         padding,
         segments: timeline.inner.segments().to_vec(),
         supersedes: supersedes.map(|session| Supersedes { session, from: at }),
+        after,
     })
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, at, beside, cut, segments, skipped))]
+#[pyo3(signature = (line, time, *, at, beside, cut, segments, skipped))]
 fn ledger_epoch(
-    session: u64,
+    line: LineOf,
     time: f64,
     at: At,
     beside: Beside,
@@ -70,6 +76,7 @@ fn ledger_epoch(
     segments: &str,
     skipped: Vec<(u64, u64)>,
 ) -> PyResult<String> {
+    let (session, n) = line;
     let Counts { batch, epochs, step, sample } = position(at);
     let (applied, token, padding) = beside;
     let epoch = epochs.checked_sub(1).ok_or_else(|| PyValueError::new_err("no epoch has ended"))?;
@@ -77,6 +84,7 @@ fn ledger_epoch(
     Ok(ledger::write_line(&EpochLine {
         kind: LineKind::Epoch,
         session,
+        n: Some(n),
         time,
         epoch,
         batch,
@@ -92,9 +100,9 @@ fn ledger_epoch(
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, batch, epoch, iter, step, segments))]
+#[pyo3(signature = (line, time, *, batch, epoch, iter, step, segments))]
 fn ledger_change(
-    session: u64,
+    line: LineOf,
     time: f64,
     batch: u64,
     epoch: u64,
@@ -102,23 +110,35 @@ fn ledger_change(
     step: u64,
     segments: &str,
 ) -> PyResult<String> {
+    let (session, n) = line;
     let segments = self::segments(segments)?;
-    Ok(ledger::write_line(&ChangeLine { kind: LineKind::Change, session, time, batch, epoch, iter, step, segments }))
+    Ok(ledger::write_line(&ChangeLine {
+        kind: LineKind::Change,
+        session,
+        n: Some(n),
+        time,
+        batch,
+        epoch,
+        iter,
+        step,
+        segments,
+    }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, unit, base, stated, by))]
-fn ledger_logged_as(session: u64, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, unit, base, stated, by))]
+fn ledger_logged_as(line: LineOf, time: f64, unit: &str, base: u8, stated: bool, by: String) -> PyResult<String> {
+    let (session, n) = line;
     let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
     let logged = LoggedAs { unit, base, stated, by };
-    Ok(ledger::write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, time, logged }))
+    Ok(ledger::write_line(&LoggedAsLine { kind: LineKind::LoggedAs, session, n: Some(n), time, logged }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, batch, epoch, unit, at, repeated, left_out))]
+#[pyo3(signature = (line, time, *, batch, epoch, unit, at, repeated, left_out))]
 #[expect(clippy::too_many_arguments, reason = "the fields of a line, by name")]
 fn ledger_enter(
-    session: u64,
+    line: LineOf,
     time: f64,
     batch: u64,
     epoch: u64,
@@ -127,26 +147,30 @@ fn ledger_enter(
     repeated: u64,
     left_out: u64,
 ) -> PyResult<String> {
+    let (session, n) = line;
     let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
     let entry = EpochEntered { batch, epoch, unit, at, repeated, left_out };
-    Ok(ledger::write_line(&EntryLine { kind: LineKind::Enter, session, time, entry }))
+    Ok(ledger::write_line(&EntryLine { kind: LineKind::Enter, session, n: Some(n), time, entry }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, tag, unit, base, by))]
-fn ledger_series(session: u64, time: f64, tag: String, unit: Option<&str>, base: u8, by: String) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, tag, unit, base, by))]
+fn ledger_series(line: LineOf, time: f64, tag: String, unit: Option<&str>, base: u8, by: String) -> PyResult<String> {
+    let (session, n) = line;
     let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?.map(|unit| unit.symbol().to_owned());
     let series = SeriesStep { tag, unit, base, by };
-    Ok(ledger::write_line(&SeriesLine { kind: LineKind::Series, session, time, series }))
+    Ok(ledger::write_line(&SeriesLine { kind: LineKind::Series, session, n: Some(n), time, series }))
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, at, beside, segments))]
-fn ledger_stop(session: u64, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, at, beside, segments))]
+fn ledger_stop(line: LineOf, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+    let (session, n) = line;
     let (applied, token, padding) = beside;
     Ok(ledger::write_line(&StopLine {
         kind: LineKind::Stop,
         session,
+        n: Some(n),
         time,
         at: position(at),
         applied: Some(applied),
@@ -208,6 +232,7 @@ fn session_dict<'py>(py: Python<'py>, session: &Session) -> PyResult<Bound<'py, 
         session.series.iter().map(|it| (it.tag.as_str(), it.unit.as_deref(), it.base, it.by.as_str())).collect();
     fields.set_item("series", series)?;
     fields.set_item("stopped", session.stopped)?;
+    fields.set_item("lines", session.lines)?;
     Ok(fields)
 }
 

@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use stepbridge_timeline::{
-    Answer, Boundary, Change, Counter, Entry, Error, History, Invalid, Kind, Location, Pending, Plan, Quantity, Ratio,
-    Role, Segment, Timeline, Unit, check_base, index_of, number_of,
+    Answer, Boundary, Change, Counter, Entry, Error, History, Invalid, Kind, Location, OnCut, Pending, Plan, Quantity,
+    RampStep, Ratio, Role, Segment, StreamEnd, StreamPlan, Timeline, Unit, check_base, index_of, number_of,
 };
 
 use crate::arrays::{self, Input, Output};
@@ -88,8 +88,54 @@ fn counter((name, role, kind, base): Declared) -> PyResult<Counter> {
 
 #[pymethods]
 impl PyTimeline {
+    /// A plan whose batch size changes: `ramp` has pairs of an amount and a batch size.
     #[staticmethod]
-    #[pyo3(signature = (*, samples, batches, batch_size, epochs, drop_last, accumulate, boundary))]
+    #[pyo3(signature = (ramp, *, samples, batches, epochs, drop_last, accumulate, boundary, on_cut, tokens_per_sample))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
+    fn plan_ramp(
+        ramp: Vec<(Amount, u64)>,
+        samples: Option<u64>,
+        batches: Option<u64>,
+        epochs: Option<u64>,
+        drop_last: bool,
+        accumulate: u64,
+        boundary: &str,
+        on_cut: &str,
+        tokens_per_sample: Option<u64>,
+    ) -> PyResult<Self> {
+        let boundary = Boundary::parse(boundary).map_err(timeline_error)?;
+        let on_cut = OnCut::parse(on_cut).map_err(timeline_error)?;
+        let plan = Plan {
+            samples,
+            batches,
+            batch_size: None,
+            epochs,
+            drop_last,
+            accumulate,
+            boundary,
+            on_cut,
+            tokens_per_sample,
+        };
+        wrap(Timeline::plan_ramp(&plan, &ramp_steps(ramp)?))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (ramp, *, samples, tokens_per_sample, accumulate, end))]
+    fn stream(
+        ramp: Vec<(Amount, u64)>,
+        samples: Option<u64>,
+        tokens_per_sample: Option<u64>,
+        accumulate: u64,
+        end: Option<Amount>,
+    ) -> PyResult<Self> {
+        let ramp = ramp_steps(ramp)?;
+        let end = end.map(quantity).transpose()?;
+        wrap(Timeline::stream(&StreamPlan { ramp: &ramp, samples, tokens_per_sample, accumulate, end }))
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (*, samples, batches, batch_size, epochs, drop_last, accumulate, boundary, on_cut, tokens_per_sample))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
     fn plan(
         samples: Option<u64>,
         batches: Option<u64>,
@@ -98,13 +144,27 @@ impl PyTimeline {
         drop_last: bool,
         accumulate: u64,
         boundary: &str,
+        on_cut: &str,
+        tokens_per_sample: Option<u64>,
     ) -> PyResult<Self> {
         let boundary = Boundary::parse(boundary).map_err(timeline_error)?;
-        wrap(Timeline::plan(&Plan { samples, batches, batch_size, epochs, drop_last, accumulate, boundary }))
+        let on_cut = OnCut::parse(on_cut).map_err(timeline_error)?;
+        wrap(Timeline::plan(&Plan {
+            samples,
+            batches,
+            batch_size,
+            epochs,
+            drop_last,
+            accumulate,
+            boundary,
+            on_cut,
+            tokens_per_sample,
+        }))
     }
 
     #[staticmethod]
-    #[pyo3(signature = (lengths, *, samples, batch_size, accumulate, boundary, cut))]
+    #[pyo3(signature = (lengths, *, samples, batch_size, accumulate, boundary, on_cut, cut, tokens_per_sample))]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the Python method")]
     fn from_epochs(
         py: Python<'_>,
         lengths: &Bound<'_, PyAny>,
@@ -112,11 +172,14 @@ impl PyTimeline {
         batch_size: Option<u64>,
         accumulate: u64,
         boundary: &str,
+        on_cut: &str,
         cut: bool,
+        tokens_per_sample: Option<u64>,
     ) -> PyResult<Self> {
         let lengths = counts(lengths, "lengths")?;
         let samples = samples.map(|samples| counts(samples, "samples")).transpose()?;
         let boundary = Boundary::parse(boundary).map_err(timeline_error)?;
+        let on_cut = OnCut::parse(on_cut).map_err(timeline_error)?;
         wrap(py.detach(|| {
             Timeline::from_epochs(&History {
                 lengths: &lengths,
@@ -124,7 +187,9 @@ impl PyTimeline {
                 batch_size,
                 accumulate,
                 boundary,
+                on_cut,
                 cut,
+                tokens_per_sample,
             })
         }))
     }
@@ -164,6 +229,21 @@ impl PyTimeline {
     #[getter]
     fn samples(&self) -> Option<u64> {
         self.inner.samples()
+    }
+
+    #[getter]
+    fn tokens(&self) -> Option<u64> {
+        self.inner.tokens()
+    }
+
+    #[getter]
+    fn tokens_per_sample(&self) -> Option<u64> {
+        self.inner.tokens_per_sample()
+    }
+
+    #[getter]
+    fn is_stream(&self) -> bool {
+        self.inner.is_stream()
     }
 
     fn segments<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
@@ -265,6 +345,10 @@ impl PyTimeline {
     }
 }
 
+fn ramp_steps(ramp: Vec<(Amount, u64)>) -> PyResult<Vec<RampStep>> {
+    ramp.into_iter().map(|(amount, size)| Ok((quantity(amount)?, size))).collect()
+}
+
 /// The counts in an integer array; a negative one is refused with its place.
 fn counts(array: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u64>> {
     let refuse = |(at, value): (usize, i64)| {
@@ -286,6 +370,9 @@ pub(crate) fn segment_dict<'py>(py: Python<'py>, segment: &Segment) -> PyResult<
     fields.set_item("boundary", segment.boundary.name())?;
     fields.set_item("joins", segment.joins)?;
     fields.set_item("cut", segment.cut)?;
+    fields.set_item("on_cut", segment.on_cut.name())?;
+    fields.set_item("stream", segment.stream.map(StreamEnd::name))?;
+    fields.set_item("tokens_per_sample", segment.tokens_per_sample)?;
     let (entry, phase) = match segment.entry {
         Entry::Continue => ("continue", None),
         Entry::Flush => ("flush", None),

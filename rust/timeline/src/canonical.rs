@@ -5,7 +5,7 @@
 
 use crate::error::{Error, MAX_COUNT};
 use crate::segment::{Entry, Segment};
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// Merges segments into the canonical form.
 pub(crate) fn canonical(segments: impl IntoIterator<Item = Segment>) -> Result<Vec<Segment>, Error> {
@@ -24,6 +24,17 @@ pub(crate) fn append(merged: &mut Vec<Segment>, mut segment: Segment) -> Result<
     }
     if segment.epochs == Some(0) {
         return Ok(());
+    }
+    if merged.last().is_some_and(|last| {
+        last.stream.is_some() != segment.stream.is_some() || (last.stream.is_some() && !segment.joins)
+    }) {
+        return Err(Error::invalid("a stream has no epochs before or after it"));
+    }
+    if merged.last().is_some_and(|last| last.stream.is_some() && last.samples != segment.samples) {
+        return Err(Error::invalid("the samples of one pass are the same in the whole stream"));
+    }
+    if merged.last().is_some_and(|last| last.tokens_per_sample != segment.tokens_per_sample) {
+        return Err(Error::invalid("tokens_per_sample is the same in the whole run"));
     }
     if segment.batch_size.is_none() || segment.is_empty() {
         segment.last_batch_size = None;
@@ -91,13 +102,18 @@ fn join_nothing(merged: &mut Vec<Segment>, part: Segment) {
         Entry::Drop => end_window(merged, Boundary::Drop),
         // It says how full the next window begins, until a segment follows that can say so. Where the end of the epoch
         // closes the window, that does not matter any more.
-        Entry::Phase(_) if part.boundary == Boundary::Carry || part.cut => merged.push(part),
+        Entry::Phase(_) if keeps_window(&part) => merged.push(part),
         Entry::Continue | Entry::Phase(_) => {
             if let Some(last) = merged.last_mut() {
                 last.cut = part.cut;
             }
         }
     }
+}
+
+/// Whether the window stays open as it is where the epoch of a part ends.
+fn keeps_window(part: &Segment) -> bool {
+    if part.cut { part.on_cut == OnCut::Carry } else { part.boundary == Boundary::Carry }
 }
 
 /// Makes the last epoch a segment of its own, so that it can be continued.

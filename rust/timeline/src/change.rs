@@ -5,6 +5,7 @@ use crate::epoch_shape::{EpochShape, last_batch, positive};
 use crate::error::Error;
 use crate::quantity::Quantity;
 use crate::segment::{Entry, Segment};
+use crate::stream_change::{keep_steps, resize_stream};
 use crate::timeline::Timeline;
 use crate::unit::Boundary;
 
@@ -87,7 +88,11 @@ impl Timeline {
         let batch = self.exact_batch(at, "at")?;
         let (mut segments, rest) = self.split(batch, None);
         let entry = self.entry(batch, &rest, change)?;
-        let mut changed = if change.resizes() { self.resize(batch, &rest, change)? } else { rest.clone() };
+        let mut changed = match change.resizes() {
+            true if self.is_stream() => resize_stream(&rest, change)?,
+            true => self.resize(batch, &rest, change)?,
+            false => rest.clone(),
+        };
         if let Some(accumulate) = change.accumulate {
             for segment in &mut changed {
                 // A later change of the accumulation is overridden, and what it decided for an open window with it.
@@ -98,6 +103,11 @@ impl Timeline {
                 let other = before.accumulate != accumulate && matches!(before.entry, Entry::Phase(_));
                 first.entry = if other { Entry::Continue } else { before.entry };
             }
+        }
+        if self.is_stream()
+            && let Some(steps) = self.steps_to_keep(batch)
+        {
+            keep_steps(&mut changed, steps, entry, self.window_at(batch));
         }
         // With the new sizes, the running epoch may be complete.
         let over = changed.first().is_some_and(|first| first.joins && first.batches == Some(0));
@@ -133,6 +143,12 @@ impl Timeline {
         let mut left = batch;
         let mut complete = 0;
         for segment in self.segments() {
+            if after.is_empty() && left > 0 && segment.batches.is_none() && segment.stream.is_some() {
+                // An endless stream has any number of batches.
+                before.push(Segment { batches: Some(left), last_batch_size: segment.batch_size, ..*segment });
+                after.push(Segment { joins: true, entry: Entry::Continue, ..*segment });
+                continue;
+            }
             let (Some(batches), true) = (segment.batches, after.is_empty()) else {
                 after.push(*segment);
                 continue;

@@ -3,7 +3,7 @@
 use crate::compiled_segment::{CompiledSegment, Size, Tail, Window};
 use crate::error::{Error, MAX_COUNT, total};
 use crate::segment::{Entry, Segment};
-use crate::unit::{Boundary, Unit};
+use crate::unit::{Boundary, OnCut, Unit};
 
 /// All segments of a timeline, and the counts at their end.
 #[derive(Debug, Clone, Default)]
@@ -55,25 +55,27 @@ struct Compiler {
 impl Compiler {
     fn add(&mut self, segment: &Segment, next: Option<&Segment>) -> Result<(), Error> {
         self.enter(segment);
-        let Some(batches) = segment.batches else {
-            if let Some(epochs) = segment.epochs {
-                total(u128::from(self.epoch) + u128::from(epochs - u64::from(segment.joins)), Unit::Epoch)?;
-            }
-            self.unknown = Some(*segment);
-            return Ok(());
+        let endless = segment.stream.is_some() && segment.batches.is_none();
+        // Every batch of an endless stream up to the limit of counts has a place.
+        let Some(batches) = segment.batches.or(endless.then(|| MAX_COUNT - self.batch)) else {
+            return self.end_in_unknown(segment, segment.epochs.map(u128::from));
         };
         let continued = next.is_some_and(|next| next.joins);
         let epoch0 = if segment.joins { self.epoch - 1 } else { self.epoch };
         if segment.epochs.is_none() && batches == 0 {
             return Err(Error::invalid("epochs of no batches cannot go on without an end"));
         }
-        self.open = segment.epochs.is_none();
+        self.open = segment.epochs.is_none() || endless;
         // The last epoch of an open end may pass the limit of counts, so that every count up to the limit has a place.
         let most = || (MAX_COUNT - self.batch).div_ceil(batches).min(MAX_COUNT - epoch0);
         let epochs = segment.epochs.unwrap_or_else(most);
         self.limited(u128::from(epoch0) + u128::from(epochs), Unit::Epoch)?;
         self.limited(u128::from(self.batch) + u128::from(epochs) * u128::from(batches), Unit::Batch)?;
-        let size = match (segment.batch_size, segment.last_batch_size, segment.samples) {
+        let size = match (
+            segment.batch_size,
+            segment.last_batch_size.or(segment.batch_size.filter(|_| endless)),
+            segment.samples,
+        ) {
             (Some(batch), Some(last), _) => Size::Batch { batch, last },
             (None, _, Some(samples)) => Size::Epoch(samples),
             _ => Size::Unknown,
@@ -83,6 +85,12 @@ impl Compiler {
             Boundary::Carry => Tail::Hold,
             Boundary::Flush => Tail::Flush,
             Boundary::Drop => Tail::Drop,
+            Boundary::Spill => Tail::Spill,
+        };
+        let tail_if_open = match segment.on_cut {
+            OnCut::Drop if segment.cut => Tail::Drop,
+            OnCut::Spill if segment.cut => Tail::Spill,
+            _ => Tail::Hold,
         };
         let template = CompiledSegment {
             epochs,
@@ -105,20 +113,36 @@ impl Compiler {
         };
         self.epoch = epoch0;
         // An open end that begins at the limit of counts has no epoch.
-        if batches == 0 || epochs == 0 || segment.accumulate == 1 || tail == Tail::Hold {
+        if batches == 0 || epochs == 0 || segment.accumulate == 1 {
             return self.push(template);
         }
-        let first = u64::from(self.window != Window::default() && !(epochs == 1 && stays_open));
-        let last = u64::from(stays_open);
+        // A decision for the window at the end is one for the last epoch alone, and so is what a cut does to it.
+        let last = u64::from(tail_if_open != Tail::Hold || tail != Tail::Hold && (stays_open || tail == Tail::Spill));
+        if tail == Tail::Hold {
+            let parts = [
+                CompiledSegment { epochs: epochs - last, ..template.clone() },
+                CompiledSegment { epochs: last, tail: tail_if_open, ..template },
+            ];
+            return parts.into_iter().filter(|part| part.epochs > 0).try_for_each(|part| self.push(part));
+        }
+        let begun = if tail == Tail::Spill { self.window.phase > 0 } else { self.window != Window::default() };
+        let first = u64::from(begun && epochs > last);
+        let tail_if_last = if stays_open { tail_if_open } else { tail };
         // An epoch that begins with an open window, and one that leaves its window open, differ from those between them.
         let parts = [
             CompiledSegment { epochs: first, tail, ..template.clone() },
             CompiledSegment { epochs: epochs - first - last, tail, per_epoch: true, ..template.clone() },
-            CompiledSegment { epochs: last, ..template },
+            CompiledSegment { epochs: last, tail: tail_if_last, ..template },
         ];
-        for part in parts.into_iter().filter(|part| part.epochs > 0) {
-            self.push(part)?;
+        parts.into_iter().filter(|part| part.epochs > 0).try_for_each(|part| self.push(part))
+    }
+
+    /// Notes that from `first` on, for so many epochs, nothing has a place.
+    fn end_in_unknown(&mut self, first: &Segment, epochs: Option<u128>) -> Result<(), Error> {
+        if let Some(epochs) = epochs {
+            total(u128::from(self.epoch) + epochs - u128::from(first.joins), Unit::Epoch)?;
         }
+        self.unknown = Some(Segment { epochs: epochs.and_then(|epochs| u64::try_from(epochs).ok()), ..*first });
         Ok(())
     }
 
@@ -131,7 +155,7 @@ impl Compiler {
     fn enter(&mut self, segment: &Segment) {
         match segment.entry {
             Entry::Continue if segment.accumulate != self.accumulate => {
-                self.window.phase = self.window.pending.min(segment.accumulate - 1);
+                self.window.count_towards(segment.accumulate);
             }
             Entry::Continue => {}
             Entry::Phase(phase) => self.window.phase = phase,
@@ -214,7 +238,7 @@ impl Compiler {
                 segment.closes_later = closes_later;
                 closes_later = match segment.tail {
                     Tail::Drop if !segment.per_epoch => segment.steps() > 0,
-                    Tail::Hold => segment.steps() > 0 || closes_later,
+                    Tail::Hold | Tail::Spill => segment.steps() > 0 || closes_later,
                     _ => true,
                 };
             }

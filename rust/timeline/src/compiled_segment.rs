@@ -10,6 +10,8 @@ pub(crate) enum Tail {
     Flush,
     /// It is thrown away.
     Drop,
+    /// Its gradients stay, and the count starts anew.
+    Spill,
 }
 
 /// How many samples a batch holds.
@@ -30,6 +32,20 @@ pub(crate) struct Window {
     pub(crate) pending: u64,
     /// How many batches count towards its end. In Keras a window may begin part full although it has no batch yet.
     pub(crate) phase: u64,
+    /// Of the pending batches, those of earlier epochs that never count towards its end.
+    pub(crate) spilled: u64,
+}
+
+impl Window {
+    /// The window after the epoch ended and its count started anew.
+    pub(crate) fn spill(self) -> Self {
+        Self { phase: 0, spilled: self.pending, ..self }
+    }
+
+    /// Lets the pending batches count towards a window of another length.
+    pub(crate) fn count_towards(&mut self, accumulate: u64) {
+        self.phase = (self.pending - self.spilled).min(accumulate - 1);
+    }
 }
 
 /// A part of the run with one epoch length, one batch size and one accumulation.
@@ -73,7 +89,7 @@ impl CompiledSegment {
     pub(crate) fn steps_per_epoch(&self) -> u64 {
         match self.tail {
             Tail::Flush => self.batches.div_ceil(self.accumulate),
-            Tail::Drop | Tail::Hold => self.batches / self.accumulate,
+            Tail::Drop | Tail::Hold | Tail::Spill => self.batches / self.accumulate,
         }
     }
 
@@ -100,20 +116,37 @@ impl CompiledSegment {
     fn left_open(&self, batches: u64) -> Window {
         let counted = self.window0.phase + batches;
         let phase = counted % self.accumulate;
-        let closed_none = counted < self.accumulate;
-        Window { pending: if closed_none { self.window0.pending + batches } else { phase }, phase }
+        if counted < self.accumulate {
+            return Window { pending: self.window0.pending + batches, phase, spilled: self.window0.spilled };
+        }
+        Window { pending: phase, phase, spilled: 0 }
     }
 
     /// The window that is open after the first `batches` batches. After all of them: what `tail` leaves open.
     pub(crate) fn window_after(&self, batches: u64) -> Window {
         if self.per_epoch && batches > 0 {
-            let phase = batches % self.batches % self.accumulate;
-            return Window { pending: phase, phase };
+            return self.window_in_epoch(batches / self.batches, batches % self.batches);
         }
-        if batches == self.width && self.tail != Tail::Hold {
-            return Window::default();
+        match self.tail {
+            Tail::Flush | Tail::Drop if batches == self.width => Window::default(),
+            Tail::Spill if batches == self.width => self.left_open(batches).spill(),
+            _ => self.left_open(batches),
         }
-        self.left_open(batches)
+    }
+
+    /// The window that is open after `iter` batches of an epoch that has windows of its own.
+    fn window_in_epoch(&self, epoch: u64, iter: u64) -> Window {
+        let phase = iter % self.accumulate;
+        if self.tail != Tail::Spill || iter >= self.accumulate {
+            return Window { pending: phase, phase, spilled: 0 };
+        }
+        // Nothing has closed in this epoch, so that what earlier ones left is still pending.
+        let spilled = match epoch {
+            0 => self.window0.pending,
+            _ if self.batches < self.accumulate => self.window0.pending + epoch * self.batches,
+            _ => self.batches % self.accumulate,
+        };
+        Window { pending: spilled + iter, phase, spilled }
     }
 
     /// Whether a window is open after the first `batches` batches.
@@ -139,11 +172,13 @@ impl CompiledSegment {
     pub(crate) fn contributes_to(&self, batch: u64) -> Option<u64> {
         if self.per_epoch {
             let (epoch, iter) = (batch / self.batches, batch % self.batches);
-            let step = iter / self.accumulate;
-            return (step < self.steps_per_epoch()).then(|| epoch * self.steps_per_epoch() + step);
+            let (step, whole) = (iter / self.accumulate, self.steps_per_epoch());
+            let run = epoch * whole + step;
+            let closes = step < whole || (self.tail == Tail::Spill && (run < self.steps() || self.closes_later));
+            return closes.then_some(run);
         }
         let step = (self.window0.phase + batch) / self.accumulate;
-        let closes = step < self.steps() || (self.tail == Tail::Hold && self.closes_later);
+        let closes = step < self.steps() || (matches!(self.tail, Tail::Hold | Tail::Spill) && self.closes_later);
         closes.then_some(step)
     }
 
@@ -162,8 +197,8 @@ impl CompiledSegment {
             _ if self.batches == 0 => Some(0),
             Size::Unknown => None,
             Size::Epoch(samples) => Some(samples),
-            // It fits: `Segment::validate` refuses an epoch of more samples than can be counted.
-            Size::Batch { batch, last } => Some((self.batches - 1) * batch + last),
+            // Only an endless stream, which has no end of epoch, has more.
+            Size::Batch { batch, last } => (self.batches - 1).checked_mul(batch)?.checked_add(last),
         }
     }
 
@@ -179,7 +214,7 @@ impl CompiledSegment {
             return Some(0);
         }
         let (epoch, iter) = (batches / self.batches, batches % self.batches);
-        let whole = u128::from(epoch) * u128::from(self.samples_per_epoch()?);
+        let whole = if epoch == 0 { 0 } else { u128::from(epoch) * u128::from(self.samples_per_epoch()?) };
         match self.size {
             _ if iter == 0 => Some(whole),
             Size::Batch { batch, .. } => Some(whole + u128::from(iter) * u128::from(batch)),
@@ -189,6 +224,9 @@ impl CompiledSegment {
 
     /// The batch that has sample number `sample`; `None` if sizes are not known. Both are counted from the begin.
     pub(crate) fn batch_of_sample(&self, sample: u64) -> Option<u64> {
+        if let (1, Size::Batch { batch, .. }) = (self.epochs, self.size) {
+            return Some(sample / batch);
+        }
         let per_epoch = self.samples_per_epoch()?;
         let (epoch, rest) = (sample.checked_div(per_epoch)?, sample.checked_rem(per_epoch)?);
         let iter = match self.size {

@@ -7,6 +7,7 @@ use crate::error::{Error, total};
 use crate::fraction::Fraction;
 use crate::locate::sizes_unknown;
 use crate::quantity::{Quantity, Ratio};
+use crate::stream::NO_PASS;
 use crate::timeline::Timeline;
 use crate::unit::Unit;
 
@@ -119,12 +120,20 @@ impl Timeline {
         match unit {
             Unit::Batch => whole(self.compiled.batches),
             Unit::Step => whole(self.compiled.steps),
+            Unit::Epoch if self.is_stream() => {
+                let end = self.compiled.samples.zip(self.pass());
+                let share = end.map(|(samples, pass)| Ratio::new(u128::from(samples), u128::from(pass)));
+                match share {
+                    Some(Ok(value)) => Ok(Quantity { value, unit }),
+                    _ => Err(NO_PASS.into()),
+                }
+            }
             Unit::Epoch => whole(self.compiled.epochs),
             Unit::Duration => whole(1),
             Unit::Sample => {
                 self.compiled.samples.map_or_else(|| Err(sizes_unknown("the number of samples").to_string()), whole)
             }
-            Unit::Token => Err(no_tokens()),
+            Unit::Token => self.tokens().map_or_else(|| Err(no_tokens()), whole),
         }
     }
 
@@ -154,13 +163,14 @@ impl Timeline {
                 Ok(Place::Point(Point::at(segment.batch0 + batch + 1)))
             }
             Unit::Sample => self.place_sample(quantity, count),
+            Unit::Epoch if self.is_stream() => self.place_in_stream(quantity),
             Unit::Epoch => self.place_epoch(quantity),
             Unit::Duration if !self.is_bounded() => Ok(Place::Undetermined(format!(
                 "{quantity} is a fraction of the planned run, which is open-ended or of unknown length"
             ))),
             Unit::Duration if value > Ratio::whole(1) => Ok(Place::PastEnd),
             Unit::Duration => self.point_in_run(value).map(Place::Point),
-            Unit::Token => Ok(Place::Undetermined(no_tokens())),
+            Unit::Token => self.place_tokens(quantity, count),
             Unit::Batch | Unit::Step => self.past(quantity),
         }
     }
@@ -193,6 +203,25 @@ impl Timeline {
             };
         };
         Point::within(segment.batch0 + batch, u128::from(count) - first, next - first).map(Place::Point)
+    }
+
+    fn place_tokens(&self, quantity: Quantity, count: u64) -> Result<Place, Error> {
+        let Some(each) = self.tokens_per_sample() else { return Ok(Place::Undetermined(no_tokens())) };
+        match self.point_at_sample(u128::from(count), u128::from(each)) {
+            Ok(Some(point)) => Ok(Place::Point(point)),
+            Ok(None) if self.compiled.samples.is_some() => self.past(quantity),
+            Ok(None) => Ok(Place::Undetermined(sizes_unknown(&format!("the location of token {count}")).to_string())),
+            Err(Error::Undetermined(why)) => Ok(Place::Undetermined(why)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn place_in_stream(&self, quantity: Quantity) -> Result<Place, Error> {
+        let Some(pass) = self.pass() else { return Ok(Place::Undetermined(NO_PASS.into())) };
+        match self.point_in_stream(quantity.value.num(), quantity.value.den(), pass)? {
+            Some(point) => Ok(Place::Point(point)),
+            None => self.past(quantity),
+        }
     }
 
     fn place_epoch(&self, quantity: Quantity) -> Result<Place, Error> {
@@ -276,14 +305,18 @@ impl Timeline {
                     None => Ok(Err(sizes_unknown(&format!("the number of samples in {batch} batches")).to_string())),
                 }
             }
+            Unit::Epoch if self.is_stream() => match self.stream_done(batch)? {
+                Some(share) => Ratio::new(share.done, u128::from(share.of)).map(Ok),
+                None => Ok(Err(NO_PASS.into())),
+            },
             Unit::Epoch => match found {
-                Some((segment, within)) => match Self::epochs_done(segment, within) {
-                    Some(share) => Ratio::new(share.done, u128::from(share.of)).map(Ok),
-                    None => {
+                Some((segment, within)) => {
+                    let Some(share) = Self::epochs_done(segment, within) else {
                         let epoch = segment.epoch0 + within / segment.batches;
-                        Ok(Err(format!("the length of epoch {epoch} is not known yet")))
-                    }
-                },
+                        return Ok(Err(format!("the length of epoch {epoch} is not known yet")));
+                    };
+                    Ratio::new(share.done, u128::from(share.of)).map(Ok)
+                }
                 None if compiled.unknown.is_some_and(|tail| tail.joins) => {
                     Ok(Err(format!("the length of epoch {} is not known yet", compiled.epochs.saturating_sub(1))))
                 }
@@ -297,7 +330,14 @@ impl Timeline {
                 let share = self.run_done(batch)?;
                 Ratio::new(share.done, u128::from(share.of)).map(Ok)
             }
-            Unit::Token => Ok(Err(no_tokens())),
+            Unit::Token => {
+                let Some(each) = self.tokens_per_sample() else { return Ok(Err(no_tokens())) };
+                // Samples come whole.
+                let tokens = |samples: Ratio| total(u128::from(samples.num()) * u128::from(each), Unit::Token);
+                self.amount_at(batch, Unit::Sample)?
+                    .map(|samples| tokens(samples).map(Ratio::whole))
+                    .map_or_else(|why| Ok(Err(why)), |tokens| tokens.map(Ok))
+            }
         }
     }
 
@@ -316,6 +356,6 @@ impl Timeline {
     }
 }
 
-fn no_tokens() -> String {
-    "tokens are known only if the run counts them".into()
+pub(crate) fn no_tokens() -> String {
+    "tokens are known only if the plan states tokens_per_sample, or the run counts them".into()
 }

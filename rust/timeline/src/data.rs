@@ -4,7 +4,7 @@
 use crate::bulk::MASKED;
 use crate::compiled_segment::{CompiledSegment, Size};
 use crate::convert::Point;
-use crate::error::Error;
+use crate::error::{Error, total};
 use crate::fraction::to_float;
 use crate::locate::Location;
 use crate::quantity::Ratio;
@@ -103,17 +103,23 @@ impl Timeline {
         let Some(all) = self.sized_run() else {
             return Point::within(0, num * u128::from(self.compiled.batches), den);
         };
-        let wanted = num * u128::from(all);
-        let sample = u64::try_from(wanted / den).unwrap_or(u64::MAX);
-        if sample >= all {
-            return Ok(Point::at(self.compiled.batches));
+        let point = self.point_at_sample(num * u128::from(all), den)?;
+        Ok(point.unwrap_or(Point::at(self.compiled.batches)))
+    }
+
+    /// The point after `num / den` samples of a run in which the size of every batch is known; `None` if it is past the end.
+    pub(crate) fn point_at_sample(&self, num: u128, den: u128) -> Result<Option<Point>, Error> {
+        let sample = total(num / den, Unit::Sample)?;
+        if let Some(all) = self.compiled.samples
+            && sample >= all
+        {
+            let exactly = sample == all && num.is_multiple_of(den);
+            return Ok(exactly.then(|| Point::at(self.compiled.batches)));
         }
         let (segment, batch) = self.find(Unit::Sample, sample)?;
         let begins = |batch| Some(u128::from(segment.sample0?) + segment.samples_within(batch)?);
-        match begins(batch).zip(begins(batch + 1)) {
-            Some((first, next)) => Point::within(segment.batch0 + batch, wanted - first * den, den * (next - first)),
-            None => Point::within(0, num * u128::from(self.compiled.batches), den),
-        }
+        let Some((first, next)) = begins(batch).zip(begins(batch + 1)) else { return Ok(None) };
+        Point::within(segment.batch0 + batch, num - first * den, den * (next - first)).map(Some)
     }
 
     /// How much of the run is done after `batch` batches; it has an end and at least one batch.
@@ -137,6 +143,9 @@ impl Timeline {
     /// such location or the length of its epoch is not known.
     #[must_use]
     pub fn epoch_float(&self, epoch: u64, iter: u64) -> Option<f64> {
+        if self.is_stream() {
+            return self.stream_float(Location { epoch, iter });
+        }
         let part = self.part_at(epoch, iter)?;
         let done = part.epochs_done(epoch - part.epoch0, iter - part.iter0 + 1)?;
         Some(to_float(done.done, done.of))
@@ -144,20 +153,24 @@ impl Timeline {
 
     /// `epoch_float` of many locations. NaN where it is not known or the location is masked. Returns whether all are known.
     pub fn epoch_floats(&self, epoch: &[i64], iter: &[i64], out: &mut [f64]) -> bool {
-        let mut all = true;
+        let (mut all, stream) = (true, self.is_stream());
         // A step that is logged under several tags is at the same location several times: only the first one divides.
         let (mut last, mut float) = ((MASKED, MASKED), f64::NAN);
         let mut part: Option<&CompiledSegment> = None;
         for ((out, &epoch), &iter) in out.iter_mut().zip(epoch).zip(iter) {
             if (epoch, iter) != last {
                 let at = u64::try_from(epoch).ok().zip(u64::try_from(iter).ok());
-                part = at.and_then(|(epoch, iter)| {
-                    part.filter(|part| part.has(epoch, iter)).or_else(|| self.part_at(epoch, iter))
-                });
-                let done = part
-                    .zip(at)
-                    .and_then(|(part, (epoch, iter))| part.epochs_done(epoch - part.epoch0, iter - part.iter0 + 1));
-                float = done.map_or(f64::NAN, |done| to_float(done.done, done.of));
+                float = if stream {
+                    at.and_then(|(epoch, iter)| self.epoch_float(epoch, iter)).unwrap_or(f64::NAN)
+                } else {
+                    part = at.and_then(|(epoch, iter)| {
+                        part.filter(|part| part.has(epoch, iter)).or_else(|| self.part_at(epoch, iter))
+                    });
+                    let done = part
+                        .zip(at)
+                        .and_then(|(part, (epoch, iter))| part.epochs_done(epoch - part.epoch0, iter - part.iter0 + 1));
+                    done.map_or(f64::NAN, |done| to_float(done.done, done.of))
+                };
                 last = (epoch, iter);
             }
             all &= !float.is_nan();

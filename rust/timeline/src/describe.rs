@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
+use crate::unit::OnCut;
 
 /// Segments that are shown; the others are only counted.
 const SHOWN: usize = 4;
@@ -58,6 +59,9 @@ impl fmt::Display for Segment {
         }
         if self.accumulate > 1 {
             let _ = write!(notes, ", accumulate {} ({})", grouped(self.accumulate), self.boundary.name());
+            if self.on_cut != OnCut::Carry {
+                let _ = write!(notes, ", on a cut {}", self.on_cut.name());
+            }
         }
         match self.entry {
             Entry::Continue => {}

@@ -5,9 +5,22 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::segment::Segment;
 use crate::timeline::Timeline;
+use crate::unit::{Boundary, OnCut};
 
-/// Raised when an older version could misread what a newer one writes.
-const VERSION: u32 = 1;
+/// Raised when an older version could misread what a newer one writes. What version 1 can say is written as version 1.
+const VERSION: u32 = 2;
+
+/// The version that a reader needs for these segments.
+#[must_use]
+pub fn segments_version(segments: &[Segment]) -> u32 {
+    let new = |segment: &Segment| {
+        segment.boundary == Boundary::Spill
+            || segment.on_cut != OnCut::Carry
+            || segment.stream.is_some()
+            || segment.tokens_per_sample.is_some()
+    };
+    if segments.iter().any(new) { VERSION } else { 1 }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +50,11 @@ impl Timeline {
     /// Writes the timeline as one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let document = Document { format: FORMAT.into(), version: VERSION, segments: self.segments().to_vec() };
+        let document = Document {
+            format: FORMAT.into(),
+            version: segments_version(self.segments()),
+            segments: self.segments().to_vec(),
+        };
         // Integers, booleans and strings always serialise.
         serde_json::to_string(&document).unwrap_or_default()
     }

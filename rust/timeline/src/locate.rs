@@ -1,6 +1,7 @@
 //! Where the n-th batch, step or sample is, one at a time. `bulk` does it for arrays.
 
 use crate::compiled_segment::CompiledSegment;
+use crate::convert::no_tokens;
 use crate::error::{Error, MAX_COUNT, total};
 use crate::segment::Segment;
 use crate::timeline::Timeline;
@@ -31,7 +32,12 @@ impl Timeline {
     /// The same for a caller whose numbers count from `base`, so that errors name the caller's number.
     pub fn locate_from(&self, unit: Unit, index: u64, base: u64) -> Result<Location, Error> {
         let (segment, batch) = self.find_from(unit, index, base)?;
-        Ok(segment.location(batch))
+        self.location_in(segment, batch)
+    }
+
+    /// Where a batch of a segment, counted from its begin, is.
+    pub(crate) fn location_in(&self, segment: &CompiledSegment, batch: u64) -> Result<Location, Error> {
+        if self.is_stream() { self.stream_location(segment, batch) } else { Ok(segment.location(batch)) }
     }
 
     /// The segment of the batch, step or sample with index `index`, and the batch, counted from the segment's begin.
@@ -41,6 +47,14 @@ impl Timeline {
 
     pub(crate) fn find_from(&self, unit: Unit, index: u64, base: u64) -> Result<(&CompiledSegment, u64), Error> {
         let compiled = &self.compiled;
+        if let (Unit::Token, Some(each)) = (unit, self.tokens_per_sample()) {
+            if let Some(reached) = self.reached(unit)?
+                && index >= reached
+            {
+                return Err(self.past_end(unit, index, base, reached));
+            }
+            return self.find_from(Unit::Sample, index / each, 0);
+        }
         if let Some(reached) = self.reached(unit)?
             && index >= reached
         {
@@ -71,7 +85,13 @@ impl Timeline {
             Unit::Batch => Ok(Some(compiled.batches)),
             Unit::Step => Ok(Some(compiled.steps)),
             Unit::Sample => Ok(compiled.samples.or_else(|| compiled.open.then_some(MAX_COUNT))),
-            Unit::Token | Unit::Epoch | Unit::Duration => Err(no_location(unit)),
+            Unit::Token if self.tokens_per_sample().is_some() => {
+                let each = self.tokens_per_sample().unwrap_or(1);
+                let all = compiled.samples.map(|samples| samples.saturating_mul(each).min(MAX_COUNT));
+                Ok(all.or_else(|| compiled.open.then_some(MAX_COUNT)))
+            }
+            Unit::Token => Err(Error::Undetermined(no_tokens())),
+            Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }
     }
 
@@ -91,12 +111,21 @@ impl Timeline {
                 (Some(before), Some(within)) => Ok(total(u128::from(before) + within + 1, Unit::Sample)? - 1),
                 _ => Err(sizes_unknown(&format!("the first sample of epoch {}, iter {}", at.epoch, at.iter))),
             },
-            Unit::Token | Unit::Epoch | Unit::Duration => Err(no_location(unit)),
+            Unit::Token => {
+                let Some(each) = self.tokens_per_sample() else { return Err(Error::Undetermined(no_tokens())) };
+                let first = u128::from(self.index(Unit::Sample, at)?) * u128::from(each);
+                // The token itself is counted, too.
+                Ok(total(first + 1, Unit::Token)? - 1)
+            }
+            Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }
     }
 
     /// The segment of the batch at a location, and the batch, counted from the segment's begin.
     pub(crate) fn find_location(&self, at: Location) -> Result<(&CompiledSegment, u64), Error> {
+        if self.is_stream() {
+            return self.find(Unit::Batch, self.stream_batch(at)?);
+        }
         let compiled = &self.compiled.all;
         let after = compiled.partition_point(|segment| (segment.epoch0, segment.iter0) <= (at.epoch, at.iter));
         // The parts of one epoch are in the order of iter; a segment of whole epochs has all iters of each.

@@ -4,7 +4,7 @@ use crate::epoch_shape::{EpochShape, last_batch, positive};
 use crate::error::Error;
 use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// What is planned for a run of equal epochs.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,10 @@ pub struct Plan {
     pub accumulate: u64,
     /// What happens to an open window at the end of an epoch.
     pub boundary: Boundary,
+    /// What happens to an open window if an epoch is cut short.
+    pub on_cut: OnCut,
+    /// Tokens in each sample.
+    pub tokens_per_sample: Option<u64>,
 }
 
 impl Default for Plan {
@@ -35,6 +39,8 @@ impl Default for Plan {
             drop_last: false,
             accumulate: 1,
             boundary: Boundary::Flush,
+            on_cut: OnCut::Carry,
+            tokens_per_sample: None,
         }
     }
 }
@@ -52,6 +58,10 @@ pub struct History<'a> {
     pub accumulate: u64,
     /// What happens to an open window at the end of an epoch.
     pub boundary: Boundary,
+    /// What happens to an open window if an epoch is cut short.
+    pub on_cut: OnCut,
+    /// Tokens in each sample.
+    pub tokens_per_sample: Option<u64>,
     /// Whether the last epoch was cut short.
     pub cut: bool,
 }
@@ -65,6 +75,7 @@ impl Timeline {
             ("batch_size", plan.batch_size),
             ("epochs", plan.epochs),
             ("accumulate", Some(plan.accumulate)),
+            ("tokens_per_sample", plan.tokens_per_sample),
         ];
         for (name, value) in named {
             positive(name, value)?;
@@ -79,9 +90,12 @@ impl Timeline {
             drop_last: plan.drop_last,
             accumulate: plan.accumulate,
             boundary: plan.boundary,
+            on_cut: plan.on_cut,
             joins: false,
             cut: false,
             entry: Entry::Continue,
+            stream: None,
+            tokens_per_sample: plan.tokens_per_sample,
         }])
     }
 
@@ -89,6 +103,7 @@ impl Timeline {
     pub fn from_epochs(history: &History) -> Result<Self, Error> {
         positive("batch_size", history.batch_size)?;
         positive("accumulate", Some(history.accumulate))?;
+        positive("tokens_per_sample", history.tokens_per_sample)?;
         if let Some(samples) = history.samples
             && samples.len() != history.lengths.len()
         {
@@ -118,9 +133,12 @@ impl Timeline {
                 drop_last: false,
                 accumulate: history.accumulate,
                 boundary: history.boundary,
+                on_cut: history.on_cut,
                 joins: false,
                 cut: history.cut && epoch + 1 == history.lengths.len(),
                 entry: Entry::Continue,
+                stream: None,
+                tokens_per_sample: history.tokens_per_sample,
             };
             segment.validate().map_err(in_epoch)?;
             segments.push(segment);

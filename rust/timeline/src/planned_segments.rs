@@ -24,16 +24,16 @@ impl PlannedSegments {
         self.0.iter()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(crate) fn first_mut(&mut self) -> Option<&mut Segment> {
         self.0.front_mut()
     }
 
     pub(crate) fn add_first(&mut self, segment: Segment) {
         self.0.push_front(segment);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Whether the first segment continues a running epoch.
@@ -56,6 +56,9 @@ impl PlannedSegments {
     /// Takes the next epoch, or the next part of the running one.
     pub(crate) fn take_epoch(&mut self) -> Option<Segment> {
         let next = self.0.front_mut()?;
+        if next.stream.is_some() {
+            return self.0.pop_front();
+        }
         let part = Segment { epochs: Some(1), cut: next.cut && next.epochs == Some(1), ..*next };
         match &mut next.epochs {
             Some(0 | 1) => {

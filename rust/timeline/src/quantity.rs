@@ -98,7 +98,8 @@ impl Quantity {
         Self { value: Ratio::whole(value), unit }
     }
 
-    /// Reads `"3ep"`, `"500st"`, `"12_000ba"`, `"2.5ep"`, `"1/3ep"` or `"10%"` (of the planned run), exactly.
+    /// Reads `"3ep"`, `"3 epochs"`, `"500st"`, `"12_000ba"`, `"300Btok"`, `"2.5ep"`, `"1/3ep"` or `"10%"` (of the planned run),
+    /// exactly. k, M, B and T are powers of 1000.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let trimmed = text.trim();
         let split = trimmed.find(|c: char| c.is_alphabetic() || c == '%').unwrap_or(trimmed.len());
@@ -114,11 +115,12 @@ impl Quantity {
         if unit.is_empty() {
             return Err(not_understood(text, &format!("{number:?} has no unit")));
         }
-        let (unit, scale) = match unit {
-            "%" => (Unit::Duration, 100),
-            _ => match Unit::parse(unit) {
-                Ok(unit) => (unit, 1),
-                Err(_) => return Err(not_understood(text, &format!("{unit:?} is not a unit"))),
+        let (unit, scale, times) = match (unit, Unit::parse(unit)) {
+            ("%", _) => (Unit::Duration, 100, 1),
+            (_, Ok(unit)) => (unit, 1, 1),
+            (unit, Err(_)) => match multiplied(unit) {
+                Some((unit, times)) => (unit, 1, times),
+                None => return Err(not_understood(text, &format!("{unit:?} is not a unit"))),
             },
         };
         let (num, den) = parse_number(number).map_err(|why| match why {
@@ -129,7 +131,10 @@ impl Quantity {
         let value = den
             .checked_mul(scale)
             .ok_or_else(|| Error::overflow(format!("the amount {text:?}")))
-            .and_then(|den| Ratio::new(num, den))
+            .and_then(|den| {
+                let num = num.checked_mul(times).ok_or_else(|| Error::overflow(format!("the amount {text:?}")))?;
+                Ratio::new(num, den)
+            })
             .map_err(|error| match error {
                 Error::Overflow { .. } => Error::overflow(format!("the amount {text:?}")),
                 other => other,
@@ -156,8 +161,22 @@ impl fmt::Display for Quantity {
 
 fn not_understood(text: &str, why: &str) -> Error {
     Error::Quantity(format!(
-        "{text:?} is not a quantity: {why}; expected a number and a unit, such as \"3ep\", \"500st\", \"12_000ba\", \"1/3ep\" or \"10%\" (units: sp, tok, ba, st, ep, dur)"
+        "{text:?} is not a quantity: {why}; expected a number and a unit, such as \"3ep\", \"500st\", \"12_000ba\", \"1/3ep\" or \"10%\" (units: samples (sp), tokens (tok), batches (ba), steps (st), epochs (ep), durations (dur), each also after k, M, B or T)"
     ))
+}
+
+/// A unit after a power of 1000: `Btok`, `k steps`.
+fn multiplied(text: &str) -> Option<(Unit, u128)> {
+    let mut rest = text.chars();
+    let power = match rest.next()?.to_ascii_lowercase() {
+        'k' => 1,
+        'm' => 2,
+        'b' => 3,
+        't' => 4,
+        _ => return None,
+    };
+    let unit = Unit::parse(rest.as_str().trim_start()).ok()?;
+    Some((unit, 1000_u128.pow(power)))
 }
 
 enum NumberError {

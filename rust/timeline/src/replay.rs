@@ -5,7 +5,7 @@ use crate::error::{Error, MAX_COUNT};
 use crate::planned_segments::PlannedSegments;
 use crate::segment::{Entry, Segment};
 use crate::timeline::Timeline;
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// Follows the record of a run from a position on: observed parts of epochs replace planned ones.
 #[derive(Debug, Clone)]
@@ -23,16 +23,30 @@ pub struct Replay {
     epochs: u64,
     /// Batches of the running epoch before `batch`.
     iter: u64,
+    /// Whether it is a stream, which is one epoch however many its data has.
+    stream: bool,
 }
 
 impl Replay {
     /// Starts on a timeline after its first `batch` batches and `epochs` complete epochs.
     #[must_use]
     pub fn new(timeline: &Timeline, batch: u64, epochs: u64) -> Self {
+        let stream = timeline.is_stream();
+        let epochs = if stream { 0 } else { epochs };
         let (observed, planned) = timeline.split(batch, Some(epochs));
         let inside = planned.first().is_some_and(|next| next.joins);
         let iter = if inside { length_of_last(&observed) } else { 0 };
-        Self { observed, running: Vec::new(), planned: planned.into(), known: true, gap: false, batch, epochs, iter }
+        Self {
+            observed,
+            running: Vec::new(),
+            planned: planned.into(),
+            known: true,
+            gap: false,
+            batch,
+            epochs,
+            iter,
+            stream,
+        }
     }
 
     /// A run of which nothing is known.
@@ -47,6 +61,7 @@ impl Replay {
             batch: 0,
             epochs: 0,
             iter: 0,
+            stream: false,
         }
     }
 
@@ -117,6 +132,9 @@ impl Replay {
     #[must_use]
     pub fn changes_at(&self, epoch: u64, iter: u64, batch: u64) -> bool {
         let Some(done) = batch.checked_sub(self.batch) else { return false };
+        if self.stream {
+            return true;
+        }
         let inside = epoch == self.epochs && self.iter.checked_add(done) == Some(iter);
         // After the last batch of an epoch the position is the next epoch, although this one has not ended yet.
         inside || self.epochs.checked_add(1) == Some(epoch) && iter == 0
@@ -165,7 +183,8 @@ impl Replay {
             segments.extend(with_one_unknown_end(&self.planned));
         } else {
             let joins = !running.is_empty() || self.iter > 0;
-            segments.push(Segment { joins, ..UNKNOWN_END });
+            let tokens_per_sample = segments.last().and_then(|last| last.tokens_per_sample);
+            segments.push(Segment { joins, tokens_per_sample, ..UNKNOWN_END });
         }
         Timeline::from_segments(segments)
     }
@@ -173,7 +192,7 @@ impl Replay {
 
 /// The plan as a timeline can have it: an epoch of unknown length and all later ones are one segment.
 fn with_one_unknown_end(planned: &PlannedSegments) -> impl Iterator<Item = Segment> {
-    let known = planned.iter().take_while(|segment| segment.batches.is_some()).count();
+    let known = planned.iter().take_while(|segment| segment.batches.is_some() || segment.stream.is_some()).count();
     let unknown = planned.iter().nth(known).map(|unknown| {
         let epochs = planned
             .iter()
@@ -197,9 +216,12 @@ const UNKNOWN_END: Segment = Segment {
     drop_last: false,
     accumulate: 1,
     boundary: Boundary::Flush,
+    on_cut: OnCut::Carry,
     joins: false,
     cut: false,
     entry: Entry::Continue,
+    stream: None,
+    tokens_per_sample: None,
 };
 
 fn is_one_epoch(part: &Segment) -> bool {

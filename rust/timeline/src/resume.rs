@@ -26,6 +26,13 @@ impl Timeline {
         pending: Option<Pending>,
         longer: i64,
     ) -> Result<Self, Error> {
+        if self.is_stream() != plan.is_stream() {
+            return Err(Error::invalid("a stream continues by a stream, and a run of epochs by epochs"));
+        }
+        if let (true, Some(first)) = (self.is_stream(), plan.segments().first()) {
+            let change = Change { accumulate: Some(first.accumulate), pending, ..Change::default() };
+            return self.resume_stream(batch, plan, &change);
+        }
         let [planned] = plan.segments() else {
             return Err(Error::invalid(
                 "a run can only continue by a plan of equal epochs: make one with Timeline.plan, and change it later with change",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, MAX_COUNT, count};
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// What happens to the accumulation window that is open where a segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -27,6 +27,30 @@ impl Entry {
     }
 }
 
+/// Where a stream ends, which a change of its batch size or accumulation keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamEnd {
+    /// It has no end.
+    Endless,
+    /// After a number of steps.
+    Steps,
+    /// After a number of samples.
+    Samples,
+}
+
+impl StreamEnd {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Endless => "endless",
+            Self::Steps => "steps",
+            Self::Samples => "samples",
+        }
+    }
+}
+
 /// A run of identical epochs, or a part of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +67,7 @@ pub struct Segment {
     /// Samples in the last batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_batch_size: Option<u64>,
-    /// Samples in the data set. Without a `batch_size`: what each epoch consumes.
+    /// Samples in the data set; in a stream those of one pass. Without a `batch_size`: what each epoch consumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
     /// Whether a partial last batch is left out.
@@ -58,12 +82,21 @@ pub struct Segment {
     /// Whether it continues the last epoch of the segment before it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub joins: bool,
-    /// Whether its last epoch was cut short: nothing is flushed or dropped at its end.
+    /// Whether its last epoch was cut short: `on_cut` says what happens at its end, and not `boundary`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cut: bool,
+    /// What happens to an open window if an epoch is cut short.
+    #[serde(default, skip_serializing_if = "is_carry")]
+    pub on_cut: OnCut,
     /// What happens to the window that is open where it begins.
     #[serde(default, skip_serializing_if = "Entry::is_continue")]
     pub entry: Entry,
+    /// Whether batches run on without an end of epoch, so that all segments are parts of one epoch; and where that ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamEnd>,
+    /// Tokens in each sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_sample: Option<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -74,6 +107,11 @@ fn is_false(flag: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_one(value: &u64) -> bool {
     *value == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_carry(on_cut: &OnCut) -> bool {
+    *on_cut == OnCut::Carry
 }
 
 fn one() -> u64 {
@@ -118,6 +156,7 @@ impl Segment {
             ("last_batch_size", self.last_batch_size),
             ("samples", self.samples),
             ("accumulate", Some(self.accumulate)),
+            ("tokens_per_sample", self.tokens_per_sample),
         ];
         for (name, value) in counts {
             if value.is_some_and(|value| value > MAX_COUNT) {
@@ -126,6 +165,14 @@ impl Segment {
         }
         if self.accumulate == 0 {
             return wrong("accumulate must be at least 1".into());
+        }
+        if self.tokens_per_sample == Some(0) {
+            return wrong("tokens_per_sample must be at least 1".into());
+        }
+        if self.stream.is_some()
+            && (self.batch_size.is_none() || self.epochs != Some(1) || self.cut || self.samples == Some(0))
+        {
+            return wrong("a stream has a batch_size, and its segments are parts of 1 epoch that is not cut".into());
         }
         if self.batch_size == Some(0) {
             return wrong("batch_size must be at least 1".into());
@@ -148,6 +195,9 @@ impl Segment {
             && (samples < batches || (batches == 0 && samples > 0))
         {
             return wrong(format!("{batches} batches cannot hold {samples} samples: each batch holds at least one"));
+        }
+        if self.stream.is_some() && self.last_batch_size.is_some_and(|last| Some(last) != self.batch_size) {
+            return wrong("every batch of a stream is full".into());
         }
         if self.joins && self.batches.is_some() && self.epochs != Some(1) {
             return wrong("a segment that goes on inside an epoch holds exactly 1 epoch".into());

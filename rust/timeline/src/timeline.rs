@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use crate::canonical::canonical;
 use crate::compile::CompiledSegments;
 use crate::epoch_starts::EpochStarts;
-use crate::error::Error;
+use crate::error::{Error, total};
 use crate::segment::Segment;
+use crate::unit::Unit;
 
 /// A run, immutable: which batches of which sizes are in which epochs, and when the optimizer steps.
 #[derive(Debug)]
@@ -36,7 +37,12 @@ impl Timeline {
     pub fn from_segments(segments: impl IntoIterator<Item = Segment>) -> Result<Self, Error> {
         let segments = canonical(segments)?;
         let compiled = CompiledSegments::compile(&segments)?;
-        Ok(Self { segments, compiled, epoch_starts: OnceLock::new() })
+        let made = Self { segments, compiled, epoch_starts: OnceLock::new() };
+        // An open end is limited in batches: a number of tokens past the limit is refused when it is asked for.
+        if let Some((each, samples)) = made.tokens_per_sample().zip(made.samples()) {
+            total(u128::from(each) * u128::from(samples), Unit::Token)?;
+        }
+        Ok(made)
     }
 
     /// The segments, in canonical form.
@@ -58,6 +64,14 @@ impl Timeline {
     /// Epochs in all; `None` where open-ended.
     #[must_use]
     pub fn epochs(&self) -> Option<u64> {
+        if self.is_stream() {
+            // Those that begin; the last one may not be complete.
+            return self
+                .samples()?
+                .checked_div(self.pass()?)
+                .zip(self.samples()?.checked_rem(self.pass()?))
+                .map(|(whole, rest)| whole + u64::from(rest > 0));
+        }
         match self.compiled.unknown {
             // The number of epochs may be planned although their length is not known.
             Some(tail) => {
@@ -87,9 +101,24 @@ impl Timeline {
         self.compiled.samples.filter(|_| self.is_bounded())
     }
 
+    /// Tokens in each sample, if stated.
+    #[must_use]
+    pub fn tokens_per_sample(&self) -> Option<u64> {
+        self.segments.first().and_then(|first| first.tokens_per_sample)
+    }
+
+    /// Tokens in all; `None` where open-ended or not known.
+    #[must_use]
+    pub fn tokens(&self) -> Option<u64> {
+        self.tokens_per_sample()?.checked_mul(self.samples()?)
+    }
+
     /// Batches of the epoch with index `epoch`; `None` where it is past the end or its length is not known.
     #[must_use]
     pub fn epoch_length(&self, epoch: u64) -> Option<u64> {
+        if self.is_stream() {
+            return self.stream_epoch_length(epoch);
+        }
         if epoch >= self.compiled.epochs {
             return None;
         }
@@ -99,6 +128,6 @@ impl Timeline {
 
     /// The table of epoch starts, if the epochs are irregular enough to need one.
     pub(crate) fn epoch_starts(&self) -> Option<&EpochStarts> {
-        self.epoch_starts.get_or_init(|| EpochStarts::of(&self.compiled)).as_ref()
+        self.epoch_starts.get_or_init(|| EpochStarts::of(&self.compiled).filter(|_| !self.is_stream())).as_ref()
     }
 }

@@ -98,12 +98,17 @@ impl Timeline {
     /// The value of a counter just after the batch with index `batch` is complete.
     fn counter(&self, counter: &Counter, batch: u64) -> Result<Option<i64>, Error> {
         let (segment, within) = self.find(Unit::Batch, batch)?;
-        let at = segment.location(within);
         let steps_done = segment.step0 + segment.steps_within(within + 1);
         let step_here = segment.contributes_to(within).map(|step| segment.step0 + step);
         let (index, done) = match counter.role {
-            Role::Epoch => (Some(at.epoch), at.epoch),
-            Role::Iter => (Some(at.iter), at.iter + 1),
+            Role::Epoch => {
+                let epoch = self.location_in(segment, within)?.epoch;
+                (Some(epoch), epoch)
+            }
+            Role::Iter => {
+                let iter = self.location_in(segment, within)?.iter;
+                (Some(iter), iter + 1)
+            }
             Role::Batch => (Some(batch), batch + 1),
             Role::Step => (step_here, steps_done),
         };

@@ -62,9 +62,10 @@ impl Unit {
         }
     }
 
-    /// Reads a unit's name or symbol.
+    /// Reads a unit's name, its plural or its symbol, in any case.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|unit| text == unit.name() || text == unit.symbol()).ok_or_else(|| {
+        let is = |known: &str| text.eq_ignore_ascii_case(known);
+        Self::ALL.into_iter().find(|unit| is(unit.name()) || is(unit.symbol()) || is(unit.plural())).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|unit| format!("{} ({})", unit.symbol(), unit.name())).collect();
             Error::invalid(format!("unknown unit {text:?}: expected one of {}", known.join(", ")))
         })
@@ -88,6 +89,40 @@ pub enum Boundary {
     Carry,
     /// It is thrown away; no update happens.
     Drop,
+    /// The count starts anew, and the gradients that are left join the next window (streams of Hugging Face's Trainer).
+    Spill,
+}
+
+/// What happens to an accumulation window that is open when its epoch is left before its data ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum OnCut {
+    /// It continues in the next epoch (Accelerate, Ignite, optax, a loop of your own).
+    #[default]
+    Carry,
+    /// It is thrown away (Lightning).
+    Drop,
+    /// The count starts anew, and the gradients that are left join the next window (Hugging Face's Trainer).
+    Spill,
+}
+
+impl OnCut {
+    /// The rule's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Carry => "carry",
+            Self::Drop => "drop",
+            Self::Spill => "spill",
+        }
+    }
+
+    /// Reads a rule's name.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        [Self::Carry, Self::Drop, Self::Spill].into_iter().find(|rule| rule.name() == text).ok_or_else(|| {
+            Error::invalid(format!("unknown on_cut {text:?}: expected \"carry\", \"drop\" or \"spill\""))
+        })
+    }
 }
 
 impl Boundary {
@@ -98,13 +133,18 @@ impl Boundary {
             Self::Flush => "flush",
             Self::Carry => "carry",
             Self::Drop => "drop",
+            Self::Spill => "spill",
         }
     }
 
     /// Reads a rule's name.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        [Self::Flush, Self::Carry, Self::Drop].into_iter().find(|rule| rule.name() == text).ok_or_else(|| {
-            Error::invalid(format!("unknown boundary {text:?}: expected \"flush\", \"carry\" or \"drop\""))
-        })
+        [Self::Flush, Self::Carry, Self::Drop, Self::Spill].into_iter().find(|rule| rule.name() == text).ok_or_else(
+            || {
+                Error::invalid(format!(
+                    "unknown boundary {text:?}: expected \"flush\", \"carry\", \"drop\" or \"spill\""
+                ))
+            },
+        )
     }
 }

@@ -4,7 +4,8 @@
 
 use proptest::prelude::*;
 use stepbridge_timeline::{
-    Answer, Boundary, Cursor, End, Error, History, Invalid, Location, MASKED, Plan, Quantity, Ratio, Timeline, Unit,
+    Answer, Boundary, Cursor, End, Error, History, Invalid, Location, MASKED, OnCut, Plan, Quantity, Ratio, Timeline,
+    Unit,
 };
 
 /// What one batch was in the counted run.
@@ -24,6 +25,7 @@ struct Run {
     size: u64,
     accumulate: u64,
     boundary: Boundary,
+    on_cut: OnCut,
     cut: bool,
 }
 
@@ -35,6 +37,8 @@ impl Run {
             batch_size: Some(self.size),
             accumulate: self.accumulate,
             boundary: self.boundary,
+            on_cut: self.on_cut,
+            tokens_per_sample: None,
             cut: self.cut,
         })
         .unwrap()
@@ -43,6 +47,7 @@ impl Run {
     /// Takes batch after batch; keeps the open window as a list.
     fn count(&self) -> Vec<Batch> {
         let (mut batches, mut window, mut step, mut sample) = (Vec::<Batch>::new(), Vec::<usize>::new(), 0, 0);
+        let mut counted = 0;
         let mut close = |batches: &mut Vec<Batch>, window: &mut Vec<usize>| {
             for &index in window.iter() {
                 batches[index].step = Some(step);
@@ -57,28 +62,36 @@ impl Run {
                 batches.push(Batch { at, first_sample: sample, samples: self.size, step: None, closes: false });
                 window.push(batches.len() - 1);
                 sample += self.size;
-                if window.len() as u64 == self.accumulate {
+                counted += 1;
+                if counted == self.accumulate {
                     close(&mut batches, &mut window);
+                    counted = 0;
                 }
             }
             let cut = self.cut && epoch + 1 == self.lengths.len();
-            if length == 0 || cut || window.is_empty() {
+            if length == 0 || window.is_empty() {
                 continue;
             }
-            match self.boundary {
-                Boundary::Flush => close(&mut batches, &mut window),
-                Boundary::Drop => window.clear(),
-                Boundary::Carry => {}
+            match (cut, self.boundary, self.on_cut) {
+                (false, Boundary::Flush, _) => close(&mut batches, &mut window),
+                (false, Boundary::Drop, _) | (true, _, OnCut::Drop) => window.clear(),
+                (false, Boundary::Carry, _) | (true, _, OnCut::Carry) => continue,
+                // The gradients stay, and the count starts anew.
+                (false, Boundary::Spill, _) | (true, _, OnCut::Spill) => {}
             }
+            counted = 0;
         }
         batches
     }
 }
 
 fn runs() -> impl Strategy<Value = Run> {
-    let rules = prop_oneof![Just(Boundary::Flush), Just(Boundary::Carry), Just(Boundary::Drop)];
-    (prop::collection::vec(prop_oneof![Just(0), Just(7), 1..12_u64], 0..40), 1..5_u64, 1..6_u64, rules, any::<bool>())
-        .prop_map(|(lengths, size, accumulate, boundary, cut)| Run { lengths, size, accumulate, boundary, cut })
+    let rules = prop_oneof![Just(Boundary::Flush), Just(Boundary::Carry), Just(Boundary::Drop), Just(Boundary::Spill)];
+    let cuts = prop_oneof![Just(OnCut::Carry), Just(OnCut::Drop), Just(OnCut::Spill)];
+    let lengths = prop::collection::vec(prop_oneof![Just(0), Just(7), 1..12_u64], 0..40);
+    (lengths, 1..5_u64, 1..6_u64, rules, cuts, any::<bool>()).prop_map(
+        |(lengths, size, accumulate, boundary, on_cut, cut)| Run { lengths, size, accumulate, boundary, on_cut, cut },
+    )
 }
 
 /// Locations of all numbers below `end`, forwards and then backwards, by the array form.

@@ -1,6 +1,6 @@
 //! Finds the timeline that fits the pairs of a run under one hypothesis.
 
-use stepbridge_timeline::{Boundary, Entry, History, Plan, Segment, Timeline, Unit};
+use stepbridge_timeline::{Boundary, Entry, History, OnCut, Plan, Segment, Timeline, Unit};
 
 use super::failure::InferenceFailure;
 use super::fractional_epochs::{self, RateFit};
@@ -20,6 +20,9 @@ pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
         drop_last: false,
         accumulate: 1,
         boundary: Boundary::Flush,
+        on_cut: OnCut::Carry,
+        stream: None,
+        tokens_per_sample: None,
         joins: false,
         cut: false,
         entry: Entry::Continue,
@@ -162,6 +165,8 @@ impl EpochLengths {
                 batch_size: None,
                 accumulate: 1,
                 boundary: Boundary::Flush,
+                on_cut: OnCut::Carry,
+                tokens_per_sample: None,
                 cut: true,
             }),
             Self::Changed { count, before, after } => {

@@ -158,7 +158,7 @@ impl RateFamily {
         let between = match self.boundary {
             Boundary::Carry => None,
             Boundary::Flush => Some((self.steps - 1, self.steps)),
-            Boundary::Drop => Some((self.steps, self.steps.saturating_add(1))),
+            Boundary::Drop | Boundary::Spill => Some((self.steps, self.steps.saturating_add(1))),
         };
         if let Some((fewer, more)) = between {
             low = low.max(fewer.saturating_mul(accumulate).saturating_add(1));

@@ -2,7 +2,9 @@
 
 use super::divisor::Divisor;
 use crate::compiled_segment::{CompiledSegment, Size};
+use crate::error::MAX_COUNT;
 use crate::locate::Location;
+use crate::timeline::Timeline;
 use crate::unit::Unit;
 
 /// The closed form of one segment for one unit: valid for `width` numbers from `start` on.
@@ -27,6 +29,48 @@ enum Kind {
     StepsThrough { epoch: Divisor, accumulate: u64, phase: u64, width: u64 },
     /// Samples in equal batches.
     Samples { per_epoch: Divisor, batch: Divisor },
+    /// Batches, steps or samples of a stream, whose epochs are amounts of samples.
+    Stream(Stream),
+}
+
+/// A segment of a stream.
+#[derive(Clone, Copy)]
+struct Stream {
+    unit: Unit,
+    /// Samples of a batch, and of a pass over the data.
+    size: Divisor,
+    pass: Divisor,
+    /// Tokens in a sample, where tokens are located.
+    tokens: Divisor,
+    accumulate: u64,
+    phase: u64,
+    width: u64,
+    sample0: u64,
+    batch0: u64,
+    /// The first batch of the epoch in which the segment begins.
+    first0: u64,
+}
+
+impl Stream {
+    /// The location of a number that counts from the begin of the segment.
+    #[inline]
+    fn locate(&self, x: u64) -> (u64, u64) {
+        let batch = match self.unit {
+            Unit::Batch => x,
+            Unit::Step => ((x + 1).saturating_mul(self.accumulate) - self.phase).min(self.width) - 1,
+            Unit::Token => self.size.divide(self.tokens.divide(x).0).0,
+            _ => self.size.divide(x).0,
+        };
+        let (epoch, over) = self.pass.divide(self.sample0 + batch * self.size.value());
+        let begin = self.sample0 + batch * self.size.value() - over;
+        let first = if begin <= self.sample0 {
+            self.first0
+        } else {
+            let (whole, rest) = self.size.divide(begin - self.sample0);
+            self.batch0 + whole + u64::from(rest > 0)
+        };
+        (epoch, self.batch0 + batch - first)
+    }
 }
 
 impl ClosedForm {
@@ -36,6 +80,11 @@ impl ClosedForm {
     /// One number at a location.
     pub(super) fn of_one(number: u64, at: Location) -> Self {
         Self { start: number, width: 1, epoch: at.epoch, iter: at.iter, kind: Kind::OneEpoch }
+    }
+
+    /// Whether it locates an index.
+    pub(super) fn has(&self, index: u64) -> bool {
+        index.wrapping_sub(self.start) < self.width
     }
 
     /// The numbers of a segment, all of them below `end`. `None` if samples have no closed form there.
@@ -56,7 +105,8 @@ impl ClosedForm {
                 per_epoch: Divisor::new(segment.samples_per_epoch().unwrap_or(1)),
                 batch: Divisor::new(batch),
             },
-            (Unit::Sample, _) => return None,
+            // Tokens of a run of epochs are located one by one.
+            (Unit::Sample | Unit::Token, _) => return None,
             _ if windowed && segment.per_epoch => Kind::StepsPerEpoch {
                 per_epoch: Divisor::new(segment.steps_per_epoch()),
                 accumulate: segment.accumulate,
@@ -76,6 +126,40 @@ impl ClosedForm {
             _ => segment.iter0,
         };
         Some(Self { start, width, epoch: segment.epoch0, iter, kind })
+    }
+
+    /// The same for a segment of a stream. `None` if its epochs are not known, or it begins past the limit of counts.
+    pub(super) fn of_stream(timeline: &Timeline, segment: &CompiledSegment, unit: Unit, end: u64) -> Option<Self> {
+        let (pass, sample0, size) = (timeline.pass()?, segment.sample0?, segment.stream_size());
+        let each = timeline.tokens_per_sample().unwrap_or(1);
+        // Batches whose first sample has a number.
+        let batches = segment.width.min(MAX_COUNT.checked_sub(sample0)? / size + 1);
+        let (start, width) = match unit {
+            Unit::Batch => (segment.batch0, batches),
+            Unit::Step => {
+                (segment.step0, if batches < segment.width { segment.steps_within(batches) } else { segment.steps() })
+            }
+            Unit::Sample => (sample0, segment.width.saturating_mul(size).min(MAX_COUNT - sample0)),
+            Unit::Token => {
+                let start = sample0.checked_mul(each).filter(|start| *start <= MAX_COUNT)?;
+                (start, segment.width.saturating_mul(size).saturating_mul(each).min(MAX_COUNT - start))
+            }
+            Unit::Epoch | Unit::Duration => return None,
+        };
+        let epoch0 = sample0 / pass;
+        let kind = Kind::Stream(Stream {
+            unit,
+            size: Divisor::new(size),
+            pass: Divisor::new(pass),
+            tokens: Divisor::new(each),
+            accumulate: segment.accumulate,
+            phase: segment.window0.phase,
+            width: segment.width,
+            sample0,
+            batch0: segment.batch0,
+            first0: timeline.first_batch(epoch0, pass)?,
+        });
+        Some(Self { start, width: width.min(end.saturating_sub(start)), epoch: 0, iter: 0, kind })
     }
 
     /// Locates values up to the first one that is not in the segment, and returns how many those are.
@@ -102,6 +186,7 @@ impl ClosedForm {
                     by.divide(((x + 1).saturating_mul(accumulate) - phase).min(width) - 1)
                 })
             }
+            Kind::Stream(stream) => self.each(base, values, epoch, iter, move |x| stream.locate(x)),
             Kind::Samples { per_epoch, batch } => self.each(base, values, epoch, iter, move |x| {
                 let (epoch, rest) = per_epoch.divide(x);
                 (epoch, batch.divide(rest).0)

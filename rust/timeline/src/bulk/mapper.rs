@@ -82,9 +82,17 @@ impl<'a> Mapper<'a> {
     /// Goes over to the segment that has `index`; false if it is not known which.
     fn enter(&mut self, index: u64) -> bool {
         let Ok((segment, batch)) = self.timeline.find(self.unit, index) else { return false };
+        let form = if self.timeline.is_stream() {
+            ClosedForm::of_stream(self.timeline, segment, self.unit, self.end)
+        } else {
+            ClosedForm::of(segment, self.unit, self.end)
+        };
         // If only the samples of whole epochs are known, an epoch's first sample has a location and the others have none.
-        self.form = ClosedForm::of(segment, self.unit, self.end)
-            .unwrap_or_else(|| ClosedForm::of_one(index, segment.location(batch)));
+        match form.map_or_else(|| self.timeline.location_in(segment, batch).map(|at| ClosedForm::of_one(index, at)), Ok)
+        {
+            Ok(form) if form.has(index) => self.form = form,
+            _ => return false,
+        }
         true
     }
 

@@ -4,14 +4,18 @@ use super::planned::RunLength;
 use super::running_part::RunningPart;
 use super::{Counts, Cursor, End};
 use crate::compiled_segment::Window;
-use crate::error::{Error, count};
+use crate::error::{Error, count, total};
 use crate::locate::Location;
 use crate::segment::{Entry, Segment};
-use crate::unit::Boundary;
+use crate::unit::{Boundary, Unit};
 
 impl Cursor {
     /// Begins the next epoch; false if no more is planned. An epoch that is still running is ended as cut.
     pub fn begin_epoch(&mut self) -> Result<bool, Error> {
+        if self.is_stream() && self.part.is_some() {
+            // A stream is one epoch, however often its loader begins again.
+            return Ok(!self.at_end());
+        }
         if self.part.is_some() {
             self.end_epoch(End::Cut)?;
         }
@@ -73,7 +77,14 @@ impl Cursor {
 
     /// Counts batches of one part, which has that many left.
     fn count_in(&mut self, part: &mut RunningPart, batches: u64, last: bool) -> Result<(), Error> {
-        self.now.sample = part.samples_after(batches, self.now.sample)?;
+        let begin = self.now.sample;
+        self.now.sample = part.samples_after(batches, begin)?;
+        if let Some((each, samples)) = self.tokens_per_sample.zip(self.now.sample) {
+            total(u128::from(each) * u128::from(samples), Unit::Token)?;
+        }
+        if let (Some(stream), Some(sample), Some(size)) = (&mut self.stream, begin, part.segment.batch_size) {
+            stream.count(batches, size, self.now.batch, sample);
+        }
         self.now.sample_in_epoch = part.samples_in_epoch_after(batches, self.now.sample_in_epoch);
         part.done += batches;
         self.now.batch += batches;
@@ -124,7 +135,12 @@ impl Cursor {
     }
 
     /// Ends the running epoch. Returns the number of batches that it was planned to have, if it had another number.
+    ///
+    /// A stream goes on after the end of its loader.
     pub fn end_epoch(&mut self, end: End) -> Result<Option<u64>, Error> {
+        if self.is_stream() {
+            return Ok(None);
+        }
         let Some(part) = self.part.take() else { return Ok(None) };
         let complete = part.is_complete();
         let whole = complete && !self.planned.segments.continues_epoch();
@@ -154,8 +170,13 @@ impl Cursor {
         let flush_missed = observed.boundary == Boundary::Flush && self.window.open.pending > 0;
         if !whole && (end == End::Cut || flush_missed) {
             observed.cut = true;
-        } else if observed.boundary == Boundary::Drop && !observed.cut && self.now.iter > 0 {
-            self.window.open = Window::default();
+        }
+        match observed.boundary {
+            _ if self.now.iter == 0 || whole => {}
+            _ if observed.cut => self.window.cut(observed.on_cut),
+            Boundary::Drop => self.window.open = Window::default(),
+            Boundary::Spill => self.window.open = self.window.open.spill(),
+            Boundary::Flush | Boundary::Carry => {}
         }
         if complete && !whole {
             // A planned change ended the window after the last batch, and no batch follows that would record it.

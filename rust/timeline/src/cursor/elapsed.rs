@@ -3,6 +3,7 @@
 use super::{Counts, Cursor};
 use crate::error::{Error, count};
 use crate::quantity::{Quantity, Ratio};
+use crate::stream::NO_PASS;
 use crate::unit::Unit;
 
 impl Cursor {
@@ -63,7 +64,10 @@ impl Cursor {
         Ok(match unit {
             Unit::Batch => (u128::from(counts.batch), 1),
             Unit::Step => (u128::from(counts.step), 1),
-            Unit::Token => (u128::from(counts.token), 1),
+            Unit::Token => match self.tokens_per_sample.zip(counts.sample) {
+                Some((each, samples)) => (u128::from(each) * u128::from(samples), 1),
+                None => (u128::from(counts.token), 1),
+            },
             Unit::Sample => (u128::from(counts.sample.ok_or("the clock has no batch_size")?), 1),
             Unit::Duration => {
                 let run = self.planned.run.ok_or("the plan has no end, or no lengths")?;
@@ -71,6 +75,10 @@ impl Cursor {
                     Some((all, done)) => (u128::from(done), u128::from(all)),
                     None => (u128::from(counts.batch), u128::from(run.batches.max(1))),
                 }
+            }
+            Unit::Epoch if self.is_stream() => {
+                let pass = self.stream.and_then(|stream| stream.pass).ok_or(NO_PASS)?;
+                (u128::from(counts.sample.ok_or("the clock has no batch_size")?), u128::from(pass))
             }
             Unit::Epoch => {
                 let (epoch, iter) = counts.position();

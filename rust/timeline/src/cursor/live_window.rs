@@ -2,7 +2,7 @@
 
 use crate::compiled_segment::Window;
 use crate::segment::{Entry, Segment};
-use crate::unit::Boundary;
+use crate::unit::{Boundary, OnCut};
 
 /// The open window, and what happened to it with the last event.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,7 +12,8 @@ pub(super) struct LiveWindow {
     pub(super) accumulate: u64,
     /// Whether the last event closed a step.
     pub(super) closes: bool,
-    /// Whether the last batch ended the window before it was full, and how: `Flush`, `Drop`, or `Continue` if it did not.
+    /// Whether the last batch ended the window before it was full, and how: `Flush`, `Drop`, `Phase(0)` if its count started
+    /// anew, or `Continue` if it did not.
     pub(super) ended_early: Entry,
 }
 
@@ -23,11 +24,20 @@ impl LiveWindow {
             Entry::Phase(phase) => self.open.phase = phase,
             Entry::Flush | Entry::Drop => self.open = Window::default(),
             Entry::Continue if part.accumulate != self.accumulate => {
-                self.open.phase = self.open.pending.min(part.accumulate - 1);
+                self.open.count_towards(part.accumulate);
             }
             Entry::Continue => {}
         }
         self.accumulate = part.accumulate;
+    }
+
+    /// Does to the open window what an epoch that was cut does.
+    pub(super) fn cut(&mut self, on_cut: OnCut) {
+        match on_cut {
+            OnCut::Carry => {}
+            OnCut::Drop => self.open = Window::default(),
+            OnCut::Spill => self.open = self.open.spill(),
+        }
     }
 
     /// Counts batches of `part` and returns how many steps they close. `ends_epoch` and `ends_part`: they are the last ones of the
@@ -44,17 +54,27 @@ impl LiveWindow {
         // The first window is closed by the batches that it lacks, each later one by `accumulate` batches.
         let counted = self.open.phase + batches;
         let (full, phase) = (counted / part.accumulate, counted % part.accumulate);
-        self.open = Window { pending: if full > 0 { phase } else { self.open.pending + batches }, phase };
+        self.open = match full {
+            0 => Window { pending: self.open.pending + batches, phase, spilled: self.open.spilled },
+            _ => Window { pending: phase, phase, spilled: 0 },
+        };
         self.ended_early = match part.boundary {
             _ if phase == 0 => Entry::Continue,
             Boundary::Flush if ends_epoch && !part.cut => Entry::Flush,
             Boundary::Drop if ends_epoch && !part.cut => Entry::Drop,
+            // Batches past the planned end of the epoch would begin to count anew as well.
+            Boundary::Spill if ends_epoch && !part.cut => match planned() {
+                Entry::Continue => Entry::Phase(0),
+                ended => ended,
+            },
             _ if ends_part => planned(),
             _ => Entry::Continue,
         };
         let flushed = self.ended_early == Entry::Flush;
-        if flushed || self.ended_early == Entry::Drop {
-            self.open = Window::default();
+        match self.ended_early {
+            Entry::Flush | Entry::Drop => self.open = Window::default(),
+            Entry::Phase(_) => self.open = self.open.spill(),
+            Entry::Continue => {}
         }
         let steps = full + u64::from(flushed);
         self.closes = steps > 0;

@@ -8,6 +8,7 @@ mod planned;
 mod record;
 mod replan;
 mod running_part;
+mod stream_place;
 
 use crate::compiled_segment::Window;
 use crate::error::{Error, count, total};
@@ -19,6 +20,7 @@ use live_window::LiveWindow;
 use planned::Planned;
 use record::Record;
 use running_part::RunningPart;
+use stream_place::StreamPlace;
 
 /// How an epoch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +73,17 @@ pub struct Cursor {
     window: LiveWindow,
     /// Steps that were attempted and not applied.
     skipped: u64,
+    /// Where the epochs of a stream are.
+    stream: Option<StreamPlace>,
+    /// Tokens in each sample, if stated.
+    tokens_per_sample: Option<u64>,
 }
 
 impl Cursor {
     /// Starts on a timeline after its first `batch` batches and `epochs` complete epochs.
     pub fn new(timeline: &Timeline, batch: u64, epochs: u64) -> Result<Self, Error> {
-        let (history, rest) = timeline.split(batch, Some(epochs));
+        let stream = StreamPlace::of(timeline, batch)?;
+        let (history, rest) = timeline.split(batch, if stream.is_some() { None } else { Some(epochs) });
         let (step, window) = timeline.window_after(batch);
         let mut cursor = Self {
             record: Record { history, ..Record::default() },
@@ -88,13 +95,16 @@ impl Cursor {
             last: None,
             window,
             skipped: 0,
+            stream,
+            tokens_per_sample: timeline.tokens_per_sample(),
         };
         if let Some(last) = batch.checked_sub(1) {
-            cursor.last = Some(timeline.locate(Unit::Batch, last)?);
+            let (segment, within) = timeline.find(Unit::Batch, last)?;
+            cursor.last = Some(segment.location(within));
         }
         if let Some(at) = cursor.last.filter(|_| cursor.planned.segments.continues_epoch()) {
             (cursor.now.epoch, cursor.now.iter) = (at.epoch, at.iter + 1);
-            cursor.now.length = timeline.epoch_length(at.epoch);
+            cursor.now.length = if stream.is_some() { timeline.batches() } else { timeline.epoch_length(at.epoch) };
             (cursor.now.sample_in_epoch, cursor.now.epoch_samples) = timeline.samples_of_epoch(at);
             if let Some(part) = cursor.planned.segments.take_epoch() {
                 cursor.window.enter(&part);
@@ -104,8 +114,8 @@ impl Cursor {
             cursor.now.epoch = cursor.record.epochs();
             cursor.window.ended_early = cursor.planned.segments.ends_window();
         }
-        let complete = cursor.position().epoch;
-        if complete != epochs {
+        let complete = cursor.now.position().0;
+        if complete != epochs && stream.is_none() {
             return Err(Error::invalid(format!(
                 "after {batch} batches {complete} epochs are complete on this timeline, not {epochs}"
             )));
@@ -122,7 +132,7 @@ impl Cursor {
                 if part.is_complete() { Some(part.segment) } else { Some(part.observed()).filter(|_| part.done > 0) };
             done.into_iter().chain(self.left_over(&part))
         });
-        // Nothing after an epoch of unknown length has a place.
+        // Nothing after an epoch of unknown length has a place; an endless stream has no end.
         let known = self.part.is_none_or(|part| part.segment.batches.is_some());
         let later = self.planned.segments.iter().copied().filter(|_| known);
         Timeline::from_segments(self.record.history.iter().copied().chain(running).chain(later))
@@ -190,7 +200,9 @@ impl Cursor {
     /// Tokens counted.
     #[must_use]
     pub fn token(&self) -> u64 {
-        self.now.token
+        let stated = self.tokens_per_sample.zip(self.now.sample);
+        // `advance` refuses more of them than a count can hold.
+        stated.map_or(self.now.token, |(each, samples)| each.saturating_mul(samples))
     }
 
     /// Whether the last event closed an accumulation window.
@@ -202,12 +214,27 @@ impl Cursor {
     /// Where the last batch was.
     #[must_use]
     pub fn location(&self) -> Option<Location> {
-        self.last
+        self.last.map(|last| self.stream.map_or(last, |stream| stream.location(last.iter)))
+    }
+
+    /// Whether the run is a stream, which has no end of epoch for the loader.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Whether it is a stream whose epochs are not known.
+    #[must_use]
+    pub fn has_no_epochs(&self) -> bool {
+        self.stream.is_some_and(|stream| stream.pass.is_none())
     }
 
     /// Complete epochs, and batches of the next one.
     #[must_use]
     pub fn position(&self) -> Location {
+        if let Some(stream) = self.stream {
+            return stream.position(self.now.batch, self.now.sample);
+        }
         let (epoch, iter) = self.now.position();
         Location { epoch, iter }
     }
@@ -225,8 +252,18 @@ impl Cursor {
         Ok(())
     }
 
+    /// Sets the tokens counted so far, as a saved state has them. Where the plan states them, that counts.
+    pub fn set_tokens(&mut self, tokens: u64) {
+        self.now.token = tokens;
+    }
+
     /// Adds tokens of the last batch.
     pub fn add_tokens(&mut self, tokens: u64) -> Result<(), Error> {
+        if let Some(each) = self.tokens_per_sample {
+            return Err(Error::invalid(format!(
+                "the plan states tokens_per_sample={each}, so that tokens are counted with the samples: take it out to count them"
+            )));
+        }
         self.now.token = count(u128::from(self.now.token) + u128::from(tokens), || "the number of tokens".into())?;
         Ok(())
     }

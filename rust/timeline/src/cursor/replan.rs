@@ -27,9 +27,11 @@ impl Cursor {
     pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>, longer: i64) -> Result<(), Error> {
         let (epochs, _) = self.now.position();
         let changed = self.timeline()?.resume_longer(self.now.batch, epochs, plan, pending, longer)?;
-        let next = plan.segments().first();
+        let next = plan.segments().first().filter(|next| next.stream.is_none());
         self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))?;
-        self.plan_later_by(plan);
+        if !self.is_stream() {
+            self.plan_later_by(plan);
+        }
         Ok(())
     }
 
@@ -107,6 +109,9 @@ impl Cursor {
 
     /// Ends the running epoch as cut and plans it once more as a whole, as its loader begins again. `longer`: as for `replan`.
     pub fn restart_epoch(&mut self, longer: i64) -> Result<(), Error> {
+        if self.is_stream() {
+            return Err(Error::invalid("a stream has no epoch that could begin again: its loader continues"));
+        }
         let Some(part) = self.part else { return Ok(()) };
         let Segment { samples, batch_size, drop_last, .. } = part.segment;
         let data = samples.zip(batch_size).and_then(|(samples, size)| {

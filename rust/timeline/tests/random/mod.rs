@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use proptest::prelude::*;
-use stepbridge_timeline::{Boundary, Change, Entry, MAX_COUNT, Pending, Segment, Timeline};
+use stepbridge_timeline::{Boundary, Change, Entry, MAX_COUNT, OnCut, Pending, Segment, Timeline};
 
 /// A count of any magnitude: small ones often, and the neighbours of powers of two and of the limit.
 pub(crate) fn counts() -> impl Strategy<Value = u64> {
@@ -14,7 +14,11 @@ pub(crate) fn counts() -> impl Strategy<Value = u64> {
 }
 
 fn boundaries() -> impl Strategy<Value = Boundary> {
-    prop_oneof![Just(Boundary::Flush), Just(Boundary::Carry), Just(Boundary::Drop)]
+    prop_oneof![Just(Boundary::Flush), Just(Boundary::Carry), Just(Boundary::Drop), Just(Boundary::Spill)]
+}
+
+fn cuts() -> impl Strategy<Value = OnCut> {
+    prop_oneof![Just(OnCut::Carry), Just(OnCut::Drop), Just(OnCut::Spill)]
 }
 
 fn entries() -> impl Strategy<Value = Entry> {
@@ -44,8 +48,9 @@ fn sizes() -> impl Strategy<Value = Size> {
 
 fn segments() -> impl Strategy<Value = Segment> {
     let shape = (counts(), prop_oneof![1 => Just(0), 9 => counts()], sizes(), counts());
-    (shape, boundaries(), entries(), prop::bool::weighted(0.3), prop::bool::weighted(0.1)).prop_map(
-        |((epochs, batches, size, accumulate), boundary, entry, joins, cut)| {
+    let rules = (boundaries(), cuts());
+    (shape, rules, entries(), prop::bool::weighted(0.3), prop::bool::weighted(0.1)).prop_map(
+        |((epochs, batches, size, accumulate), (boundary, on_cut), entry, joins, cut)| {
             let (batch_size, last_batch_size, samples) = match size {
                 Size::Batch(size, last) => (Some(size), Some(last), None),
                 Size::Epoch(samples) => (None, None, (batches > 0).then_some(samples.max(batches))),
@@ -65,9 +70,12 @@ fn segments() -> impl Strategy<Value = Segment> {
                 drop_last: false,
                 accumulate,
                 boundary,
+                on_cut,
                 joins,
                 cut,
                 entry,
+                stream: None,
+                tokens_per_sample: None,
             }
         },
     )

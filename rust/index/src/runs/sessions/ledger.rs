@@ -1,5 +1,7 @@
 //! Sessions by the ledger of a run: a record belongs to the session that was in force when it was written.
 
+use std::collections::HashMap;
+
 use stepbridge_ledger::{Counts, Ledger, Session};
 use stepbridge_records::{ColumnBatch, EpochMeaning, OrderKey, SeriesMeaning, StepMeaning, StepScope};
 use stepbridge_timeline::{Location, Unit};
@@ -11,43 +13,136 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
     if of_run.iter().any(|&index| batches[index].wall_time.is_none()) {
         return None;
     }
-    let mut begins: Vec<f64> = Vec::with_capacity(ledger.sessions.len());
-    for session in &ledger.sessions {
-        let from = begins.last().map_or(f64::NEG_INFINITY, |before| session.time.max(*before));
-        begins.push(from);
-    }
-    let last = begins.len() - 1;
-    let session_at = |time: f64| {
-        if time.is_nan() { last } else { begins.partition_point(|begin| *begin <= time).saturating_sub(1) }
-    };
     let mut layout = SessionLayout::default();
-    let mut meanings: Vec<SeriesMeaning> = Vec::new();
+    // The records of a file with one meaning are in the order in which they were written.
+    let mut groups: Vec<((u32, SeriesMeaning), Vec<usize>)> = Vec::new();
     for &index in of_run {
-        let batch = &batches[index];
-        if !meanings.contains(&batch.meaning) {
-            meanings.push(batch.meaning);
+        let of = (batches[index].source, batches[index].meaning);
+        match groups.iter_mut().find(|(known, _)| *known == of) {
+            Some((_, group)) => group.push(index),
+            None => groups.push((of, vec![index])),
         }
-        let mut begin = 0;
-        let times = batch.wall_time.as_deref().unwrap_or_default();
-        for at in 1..=times.len() {
-            let session = session_at(times[at - 1]);
-            if at == times.len() || session_at(times[at]) != session {
-                let session = u32::try_from(session).unwrap_or(u32::MAX);
-                layout.spans.push(SessionSpan { batch: index, range: begin..at, session });
-                begin = at;
-            }
+    }
+    for ((_, meaning), group) in &groups {
+        let starts: Vec<Option<OrderKey>> = (0..ledger.sessions.len()).map(|k| start_of(ledger, k, *meaning)).collect();
+        let records = GroupRecords::of(batches, group);
+        let begins = records.begins(ledger, &starts);
+        let mut first = 0;
+        for &index in group {
+            add_spans(&mut layout, index, first, batches[index].len(), &begins);
+            first += batches[index].len();
         }
-        if times.is_empty() {
-            layout.spans.push(SessionSpan { batch: index, range: 0..0, session: 0 });
+    }
+    layout.spans.sort_by_key(|span| (span.batch, span.range.start));
+    let mut meanings: Vec<SeriesMeaning> = Vec::new();
+    for ((_, meaning), _) in &groups {
+        if !meanings.contains(meaning) {
+            meanings.push(*meaning);
         }
     }
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
-        let Some(done) = done_before(session) else { continue };
-        let logged = ledger.logged_step(number + 1).step;
-        let keys = meanings.iter().filter_map(|&meaning| Some((meaning, start_key(session, done, meaning, logged)?)));
+        if done_before(session).is_none() {
+            continue;
+        }
+        let keys = meanings.iter().filter_map(|&meaning| Some((meaning, start_of(ledger, number, meaning)?)));
         layout.starts.insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
     }
     Some(layout)
+}
+
+/// The key of the first record of a session that was not done before it, if the ledger says it.
+fn start_of(ledger: &Ledger, number: usize, meaning: SeriesMeaning) -> Option<OrderKey> {
+    let session = ledger.sessions.get(number).filter(|_| number > 0)?;
+    start_key(session, done_before(session)?, meaning, ledger.logged_step(number + 1).step)
+}
+
+/// Adds the spans of one batch, whose first record is number `first` of its group.
+fn add_spans(layout: &mut SessionLayout, batch: usize, first: usize, length: usize, begins: &[usize]) {
+    let mut add = |range, session| {
+        let session = u32::try_from(session).unwrap_or(u32::MAX);
+        layout.spans.push(SessionSpan { batch, range, session });
+    };
+    if length == 0 {
+        return add(0..0, 0);
+    }
+    let mut at = first;
+    while at < first + length {
+        let session = begins.partition_point(|begin| *begin <= at).saturating_sub(1);
+        let next = begins.get(session + 1).copied().unwrap_or(usize::MAX).min(first + length);
+        add(at - first..next - first, session);
+        at = next;
+    }
+}
+
+/// The records of a file with one meaning, in order.
+struct GroupRecords {
+    times: Vec<f64>,
+    keys: Vec<Option<OrderKey>>,
+    tags: Vec<u32>,
+}
+
+impl GroupRecords {
+    fn of(batches: &[ColumnBatch], group: &[usize]) -> Self {
+        let mut records = Self { times: Vec::new(), keys: Vec::new(), tags: Vec::new() };
+        for batch in group.iter().map(|&index| &batches[index]) {
+            let keys = batch.order_keys();
+            records.times.extend(batch.wall_time.as_deref().unwrap_or_default());
+            records.keys.extend((0..batch.len()).map(|at| keys.at(at)));
+            records.tags.extend(&batch.tag);
+        }
+        records
+    }
+
+    /// The first record of each session: the sessions of a ledger follow each other in a file, whatever the clocks of their
+    /// machines say.
+    fn begins(&self, ledger: &Ledger, starts: &[Option<OrderKey>]) -> Vec<usize> {
+        let sessions = &ledger.sessions;
+        let mut begins = vec![0; sessions.len()];
+        let mut end = self.times.len();
+        for number in (1..sessions.len()).rev() {
+            let time = sessions[number].time;
+            // A record before the session's start, by its time or its step, is an earlier session's.
+            let may = |at: usize| {
+                let late = self.times[at].is_nan() || self.times[at] >= time;
+                late && self.keys[at].zip(starts[number]).is_none_or(|(key, start)| key >= start)
+            };
+            let mut begin = end;
+            while begin > 0 && may(begin - 1) {
+                begin -= 1;
+            }
+            let set_back = sessions[..number].iter().any(|before| before.time.max(before.last_time) >= time);
+            begins[number] = match self.last_return(begin, end) {
+                Some(back) => back,
+                // Only where the clock was set back does a time that goes back show where the session begins.
+                None if set_back => {
+                    (begin + 1..end).rev().find(|&at| self.times[at] < self.times[at - 1]).unwrap_or(begin)
+                }
+                None => begin,
+            };
+            end = begins[number];
+        }
+        begins
+    }
+
+    /// Where, in a range of records, the last record of a series is that has a smaller step than one before it: there another
+    /// session repeats what was done.
+    fn last_return(&self, begin: usize, end: usize) -> Option<usize> {
+        let mut smallest: HashMap<u32, OrderKey> = HashMap::new();
+        let before = (begin..end).rev().find(|&at| {
+            let Some(key) = self.keys[at] else { return false };
+            let least = smallest.entry(self.tags[at]).or_insert(key);
+            let back = key > *least;
+            *least = key.min(*least);
+            back
+        })?;
+        // The records of one row belong together.
+        let mut at = before + 1;
+        while at < end && self.keys[at] == self.keys[before] && self.times[at].to_bits() == self.times[before].to_bits()
+        {
+            at += 1;
+        }
+        Some(at)
+    }
 }
 
 /// What was done when a session began; `None` if the line that says it is lost.

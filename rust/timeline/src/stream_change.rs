@@ -1,0 +1,100 @@
+//! Changes of a stream: its batches get another size or accumulation, and its end stays where it was stated.
+
+use crate::change::Change;
+use crate::compiled_segment::Window;
+use crate::error::{Error, MAX_COUNT};
+use crate::segment::{Entry, Segment, StreamEnd};
+use crate::timeline::Timeline;
+
+impl Timeline {
+    /// The steps that are left after `batch` batches, if the stream ends after a number of steps.
+    pub(crate) fn steps_to_keep(&self, batch: u64) -> Option<u64> {
+        let ends = self.segments().last().and_then(|last| last.stream);
+        let all = self.steps().filter(|_| ends == Some(StreamEnd::Steps))?;
+        let done = self.segment_at(batch).map_or(all, |(segment, within)| segment.step0 + segment.steps_within(within));
+        Some(all - done)
+    }
+
+    /// The window that is open after `batch` batches.
+    pub(crate) fn window_at(&self, batch: u64) -> Window {
+        self.segment_at(batch).map_or(self.compiled.window, |(segment, within)| segment.window_after(within))
+    }
+
+    /// A stream that continues by another one: what is done stays, and the rest is what the other one has after as many samples.
+    pub(crate) fn resume_stream(&self, batch: u64, plan: &Self, change: &Change) -> Result<Self, Error> {
+        let (before, rest) = self.split(batch, None);
+        let samples = self.samples_after(batch)?.unwrap_or_default();
+        let wanted = plan.point_at_sample(u128::from(samples), 1)?;
+        let at = wanted.map(|point| if point.is_whole() { point.batch } else { point.batch + 1 });
+        let at =
+            at.ok_or_else(|| Error::invalid(format!("the plan ends before the {samples} samples that are done")))?;
+        let (_, mut planned) = plan.split(at, None);
+        for segment in &mut planned {
+            segment.joins = batch > 0;
+        }
+        let entry = self.entry(batch, &rest, change)?;
+        let ends = plan.segments().last().and_then(|last| last.stream);
+        if let (Some(StreamEnd::Steps), Some(all)) = (ends, plan.steps()) {
+            let done = self
+                .segment_at(batch)
+                .map_or(self.steps().unwrap_or(all), |(segment, within)| segment.step0 + segment.steps_within(within));
+            let left = all.checked_sub(done).ok_or_else(|| {
+                Error::invalid(format!("the plan ends after {all} steps, but the run has done {done} already"))
+            })?;
+            keep_steps(&mut planned, left, entry, self.window_at(batch));
+        }
+        if let (Some(first), Some(entry)) = (planned.first_mut(), entry) {
+            first.entry = entry;
+        }
+        Self::from_segments(before.into_iter().chain(planned))
+    }
+}
+
+/// The rest of a stream with another batch size. Where it ends after a number of samples, it has as many batches as they fill.
+pub(crate) fn resize_stream(rest: &[Segment], change: &Change) -> Result<Vec<Segment>, Error> {
+    if change.batches.is_some() {
+        return Err(Error::invalid("a stream has no batches_per_epoch: its epochs are amounts of samples"));
+    }
+    let first = rest.first().and_then(|first| first.samples);
+    if change.samples.is_some() && change.samples != first {
+        return Err(Error::invalid("the samples of one pass over the data of a stream cannot change"));
+    }
+    let Some(size) = change.batch_size else { return Ok(rest.to_vec()) };
+    let samples =
+        rest.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?.checked_mul(part.batch_size?)?));
+    let mut changed: Vec<Segment> = rest
+        .iter()
+        .map(|part| Segment { batch_size: Some(size), last_batch_size: part.batches.and(Some(size)), ..*part })
+        .collect();
+    if let (Some(samples), Some(Some(StreamEnd::Samples)), Some(first)) =
+        (samples, rest.last().map(|last| last.stream), changed.first().copied())
+    {
+        changed = vec![Segment { batches: Some(samples.div_ceil(size)), ..first }];
+    }
+    Ok(changed)
+}
+
+/// Gives the rest of a stream as many batches as `steps` steps take, at its end.
+pub(crate) fn keep_steps(rest: &mut Vec<Segment>, steps: u64, entry: Option<Entry>, window: Window) {
+    let Some(first) = rest.first() else { return };
+    let (mut steps, accumulate) = (steps, first.accumulate);
+    let phase = match entry.unwrap_or(first.entry) {
+        Entry::Flush => {
+            steps = steps.saturating_sub(u64::from(window.pending > 0));
+            0
+        }
+        Entry::Drop => 0,
+        Entry::Phase(phase) => phase,
+        Entry::Continue => (window.pending - window.spilled).min(accumulate - 1),
+    };
+    let wanted = (u128::from(steps) * u128::from(accumulate)).saturating_sub(u128::from(phase));
+    let mut left = u64::try_from(wanted).unwrap_or(MAX_COUNT).min(MAX_COUNT);
+    let last = rest.len() - 1;
+    for (at, part) in rest.iter_mut().enumerate() {
+        let batches = if at == last { left } else { part.batches.unwrap_or(left).min(left) };
+        part.batches = Some(batches);
+        part.last_batch_size = part.batch_size;
+        left -= batches;
+    }
+    rest.retain(|part| part.batches != Some(0));
+}
