@@ -4,6 +4,7 @@ use stepbridge_ledger::Ledger;
 use stepbridge_records::{FileFacts, Format, Records};
 
 use crate::file_path::FilePath;
+use crate::runs::SeriesBack;
 use crate::runs::refresh_state::RefreshState;
 
 /// The records below a path, and what is known of each file that holds them.
@@ -49,6 +50,8 @@ pub struct SourceFile {
     pub facts: FileFacts,
     /// Its path.
     pub(crate) path: FilePath,
+    /// Where its counters go back, if only some of its records were kept.
+    pub(crate) backs: Option<Vec<SeriesBack>>,
 }
 
 /// The ledger of a run.

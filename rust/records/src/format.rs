@@ -50,6 +50,8 @@ pub struct ResumeSigns {
     /// The process opens another file in the same folder, whose name comes later in order. This is needed if records have no
     /// time.
     pub later_name: bool,
+    /// A process logs each series once a step, so that a step that is logged again shows another process.
+    pub once_a_step: bool,
 }
 
 impl Format {
@@ -136,12 +138,12 @@ impl Format {
             // The next process of a TensorBoard run writes another file, and records out of order in one file were logged out
             // of order. A trainer state is written anew as a whole. A resumed Lightning run writes into another folder.
             Self::TfEvents | Self::TrainerState | Self::LightningCsv => {
-                ResumeSigns { goes_back: false, later_name: false }
+                ResumeSigns { goes_back: false, later_name: false, once_a_step: false }
             }
             // The names of their files are dates.
-            Self::Mmcv | Self::Mmengine => ResumeSigns { goes_back: true, later_name: true },
+            Self::Mmcv | Self::Mmengine => ResumeSigns { goes_back: true, later_name: true, once_a_step: false },
+            Self::Detectron2 => ResumeSigns { goes_back: true, later_name: false, once_a_step: true },
             Self::KerasCsv
-            | Self::Detectron2
             | Self::Ultralytics
             | Self::StableBaselines3
             | Self::Mlflow
@@ -150,7 +152,7 @@ impl Format {
             | Self::WandbHistory
             | Self::Csv
             | Self::JsonLines
-            | Self::Text => ResumeSigns { goes_back: true, later_name: false },
+            | Self::Text => ResumeSigns { goes_back: true, later_name: false, once_a_step: false },
         }
     }
 }

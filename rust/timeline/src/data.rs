@@ -111,9 +111,7 @@ impl Timeline {
         let (segment, batch) = self.find(Unit::Sample, sample)?;
         let begins = |batch| Some(u128::from(segment.sample0?) + segment.samples_within(batch)?);
         match begins(batch).zip(begins(batch + 1)) {
-            Some((first, next)) => {
-                Point::within(segment.batch0 + batch, wanted - first * den, den * (next - first))
-            }
+            Some((first, next)) => Point::within(segment.batch0 + batch, wanted - first * den, den * (next - first)),
             None => Point::within(0, num * u128::from(self.compiled.batches), den),
         }
     }
@@ -156,9 +154,9 @@ impl Timeline {
                 part = at.and_then(|(epoch, iter)| {
                     part.filter(|part| part.has(epoch, iter)).or_else(|| self.part_at(epoch, iter))
                 });
-                let done = part.zip(at).and_then(|(part, (epoch, iter))| {
-                    part.epochs_done(epoch - part.epoch0, iter - part.iter0 + 1)
-                });
+                let done = part
+                    .zip(at)
+                    .and_then(|(part, (epoch, iter))| part.epochs_done(epoch - part.epoch0, iter - part.iter0 + 1));
                 float = done.map_or(f64::NAN, |done| to_float(done.done, done.of));
                 last = (epoch, iter);
             }

@@ -56,7 +56,11 @@ impl Ord for Fraction {
 #[inline]
 pub(crate) fn to_float(num: u128, den: u64) -> f64 {
     const EXACT: u128 = 1 << 53;
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "both are exact, and one rounding is left")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "both are exact, and one rounding is left"
+    )]
     if num < EXACT && u128::from(den) < EXACT {
         return num as u64 as f64 / den as f64;
     }

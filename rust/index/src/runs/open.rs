@@ -17,6 +17,7 @@ use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::refresh_state::{FileStamp, SeenFile};
+use super::sessions::SeriesBack;
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
 use crate::output::is_own_table;
@@ -190,7 +191,7 @@ impl FileOpener<'_> {
             options: self.options,
             mark: mark.filter(|_| compression.is_none()).cloned(),
         };
-        let (mut contents, another) = self.read_log(format, &mut input, take);
+        let (mut contents, another, backs) = self.read_log(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
             return Ok(FileOutcome::NoLog);
         }
@@ -204,12 +205,18 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems.into_vec())
         } else {
-            FileOutcome::Log(format, contents)
+            FileOutcome::Log(format, contents, backs)
         })
     }
 
-    /// Reads a log of this format. Also returns whether the file turned out to be something else.
-    fn read_log(&self, format: Format, input: &mut Input, mut take: Option<&mut TakeBatch>) -> (FileContents, bool) {
+    /// Reads a log of this format. Also returns whether the file turned out to be something else, and where its counters go
+    /// back if only some records are kept.
+    fn read_log(
+        &self,
+        format: Format,
+        input: &mut Input,
+        mut take: Option<&mut TakeBatch>,
+    ) -> (FileContents, bool, Option<Vec<SeriesBack>>) {
         let mut batches = Vec::new();
         let mut emit = |batch| match &mut take {
             Some(take) => take(batch),
@@ -227,10 +234,8 @@ impl FileOpener<'_> {
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
-        if let Some(survey) = survey {
-            survey.renumber(&mut facts.starts);
-        }
-        (FileContents { batches, problems, facts, mark }, another)
+        let backs = survey.map(|survey| survey.finish(&mut facts.starts));
+        (FileContents { batches, problems, facts, mark }, another, backs)
     }
 }
 

@@ -4,15 +4,16 @@
 //! highest record of each series, the records where a counter goes back, where the logged epoch changes, and where a session
 //! starts. The records between them tell nothing more about sessions and timelines.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use stepbridge_records::{ColumnBatch, Decimal, Format, TaggedBatch, epoch_tag};
 
+use super::sessions::{CounterWalk, SeriesBack};
+
 /// How many records of a file are kept because their epoch differs from the one before. Beyond that, a record is kept only if
 /// its whole epoch differs.
 const MOST_EPOCHS: usize = 1 << 18;
-/// How many records of a file are kept because a counter goes back.
-const MOST_BACKS: usize = 1 << 12;
 
 /// Whether records of this format may be left out. Not if files are compared record by record.
 pub(super) fn applies_to(format: Format) -> bool {
@@ -27,7 +28,9 @@ pub(super) struct SurveyFilter {
     /// The indices in the file of the records that were kept.
     kept: Vec<u64>,
     epochs: usize,
-    backs: usize,
+    counters: CounterWalk,
+    /// The numbers of tags, which all batches of the file share.
+    tags: HashMap<String, u32>,
 }
 
 impl SurveyFilter {
@@ -36,7 +39,12 @@ impl SurveyFilter {
         let columns = &batch.columns;
         let mut keep = KeptRecords(vec![false; columns.len()]);
         keep.ends();
-        let mut cuts = self.backs(columns, &mut keep);
+        let mut cuts = if columns.format.resume_signs().goes_back {
+            let numbers: Vec<u32> = batch.tags.iter().map(|tag| number(&mut self.tags, tag)).collect();
+            self.counters.take(columns, |tag| numbers.get(tag as usize).copied().unwrap_or(u32::MAX))
+        } else {
+            Vec::new()
+        };
         for (before, _) in starts.iter().rev().take_while(|(before, _)| *before >= self.records) {
             cuts.push(usize::try_from(before - self.records).unwrap_or(usize::MAX).min(columns.len()));
         }
@@ -57,35 +65,12 @@ impl SurveyFilter {
         batch
     }
 
-    /// Makes session starts count the kept records, not all of them.
-    pub(super) fn renumber(&self, starts: &mut [(u64, i64)]) {
+    /// Makes session starts count the kept records, not all of them. Returns where the counters of the file go back.
+    pub(super) fn finish(self, starts: &mut [(u64, i64)]) -> Vec<SeriesBack> {
         for (before, _) in starts {
             *before = self.kept.partition_point(|ordinal| ordinal < before) as u64;
         }
-    }
-
-    /// Keeps the records before which a counter goes back. Returns the indices at which it does.
-    fn backs(&mut self, columns: &ColumnBatch, keep: &mut KeptRecords) -> Vec<usize> {
-        let mut cuts = Vec::new();
-        if !columns.format.resume_signs().goes_back {
-            return cuts;
-        }
-        let keys = columns.order_keys();
-        let mut highest = None;
-        for index in 0..columns.len() {
-            let Some(key) = keys.at(index) else { continue };
-            match highest {
-                Some((most, before)) if key < most && self.backs < MOST_BACKS => {
-                    keep.record(before);
-                    cuts.push(index);
-                    self.backs += 1;
-                    highest = Some((key, index));
-                }
-                Some((most, _)) if key < most => {}
-                _ => highest = Some((key, index)),
-            }
-        }
-        cuts
+        self.counters.finish()
     }
 
     /// Keeps the records around each change of the epoch.
@@ -129,6 +114,16 @@ impl SurveyFilter {
         self.epochs += 1;
         self.epochs <= MOST_EPOCHS || before.map(f64::floor) != after.map(f64::floor)
     }
+}
+
+/// The number of a tag.
+fn number(tags: &mut HashMap<String, u32>, tag: &str) -> u32 {
+    if let Some(&number) = tags.get(tag) {
+        return number;
+    }
+    let number = u32::try_from(tags.len()).unwrap_or(u32::MAX);
+    tags.insert(tag.to_owned(), number);
+    number
 }
 
 /// Which records of a batch are kept.

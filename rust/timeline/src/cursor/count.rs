@@ -142,14 +142,7 @@ impl Cursor {
             self.before = self.now;
         }
         let epoch = count(u128::from(self.now.epoch) + 1, || "the number of epochs".into())?;
-        self.now = Counts {
-            epoch,
-            iter: 0,
-            length: None,
-            sample_in_epoch: Some(0),
-            epoch_samples: None,
-            ..self.now
-        };
+        self.now = Counts { epoch, iter: 0, length: None, sample_in_epoch: Some(0), epoch_samples: None, ..self.now };
         if planned.is_some() {
             self.planned.run = RunLength::of(&self.timeline()?);
         }

@@ -80,9 +80,7 @@ impl Cursor {
                     None => (iter, counts.length),
                 };
                 match all {
-                    Some(all) if iter > 0 => {
-                        (u128::from(epoch) * u128::from(all) + u128::from(done), u128::from(all))
-                    }
+                    Some(all) if iter > 0 => (u128::from(epoch) * u128::from(all) + u128::from(done), u128::from(all)),
                     None if iter > 0 && !whole => return Err("the length of the epoch is not known"),
                     _ => (u128::from(epoch), 1),
                 }

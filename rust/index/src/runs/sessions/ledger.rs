@@ -6,8 +6,8 @@ use stepbridge_timeline::{Location, Unit};
 
 use super::layout::{SessionLayout, SessionSpan, SessionStart};
 
-/// Finds the sessions of one run's files of one format. `None` if the records have no times.
-pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -> Option<SessionLayout> {
+/// Finds the sessions of one run's files of one format, attempt by attempt. `None` if the records have no times.
+pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -> Option<Vec<SessionLayout>> {
     if of_run.iter().any(|&index| batches[index].wall_time.is_none()) {
         return None;
     }
@@ -20,7 +20,10 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
     let session_at = |time: f64| {
         if time.is_nan() { last } else { begins.partition_point(|begin| *begin <= time).saturating_sub(1) }
     };
-    let mut layout = SessionLayout::default();
+    let attempts = attempts(ledger);
+    let mut layouts: Vec<SessionLayout> = Vec::new();
+    layouts.resize_with(attempts.last().map_or(1, |last| last + 1), SessionLayout::default);
+    let layout_of = |session: usize| attempts.get(session).copied().unwrap_or(0);
     let mut meanings: Vec<SeriesMeaning> = Vec::new();
     for &index in of_run {
         let batch = &batches[index];
@@ -32,22 +35,37 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
         for at in 1..=times.len() {
             let session = session_at(times[at - 1]);
             if at == times.len() || session_at(times[at]) != session {
+                let layout = &mut layouts[layout_of(session)];
                 let session = u32::try_from(session).unwrap_or(u32::MAX);
                 layout.spans.push(SessionSpan { batch: index, range: begin..at, session });
                 begin = at;
             }
         }
         if times.is_empty() {
-            layout.spans.push(SessionSpan { batch: index, range: 0..0, session: 0 });
+            layouts[0].spans.push(SessionSpan { batch: index, range: 0..0, session: 0 });
         }
     }
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
-        let Some(done) = done_before(session) else { continue };
+        let Some(done) = done_before(session).filter(|_| attempts[number] == attempts[number - 1]) else { continue };
         let logged = ledger.logged_step(number + 1).step;
         let keys = meanings.iter().filter_map(|&meaning| Some((meaning, start_key(session, done, meaning, logged)?)));
-        layout.starts.insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
+        layouts[attempts[number]]
+            .starts
+            .insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
     }
-    Some(layout)
+    Some(layouts)
+}
+
+/// The attempt of each session: a session that began when nothing was done begins another one.
+fn attempts(ledger: &Ledger) -> Vec<usize> {
+    let mut attempt = 0;
+    let sessions = ledger.sessions.iter().enumerate();
+    let of_session = sessions.map(|(number, session)| {
+        let anew = done_before(session).is_some_and(|done| (done.batch, done.epochs) == (0, 0));
+        attempt += usize::from(number > 0 && anew);
+        attempt
+    });
+    of_session.collect()
 }
 
 /// What was done when a session began; `None` if the line that says it is lost.
