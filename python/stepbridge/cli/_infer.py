@@ -35,22 +35,24 @@ def infer(path: str, reading: Reading, *, as_json: bool, **options: Any) -> None
         print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
         return
     for run in logs.runs:
-        say(f"{run}: {as_text(found.get(run))}")
+        first, *rest = as_lines(found.get(run))
+        say(f"{run}: {first}", *rest)
     report(logs.problems)
 
 
-def as_text(inference: TimelineInference | None) -> str:
-    """Returns the timeline and its evidence, or why there is none."""
+def as_lines(inference: TimelineInference | None) -> list[str]:
+    """Returns the timeline and its evidence, or why there is none, line by line."""
     if inference is None:
-        return "unknown: its log states no epoch"
+        return ["unknown: its log states no epoch"]
     if inference.timeline is None and inference.likely is not None:
-        return (
-            f"unknown: {inference.evidence}\n"
-            f"  likely, and taken with reindex --likely: {inference.likely!r}\n  {inference.likely_reason}"
-        )
+        return [
+            f"unknown: {inference.evidence}",
+            *f"  likely, and taken with reindex --likely: {inference.likely!r}".splitlines(),
+            f"  {inference.likely_reason}",
+        ]
     if inference.timeline is None:
-        return f"unknown: {inference.evidence}"
-    return f"{inference.timeline!r}\n  {inference.evidence}"
+        return [f"unknown: {inference.evidence}"]
+    return [*repr(inference.timeline).splitlines(), f"  {inference.evidence}"]
 
 
 def as_fields(inference: TimelineInference) -> dict[str, object]:

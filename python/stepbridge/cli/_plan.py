@@ -38,7 +38,7 @@ def plan(plan: PlanArguments, *, as_json: bool) -> None:
         return
     totals = facts(timeline)["totals"]
     print_table(list(totals), [list(totals.values())], right=range(len(totals)))
-    say(repr(timeline))
+    say(*repr(timeline).splitlines())
     if line := last_line(timeline):
         say(line)
 

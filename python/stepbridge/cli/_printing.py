@@ -30,9 +30,9 @@ ARGUMENT = re.compile(r"(?<![\w'\"])([a-z_]+)=(?![\w'\"=])")
 SUBJECT = re.compile(r"\A([a-z_]+)(?= must )")
 
 
-def say(text: str) -> None:
-    """Prints lines on stdout."""
-    click.echo("\n".join(map(printable, text.split("\n"))))
+def say(*lines: str) -> None:
+    """Prints lines on stdout. A line end inside a line, as a name from a log may have it, is escaped."""
+    click.echo("\n".join(map(printable, lines)))
 
 
 def print_json(value: object) -> None:

@@ -5,7 +5,7 @@
 use crate::shared::example::{Example, Examples};
 use crate::shared::json_lines::{self, Dialect, KeyRole, probe};
 use crate::shared::reader::FormatReader;
-use stepbridge_records::{Format, FormatDescription, SeriesMeaning, StepMeaning, Unit};
+use stepbridge_records::{Format, FormatDescription, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -13,6 +13,7 @@ pub(super) static READER: FormatReader = FormatReader {
         title: "detectron2 metrics.json",
         writer: Some("detectron2"),
         meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 0)), epoch: None },
+        resume_signs: ResumeSigns { once_a_step: true, ..ResumeSigns::APPENDED },
         ..FormatDescription::UNKNOWN
     },
     // Hugging Face writes a file of that name as well, with final values.

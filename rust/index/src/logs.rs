@@ -5,6 +5,7 @@ use stepbridge_ledger::Ledger;
 use stepbridge_records::{FileFacts, Format, Records};
 
 use crate::file_path::{FilePath, run_name};
+use crate::runs::SeriesBack;
 use crate::runs::refresh_state::RefreshState;
 use crate::second_counters::SecondCounters;
 
@@ -63,6 +64,8 @@ pub struct SourceFile {
     pub facts: FileFacts,
     /// Its path.
     pub(crate) path: FilePath,
+    /// Where its counters go back, if only some of its records were kept.
+    pub(crate) backs: Option<Vec<SeriesBack>>,
 }
 
 /// The ledger of a run.

@@ -92,26 +92,74 @@ fn a_series_that_is_not_logged_again_stays() {
     assert!(found.contains(&("test_accuracy", false)));
 }
 
+#[test]
+fn a_start_from_the_beginning_is_another_attempt() {
+    let logs = keras(&[0, 1, 2, 0, 1, 2]);
+    assert_eq!(logs.records.runs, [".", ".#2"]);
+    assert_eq!(logs.records.sessions(), [(1, 0), (1, 0)]);
+    let logs = keras(&[0, 1, 2, 3, 2, 3, 0, 1, 1, 0]);
+    assert_eq!(logs.records.runs, [".", ".#2", ".#3"]);
+    assert_eq!(logs.records.sessions(), [(2, 2), (1, 0), (1, 0)]);
+}
+
+#[test]
+fn two_counters_in_a_file_lose_nothing() {
+    let mut text = String::new();
+    for epoch in 1..7 {
+        for step in 10 * epoch - 9..=10 * epoch {
+            writeln!(text, "{{\"step\": {step}, \"loss\": 0.5, \"lr\": 0.1}}").unwrap();
+        }
+        writeln!(text, "{{\"step\": {epoch}, \"val_loss\": 0.5, \"lr\": 0.1}}").unwrap();
+    }
+    for end in 1..=text.lines().count() {
+        let begin: String = text.lines().take(end).flat_map(|line| [line, "\n"]).collect();
+        let logs = read("log.jsonl", &begin);
+        assert_eq!((logs.records.runs.len(), logs.records.sessions()), (1, vec![(1, 0)]), "{end} lines");
+    }
+}
+
+#[test]
+fn a_row_that_is_logged_once_a_step_shows_another_process() {
+    let line = "{\"iteration\": 9, \"total_loss\": 0.5, \"lr\": 0.1}\n";
+    let logs = read("metrics.json", &line.repeat(4));
+    assert_eq!(logs.records.runs, [".", ".#2", ".#3", ".#4"]);
+    assert_eq!(logs.records.sessions(), [(1, 0); 4]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A row is superseded exactly if some row of a later session is not above it; a session begins where a row is below
-    /// the one before.
+    /// Processes do one epoch after the other; each begins below the last epoch of the one before. One that begins at or
+    /// below the first epoch begins another attempt. A row is superseded exactly if a later process of its attempt did its
+    /// epoch again.
     #[test]
-    fn what_is_superseded_is_what_stands_below_nothing_later(epochs in prop::collection::vec(0_u32..12, 1..60)) {
-        let mut session = 0;
-        let mut sessions = vec![0];
-        for pair in epochs.windows(2) {
-            session += u32::from(pair[1] < pair[0]);
-            sessions.push(session);
+    fn what_a_later_process_did_again_is_superseded(processes in prop::collection::vec((0_u32..12, 1_u32..9), 1..20)) {
+        let mut rows_expected: Vec<(u32, u32, u32)> = Vec::new();
+        let (mut attempt, mut session, mut first) = (0, 0, 0);
+        for (number, (begin, length)) in processes.into_iter().enumerate() {
+            let mut begin = begin;
+            if let Some(&(.., last)) = rows_expected.last() {
+                if last == 0 {
+                    continue;
+                }
+                begin %= last;
+            }
+            match (number, begin <= first) {
+                (0, _) => first = begin,
+                (_, true) => (attempt, session, first) = (attempt + 1, 0, begin),
+                (_, false) => session += 1,
+            }
+            rows_expected.extend((begin..begin + length).map(|epoch| (attempt, session, epoch)));
         }
-        let found = rows(&keras(&epochs));
+        let epochs: Vec<u32> = rows_expected.iter().map(|row| row.2).collect();
+        let logs = keras(&epochs);
+        let runs = logs.records.batches.iter().flat_map(|batch| vec![batch.run; batch.len()]);
+        let found: Vec<_> = runs.zip(rows(&logs)).map(|(run, row)| (run, row.0, row.1)).collect();
         prop_assert_eq!(found.len(), epochs.len());
-        for (row, (of, superseded, value)) in found.into_iter().enumerate() {
-            let again = (row..epochs.len()).any(|later| sessions[later] > sessions[row] && epochs[later] <= epochs[row]);
-            #[expect(clippy::cast_precision_loss, reason = "a small number")]
-            let expected = (sessions[row], again, row as f64);
-            prop_assert_eq!((of, superseded, value), expected);
+        for (row, (run, of, superseded)) in found.into_iter().enumerate() {
+            let (attempt, session, epoch) = rows_expected[row];
+            let again = rows_expected[row..].iter().any(|later| later.0 == attempt && later.1 > session && later.2 <= epoch);
+            prop_assert_eq!((run, of, superseded), (attempt, session, again), "row {} of {:?}", row, epochs);
         }
     }
 }

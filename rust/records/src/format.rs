@@ -40,6 +40,8 @@ pub struct ResumeSigns {
     /// The process opens another file in the same folder, whose name comes later in order. This is needed if records have no
     /// time.
     pub later_name: bool,
+    /// A process logs each series once a step, so that a step that is logged again shows another process.
+    pub once_a_step: bool,
 }
 
 /// Which files of a format hold records that another file of the run holds too.
@@ -79,11 +81,11 @@ impl FormatDescription {
 
 impl ResumeSigns {
     /// The process appends to the file.
-    pub const APPENDED: Self = Self { goes_back: true, later_name: false };
+    pub const APPENDED: Self = Self { goes_back: true, later_name: false, once_a_step: false };
     /// The process appends to the file, or opens another one whose name is a later date.
-    pub const DATED: Self = Self { goes_back: true, later_name: true };
+    pub const DATED: Self = Self { goes_back: true, later_name: true, once_a_step: false };
     /// Nothing in one file shows it.
-    pub const NONE: Self = Self { goes_back: false, later_name: false };
+    pub const NONE: Self = Self { goes_back: false, later_name: false, once_a_step: false };
 }
 
 /// A format: a handle to its description.

@@ -35,9 +35,18 @@ impl Records {
     #[must_use]
     pub fn sessions(&self) -> Vec<(u32, u64)> {
         let mut counts = vec![(1, 0); self.runs.len()];
+        let mut first: Vec<Option<u32>> = vec![None; self.runs.len()];
         for batch in &self.batches {
-            let Some((sessions, superseded)) = counts.get_mut(batch.run as usize) else { continue };
-            *sessions = (batch.session + 1).max(*sessions);
+            let run = batch.run as usize;
+            let Some(first) = first.get_mut(run) else { continue };
+            *first = Some(first.map_or(batch.session, |first| first.min(batch.session)));
+        }
+        for batch in &self.batches {
+            let run = batch.run as usize;
+            let Some((sessions, superseded)) = counts.get_mut(run) else { continue };
+            // A later attempt keeps the numbers that its ledger has for its sessions.
+            let first = first[run].unwrap_or(0);
+            *sessions = (batch.session - first + 1).max(*sessions);
             if batch.superseded_from.is_some() {
                 *superseded += (0..batch.len()).filter(|&index| batch.is_superseded(index)).count() as u64;
             }

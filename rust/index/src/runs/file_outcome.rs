@@ -5,6 +5,7 @@ use stepbridge_ledger::Ledger;
 use stepbridge_records::{Format, Problem};
 
 use super::refresh_state::SeenFile;
+use super::sessions::SeriesBack;
 use crate::file_path::FilePath;
 
 /// A file, and what became of it.
@@ -17,8 +18,8 @@ pub(crate) struct OpenedFile {
 
 /// What became of a file.
 pub(crate) enum FileOutcome {
-    /// It is a log, and was read.
-    Log(Format, FileContents),
+    /// It is a log, and was read. If only some records were kept, where the counters of all go back.
+    Log(Format, FileContents, Option<Vec<SeriesBack>>),
     /// It is a ledger, and was read.
     Ledger(Ledger),
     /// It is large, so it is read later, by all threads.

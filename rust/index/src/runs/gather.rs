@@ -80,8 +80,9 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
         }
         all.push(seen);
         match outcome {
-            FileOutcome::Log(format, contents) => {
-                logs.push(LogFile { source: path.shown(), folder: path.folder.clone(), path, format, contents });
+            FileOutcome::Log(format, contents, backs) => {
+                let (source, folder) = (path.shown(), path.folder.clone());
+                logs.push(LogFile { source, folder, path, format, contents, backs });
             }
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),

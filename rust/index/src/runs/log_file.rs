@@ -4,6 +4,7 @@ use stepbridge_formats::FileContents;
 use stepbridge_records::{BatchRun, Format};
 
 use super::refresh_state::RefreshFile;
+use super::sessions::SeriesBack;
 use crate::file_path::FilePath;
 
 /// A file that is a log, with all that it holds.
@@ -15,6 +16,8 @@ pub(crate) struct LogFile {
     pub(crate) format: Format,
     pub(crate) contents: FileContents,
     pub(crate) path: FilePath,
+    /// Where its counters go back, if only some of its records were kept.
+    pub(crate) backs: Option<Vec<SeriesBack>>,
 }
 
 impl LogFile {

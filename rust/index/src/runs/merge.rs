@@ -54,7 +54,13 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
         problems.extend(file.contents.problems);
         logs.records.sources.push(file.source);
         let run = last.map_or_else(|| runs.number(&run_name(&file.folder, &BatchRun::Folder)), |(_, run)| run);
-        logs.files.push(SourceFile { format: file.format, run, facts: file.contents.facts, path: file.path });
+        logs.files.push(SourceFile {
+            format: file.format,
+            run,
+            facts: file.contents.facts,
+            path: file.path,
+            backs: file.backs,
+        });
     }
     logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
     logs

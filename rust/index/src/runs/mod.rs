@@ -18,3 +18,4 @@ mod walk;
 
 pub(crate) use read::{MOST_THREADS, survey};
 pub use read::{read, read_bytes};
+pub(crate) use sessions::SeriesBack;

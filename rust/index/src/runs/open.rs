@@ -22,6 +22,7 @@ use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::refresh_state::{FileStamp, SeenFile};
+use super::sessions::SeriesBack;
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
 use crate::output::is_own_table;
@@ -195,7 +196,7 @@ impl FileOpener<'_> {
             options: self.options,
             mark: mark.filter(|_| compression.is_none()).cloned(),
         };
-        let (mut contents, another) = self.read_log(reader, &mut input, take);
+        let (mut contents, another, backs) = self.read_log(reader, &mut input, take);
         if another && self.options.format.is_none() && !(reader.claims_name)(name) {
             return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
@@ -209,17 +210,18 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems.into_vec())
         } else {
-            FileOutcome::Log(reader.format(), contents)
+            FileOutcome::Log(reader.format(), contents, backs)
         })
     }
 
-    /// Reads a log. Also returns whether the file turned out to be something else.
+    /// Reads a log. Also returns whether the file turned out to be something else, and where
+    /// its counters go back if only some records are kept.
     fn read_log(
         &self,
         reader: &'static FormatReader,
         input: &mut Input,
         mut take: Option<&mut TakeBatch>,
-    ) -> (FileContents, bool) {
+    ) -> (FileContents, bool, Option<Vec<SeriesBack>>) {
         let mut batches = Vec::new();
         let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
@@ -242,11 +244,12 @@ impl FileOpener<'_> {
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
-        if let Some(survey) = survey {
-            survey.renumber(&mut facts.starts);
-            facts.second_counters = survey.second_counters();
-        }
-        (FileContents { batches, problems, facts, mark }, another)
+        let backs = survey.map(|survey| {
+            let (backs, counters) = survey.finish(&mut facts.starts);
+            facts.second_counters = counters;
+            backs
+        });
+        (FileContents { batches, problems, facts, mark }, another, backs)
     }
 }
 

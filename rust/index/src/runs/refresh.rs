@@ -123,7 +123,7 @@ impl Logs {
         let stamp = FileStamp::of(path, Some(&metadata));
         let (format, seen) = (self.files[known.file].format, known.seen);
         if stamp == seen.stamp && self.is_unchanged(seen, &file) {
-            let outcome = FileOutcome::Log(format, self.contents(known));
+            let outcome = FileOutcome::Log(format, self.contents(known), None);
             return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges: seen.ranges.clone() }, outcome };
         }
         let grown = seen.stamp.size > SMALL && stamp.size > seen.stamp.size;
@@ -131,7 +131,7 @@ impl Logs {
             && seen.ranges.still_hold(&file).unwrap_or(false)
             && let Some((contents, ranges)) = self.grown(opener, path, &file, &stamp, known)
         {
-            let outcome = FileOutcome::Log(format, contents);
+            let outcome = FileOutcome::Log(format, contents, None);
             return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges }, outcome };
         }
         opener.read_opened(path.clone(), &file, stamp, 2)
@@ -178,7 +178,7 @@ impl Logs {
         }
         let ranges = known.seen.ranges.clone();
         let (outcome, ranges) = opener.read_added(path, file, stamp.size, mark, ranges).ok()?;
-        let FileOutcome::Log(format, added) = outcome else { return None };
+        let FileOutcome::Log(format, added, _) = outcome else { return None };
         if format != self.files[known.file].format || !added.problems.iter().all(is_of_the_end) {
             return None;
         }

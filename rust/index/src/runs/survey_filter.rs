@@ -14,11 +14,11 @@ use stepbridge_records::{
 use crate::infer::MOST_STRETCHES;
 use crate::second_counters::{CounterFold, may_hold};
 
+use super::sessions::{CounterWalk, SeriesBack};
+
 /// How many records of a file are kept because their epoch differs from the one before. Beyond that, a record is kept only if
 /// its whole epoch differs. It is more than inference tells apart, so that inference decides and not this filter.
-const MOST_EPOCHS: usize = MOST_STRETCHES + 2 * MOST_BACKS;
-/// How many records of a file are kept because a counter goes back.
-const MOST_BACKS: usize = 1 << 12;
+const MOST_EPOCHS: usize = 2 * MOST_STRETCHES;
 /// How far a row may reach from a record that is kept, in records.
 const MOST_OF_ROW: usize = 64;
 
@@ -35,7 +35,9 @@ pub(super) struct SurveyFilter {
     /// The indices in the file of the records that were kept.
     kept: Vec<u64>,
     epochs: usize,
-    backs: usize,
+    walk: CounterWalk,
+    /// The numbers of tags, which all batches of the file share.
+    tags: HashMap<String, u32>,
     /// The last epoch of the column, and of each tag whose values are epochs.
     last_epoch: Option<Decimal>,
     last_values: HashMap<String, f64>,
@@ -58,7 +60,12 @@ impl SurveyFilter {
         let columns = &batch.columns;
         let mut keep = KeptRecords(vec![false; columns.len()]);
         keep.ends();
-        let mut cuts = self.backs(columns, &mut keep);
+        let mut cuts = if columns.format.resume_signs().goes_back {
+            let numbers: Vec<u32> = batch.tags.iter().map(|tag| number(&mut self.tags, tag)).collect();
+            self.walk.take(columns, |tag| numbers.get(tag as usize).copied().unwrap_or(u32::MAX))
+        } else {
+            Vec::new()
+        };
         for (before, _) in starts.iter().rev().take_while(|(before, _)| *before >= self.records) {
             cuts.push(usize::try_from(before - self.records).unwrap_or(usize::MAX).min(columns.len()));
         }
@@ -82,21 +89,21 @@ impl SurveyFilter {
         batch
     }
 
-    /// Makes session starts count the kept records, not all of them.
-    pub(super) fn renumber(&self, starts: &mut [(u64, i64)]) {
+    /// Makes session starts count the kept records, not all of them. Returns where the counters of the file go back, and the
+    /// series that count by a counter of their own, by run and tag.
+    pub(super) fn finish(
+        self,
+        starts: &mut [(u64, i64)],
+    ) -> (Vec<SeriesBack>, Vec<(BatchRun, String, Vec<CounterMark>)>) {
         for (before, _) in starts {
             *before = self.kept.partition_point(|ordinal| ordinal < before) as u64;
         }
-    }
-
-    /// The series that count by a counter of their own, by run and tag.
-    pub(super) fn second_counters(self) -> Vec<(BatchRun, String, Vec<CounterMark>)> {
         let of_run = |(run, counters): (BatchRun, RunCounters)| {
             let RunCounters { fold, names, .. } = counters;
             let found = fold.finish().into_iter();
             found.map(move |(tag, marks)| (run.clone(), names[tag as usize].clone(), marks))
         };
-        self.counters.into_iter().flat_map(of_run).collect()
+        (self.walk.finish(), self.counters.into_iter().flat_map(of_run).collect())
     }
 
     /// Takes all records of a batch into account for the counters of its run.
@@ -109,30 +116,6 @@ impl SurveyFilter {
             self.counters.len() - 1
         });
         self.counters[at].1.add(batch);
-    }
-
-    /// Keeps the records before which a counter goes back. Returns the indices at which it does.
-    fn backs(&mut self, columns: &ColumnBatch, keep: &mut KeptRecords) -> Vec<usize> {
-        let mut cuts = Vec::new();
-        if !columns.format.resume_signs().goes_back {
-            return cuts;
-        }
-        let keys = columns.order_keys();
-        let mut highest = None;
-        for index in 0..columns.len() {
-            let Some(key) = keys.at(index) else { continue };
-            match highest {
-                Some((most, before)) if key < most && self.backs < MOST_BACKS => {
-                    keep.record(before);
-                    cuts.push(index);
-                    self.backs += 1;
-                    highest = Some((key, index));
-                }
-                Some((most, _)) if key < most => {}
-                _ => highest = Some((key, index)),
-            }
-        }
-        cuts
     }
 
     /// Keeps the first, the lowest and the highest record of those next to each other that state one epoch.
@@ -176,7 +159,9 @@ impl SurveyFilter {
             }
             keep.in_stretch(columns, index, &mut stretches[tag]);
         }
-        stretches.iter_mut().for_each(|stretch| keep.end_stretch(stretch));
+        for stretch in &mut stretches {
+            keep.end_stretch(stretch);
+        }
     }
 
     /// Whether an epoch that follows another one is to be kept.
@@ -211,6 +196,17 @@ impl RunCounters {
         self.numbers.insert(name.to_owned(), number);
         number
     }
+}
+
+/// The number of a tag.
+fn number(tags: &mut HashMap<String, u32>, tag: &str) -> u32 {
+    if let Some(&number) = tags.get(tag) {
+        return number;
+    }
+    // Each name took memory when it was read, so there are never 2^32.
+    let number = u32::try_from(tags.len()).unwrap_or(u32::MAX);
+    tags.insert(tag.to_owned(), number);
+    number
 }
 
 /// The lowest and the highest step of records that state one epoch, and their indices.
@@ -268,9 +264,10 @@ impl KeptRecords {
     fn in_stretch(&mut self, columns: &ColumnBatch, index: usize, stretch: &mut Option<StretchEnds>) {
         let Some(step) = columns.step_of(index) else {
             // An epoch without a step is where an epoch begins as well.
-            return if stretch.is_none() {
-                self.record(index)
-            };
+            if stretch.is_none() {
+                self.record(index);
+            }
+            return;
         };
         match stretch {
             None => {

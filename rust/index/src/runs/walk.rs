@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -122,7 +123,15 @@ fn names_inside(folder: &FilePath) -> Vec<String> {
     names
 }
 
-/// A name for people. What is not Unicode is replaced.
+/// A name for people. Bytes that are not UTF-8 are escaped, so that names that differ stay different.
 pub(super) fn shown(name: &OsStr) -> String {
-    name.to_string_lossy().into_owned()
+    let mut shown = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
 }

@@ -12,6 +12,7 @@ mod mutate;
 mod oracle;
 mod random;
 mod seeds;
+mod ways;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -29,7 +30,7 @@ const SECONDS: f64 = 0.5;
 /// Nothing that is made here takes a reader longer than this, on the slowest machine.
 const HANGS: Duration = Duration::from_secs(20);
 /// One in so many is larger than the blocks that readers share out.
-const LARGE: u64 = 100;
+const LARGE: u64 = 51;
 
 fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
     env::var(name).ok().map_or(otherwise, |text| text.parse().ok().unwrap_or_else(|| panic!("{name}={text}")))
@@ -51,6 +52,8 @@ fn fuzz(reader: &'static FormatReader) {
     }
     let beginning: u64 = setting("STEPBRIDGE_FUZZ_SEED", 1);
     let (begun, seconds) = (Instant::now(), Duration::from_secs_f64(setting("STEPBRIDGE_FUZZ_SECONDS", SECONDS)));
+    // One in so many is read in every way: from a file, which takes longer.
+    let ways: u64 = setting("STEPBRIDGE_FUZZ_WAYS", 0);
     let watch = Watch::begin(name);
     for round in 0.. {
         let mut random = Random::new(beginning, round);
@@ -58,6 +61,13 @@ fn fuzz(reader: &'static FormatReader) {
         let bytes = mutate::file(&target, &mut random, large);
         let how = How::ALL[random.below(How::ALL.len())];
         watch.look_at(&bytes);
+        if ways > 0
+            && round % ways == 0
+            && let Err(fault) = ways::check(&target, &bytes, &mut random)
+        {
+            let path = kept(name, &bytes);
+            panic!("{fault}\nSTEPBRIDGE_FUZZ_SEED={beginning}, round {round}; the file is {}", path.display());
+        }
         if let Err(fault) = check(&target, &bytes, how) {
             let small = smaller(&target, bytes, how);
             let path = kept(name, &small);

@@ -8,6 +8,7 @@ use memchr::{memchr, memrchr};
 use super::block::ParsedBlock;
 use super::dialect::Dialect;
 use super::parser::parse;
+use super::probe::object;
 use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 
 /// How a file is cut.
@@ -121,11 +122,15 @@ impl BlockBuffer {
     }
 }
 
-/// The first line of a file, up to a limit.
+/// How many lines are tried.
+const TRIED: usize = 100;
+
+/// The first line of a file that is an object, up to a limit; the first line if none is.
 pub(crate) fn first_line(bytes: &dyn ReadAt, size: u64) -> io::Result<Vec<u8>> {
     let mut buffer = BlockBuffer::default();
     BlockSizes::SMALL.of(bytes, 0, size).fill(&mut buffer, 0, 1 << 20)?;
-    let end = memchr(b'\n', buffer.filled()).unwrap_or(buffer.filled);
-    buffer.bytes.truncate(end);
-    Ok(buffer.bytes)
+    let mut lines = buffer.filled().split(|byte| *byte == b'\n');
+    // The first line may be damaged.
+    let sound = lines.clone().take(TRIED).find(|line| object(line).is_some());
+    Ok(sound.or(lines.next()).unwrap_or_default().to_vec())
 }

@@ -11,7 +11,8 @@ use stepbridge_io::json::{JsonCursor, JsonValue};
 pub(crate) struct ProbedLines {
     /// For each object, the keys with numbers and the keys with anything else.
     pub(crate) objects: Vec<ProbedKeys>,
-    /// Whether some line is not an object.
+    /// Whether there are too many lines that are not objects for a file of objects. A few may be damaged, or be text that got
+    /// between them.
     pub(crate) strange: bool,
 }
 
@@ -22,14 +23,15 @@ pub(crate) struct ProbedKeys {
     pub(crate) others: BTreeSet<String>,
 }
 
+/// Among so many objects, one line may be something else.
+const OBJECTS_PER_TEXT: usize = 4;
+
 /// Probes the complete objects at the beginning of a file, if it begins like a file of objects.
 pub(crate) fn probe(head: &FileHead) -> ProbedLines {
     let mut seen = ProbedLines::default();
     let text = head.text();
-    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'<')) {
-        seen.strange = true;
-        return seen;
-    }
+    let begins_well = matches!(text.trim_ascii_start().first(), Some(b'{' | b'<'));
+    let mut others = 0;
     let mut lines = text.split_inclusive(|&byte| byte == b'\n').peekable();
     while let Some(line) = lines.next() {
         // The head may end inside its last line.
@@ -39,14 +41,25 @@ pub(crate) fn probe(head: &FileHead) -> ProbedLines {
         }
         match object(line) {
             Some(keys) => seen.objects.push(keys),
-            None => seen.strange = true,
+            // An object that is torn is damage; anything else may show that this is another kind of file.
+            None if line.trim_ascii_start().starts_with(b"{") => {}
+            None => others += 1,
         }
+        // A long text is not searched for objects.
+        if others > 1 && others > seen.objects.len() {
+            break;
+        }
+    }
+    let few = seen.objects.len().div_ceil(OBJECTS_PER_TEXT);
+    seen.strange = others > few || !begins_well && seen.objects.len() < 2;
+    if seen.strange && !begins_well {
+        seen.objects.clear();
     }
     seen
 }
 
 /// The keys of the object of a line; `None` if the line is not one object.
-fn object(line: &[u8]) -> Option<ProbedKeys> {
+pub(super) fn object(line: &[u8]) -> Option<ProbedKeys> {
     let mut cursor = JsonCursor::lines(line, 0);
     let mut keys = ProbedKeys::default();
     cursor.expect(b'{').ok()?;

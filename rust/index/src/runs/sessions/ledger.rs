@@ -8,12 +8,14 @@ use stepbridge_timeline::{Location, Unit};
 
 use super::layout::{SessionLayout, SessionSpan, SessionStart};
 
-/// Finds the sessions of one run's files of one format. `None` if the records have no times.
-pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -> Option<SessionLayout> {
+/// Finds the sessions of one run's files of one format, attempt by attempt. `None` if the records have no times.
+pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -> Option<Vec<SessionLayout>> {
     if of_run.iter().any(|&index| batches[index].wall_time.is_none()) {
         return None;
     }
-    let mut layout = SessionLayout::default();
+    let attempts = attempts(ledger);
+    let mut layouts: Vec<SessionLayout> = Vec::new();
+    layouts.resize_with(attempts.last().map_or(1, |last| last + 1), SessionLayout::default);
     // The records of a file with one meaning are in the order in which they were written.
     let mut groups: Vec<((u32, SeriesMeaning), Vec<usize>)> = Vec::new();
     for &index in of_run {
@@ -29,11 +31,13 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
         let begins = records.begins(ledger, &starts);
         let mut first = 0;
         for &index in group {
-            add_spans(&mut layout, index, first, batches[index].len(), &begins);
+            add_spans(&mut layouts, &attempts, index, first, batches[index].len(), &begins);
             first += batches[index].len();
         }
     }
-    layout.spans.sort_by_key(|span| (span.batch, span.range.start));
+    for layout in &mut layouts {
+        layout.spans.sort_by_key(|span| (span.batch, span.range.start));
+    }
     let mut meanings: Vec<SeriesMeaning> = Vec::new();
     for ((_, meaning), _) in &groups {
         if !meanings.contains(meaning) {
@@ -41,13 +45,27 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
         }
     }
     for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
-        if done_before(session).is_none() {
+        if done_before(session).is_none() || attempts[number] != attempts[number - 1] {
             continue;
         }
         let keys = meanings.iter().filter_map(|&meaning| Some((meaning, start_of(ledger, number, meaning)?)));
-        layout.starts.insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
+        layouts[attempts[number]]
+            .starts
+            .insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
     }
-    Some(layout)
+    Some(layouts)
+}
+
+/// The attempt of each session: a session that began when nothing was done begins another one.
+fn attempts(ledger: &Ledger) -> Vec<usize> {
+    let mut attempt = 0;
+    let sessions = ledger.sessions.iter().enumerate();
+    let of_session = sessions.map(|(number, session)| {
+        let anew = done_before(session).is_some_and(|done| (done.batch, done.epochs) == (0, 0));
+        attempt += usize::from(number > 0 && anew);
+        attempt
+    });
+    of_session.collect()
 }
 
 /// The key of the first record of a session that was not done before it, if the ledger says it.
@@ -57,8 +75,16 @@ fn start_of(ledger: &Ledger, number: usize, meaning: SeriesMeaning) -> Option<Or
 }
 
 /// Adds the spans of one batch, whose first record is number `first` of its group.
-fn add_spans(layout: &mut SessionLayout, batch: usize, first: usize, length: usize, begins: &[usize]) {
+fn add_spans(
+    layouts: &mut [SessionLayout],
+    attempts: &[usize],
+    batch: usize,
+    first: usize,
+    length: usize,
+    begins: &[usize],
+) {
     let mut add = |range, session| {
+        let layout = &mut layouts[attempts.get(session).copied().unwrap_or(0)];
         let session = u32::try_from(session).unwrap_or(u32::MAX);
         layout.spans.push(SessionSpan { batch, range, session });
     };

@@ -4,11 +4,17 @@
 //! back in a file that processes append to. Equal numbers never start a session: they are data. Files that were written at the
 //! same time and hold the same series belong to several writers, each of which is a run of its own.
 //!
+//! A session that resumed inside the run belongs to its attempt. A start from the beginning is another attempt: a run of its
+//! own, called `name#2`. Nothing of the attempt before is superseded.
+//!
 //! When a later session repeats work, the older records are superseded: from the step that the session declares, or, for each
 //! series, from the first record that the session has of it. A series that the session never logs stays.
 
+mod attempts;
+mod counters;
 mod layout;
 mod ledger;
+mod numbering;
 mod starts;
 mod writers;
 
@@ -22,9 +28,11 @@ use crate::logs::Logs;
 use crate::second_counters::SecondCounters;
 use layout::{SessionLayout, SessionSpan, SessionStart};
 
+pub(super) use counters::CounterWalk;
+pub(crate) use counters::SeriesBack;
 pub(super) use writers::split_writers;
 
-/// Finds the sessions, and notes them in the batches. A batch of several sessions is cut.
+/// Finds the sessions and the attempts, and notes them in the batches. A batch of several sessions is cut.
 pub(super) fn mark(logs: &mut Logs) {
     let mut groups: BTreeMap<(u32, &'static str), Vec<usize>> = BTreeMap::new();
     for (index, batch) in logs.records.batches.iter().enumerate() {
@@ -35,13 +43,15 @@ pub(super) fn mark(logs: &mut Logs) {
     for ((run, _), batches) in groups {
         let ledger = logs.run_ledger(run as usize).filter(|found| found.ledger.sessions.len() > 1);
         let by_ledger = ledger.and_then(|found| ledger::find(&logs.records.batches, &batches, found.ledger));
-        let layout = match by_ledger {
-            Some(layout) => layout,
+        let layouts = match by_ledger {
+            Some(layouts) => layouts,
             None if is_one_session(logs, &batches) => continue,
             None => starts::find(logs, &batches, counters.get_or_insert_with(|| logs.second_counters())),
         };
-        if layout.spans.iter().any(|span| span.session > 0) {
-            add_parts(&layout, &logs.records.batches, &mut parts);
+        if layouts.len() > 1 || layouts.iter().flat_map(|layout| &layout.spans).any(|span| span.session > 0) {
+            for (attempt, layout) in (0..).zip(&layouts) {
+                add_parts(layout, attempt, &logs.records.batches, &mut parts);
+            }
         }
     }
     if parts.is_empty() {
@@ -49,31 +59,42 @@ pub(super) fn mark(logs: &mut Logs) {
     }
     let batches = std::mem::take(&mut logs.records.batches);
     let all = batches.into_iter().enumerate().flat_map(|(index, batch)| match parts.remove(&index) {
-        Some(parts) => cut(batch, parts),
-        None => vec![batch],
+        Some(mut parts) => {
+            parts.sort_by_key(|part| part.range.start);
+            cut(batch, parts)
+        }
+        None => vec![(0, batch)],
     });
-    logs.records.batches = all.collect();
+    let (attempts, batches) = all.unzip();
+    logs.records.batches = batches;
+    attempts::make_runs(logs, attempts);
 }
 
 /// Whether these batches are certainly of one session: they are of one file, which declares no start and never goes back.
 fn is_one_session(logs: &Logs, batches: &[usize]) -> bool {
     let all = &logs.records.batches;
     let Some(&first) = batches.first() else { return true };
-    let ColumnBatch { source, format, .. } = all[first];
+    let source = all[first].source;
     let one_file = batches.iter().all(|&batch| all[batch].source == source);
     let no_starts = logs.files[source as usize].facts.starts.is_empty();
-    one_file && no_starts && (!format.resume_signs().goes_back || starts::never_goes_back(all, batches))
+    one_file && no_starts && starts::never_goes_back(logs, batches)
 }
 
 /// A part of a batch, with what is known of it.
 struct BatchPart {
     range: Range<usize>,
+    attempt: u32,
     session: u32,
     superseded_from: Option<Arc<SupersededFrom>>,
 }
 
 /// Adds the parts of each batch of a layout.
-fn add_parts(layout: &SessionLayout, batches: &[ColumnBatch], parts: &mut BTreeMap<usize, Vec<BatchPart>>) {
+fn add_parts(
+    layout: &SessionLayout,
+    attempt: u32,
+    batches: &[ColumnBatch],
+    parts: &mut BTreeMap<usize, Vec<BatchPart>>,
+) {
     let mut superseded: HashMap<(u32, SeriesMeaning), Option<Arc<SupersededFrom>>> = HashMap::new();
     let mut later = LaterSessions::new(layout);
     // From the last session to the first: each has more later sessions than the one before.
@@ -85,23 +106,24 @@ fn add_parts(layout: &SessionLayout, batches: &[ColumnBatch], parts: &mut BTreeM
     }
     for SessionSpan { batch, range, session } in &layout.spans {
         let superseded_from = superseded.get(&(*session, batches[*batch].meaning)).cloned().flatten();
-        parts.entry(*batch).or_default().push(BatchPart { range: range.clone(), session: *session, superseded_from });
+        let part = BatchPart { range: range.clone(), attempt, session: *session, superseded_from };
+        parts.entry(*batch).or_default().push(part);
     }
 }
 
-/// Cuts a batch into parts. A batch of one session is not copied.
-fn cut(batch: ColumnBatch, parts: Vec<BatchPart>) -> Vec<ColumnBatch> {
+/// Cuts a batch into parts, each with its attempt. A batch of one session is not copied.
+fn cut(batch: ColumnBatch, parts: Vec<BatchPart>) -> Vec<(u32, ColumnBatch)> {
     let whole = 0..batch.len();
-    if let [BatchPart { range, session, superseded_from }] = &parts[..]
+    if let [BatchPart { range, attempt, session, superseded_from }] = &parts[..]
         && *range == whole
     {
-        return vec![ColumnBatch { session: *session, superseded_from: superseded_from.clone(), ..batch }];
+        return vec![(*attempt, ColumnBatch { session: *session, superseded_from: superseded_from.clone(), ..batch })];
     }
-    let mut batches: Vec<ColumnBatch> = Vec::with_capacity(parts.len());
-    for BatchPart { range, session, superseded_from } in parts {
-        batches.push(ColumnBatch { session, superseded_from, ..batch.slice(range) });
+    let mut batches: Vec<(u32, ColumnBatch)> = Vec::with_capacity(parts.len());
+    for BatchPart { range, attempt, session, superseded_from } in parts {
+        batches.push((attempt, ColumnBatch { session, superseded_from, ..batch.slice(range) }));
     }
-    if let Some(first) = batches.first_mut() {
+    if let Some((_, first)) = batches.first_mut() {
         (first.evidence, first.lengths, first.config) = (batch.evidence, batch.lengths, batch.config);
     }
     batches

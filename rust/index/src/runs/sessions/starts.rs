@@ -3,25 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::layout::{SessionLayout, SessionSpan, SessionStart};
+use super::counters::{CounterWalk, SeriesBack};
+use super::layout::SessionLayout;
+use super::numbering::SessionNumbering;
 use super::writers::{FileExtent, SeriesKey, files};
 use crate::logs::Logs;
 use crate::second_counters::SecondCounters;
-use stepbridge_records::{ColumnBatch, OrderKey};
+use stepbridge_records::ColumnBatch;
 
 /// If a counter goes back more often in a file, its numbers are in no order, and do not show processes.
 const MOST_RESUMES: usize = 1000;
 
 /// Records of a file from one start to the next.
-struct RecordRun {
-    parts: Vec<(usize, Range<usize>)>,
-    start: RunStart,
-    extent: FileExtent,
+pub(super) struct RecordRun {
+    pub(super) parts: Vec<(usize, Range<usize>)>,
+    pub(super) start: RunStart,
+    pub(super) extent: FileExtent,
 }
 
 /// How such records begin.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum RunStart {
+pub(super) enum RunStart {
     /// The file begins.
     File,
     /// A session declares that it starts with this step.
@@ -30,8 +32,8 @@ enum RunStart {
     Back,
 }
 
-/// Finds the sessions of one run's files of one format.
-pub(super) fn find(logs: &Logs, of_run: &[usize], counters: &SecondCounters) -> SessionLayout {
+/// Finds the sessions of one run's files of one format, attempt by attempt.
+pub(super) fn find(logs: &Logs, of_run: &[usize], counters: &SecondCounters) -> Vec<SessionLayout> {
     let batches = &logs.records.batches;
     let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for &index in of_run {
@@ -45,16 +47,96 @@ pub(super) fn find(logs: &Logs, of_run: &[usize], counters: &SecondCounters) -> 
     let mut numbering = SessionNumbering::default();
     for file in order {
         let own = by_file.remove(&file).unwrap_or_default();
+        let backs = backs(logs, &own);
+        let begins = begins(batches, &own);
         for own in streams(batches, own) {
-            let mut before = None;
-            for run in runs(batches, &own, &logs.files[file as usize].facts.starts, counters) {
-                before = Some(numbering.take(run, before));
+            let mut cursor = None;
+            let cuts = cuts(batches, &own, &begins, &backs);
+            for run in runs(batches, &own, &logs.files[file as usize].facts.starts, cuts, counters) {
+                numbering.take(run, &mut cursor);
             }
         }
         numbering.end_file();
     }
-    numbering.layout.spans.sort_by_key(|span| (span.batch, span.range.start));
-    numbering.layout
+    numbering.into_layouts()
+}
+
+/// Where the counters of a file go back. `own` are its batches.
+fn backs(logs: &Logs, own: &[usize]) -> Vec<SeriesBack> {
+    let batches = &logs.records.batches;
+    let Some(&first) = own.first() else { return Vec::new() };
+    let ColumnBatch { source, format, .. } = batches[first];
+    let signs = format.resume_signs();
+    if !signs.goes_back {
+        return Vec::new();
+    }
+    if let Some(known) = &logs.files[source as usize].backs {
+        return known.clone();
+    }
+    let mut highest = None;
+    let ascends = || own.iter().all(|&index| batches[index].order_keys().ascend(&mut highest));
+    if !signs.once_a_step && { ascends }() {
+        return Vec::new();
+    }
+    let mut walk = CounterWalk::default();
+    for &index in own {
+        walk.take(&batches[index], |tag| tag);
+    }
+    walk.finish()
+}
+
+/// The index in the file of the first record of each of its batches.
+fn begins(batches: &[ColumnBatch], own: &[usize]) -> HashMap<usize, u64> {
+    let mut before = 0;
+    let begin = |&index: &usize| {
+        let begin = before;
+        before += batches[index].len() as u64;
+        (index, begin)
+    };
+    own.iter().map(begin).collect()
+}
+
+/// Where a process begins in the records of one kind. A series that goes back for the first time since then tells nothing new.
+fn cuts(
+    batches: &[ColumnBatch],
+    own: &[usize],
+    begins: &HashMap<usize, u64>,
+    backs: &[SeriesBack],
+) -> Vec<(usize, usize, RunStart)> {
+    // The batches with records, and the index in the file of the first record of each.
+    let first = |index: usize| match &batches[index].ordinals {
+        Some(ordinals) => ordinals.first().copied(),
+        None => begins.get(&index).copied(),
+    };
+    let held = own.iter().filter(|&&index| !batches[index].is_empty());
+    let held: Vec<(usize, u64)> = held.filter_map(|&index| Some((index, first(index)?))).collect();
+    let (mut found, mut last) = (Vec::new(), None);
+    for back in backs {
+        if last.is_some_and(|last| back.before < last) {
+            continue;
+        }
+        let batch = held.partition_point(|(_, first)| *first <= back.row).checked_sub(1);
+        let place =
+            batch.map(|at| held[at]).and_then(|(index, first)| Some((index, place(&batches[index], first, back.row)?)));
+        let Some((index, at)) = place else { continue };
+        last = Some(back.row);
+        found.push((index, at, RunStart::Back));
+        if found.len() > MOST_RESUMES {
+            return Vec::new();
+        }
+    }
+    found
+}
+
+/// The index in a batch of the record with an index in the file; `begin` is that of its first record.
+fn place(batch: &ColumnBatch, begin: u64, record: u64) -> Option<usize> {
+    match &batch.ordinals {
+        Some(ordinals) => {
+            let inside = *ordinals.first()? <= record && record <= *ordinals.last()?;
+            inside.then(|| ordinals.partition_point(|ordinal| *ordinal < record))
+        }
+        None => usize::try_from(record.checked_sub(begin)?).ok().filter(|at| *at < batch.len()),
+    }
 }
 
 /// The batches of one file, grouped by kind of line. A file with several kinds of lines gives batches of each kind, and each
@@ -105,16 +187,18 @@ fn tags_of(batch: &ColumnBatch) -> Vec<u32> {
 }
 
 /// Whether no counter goes back anywhere in these batches of one file.
-pub(super) fn never_goes_back(batches: &[ColumnBatch], of_file: &[usize]) -> bool {
-    let mut highest = None;
-    // If nothing goes back in the whole file, nothing goes back in any kind of line.
-    let none = SecondCounters::default();
-    of_file.iter().all(|&index| batches[index].order_keys().ascend(&mut highest))
-        || streams(batches, of_file.to_vec()).iter().all(|own| backs(batches, own, &none).is_empty())
+pub(super) fn never_goes_back(logs: &Logs, of_file: &[usize]) -> bool {
+    backs(logs, of_file).is_empty()
 }
 
 /// The records of one file, cut where something starts.
-fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)], counters: &SecondCounters) -> Vec<RecordRun> {
+fn runs(
+    batches: &[ColumnBatch],
+    own: &[usize],
+    starts: &[(u64, i64)],
+    backs: Vec<(usize, usize, RunStart)>,
+    counters: &SecondCounters,
+) -> Vec<RecordRun> {
     let mut cuts: Vec<(usize, usize, RunStart)> = Vec::new();
     let mut starts = starts.iter().peekable();
     let mut before = 0_u64;
@@ -130,9 +214,7 @@ fn runs(batches: &[ColumnBatch], own: &[usize], starts: &[(u64, i64)], counters:
         }
         before = end;
     }
-    if own.first().is_some_and(|&index| batches[index].format.resume_signs().goes_back) {
-        cuts.extend(backs(batches, own, counters).into_iter().map(|(batch, at)| (batch, at, RunStart::Back)));
-    }
+    cuts.extend(backs);
     let mut cuts = cuts.into_iter().peekable();
     let mut runs = vec![RecordRun { parts: Vec::new(), start: RunStart::File, extent: FileExtent::default() }];
     for &index in own {
@@ -153,86 +235,5 @@ fn push(runs: &mut [RecordRun], batches: &[ColumnBatch], index: usize, range: Ra
     if let Some(run) = runs.last_mut().filter(|_| !range.is_empty() || batches[index].is_empty()) {
         run.extent.add(&batches[index], range.clone(), counters);
         run.parts.push((index, range));
-    }
-}
-
-/// Where a counter goes back, in the records of a file with one meaning.
-fn backs(batches: &[ColumnBatch], own: &[usize], counters: &SecondCounters) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut highest: Option<OrderKey> = None;
-    for &index in own {
-        let keys = batches[index].order_keys();
-        // A second counter goes back and forth with every row.
-        let others = counters.others(&batches[index]);
-        for at in (0..batches[index].len()).filter(|at| others.as_ref().is_none_or(|others| !others[*at])) {
-            let Some(key) = keys.at(at) else { continue };
-            if highest.is_some_and(|highest| key < highest) {
-                if found.len() == MOST_RESUMES {
-                    return Vec::new();
-                }
-                found.push((index, at));
-            }
-            highest = Some(key);
-        }
-    }
-    found
-}
-
-/// Gives numbers to sessions.
-#[derive(Default)]
-struct SessionNumbering {
-    layout: SessionLayout,
-    /// For each series, its highest key and the session of that record.
-    reached: HashMap<SeriesKey, (OrderKey, u32)>,
-    /// When the records of earlier files ended, and their sessions.
-    ended: Vec<(Option<f64>, u32)>,
-    /// The same for this file.
-    ending: Vec<(Option<f64>, u32)>,
-}
-
-impl SessionNumbering {
-    fn end_file(&mut self) {
-        self.ended.append(&mut self.ending);
-    }
-
-    /// Takes the next records, and returns their session. `before` is the session of the records before them in the file.
-    fn take(&mut self, run: RecordRun, before: Option<u32>) -> u32 {
-        let highest = self.ended.iter().chain(&self.ending).map(|(_, session)| *session).max();
-        let earlier = self.ended.iter().filter(|(end, _)| run.extent.overlaps(*end) != Some(true));
-        let floor = earlier.map(|(_, session)| *session).max().max(before).unwrap_or(0);
-        let session = match (run.start, highest) {
-            (_, None) => 0,
-            (RunStart::Declared(_), Some(highest)) => highest + 1,
-            (RunStart::Back, _) => floor.max(before.map_or(0, |before| before + 1)),
-            (RunStart::File, _) => {
-                let series = run.extent.series.iter();
-                let again = series.filter_map(|(series, (low, _))| {
-                    self.reached.get(series).filter(|(reached, _)| low <= reached).map(|(_, session)| session + 1)
-                });
-                again.max().unwrap_or(0).max(floor)
-            }
-        };
-        match run.start {
-            RunStart::Declared(step) if highest.is_some() => {
-                let start = self.layout.starts.entry(session).or_insert(SessionStart::Step(step));
-                if let SessionStart::Step(known) = start {
-                    *known = step.min(*known);
-                }
-            }
-            _ => {
-                for (&(meaning, tag), &(low, _)) in &run.extent.series {
-                    let first = self.layout.first.entry((session, meaning, tag)).or_insert(low);
-                    *first = low.min(*first);
-                }
-            }
-        }
-        for (series, &(_, high)) in &run.extent.series {
-            let reached = self.reached.entry(*series).or_insert((high, session));
-            *reached = if reached.1 == session { (high.max(reached.0), session) } else { (high, session) };
-        }
-        self.ending.push((run.extent.times.map(|(_, to)| to), session));
-        let spans = run.parts.into_iter().map(|(batch, range)| SessionSpan { batch, range, session });
-        self.layout.spans.extend(spans);
-        session
     }
 }
