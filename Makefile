@@ -1,5 +1,5 @@
-# One way in: people, pre-commit and CI call these targets and nothing else. `make help` lists them.
-# What a target needs, it makes: an environment in .venv (Python >= 3.10), its packages, the Rust extension.
+# People, pre-commit and CI call these targets and nothing else. `make help` lists them.
+# A target makes what it needs: an environment in .venv (Python >= 3.10), its packages, the Rust extension.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,8 +8,10 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV := .venv
-# A stamp says that a step was done with the files it depends on; they go when the environment goes.
+# A stamp file says that a step was done with the files that it depends on. Removing the environment removes the stamps.
 DONE := $(VENV)/.done
+# The environment with the lowest versions of everything that stepbridge works with.
+LOWEST := build/lowest
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(HOME)/.cargo/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
@@ -25,14 +27,14 @@ help: ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 40
 
 .PHONY: setup
-setup: $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/extension ## make .venv with all that the tests and the checks need
+setup: $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/extension ## make .venv with everything that the tests and the checks need
 
 .PHONY: demo
 demo: $(DONE)/extension ## re-index real logs (no framework needed) and show the result
 	@python demo/demo.py
 
 .PHONY: test
-test: test-rust test-python test-pythons ## run every test
+test: test-rust test-python test-pythons test-lowest ## run every test
 
 .PHONY: test-rust
 test-rust: | $(DONE)/rust ## run the tests of the Rust crates
@@ -41,11 +43,12 @@ test-rust: | $(DONE)/rust ## run the tests of the Rust crates
 .PHONY: test-python
 test-python: test-core test-torch test-keras test-tensorflow test-conformance ## run the Python tests and every example in the docs
 
-# A framework's tests have a process of their own, as its users' programs do: a worker that is forked from a process
-# which holds the threads of several frameworks can hang.
+# The tests of each framework run in their own process, as users' programs do: a worker that is forked from a process with the
+# threads of several frameworks can hang.
 .PHONY: test-core
 test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that need no framework
 	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
+	pytest tests/adapters/test_base_*.py python/stepbridge/adapters/base
 
 .PHONY: test-torch test-keras test-tensorflow
 test-torch test-keras test-tensorflow: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
@@ -59,8 +62,20 @@ test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every 
 test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machine, from one wheel
 	python tools/pythons.py $(DONE)/wheels/*.whl
 
+IN_LOWEST := PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(LOWEST)"
+# What asks about the repository, and the pages, which show what the newest versions print.
+NEWEST_ONLY := test_pages.py test_project.py test_release.py test_site.py test_demo.py test_layers.py
+
+.PHONY: test-lowest
+test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on the lowest versions that pyproject.toml names
+	uv pip install --quiet --python $(LOWEST) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
+	$(IN_LOWEST) pytest --quiet tests --ignore=tests/adapters --ignore=tests/conformance $(NEWEST_ONLY:%=--ignore=tests/%)
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_*.py
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_*.py
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_tensorflow_*.py
+
 .PHONY: check
-check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format, types, stubs, licences, workflows: without a warning; and a short fuzz
+check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
@@ -72,22 +87,22 @@ check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## lint, format,
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(FUZZ) --quiet
 
-# Each target has its time; the seed makes it the same each time, and another seed makes other files.
+# Each format gets so many seconds. The same seed damages files in the same way.
 FUZZ := cargo test --profile quick --package stepbridge-index --test fuzz
 SECONDS ?= 60
 SEED ?= $(shell date +%s)
 
 .PHONY: fuzz
-fuzz: | $(DONE)/rust ## read logs that are broken at random, SECONDS=60 a format
+fuzz: | $(DONE)/rust ## read logs that are damaged at random, SECONDS=60 for each format
 	STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) $(FUZZ)
 
-# Tools that exist as crates alone are built here, once, by the version that stands here.
+# Tools that exist only as crates are built once, in these versions.
 CARGO_DENY := 0.20.2
 CARGO_LLVM_COV := 0.9.1
 
-# cargo-deny reads the database of RustSec, pip-audit asks PyPI; `make audit-offline` is what needs neither.
+# cargo-deny reads the database of RustSec, and pip-audit asks PyPI. `make audit-offline` needs neither.
 .PHONY: audit
-audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check what we rest on: known holes, licences, sources
+audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check the dependencies: known vulnerabilities, licences, sources
 	build/tools/bin/cargo-deny --locked check
 	uv pip compile --quiet pyproject.toml --group build --group wheels --constraint constraints.txt \
 		--no-annotate --no-header --output-file build/audited.txt
@@ -97,44 +112,44 @@ audit: $(DONE)/audit $(DONE)/cargo-deny-$(CARGO_DENY) ## check what we rest on: 
 audit-offline: $(DONE)/cargo-deny-$(CARGO_DENY) ## check the licences and sources of the Rust crates
 	build/tools/bin/cargo-deny --locked --offline check bans licenses sources
 
-# Miri runs the one unsafe call of the readers and finds undefined behaviour; it needs a nightly toolchain with Miri.
+# Miri finds undefined behaviour in the one unsafe call of the readers. It needs a nightly toolchain with Miri.
 MIRI := RUSTFLAGS="-C target-feature=+sse4.2" cargo +nightly miri test --target-dir build/miri
 
 .PHONY: miri
 miri: | $(DONE)/rust ## run the tests of the code that calls unsafe code under Miri
 	$(MIRI) --package stepbridge-io --lib -- crc::
 
-# The C that reads strangers' files, SQLite and zstd, is built with the sanitizer too.
+# SQLite and zstd, the C code that reads strangers' files, are built with the sanitizer too.
 SANITIZED := x86_64-unknown-linux-gnu
 
 .PHONY: sanitize
-sanitize: | $(DONE)/rust ## run the Rust tests and the fuzzing with an address sanitizer; it needs a nightly toolchain
+sanitize: | $(DONE)/rust ## run the Rust tests and the fuzzing with an address sanitizer (needs a nightly toolchain)
 	RUSTFLAGS="-Z sanitizer=address" CFLAGS_$(subst -,_,$(SANITIZED))="-fsanitize=address -fno-omit-frame-pointer" \
 		STEPBRIDGE_FUZZ_SECONDS=$(SECONDS) STEPBRIDGE_FUZZ_SEED=$(SEED) \
 		cargo +nightly test --profile quick --target $(SANITIZED) --target-dir build/sanitized \
 		--workspace --exclude stepbridge-python --lib --tests
 
 .PHONY: coverage
-coverage: $(DONE)/test $(DONE)/coverage $(DONE)/extension $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, of Python and of Rust
+coverage: $(DONE)/test $(DONE)/coverage $(DONE)/extension $(DONE)/cargo-llvm-cov-$(CARGO_LLVM_COV) ## measure which lines and branches the tests reach, in Python and in Rust
 	python tools/covered.py
 
 .PHONY: format
-format: $(DONE)/lint | $(DONE)/rust ## rewrite the code as `make check` wants it
+format: $(DONE)/lint | $(DONE)/rust ## format the code as `make check` wants it
 	ruff check --fix $(PYTHON_CODE)
 	ruff format $(PYTHON_CODE)
 	cargo fmt --all
 
-# The theme's notice that mkdocs 2 will not do is no warning of ours.
+# The theme warns that it does not work with mkdocs 2, which we do not use.
 .PHONY: docs
 docs: $(DONE)/docs $(DONE)/extension ## build the documentation into build/site; a warning or a dead link is an error
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 .PHONY: pictures
-pictures: $(DONE)/extension ## draw the pictures of the documentation anew
+pictures: $(DONE)/extension ## draw the pictures of the documentation again
 	python tools/pictures.py
 
 .PHONY: bench
-bench: $(DONE)/bench $(DONE)/extension ## measure each claim beside its peer, write benches/RESULTS.md and its chart
+bench: $(DONE)/bench $(DONE)/extension ## measure each claim next to its peer, write benches/RESULTS.md and its chart
 	rm $(DONE)/extension
 	maturin develop --uv --profile measured --quiet
 	python benches/run.py && missed=0 || missed=$$?; python tools/chart.py; exit $$missed
@@ -147,7 +162,7 @@ wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the s
 
 .PHONY: test-wheels
 test-wheels: $(DONE)/wheels-tools | $(DONE)/rust ## check what `make wheels` built, and test it on each CPython of this machine
-	@test -d dist || { echo "make: there is no dist: run make wheels first" >&2; exit 1; }
+	@test -d dist || { echo "make: there is no folder dist: run make wheels first" >&2; exit 1; }
 	@large=$$(find dist -type f -size +6000000c); test -z "$$large" || { echo "make: above 6 MB: $$large" >&2; exit 1; }
 	auditwheel show dist/*.whl | grep '"manylinux_2_17_'
 	abi3audit --strict --summary dist/*.whl
@@ -155,17 +170,19 @@ test-wheels: $(DONE)/wheels-tools | $(DONE)/rust ## check what `make wheels` bui
 	python tools/pythons.py --all dist/*.whl dist/*.tar.gz
 
 .PHONY: licences
-licences: $(DONE)/venv | $(DONE)/rust ## write THIRD-PARTY-LICENSES.txt anew from Cargo.lock
+licences: $(DONE)/venv | $(DONE)/rust ## write THIRD-PARTY-LICENSES.txt from Cargo.lock
 	python tools/licences.py
 
 .PHONY: pins
-pins: $(DONE)/venv ## resolve constraints.txt anew from the ranges in pyproject.toml
+pins: $(DONE)/venv ## write constraints.txt and constraints-lowest.txt from the ranges in pyproject.toml
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
 		--group build --group test --group lint --group docs --group bench --group wheels --group audit --group coverage \
 		--output-file constraints.txt
+	uv pip compile --quiet pyproject.toml --resolution lowest-direct --python-version 3.10 --no-annotate --no-header \
+		--upgrade --group test --output-file constraints-lowest.txt
 
 .PHONY: clean
-clean: ## remove all that was built, the environment included
+clean: ## remove everything that was built, and the environment
 	rm -rf $(VENV) target build dist python/stepbridge/_core*.so .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(PYTHON_CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -175,7 +192,7 @@ $(DONE)/rust:
 	@command -v cargo >/dev/null || { echo "make: no cargo on the PATH: install Rust (https://rustup.rs), then run make again" >&2; exit 1; }
 	@mkdir -p $(@D) && touch $@
 
-# uv makes the environment where there is one; else Python's own venv module does, and gets uv inside.
+# uv makes the environment if it is installed; otherwise Python's venv module does, and uv is installed in it.
 $(DONE)/venv:
 	@command -v uv >/dev/null && uv venv --quiet --allow-existing --python '>=3.10' $(VENV) || { \
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10: name another one, as in make PYTHON=python3.12" >&2; exit 1; }; \
@@ -191,6 +208,12 @@ $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/cover
 	$(INSTALL) --requirements pyproject.toml --group $*
 	@touch $@
 
+# The lowest versions have wheels for these two alone.
+$(LOWEST)/.done: pyproject.toml constraints-lowest.txt | $(DONE)/build
+	uv venv --quiet --clear --python "$$(python tools/pythons.py --find 3.10 3.11)" $(LOWEST)
+	uv pip install --quiet --python $(LOWEST) --constraint constraints-lowest.txt --requirements pyproject.toml --group test
+	@touch $@
+
 $(DONE)/wheels-tools: pyproject.toml constraints.txt | $(DONE)/build
 	$(INSTALL) --group wheels
 	@touch $@
@@ -203,7 +226,7 @@ $(DONE)/cargo-llvm-cov-%: | $(DONE)/rust
 	cargo install --quiet --locked --root build/tools cargo-llvm-cov@$*
 	@mkdir -p $(@D) && touch $@
 
-# The quick profile: optimised, without the minutes of link-time optimisation that a released wheel gets.
+# The quick profile is optimised, but without the minutes of link-time optimisation that a released wheel gets.
 $(DONE)/extension: $(RUST) pyproject.toml | $(DONE)/build $(DONE)/rust
 	maturin develop --uv --profile quick --quiet
 	@touch $@

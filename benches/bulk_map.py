@@ -1,10 +1,13 @@
-"""Measures `Timeline.locate` on 20 million steps beside numpy and polars.
+"""Measures `Timeline.locate` on 20 million steps next to numpy and polars.
 
-What both sides compute is compared before it is timed.
+What both sides compute is compared before it is timed. numpy has one thread for all of this; polars and stepbridge
+use all cores, except in the rows that say "one thread".
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +32,7 @@ SLOW_REPEATS = 3
 
 def measure() -> Iterator[Measured]:
     """Measure each row of the table, in its order."""
-    copied, divided, fresh, lazy, ordered, shuffled, accumulated = CLAIMS["bulk_map"]
+    copied, divided, alone, fresh, lazy, ordered, ordered_alone, shuffled, accumulated = CLAIMS["bulk_map"]
     steps = np.arange(STEPS, dtype=np.int64)
     epoch, iteration = np.empty_like(steps), np.empty_like(steps)
     plan = sb.Timeline.plan(batches_per_epoch=BATCHES, epochs=-(-STEPS // BATCHES))
@@ -45,6 +48,8 @@ def measure() -> Iterator[Measured]:
     agree((epoch, iteration), np.divmod(steps, BATCHES))
     yield compare(copied, ours, copy)
     yield compare(divided, ours, lambda: np.divmod(steps, BATCHES, out=(epoch, iteration)))
+    with one_core():
+        yield compare(alone, ours, lambda: np.divmod(steps, BATCHES, out=(epoch, iteration)))
     yield compare(fresh, lambda: plan.locate(steps), lambda: np.divmod(steps, BATCHES))
 
     # One select of both expressions, so that polars may work on the two at once.
@@ -52,7 +57,7 @@ def measure() -> Iterator[Measured]:
     both = [(pl.col("step") // BATCHES).alias("epoch"), (pl.col("step") % BATCHES).alias("iter")]
     yield compare(lazy, lambda: plan.locate(steps), lambda: frame.select(both))
 
-    yield from irregular(ordered, shuffled, steps)
+    yield from irregular(ordered, ordered_alone, shuffled, steps)
 
     updates = -(-BATCHES // ACCUMULATE)
     windows = sb.Timeline.plan(
@@ -64,7 +69,7 @@ def measure() -> Iterator[Measured]:
     yield compare(accumulated, lambda: windows.locate(steps, out=(epoch, iteration)), ours)
 
 
-def irregular(ordered: Claim, shuffled: Claim, steps: NDArray[np.int64]) -> Iterator[Measured]:
+def irregular(ordered: Claim, alone: Claim, shuffled: Claim, steps: NDArray[np.int64]) -> Iterator[Measured]:
     """Measure a history whose epochs all differ, against a binary search among the starts of its epochs."""
     random = np.random.default_rng(20)
     lengths = random.integers(1, 2 * STEPS // EPOCHS, EPOCHS, endpoint=True)
@@ -75,17 +80,34 @@ def irregular(ordered: Claim, shuffled: Claim, steps: NDArray[np.int64]) -> Iter
         epoch, iteration = np.empty_like(order), np.empty_like(order)
 
         def search() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-            # searchsorted has no out=; what comes after it writes to arrays that are there, as ours does.
+            # searchsorted has no out=. What comes after it writes to arrays that exist, as ours does. Without that
+            # mode, take would fill a copy of out= first.
             found = np.searchsorted(starts, order, side="right")
             np.subtract(found, 1, out=found)
-            np.take(starts, found, out=iteration)
+            np.take(starts, found, out=iteration, mode="clip")
             return found, np.subtract(order, iteration, out=iteration)
 
         agree(seen.locate(order), search())
         return compare(claim, lambda: seen.locate(order, out=(epoch, iteration)), search, SLOW_REPEATS)
 
     yield rows(ordered, steps)
+    with one_core():
+        yield rows(alone, steps)
     yield rows(shuffled, random.permutation(steps))
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let this process run on one core alone: stepbridge takes as many threads as there are cores to run on."""
+    if not hasattr(os, "sched_setaffinity"):
+        message = "this system cannot keep a process on one core, so the rows of one thread are not measured"
+        raise RuntimeError(message)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def agree(ours: Sequence[NDArray[np.integer[Any]]], peer: Sequence[NDArray[np.int64]]) -> None:

@@ -24,11 +24,14 @@ COST: Literal["cost, at most"] = "cost, at most"
 MORE: Literal["ms more, at most"] = "ms more, at most"
 MEMORY: Literal["MB, at most"] = "MB, at most"
 
+# What does not say how many threads it has uses all cores.
 ONE_OUT = "one epoch length, out= given"
 ONE_FRESH = "one epoch length, fresh outputs"
 SORTED = "800,000 irregular epochs, sorted steps, out= given"
 RANDOM = "800,000 irregular epochs, random order, out= given"
 ACCUMULATE = "accumulate=4, flush, out= given"
+ONE_THREAD = "one epoch length, out= given, one thread"
+SORTED_ONE_THREAD = SORTED + ", one thread"
 EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
 RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
@@ -41,16 +44,19 @@ READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
 CALLBACK = "Keras: ClockCallback in a batch"
 IMPORT = "import numpy, stepbridge"
+EVERY_NAME = "import numpy; from stepbridge import *"
 
 # The one table: the claims of each bench, by its file. run.py fails where one is missed or was not measured.
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "bulk_map": (
-        Claim(ONE_OUT, "numpy.copyto of both outputs", SPEED, 0.8),
-        Claim(ONE_OUT, "numpy.divmod(out=)", SPEED, 1.5),
-        Claim(ONE_FRESH, "numpy.divmod", SPEED, 1.5),
-        Claim(ONE_FRESH, "polars // and %", SPEED, 1.0),
-        Claim(SORTED, "numpy.searchsorted and a subtraction", SPEED, 10.0),
-        Claim(RANDOM, "numpy.searchsorted and a subtraction", SPEED, 5.0),
+        Claim(ONE_OUT, "numpy.copyto of both outputs, one thread", SPEED, 0.8),
+        Claim(ONE_OUT, "numpy.divmod(out=), one thread", SPEED, 1.5),
+        Claim(ONE_THREAD, "numpy.divmod(out=), one thread", SPEED, 1.0),
+        Claim(ONE_FRESH, "numpy.divmod, one thread", SPEED, 1.5),
+        Claim(ONE_FRESH, "polars // and %, all cores", SPEED, 1.0),
+        Claim(SORTED, "numpy.searchsorted, take and subtract, one thread", SPEED, 10.0),
+        Claim(SORTED_ONE_THREAD, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
+        Claim(RANDOM, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
         Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
     ),
     "read_tfevents": (
@@ -61,13 +67,20 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),
-    "read_json_lines": (Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),),
+    "read_json_lines": (
+        Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),
+        Claim(LINES, "polars scan_ndjson and unpivot, lazy", SPEED, 1.0),
+    ),
     "peak_memory": (Claim(STREAMED, "peak memory", MEMORY, 256.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
+        Claim(BATCHES, "a counter by hand: step += 1; epoch, i = divmod(step, n)", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),
     ),
-    "import_time": (Claim(IMPORT, "import numpy", MORE, 30.0),),
+    "import_time": (
+        Claim(IMPORT, "import numpy", MORE, 15.0),
+        Claim(EVERY_NAME, "import numpy", MORE, 30.0),
+    ),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
     "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
 }
@@ -75,7 +88,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A claim with what was measured for it beside a peer."""
+    """A claim with what was measured for it next to a peer."""
 
     claim: Claim
     pairs: Pairs

@@ -1,4 +1,4 @@
-"""Writes the event file that the readers are measured on: what a PyTorch SummaryWriter leaves behind.
+"""Writes the event file that the readers are measured on: what a PyTorch SummaryWriter writes.
 
 One event a scalar, one scalar an event, both checksums of each frame. Made by hand and without a framework; that the
 peers read every value of it back is checked before anything is timed (see read_tfevents.py).

@@ -1,4 +1,4 @@
-"""Measures what ClockCallback costs in each batch, beside a callback that overrides the same hook and does nothing.
+"""Measures what ClockCallback costs in each batch, next to a callback that overrides the same hook and does nothing.
 
 A real CallbackList on a compiled model begins and ends the epoch as `fit` does. In between only the callback's own hook
 is called: Keras's way to it, and the training, would hide what is measured.
@@ -59,7 +59,7 @@ def hooks(model: keras.Model, make: Callable[[], keras.callbacks.Callback]) -> f
             callback.on_train_batch_end(batch, logs)
 
     with warnings.catch_warnings():
-        # Nothing was trained, as the callback notices: the optimizer's counter stands still.
+        # Nothing was trained, as the callback notices: the optimizer's counter did not move.
         warnings.simplefilter("ignore", StepbridgeWarning)
         callbacks.on_train_begin()
         callbacks.on_epoch_begin(0)

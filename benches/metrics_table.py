@@ -1,4 +1,4 @@
-"""Writes the table that the readers are measured on: what Lightning's CSVLogger leaves behind after a long training.
+"""Writes the table that the readers are measured on: what Lightning's CSVLogger has written after a long training.
 
 Each row is one logging call, of one of five groups of four metrics; the other sixteen cells are empty. Every value is a
 float printed in full.

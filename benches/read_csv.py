@@ -1,4 +1,4 @@
-"""Measures the way from Lightning's metrics.csv to a table of its values in long form, beside polars."""
+"""Measures the way from Lightning's metrics.csv to a table of its values in long form, next to polars."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ours() -> pl.DataFrame:
 
 
 def theirs() -> pl.DataFrame:
-    """The same with polars: a wide table made long, without its empty cells."""
+    """Read the file with polars, and make the wide table long, without its empty cells."""
     return pl.read_csv(FILE).unpivot(index=["epoch", "step"]).drop_nulls("value")
 
 

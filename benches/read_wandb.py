@@ -1,4 +1,4 @@
-"""Measures the way from a W&B offline file to a whole table, beside the reader of wandb 0.25.
+"""Measures the way from a W&B offline file to a whole table, next to the reader of wandb 0.25.
 
 wandb 0.25 needs an older protobuf than TensorFlow, so it lives in an environment of its own, which uv makes and keeps.
 """

@@ -1,4 +1,4 @@
-"""Measures every claim (or those of the benches named as arguments) and writes RESULTS.md beside this file.
+"""Measures every claim (or those of the benches named as arguments) and writes RESULTS.md next to this file.
 
 Exits with 1 where a claim's ratio was missed. A run of only some benches prints, and leaves RESULTS.md alone.
 """
@@ -66,7 +66,7 @@ def report(rows: list[Measured | Memory], busy: float | None) -> str:
     lines = [
         "# Measured claims",
         "",
-        "Written by `make bench`, which fails where a ratio is missed; the targets stand in `claims.py`. Each pair is",
+        "Written by `make bench`, which fails where a ratio is missed; `claims.py` holds the targets. Each pair is",
         "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
         "divided by ours; cost: ours divided by the peer's; more: the median of the pairs' differences; MB: the",
         "most memory that the process held).",

@@ -1,7 +1,7 @@
 """Times two things in turn, A B A B, and compares them pair by pair.
 
-A machine that slows down for a second slows both halves of a pair, so the median of the pairs' ratios stands where the
-ratio of two medians would move.
+A machine that slows down for a second slows both halves of a pair, so the median of the pairs' ratios stays where
+it is; the ratio of two medians would move.
 """
 
 from __future__ import annotations
@@ -87,3 +87,10 @@ def pairs(ours: Callable[[], Seconds], peer: Callable[[], Seconds], repeats: int
         first.append(mine)
         second.append(theirs)
     return Pairs(tuple(first), tuple(second))
+
+
+def against(measured: Pairs, peer: Callable[[], Seconds], repeats: int) -> Pairs:
+    """Take the time of another peer, after one untimed round, and compare it with the median of ours that is known."""
+    peer()
+    times = tuple(peer() for _ in range(repeats))
+    return Pairs((measured.our_median,) * repeats, times)

@@ -1,4 +1,4 @@
-"""Measures what the clock and a watched optimizer add to each batch of a PyTorch loop, beside tqdm over the same loop.
+"""Measures what the clock and a watched optimizer add to each batch of a PyTorch loop, next to tqdm over the same loop.
 
 The optimizer is a real one, with a step that does nothing: what its hooks cost is in the measure, its own work is not.
 """

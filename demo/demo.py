@@ -64,7 +64,7 @@ def some(run: list[Row]) -> list[Row]:
 
 
 def show(rows: list[Row]) -> None:
-    """Print rows under the names of their columns; numbers stand to the right."""
+    """Print rows under the names of their columns; numbers are aligned to the right."""
     cells = [COLUMNS, *(tuple(text(row[name]) for name in COLUMNS) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for cell in cells:

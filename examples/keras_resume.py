@@ -1,4 +1,4 @@
-"""A fit that is killed and goes on in a new model with a new clock, which comes out of Keras's own backup."""
+"""A fit that is killed and continues in a new model with a new clock, restored from Keras's own backup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from stepbridge.adapters.keras import ClockCallback
 
 
-class Killed(Exception):  # noqa: N818  # it stands for a machine that goes away
+class Killed(Exception):  # noqa: N818  # it means a machine that is lost
     """The machine goes away."""
 
 
@@ -29,7 +29,7 @@ class KillAfter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
 
 def fit(folder: str, *more: keras.callbacks.Callback) -> ClockCallback:
-    """Does what a process would do that is started anew."""
+    """Does what a new process would do."""
     x = np.linspace(-1, 1, 65, dtype="float32").reshape(-1, 1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")

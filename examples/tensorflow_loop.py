@@ -1,4 +1,4 @@
-"""A custom loop that stops in mid-epoch and goes on: model, optimizer, input and clock come from one checkpoint."""
+"""A loop that stops inside an epoch and continues: model, optimizer, input and clock are in one checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TF1: a MonitoredTrainingSession that the clock stops, and that goes on from its checkpoint with the clock."""
+"""TF1: a MonitoredTrainingSession that the clock stops, and that continues from its checkpoint with the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixed precision with gradient accumulation, stopped in mid-epoch and resumed: every counter goes on."""
+"""Mixed precision with gradient accumulation, stopped inside an epoch and resumed: every counter continues."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def train(checkpoint: Path, stop: str | None) -> None:
                 scaler.update()
                 optimizer.zero_grad()
             if clock.every("1ep"):
-                print(f"epoch {clock.epoch + 1}: step {clock.step}, of which {clock.applied} applied")
+                print(f"epoch {clock.epoch + 1}: step {clock.step}, {clock.applied} applied")
 
     torch.save({name: part.state_dict() for name, part in parts.items()}, checkpoint)
     print(f"batch {clock.batch}, sample {clock.sample}, step {clock.step}, applied {clock.applied}")

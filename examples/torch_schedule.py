@@ -1,4 +1,4 @@
-"""A warmup in steps and a cosine over the epochs, beside a StepLR that counts epochs, with accumulation in the way."""
+"""A warmup in steps and a cosine over the epochs, next to a StepLR that counts epochs, with accumulation."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def places(table: sb.Table) -> list[Seen]:
 
 
 def joined(folder: Path, *names: str) -> Path:
-    """Put the event files of these folders into one file, as of processes that appended to it, beside the ledger."""
+    """Put the event files of these folders into one file, as of processes that appended to it, next to the ledger."""
     into = folder / "joined"
     into.mkdir()
     files = [next(path for path in (folder / name).iterdir()) for name in names]

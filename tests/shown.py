@@ -42,7 +42,7 @@ def by_accumulator(folder: Path) -> Shown:
 
 
 def by_server(folder: Path) -> Shown:
-    """Load all runs below a folder with the data server, told to keep everything."""
+    """Load all runs below a folder with the data server, which keeps everything."""
     with tempfile.TemporaryDirectory() as scratch:
         port_file = Path(scratch) / "port"
         binary = tensorboard_data_server.server_binary()

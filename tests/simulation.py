@@ -40,7 +40,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `Timeline.plan` is told. Without `samples` every batch is full."""
+    """The arguments of `Timeline.plan`. Without `samples` every batch is full."""
 
     samples: int | None = None
     batches: int | None = None
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class History:
-    """What `Timeline.from_epochs` is told: how long each epoch was, and what it consumed."""
+    """The arguments of `Timeline.from_epochs`: how long each epoch was, and what it consumed."""
 
     lengths: tuple[int, ...]
     samples: tuple[int, ...] | None = None
@@ -180,7 +180,7 @@ class Loader:
         self.samples_here, self.batches_taken, self.samples_taken = None, 0, 0
 
     def samples_left(self) -> int | None:
-        """Count what is left of the running epoch, where that is told in samples."""
+        """Count what is left of the running epoch, if that is given in samples."""
         total = self.samples if self.samples_here is None else self.samples_here
         return None if total is None else total - self.samples_taken
 

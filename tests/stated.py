@@ -1,4 +1,4 @@
-"""Logs that state an epoch beside each step: the real ones, and ones that a plain loop writes.
+"""Logs that state an epoch next to each step: the real ones, and ones that a plain loop writes.
 
 Everything here is Python's own csv, json, decimal and fractions: it shares nothing with what is tested.
 """
@@ -75,7 +75,7 @@ class Log:
 
 
 class Printed(str):
-    """A number of a JSON file, in the digits that stand there."""
+    """A number of a JSON file, in the digits of the file."""
 
     __slots__ = ()
 

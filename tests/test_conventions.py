@@ -90,7 +90,12 @@ def test_what_becomes_of_a_window_at_the_end_of_an_epoch(
 def test_what_becomes_of_a_window_in_an_epoch_that_is_left(name: str, closing: list[int]) -> None:
     declared = convention(name)
     clock = sb.StepClock(
-        samples=20, batch_size=3, epochs=2, accumulate=3, boundary=declared.boundary or "flush", on_cut=declared.on_cut or "carry"
+        samples=20,
+        batch_size=3,
+        epochs=2,
+        accumulate=3,
+        boundary=declared.boundary or "flush",
+        on_cut=declared.on_cut or "carry",
     )
     seen = []
     for epoch in clock.epochs():

@@ -80,7 +80,7 @@ def test_trainer_state(table: pl.DataFrame) -> None:
 
 
 def test_tensorboard(table: pl.DataFrame) -> None:
-    """Lightning wrote the epoch as a scalar of its own beside each metric: the place must be in that epoch."""
+    """Lightning wrote the epoch as a scalar of its own next to each metric: the place must be in that epoch."""
     rows = table.filter(pl.col("run").str.starts_with("mnist_cnn/tensorboard"))
     stated = rows.filter(pl.col("tag") == "epoch").select("step", stated="value").unique()
     assert len(stated) > 5

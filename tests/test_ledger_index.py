@@ -1,4 +1,4 @@
-"""Logs beside a ledger: event files of TensorBoard's own writer, mapped with no flag, against what the loop knew."""
+"""Logs next to a ledger: event files of TensorBoard's own writer, mapped with no flag, against what the loop knew."""
 
 from __future__ import annotations
 

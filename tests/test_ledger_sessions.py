@@ -1,4 +1,4 @@
-"""One log of two sessions beside its ledger, in every unit that a logger is given: what was done again is left out."""
+"""One log of two sessions next to its ledger, in every unit that a logger is given: what was done again is left out."""
 
 from __future__ import annotations
 

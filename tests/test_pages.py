@@ -27,7 +27,7 @@ def text(page: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a folder with the demo's logs beside, as in a checkout, where the blocks may write."""
+    """Change to a folder with the demo's logs, as in a checkout, where the blocks may write."""
     (tmp_path / "demo").symlink_to(ROOT / "demo", target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -112,7 +112,7 @@ def public_names(module: str) -> set[str]:
 def test_every_public_name_is_on_one_reference_page() -> None:
     shown = [name for page in REFERENCE for name in re.findall(r"^::: (\S+)", text(page), re.MULTILINE)]
     adapters = sorted(path.parent.name for path in (ROOT / "python/stepbridge/adapters").glob("*/__init__.py"))
-    assert adapters == ["keras", "tensorflow", "torch"]
+    assert adapters == ["base", "keras", "tensorflow", "torch"]
     modules = ["stepbridge", *(f"stepbridge.adapters.{name}" for name in adapters)]
     assert set().union(*map(public_names, modules)) <= set(shown)
     assert len(set(shown)) == len(shown)

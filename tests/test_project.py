@@ -1,4 +1,4 @@
-"""What is said in several places says the same: the lowest Python, the version, the targets, the demo's sources."""
+"""What the repository states in several places agrees: lowest versions, targets, sources of the demo, examples."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def test_one_lowest_python() -> None:
     assert only(r'python_version = "([\d.]+)"', "pyproject.toml") == lowest
     assert re.findall(r":: Python :: (3\.\d+)", text("pyproject.toml"))[0] == lowest
     assert f"Python {lowest} or newer" in text("README.md")
+
+
+def test_the_lowest_versions_are_on_their_page_and_are_tested() -> None:
+    listed = dict(re.findall(r"^\| (\w+) \| ([\d.]+) \|$", text("docs/compatibility.md"), re.MULTILINE))
+    project = text("pyproject.toml")
+    extras = project.partition("[project.optional-dependencies]")[2].partition("[project.scripts]")[0]
+    named = re.findall(r'"([a-z]+)>=([\d.]+)"', only(r"^dependencies = (.+)$", "pyproject.toml", re.MULTILINE) + extras)
+    assert listed == dict(named)
+    pins = dict(re.findall(r"^([a-z-]+)==([\d.]+)", text("constraints-lowest.txt"), re.MULTILINE))
+    pins["tensorflow"] = pins.pop("tensorflow-cpu", pins.get("tensorflow", ""))
+    for package, lowest in listed.items():
+        assert f"{pins[package]}.".startswith(f"{lowest}."), package
+
+
+def test_every_example_is_on_a_page() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    for path in (ROOT / "examples").glob("*.py"):
+        assert f"`examples/{path.name}`" in pages
 
 
 def test_one_version() -> None:

@@ -1,4 +1,4 @@
-"""What the release workflow says beside the files that say it too: targets, versions, how many files there must be."""
+"""What the release workflow states must agree with other files: targets, versions, how many files there must be."""
 
 from __future__ import annotations
 

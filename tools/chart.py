@@ -1,4 +1,4 @@
-"""Draws the speeds in benches/RESULTS.md beside their peers: `python tools/chart.py [FILE]`; `make bench` does it."""
+"""Draws the speeds in benches/RESULTS.md next to their peers: `python tools/chart.py [FILE]`; `make bench` does it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Speed(NamedTuple):
 
 
 def speeds(results: str) -> list[Speed]:
-    """Take the rows that compare speeds out of the page that the benches wrote."""
+    """Return the rows of the benches' page that compare speeds."""
     rows = (line.strip("| ").split(" | ") for line in results.splitlines() if line.startswith("|"))
     found = []
     for row in rows:
@@ -36,7 +36,7 @@ def speeds(results: str) -> list[Speed]:
 
 
 def drawn(rows: list[Speed]) -> Picture:
-    """Draw a bar for each, on a logarithmic axis, with a line where the speed that is asked for lies."""
+    """Draw a bar for each, on a logarithmic axis, with a line at the target."""
     picture = Picture("How many times as fast as each peer stepbridge is", WIDTH)
     room = WIDTH - LEFT - RIGHT
     lowest = min(0.5, *(min(row.ratio, row.asked) for row in rows))
@@ -45,7 +45,7 @@ def drawn(rows: list[Speed]) -> Picture:
     def x(ratio: float) -> float:
         return LEFT + room * math.log10(ratio / lowest) / decades
 
-    picture.text("text bold", LEFT, 26, "Times as fast as the peer (logarithmic; orange: what is asked)")
+    picture.text("text bold", LEFT, 26, "Times as fast as the peer (logarithmic; orange: the target)")
     top = 40.0
     for row in rows:
         picture.text("text small", LEFT, top + 11, f"{row.what}; peer: {row.peer}")
@@ -61,7 +61,7 @@ def drawn(rows: list[Speed]) -> Picture:
 
 
 def main() -> int:
-    """Draw the chart beside the results, or into the file that is named."""
+    """Draw the chart next to the results, or into the file that is named."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else CHART
     target.write_text(drawn(speeds(RESULTS.read_text(encoding="utf-8"))).svg(), encoding="utf-8")
     return 0

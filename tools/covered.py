@@ -29,7 +29,7 @@ CORE = (
     "--deselect=tests/logs/test_faults.py::test_a_bomb_takes_little_memory",
 )
 ADAPTERS = ("torch", "keras", "tensorflow")
-#: Code of tests is no code to be covered.
+#: Code of tests does not count.
 TESTS = r"(/tests/|/tests\.rs$|_tests\.rs$)"
 
 

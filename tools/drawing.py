@@ -51,7 +51,7 @@ class Picture:
         self._reaches(y + height)
 
     def text(self, kind: str, x: float, y: float, text: str, anchor: Anchor = "start") -> None:
-        """Write a line of text that stands on `y`."""
+        """Write a line of text with its baseline at `y`."""
         self.shapes.append(f'<text class="{kind}" x="{x:.4g}" y="{y:.4g}" text-anchor="{anchor}">{escape(text)}</text>')
         self._reaches(y + 4)
 

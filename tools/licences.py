@@ -1,7 +1,7 @@
 """Writes THIRD-PARTY-LICENSES.txt: the crates and the C libraries that are compiled into the module, and their terms.
 
 `--check` writes nothing, and fails where the file is not what it would be. A crate that may be had under Apache-2.0 is
-taken so, as LICENSE is its text already; of the others the texts stand in the file, and every notice.
+taken so, as LICENSE is its text already; of the others the file holds the texts and every notice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TARGETS = (
     "aarch64-apple-darwin",
     "x86_64-pc-windows-msvc",
 )
-# C code inside crates, with terms of its own: where these stand in the crate.
+# C code inside crates, with terms of its own: where these are in the crate.
 C_CODE = {
     "libmimalloc-sys": "c_src/mimalloc/*/LICENSE",
     "zstd-sys": "zstd/LICENSE",

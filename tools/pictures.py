@@ -177,7 +177,7 @@ def workers() -> Picture:
 
 
 def skipped() -> Picture:
-    """Draw a run of which a loss scaler left an update out."""
+    """Draw a run in which a loss scaler left an update out."""
     clock = sb.StepClock(samples=10, batch_size=1, epochs=1)
     picture = Picture("Update 4 of 10 was left out: the step goes on, the count of applied updates stands still", WIDTH)
     track = Track(picture, clock.timeline)

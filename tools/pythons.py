@@ -9,6 +9,7 @@ claimed gets the lowest numpy that is, the others the pinned one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
@@ -38,10 +39,13 @@ CORE = (
 def main() -> int:
     """Test on each interpreter that is found, and fail where one fails or none is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("distribution", type=Path, nargs="+", help="a wheel or a source distribution")
+    parser.add_argument("distribution", type=Path, nargs="*", help="a wheel or a source distribution")
+    parser.add_argument("--find", nargs="+", help="print the path of the first of these versions that is installed")
     parser.add_argument("--all", action="store_true", help="every CPython, not only the oldest and the newest")
     parser.add_argument("--python", action="append", help="this version, as in 3.14t, in place of those claimed")
     arguments = parser.parse_args()
+    if arguments.find:
+        return find(arguments.find)
 
     wanted = arguments.python or claimed()
     found = {version: python for version in wanted if (python := interpreter(version))}
@@ -65,6 +69,17 @@ def main() -> int:
     if failed:
         print(f"failed: {'; '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def find(versions: list[str]) -> int:
+    """Print the path of the first of these versions that is installed, or fail."""
+    with contextlib.redirect_stdout(sys.stderr):
+        path = next((python for version in versions if (python := interpreter(version))), None)
+    if path is None:
+        print(f"none of CPython {', '.join(versions)} is installed on this machine", file=sys.stderr)
+        return 1
+    print(path)
+    return 0
 
 
 def claimed() -> list[str]:

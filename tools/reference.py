@@ -1,4 +1,4 @@
-"""What mkdocstrings needs to know of our docstrings: where examples stand, and what the Rust core says of itself.
+"""What mkdocstrings needs to know of our docstrings: where examples are, and what the Rust core says of itself.
 
 Docstrings hold their examples as plain doctests, which the tests run; Markdown takes a line that begins with `>>>` for
 a quotation, so a fence is put around them. What is written in Rust has its docstring there: the stub has only the

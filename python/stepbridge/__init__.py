@@ -20,7 +20,16 @@ if TYPE_CHECKING:
         UnitMismatchError,
     )
     from stepbridge.clock import StepClock, Trigger, Updates
-    from stepbridge.ledger import Ledger, LedgerSession, LoggedStep, PlanChange, Supersession, read_ledger
+    from stepbridge.ledger import (
+        EpochEntry,
+        Ledger,
+        LedgerSession,
+        LoggedStep,
+        PlanChange,
+        SeriesStep,
+        Supersession,
+        read_ledger,
+    )
     from stepbridge.logs import (
         LeftOut,
         LogFile,
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
         ReadOptions,
         ReindexOptions,
         ReindexResult,
+        RepeatedSeries,
         RunOverview,
         RunSessions,
         StepAssumption,
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
         Table,
         TimelineInference,
         TimelineSource,
+        UnreadFile,
         read_logs,
         reindex,
     )
@@ -76,6 +87,7 @@ else:
 __all__ = [
     "Answer",
     "Between",
+    "EpochEntry",
     "Exact",
     "Ledger",
     "LedgerSession",
@@ -94,9 +106,11 @@ __all__ = [
     "ReadOptions",
     "ReindexOptions",
     "ReindexResult",
+    "RepeatedSeries",
     "RunOverview",
     "RunSessions",
     "Segment",
+    "SeriesStep",
     "StepAssumption",
     "StepClock",
     "StepInfo",
@@ -111,6 +125,7 @@ __all__ = [
     "Trigger",
     "Undetermined",
     "UnitMismatchError",
+    "UnreadFile",
     "Updates",
     "__version__",
     "read_ledger",

@@ -40,9 +40,15 @@ class StepbridgeWarning(UserWarning):
     """Something legal but risky; training goes on."""
 
 
+#: Modules between our code and the caller's; those of the import system are there while an adapter is imported.
+_IMPORTS = "importlib._bootstrap"
+_PASSED_OVER = ("stepbridge.", "contextlib", _IMPORTS)
+
+
 def warn(text: str) -> None:
     """Warns with a `StepbridgeWarning` that points at the code which called stepbridge, however deep this is."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("stepbridge.", "contextlib")):
-        level, frame = level + 1, frame.f_back
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PASSED_OVER):
+        # `warnings` does not count the frames of an import either.
+        level, frame = level + (not frame.f_globals["__name__"].startswith(_IMPORTS)), frame.f_back
     warnings.warn(text, StepbridgeWarning, stacklevel=level)

@@ -45,9 +45,9 @@ class Counter(NamedTuple):
 class Convention(NamedTuple):
     """A framework's counters, and what it does to an open accumulation window.
 
-    `boundary` says what happens to it at the end of an epoch, `on_cut` what happens if the epoch is left before its data
-    ends, `pending` what happens if `accumulate` changes inside it; None if the framework leaves that to the author of the
-    loop. `source` says where you can check it, and `versions` for which versions it holds.
+    `boundary` says what happens to it at the end of an epoch, `on_cut` what happens if the epoch is left before its
+    data ends, `pending` what happens if `accumulate` changes inside it; None if the framework leaves that to the author
+    of the loop. `source` says where you can check it, and `versions` for which versions it holds.
     """
 
     name: ConventionName
@@ -167,8 +167,8 @@ CONVENTIONS: dict[str, Convention] = {
             (Counter("global_step", "step", "count"),),
             boundary="flush",
             pending="flush",
-            source="transformers: TrainerState.global_step, also the step of log_history. Over a stream of unknown length "
-            'the boundary is "spill"',
+            source="transformers: TrainerState.global_step, also the step of log_history. Over a stream of unknown "
+            'length the boundary is "spill"',
             on_cut="spill",
             versions="transformers 4.47 and later",
         ),
@@ -215,8 +215,8 @@ CONVENTIONS: dict[str, Convention] = {
             (Counter("gradient_step", "step", "count"),),
             boundary="carry",
             pending="carry",
-            source="optax: MultiStepsState.gradient_step. Another k goes on from mini_step, as pending=mini_step does; where "
-            "mini_step >= k it takes another batch first, which no pending says",
+            source="optax: MultiStepsState.gradient_step. Another k goes on from mini_step, as pending=mini_step does; "
+            "where mini_step >= k it takes another batch first, which no pending says",
             on_cut="carry",
         ),
         Convention(
@@ -303,7 +303,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "global_step",
         event="skipped update",
         gains=-1,
-        where="LossScaleOptimizer leaves an update out; optimizer.iterations stands still",
+        where="LossScaleOptimizer leaves an update out; optimizer.iterations does not move",
         seen_on="tensorflow 2.21",
     ),
     Divergence(
@@ -311,7 +311,7 @@ DIVERGENCES: tuple[Divergence, ...] = (
         "step",
         event="skipped update",
         gains=-1,
-        where="GradScaler leaves an update out; the step in the optimizer's state stands still",
+        where="GradScaler leaves an update out; the step in the optimizer's state does not move",
         seen_on="torch 2.15",
         on="torch",
     ),
@@ -327,12 +327,12 @@ DIVERGENCES: tuple[Divergence, ...] = (
 
 
 def predicted(
-    convention: str, counter: str, said: int | None, happened: Mapping[str, int], backend: str | None
+    convention: str, counter: str, counted: int | None, happened: Mapping[str, int], backend: str | None
 ) -> int | None:
-    """Returns what the framework's own counter must show where the clock says `said`, after what happened."""
-    if said is None:
+    """Returns what the framework's own counter must show where the clock counts `counted`, after what happened."""
+    if counted is None:
         return None
-    return said + sum(
+    return counted + sum(
         one.gains * happened.get(one.event, 0)
         for one in DIVERGENCES
         if (one.convention, one.counter) == (convention, counter) and one.on in (None, backend)

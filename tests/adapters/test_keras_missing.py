@@ -14,7 +14,7 @@ def test_without_keras_the_error_names_the_extra() -> None:
     code = "import sys; sys.modules['keras'] = None\nimport stepbridge.adapters\nimport stepbridge.adapters.keras"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "ImportError: stepbridge.adapters.keras needs Keras 3: pip install 'stepbridge[keras]'" in done.stderr
+    assert "ImportError: stepbridge.adapters.keras needs Keras: pip install 'stepbridge[keras]'" in done.stderr
 
 
 def test_the_adapters_bring_in_no_framework() -> None:

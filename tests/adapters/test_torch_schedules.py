@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+# Older versions of PyTorch's SequentialLR call their schedulers in the way that PyTorch itself warns about.
+pytestmark = pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
+
 
 def sgd(lr: float = 1.0) -> torch.optim.SGD:
     return torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=lr)

@@ -133,7 +133,7 @@ def stop_together(rank: int, folder: Path) -> dict[str, Any]:
             for number in together.batches(range(4 if rank else 5)):
                 model(torch.full((1, 1), float(number))).sum().backward()
                 if clock.batch == 2:
-                    watched._updates.skip()
+                    watched.updates.skip()
                 else:
                     optimizer.step()
                 optimizer.zero_grad()

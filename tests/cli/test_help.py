@@ -199,5 +199,5 @@ def test_the_page_names_every_option(command: str) -> None:
 def test_the_page_and_the_help_say_the_same_of_exit_codes() -> None:
     _, _, section = printed("--help").partition("Exit codes:\n")
     codes = re.findall(r"^  (\d+) ", section, re.MULTILINE)
-    assert codes == ["0", "1", "2", "70", "130", "141"]
+    assert codes == ["0", "1", "2", "70", "130", "141", "143"]
     assert re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE) == codes

@@ -134,3 +134,41 @@ def test_quiet_shows_no_bar(endless: Path) -> None:
     shown = [shown for _, shown in on_a_terminal("info", "run", "--quiet", folder=endless.parent.parent)][-1]
     assert "reading" not in shown
     assert "there is no sound record in it" in shown
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_writer_that_is_asked_to_end_leaves_nothing(
+    number: signal.Signals, code: int, ending: str, *, follow: bool, tmp_path: Path
+) -> None:
+    log = tmp_path / "run" / "metrics.csv"
+    log.parent.mkdir()
+    log.write_text("epoch,step,loss\n" + "".join(f"{step // 1000},{step},0.5\n" for step in range(1_000_000)))
+    command = [*PROGRAM, "reindex", "run", "-o", f"out.{ending}", "-q", *(["--follow"] if follow else [])]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None and not list(tmp_path.glob(".out*")):
+            pass
+        assert process.poll() is None, "it was not caught in the act"
+        process.send_signal(number)
+        _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (code, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_hang_up_is_ignored_where_it_was() -> None:
+    """As `nohup` does it."""
+    program = (
+        "import os, signal; from stepbridge.cli._exits import end_when_asked; end_when_asked(); "
+        "os.kill(os.getpid(), signal.SIGHUP); print('it went on')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "it went on\n"

@@ -135,6 +135,7 @@ def noted(taken: list[int], length: int) -> Iterator[int]:
     [
         ("continues", [3, 4], [3, 4], [5, 5]),
         ("skip", [0, 1, 2, 3, 4], [3, 4], [5, 5]),
+        # The epoch keeps its number, and is as long as what was trained of it.
         ("restart", [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [8, 5]),
     ],
 )

@@ -101,7 +101,8 @@ def test_until_ends_them_but_where_the_framework_goes_on_anyway() -> None:
     assert clock.until_reached
     assert not clock.begin_epoch()
     assert clock.in_epoch, "it is left open for a resume"
-    assert clock.begin_epoch(2)
+    with pytest.warns(sb.StepbridgeWarning, match="1ba is never trained"):
+        assert clock.begin_epoch(2)
     assert clock.position == (2, 0)
 
 
@@ -118,20 +119,14 @@ def test_an_epoch_that_is_open_is_cut_where_the_next_begins() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        pytest.param({"epoch": 3}, "cannot enter epoch 3 .* expected epoch 1 or 2", id="further on"),
-        pytest.param({"epoch": 0}, "cannot enter epoch 0 .* expected epoch 1 or 2", id="back"),
-        pytest.param(
-            {"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after batch=3: the clock counted 1", id="batch"
-        ),
-        pytest.param(
-            {"epoch": 2, "batch": 1}, "cannot enter epoch 2 .* after batch=1: the clock counted 0", id="inside"
-        ),
-        pytest.param(
-            {"epoch": 1, "sample": 9}, "cannot enter epoch 1 .* after sample=9: the clock counted 4", id="sample"
-        ),
+        pytest.param({"epoch": 4}, "cannot enter epoch 4 .* expected epoch 1 or a later one, of 4 in all", id="past"),
+        pytest.param({"epoch": 0}, "cannot enter epoch 0 .* expected epoch 1 or a later one", id="back"),
+        pytest.param({"epoch": 1, "batch": 3}, "cannot enter epoch 1 .* after 12sp: it has 10sp in all", id="batch"),
+        pytest.param({"epoch": 2, "sample": 10}, "cannot enter epoch 2 .* after 10sp: it has 10sp in all", id="end"),
+        pytest.param({"epoch": 1, "batch": 2, "sample": 4}, "batch=2 and sample=4 are not the same point", id="two"),
     ],
 )
-def test_an_epoch_that_is_entered_elsewhere(arguments: dict[str, int], says: str) -> None:
+def test_a_point_that_no_epoch_has(arguments: dict[str, int], says: str) -> None:
     clock = sb.StepClock(samples=10, batch_size=4, epochs=4)
     clock.begin_epoch()
     clock.advance(3)
@@ -144,7 +139,9 @@ def test_an_epoch_that_is_entered_elsewhere(arguments: dict[str, int], says: str
     assert clock.state_dict() == before
     assert clock.begin_epoch(1, batch=1, sample=4), "the running one goes on"
     assert clock.state_dict() == before
-    assert clock.begin_epoch(2, batch=0, sample=0)
+    with pytest.warns(sb.StepbridgeWarning, match="6sp is never trained; clock.left_out counts that"):
+        assert clock.begin_epoch(2, batch=0, sample=0)
+    assert (clock.left_out, clock.repeated) == (6, 0)
 
 
 def test_samples_that_are_not_known() -> None:
@@ -178,7 +175,8 @@ def test_a_resumed_epoch_is_entered_and_goes_on() -> None:
 
 def test_a_resumed_epoch_that_the_framework_passes_over_is_cut() -> None:
     clock = resumed()
-    assert clock.begin_epoch(2)
+    with pytest.warns(sb.StepbridgeWarning, match="2ba is never trained"):
+        assert clock.begin_epoch(2)
     assert clock.position == (2, 0)
     assert [(part.batches, part.cut) for part in clock.timeline.segments] == [(4, False), (2, True), (4, False)]
 
@@ -187,15 +185,15 @@ def test_a_resumed_epoch_begins_again(tmp_path: Path) -> None:
     clock = resumed(tmp_path)
     clock.begin_epoch()
     clock.restart_epoch()
-    assert clock.position == (1, 2)
+    assert clock.position == (2, 0)
     clock.advance(4)
     clock.end_epoch()
     clock.end_run()
-    # The part that was done stays in the epoch.
+    # The part that was done is an epoch of its own, and two of the plan are still to come.
     assert [(part.epochs, part.batches, part.cut) for part in clock.timeline.segments] == [
         (1, 4, False),
-        (1, 6, False),
-        (1, 4, False),
+        (1, 2, True),
+        (2, 4, False),
     ]
     assert sb.read_ledger(tmp_path).timeline == clock.timeline
 

@@ -69,7 +69,7 @@ def test_a_resumed_clock_goes_on_as_if_nothing_had_been(case: Case, data: st.Dat
         next(loop)
     state = json.loads(json.dumps(first.state_dict()))
     second = sb.StepClock()
-    second.load_state_dict(state)
+    second.load_state_dict(state, pending="carry")
     assert (second.batch, second.step, second.sample) == (first.batch, first.step, first.sample)
     assert second.position == first.position
     rest = case.run.batches[stop:]

@@ -56,7 +56,7 @@ _REASONS = (
     ("Keras has no flush: its window crosses epochs", _KERAS, _FLUSH),
     ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop",)),
     (
-        "a hook sees updates only: how many batches are pending where the data end, nobody tells it",
+        "a hook sees updates only: it cannot know how many batches are pending when the data end",
         ("tensorflow1",),
         ("unknown length, carry",),
     ),

@@ -14,6 +14,7 @@ import sys
 import zlib
 from contextlib import closing
 from io import BytesIO
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -163,6 +164,49 @@ def huge_epochs(path: Path) -> None:
     path.write_text(json.dumps({**session, "segments": [segment] * 1000}) + "\n", encoding="utf-8")
 
 
+def bad_ledger(path: Path) -> None:
+    """A ledger of four million lines that are none, in 8 KB, next to a log."""
+    (path.parent / "metrics.csv").write_text("epoch,step,loss\n0,0,1\n0,1,2\n", encoding="utf-8")
+    path.write_bytes(gzip.compress(b'{"stepclock":1\n' + b"x\n" * (4 * MB), 9))
+
+
+def many_sessions(path: Path) -> None:
+    """A ledger of 200,000 sessions, next to a log."""
+    (path.parent / "metrics.csv").write_text("epoch,step,loss\n0,0,1\n0,1,2\n", encoding="utf-8")
+    counts = '"time":1.0,"batch":0,"epochs":0,"step":0,"segments":[{"batches":5}]}\n'
+    lines = (f'{{"stepclock":1,"kind":"session","session":{session},{counts}' for session in range(200_000))
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def ragged_rows(path: Path) -> None:
+    """A table of which every other row is too short."""
+    path.write_bytes(gzip.compress(b"step,loss\n" + b"1,1\n1\n" * 1_800_000, 9))
+
+
+def ragged_lines(path: Path) -> None:
+    """Objects with something else between them."""
+    path.write_bytes(gzip.compress(b'{"step": 1, "loss": 1}\n' * 60 + b'{"step": 1, "loss": 1}\nx\n' * 600_000, 9))
+
+
+def bad_frames(path: Path) -> None:
+    """An event file of records without a payload, every other of which is damaged."""
+    empty = frames(b"")
+    path.write_bytes(VERSION + (empty + empty[:-1] + b"x") * 500_000)
+
+
+def bad_entries(path: Path) -> None:
+    """A state of entries that are none."""
+    path.write_bytes(b'{"log_history": [' + b"1," * 4_000_000 + b'{"step": 1, "loss": 1}]}')
+
+
+def random_steps(path: Path) -> None:
+    """Steps in no order, of many series."""
+    random = Random(1)
+    columns = [f"loss{column}" for column in range(20)]
+    rows = (f"{random.randrange(10**6)}" + ",0.5" * len(columns) + "\n" for _ in range(300_000))
+    path.write_text(f"step,{','.join(columns)}\n" + "".join(rows), encoding="utf-8")
+
+
 FILES: dict[str, Callable[[Path], None]] = {
     "events.out.tfevents.1.zeros": zeros,
     "events.out.tfevents.1.forged": forged_lengths,
@@ -176,6 +220,13 @@ FILES: dict[str, Callable[[Path], None]] = {
     "mlflow.db": endless_view,
     "stepclock.jsonl": long_ledger,
     "epochs/stepclock.jsonl": huge_epochs,
+    "bad/stepclock.jsonl.gz": bad_ledger,
+    "sessions/stepclock.jsonl": many_sessions,
+    "rows.csv.gz": ragged_rows,
+    "lines.jsonl.gz": ragged_lines,
+    "events.out.tfevents.1.frames": bad_frames,
+    "entries/trainer_state.json": bad_entries,
+    "random.csv": random_steps,
 }
 
 
@@ -191,3 +242,4 @@ def test_a_hostile_file_ends_soon_in_bounded_memory(name: str, command: str, tmp
     assert "Traceback" not in said
     assert "panicked" not in said
     assert peak < LIMITS[command], f"{peak} MB"
+    assert len(said) < 100_000

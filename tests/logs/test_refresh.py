@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import signal
-import subprocess
-import sys
+import sqlite3
+import struct
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ import polars as pl
 import polars.selectors as cs
 import pytest
 from polars.testing import assert_frame_equal
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 import stepbridge as sb
 from conftest import DATA
+from small_logs import field, small_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: A log of each format that is appended to, and one of each that is not.
@@ -70,18 +74,134 @@ def test_a_log_that_grows_in_parts(name: str, tmp_path: Path) -> None:
     assert logs.refresh() == 0
 
 
-def test_only_what_was_added_is_read(tmp_path: Path) -> None:
+def table_of(epochs: range, loss: float = 0.5, rest: str = "") -> str:
+    return "".join(f"{step // 10},{step},{loss}{rest}\n" for step in epochs)
+
+
+def lines_of(steps: range, loss: float = 0.5) -> str:
+    return "".join(f'{{"step": {step}, "loss": {loss}}}\n' for step in steps)
+
+
+def text_of(steps: range, loss: float = 0.5) -> str:
+    return "".join(f"iter {step}: loss {loss}, time 1ms\n" for step in steps)
+
+
+#: Above and below the size from which on only what was added is read.
+SIZES = [30, 20_000]
+
+
+def assert_as_fresh(logs: sb.Logs, path: Path) -> None:
+    """Compare logs that were refreshed with a reading of everything as it is now."""
+    fresh = sb.read_logs(path)
+    assert_frame_equal(whole(logs), whole(fresh))
+    assert logs.problems == fresh.problems
+    assert (logs.files, logs.runs, logs.sessions) == (fresh.files, fresh.runs, fresh.sessions)
+
+
+@pytest.mark.parametrize("how", ["rename", "rewrite", "same_size", "same_size_and_time"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("metrics.csv", lambda *of: "epoch,step,loss\n" + table_of(*of)), ("log.jsonl", lines_of), ("a.log", text_of)],
+)
+def test_a_log_that_was_replaced(
+    name: str, write: Callable[[range, float], str], size: int, how: str, tmp_path: Path
+) -> None:
+    log = tmp_path / name
+    log.write_text(write(range(size), 0.5))
+    logs = sb.read_logs(tmp_path)
+    before = log.stat()
+    content = write(range(size if how.startswith("same") else size + 9), 0.7)
+    if how == "rename":
+        (tmp_path / "new").write_text(content)
+        (tmp_path / "new").replace(log)
+    else:
+        log.write_text(content)
+    if how == "same_size_and_time":
+        os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+    logs.refresh()
+    assert_as_fresh(logs, tmp_path)
+    assert 0.7 in whole(logs)["value"].to_list()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_log_that_is_written_anew_with_another_column(size: int, tmp_path: Path) -> None:
+    log = tmp_path / "metrics.csv"
+    log.write_text("epoch,step,loss\n" + table_of(range(size)))
+    logs = sb.read_logs(tmp_path)
+    log.write_text(
+        "epoch,step,loss,acc\n" + table_of(range(size), rest=",") + table_of(range(size, 2 * size), rest=",1")
+    )
+    logs.refresh()
+    assert_as_fresh(logs, tmp_path)
+    assert logs.tags == ["loss", "acc"]
+
+
+def test_bytes_that_were_changed_in_place_are_read(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n" + "".join(f"0,{step},0.5\n" for step in range(100_000)))
     logs = sb.read_logs(tmp_path)
     with log.open("a") as file:
         file.write("1,100000,0.25\n")
-    # Bytes that were read are changed in place: a reader that looked at them again would see it.
     with log.open("r+b") as file:
         file.seek(16)
         file.write(b"9")
     assert logs.refresh() == 1
-    assert whole(logs)["epoch_logged"].to_list()[:2] == [0, 0]
+    assert whole(logs)["epoch_logged"].to_list()[:2] == [9, 0]
+
+
+def test_a_log_that_is_away_for_a_moment(tmp_path: Path) -> None:
+    log = tmp_path / "runs" / "a" / "log.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text(lines_of(range(10)))
+    logs = sb.read_logs(tmp_path / "runs")
+    (tmp_path / "runs").rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        logs.refresh()
+    (tmp_path / "away").rename(tmp_path / "runs")
+    assert (logs.refresh(), len(logs)) == (0, 10)
+    log.write_text("")
+    with pytest.raises(sb.NoLogsError):
+        logs.refresh()
+    log.write_text(lines_of(range(12), 0.25))
+    assert logs.refresh() == 2
+    assert_as_fresh(logs, tmp_path / "runs")
+
+
+def test_a_record_after_damage_is_found_wherever_the_file_was_cut(tmp_path: Path) -> None:
+    def frame(payload: bytes) -> bytes:
+        length = struct.pack("<Q", len(payload))
+        check = [struct.pack("<I", masked_crc32c(part)) for part in (length, payload)]
+        return length + check[0] + payload + check[1]
+
+    def event(step: int) -> bytes:
+        value = field(1, field(1, b"loss") + b"\x15" + struct.pack("<f", step))
+        return frame(b"\x09" + struct.pack("<d", 1.6e9 + step) + bytes([0x10, step]) + field(5, value))
+
+    log = tmp_path / "events.out.tfevents.1600000000.host"
+    version = frame(b"\x09" + struct.pack("<d", 1.6e9) + field(3, b"brain.Event:2"))
+    before, after = version + event(1) + bytes(20), event(2)
+    for cut in range(len(after)):
+        log.write_bytes(before + after[:cut])
+        logs = sb.read_logs(tmp_path)
+        with log.open("ab") as file:
+            file.write(after[cut:] + event(3))
+        logs.refresh()
+        assert whole(logs)["step"].to_list() == [1, 2, 3]
+        assert_as_fresh(logs, tmp_path)
+
+
+def test_a_database_that_changes_in_the_file_next_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(small_log("mlflow_db", [(1, 0.5)]))
+    with closing(sqlite3.connect(path)) as store:
+        store.execute("PRAGMA journal_mode = WAL")
+        store.commit()
+        logs = sb.read_logs(path)
+        store.execute("INSERT INTO metrics VALUES ('x', 0.25, 1700000000001, 'aaaaaaaa1111', 2, 0)")
+        store.commit()
+        assert logs.refresh() == 1
+        assert_as_fresh(logs, path)
 
 
 def test_new_files_and_runs(tmp_path: Path) -> None:
@@ -96,28 +216,3 @@ def test_new_files_and_runs(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "a")
     assert logs.refresh() == -2
     assert logs.runs == ["b"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-def test_follow_writes_the_table_anew(tmp_path: Path) -> None:
-    log, output = tmp_path / "metrics.csv", tmp_path / "out.csv"
-    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
-    command = [sys.executable, "-m", "stepbridge", "reindex", "metrics.csv", "-o", "out.csv", "--follow"]
-    plan = ["--batches-per-epoch", "2", "--interval", "0.1"]
-    process = subprocess.Popen(
-        [*command, *plan], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        said = process.stdout
-        assert said is not None
-        assert said.readline().startswith("out.csv: 2 records")
-        with log.open("a") as file:
-            file.write("1,2,0.25\n")
-        assert said.readline().startswith("out.csv: 3 records")
-        process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 0, complaints
-    assert len(output.read_text().splitlines()) == 4
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.csv", "out.csv"]

@@ -55,6 +55,53 @@ def test_what_is_no_file_and_what_is_a_copy_is_passed_over(tmp_path: Path, monke
     assert found.problems == ()
 
 
+@pytest.mark.parametrize("name", ["metrics.csv", "stepclock.jsonl", "mlflow.db"])
+def test_a_pipe_that_takes_the_place_of_a_file_does_not_block(name: str, tmp_path: Path) -> None:
+    """The files are swapped all the time: some were files when they were listed, and are pipes when they are opened."""
+    program = """
+import os, sys, threading
+from stepbridge import read_ledger, read_logs
+folder, name = sys.argv[1:]
+path = os.path.join(folder, name)
+os.mkfifo(folder + "/../pipe")
+done = False
+def swap():
+    while not done:
+        open(folder + "/../file", "w").close()
+        os.replace(folder + "/../file", path)
+        os.link(folder + "/../pipe", folder + "/../again")
+        os.replace(folder + "/../again", path)
+thread = threading.Thread(target=swap)
+thread.start()
+for _ in range(300):
+    logs = read_logs(folder)
+    logs.refresh()
+    assert len(logs) >= 2
+done = True
+thread.join()
+os.remove(path)
+os.link(folder + "/../pipe", path)
+try:
+    read_ledger(path)
+except OSError as error:
+    print("refused")
+"""
+    folder = tmp_path / "logs"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "metrics.csv").write_text(TABLE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", program, folder, name], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "refused\n", "")
+
+
+def test_links_to_devices_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(TABLE, encoding="utf-8")
+    for device in ("zero", "tty", "random"):
+        (tmp_path / f"{device}.csv").symlink_to(f"/dev/{device}")
+    assert [file.file for file in read_logs(tmp_path).files] == ["metrics.csv"]
+
+
 WRITE = """
 import sys
 from stepbridge import read_logs

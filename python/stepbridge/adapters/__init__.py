@@ -1,1 +1,1 @@
-"""One module a framework: each translates that framework's events for the clock, and imports nothing but it."""
+"""One package for each framework: it translates the framework's events for the clock. `base` has what they share."""

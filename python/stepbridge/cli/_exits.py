@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ EXIT_CODES = (
     (FAULT, "an unexpected error: a fault in stepbridge or in how it is installed"),
     (INTERRUPTED, "ended by Ctrl-C (reindex --follow ends with 0)"),
     (141, "the reader of the output went away, as `| head` does (a signal, on Unix)"),
+    (143, "ended by SIGTERM (129: by SIGHUP); no file is left half written"),
 )
 
 
@@ -36,6 +38,34 @@ def end_with_the_reader() -> None:
     """
     if sys.platform != "win32":
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+class TerminatedError(BaseException):
+    """Another process asked this one to end. What is being done is cleaned up on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+        """What a shell reports of a process that the signal ended."""
+
+
+def end_when_asked() -> None:
+    """Makes SIGTERM and SIGHUP end a command as Ctrl-C does. By default, the system ends it and leaves its files.
+
+    A signal that is ignored (`nohup`) or that a program around this one handles stays as it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: object) -> None:
+    # Once is enough: a second signal must not end the cleaning up.
+    signal.signal(number, signal.SIG_IGN)
+    raise TerminatedError(number)
 
 
 def escape_what_cannot_be_encoded() -> None:

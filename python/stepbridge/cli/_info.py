@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
-from stepbridge._text import counted, span
+from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._printing import print_json, print_table, say
-from stepbridge.cli._reading import Reading, read, reading_options, report
+from stepbridge.cli._printing import complain, in_flags, print_json, print_lines, say
+from stepbridge.cli._reading import Reading, problem_sentence, read, reading_options
+from stepbridge.cli._runs_table import table_lines, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from stepbridge.ledger import Ledger
-    from stepbridge.logs import Logs, StepInfo
+    from stepbridge.logs import Logs, Problem, UnreadFile
 
 EXAMPLES = (
     Example("what a folder holds", "stepbridge info runs"),
@@ -25,6 +27,12 @@ EXAMPLES = (
     Example("for a program", "stepbridge info runs --json"),
 )
 
+#: How many tags, files and problems a person reads at a glance.
+MOST_TAGS = 20
+MOST_LINES = 10
+MOST_EXAMPLES = 5
+MOST_ALIKE = 3
+
 
 @command(*EXAMPLES, short="Show what logs there are.")
 @reading_options
@@ -33,81 +41,81 @@ def info(path: str, reading: Reading, *, as_json: bool) -> None:
     """Show the logs below PATH: their runs, formats, records and tags.
 
     "a step is" says what the logged steps count, and how that is known: the format declares it, the run's ledger
-    records it, it follows from the epochs in the log, or it is assumed. Damage is named on stderr.
+    records it, it follows from the epochs in the log, or it is assumed. Files that look like logs and were not read
+    are listed with what you can do. Damage is named on stderr. Long names lose their middle; --json has all.
     """
     logs = read(path, reading)
     if as_json:
         print_json(as_fields(logs))
         return
-    print_table(HEAD, rows(logs), right=(2, 3, 7))
-    say(totals(logs))
-    say(f"tags: {some(logs.tags)}")
-    for run, ledger in logs.ledgers.items():
-        say(f"run {run}: its timeline is that of {ledger_text(ledger)}")
-    report(logs.problems)
-
-
-HEAD = ("run", "format", "records", "tags", "steps", "epochs", "a step is", "sessions")
-#: How many tags a person reads at a glance.
-MOST_TAGS = 20
-
-NOUNS = {"sp": "sample", "tok": "token", "ba": "batch", "st": "update", "ep": "epoch", "dur": "fraction of the run"}
-SOURCES = {
-    "caller": "as you say",
-    "format": "declared by the format",
-    "ledger": "recorded in the ledger",
-    "epochs": "inferred from its epochs",
-    "ledger_assumed": "assumed, as the ledger does not say it",
-    "nothing": "assumed",
-}
-
-
-def rows(logs: Logs) -> Iterator[tuple[object, ...]]:
-    """Gives a row for each run."""
-    formats: dict[str, list[str]] = {run: [] for run in logs.runs}
-    for file in logs.files:
-        name = file.format if file.shape is None else f"{file.format} ({file.shape})"
-        formats.setdefault(file.run, []).append(name)
-    steps: dict[str, list[str]] = {}
-    for step in logs.steps:
-        steps.setdefault(step.run, []).append(step_text(step))
-    sessions = {found.run: found for found in logs.sessions}
-    for run in logs.overview:
-        found = sessions.get(run.run)
-        times = None if found is None else f"{found.sessions}"
-        if found is not None and found.superseded:
-            times = f"{found.sessions} ({found.superseded:,} superseded)"
-        yield (
-            run.run,
-            once(formats[run.run]),
-            f"{run.records:,}",
-            run.tags,
-            span(run.steps),
-            span(run.epochs),
-            once(steps.get(run.run, ())),
-            times,
-        )
-
-
-def step_text(step: StepInfo) -> str:
-    """Returns what a step is in words: "n-th update (declared by the format)"."""
-    noun = NOUNS[step.unit]
-    where = " in its epoch" if step.within == "epoch" else ""
-    what = f"n-th {noun}{where}" if step.base else f"index of the {noun}{where}"
-    return f"{what} ({SOURCES[step.source]})"
+    width = shutil.get_terminal_size().columns
+    print_lines(table_lines(logs, width))
+    for paragraph in (totals(logs), f"tags: {some(logs.tags)}", *notes(logs)):
+        say("\n".join(wrapped(paragraph, width)))
+    for sentence in problem_sentences(logs.problems):
+        complain(sentence)
 
 
 def totals(logs: Logs) -> str:
-    """Returns the line below the table: how much was read, and what of it a table leaves out."""
+    """Returns the line below the table: how much was read, what of it a table leaves out, and what was not read."""
     superseded = sum(found.superseded for found in logs.sessions)
     aside = f" ({superseded:,} superseded)" if superseded else ""
-    where = f"in {counted(len(logs.files), 'file')}, {counted(len(logs.problems), 'problem')}"
-    return f"{counted(len(logs), 'record')}{aside} of {counted(len(logs.tags), 'tag')} {where}"
+    repeated = sum(problem.kind == "repeated" for problem in logs.problems)
+    where = f"in {counted(len(logs.files), 'file')}, {counted(len(logs.problems) - repeated, 'problem')}"
+    parts = [f"{counted(len(logs), 'record')}{aside} of {counted(len(logs.tags), 'tag')} {where}"]
+    if repeated:
+        parts.append(f"{counted(repeated, 'file')} left out as a repetition of another")
+    if unread := len(logs.unread):
+        parts.append(
+            f"{counted(unread, 'file')} not read, though {'it looks' if unread == 1 else 'they look'} like a log"
+        )
+    return "; ".join(parts)
 
 
-def once(words: Iterable[str]) -> str | None:
-    """Returns each word once; None if there are none."""
-    return ", ".join(dict.fromkeys(words)) or None
+def notes(logs: Logs) -> Iterator[str]:
+    """Gives what a person should know of the runs: their ledgers, numbers that were read twice, files that were not."""
+    for run, ledger in logs.ledgers.items():
+        yield f"run {run}: its timeline is that of {ledger_text(ledger)}"
+    for found in logs.repeated_series[:MOST_LINES]:
+        yield (
+            f"run {found.run}: {found.other} holds the same numbers as {found.file} "
+            f"({counted(found.tags, 'tag')} of both); a table has them twice"
+        )
+    by_remedy: dict[str, list[UnreadFile]] = {}
+    for file in logs.unread:
+        by_remedy.setdefault(in_flags(file.remedy), []).append(file)
+    for remedy, files in list(by_remedy.items())[:MOST_LINES]:
+        yield f"not read: {several([file.file for file in files])}: {remedy}"
+        for file in files[:MOST_EXAMPLES]:
+            if file.example is not None:
+                yield f"  {file.file}: {file.example}"
+    if (more := len(by_remedy) - MOST_LINES) > 0:
+        yield f"not read: files of {more:,} more kinds; --json lists all"
+
+
+def problem_sentences(problems: Sequence[Problem]) -> Iterator[str]:
+    """Gives a sentence for each problem; alike ones of several files share one, and so do many of one file."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.kind, problem.reason), []).append(problem)
+    of_file: dict[tuple[str, str], int] = {}
+    for (kind, reason), group in alike.items():
+        files = list(dict.fromkeys(problem.file for problem in group))
+        if len(files) > 1:
+            yield f"{several(files)}: {in_flags(reason)}"
+            continue
+        for problem in group:
+            count = of_file[files[0], kind] = of_file.get((files[0], kind), 0) + 1
+            if count <= MOST_ALIKE:
+                yield problem_sentence(problem)
+    for (file, kind), count in of_file.items():
+        if count > MOST_ALIKE:
+            yield f"{file}: {count - MOST_ALIKE:,} more problems of this kind ({kind}); --json lists all"
+
+
+def several(files: Sequence[str]) -> str:
+    """Returns the first file, and how many others there are."""
+    return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more"
 
 
 def some(tags: list[str]) -> str:
@@ -136,6 +144,8 @@ def as_fields(logs: Logs) -> dict[str, object]:
         "steps": [steps._asdict() for steps in logs.steps],
         "sessions": [sessions._asdict() for sessions in logs.sessions],
         "files": [file._asdict() for file in logs.files],
+        "unread": [file._asdict() for file in logs.unread],
+        "repeated_series": [found._asdict() for found in logs.repeated_series],
         "ledgers": {run: ledger_fields(ledger) for run, ledger in logs.ledgers.items()},
         "problems": [problem._asdict() for problem in logs.problems],
     }

@@ -44,7 +44,7 @@ OPTIONS = {
     "ramp": click.option(
         "--ramp",
         metavar="SIZES",
-        help='Batch sizes that change: "0:16 12_000_000sp:32", or Megatron\'s START INCREMENT SAMPLES up to --batch-size.',
+        help='Batch sizes that change: "0:16 12_000_000sp:32", or Megatron\'s START INCREMENT SAMPLES to --batch-size.',
     ),
     "stream": click.option(
         "--stream",
@@ -67,7 +67,7 @@ _CHANGES = ("batch_size", "accumulate", "batches_per_epoch", "samples", "pending
 
 
 def plan_options(command: Function) -> Function:
-    """Adds the options of a plan to a command, which gets what was said as one `plan`."""
+    """Adds the options of a plan to a command, which gets them as one `plan`."""
 
     @functools.wraps(command)
     def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through
@@ -130,7 +130,7 @@ def _ramp(text: str, final: int | None) -> BatchSize:
     from stepbridge.timeline import batch_size_ramp  # noqa: PLC0415 - see _command.py
 
     words = text.replace(",", " ").split()
-    if len(words) == 3 and all(word.replace("_", "").isdecimal() for word in words):  # noqa: PLR2004 - a triple
+    if len(words) == 3 and all(word.replace("_", "").isdecimal() for word in words):
         if final is None:
             raise click.UsageError("--ramp START INCREMENT SAMPLES needs --batch-size, the size at its end")
         return batch_size_ramp(int(words[0]), int(words[1]), int(words[2]), final)

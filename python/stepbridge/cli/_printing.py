@@ -71,6 +71,16 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]], right: It
     click.echo(rendered(table, width=width), nl=False, color=True)
 
 
+def print_lines(lines: Iterable[tuple[str, bool]]) -> None:
+    """Prints lines, each with whether it is a head, which a terminal shows in colour."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    text = Text(end="")
+    for line, is_head in lines:
+        text.append(line + "\n", "bold cyan" if is_head else None)
+    click.echo(rendered(text), nl=False, color=True)
+
+
 def rendered(what: RenderableType, *, stderr: bool = False, width: int = UNLIMITED) -> str:
     """Returns what rich makes of it for a stream: colours on a terminal, NO_COLOR and FORCE_COLOR obeyed."""
     from rich.console import Console  # noqa: PLC0415 - see above

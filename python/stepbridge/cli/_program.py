@@ -11,6 +11,8 @@ from stepbridge.cli._exits import (
     EXIT_CODES,
     INTERRUPTED,
     WRONG_USE,
+    TerminatedError,
+    end_when_asked,
     end_with_the_reader,
     escape_what_cannot_be_encoded,
     output_failed,
@@ -63,6 +65,7 @@ def run(arguments: list[str] | None) -> int:
     session = Session()
     try:
         end_with_the_reader()
+        end_when_asked()
         escape_what_cannot_be_encoded()
         status = commands.main(arguments, prog_name="stepbridge", standalone_mode=False, obj=session)
     except click.ClickException as error:
@@ -72,6 +75,8 @@ def run(arguments: list[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except TerminatedError as error:
+        return error.exit_code
     except SystemExit:
         raise  # shell completion ends so
     except OSError as error:

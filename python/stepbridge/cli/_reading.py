@@ -97,5 +97,10 @@ def nothing(path: str, problems: Sequence[Problem]) -> str:
 def report(problems: Iterable[Problem]) -> None:
     """Names each problem on stderr: the file, the byte where it begins, what was found."""
     for problem in problems:
-        where = problem.file if problem.offset is None else f"{problem.file}, byte {problem.offset}"
-        complain(f"{where}: {in_flags(problem.reason)}")
+        complain(problem_sentence(problem))
+
+
+def problem_sentence(problem: Problem) -> str:
+    """Returns where a problem is, and what was found."""
+    where = problem.file if problem.offset is None else f"{problem.file}, byte {problem.offset}"
+    return f"{where}: {in_flags(problem.reason)}"

@@ -24,7 +24,7 @@ from stepbridge.conventions import ConventionName
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from stepbridge.logs import ReindexOptions, ReindexResult, StepAssumption
+    from stepbridge.logs import Logs, ReindexOptions, ReindexResult, StepAssumption
     from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
@@ -88,7 +88,7 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 )
 @click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
-@click.option("--follow", is_flag=True, help="Go on as the logs grow, and write the file anew each time, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Continue, and write the file again when the logs change, until Ctrl-C.")
 @click.option(
     "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
 )
@@ -114,8 +114,10 @@ def reindex(
         options["base"] = int(options["base"])
     if follow:
         with suppress(KeyboardInterrupt):
+            shown: set[Problem] = set()
             for result in followed(path, output, timeline, reading, interval, **options):
-                show(result, as_json=as_json)
+                show(result if as_json else without(result, shown), as_json=as_json)
+                shown.update(result.problems)
         return
     show(written(path, output, timeline, reading, **options), as_json=as_json)
 
@@ -149,32 +151,57 @@ def followed(
     interval: float,
     **options: Any,  # noqa: ANN401 - the library checks them
 ) -> Iterator[ReindexResult]:
-    """Writes the table, and again each time that the logs have grown."""
+    """Writes the table, and again each time that the logs have changed.
+
+    What is wrong at the beginning ends it. Later on, logs may be away for a moment, or just have begun anew: it says so
+    once, and waits.
+    """
+    logs = read(path, reading)
+    with misused():
+        yield write_table(logs, output, timeline, options)
+    complaint = None
+    written = True
+    while True:
+        time.sleep(interval)
+        try:
+            if not logs.refresh_changed() and written:
+                complaint = None
+                continue
+            written = False
+            result = write_table(logs, output, timeline, options)
+        except (ValueError, OSError) as error:
+            if str(error) != complaint:
+                complaint = str(error)
+                complain(f"{output} stays as it is for now: {in_flags(error)}")
+            continue
+        complaint, written = None, True
+        yield result
+
+
+def write_table(logs: Logs, output: Path, timeline: Timeline | None, options: dict[str, Any]) -> ReindexResult:
+    """Writes the table of logs that are in memory."""
     from stepbridge.logs import ReindexResult  # noqa: PLC0415 - see _command.py
 
-    logs = read(path, reading)
-    while True:
-        with misused():
-            table = logs.reindex(timeline, **as_options(options))
-            lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
-            if lacking and len(lacking) == len(logs.runs):
-                raise ValueError(lacking[0])
-            table.write(output)
-        yield ReindexResult(
-            str(output),
-            len(table),
-            logs.runs,
-            (*logs.problems, *table.problems),
-            table.assumed,
-            table.origins,
-            table.steps,
-            table.left_out,
-        )
-        before = logs.files
-        while logs.files == before:
-            time.sleep(interval)
-            with refusing():
-                logs.refresh()
+    table = logs.reindex(timeline, **as_options(options))
+    lacking = [problem.reason for problem in table.problems if problem.kind == "no_timeline"]
+    if lacking and len(lacking) == len(logs.runs):
+        raise ValueError(lacking[0])
+    table.write(output)
+    return ReindexResult(
+        str(output),
+        len(table),
+        logs.runs,
+        (*logs.problems, *table.problems),
+        table.assumed,
+        table.origins,
+        table.steps,
+        table.left_out,
+    )
+
+
+def without(result: ReindexResult, shown: set[Problem]) -> ReindexResult:
+    """Returns a result without the problems that were shown before."""
+    return result._replace(problems=tuple(problem for problem in result.problems if problem not in shown))
 
 
 def as_options(options: dict[str, Any]) -> ReindexOptions:

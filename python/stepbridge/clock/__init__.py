@@ -18,7 +18,17 @@ The page "Writing an adapter" of the documentation explains all of them. An adap
 """
 
 from stepbridge.clock._clock import Resume, StepClock
+from stepbridge.clock._loaders import LoaderKind, RestOfEpoch, register_loader_kind
 from stepbridge.clock._trigger import Trigger
 from stepbridge.clock._updates import PolledUpdates, Updates
 
-__all__ = ["PolledUpdates", "Resume", "StepClock", "Trigger", "Updates"]
+__all__ = [
+    "LoaderKind",
+    "PolledUpdates",
+    "RestOfEpoch",
+    "Resume",
+    "StepClock",
+    "Trigger",
+    "Updates",
+    "register_loader_kind",
+]

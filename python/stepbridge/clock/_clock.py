@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
-from stepbridge.clock._events import ClockEvents
-from stepbridge.clock._resume import batches_at, is_stateful, not_empty
+from stepbridge.clock._loop import ClockLoop, Resume
+from stepbridge.clock._resume import batches_at
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
 from stepbridge.timeline import Pending, Timeline, as_quantity
-from stepbridge.timeline._arguments import count
 from stepbridge.timeline._plan import stated_arguments
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from typing_extensions import Unpack
 
@@ -23,13 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Resume", "StepClock"]
 
-Item = TypeVar("Item")
 
-#: What a loader does in an epoch that is resumed in its middle.
-Resume: TypeAlias = Literal["continues", "skip", "restart"]
-
-
-class StepClock(ClockEvents):
+class StepClock(ClockLoop):
     """The live position of a training loop, in samples, batches, steps and epochs at once.
 
     In the body of the loop the batch at hand counts as done: what you read there is right to log and to save. `batch`,
@@ -46,7 +40,8 @@ class StepClock(ClockEvents):
         logged_as: unit and base of the step that the loop gives its loggers, for the ledger: ("step", 1) for
             `clock.step`. Without it the ledger says that this is assumed.
         parts: in place of `plan` the arguments of `Timeline.plan`: `samples`, `batch_size`, `batches_per_epoch`,
-            `epochs`, `drop_last`, `accumulate`, `boundary`, `on_cut`, `tokens_per_sample`. Without them the clock learns the lengths.
+            `epochs`, `drop_last`, `accumulate`, `boundary`, `on_cut`, `tokens_per_sample`. Without them the clock
+            learns the lengths.
 
     Raises:
         TimelineError, TypeError: as `Timeline.plan`; a plan and its parts are both given; `initial` is inside a batch.
@@ -77,162 +72,15 @@ class StepClock(ClockEvents):
         elif stated := stated_arguments(parts):
             raise TimelineError(f"give a plan, or the parts of one ({', '.join(stated)}), not both")
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
-        self._iterating = False
-        #: Whether a state was loaded and no loader was asked for batches since.
-        self._just_loaded = False
         if initial is not None:
             amount = as_quantity("initial", initial)
             self._set_run(plan, plan, *batches_at(plan, amount, f"initial={str(amount)!r}"))
-
-    def epochs(self, n: int | None = None) -> Iterator[int]:
-        """Runs epoch after epoch; yields each one's index, from 0. A resumed clock continues with the epoch it was in.
-
-        Args:
-            n: how many to run, where the plan has no end; where it has one, at most so many.
-
-        Raises:
-            TimelineError: neither the plan nor `n` nor `until` says how many.
-            RuntimeError: the clock is in an `epochs()` already.
-
-        Warns:
-            StepbridgeWarning: an epoch had no batch: the loop goes over the loader itself, not over `batches(loader)`.
-        """
-        if n is not None:
-            n = count("n", n, "ep")
-        elif not self._bounded and self._until is None and not self._is_stream:
-            raise TimelineError(
-                f"{self.name}: the plan has no number of epochs: give epochs= to the clock, or epochs(n)"
-            )
-        return self._epochs(n)
-
-    def _epochs(self, n: int | None) -> Iterator[int]:
-        if self._iterating:
-            raise RuntimeError(f"{self.name}: epochs() is running already; a clock counts one loop")
-        self._iterating = True
-        done = 0
-        try:
-            while n is None or done < n:
-                if not self.begin_epoch():
-                    return
-                begun = self._position
-                yield begun[0]
-                if self._is_stream and self._position == begun:
-                    return  # its loader has no more
-                if self._in_epoch and begun[1] == 0 and self._position == begun:
-                    self.warn_once(
-                        "batches of an epoch",
-                        "at least 1",
-                        0,
-                        "take them from clock.batches(loader), or count them with advance()",
-                    )
-                self._resumed = False
-                done += 1
-        finally:
-            self._iterating = False
-            # A resumed epoch that the loop broke out of can be entered once more.
-            self._entered = False
-            self.end_run()
-
-    def batches(self, loader: Iterable[Item], *, resume: Resume | None = None) -> Iterator[Item]:
-        """Yields the loader's batches and counts each one before the loop's body sees it.
-
-        With accumulation and `boundary="flush"` over a loader of unknown length it reads one batch ahead, and nowhere
-        else. Where `until` is reached it ends, and the epoch stays open: a resume continues inside it.
-
-        Args:
-            loader: any iterable.
-            resume: in an epoch that was resumed in its middle, what the loader does: "continues" (it yields what is
-                left; so does a loader with a `state_dict` of its own), "skip" (it begins again; the batches that are
-                done are read and left out) or "restart" (it begins again: the epoch keeps its number and what it did,
-                and holds all of its data once more).
-
-        Raises:
-            RuntimeError: outside `epochs()`.
-            TimelineError: an epoch was resumed in its middle, and `resume` does not say what the loader does.
-
-        Warns:
-            StepbridgeWarning: the epoch has more or fewer batches than planned.
-        """
-        if not self._in_epoch:
-            raise RuntimeError(f"{self.name}: batches() belongs inside `for epoch in clock.epochs():`")
-        skip = self._batches_to_skip(loader, resume)
-        fresh = self._just_loaded and self._position[1] == 0 and is_stateful(loader)
-        items = iter(not_empty(loader) if fresh else loader)
-        self._just_loaded = False
-        for missing in range(skip, 0, -1):
-            if next(items, self) is self:
-                raise TimelineError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
-        if not self._looks_ahead:
-            return self._batches(items)
-        if is_stateful(loader):
-            self.warn_once(
-                "the loader's state_dict in the body of the loop",
-                "that of the batch at hand",
-                "that of the next one, which is read ahead to know an epoch's last batch",
-                "give the clock the epoch's length (samples and batch_size, or batches_per_epoch)",
-            )
-        return self._batches_ahead(items)
-
-    def _batches_to_skip(self, loader: object, resume: Resume | None) -> int:
-        """Batches to leave out before the first one that is new."""
-        if resume not in (None, "continues", "skip", "restart"):
-            raise TimelineError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
-        done = self.batch if self._is_stream else self._position[1]
-        if not self._resumed or done == 0:
-            return 0
-        if resume is None and is_stateful(loader):
-            # A StatefulDataLoader: it was saved with the clock, and yields what is left.
-            return 0
-        if resume is None:
-            raise TimelineError(
-                f"{self.name}: the epoch is resumed after {done} batches: say what the loader does with "
-                'batches(loader, resume="continues" | "skip" | "restart")'
-            )
-        if resume == "restart":
-            self.restart_epoch()
-        return done if resume == "skip" else 0
-
-    def _batches(self, items: Iterator[Item]) -> Iterator[Item]:
-        advance, until, hooks = self._advance, self._until, self._hooks
-        # The loader of a stream has no end: the plan says where it ends.
-        ends = self._is_stream and self._bounded
-        for item in items:
-            if self._tracker is not None:
-                self._tracker.settle()
-            if not advance():
-                self._warn_longer()
-            if hooks:
-                self._run_hooks()
-            yield item
-            if (until is not None and self._reached(until._amount)) or (ends and self._at_end):
-                return self._leave()
-        return self._finish()
-
-    def _batches_ahead(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Knows the last batch when it yields it: a short update closes there."""
-        none = object()
-        item: Any = next(items, none)
-        while item is not none:
-            following: Any = next(items, none)
-            self.settle_updates()
-            self._advance(following is none)
-            self._run_hooks()
-            yield item
-            if self.until_reached:
-                return self._leave()
-            item = following
-        return self._finish()
-
-    def _leave(self) -> None:
-        """Leaves the loop where `until` is reached: an epoch that is not complete stays open."""
-        if self._position[1] == 0:
-            self._finish()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
         # An update that has not come by now is not in what is saved, even if it comes later in this process.
         missing = self._tracker is not None and self._tracker.missing
-        return {
+        state: dict[str, Any] = {
             "version": STATE_VERSION,
             "timeline": self.timeline.to_json(),
             "plan": self._plan.to_json(),
@@ -243,6 +91,15 @@ class StepClock(ClockEvents):
             "padding": self._padding,
             "optimizers": {} if self._tracker is None else self._tracker.state(),
         }
+        # What older versions do not know is there only where it says something.
+        further = {
+            "repeated": self._repeated,
+            "left_out": self._left_out,
+            "longer": self._longer or self._next_longer,
+            "order": self._order if self._position[1] else None,
+            "later": self._later(),
+        }
+        return state | {key: value for key, value in further.items() if value}
 
     def load_state_dict(
         self, state: Mapping[str, Any], *, changed: bool = False, pending: Pending | None = None
@@ -256,11 +113,12 @@ class StepClock(ClockEvents):
         Args:
             state: what `state_dict` returned.
             changed: the same run continues with another data set, so that those may differ.
-            pending: where `accumulate` differs and a window is open: what happens to it, as in `Timeline.change`. The
-                gradients of such a window are lost in a restart unless the loop saved them: then it is "drop".
+            pending: where an accumulation window is open: what happens to it, as in `Timeline.change`. Its gradients
+                are lost in a restart unless the loop saved them: then it is "drop"; if it did, "carry".
 
         Raises:
-            TimelineError: the state is incomplete, was saved by a newer stepbridge, or is that of another plan.
+            TimelineError: the state is incomplete, was saved by a newer stepbridge, or is that of another plan; or a
+                window is open, and `pending` does not say what happens to it.
             RuntimeError: inside `epochs()`.
         """
         if self._iterating:
@@ -272,16 +130,38 @@ class StepClock(ClockEvents):
         # Until all of it is known to fit, the clock stays where it is.
         trial = StepClock(saved, name=self.name)
         trial._set_run(saved, timeline, state["batch"], state["epochs"])
+        trial._plan_later(state.get("later"), saved._core)
+        longer = state.get("longer", 0)
+        if trial._pending and pending is None:
+            raise TimelineError(
+                f"{self.name}: the checkpoint is inside an open window, of which {trial._pending} batches are done: "
+                'say what becomes of their gradients: load_state_dict(state, pending="drop") where they are lost, as '
+                'no optimizer saves them, "carry" where the loop saved and loaded them'
+            )
         if differs:
-            trial._set_plan(own._core, pending)
+            trial._set_plan(own._core, pending, longer)
+        elif trial._pending:
+            trial.change(pending=pending)
         trial._skip(state["skipped"])
         trial._set_tokens(state["token"])
+        later = trial._later()
         self._set_run(own if differs else saved, trial.timeline, state["batch"], trial._position[0])
+        if later is not None:
+            self._plan_later(later, self._plan._core)
         self._skip(state["skipped"])
         self._set_tokens(state["token"])
         self._padding = state["padding"]
-        self._just_loaded = True
+        self._repeated, self._left_out = state.get("repeated", 0), state.get("left_out", 0)
+        self._longer, self._next_longer = (longer, 0) if self._in_epoch else (0, longer)
+        self._order, self._replanned = state.get("order"), differs
+        self._resized = differs and self._has_other_batches(own, saved)
+        self._just_loaded, self._rest = True, None
         if self._ledger is not None:
             self._ledger.forget_session()
         if state["optimizers"]:
             self._tracking().load(state["optimizers"])
+
+    @staticmethod
+    def _has_other_batches(own: Timeline, saved: Timeline) -> bool:
+        """Whether two plans divide an epoch into other batches, as far as they say it."""
+        return {segment.batches for segment in own.segments} != {segment.batches for segment in saved.segments}

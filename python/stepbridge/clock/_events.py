@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from stepbridge import _core
 from stepbridge._errors import TimelineError
-from stepbridge.clock._followers import ClockFollowers
+from stepbridge.clock._entering import ClockEntering
 from stepbridge.clock._resume import batches_at
-from stepbridge.timeline import Exact, Pending, Quantity, Timeline, as_quantity, whole_number
+from stepbridge.timeline import Pending, Timeline, as_quantity, whole_number
 from stepbridge.timeline._arguments import count, positive
 from stepbridge.timeline._plan import change_arguments
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ClockEvents"]
 
 
-class ClockEvents(ClockFollowers):
+class ClockEvents(ClockEntering):
     """The half of `StepClock` that moves it; `stepbridge.clock` is for those who write an adapter."""
 
     def __init__(
@@ -49,6 +49,8 @@ class ClockEvents(ClockFollowers):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, ledger=ledger, logged_as=logged_as)
+        #: In which order the loader yields the running epoch, as its adapter says; None where nobody knows.
+        self._order: str | None = None
         self._padding_each = count("padding", padding, "sp")
 
     # --- the run ---
@@ -58,17 +60,24 @@ class ClockEvents(ClockFollowers):
 
         For callbacks and hooks; a loop of your own has `epochs()`. An epoch that is still open is ended as cut.
 
+        A framework that resumes where it likes says where that is. What it trains again then counts as `repeated`, what
+        it never trains as `left_out`; the ledger has both, and the first of each is warned of. An epoch keeps its
+        number.
+
         Args:
-            epoch: the index, from 0, of the epoch that the framework enters: the next one, or the running one, which
-                continues. The framework enters it in any case, so `until` does not prevent it.
-            batch: batches of it that are done already; 0 for an epoch from its start.
-            sample: samples of it that are done already.
+            epoch: the index, from 0, of the epoch that the framework enters: the running one or a later one. The
+                framework enters it in any case, so `until` does not prevent it.
+            batch: batches of it that are done where it is entered; 0 for an epoch from its start.
+            sample: samples of it that are done there.
 
         Returns:
             Whether an epoch is running: False where `until` is reached or nothing more is planned.
 
         Raises:
-            TimelineError: the framework enters another epoch than the next or the running one, or another point of it.
+            TimelineError: the framework enters an epoch that is over, one that is not planned, or a point past its end.
+
+        Warns:
+            StepbridgeWarning: part of the data is trained again, or never.
 
         >>> from stepbridge import StepClock
         >>> clock = StepClock(batches_per_epoch=3, epochs=2)
@@ -81,54 +90,84 @@ class ClockEvents(ClockFollowers):
         stated = epoch is not None or batch is not None or sample is not None
         if not stated and self.until_reached:
             return False
-        goes_on = self._is_running(epoch, batch, sample) if stated else self.resumed_inside
-        if goes_on and not self.resumed_inside:
+        if not stated:
+            return self._enter_next(goes_on=self.resumed_inside)
+        wanted = self._wanted(epoch)
+        running = self._running_epoch()
+        at = self._entry_point(wanted, batch, sample, running=wanted == running)
+        if wanted == running:
+            if self.resumed_inside:
+                self._enter_next(goes_on=True)
+            if at is not None and at != self._data_done():
+                self._enter_at(at, tell=True)
             return True
+        if self._ledger is not None:
+            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+        self._pass_over(wanted)
+        if not self._enter_next(goes_on=False):
+            return False
+        if at:
+            self._enter_at(at, tell=True)
+        return True
+
+    def _enter_next(self, *, goes_on: bool) -> bool:
+        """Begins the next epoch, or goes on inside the running one; returns whether one is running."""
         if self._ledger is not None:
             self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
         if not goes_on:
             self._finish(cut=True)
             if not self._begin_epoch():
                 return False
+            # An epoch that was entered elsewhere, and saved before its first batch, is planned so.
+            self._longer, self._next_longer = self._next_longer, 0
+            if self._longer and self._replanned:
+                self._enter(0, -self._longer)
+            self._resized, self._order = False, None
         self._entered = True
         return True
 
-    def _is_running(self, epoch: int | None, batch: int | None, sample: int | None) -> bool:
-        """Whether the epoch that a framework enters is the running one; else it is the next one.
+    def _running_epoch(self) -> int | None:
+        """The index of the running epoch; None between two."""
+        # After an epoch's last batch the position is that of the next epoch, which has not begun.
+        return self._position[0] - self._is_whole if self._in_epoch else None
+
+    def _wanted(self, epoch: int | None) -> int:
+        """The epoch that a framework enters.
 
         Raises:
-            TimelineError: it is neither, or the framework is at another point of it than the clock.
+            TimelineError: it is over, or not planned.
         """
-        at, done = self._position
-        # After an epoch's last batch the position is that of the next epoch, which has not begun.
-        running = at - self._is_whole if self._in_epoch else None
-        following = at if running is None else running + 1
-        wanted = following if epoch is None else whole_number("epoch", epoch, "ep")
-        if wanted not in (running, following):
-            expected = f"epoch {following}" if running is None else f"epoch {running} or {following}"
+        running = self._running_epoch()
+        following = self._position[0] if running is None else running + 1
+        if epoch is None:
+            return following if running is None or not self.resumed_inside else running
+        wanted = whole_number("epoch", epoch, "ep")
+        planned = self.timeline.epochs
+        first = following if running is None else running
+        if wanted < first or (planned is not None and wanted >= planned and wanted > following):
+            expected = f"epoch {first} or a later one" + ("" if planned is None else f", of {planned} in all")
             raise TimelineError(
                 f"{self.name}: cannot enter epoch {wanted} (an index from 0): expected {expected}, since the clock "
                 f"counted {self.batch} batches; StepClock(initial=...) and load_state_dict set where a run continues"
             )
-        if wanted != running:
-            done = 0
-        elif self._is_whole:
-            done = self.location.iter + 1
-        for unit, given, counted in (("batch", batch, done), ("sample", sample, self._samples_of(wanted, done))):
-            if given is not None and whole_number(unit, given, unit) != counted:
-                known = "does not know how many" if counted is None else f"counted {counted}"
-                raise TimelineError(
-                    f"{self.name}: cannot enter epoch {wanted} (an index from 0) after {unit}={given}: "
-                    f"the clock {known}"
-                )
-        return wanted == running
+        return wanted
 
-    def _samples_of(self, epoch: int, done: int) -> int | None:
-        """The samples of the first `done` batches of the epoch at hand; None where they are not known."""
-        if done == 0:
-            return 0
-        begun = self.timeline.convert(Quantity(epoch, "ep"), "sample")
-        return self.sample - int(begun) if isinstance(begun, Exact) and self.sample is not None else None
+    def _pass_over(self, wanted: int) -> None:
+        """Ends the running epoch and those before `wanted`, of which nothing more is trained."""
+        running = self._running_epoch()
+        if running is not None:
+            whole, done, unit = self._data_of(running), self._data_done(), self._data_unit
+            missing = 0 if whole is None or self._is_whole else max(whole - done, 0)
+            self._finish(cut=True)
+            if missing:
+                self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=True)
+        while self._position[0] < wanted:
+            passed = self._position[0]
+            whole, unit = self._data_of(passed), self._data_unit
+            if not self._enter_next(goes_on=False):
+                return
+            self._finish(cut=True)
+            self._note_entry(passed + 1, 0, repeated=0, left_out=whole or 0, unit=unit, tell=True)
 
     def advance(self, batches: int = 1, *, last: bool = False) -> None:
         """Counts batches that the loop did not take from `batches()`, as one event.
@@ -223,7 +262,7 @@ class ClockEvents(ClockFollowers):
         epoch, seen = self._position
         cut = cut and not self._is_whole
         planned = self._end_epoch(cut)
-        self._resumed = False
+        self._resumed, self._longer, self._resized = False, 0, False
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
@@ -233,15 +272,19 @@ class ClockEvents(ClockFollowers):
             self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
 
     def restart_epoch(self) -> None:
-        """Begins the running epoch again, because its loader does.
+        """Begins the running epoch again as a further one, for a framework that counts it so.
 
-        The batches that were done stay in the epoch, and all of its data follows once more: it keeps its number, and
-        `sample` counts what was trained twice.
+        The part that was done stays on record as an epoch that was cut, and is not one of the planned epochs. To begin
+        an epoch again by its own number: `begin_epoch(epoch, sample=0)`.
         """
         self._resumed = False
-        self._restart_epoch()
+        self._restart_epoch(self._longer)
+        self._longer, self._resized = 0, False
         if self._ledger is not None:
+            self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
             self._ledger.record_change(self, self._padding)
+            self._skips = []
+        self._begin_epoch()
         self._entered = True
 
     def end_run(self) -> None:
@@ -280,7 +323,13 @@ class ClockEvents(ClockFollowers):
         >>> clock.step, clock.sample
         (15, 2000)
         """
-        self._change(**change_arguments(**changes))
+        arguments = change_arguments(**changes)
+        if self._longer and (arguments["samples"] is not None or arguments["batches"] is not None):
+            raise TimelineError(
+                f"{self.name}: the running epoch was entered at another point than the one reached, so another amount "
+                "of data cannot begin inside it: change it where the next epoch begins"
+            )
+        self._change(**arguments)
         if self._ledger is not None:
             self._ledger.record_change(self, self._padding)
 
@@ -295,7 +344,7 @@ class ClockEvents(ClockFollowers):
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
-            self._set_plan(plan._core, pending)
+            self._set_plan(plan._core, pending, self._longer)
             self._plan, self._bounded = plan, plan.epochs is not None
         else:
             self._set_run(plan, plan, 0, 0)

@@ -18,6 +18,9 @@ STATE_VERSION = 1
 
 _TEXTS = ("timeline", "plan")
 _COUNTS = ("batch", "epochs", "skipped", "token", "padding")
+#: What is there only where it says something, and of which type.
+_FURTHER_COUNTS = ("repeated", "left_out")
+_FURTHER_TEXTS = ("order", "later")
 _KEYS = (*_TEXTS, *_COUNTS, "optimizers")
 
 #: What makes a run the same run, as a segment has it, and as the arguments of a plan are called. A run may change
@@ -48,15 +51,21 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     missing = [key for key in _KEYS if key not in state]
     if missing:
         raise TimelineError(f"{name}: the state lacks {', '.join(missing)}: it was not made by state_dict()")
-    counts = {key: state[key] for key in _COUNTS}
+    counts = {key: state[key] for key in _COUNTS} | {key: state.get(key, 0) for key in _FURTHER_COUNTS}
     optimizers = state["optimizers"]
     if isinstance(optimizers, Mapping):
         counts.update({f"optimizers[{key!r}]": count for key, count in optimizers.items()})
     try:
         wrong = [f"{key}={count!r}" for key, count in counts.items() if whole_number(key, count) < 0]
+        whole_number("longer", state.get("longer", 0))
     except (TypeError, OverflowError) as error:
         raise TimelineError(f"{name}: the state's {error}: it was not made by state_dict()") from error
     wrong += [f"{key} of type {type(state[key]).__name__}" for key in _TEXTS if not isinstance(state[key], str)]
+    wrong += [
+        f"{key} of type {type(state[key]).__name__}"
+        for key in _FURTHER_TEXTS
+        if not isinstance(state.get(key, ""), str)
+    ]
     if not isinstance(optimizers, Mapping):
         wrong.append(f"optimizers of type {type(optimizers).__name__}")
     if wrong:

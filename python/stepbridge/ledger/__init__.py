@@ -2,20 +2,24 @@
 
 from stepbridge.ledger._reading import (
     Base,
+    EpochEntry,
     Ledger,
     LedgerSession,
     LoggedStep,
     PlanChange,
+    SeriesStep,
     Supersession,
     read_ledger,
 )
 
 __all__ = [
     "Base",
+    "EpochEntry",
     "Ledger",
     "LedgerSession",
     "LoggedStep",
     "PlanChange",
+    "SeriesStep",
     "Supersession",
     "read_ledger",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,15 @@ class LockedFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        # Something that is not a file, such as a FIFO without a reader, must not make the training wait.
+        flags |= getattr(os, "O_NONBLOCK", 0)
         self.path = path
         self._pid = os.getpid()
         self._descriptor: int | None = os.open(path, flags, 0o666)
+        kind = os.fstat(self._descriptor).st_mode
+        if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
+            self._close_descriptor()
+            raise OSError(errno.EINVAL, "it is a pipe, not a file", str(path))
         try:
             _lock(self._descriptor)
         except OSError as error:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ASSUMED_STEP",
     "Base",
+    "EpochEntry",
     "Ledger",
     "LedgerSession",
     "LoggedStep",
     "PlanChange",
+    "SeriesStep",
     "Supersession",
     "ledger_from_rows",
     "read_ledger",
@@ -69,6 +71,36 @@ class Supersession(NamedTuple):
     """Steps done there."""
 
 
+class EpochEntry(NamedTuple):
+    """A loop entered an epoch at another point of its data than the one that it had reached."""
+
+    batch: int
+    """Batches of the run that were done: a count."""
+    epoch: int
+    """The epoch, an index from 0."""
+    unit: Literal["sp", "ba"]
+    """What the amounts count: samples, or batches where those are not known."""
+    at: int
+    """How much of the epoch's data is done where it is entered."""
+    repeated: int
+    """How much is trained again."""
+    left_out: int
+    """How much is never trained."""
+
+
+class SeriesStep(NamedTuple):
+    """A tag that was logged by another step than the one that loggers are given."""
+
+    tag: str
+    """The tag."""
+    unit: str | None
+    """What its step counts, as far as the writer saw; None: nothing that the clock counts."""
+    base: Base
+    """0 if the first one is 0, 1 if it is 1."""
+    by: str
+    """The writer that saw it."""
+
+
 class LedgerSession(NamedTuple):
     """What one process did, as far as it is on record. All counts are from the beginning of the run."""
 
@@ -110,6 +142,10 @@ class LedgerSession(NamedTuple):
     """The session that it replaces, and from where on."""
     logged_as: LoggedStep
     """What its loggers are given as their step."""
+    entries: tuple[EpochEntry, ...]
+    """Epochs that the loop entered at another point than the one reached, in order."""
+    series: tuple[SeriesStep, ...]
+    """Tags that were logged by a step of their own, each once."""
     stopped: bool
     """Whether its loop was left; else its process was stopped, or still runs."""
 
@@ -205,5 +241,7 @@ def _session(row: LedgerSessionRow) -> LedgerSession:
         skipped=tuple(row["skipped"]),
         supersedes=None if superseded is None else Supersession(superseded[0], superseded[1][0], superseded[1][2]),
         logged_as=LoggedStep(*logged),
+        entries=tuple(EpochEntry(*entry) for entry in row["entries"]),
+        series=tuple(SeriesStep(*series) for series in row["series"]),
         stopped=row["stopped"],
     )

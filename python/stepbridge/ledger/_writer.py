@@ -145,6 +145,60 @@ class LedgerWriter:
             ),
         )
 
+    def record_entry(
+        self, clock: _core.Clock, padding: int, *, epoch: int, unit: str, at: int, repeated: int, left_out: int
+    ) -> None:
+        """Records that the loop entered an epoch at another point than the one reached.
+
+        Args:
+            clock: the counters.
+            padding: copies counted.
+            epoch: the epoch's index.
+            unit: what the amounts count: "sp" or "ba".
+            at: how much of the epoch's data is done where it is entered.
+            repeated: how much is trained again.
+            left_out: how much is never trained.
+
+        Warns:
+            StepbridgeWarning: the ledger cannot be written.
+        """
+        self._append(
+            clock,
+            padding,
+            lambda session: _core.ledger_enter(
+                session,
+                time.time(),
+                batch=clock.batch,
+                epoch=epoch,
+                unit=unit,
+                at=at,
+                repeated=repeated,
+                left_out=left_out,
+            ),
+        )
+
+    def record_series(
+        self, clock: _core.Clock, padding: int, tag: str, unit: str | None, base: Base, *, by: str
+    ) -> None:
+        """Records that a tag is logged by another step than the one that loggers are given.
+
+        Args:
+            clock: the counters.
+            padding: copies counted.
+            tag: the tag.
+            unit: what its step counts, as far as it was seen; None: nothing that the clock counts.
+            base: 0 if the first one is 0, 1 if it is 1.
+            by: the writer.
+
+        Warns:
+            StepbridgeWarning: the ledger cannot be written.
+        """
+        self._append(
+            clock,
+            padding,
+            lambda session: _core.ledger_series(session, time.time(), tag=tag, unit=unit, base=base, by=by),
+        )
+
     def record_stop(self, clock: _core.Clock, padding: int) -> None:
         """Records where the loop was left, and closes the file; a loop that continues opens it again.
 
@@ -248,6 +302,21 @@ class LedgerWriter:
             self._lines += 1
             self._size = file.size
         self._write_stated()
+        if clock._later() is not None:
+            # The timeline of the first line ends with the running epoch, of unknown length; what follows it is planned.
+            epoch, iteration = clock._position
+            line = _core.ledger_change(
+                (number, self._lines),
+                time.time(),
+                batch=clock.batch,
+                epoch=epoch,
+                iter=iteration,
+                step=clock.step,
+                segments=clock._planned(),
+            )
+            file.append(line.encode())
+            self._lines += 1
+            self._size = file.size
 
     def _write_stated(self) -> None:
         """Writes what is stated about the loggers' step and is not in the session yet."""
@@ -279,7 +348,7 @@ class LedgerWriter:
         return number, last["number"] if rewound else None, last["lines"], torn
 
     def _append(self, clock: _core.Clock, padding: int, line: Callable[[tuple[int, int]], str]) -> None:
-        """Writes a line of the session, if there is one; `line` makes it from the numbers of the session and the line."""
+        """Writes a line of the session, if there is one; `line` makes it from the two numbers that it gets."""
         if self._off or self._session is None or not self._is_ours():
             return
 

@@ -6,12 +6,14 @@ from stepbridge.logs._options import FORMATS, OUTPUTS, Format, ReadOptions, Rein
 from stepbridge.logs._records import (
     LeftOut,
     LogFile,
+    RepeatedSeries,
     RunOverview,
     RunSessions,
     StepAssumption,
     StepInfo,
     TimelineInference,
     TimelineSource,
+    UnreadFile,
 )
 from stepbridge.logs._streaming import ReindexResult, reindex
 from stepbridge.logs._table import Table
@@ -27,6 +29,7 @@ __all__ = [
     "ReadOptions",
     "ReindexOptions",
     "ReindexResult",
+    "RepeatedSeries",
     "RunOverview",
     "RunSessions",
     "StepAssumption",
@@ -34,6 +37,7 @@ __all__ = [
     "Table",
     "TimelineInference",
     "TimelineSource",
+    "UnreadFile",
     "read_logs",
     "reindex",
 ]

@@ -1,4 +1,4 @@
-"""Hands tables to polars, pandas and pyarrow, none of which is imported before it is asked for."""
+"""Passes tables to polars, pandas and pyarrow, which are imported only when they are used."""
 
 from __future__ import annotations
 

@@ -13,10 +13,12 @@ from stepbridge.logs._options import ReadOptions, ReindexOptions, read_request, 
 from stepbridge.logs._records import (
     LeftOut,
     LogFile,
+    RepeatedSeries,
     RunOverview,
     RunSessions,
     StepInfo,
     TimelineInference,
+    UnreadFile,
     report_of,
     step_infos,
 )
@@ -77,27 +79,35 @@ class Logs:
         counts += [counted(len(self.runs), "run"), counted(len(self.tags), "tag")]
         if problems := len(self.problems):
             counts.append(counted(problems, "problem"))
+        if unread := len(self.unread):
+            counts.append(f"{counted(unread, 'file')} not read")
         return ", ".join(counts)
 
     def refresh(self, *, progress: Callable[[int, int], object] | None = None) -> int:
-        """Reads what was added to the logs since they were read: new files, and the new ends of known ones.
+        """Reads the logs again: the result is what `read_logs` returns now, whatever happened to the files.
 
-        Files that were replaced, or whose formats are never appended to, are read as a whole if they changed. Tables
-        that were made before do not change.
+        Of a large file that was appended to, only the new end is read and parsed; a checksum shows that the rest is
+        the same. Tables that were made before do not change.
 
         Returns:
-            How many more records there are; negative if a log is gone.
+            How many more records there are; negative if there are fewer.
 
         Raises:
             FileNotFoundError: the path is gone.
-            NoLogsError: there is no longer a log below it.
+            NoLogsError: there is no longer a log below it. The records that were read before stay, and a later call
+                tries again.
         """
-        before = self._core
-        now = before.refresh(progress)
+        before = len(self)
+        self.refresh_changed(progress=progress)
+        return len(self) - before
+
+    def refresh_changed(self, *, progress: Callable[[int, int], object] | None = None) -> bool:
+        """Reads the logs again as `refresh` does, and returns whether anything changed."""
+        now = self._core.refresh(progress)
         if now is None:
-            return 0
+            return False
         self._core, self._table = now, None
-        return len(now) - len(before)
+        return True
 
     @property
     def runs(self) -> list[str]:
@@ -118,6 +128,16 @@ class Logs:
     def files(self) -> tuple[LogFile, ...]:
         """The files that were read."""
         return tuple(LogFile(*row) for row in self._core.files())
+
+    @property
+    def unread(self) -> tuple[UnreadFile, ...]:
+        """The files that look like logs and were not read, each with what you can do to have it read."""
+        return tuple(UnreadFile(*row) for row in self._core.unread())
+
+    @property
+    def repeated_series(self) -> tuple[RepeatedSeries, ...]:
+        """Pairs of files of one run that hold the same series, such as a table and an event file of one training."""
+        return tuple(RepeatedSeries(*row) for row in self._core.repeated_series())
 
     @property
     def ledgers(self) -> dict[str, Ledger]:

@@ -16,12 +16,14 @@ __all__ = [
     "LeftOut",
     "LogFile",
     "ReindexReport",
+    "RepeatedSeries",
     "RunOverview",
     "RunSessions",
     "StepAssumption",
     "StepInfo",
     "TimelineInference",
     "TimelineSource",
+    "UnreadFile",
     "report_of",
     "step_infos",
 ]
@@ -46,6 +48,31 @@ class LogFile(NamedTuple):
     """The name of the shape that the lines of a text log have ("pattern": the caller's); None for other formats."""
     plain_lines: int
     """How many lines of a text log do not have that shape, and hold no record."""
+
+
+class UnreadFile(NamedTuple):
+    """A file that looks like a log and was not read."""
+
+    file: str
+    """The file, relative to the path that was read."""
+    resembles: Literal["table", "json_lines", "json", "text"]
+    """What it looks like."""
+    remedy: str
+    """Why it was not read, and what you can do, as one clause."""
+    example: str | None
+    """A line of a text; None for others."""
+
+
+class RepeatedSeries(NamedTuple):
+    """Two files of a run that hold the same series, as far as their digits go. A table has the records of both."""
+
+    run: str
+    file: str
+    """The file that holds more series."""
+    other: str
+    """The other file."""
+    tags: int
+    """How many series both hold."""
 
 
 class RunOverview(NamedTuple):
@@ -81,7 +108,7 @@ class StepInfo(NamedTuple):
 
 
 class RunSessions(NamedTuple):
-    """How many sessions a run has: processes, each of which continued where an earlier one stopped, or before."""
+    """How many sessions a run has: processes. Each continued where an earlier one stopped, or before that."""
 
     run: str
     sessions: int

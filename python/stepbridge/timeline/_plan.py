@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from stepbridge.timeline._arguments import optional_positive
-from stepbridge.timeline._ramp import BatchSize
 from stepbridge.timeline._segment import Boundary, OnCut, Pending, pending_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from stepbridge.timeline._ramp import BatchSize
 
 __all__ = ["ChangeArguments", "PlanArguments", "change_arguments", "stated_arguments"]
 

@@ -40,7 +40,7 @@ class Segment(NamedTuple):
     on_cut: OnCut = "carry"
     """What happens to an open window if an epoch is cut short."""
     stream: Literal["endless", "steps", "samples"] | None = None
-    """Whether batches run on without an end of epoch, and what its end is counted in; `samples` are those of one pass."""
+    """Whether batches run on without an end of epoch, and what the end of the run is counted in."""
     tokens_per_sample: int | None = None
 
 

@@ -31,9 +31,9 @@ __all__ = ["Timeline"]
 class Timeline(Locator):
     """A run, planned or observed, from which every counter follows. It never changes.
 
-    Make one with `Timeline.plan`, `Timeline.stream`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two timelines are equal if
-    they describe the same run, however they were made. Counts are integers up to 2**63 - 1; a larger one is an
-    OverflowError.
+    Make one with `Timeline.plan`, `Timeline.stream`, `Timeline.from_epochs`, `Timeline.from_json` or `change`. Two
+    timelines are equal if they describe the same run, however they were made. Counts are integers up to 2**63 - 1; a
+    larger one is an OverflowError.
 
     >>> plan = Timeline.plan(samples=1000, batch_size=200, epochs=5)
     >>> plan
@@ -161,7 +161,11 @@ class Timeline(Locator):
         if steps is not None:
             end = Quantity(positive("steps", steps, "st"), "st")
         elif tokens is not None:
-            end = as_quantity("tokens", tokens) if isinstance(tokens, str) else Quantity(positive("tokens", tokens, "tok"), "tok")
+            end = (
+                as_quantity("tokens", tokens)
+                if isinstance(tokens, str)
+                else Quantity(positive("tokens", tokens, "tok"), "tok")
+            )
             if end.unit != "tok":
                 raise TimelineError(f"tokens={str(end)!r} is not an amount of tokens: give a number, or '300Btok'")
         return cls._of(

@@ -97,7 +97,7 @@ pub(super) fn is_step(name: &str) -> bool {
 }
 
 /// Names, as many as one reads.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 20;
     let mut list = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
@@ -153,16 +153,18 @@ fn counts_upwards(counts: &[i64], by_one: bool) -> bool {
 
 /// The columns whose names are those of metrics.
 fn metrics(table: &TableHead) -> impl Iterator<Item = usize> {
-    let is_metric = |name: &String| {
-        let name = name.to_ascii_lowercase();
-        let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
-        METRICS.iter().any(|metric| name.contains(metric)) || words.any(|word| WORDS.contains(&word))
-    };
-    table.names.iter().enumerate().filter(move |(_, name)| is_metric(name)).map(|(column, _)| column)
+    table.names.iter().enumerate().filter(|(_, name)| is_metric(name)).map(|(column, _)| column)
+}
+
+/// Whether this is the name of a metric.
+pub(super) fn is_metric(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    METRICS.iter().any(|metric| name.contains(metric)) || words.any(|word| WORDS.contains(&word))
 }
 
 /// Whether most columns hold numbers, or nothing.
-fn mostly(table: &TableHead, below: &FirstRows) -> bool {
+pub(super) fn mostly(table: &TableHead, below: &FirstRows) -> bool {
     let numeric = (0..table.names.len()).filter(|&column| below.is_numeric(column)).count();
     2 * numeric > table.names.len()
 }

@@ -3,12 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
-use stepbridge_formats::PatternError;
+use stepbridge_formats::{Lookalike, PatternError};
 use stepbridge_records::Problem;
+
+use crate::logs::UnreadFile;
 
 /// What people should look for.
 const KNOWN: &str = "a log of TensorBoard, Lightning, Keras, Hugging Face, MMEngine, detectron2, Ultralytics, \
                      Stable-Baselines3, MLflow or W&B, or CSV, JSON lines or text with steps or epochs";
+
+/// What people can do with a file that does not even look like a log.
+const ELSE: &str = "of another one, name the columns or give a pattern that its lines fit";
 
 /// Why no log could be read: one sentence that says what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -34,20 +39,33 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// The folder holds only other files.
-    #[error("there is no log below '{}': none of its {files} files is {KNOWN}", path.display())]
+    #[error("there is no log below '{}': none of its {files} files is {KNOWN}{}", path.display(), lookalikes(unread))]
     NoLogs {
         /// The path that the caller gave.
         path: PathBuf,
         /// How many files were looked at.
         files: usize,
+        /// Those that look like logs.
+        unread: Vec<UnreadFile>,
     },
     /// The file is not in a known format.
     #[error(
-        "'{}' is not a log of a known format; expected {KNOWN}; of another one, name the columns or give a pattern that \
-         its lines fit",
-        path.display()
+        "'{}' is not a log of a known format; expected {KNOWN}; {}",
+        path.display(),
+        lookalike.as_ref().map_or_else(|| ELSE.to_owned(), remedy)
     )]
     NotALog {
+        /// The path that the caller gave.
+        path: PathBuf,
+        /// What it looks like.
+        lookalike: Option<Lookalike>,
+    },
+    /// There are only tables that this library wrote.
+    #[error(
+        "'{}' is a table that stepbridge wrote, or holds nothing else; it is not read again; give the logs that it was made of",
+        path.display()
+    )]
+    OwnTable {
         /// The path that the caller gave.
         path: PathBuf,
     },
@@ -77,6 +95,21 @@ pub enum ReadError {
 
 fn first(problems: &[Problem]) -> String {
     problems.first().map_or_else(String::new, |problem| format!("{}: {}", problem.file, problem.reason))
+}
+
+fn lookalikes(unread: &[UnreadFile]) -> String {
+    let Some(UnreadFile { file, lookalike }) = unread.first() else { return String::new() };
+    match unread.len() {
+        1 => format!("; {file} looks like one: {}", remedy(lookalike)),
+        count => format!("; {count} look like one, such as {file}: {}", remedy(lookalike)),
+    }
+}
+
+fn remedy(lookalike: &Lookalike) -> String {
+    match &lookalike.example {
+        None => lookalike.remedy.clone(),
+        Some(line) => format!("{}, such as '{line}'", lookalike.remedy),
+    }
 }
 
 fn more(problems: &[Problem]) -> String {

@@ -13,14 +13,16 @@ mod logs;
 mod output;
 mod overview;
 pub mod reindex;
+mod repeated_series;
 mod runs;
 mod streamed;
 mod table;
 
 pub use error::ReadError;
-pub use logs::{LedgerFile, Logs, RunLedger, SourceFile};
+pub use logs::{LedgerFile, Logs, RunLedger, SourceFile, UnreadFile};
 pub use output::{Output, TableWriter, WriteError};
 pub use overview::Overview;
+pub use repeated_series::RepeatedSeries;
 pub use runs::{read, read_bytes};
 pub use streamed::{StreamError, StreamResult, Survey};
 pub use table::{PivotError, Superseded, Table};

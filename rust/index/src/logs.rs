@@ -1,15 +1,11 @@
 //! What was read: the records below a path, and what is known of the files that hold them.
 
-use std::fmt;
-use std::fs;
-use std::path::PathBuf;
-use std::time::SystemTime;
-
-use stepbridge_formats::Mark;
+use stepbridge_formats::Lookalike;
 use stepbridge_ledger::Ledger;
-use stepbridge_records::{BatchRun, FileFacts, Format, Problem, Records};
+use stepbridge_records::{FileFacts, Format, Records};
 
 use crate::file_path::FilePath;
+use crate::runs::refresh_state::RefreshState;
 
 /// The records below a path, and what is known of each file that holds them.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +18,8 @@ pub struct Logs {
     pub ledgers: Vec<LedgerFile>,
     /// For each of [`Records::runs`], the index of its ledger.
     pub ledger_of: Vec<Option<usize>>,
+    /// The files that look like logs and were not read.
+    pub unread: Vec<UnreadFile>,
     /// What a later reading needs to know.
     pub(crate) refresh: RefreshState,
 }
@@ -29,8 +27,9 @@ pub struct Logs {
 /// Logs are equal if the same was read, whatever a later reading needs to know.
 impl PartialEq for Logs {
     fn eq(&self, other: &Self) -> bool {
-        let Self { records, files, ledgers, ledger_of, refresh: _ } = self;
-        (records, files, ledgers, ledger_of) == (&other.records, &other.files, &other.ledgers, &other.ledger_of)
+        let Self { records, files, ledgers, ledger_of, unread, refresh: _ } = self;
+        (records, files, ledgers, ledger_of, unread)
+            == (&other.records, &other.files, &other.ledgers, &other.ledger_of, &other.unread)
     }
 }
 
@@ -41,6 +40,15 @@ pub struct LedgerFile {
     pub file: String,
     /// What it holds.
     pub ledger: Ledger,
+}
+
+/// A file that looks like a log and was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadFile {
+    /// The file, relative to the path that the caller gave.
+    pub file: String,
+    /// What it looks like, and what the caller can do.
+    pub lookalike: Lookalike,
 }
 
 /// A file that was read.
@@ -77,51 +85,4 @@ impl Logs {
         let found = self.ledgers.get((*self.ledger_of.get(run)?)?)?;
         Some(RunLedger { file: &found.file, ledger: &found.ledger })
     }
-}
-
-/// What a later reading needs to know of this one.
-#[derive(Clone, Default)]
-pub(crate) struct RefreshState {
-    /// Every file that was found, log or not.
-    pub(crate) stamps: Vec<FileStamp>,
-    /// For each of [`Logs::files`].
-    pub(crate) files: Vec<RefreshFile>,
-}
-
-impl fmt::Debug for RefreshState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RefreshState").field("stamps", &self.stamps).finish_non_exhaustive()
-    }
-}
-
-/// What the system says of a file: if any of it changes, the file is read again.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct FileStamp {
-    pub(crate) path: PathBuf,
-    pub(crate) size: u64,
-    modified: Option<SystemTime>,
-}
-
-impl FileStamp {
-    /// What the system says of a file now.
-    pub(crate) fn now(file: &FilePath) -> Self {
-        Self::of(file, fs::metadata(&file.path).ok().as_ref())
-    }
-
-    /// What the system said of a file when it was opened.
-    pub(crate) fn of(file: &FilePath, metadata: Option<&fs::Metadata>) -> Self {
-        let size = metadata.map_or(0, fs::Metadata::len);
-        Self { path: file.path.clone(), size, modified: metadata.and_then(|metadata| metadata.modified().ok()) }
-    }
-}
-
-/// What a later reading needs to know of a file that was read.
-#[derive(Clone)]
-pub(crate) struct RefreshFile {
-    /// Where its reader can go on.
-    pub(crate) mark: Option<Mark>,
-    /// Its problems.
-    pub(crate) problems: Vec<Problem>,
-    /// The runs of its records, each with how many records come before.
-    pub(crate) runs: Vec<(u64, BatchRun)>,
 }

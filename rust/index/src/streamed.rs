@@ -16,7 +16,7 @@ use stepbridge_timeline::Error;
 
 use crate::error::ReadError;
 use crate::logs::Logs;
-use crate::output::{TableWriter, WriteError};
+use crate::output::{TableWriter, WriteError, refuse_input};
 use crate::reindex::contradictions::{self, RefutedLedgers};
 use crate::reindex::locate::{assumed, locate, periods};
 use crate::reindex::part::{PlacedPart, Tally};
@@ -29,6 +29,7 @@ use crate::reindex::{
 };
 use crate::runs::merge::{is_numbered, renumber};
 use crate::runs::open::FileOpener;
+use crate::runs::refresh_state::SeenFile;
 use crate::runs::survey;
 use crate::table::{Superseded, TableForm};
 
@@ -133,6 +134,7 @@ impl Survey {
             let origins = runs.iter().map(|run| run.origin.clone()).collect();
             let thin = Arc::new(ReindexResult { batches, ..ReindexResult::default() });
             let form = TableForm::new(&self.logs, Some(&thin), superseded)?;
+            refuse_input(&self.logs, output)?;
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
             let threads = threads.min(MOST_THREADS);
@@ -176,12 +178,15 @@ impl StreamPass<'_, '_> {
         for batch in &self.logs.records.batches {
             batches[batch.source as usize].push(batch);
         }
+        let seen = self.logs.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen));
+        let seen: HashMap<&Path, &SeenFile> = seen.collect();
         for (source, batches) in batches.into_iter().enumerate() {
             let file = &self.logs.files[source];
+            let Some(&seen) = seen.get(file.path.path.as_path()) else { continue };
             let stretches = stretches(&batches);
             let (mut before, total) = (0, file.facts.records);
             let mut failed = None;
-            let read = opener.stream_file(&file.path, &mut |tagged| {
+            let read = opener.stream_file(&file.path, seen, &mut |tagged| {
                 let room = total.saturating_sub(before);
                 let tagged = up_to(tagged, room);
                 let length = tagged.columns.len() as u64;

@@ -44,6 +44,8 @@ pub enum Superseded {
 pub struct Table {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
+    /// The logs that it was made of.
+    pub(crate) logs: Arc<Logs>,
 }
 
 impl Table {
@@ -70,7 +72,7 @@ impl Table {
         });
         let mut batches = batches.into_iter().collect::<Result<Vec<_>, _>>()?;
         batches.retain(|batch| batch.num_rows() > 0);
-        Ok(Self { batches, schema: form.schema })
+        Ok(Self { batches, schema: form.schema, logs: Arc::clone(logs) })
     }
 
     /// Names and types of the columns.

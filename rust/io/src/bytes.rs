@@ -68,6 +68,28 @@ pub fn from_before(begin: u64) -> u64 {
     begin.saturating_sub(1) / alignment * alignment
 }
 
+/// Reads bytes from the first to the last.
+pub struct Sequential<'a> {
+    source: &'a dyn ReadAt,
+    at: u64,
+}
+
+impl<'a> Sequential<'a> {
+    /// Begins with the first byte.
+    #[must_use]
+    pub fn new(source: &'a dyn ReadAt) -> Self {
+        Self { source, at: 0 }
+    }
+}
+
+impl io::Read for Sequential<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// Reads all bytes.
 pub fn read_all(source: &dyn ReadAt) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! What every reader stands on: bytes of files, decompression, parallel work, progress, checksums, and a cursor over JSON.
+//! What every reader needs: bytes of files, decompression, parallel work, progress, checksums, and a cursor over JSON.
 //!
 //! Nothing here knows what a log is.
 
@@ -9,5 +9,7 @@ mod chunked_buffer;
 pub mod crc;
 pub mod decompress;
 pub mod json;
+pub mod open;
 pub mod parallel;
 pub mod progress;
+pub mod read_ranges;

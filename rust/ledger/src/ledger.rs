@@ -1,12 +1,12 @@
 //! A ledger file.
 
-use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use stepbridge_io::open::open_file;
 use stepbridge_records::Problem;
 
-use crate::reader::{ReadLines, read_lines};
+use crate::reader::{ReadFault, ReadLines, read_lines};
 use crate::schema::{BEGINS, VERSION};
 use crate::session::Session;
 
@@ -72,25 +72,31 @@ impl Ledger {
     /// Reads a ledger file, or the ledger in a folder.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let path = if path.is_dir() { path.join(NAME) } else { path.to_owned() };
-        let bytes = fs::read(&path).map_err(|source| match source.kind() {
+        let (file, _) = open_file(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => LedgerError::NotFound { path: path.clone() },
             _ => LedgerError::Unreadable { path: path.clone(), source },
         })?;
-        Self::read(&bytes, &path.display().to_string())
+        Self::read_from(BufReader::new(file), &path.display().to_string())
     }
 
     /// Reads the bytes of a ledger; `file` is its name in problems.
     pub fn read(bytes: &[u8], file: &str) -> Result<Self, LedgerError> {
-        let ReadLines { sessions, problems } =
-            read_lines(bytes, file).map_err(|version| LedgerError::Newer { file: file.to_owned(), version })?;
-        if sessions.is_none() && !bytes.is_empty() && !bytes.starts_with(&BEGINS[..bytes.len().min(BEGINS.len())]) {
+        Self::read_from(bytes, file)
+    }
+
+    /// Reads a ledger line by line; `file` is its name in problems.
+    pub fn read_from(mut source: impl BufRead, file: &str) -> Result<Self, LedgerError> {
+        let unreadable = |source| LedgerError::Unreadable { path: file.into(), source };
+        let head = source.fill_buf().map_err(unreadable)?;
+        let begins_well = head.starts_with(&BEGINS[..head.len().min(BEGINS.len())]);
+        let read = read_lines(source, file).map_err(|fault| match fault {
+            ReadFault::Newer(version) => LedgerError::Newer { file: file.to_owned(), version },
+            ReadFault::Io(source) => unreadable(source),
+        })?;
+        let ReadLines { sessions, problems, bytes, open_line } = read;
+        if sessions.is_none() && !begins_well {
             return Err(LedgerError::NoLedger { file: file.to_owned() });
         }
-        Ok(Self {
-            sessions: sessions.unwrap_or_default(),
-            problems,
-            open_line: bytes.last().is_some_and(|last| *last != b'\n'),
-            bytes: bytes.len() as u64,
-        })
+        Ok(Self { sessions: sessions.unwrap_or_default(), problems, open_line, bytes })
     }
 }

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use stepbridge_timeline::Segment;
 
+use crate::notes::{EntryLine, SeriesLine};
+
 /// Raised whenever an older version could misread a ledger of a newer one. What version 1 can say is written as version 1.
 pub const VERSION: u32 = 2;
 
@@ -229,6 +231,10 @@ pub enum LineKind {
     LoggedAs,
     /// The loop was left.
     Stop,
+    /// The loop entered the running epoch at another point.
+    Enter,
+    /// A tag is logged by a step of its own.
+    Series,
 }
 
 /// A parsed line.
@@ -239,6 +245,8 @@ pub(crate) enum ParsedLine {
     Change(ChangeLine),
     LoggedAs(LoggedAsLine),
     Stop(StopLine),
+    Enter(EntryLine),
+    Series(SeriesLine),
     /// A line of an unknown kind.
     Other,
 }
@@ -297,6 +305,8 @@ pub(crate) fn parse_line(bytes: &[u8]) -> Result<ParsedLine, LedgerLineFault> {
         "change" => serde_json::from_slice(bytes).map(ParsedLine::Change),
         "logged_as" => serde_json::from_slice(bytes).map(ParsedLine::LoggedAs),
         "stop" => serde_json::from_slice(bytes).map(ParsedLine::Stop),
+        "enter" => serde_json::from_slice(bytes).map(ParsedLine::Enter),
+        "series" => serde_json::from_slice(bytes).map(ParsedLine::Series),
         _ if known == Some(true) => Ok(ParsedLine::Other),
         other => return Err(LedgerLineFault::Broken(format!("{other:?} is not a kind of line"))),
     };

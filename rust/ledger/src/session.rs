@@ -2,6 +2,7 @@
 
 use stepbridge_timeline::{Error, Replay, Segment, Timeline};
 
+use crate::notes::{EpochEntered, SeriesStep};
 use crate::schema::{ChangeLine, Counts, EpochLine, LoggedAs, LoggedAsLine, SessionLine, StopLine, Supersedes};
 
 /// What the process of a session did, as far as it is on record.
@@ -37,6 +38,10 @@ pub struct Session {
     pub supersedes: Option<Supersedes>,
     /// Which step its loggers are given, if the ledger says it.
     pub logged_as: Option<LoggedAs>,
+    /// Epochs that were entered at another point than the one reached.
+    pub entries: Vec<EpochEntered>,
+    /// Tags that are logged by a step of their own, each once.
+    pub series: Vec<SeriesStep>,
     /// Whether its loop was left, as far as that is on record.
     pub stopped: bool,
     /// How many of its lines were read.
@@ -100,6 +105,8 @@ impl OpenSession {
             skipped: Vec::new(),
             supersedes: line.supersedes,
             logged_as: None,
+            entries: Vec::new(),
+            series: Vec::new(),
             stopped: false,
             lines: 1,
             last_time: line.time,
@@ -126,6 +133,8 @@ impl OpenSession {
             skipped: Vec::new(),
             supersedes: None,
             logged_as: None,
+            entries: Vec::new(),
+            series: Vec::new(),
             stopped: false,
             lines: 0,
             last_time: time,
@@ -226,6 +235,19 @@ impl OpenSession {
             }
         }
         self.session.logged_as = Some(logged);
+    }
+
+    pub(crate) fn entered(&mut self, entry: EpochEntered) {
+        self.session.entries.push(entry);
+        self.session.stopped = false;
+    }
+
+    /// Takes what a writer saw of a tag; the last word about a tag counts.
+    pub(crate) fn series(&mut self, series: SeriesStep) {
+        match self.session.series.iter_mut().find(|known| known.tag == series.tag) {
+            Some(known) => *known = series,
+            None => self.session.series.push(series),
+        }
     }
 
     pub(crate) fn stop(&mut self, line: &StopLine) {

@@ -288,7 +288,7 @@ fn behind_a_lost_change_the_epochs_stand_and_the_plan_does_not() {
     let second = read(&lines.concat()).sessions.remove(1);
     assert_eq!(second.timeline.epoch_length(2), Some(6));
     assert_eq!(second.timeline.epochs(), None);
-    // A change at a boundary says the plan anew.
+    // A change at a boundary states the plan again.
     lines.push(change(1, (3, 0), 16, &[epochs(Some(2), 6)]));
     assert_eq!(read(&lines.concat()).sessions[1].timeline, timeline(&[epochs(Some(2), 5), epochs(Some(3), 6)]));
 }
@@ -313,11 +313,11 @@ fn unknown_fields_and_kinds_are_passed_over_and_newer_versions_are_not() {
 fn two_statements_that_contradict_are_none() {
     let lines = lines();
     let logged = |more: &[String]| read(&[&lines[..1], more].concat().concat()).sessions.remove(0).logged_as.unwrap();
-    let said = logged(&[logged_as(0, "st", 1, false), logged_as(0, "ba", 0, true), logged_as(0, "st", 1, false)]);
-    assert_eq!((said.unit.as_str(), said.base, said.stated), ("ba", 0, true));
-    let said = logged(&[logged_as(0, "ba", 0, true), logged_as(0, "st", 1, true)]);
-    assert!(!said.stated);
-    assert!(said.by.contains("states two ways"));
+    let stated = logged(&[logged_as(0, "st", 1, false), logged_as(0, "ba", 0, true), logged_as(0, "st", 1, false)]);
+    assert_eq!((stated.unit.as_str(), stated.base, stated.stated), ("ba", 0, true));
+    let stated = logged(&[logged_as(0, "ba", 0, true), logged_as(0, "st", 1, true)]);
+    assert!(!stated.stated);
+    assert!(stated.by.contains("states two ways"));
 }
 
 #[test]

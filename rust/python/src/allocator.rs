@@ -7,7 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` of mimalloc.h.
 const PURGE_DELAY: c_int = 15;
-/// How long freed pages wait for the next reading, as jemalloc has it too. To clear them anew takes longer than to read what
+/// How long freed pages wait for the next reading, as jemalloc has it too. To clear them again takes longer than to read what
 /// is in them.
 const MILLISECONDS: c_long = 10_000;
 

@@ -3,9 +3,10 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use stepbridge_timeline::{Change, Cursor, End, Error, Location, Quantity, Unit, segments_json};
+use stepbridge_ledger::parse_segments;
+use stepbridge_timeline::{Change, Cursor, End, EpochEntry, Error, Location, Quantity, Unit, segments_json};
 
-use crate::errors::timeline_error;
+use crate::errors::{TimelineError, timeline_error};
 use crate::timeline::{Amount, PendingGiven, PyTimeline, quantity};
 
 /// Texts of triggers, by the identity of their str: a loop asks with the same literal in every batch.
@@ -70,10 +71,46 @@ impl PyClock {
         self.cursor.change(&change).map_err(timeline_error)
     }
 
-    /// Sets the plan from here on; its epochs are those of the whole run.
-    fn _set_plan(&mut self, plan: &PyTimeline, pending: Option<PendingGiven>) -> PyResult<()> {
+    /// Sets the plan from here on; its epochs are those of the whole run. `longer`: by so much the running epoch is longer.
+    #[pyo3(signature = (plan, pending, longer=0))]
+    fn _set_plan(&mut self, plan: &PyTimeline, pending: Option<PendingGiven>, longer: i64) -> PyResult<()> {
         let pending = pending.map(PendingGiven::into_core).transpose()?;
-        self.cursor.replan(&plan.inner, pending).map_err(timeline_error)
+        self.cursor.replan(&plan.inner, pending, longer).map_err(timeline_error)
+    }
+
+    /// The running epoch goes on at `at` of its data, of which `from` was done.
+    fn _enter(&mut self, from_: u64, at: u64) -> PyResult<()> {
+        self.cursor.enter(EpochEntry { from: from_, at }).map_err(timeline_error)
+    }
+
+    /// What the running epoch is planned by: the samples of its data and of a batch, and whether a partial batch is dropped.
+    #[getter]
+    fn _epoch_shape(&self) -> Option<(Option<u64>, Option<u64>, bool)> {
+        self.cursor.running_part().map(|part| (part.samples, part.batch_size, part.drop_last))
+    }
+
+    /// Batches in the accumulation window that is open.
+    #[getter]
+    fn _pending(&self) -> u64 {
+        self.cursor.pending()
+    }
+
+    /// The epochs after a running one of unknown length, which its timeline cannot hold, as segments; None: it holds them.
+    fn _later(&self) -> Option<String> {
+        self.cursor.hides_later().then(|| segments_json(&self.cursor.later()))
+    }
+
+    /// Plans the epochs after a running one of unknown length: as `_later` gave them, or by a plan.
+    fn _plan_later(&mut self, later: Option<&str>, plan: &PyTimeline) -> PyResult<()> {
+        match later {
+            Some(text) => {
+                let later = parse_segments(text).map_err(TimelineError::new_err)?;
+                stepbridge_timeline::Timeline::from_segments(later.iter().copied()).map_err(timeline_error)?;
+                self.cursor.plan_later(later);
+            }
+            None => self.cursor.plan_later_by(&plan.inner),
+        }
+        Ok(())
     }
 
     /// The parts of the epoch that ended last, as the segments of a timeline's JSON.
@@ -91,8 +128,9 @@ impl PyClock {
         segments_json(&self.cursor.planned())
     }
 
-    fn _restart_epoch(&mut self) -> PyResult<()> {
-        self.cursor.restart_epoch().map_err(timeline_error)
+    #[pyo3(signature = (longer=0))]
+    fn _restart_epoch(&mut self, longer: i64) -> PyResult<()> {
+        self.cursor.restart_epoch(longer).map_err(timeline_error)
     }
 
     /// What follows until `_release` counts as one advance.

@@ -25,7 +25,7 @@ pub(crate) fn interruptible<T: Send>(
         let (progress, receiver) = (&progress, std::sync::Mutex::new(receiver));
         let worker = scope.spawn(move || {
             let result = work(progress);
-            // Sending fails only if the work was cancelled and nobody waits.
+            // Sending fails only if the work was cancelled and nothing waits for it.
             let _ = sender.send(result);
         });
         let wait = || receiver.lock().map_or(Err(RecvTimeoutError::Disconnected), |it| it.recv_timeout(PERIOD));

@@ -7,8 +7,8 @@ use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyValu
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_ledger::{
-    self as ledger, ChangeLine, Counts, EndOf, EpochLine, Ledger, LedgerError, LineKind, LoggedAs, LoggedAsLine,
-    Session, SessionLine, StopLine, Supersedes,
+    self as ledger, ChangeLine, Counts, EndOf, EntryLine, EpochEntered, EpochLine, Ledger, LedgerError, LineKind,
+    LoggedAs, LoggedAsLine, SeriesLine, SeriesStep, Session, SessionLine, StopLine, Supersedes,
 };
 use stepbridge_timeline::{Segment, Unit, segments_version};
 
@@ -135,6 +135,34 @@ fn ledger_logged_as(line: LineOf, time: f64, unit: &str, base: u8, stated: bool,
 }
 
 #[pyfunction]
+#[pyo3(signature = (line, time, *, batch, epoch, unit, at, repeated, left_out))]
+#[expect(clippy::too_many_arguments, reason = "the fields of a line, by name")]
+fn ledger_enter(
+    line: LineOf,
+    time: f64,
+    batch: u64,
+    epoch: u64,
+    unit: &str,
+    at: u64,
+    repeated: u64,
+    left_out: u64,
+) -> PyResult<String> {
+    let (session, n) = line;
+    let unit = Unit::parse(unit).map_err(timeline_error)?.symbol().to_owned();
+    let entry = EpochEntered { batch, epoch, unit, at, repeated, left_out };
+    Ok(ledger::write_line(&EntryLine { kind: LineKind::Enter, session, n: Some(n), time, entry }))
+}
+
+#[pyfunction]
+#[pyo3(signature = (line, time, *, tag, unit, base, by))]
+fn ledger_series(line: LineOf, time: f64, tag: String, unit: Option<&str>, base: u8, by: String) -> PyResult<String> {
+    let (session, n) = line;
+    let unit = unit.map(Unit::parse).transpose().map_err(timeline_error)?.map(|unit| unit.symbol().to_owned());
+    let series = SeriesStep { tag, unit, base, by };
+    Ok(ledger::write_line(&SeriesLine { kind: LineKind::Series, session, n: Some(n), time, series }))
+}
+
+#[pyfunction]
 #[pyo3(signature = (line, time, *, at, beside, segments))]
 fn ledger_stop(line: LineOf, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
     let (session, n) = line;
@@ -194,6 +222,15 @@ fn session_dict<'py>(py: Python<'py>, session: &Session) -> PyResult<Bound<'py, 
     fields.set_item("supersedes", session.supersedes.map(|it| (it.session, at(&it.from))))?;
     let logged = session.logged_as.as_ref().map(|it| (it.unit.as_str(), it.base, it.stated, it.by.as_str()));
     fields.set_item("logged_as", logged)?;
+    let entries: Vec<_> = session
+        .entries
+        .iter()
+        .map(|it| (it.batch, it.epoch, it.unit.as_str(), it.at, it.repeated, it.left_out))
+        .collect();
+    fields.set_item("entries", entries)?;
+    let series: Vec<_> =
+        session.series.iter().map(|it| (it.tag.as_str(), it.unit.as_deref(), it.base, it.by.as_str())).collect();
+    fields.set_item("series", series)?;
     fields.set_item("stopped", session.stopped)?;
     fields.set_item("lines", session.lines)?;
     Ok(fields)
@@ -216,6 +253,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger_epoch, module)?)?;
     module.add_function(wrap_pyfunction!(ledger_change, module)?)?;
     module.add_function(wrap_pyfunction!(ledger_logged_as, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_enter, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_series, module)?)?;
     module.add_function(wrap_pyfunction!(ledger_stop, module)?)?;
     module.add_function(wrap_pyfunction!(read_ledger, module)?)
 }

@@ -21,8 +21,8 @@ use crate::interruptible::interruptible;
 use crate::ledger;
 use crate::request::{ReadRequest, ReindexRequest, kept};
 use crate::rows::{
-    FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, assumption_rows, inference_row, problem_rows,
-    source_rows, step_rows,
+    FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, UnreadRow, assumption_rows, inference_row,
+    problem_rows, source_rows, step_rows, unread_rows,
 };
 use crate::table::PyTable;
 
@@ -110,6 +110,17 @@ impl PyLogs {
             .collect()
     }
 
+    /// For each file that looks like a log and was not read: its name, what it looks like, what to do, a line of it.
+    fn unread(&self) -> Vec<UnreadRow> {
+        unread_rows(&self.inner.unread)
+    }
+
+    /// For each pair of files of a run that hold the same series: the run, the two files, how many series.
+    fn repeated_series(&self, py: Python<'_>) -> Vec<(String, String, String, usize)> {
+        let found = py.detach(|| self.inner.repeated_series());
+        found.into_iter().map(|found| (found.run, found.file, found.other, found.tags)).collect()
+    }
+
     fn ledgers<'py>(&self, py: Python<'py>) -> PyResult<Vec<LedgerRow<'py>>> {
         let Logs { records, ledgers, ledger_of, .. } = &*self.inner;
         let of = |index: usize| {
@@ -190,6 +201,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
+        | ReadError::OwnTable { .. }
         | ReadError::NothingReadable { .. } => NoLogsError::new_err(text),
     }
 }

@@ -1,5 +1,7 @@
 //! What Python gets of Rust's results: tuples, which its classes are made of.
 
+use stepbridge_formats::Lookalike;
+use stepbridge_index::UnreadFile;
 use stepbridge_index::infer::{InferenceOutcome, TimelineInference};
 use stepbridge_index::reindex::{StepAssumption, StepInfo, TimelineSource};
 use stepbridge_records::{Problem, StepMeaning};
@@ -11,6 +13,9 @@ pub(crate) type ProblemRow = (String, Option<u64>, Option<u64>, &'static str, St
 
 /// Source, run, format, bytes, units that were read, values that are not numbers, the shape of its lines, lines without a shape.
 pub(crate) type FileRow = (String, String, &'static str, u64, u64, u64, Option<&'static str>, u64);
+
+/// File, what it looks like, what to do, a line of it.
+pub(crate) type UnreadRow = (String, &'static str, String, Option<String>);
 
 /// Run, records, tags, the range of its steps, the range of its logged epochs.
 pub(crate) type OverviewRow = (String, u64, usize, Option<(i64, i64)>, Option<(f64, f64)>);
@@ -57,10 +62,18 @@ pub(crate) fn problem_rows(problems: &[Problem]) -> Vec<ProblemRow> {
     problems
         .iter()
         .map(|problem| {
-            let Problem { file, offset, length, record, kind, reason } = problem.clone();
+            let Problem { file, offset, length, record, kind, reason, count: _ } = problem.clone();
             (file, offset, record, kind.name(), reason, length)
         })
         .collect()
+}
+
+pub(crate) fn unread_rows(unread: &[UnreadFile]) -> Vec<UnreadRow> {
+    let row = |found: &UnreadFile| {
+        let Lookalike { resemblance, remedy, example } = found.lookalike.clone();
+        (found.file.clone(), resemblance.name(), remedy, example)
+    };
+    unread.iter().map(row).collect()
 }
 
 fn step(meaning: StepMeaning) -> Step {

@@ -110,7 +110,10 @@ pub(crate) fn write_error(error: WriteError) -> PyErr {
         WriteError::Io { .. } => PyOSError::new_err(text),
         // The caller who cancelled raises its own exception.
         WriteError::Cancelled { .. } => PyKeyboardInterrupt::new_err(text),
-        WriteError::UnknownOutput { .. } | WriteError::Encoding { .. } => PyValueError::new_err(text),
+        WriteError::UnknownOutput { .. }
+        | WriteError::Encoding { .. }
+        | WriteError::Link { .. }
+        | WriteError::Input { .. } => PyValueError::new_err(text),
     }
 }
 

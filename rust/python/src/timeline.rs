@@ -1,4 +1,4 @@
-//! `_core.Timeline`: the core's timeline behind plain numbers, strings and arrays.
+//! `_core.Timeline`: the core's timeline for plain numbers, strings and arrays.
 
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::PyValueError;

@@ -134,7 +134,7 @@ impl Format {
     pub const fn resume_signs(self) -> ResumeSigns {
         match self {
             // The next process of a TensorBoard run writes another file, and records out of order in one file were logged out
-            // of order. A trainer state is written anew as a whole. A resumed Lightning run writes into another folder.
+            // of order. A trainer state is always written as a whole. A resumed Lightning run writes into another folder.
             Self::TfEvents | Self::TrainerState | Self::LightningCsv => {
                 ResumeSigns { goes_back: false, later_name: false }
             }

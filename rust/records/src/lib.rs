@@ -12,6 +12,7 @@ mod format;
 mod meaning;
 mod order_key;
 mod problem;
+mod problem_list;
 mod records;
 
 pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
@@ -22,6 +23,7 @@ pub use format::{Format, ResumeSigns};
 pub use meaning::{EpochMeaning, SeriesMeaning, StepMeaning, StepScope, epoch_tag};
 pub use order_key::{OrderKey, OrderKeys, SupersededFrom};
 pub use problem::{Problem, ProblemKind};
+pub use problem_list::{LISTED, ProblemList};
 pub use records::Records;
 /// The units of steps, so that readers need not know the arithmetic of timelines.
 pub use stepbridge_timeline::Unit;

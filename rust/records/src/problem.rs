@@ -15,13 +15,15 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// One clause for people: what is wrong, and what was done about it.
     pub reason: String,
+    /// How many problems of the same kind it counts.
+    pub count: u64,
 }
 
 impl Problem {
     /// A problem of a file as a whole.
     #[must_use]
     pub fn new(file: impl Into<String>, kind: ProblemKind, reason: impl Into<String>) -> Self {
-        Self { file: file.into(), offset: None, length: None, record: None, kind, reason: reason.into() }
+        Self { file: file.into(), offset: None, length: None, record: None, kind, reason: reason.into(), count: 1 }
     }
 
     /// The same problem, of a range of bytes.
@@ -30,6 +32,12 @@ impl Problem {
         self.offset = Some(offset);
         self.length = Some(length);
         self
+    }
+
+    /// Where the range ends.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        Some(self.offset?.saturating_add(self.length?))
     }
 
     /// The same problem, of one record.

@@ -19,8 +19,8 @@ pub(crate) fn canonical(segments: impl IntoIterator<Item = Segment>) -> Result<V
 /// Adds a segment to a canonical list, which stays canonical.
 pub(crate) fn append(merged: &mut Vec<Segment>, mut segment: Segment) -> Result<(), Error> {
     segment.validate()?;
-    if merged.last().is_some_and(|last| last.epochs.is_none()) {
-        return Err(Error::invalid("only the last segment may be open-ended"));
+    if merged.last().is_some_and(|last| last.epochs.is_none() || last.batches.is_none()) {
+        return Err(Error::invalid("only the last segment may be open-ended or of unknown length"));
     }
     if segment.epochs == Some(0) {
         return Ok(());
@@ -58,9 +58,6 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
     };
     if before.cut {
         return Err(Error::invalid("an epoch that was cut cannot go on in a further segment"));
-    }
-    if before.batches.is_none() {
-        return Err(Error::invalid("an epoch of unknown length cannot go on in a further segment"));
     }
     if part.is_empty() {
         join_nothing(merged, part);
@@ -188,11 +185,8 @@ fn merge_last_two(merged: &mut Vec<Segment>) {
     let [.., before, last] = merged.as_slice() else { return };
     // At epochs without batches, a decision of the later ones is one of the earlier ones as well.
     let one_decision = last.entry == Entry::Continue || (last.is_empty() && before.entry == Entry::Continue);
-    // The rest of an epoch of unknown length and the epochs like it are one segment; other parts of epochs stand alone.
-    let part = before.joins && before.batches.is_some();
-    let apart = before.cut || part || last.joins || !one_decision;
-    let like = Segment { joins: false, ..before.without_ends() };
-    if apart || like != last.without_ends() {
+    let apart = before.cut || before.joins || last.joins || !one_decision;
+    if apart || before.without_ends() != last.without_ends() {
         return;
     }
     let entry = if before.entry == Entry::Continue { last.entry } else { before.entry };

@@ -58,13 +58,19 @@ impl Change {
     fn resizes(&self) -> bool {
         self.batch_size.is_some() || self.batches.is_some() || self.samples.is_some()
     }
+
+    /// Whether more is done of an epoch than it has by this change.
+    pub(crate) fn is_over(&self, done: Done) -> bool {
+        self.batches.is_some_and(|batches| batches < done.batches)
+            || self.samples.zip(done.samples).is_some_and(|(samples, before)| samples < before)
+    }
 }
 
 /// How much of the running epoch is done at the point of a change.
 #[derive(Debug, Clone, Copy)]
-struct Done {
-    batches: u64,
-    samples: Option<u64>,
+pub(crate) struct Done {
+    pub(crate) batches: u64,
+    pub(crate) samples: Option<u64>,
 }
 
 impl Timeline {
@@ -256,12 +262,6 @@ impl Timeline {
             // The last part says whether the epoch is cut.
             let left = left_over(first, &rest[..running], done, change)?;
             changed.push(Segment { cut: last.cut && left.epochs.is_some(), ..left });
-            if first.batches.is_none() && left.batches.is_some() && first.epochs != Some(1) {
-                // The running epoch and those after it were one segment of unknown length.
-                let epochs = first.epochs.map(|all| all - 1);
-                let later = Segment { epochs, joins: false, entry: Entry::Continue, ..*first };
-                changed.push(resized(&later, change)?);
-            }
         }
         for segment in &rest[running..] {
             changed.push(resized(segment, change)?);
@@ -269,7 +269,7 @@ impl Timeline {
         Ok(changed)
     }
 
-    fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
+    pub(crate) fn done(&self, batch: u64, rest: &[Segment]) -> Option<Done> {
         rest.first().filter(|first| first.joins)?;
         let begun = match self.segment_at(batch) {
             Some((segment, within)) => segment.iter0 + within % segment.batches,
@@ -279,7 +279,7 @@ impl Timeline {
     }
 
     /// Samples in a range of batches; batches before it may be of unknown size.
-    fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
+    pub(crate) fn samples_between(&self, first: u64, end: u64) -> Option<u64> {
         let after = self.compiled.all.partition_point(|segment| segment.batch0 < end);
         let mut sum = 0;
         for segment in
@@ -313,7 +313,7 @@ fn count_anew(batch: u64, rest: &[Segment], open: bool, counted: u64, new: u64) 
 }
 
 /// The rest of the running epoch with the new sizes; `parts` are the rest with the old ones.
-fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
+pub(crate) fn left_over(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Result<Segment, Error> {
     let size = change.batch_size.or(first.batch_size);
     let samples = epoch_samples(first, parts, done, change);
     let part = Segment { epochs: Some(1), batch_size: size, joins: true, ..*first };
@@ -370,15 +370,10 @@ fn stated(first: &Segment, change: &Change) -> Option<u64> {
     change.samples.or_else(|| first.samples.filter(|_| first.batch_size.is_some()))
 }
 
-/// The samples of the running epoch: stated by the change, stated before, or added up. An epoch that began again takes more
-/// samples than the data set has.
+/// The samples of the running epoch: stated by the change, stated before, or added up.
 fn epoch_samples(first: &Segment, parts: &[Segment], done: Done, change: &Change) -> Option<u64> {
-    let added =
-        done.samples.and_then(|done| parts.iter().try_fold(done, |sum, part| sum.checked_add(part.consumed()?)));
-    match (change.samples, stated(first, change)) {
-        (None, Some(data)) => Some(added.map_or(data, |added| added.max(data))),
-        (_, stated) => stated.or(added),
-    }
+    stated(first, change)
+        .or_else(|| parts.iter().try_fold(done.samples?, |sum, part| sum.checked_add(part.consumed()?)))
 }
 
 /// A segment of whole epochs with the new sizes.

@@ -17,8 +17,7 @@ pub(crate) struct CompiledSegments {
     pub(crate) knows_sizes: bool,
     /// Whether the last segment is open-ended; the totals are then the limit of counts.
     pub(crate) open: bool,
-    /// The first segment whose epochs are of unknown length, with the number of all epochs from there on. None of them has a
-    /// compiled form.
+    /// The last segment, if its epochs are of unknown length. It has no compiled form.
     pub(crate) unknown: Option<Segment>,
     /// The window that is open at the end.
     pub(crate) window: Window,
@@ -55,10 +54,6 @@ struct Compiler {
 
 impl Compiler {
     fn add(&mut self, segment: &Segment, next: Option<&Segment>) -> Result<(), Error> {
-        if let Some(unknown) = self.unknown {
-            let epochs = unknown.epochs.zip(segment.epochs).map(|(some, more)| u128::from(some) + u128::from(more));
-            return self.end_in_unknown(&unknown, epochs);
-        }
         self.enter(segment);
         let endless = segment.stream.is_some() && segment.batches.is_none();
         // Every batch of an endless stream up to the limit of counts has a place.

@@ -19,8 +19,7 @@ pub fn segments_version(segments: &[Segment]) -> u32 {
             || segment.stream.is_some()
             || segment.tokens_per_sample.is_some()
     };
-    let goes_on = segments.iter().rev().skip(1).any(|segment| segment.batches.is_none());
-    if goes_on || segments.iter().any(new) { VERSION } else { 1 }
+    if segments.iter().any(new) { VERSION } else { 1 }
 }
 
 #[derive(Serialize, Deserialize)]

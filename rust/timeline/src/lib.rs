@@ -2,7 +2,7 @@
 //!
 //! Every counter is a staircase over the batches of the run. A [`Timeline`] is a list of [`Segment`]s (`segment`, `plan`), merged
 //! (`canonical`) and compiled to closed forms (`compile`, `compiled_segment`). On top of it are single look-ups (`locate`),
-//! arrays (`bulk`), conversion between units (`convert`), plans that change (`change`, `resume`), other frameworks' counters
+//! arrays (`bulk`), conversion between units (`convert`), plans that change (`change`, `resume`, `enter`), other frameworks' counters
 //! (`translate`), the live position of a loop (`cursor`) and the replay of a record (`replay`). Counts are integers up to
 //! 2^63 - 1 and products have 128 bits; nothing is a float.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod convert;
 mod cursor;
 mod data;
 mod describe;
+mod enter;
 mod epoch_shape;
 mod epoch_starts;
 mod error;
@@ -40,6 +41,7 @@ pub use bulk::{Invalid, MASKED, Mapper};
 pub use change::{Change, Pending};
 pub use convert::Answer;
 pub use cursor::{Cursor, End};
+pub use enter::EpochEntry;
 pub use error::{Error, MAX_COUNT};
 pub use json::{segments_json, segments_version};
 pub use locate::Location;

@@ -24,6 +24,14 @@ impl PlannedSegments {
         self.0.iter()
     }
 
+    pub(crate) fn first_mut(&mut self) -> Option<&mut Segment> {
+        self.0.front_mut()
+    }
+
+    pub(crate) fn add_first(&mut self, segment: Segment) {
+        self.0.push_front(segment);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -88,6 +96,11 @@ impl PlannedSegments {
     pub(crate) fn ends_window(&self) -> Entry {
         let next = self.0.iter().find(|segment| decides(segment)).map(|next| next.entry);
         next.filter(|entry| matches!(entry, Entry::Flush | Entry::Drop)).unwrap_or_default()
+    }
+
+    /// Epochs in a running epoch of unknown length and all later ones, which are one segment of a timeline.
+    pub(crate) fn unknown_epochs(&self) -> Option<u64> {
+        self.0.front().map_or(Some(0), |next| next.epochs).map(|later| later + 1)
     }
 }
 

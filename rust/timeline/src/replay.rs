@@ -180,7 +180,7 @@ impl Replay {
         let running = if self.gap { &[][..] } else { &self.running };
         let mut segments: Vec<Segment> = self.observed.iter().chain(running).copied().collect();
         if self.known && !self.gap {
-            segments.extend(with_places(&self.planned));
+            segments.extend(with_one_unknown_end(&self.planned));
         } else {
             let joins = !running.is_empty() || self.iter > 0;
             let tokens_per_sample = segments.last().and_then(|last| last.tokens_per_sample);
@@ -190,14 +190,20 @@ impl Replay {
     }
 }
 
-/// The plan as a timeline can have it: an epoch of unknown length does not go on in further parts.
-fn with_places(planned: &PlannedSegments) -> impl Iterator<Item = Segment> {
-    let mut unknown = false;
-    planned.iter().copied().filter(move |segment| {
-        let part = unknown && segment.joins;
-        unknown = segment.batches.is_none() || part;
-        !part
-    })
+/// The plan as a timeline can have it: an epoch of unknown length and all later ones are one segment.
+fn with_one_unknown_end(planned: &PlannedSegments) -> impl Iterator<Item = Segment> {
+    let known = planned.iter().take_while(|segment| segment.batches.is_some() || segment.stream.is_some()).count();
+    let unknown = planned.iter().nth(known).map(|unknown| {
+        let epochs = planned
+            .iter()
+            .skip(known + 1)
+            .filter(|segment| !segment.joins)
+            .try_fold(unknown.epochs.unwrap_or(MAX_COUNT), |sum, later| {
+                sum.checked_add(later.epochs.unwrap_or(MAX_COUNT))
+            });
+        Segment { epochs: epochs.filter(|epochs| *epochs < MAX_COUNT), ..*unknown }
+    });
+    planned.iter().take(known).copied().chain(unknown)
 }
 
 /// Epochs of which nothing is known.

@@ -13,6 +13,19 @@ impl Timeline {
     /// This timeline up to a point (`batch` batches, `epochs` complete epochs), then `plan`, whose epochs are those of the whole
     /// run. `pending` says what happens to an open window if the accumulation differs.
     pub fn resume(&self, batch: u64, epochs: u64, plan: &Self, pending: Option<Pending>) -> Result<Self, Error> {
+        self.resume_longer(batch, epochs, plan, pending, 0)
+    }
+
+    /// The same, where the running epoch is longer than the plan's by so many samples (batches, if they are not known), as part
+    /// of it was done again, or shorter.
+    pub fn resume_longer(
+        &self,
+        batch: u64,
+        epochs: u64,
+        plan: &Self,
+        pending: Option<Pending>,
+        longer: i64,
+    ) -> Result<Self, Error> {
         if self.is_stream() != plan.is_stream() {
             return Err(Error::invalid("a stream continues by a stream, and a run of epochs by epochs"));
         }
@@ -47,9 +60,12 @@ impl Timeline {
             end_window(&mut ended, if entry == Entry::Flush { Boundary::Flush } else { Boundary::Drop });
             here = Self::from_segments(ended)?;
         }
-        // A data set that stays as it is says nothing of an epoch that began again, which takes more than all of it.
-        let same = running.iter().all(|part| part.samples == planned.samples);
-        let change = change_to(planned, inside, same, pending);
+        let mut change = change_to(planned, inside, pending, longer);
+        let unknown = running.first().is_some_and(|part| part.batches.is_none());
+        if unknown && here.done(batch, &running).is_some_and(|done| change.is_over(done)) {
+            // The epoch went on past what is planned: when it ends is still not known.
+            (change.samples, change.batches) = (None, None);
+        }
         let entry = here.entry(batch, &running, &change)?;
         let changed = here.change(Quantity::whole(batch, Unit::Batch), &change)?;
         // If the running epoch continues, the decision for the window is in its rest already.
@@ -62,7 +78,13 @@ impl Timeline {
             entry = Entry::Phase(counted);
         }
         let rest = Segment { epochs: later, entry, ..*planned };
-        Self::from_segments(changed.segments().iter().copied().chain([rest]))
+        let mut segments = changed.segments().to_vec();
+        match segments.last_mut() {
+            // Nothing after an epoch of unknown length has a place: that epoch and the later ones are one segment.
+            Some(last) if last.batches.is_none() => last.epochs = later.map(|later| later + 1),
+            _ => segments.push(rest),
+        }
+        Self::from_segments(segments)
     }
 }
 
@@ -72,11 +94,13 @@ fn only(part: Segment) -> Segment {
 }
 
 /// What changes in the running epoch.
-fn change_to(planned: &Segment, inside: bool, same_data: bool, pending: Option<Pending>) -> Change {
+fn change_to(planned: &Segment, inside: bool, pending: Option<Pending>, longer: i64) -> Change {
     let (batch_size, samples, batches) = match (planned.batch_size, planned.samples) {
-        (Some(_), Some(_)) => (planned.batch_size, planned.samples.filter(|_| !same_data), None),
+        (Some(_), Some(_)) => (planned.batch_size, planned.samples, None),
         _ => (planned.batch_size.filter(|_| planned.batches.is_some()), None, planned.batches),
     };
+    let here = |total: Option<u64>| total.map(|total| total.saturating_add_signed(longer));
+    let (samples, batches) = (here(samples), here(batches));
     let sizes = Change { batch_size, samples, batches, accumulate: Some(planned.accumulate), pending };
     if inside { sizes } else { Change { batch_size: None, samples: None, batches: None, ..sizes } }
 }

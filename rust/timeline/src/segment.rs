@@ -58,7 +58,7 @@ pub struct Segment {
     /// How many epochs. `None`: open-ended, which only the last segment may be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
-    /// Batches per epoch, or in this part of one. `None`: not known, so that nothing after it has a place.
+    /// Batches per epoch, or in this part of one. `None`: not known, which is possible in the last segment only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batches: Option<u64>,
     /// Samples per batch, over all ranks.

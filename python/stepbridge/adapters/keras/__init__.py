@@ -22,12 +22,10 @@ What Keras does to a step stands in the docstring of the module that deals with 
 
 from __future__ import annotations
 
-try:
-    import keras as _keras  # noqa: F401  # first and alone, so that a missing one is told apart from a broken one
-except ModuleNotFoundError as error:
-    if error.name != "keras":
-        raise
-    raise ImportError("stepbridge.adapters.keras needs Keras 3: pip install 'stepbridge[keras]'") from error
+from stepbridge.adapters.base import framework
+
+with framework("keras", title="Keras", tested="3.10"):
+    import keras as _keras  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.keras.callback import ClockCallback
 from stepbridge.adapters.keras.schedules import ClockSchedule, DrivenSchedule, drive

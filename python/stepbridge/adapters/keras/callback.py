@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from stepbridge.adapters.base import LoopDriver
 from stepbridge.adapters.keras.checkpoint import Rider
 from stepbridge.adapters.keras.counts import accumulation
 from stepbridge.adapters.keras.fits import Fit
@@ -70,8 +71,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
             clock = StepClock(**(options if planned else {"boundary": "carry", **options}))
         elif options:
             raise ValueError(f"give a clock, or the options of one ({', '.join(options)}), not both")
-        if not isinstance(clock, StepClock):
-            raise TypeError(f"ClockCallback takes a stepbridge.StepClock, not {type(clock).__name__}")
+        self.driver = LoopDriver(clock)
         self.clock = clock
         # Bound once: this is all that most batches cost.
         self._count_one = clock.count_one
@@ -115,7 +115,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         if fit.lost:
             return
         fit.align()
-        if not clock.begin_epoch():
+        if not self.driver.begin_epoch():
             end = "its plan has ended" if clock.until is None else f"until={str(clock.until)!r} is reached"
             raise ValueError(
                 f"{clock.name}: {end} after {clock.batch} batches, but fit() goes on: do not call it again"
@@ -144,7 +144,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """The fit ended."""
-        self.clock.end_run()
+        self.driver.end_run()
 
     def _close_what_is_open(self, epoch: int) -> None:
         """Closes the epoch that an interrupted fit, or a checkpoint, left open: Keras does not go on inside it."""
@@ -154,13 +154,13 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
             return
         # Of an epoch of unknown length, saved at its end, the clock was not told yet that it had ended.
         ended = resumed and self._epoch is not None and epoch == self._epoch + 1
-        clock.end_epoch(cut=not ended or self.params["steps"] is not None)
+        self.driver.end_epoch(cut=not ended or self.params["steps"] is not None)
 
     def _save(self) -> dict[str, Any]:
         """Returns what goes into a checkpoint."""
         ahead = self._fit.ahead() if self._fit is not None and self._inside else 0
         return {
-            "clock": self.clock.state_dict(),
+            "clock": self.driver.state(),
             "epoch": self._epoch,
             "ahead": ahead,
             "lead": self.lead,
@@ -178,12 +178,12 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         clock = self.clock
         self._loaded = None
         self._as_keras_counts()
-        clock.load_state_dict(state["clock"], pending="modulo")
+        self.driver.restore(state["clock"], pending="modulo")
         if state["ahead"]:
             # A callback before this one saved the model between its batch and the clock's count of it.
             if not clock.in_epoch:
-                clock.begin_epoch()
-            clock.advance(state["ahead"])
+                self.driver.begin_epoch()
+            self.driver.batches(state["ahead"])
         self._epoch, self._resumed, self._stated = state["epoch"], True, False
         # Of windows of another size nothing is known.
         same = len(self.clock.plan.segments) == 1 and self.clock.plan.segments[0].accumulate == state["accumulate"]

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from stepbridge.adapters.base import LoopDriver
     from stepbridge.clock import StepClock
 
     class Callback(Protocol):
         """What a fit needs of the callback that keeps it."""
 
         clock: StepClock
+        driver: LoopDriver
         lead: int | None
         params: Mapping[str, Any]
         _model: Any
@@ -39,7 +41,8 @@ class Fit:
 
     def __init__(self, callback: Callback, epoch: int, *, horizon: int | None, stated: bool) -> None:
         self._callback = callback
-        self._clock = clock = callback.clock
+        self._driver, self._clock = callback.driver, callback.clock
+        clock = self._clock
         self._model = model = callback._model
         params = callback.params
         self._steps: int | None = params["steps"]
@@ -60,7 +63,7 @@ class Fit:
         if adopted is not None:
             # The windows that the checkpoint left are those of the plan from its start.
             clock.replan(clock.plan)
-            clock.move_to(Quantity(adopted, "ba"))
+            self._driver.begin_run(at=Quantity(adopted, "ba"))
         self._claimed = False
         # Where samples were lost count of before, they stay unknown.
         counts_samples = clock.batch == 0 or clock.sample is not None
@@ -137,7 +140,7 @@ class Fit:
             self._entry = pending
         if pending is not None or plan != clock.plan:
             # Until the epoch's first batch is counted it has to be said again.
-            clock.replan(plan, pending=self._entry if clock.batch == self._begun else pending)
+            self._driver.begin_run(plan, pending=self._entry if clock.batch == self._begun else pending)
 
     def _pending(self, before: int) -> int | Literal["drop"] | None:
         """The batches pending by Keras, where the clock counts otherwise; `before` is the clock's accumulation."""
@@ -184,12 +187,12 @@ class Fit:
             self._go_on_as_keras(batches)
         attempted = clock.step
         with clock.one_advance():
-            clock.advance(done)
+            self._driver.batches(done)
             if self._scaled and batches is not None and updates is not None and batches < done:
                 clock.skip_update(max(clock.step - attempted - updates, 0))
                 if windows and done > 1:
                     self.align()
-        if clock.until is not None and clock.finished:
+        if self._driver.should_stop:
             self._model.stop_training = True
 
     def end_epoch(self, *, compare: bool) -> None:
@@ -201,7 +204,7 @@ class Fit:
         seen = clock.batch - self._begun
         short = self._steps is None or seen < self._steps
         left = short and bool(self._model.stop_training)
-        clock.end_epoch(cut=left)
+        self._driver.end_epoch(cut=left)
         if compare:
             self._check(ended=short and not left)
         self._begun = clock.batch
@@ -256,7 +259,7 @@ class Fit:
             f"count does not tell how many: the clock stays at {clock.batch} batches until the next fit; give fit() "
             "steps_per_epoch, or compile() steps_per_execution=1"
         )
-        clock.end_epoch(cut=True)
+        self._driver.end_epoch(cut=True)
         clock.replan(Timeline.plan(accumulate=self._accumulate, boundary="carry"))
 
     def _learn(self) -> None:
@@ -290,19 +293,15 @@ class Fit:
 
     def _check(self, *, ended: bool) -> None:
         """Compares the optimizer's updates with the clock's."""
-        seen = iterations(self._model)
-        if seen is None:
-            return
         clock = self._clock
         expected = clock.applied + self._offset
         if ended and makes_phantoms(self._model) and (applied(self._model) or 0) % self._accumulate == 0:
             # Over windows it is an update only where the batch that never was closes one.
             expected += PHANTOM.gains
-        if seen != expected:
-            clock.warn_once(
-                "optimizer.iterations",
-                expected,
-                seen,
-                f"the clock counted {clock.batch - self._begun} batches in this epoch; a train_step of your own may "
-                "update otherwise, or not at all",
-            )
+        self._driver.compare(
+            "optimizer.iterations",
+            iterations(self._model),
+            expected,
+            f"the clock counted {clock.batch - self._begun} batches in this epoch; a train_step of your own may "
+            "update otherwise, or not at all",
+        )

@@ -9,24 +9,25 @@ left out by LossScaleOptimizer) moves the schedule as well.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import keras
 from keras import ops
 
+from stepbridge.adapters.base import Phases
 from stepbridge.clock import StepClock
-from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
+from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from stepbridge.adapters.base import Shape
     from stepbridge.timeline import QuantityLike
 
-__all__ = ["ClockSchedule", "DrivenSchedule", "drive"]
+    #: Phases as their author gives them.
+    Given: TypeAlias = Sequence[tuple[QuantityLike, float, Shape]]
 
-#: How a factor gets to its next value.
-Shape: TypeAlias = Literal["linear", "cosine", "hold"]
+__all__ = ["ClockSchedule", "DrivenSchedule", "drive"]
 
 #: Ticks that a compiled step holds one by one, where they are not evenly spaced.
 MOST_TICKS = 100_000
@@ -66,19 +67,12 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         name: str = "ClockSchedule",
     ) -> None:
         super().__init__()
-        if not phases:
-            raise ValueError('phases is empty: give at least one, such as ("100%", 0.0, "cosine")')
-        self.rate, self.start, self.name = float(rate), float(start), name
-        self.phases: list[tuple[int, float, Shape]] = []
-        timeline = _timeline(plan)
-        for end, factor, shape in phases:
-            if shape not in ("linear", "cosine", "hold"):
-                raise ValueError(f'unknown shape {shape!r}: expected "linear", "cosine" or "hold"')
+        if plan is None:
             # Whole numbers are the batches of `get_config`.
-            batches = end if isinstance(end, int) and plan is None else _batches(end, timeline)
-            if self.phases and batches < self.phases[-1][0]:
-                raise ValueError(f"the phase that ends at {end} ({batches}ba) ends before the one in front of it")
-            self.phases.append((batches, float(factor), shape))
+            ends = [Quantity(end, "ba") if isinstance(end, int) else end for end, _, _ in phases]
+            phases = [(end, factor, shape) for end, (_, factor, shape) in zip(ends, phases, strict=True)]
+        self.rate, self.start, self.name = float(rate), float(start), name
+        self.phases = Phases(cast("Given", phases), start=start).in_batches(_timeline(plan))
 
     def __call__(self, step: Any) -> Any:
         """Returns the rate for the batch with this index in the run; Keras calls it."""
@@ -87,7 +81,7 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         begins = [(0, self.start), *((end, value) for end, value, _ in self.phases)]
         for (begin, before), (end, after, shape) in reversed(list(zip(begins, self.phases, strict=False))):
             passed = ops.cast(step - begin, "float32") / max(end - begin, 1)
-            factor = ops.where(step < end, _between(before, after, shape, passed), factor)
+            factor = ops.where(step < end, Phases.between(before, after, shape, passed, ops.cos), factor)
         return self.rate * factor
 
     def get_config(self) -> dict[str, Any]:
@@ -183,21 +177,6 @@ def _timeline(plan: object) -> Timeline | None:
     return timeline
 
 
-def _batches(end: object, timeline: Timeline | None) -> int:
-    """The batches after which an end is reached."""
-    amount = as_quantity("the end of a phase", end)
-    if amount.unit == "ba":
-        return whole_number("the end of a phase", amount.value)
-    if timeline is None:
-        raise ValueError(f"where {amount} is depends on the run: give a plan, a clock or a Timeline")
-    answer = timeline.convert(amount, "batch")
-    if isinstance(answer, Exact):
-        return int(answer)
-    if isinstance(answer, Between) and answer.upper is not None:
-        return int(answer.upper.value)
-    raise ValueError(f"{amount} in batches is {answer}: {timeline!r}")
-
-
 def _ticks(every: Quantity, timeline: Timeline) -> tuple[int | None, list[int]]:
     """The batches a tick, or those after which one comes."""
     gap = timeline.convert(every, "batch")
@@ -220,10 +199,3 @@ def _ticks(every: Quantity, timeline: Timeline) -> tuple[int | None, list[int]]:
 def _even(every: Quantity, timeline: Timeline) -> bool:
     """Whether all multiples are as far apart as the first is from the start."""
     return every.unit in ("st", "ep") and every.value == int(every.value) and len(timeline.segments) == 1
-
-
-def _between(first: float, last: float, shape: Shape, passed: Any) -> Any:
-    if shape == "hold":
-        return first
-    share = passed if shape == "linear" else (1 - ops.cos(math.pi * passed)) / 2
-    return first + (last - first) * share

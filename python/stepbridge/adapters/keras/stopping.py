@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from stepbridge.clock import StepClock
+from stepbridge.adapters.base import the_clock
 from stepbridge.timeline import as_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
+    from stepbridge.clock import StepClock
     from stepbridge.timeline import Location, QuantityLike
 
 __all__ = ["ClockEarlyStopping"]
@@ -51,8 +52,7 @@ class ClockEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]  
         start_from: QuantityLike | None = None,
         **options: Any,
     ) -> None:
-        if not isinstance(clock, StepClock):
-            raise TypeError(f"clock must be a stepbridge.StepClock, not {type(clock).__name__}")
+        the_clock(clock)
         super().__init__(monitor=monitor, **options)
         self.best: Any = None
         self.clock = clock

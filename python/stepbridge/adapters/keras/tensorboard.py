@@ -9,17 +9,18 @@ those of `evaluate` at `optimizer.iterations`, all into the same files. It write
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from stepbridge.clock import StepClock
-from stepbridge.timeline import Quantity, as_quantity, unit_symbol
+from stepbridge.adapters.base import LogStep
+from stepbridge.timeline import Quantity, as_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from stepbridge.clock import StepClock
     from stepbridge.timeline import QuantityLike, UnitLike
 
 __all__ = ["ClockTensorBoard"]
@@ -58,38 +59,28 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
         update_freq: QuantityLike | int = "epoch",
         **options: Any,
     ) -> None:
-        if not isinstance(clock, StepClock):
-            raise TypeError(f"clock must be a stepbridge.StepClock, not {type(clock).__name__}")
+        self._log_step = LogStep(clock, unit)
         if find_spec("tensorflow") is None:
             raise ImportError("Keras writes TensorBoard's files with TensorFlow: pip install 'stepbridge[tensorflow]'")
-        self._unit = unit_symbol(unit)
-        if self._unit == "dur":
-            raise ValueError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
         self._every = None if update_freq == "epoch" else _amount(update_freq)
         super().__init__(log_dir, update_freq="epoch" if self._every is None else 1, **options)
         self.clock = clock
         self._counted = self._written = -1
         self._records = True
-        base: Literal[0, 1] = 0 if self._unit == "ep" else 1
-        clock.record_logged_step(self._unit, base, by="stepbridge.adapters.keras.ClockTensorBoard")
-
-    def _now(self) -> int:
-        if self._unit == "ep":
-            return self.clock.epoch if self.clock.batch else 0
-        return int(self.clock.elapsed(self._unit))
+        self._log_step.record("stepbridge.adapters.keras.ClockTensorBoard")
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """A fit begins; the count goes on."""
         super().on_train_begin(logs)
         self._counted = self.clock.batch
         # A count is logged once it has moved; the index of an epoch from its first batch on.
-        self._written = -1 if self._unit == "ep" else self._now()
+        self._written = -1 if self._log_step.unit == "ep" else self._log_step.now
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """A batch begins: what the model itself writes in it is written at the count to come."""
         self._records = True
         if self.update_freq != "epoch":
-            self._global_train_batch = self._now()
+            self._global_train_batch = self._log_step.now
         super().on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -106,7 +97,7 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
         if self._every is None:
             self._records = False
         else:
-            now = self._global_train_batch = self._now()
+            now = self._global_train_batch = self._log_step.now
             self._records = now != self._written and clock.every(self._every)
             if self._records:
                 self._written = now
@@ -126,7 +117,7 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
         """Writes the metrics of an evaluation."""
         with self._val_writer.as_default():
             for name, value in (logs or {}).items():
-                self.summary.scalar(f"evaluation_{name}_vs_iterations", value, step=self._now())
+                self.summary.scalar(f"evaluation_{name}_vs_iterations", value, step=self._log_step.now)
         self._pop_writer()
 
     def _push_writer(self, writer: Any, step: int) -> None:
@@ -139,10 +130,10 @@ class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Ke
             context.__enter__()
 
     def _log_epoch_metrics(self, epoch: int, logs: Mapping[str, Any] | None) -> None:  # noqa: ARG002
-        super()._log_epoch_metrics(self._now(), logs)
+        super()._log_epoch_metrics(self._log_step.now, logs)
 
     def _log_weights(self, epoch: int) -> None:  # noqa: ARG002
-        super()._log_weights(self._now())
+        super()._log_weights(self._log_step.now)
 
 
 def _amount(update_freq: QuantityLike | int) -> Quantity:

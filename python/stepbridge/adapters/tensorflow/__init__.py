@@ -24,14 +24,10 @@ What TensorFlow does to a step stands in the docstring of the module that deals 
 
 from __future__ import annotations
 
-try:
-    import tensorflow as tf  # noqa: F401  # first and alone, so that a missing one is told apart from a broken one
-except ModuleNotFoundError as error:
-    if error.name != "tensorflow":
-        raise
-    raise ImportError(
-        "stepbridge.adapters.tensorflow needs TensorFlow: pip install 'stepbridge[tensorflow]'"
-    ) from error
+from stepbridge.adapters.base import framework
+
+with framework("tensorflow", title="TensorFlow", tested="2.19"):
+    import tensorflow as tf  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.tensorflow.checkpoints import ClockCheckpoint
 from stepbridge.adapters.tensorflow.datasets import clock_for

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, SupportsInt
 
 import tensorflow as tf
 
-from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters.base import LoopDriver
 from stepbridge.timeline import Exact, Quantity
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
     """
 
     def __init__(self, clock: StepClock, *, resume: Literal["continues", "restart"] | None = None) -> None:
-        self._clock = the_clock(clock)
+        self._driver = LoopDriver(clock)
+        self._clock = clock
         if resume not in (None, "continues", "restart"):
             raise ValueError(f'unknown resume={resume!r}: expected "continues" or "restart"')
         self._resume = resume
@@ -133,7 +134,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
                 clock.step,
                 "give minimize or apply_gradients global_step=tf.compat.v1.train.get_or_create_global_step()",
             )
-        clock.end_run()
+        self._driver.end_run()
 
     def end_epoch(self) -> None:
         """Ends the epoch: for a plan without lengths, where the session's OutOfRangeError says that the data did.
@@ -141,7 +142,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         Warns:
             StepbridgeWarning: the epoch is shorter than planned.
         """
-        self._clock.end_epoch()
+        self._driver.end_epoch()
 
     def _read(self, session: Session) -> int:
         return int(session.run(self._global_step))
@@ -163,7 +164,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
             )
         if step != clock.step:
             try:
-                clock.move_to(Quantity(step, "st"))
+                self._driver.begin_run(at=Quantity(step, "st"))
             except (ValueError, IndexError) as error:
                 raise type(error)(f"{clock.name}: the session begins at global step {step}: {error}") from None
         if clock.resumed_inside and self._resume is None and not recovered:
@@ -190,11 +191,11 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
                 self._enter_epoch()
                 # The last epoch takes in what was trained past the end of the plan.
                 overlong = overlong or clock.position.epoch == planned
-                clock.advance(self._batches_until(step))
+                self._driver.batches(self._batches_until(step))
                 if clock.position.iter == 0 and (clock.step >= step or clock.position.epoch != planned):
-                    clock.end_epoch()
+                    self._driver.end_epoch()
             if overlong:
-                clock.end_epoch()
+                self._driver.end_epoch()
 
     def _batches_until(self, step: int) -> int:
         """Batches up to the one that closes the step, or to the end of the epoch; 1 where neither is known."""
@@ -210,7 +211,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
             return
         resumed = clock.resumed_inside
         # By its number: even if `until` is reached, the updates have happened.
-        clock.begin_epoch(clock.position.epoch)
+        self._driver.begin_epoch(clock.position.epoch)
         if resumed and self._resume == "restart":
             clock.restart_epoch()
         running = clock.timeline.segments[-1]

@@ -10,11 +10,11 @@ What TensorFlow does (seen on 2.21):
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters.base import LogStep, the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.timeline import unit_symbol
 
@@ -97,8 +97,7 @@ def set_summary_step(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
     """
     variable = follow(clock, unit)
     tf.summary.experimental.set_step(variable)
-    base: Literal[0, 1] = 0 if unit_symbol(unit) == "ep" else 1
-    clock.record_logged_step(unit, base, by="tf.summary")
+    LogStep(clock, unit).record("tf.summary")
     return variable
 
 
@@ -108,6 +107,7 @@ class Follower:
     def __init__(self, clock: StepClock, symbol: Unit, strategy: tf.distribute.Strategy) -> None:
         self.clock = clock
         self.symbol = symbol
+        self._log_step = LogStep(clock, symbol)
         self.strategy = strategy
         if symbol == "sp" and clock.sample is None:
             raise ValueError(f"{clock.name}: samples are not known: give the clock samples= and batch_size=")
@@ -121,17 +121,11 @@ class Follower:
 
     def _number(self) -> int:
         clock = self.clock
-        if self.symbol == "st":
-            return clock.step
-        if self.symbol == "ba":
-            return clock.batch
-        if self.symbol == "ep":
-            return clock.epoch if clock.batch else clock.position.epoch
-        if clock.sample is None:
+        if self.symbol == "sp" and clock.sample is None:
             # No number is right, and no count is negative.
             clock.warn_once("clock.sample", "a number to follow", None, "the variable is -1 from here on")
             return -1
-        return clock.sample
+        return self._log_step.now
 
     def sync(self) -> None:
         """Assigns the number that the clock has now."""

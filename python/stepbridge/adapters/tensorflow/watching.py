@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
 
-from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters import base
+from stepbridge.adapters.base import the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.clock import PolledUpdates
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from stepbridge.clock import StepClock
+    from stepbridge.clock import StepClock, Updates
 
     #: A Keras optimizer, or the variable that another one raises.
     Counting: TypeAlias = tf.keras.optimizers.Optimizer | tf.Variable
@@ -65,62 +64,50 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     (3, 2, 2)
     """
     the_clock(clock)
-    living = {hook.name: hook for hook in clock.hooks if isinstance(hook, Watch)}
-    for watched in living.values():
-        if watched.optimizer is optimizer:
-            raise ValueError(f"{clock.name}: this optimizer is watched already, as {watched.name!r}")
-    if name is None:
-        names = ("optimizer", *(f"optimizer{number}" for number in range(2, len(living) + 2)))
-        name = next(free for free in names if free not in living)
-    elif name in living:
-        raise ValueError(f"{clock.name}: another optimizer is watched as {name!r}: give this one a name of its own")
+    _check_counter(optimizer)
     return Watch(clock, optimizer, name)
 
 
-class Watch:
-    """An optimizer that is watched; made by `watch`."""
+class Watch(base.Watch):
+    """An optimizer that is watched; made by `watch`.
 
-    def __init__(self, clock: StepClock, optimizer: Counting, name: str) -> None:
-        self.clock = clock
-        self.optimizer = optimizer
-        self.name = name
-        #: What warnings call the counter.
-        self.counter = _counter(optimizer, name)
+    Its count leaves out the update of the batch at hand until `sync`.
+    """
+
+    updates: _CounterUpdates
+
+    def __init__(self, clock: StepClock, optimizer: Counting, name: str | None) -> None:
+        #: Kept, as the clock reads it: a variable that nobody else holds still counts.
+        self._kept = optimizer
         #: Whether it may leave an update out on purpose.
         self.scales = hasattr(optimizer, "inner_optimizer")
-        self._updates = _CounterUpdates(self)
+        super().__init__(clock, optimizer, name)
+        #: What warnings call the counter.
+        self.counter = _counter(optimizer, self.name)
         clock.add_hook(self)
 
-    @property
-    def applied(self) -> int:
-        """Real updates of this optimizer so far, those of the batch at hand left out until `sync`: a count."""
-        return self._updates.applied
+    def _counting(self, updates: Updates) -> Updates:
+        return _CounterUpdates(self, updates)
 
     def read(self) -> int:
         """Returns the optimizer's own counter."""
-        return int(getattr(self.optimizer, "iterations", self.optimizer).numpy())
+        return int(getattr(self._kept, "iterations", self._kept).numpy())
 
     def sync(self) -> None:
         """Reads the counter now: for after the update, where `clock.applied` is wanted in the same batch."""
         self.clock.settle_updates()
 
     def remove(self) -> None:
-        """Ends the watch after the batch at hand; the counts stay. Doing it twice is harmless."""
+        """Ends the watch after the batch at hand; the counts stay. A second call does nothing."""
         if self in self.clock.hooks:
             self.sync()
             self.clock.remove_hook(self)
-            self._updates.end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.remove()
+        super().remove()
 
     def __call__(self) -> None:
         """What the clock calls: a batch is at hand, and its update still to come."""
         refuse_tracing(self.clock)
-        self._updates.stand()
+        self.updates.stand()
 
 
 class _CounterUpdates(PolledUpdates):
@@ -128,8 +115,8 @@ class _CounterUpdates(PolledUpdates):
 
     __slots__ = ("_mine", "_seen", "_since", "_watch")
 
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch.clock.updates(watch.name))
+    def __init__(self, watch: Watch, updates: Updates) -> None:
+        super().__init__(updates)
         self._watch = watch
         self._seen: int | None = None
         # What was counted here; where `applied` is another number, a checkpoint was loaded.
@@ -185,16 +172,21 @@ class _CounterUpdates(PolledUpdates):
             )
 
 
-def _counter(optimizer: object, name: str) -> str:
-    """What to call the counter.
+def _counter(optimizer: Counting, name: str) -> str:
+    """What warnings call the counter."""
+    return f"{name}.iterations" if hasattr(optimizer, "iterations") else str(optimizer.name).removesuffix(":0")
+
+
+def _check_counter(optimizer: object) -> None:
+    """Checks that there is a counter of updates.
 
     Raises:
         TypeError: there is none.
     """
     if hasattr(optimizer, "iterations"):
-        return f"{name}.iterations"
+        return
     if isinstance(optimizer, tf.Variable) and optimizer.dtype.is_integer and optimizer.shape.rank == 0:
-        return str(optimizer.name).removesuffix(":0")
+        return
     hint = (
         "an optimizer of tf.compat.v1.train has no counter of its own: give the variable that you pass as global_step="
     )

@@ -4,6 +4,7 @@
 
 - `watch(clock, optimizer, scaler)` counts the updates that really happened;
 - `clock_for(loader, epochs=90)` makes the clock that a loader needs, a distributed one included;
+- `clock.rest(loader)` is what is left of an epoch that is resumed; `EpochOrder(seed)` is a shuffle for any resume;
 - `ClockLR`, `ClockLambdaLR` and `drive` are learning rate schedules in any unit;
 - `SummaryWriter` is TensorBoard's, with the clock's step where none is given;
 - `no_sync` and `ClockJoin` are for DistributedDataParallel.
@@ -30,16 +31,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-try:
-    import torch as _torch  # noqa: F401  # first and alone, so that a missing one is told apart from a broken one
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise ImportError("stepbridge.adapters.torch needs PyTorch: pip install 'stepbridge[torch]'") from error
+from stepbridge.adapters.base import framework
+
+with framework("torch", title="PyTorch", tested="2.4"):
+    import torch as _torch  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.torch.distributed import ClockJoin, no_sync
 from stepbridge.adapters.torch.driving import Driven, drive
 from stepbridge.adapters.torch.loaders import clock_for
+from stepbridge.adapters.torch.rest import EpochOrder
 from stepbridge.adapters.torch.schedules import ClockLambdaLR, ClockLR
 from stepbridge.adapters.torch.watching import Watch, watch
 
@@ -51,6 +51,7 @@ __all__ = [
     "ClockLR",
     "ClockLambdaLR",
     "Driven",
+    "EpochOrder",
     "SummaryWriter",
     "Watch",
     "clock_for",

@@ -20,8 +20,7 @@ import torch
 from torch import distributed
 from torch.distributed.algorithms.join import Joinable, JoinHook
 
-from stepbridge.adapters.checks import the_clock
-from stepbridge.adapters.torch.watching import watches
+from stepbridge.adapters.base import LoopDriver, the_clock, watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +76,7 @@ class ClockJoin(Joinable):
 
     def __init__(self, clock: StepClock, *, device: torch.device | str = "cpu", process_group: Any = None) -> None:
         super().__init__()
-        self._clock = the_clock(clock)
+        self._driver = LoopDriver(clock)
         self._device = torch.device(device)
         self._process_group = process_group
         planned = clock.timeline.segments[-1]
@@ -98,20 +97,20 @@ class ClockJoin(Joinable):
         Raises:
             RuntimeError: outside `clock.epochs()`, or outside `Join`.
         """
-        clock = self._clock
+        clock = self._driver.clock
         if not clock.in_epoch:
             raise RuntimeError(f"{clock.name}: batches() belongs inside `for epoch in clock.epochs():`")
         if not self._join_config.enable:
             raise RuntimeError(f"{clock.name}: batches() belongs inside `with Join([model, together]):`")
         for item in loader:
-            clock.advance()
+            self._driver.batches()
             yield item
-            if _stops(clock):
+            if self._driver.should_stop:
                 return
 
     def join_hook(self, **_options: Any) -> JoinHook:
         """Returns what a rank does that ran out of data; called by `Join`."""
-        return _CountOn(self._clock)
+        return _CountOn(self._driver)
 
     @property
     def join_device(self) -> torch.device:
@@ -125,28 +124,23 @@ class ClockJoin(Joinable):
 
 
 class _CountOn(JoinHook):
-    def __init__(self, clock: StepClock) -> None:
-        self._clock = clock
+    def __init__(self, driver: LoopDriver) -> None:
+        self._driver = driver
 
     def main_hook(self) -> None:
         """Another rank does one more batch."""
-        clock = self._clock
-        clock.advance()
+        clock = self._driver.clock
+        self._driver.batches()
         if not clock.closes_step:
             return
         for watched in watches(clock):
             # One that joins by itself steps in its own hook, and is counted there.
             if not isinstance(watched.optimizer, Joinable):
-                watched._updates.count()
+                watched.updates.count()
 
     def post_hook(self, is_last_joiner: bool) -> None:  # noqa: ARG002, FBT001  # the signature is PyTorch's
         """No rank has any data left, or all of them stop here."""
-        clock = self._clock
-        # Where `until` is reached, an epoch that is not complete stays open.
-        if not _stops(clock) or clock.position.iter == 0:
-            clock.end_epoch()
-
-
-def _stops(clock: StepClock) -> bool:
-    """Whether `until` is reached, which all ranks do in the same batch."""
-    return clock.until is not None and clock.finished
+        driver = self._driver
+        # Where `until` is reached, which all ranks do in the same batch, an epoch that is not complete stays open.
+        if not driver.should_stop or driver.clock.position.iter == 0:
+            driver.end_epoch()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
 
-from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters.base import the_clock
 from stepbridge.timeline import as_quantity
 
 if TYPE_CHECKING:

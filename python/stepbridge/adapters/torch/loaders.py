@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from torch import distributed
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, IterableDataset
 
+from stepbridge.adapters.base import EpochOrder
+from stepbridge.adapters.torch.rest import bind_order
 from stepbridge.clock import StepClock
 
 if TYPE_CHECKING:
@@ -69,8 +71,10 @@ def _sizes(loader: Iterable[Any], ranks: int | None) -> dict[str, Any]:
     if not isinstance(batches, BatchSampler) or (loader.batch_size is None and type(batches) is not BatchSampler):
         return _counted("batches_per_epoch", batches)
     sampler, batch_size, drop_last = batches.sampler, batches.batch_size, batches.drop_last
-    if isinstance(sampler, DistributedSampler):
-        return _sizes_of_shares(sampler, batch_size, drop_last=drop_last, ranks=ranks)
+    bind_order(loader, sampler)
+    shares = _shares(sampler)
+    if shares is not None:
+        return _sizes_of_shares(shares, batch_size, drop_last=drop_last, ranks=ranks)
     world = _world(ranks)
     share = _length(sampler)
     if share is None:
@@ -78,14 +82,22 @@ def _sizes(loader: Iterable[Any], ranks: int | None) -> dict[str, Any]:
     return {"samples": share * world, "batch_size": batch_size * world, "drop_last": drop_last}
 
 
+def _shares(sampler: object) -> tuple[int, int, int] | None:
+    """The ranks that a sampler shares the data among, the samples of each, and all samples; None for a plain one."""
+    if isinstance(sampler, DistributedSampler):
+        return sampler.num_replicas, sampler.num_samples, len(sampler.dataset)  # type: ignore[arg-type]
+    if isinstance(sampler, EpochOrder) and sampler.ranks is not None:
+        return sampler.ranks, len(sampler), sampler.samples
+    return None
+
+
 def _sizes_of_shares(
-    sampler: DistributedSampler[Any], batch_size: int, *, drop_last: bool, ranks: int | None
+    shares: tuple[int, int, int], batch_size: int, *, drop_last: bool, ranks: int | None
 ) -> dict[str, Any]:
     """The ranks together: their batches side by side are one, and copies are no samples."""
-    world = sampler.num_replicas
+    world, share, whole = shares
     if ranks not in (None, world):
-        raise ValueError(f"ranks={ranks}, but the loader's DistributedSampler shares the data among {world}")
-    share, whole = sampler.num_samples, len(sampler.dataset)  # type: ignore[arg-type]
+        raise ValueError(f"ranks={ranks}, but the loader's sampler shares the data among {world}")
     passed = world * (share // batch_size * batch_size if drop_last else share)
     real = min(whole, passed)
     if not real:

@@ -8,38 +8,35 @@ rounding.
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
 
-from stepbridge.adapters.checks import the_clock
-from stepbridge.timeline import Between, Exact, Quantity, as_quantity, unit_symbol
+from stepbridge.adapters.base import Phases, the_clock
+from stepbridge.timeline import unit_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from stepbridge.adapters.base import Shape
     from stepbridge.clock import StepClock
-    from stepbridge.timeline import QuantityLike, Unit, UnitLike
+    from stepbridge.timeline import QuantityLike, UnitLike
 
     #: A function of the position in some unit.
     Factor: TypeAlias = Callable[[int | Fraction], SupportsFloat]
 
 __all__ = ["ClockLR", "ClockLambdaLR"]
 
-#: How a factor gets to its next value.
-Shape: TypeAlias = Literal["linear", "cosine", "hold"]
-
 
 class _ClockSchedule(LRScheduler):
     """Sets each group's rate to its first one times a factor that follows from the clock alone."""
 
     #: What is no state: it is given again when the scheduler is made again.
-    _given = ("optimizer", "clock", "unit", "lr_lambdas", "phases", "start")
+    _given = ("optimizer", "clock", "unit", "lr_lambdas", "phases")
 
     def __init__(self, optimizer: Optimizer, clock: StepClock) -> None:
         self.clock = the_clock(clock)
@@ -61,10 +58,16 @@ class _ClockSchedule(LRScheduler):
             self._step_count += 1
         super().step(epoch)
 
+    def _initial_step(self) -> None:
+        # `SequentialLR` sets the rates back and makes this step again, and only PyTorch from 2.6 on marks it. The rates
+        # that it finds are not another scheduler's.
+        self._factors = []
+        super()._initial_step()
+
     def get_lr(self) -> list[float | Tensor]:
         """Returns the rate for each group, now; called by `step()`."""
         before, rates = self._factors, self._get_closed_form_lr()
-        if self._is_initial or not before:
+        if not before:
             return rates
         for index, (group, last) in enumerate(zip(self.optimizer.param_groups, self._last_lr, strict=True)):
             # Somebody else, such as a scheduler that this one is chained to, has had a hand in it.
@@ -175,40 +178,8 @@ class ClockLR(_ClockSchedule):
         *,
         start: float = 1.0,
     ) -> None:
-        self.phases = [(as_quantity("the end of a phase", end), factor, shape) for end, factor, shape in phases]
-        if not self.phases:
-            raise ValueError('phases is empty: give at least one, such as ("100%", 0.0, "cosine")')
-        for _, _, shape in self.phases:
-            if shape not in ("linear", "cosine", "hold"):
-                raise ValueError(f'unknown shape {shape!r}: expected "linear", "cosine" or "hold"')
-        self.start = float(start)
+        self.phases = Phases(phases, start=start)
         super().__init__(optimizer, clock)
 
     def _factors_now(self) -> list[float]:
-        return [self._factor()] * len(self.optimizer.param_groups)
-
-    def _factor(self) -> float:
-        begin, factor = Quantity(0, "ba"), self.start
-        for end, following, shape in self.phases:
-            now = self.clock.elapsed(end.unit)
-            if now < end.value:
-                since = self._in_unit(begin, end.unit)
-                return _between(factor, following, shape, float(Fraction(now - since) / Fraction(end.value - since)))
-            begin, factor = end, following
-        return factor
-
-    def _in_unit(self, reached: Quantity, unit: Unit) -> int | Fraction:
-        """The end of a phase, in the unit of the next; inside an accumulation window the steps done by then."""
-        answer = self.clock.convert(reached, unit)
-        if isinstance(answer, Exact):
-            return answer.value
-        if isinstance(answer, Between):
-            return answer.lower.value
-        raise ValueError(f"{self.clock.name}: {reached} in {unit}, where the next phase begins, is {answer}")
-
-
-def _between(first: float, last: float, shape: Shape, progress: float) -> float:
-    if shape == "hold":
-        return first
-    share = progress if shape == "linear" else (1 - math.cos(math.pi * progress)) / 2
-    return first + (last - first) * share
+        return [self.phases.factor(self.clock)] * len(self.optimizer.param_groups)

@@ -17,17 +17,16 @@ What PyTorch does (seen on 2.15):
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet, finalize, ref
+from weakref import WeakSet
 
 from torch.optim import Optimizer
 
-from stepbridge.adapters.checks import the_clock
+from stepbridge.adapters import base
+from stepbridge.adapters.base import the_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
-
-    from typing_extensions import Self
 
     from stepbridge.clock import StepClock
 
@@ -37,10 +36,7 @@ if TYPE_CHECKING:
         def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> float | None: ...
 
 
-__all__ = ["Watch", "watch", "watches"]
-
-#: Who is watched by which clock. Weak on both sides: a clock or an optimizer that is done with is not kept.
-_WATCHES: WeakKeyDictionary[StepClock, WeakSet[Watch]] = WeakKeyDictionary()
+__all__ = ["Watch", "watch"]
 
 
 def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, name: str | None = None) -> Watch:
@@ -85,85 +81,36 @@ def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, 
         )
     if scaler is not None and not callable(getattr(scaler, "step", None)):
         raise TypeError(f"scaler must be a GradScaler (something with a step method), not {type(scaler).__name__}")
-    living = {watched.name: watched for watched in watches(clock)}
-    for watched in living.values():
-        if watched.optimizer is optimizer:
-            raise ValueError(
-                f"{clock.name}: this {type(optimizer).__name__} is watched already, as {watched.name!r}: "
-                "each update would count twice"
-            )
-    if name is None:
-        name = _free_name(living)
-    elif name in living:
-        raise ValueError(f"{clock.name}: another optimizer is watched as {name!r}: give this one a name of its own")
     return Watch(clock, optimizer, scaler, name)
 
 
-def watches(clock: StepClock) -> list[Watch]:
-    """Returns the watches that are in force on this clock."""
-    return [watched for watched in _WATCHES.get(clock, ()) if watched.optimizer is not None]
-
-
-def _free_name(taken: dict[str, Watch]) -> str:
-    number, name = 1, "optimizer"
-    while name in taken:
-        number += 1
-        name = f"optimizer{number}"
-    return name
-
-
-class Watch:
+class Watch(base.Watch):
     """An optimizer that is watched; made by `watch`."""
 
-    def __init__(self, clock: StepClock, optimizer: Optimizer, scaler: Scaler | None, name: str) -> None:
-        self.clock = clock
-        self.name = name
-        # The optimizer's hook holds the watch; held in return, it would live on until the next garbage collection.
-        self._optimizer = ref(optimizer)
-        self._updates = clock.updates(name)
-        # Without it no step is expected to bring an update of this optimizer.
-        self._ends = finalize(optimizer, self._updates.end)
-        self._ends.atexit = False
+    def __init__(self, clock: StepClock, optimizer: Optimizer, scaler: Scaler | None, name: str | None) -> None:
+        super().__init__(clock, optimizer, name)
         self._calls = 0
         self._handle = optimizer.register_step_post_hook(self._after_step)
         self._scaling = None if scaler is None else _scaling(scaler)
         if self._scaling is not None:
             self._scaling.watched.add(self)
-        _WATCHES.setdefault(clock, WeakSet()).add(self)
-
-    @property
-    def optimizer(self) -> Optimizer | None:
-        """The optimizer; None once it is gone."""
-        return self._optimizer()
-
-    @property
-    def applied(self) -> int:
-        """Real updates of this optimizer so far: a count."""
-        return self._updates.applied
 
     def remove(self) -> None:
-        """Ends the watch; the counts stay. Doing it twice is harmless."""
+        """Ends the watch; the counts stay. A second call does nothing."""
         self._handle.remove()
-        self._ends()
+        super().remove()
         if self._scaling is not None:
             self._scaling.forget(self)
             self._scaling = None
-        _WATCHES.get(self.clock, WeakSet()).discard(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.remove()
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._calls += 1
         if kwargs and _only_fills_the_state(optimizer, kwargs):
             return
         if _left_out(optimizer, kwargs):
-            self._updates.skip()
+            self.updates.skip()
             return
-        self._updates.count()
+        self.updates.count()
 
 
 def _only_fills_the_state(optimizer: Optimizer, kwargs: dict[str, Any]) -> bool:
@@ -195,7 +142,7 @@ class _Scaling:
         result = self._step(optimizer, *args, **kwargs)
         for one, calls in watched:
             if one._calls == calls:
-                one._updates.skip()
+                one.updates.skip()
         return result
 
     def forget(self, watched: Watch) -> None:

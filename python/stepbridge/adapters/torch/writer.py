@@ -11,7 +11,7 @@ import inspect
 from contextlib import suppress
 from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 # TensorBoard brings TensorFlow along where it is installed, and Triton, which the first optimizer imports, aborts the
 # process if it comes after TensorFlow (both register the same LLVM options; Triton with torch 2.15, TensorFlow 2.21).
@@ -24,8 +24,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("stepbridge.adapters.torch.SummaryWriter needs TensorBoard: pip install tensorboard") from error
 
-from stepbridge.adapters.checks import the_clock
-from stepbridge.timeline import unit_symbol
+from stepbridge.adapters.base import LogStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,22 +66,13 @@ class SummaryWriter(tensorboard.SummaryWriter):
     def __init__(
         self, log_dir: str | PathLike[str] | None = None, *, clock: StepClock, unit: UnitLike = "step", **options: Any
     ) -> None:
-        self.clock = the_clock(clock)
-        self.unit = unit_symbol(unit)
-        if self.unit == "dur":
-            raise ValueError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
+        self._log_step = LogStep(clock, unit)
+        self.clock, self.unit = clock, self._log_step.unit
         if clock.batch and options.get("purge_step") is None:
             # An epoch that goes on has been logged at its number already, and stays.
-            options["purge_step"] = self._now() + 1
+            options["purge_step"] = self._log_step.now + 1
         super().__init__(log_dir, **options)
-        base: Literal[0, 1] = 0 if self.unit == "ep" else 1
-        clock.record_logged_step(self.unit, base, by="stepbridge.adapters.torch.SummaryWriter")
-
-    def _now(self) -> int:
-        clock = self.clock
-        if self.unit == "ep":
-            return clock.epoch if clock.batch else 0
-        return int(clock.elapsed(self.unit))
+        self._log_step.record("stepbridge.adapters.torch.SummaryWriter")
 
 
 def _at_the_clock(method: Callable[..., None], given_at: int) -> Callable[..., None]:
@@ -94,9 +84,9 @@ def _at_the_clock(method: Callable[..., None], given_at: int) -> Callable[..., N
         if given is None:
             # By name alone, wherever it stands.
             if given_at < len(arguments):
-                arguments = (*arguments[:given_at], self._now(), *arguments[given_at + 1 :])
+                arguments = (*arguments[:given_at], self._log_step.now, *arguments[given_at + 1 :])
             else:
-                named["global_step"] = self._now()
+                named["global_step"] = self._log_step.now
         method(self, *arguments, **named)
 
     return add

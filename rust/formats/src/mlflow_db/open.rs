@@ -1,6 +1,6 @@
 //! A database, opened so that nothing in its folder changes.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::{Input, Sink};
 use stepbridge_io::bytes::ReadAt;
+use stepbridge_io::open::open_file;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// What every database begins with.
@@ -95,8 +96,8 @@ fn uri(path: &Path) -> String {
 
 /// Whether the bytes are those of the file at the input's path.
 fn is_file(input: &Input) -> io::Result<bool> {
-    let Ok(file) = File::open(input.path) else { return Ok(false) };
-    let same = file.metadata().is_ok_and(|found| found.is_file() && found.len() == input.size);
+    let Ok((file, found)) = open_file(input.path) else { return Ok(false) };
+    let same = found.len() == input.size;
     let (mut here, mut there) = ([0; 100], [0; 100]);
     let lengths = (input.bytes.read_at(&mut here, 0)?, ReadAt::read_at(&file, &mut there, 0)?);
     Ok(same && lengths.0 == lengths.1 && here == there)

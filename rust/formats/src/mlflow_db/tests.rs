@@ -93,7 +93,7 @@ fn old_versions_have_no_step_and_no_nan() {
          INSERT INTO metrics VALUES ('a', 1.5, 1000, 'r');",
     ));
     assert_eq!(records(&read), [("n-r".to_owned(), "a".to_owned(), None, 1.0, 1.5)]);
-    assert_eq!(read.problems, []);
+    assert_eq!(read.problems.to_vec(), []);
 }
 
 /// Each of these would run forever, or fill the memory, if it were asked.
@@ -118,7 +118,7 @@ fn names_are_not_taken_from_programs() {
     ] {
         let read = read_bytes(&database(&format!("{ROWS} {statements}")));
         assert_eq!(records(&read), [("r".to_owned(), "a".to_owned(), None, 1.0, 1.5)], "{statements}");
-        assert_eq!(read.problems, [], "{statements}");
+        assert_eq!(read.problems.to_vec(), [], "{statements}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a reader gives of one file, before it is merged with the others.
 
-use stepbridge_records::{FileFacts, Problem, TaggedBatch};
+use stepbridge_records::{FileFacts, ProblemList, TaggedBatch};
 
 use super::input::Mark;
 use super::sink::Sink;
@@ -11,7 +11,7 @@ pub struct FileContents {
     /// The records.
     pub batches: Vec<TaggedBatch>,
     /// What could not be read.
-    pub problems: Vec<Problem>,
+    pub problems: ProblemList,
     /// What else it holds.
     pub facts: FileFacts,
     /// Where its reader can go on, once the file has grown.

@@ -3,7 +3,7 @@
 use std::io;
 
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{FileFacts, Problem, ProblemKind, ProblemList, TaggedBatch};
 
 use crate::shared::input::Mark;
 
@@ -20,7 +20,7 @@ pub struct Sink<'a> {
     /// How many bytes of the file were read.
     pub read: u64,
     /// The problems so far.
-    pub problems: Vec<Problem>,
+    pub problems: ProblemList,
     /// What the file holds so far.
     pub facts: FileFacts,
     /// Whether the file turned out to be something else than its first bytes promised.
@@ -33,7 +33,17 @@ impl<'a> Sink<'a> {
     /// A sink for a file of `size` bytes, whose batches go to `emit`.
     pub fn new(file: &'a str, size: u64, progress: &'a Progress, emit: &'a mut dyn FnMut(TaggedBatch)) -> Self {
         let facts = FileFacts { bytes: size, ..FileFacts::default() };
-        Self { file, emit, progress, filter: None, read: 0, problems: Vec::new(), facts, another: false, mark: None }
+        Self {
+            file,
+            emit,
+            progress,
+            filter: None,
+            read: 0,
+            problems: ProblemList::default(),
+            facts,
+            another: false,
+            mark: None,
+        }
     }
 
     /// The name of the file in problems.

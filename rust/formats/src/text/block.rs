@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::bar::BarState;
+use super::bigrams::Bigrams;
+use super::context::{Headings, Rank, rank_of};
 use super::lines::{self, BlockLines};
 use super::number;
 use super::pairs::{self, PairValue};
 use super::pattern::{Captures, is_blank};
-use super::rows::{LinePlace, TextRows};
-use super::shapes::{CompiledLine, PairStyle, ShapeKey};
+use super::rows::{LinePlace, RankRows, TextRows};
+use super::shapes::{CompiledLine, ShapeKey, Takes};
 use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
 
 /// What lines are looked for.
@@ -54,8 +57,13 @@ pub(super) enum OpenLine {
 /// What is in a block.
 #[derive(Debug, Default)]
 pub(super) struct TextBlock {
-    /// A set of records for each line of the plan.
-    pub(super) rows: Vec<TextRows>,
+    /// The records of each rank. Those before the first heading of the block take their place from an earlier one.
+    pub(super) rows: Vec<RankRows>,
+    pub(super) early: Vec<RankRows>,
+    /// What the headings of the block give.
+    pub(super) headings: Headings,
+    /// The states of progress bars, in their order.
+    pub(super) bars: Vec<BarState>,
     /// Values of a line that began before the block, and how many lines they are.
     pub(super) orphans: Vec<(String, f64)>,
     pub(super) orphan_lines: u64,
@@ -80,7 +88,6 @@ pub(super) fn read(plan: &ShapePlan<'_>, lines: &BlockLines, inside: OpenLine) -
         begin: lines.begin.unwrap_or(0),
         block: TextBlock { inside, ..TextBlock::default() },
     };
-    reading.block.rows.resize_with(plan.lines.len(), TextRows::default);
     lines::each(&lines.bytes, |at, raw, ended| reading.line(at, raw, ended));
     reading.block
 }
@@ -92,7 +99,18 @@ struct BlockReading<'a> {
     block: TextBlock,
 }
 
-impl BlockReading<'_> {
+/// Where the values of a line go.
+#[derive(Clone, Copy)]
+struct LineTarget<'a> {
+    index: usize,
+    rank: Rank,
+    place: LinePlace,
+    /// Whether a heading of an earlier block gives the rest of its place.
+    early: bool,
+    compiled: &'a CompiledLine,
+}
+
+impl<'a> BlockReading<'a> {
     fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
         let begin = self.begin + at as u64;
         let range = begin..begin + raw.len() as u64;
@@ -124,7 +142,11 @@ impl BlockReading<'_> {
     /// Which of the lines it is.
     fn find(&mut self, line: &[u8]) -> Option<usize> {
         let (plan, captures) = (self.plan, &mut self.captures);
-        plan.lines.iter().position(|sought| sought.compiled.fits(line, captures))
+        if line.len() < 2 {
+            return None;
+        }
+        let bigrams = Bigrams::of(line);
+        plan.lines.iter().position(|sought| sought.compiled.fits(line, bigrams, captures))
     }
 
     /// Takes the values of a line that has a shape.
@@ -133,63 +155,124 @@ impl BlockReading<'_> {
         let PlannedLine { compiled, meaning } = &plan.lines[index];
         let captures = std::mem::take(&mut self.captures);
         let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
+        let rank = rank_of(&line[..captures.begin]);
         let mut place = LinePlace::default();
         let step = text(&captures.step).or(text(&captures.samples));
         let counts_run = step.is_some();
         let iter = text(&captures.iter);
         let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
-        place.step = match step {
-            Some(text) => self.whole("step", text, range),
-            None => iter,
+        place.step = match (step, iter) {
+            (Some(text), _) => self.whole("step", text, range),
+            (None, None) => {
+                let samples = text(&captures.samples_in_epoch);
+                samples.and_then(|text| self.whole("place in the epoch", text, range))
+            }
+            (None, iter) => iter,
         };
         place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
         place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
-        let (pairs, keys) = compiled.line.map_or((PairStyle::None, &[][..]), |line| (line.pairs, line.keys));
+        let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
         let rest = text(&captures.rest).unwrap_or_default();
+        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
         if !keys.is_empty() {
             pairs::each(rest, pairs, |pair| {
                 let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
+                // `10/3000`: of how many.
+                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
+                let (count, of) = pair.printed.split_at(slash);
                 match key {
-                    Some(ShapeKey::Step) => place.step = self.whole("step", pair.printed, range),
-                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(pair.printed, meaning.epoch, range),
-                    None => {}
+                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
+                    Some(ShapeKey::Iter) => {
+                        place.step = self.whole("place in the epoch", count, range);
+                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
+                    }
+                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
+                    Some(ShapeKey::Ignored) | None => {}
                 }
             });
         }
-        let epoch = place.epoch.and_then(Decimal::whole);
-        let mut values = 0_usize;
+        if compiled.line.clears {
+            self.block.headings.clear(rank);
+        }
+        if compiled.line.sets {
+            let own = LinePlace { step: place.step.filter(|_| counts_run || place.epoch.is_none()), ..place };
+            self.block.headings.set(rank, own);
+        }
+        let early = compiled.line.takes != Takes::Nothing && !self.block.headings.knows(rank);
+        if compiled.line.takes != Takes::Nothing {
+            place = place.under(self.block.headings.of(rank).map(|heading| compiled.line.given(heading)));
+        }
+        let target = LineTarget { index, rank, place, early, compiled };
+        let mut values = BarState::new(target.rank, index, place, early);
+        let mut count = 0_usize;
         for (tag, range_of) in captures.tags.iter().enumerate() {
             let printed = unquoted(&line[range_of.clone()]);
-            let whole = number::value(printed).filter(|(_, length)| *length == printed.len());
-            values += 1;
-            match whole {
-                Some((value, _)) => self.push(index, compiled.pattern.tags[tag].as_bytes(), place, value),
-                None => self.text(index, compiled.pattern.tags[tag].as_bytes(), printed, range),
+            let read = if compiled.line.grouped { number::grouped(printed) } else { number::value(printed) };
+            let tag = compiled.pattern.tags[tag].as_bytes();
+            let read = read.or_else(|| pairs::number_of(tag, printed));
+            count += 1;
+            match read.filter(|(_, length)| *length == printed.len()) {
+                Some((value, _)) => self.push(target, &mut values, tag, value),
+                None => self.text(target, tag, printed, range),
             }
         }
         pairs::each(rest, pairs, |pair| {
             if keys.iter().any(|(name, _)| name.as_bytes() == pair.key) {
                 return;
             }
-            values += 1;
+            count += 1;
             match pair.value {
-                PairValue::Number(value) => self.push(index, pair.key, place, value),
-                PairValue::Text(text) => self.text(index, pair.key, text, range),
+                PairValue::Number(value) => self.push(target, &mut values, pair.key, value),
+                PairValue::Text(text) => {
+                    let grouped =
+                        number::grouped(text).filter(|(_, length)| compiled.line.grouped && *length == text.len());
+                    match grouped {
+                        Some((value, _)) => self.push(target, &mut values, pair.key, value),
+                        None => self.text(target, pair.key, text, range),
+                    }
+                }
             }
             if let Some(average) = pair.average {
-                self.push(index, &[pair.key, b"/avg"].concat(), place, average);
+                self.push(target, &mut values, &[pair.key, b"/avg"].concat(), average);
             }
         });
-        let rows = &mut self.block.rows[index];
-        if values == 0 {
+        values.length = total;
+        let total = total.filter(|_| !compiled.line.bar);
+        self.count(target, (count, counts_run, iter), total);
+        if compiled.line.bar && !values.is_empty() {
+            let bars = &mut self.block.bars;
+            let next = match bars.last_mut() {
+                Some(last) => last.redraw(values),
+                None => Some(values),
+            };
+            bars.extend(next);
+        }
+        if compiled.line.follows {
+            self.block.inside = OpenLine::Line(index, place);
+        } else if plan.follows {
+            self.block.inside = OpenLine::No;
+        }
+        self.block.sound += 1;
+        self.captures = captures;
+    }
+
+    /// Takes what a line says besides its values: the epoch of a step, and how many batches an epoch has.
+    fn count(
+        &mut self,
+        target: LineTarget<'a>,
+        (values, counts_run, iter): (usize, bool, Option<i64>),
+        total: Option<u64>,
+    ) {
+        let LineTarget { place, early, compiled, .. } = target;
+        let epoch = place.epoch.and_then(Decimal::whole);
+        if values == 0 && !early {
             // A line of counters alone still says which epoch a step is in.
             if let (Some(step), Some(epoch), true) = (place.step, place.epoch, counts_run) {
-                rows.evidence.push((step, epoch));
+                self.rows(target).evidence.push((step, epoch));
             }
         }
-        let total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        if let Some(batches) = total {
-            rows.length(epoch, batches);
+        if let Some(batches) = total.filter(|_| epoch.is_some() || early) {
+            self.rows(target).length(epoch, batches);
         }
         if let (true, Some(step), Some(iter), Some(epoch)) = (compiled.pattern.counts_twice, place.step, iter, epoch) {
             let start = (epoch, step.wrapping_sub(iter));
@@ -197,13 +280,6 @@ impl BlockReading<'_> {
                 self.block.starts.push(start);
             }
         }
-        if compiled.line.is_some_and(|line| line.follows) {
-            self.block.inside = OpenLine::Line(index, place);
-        } else if plan.follows {
-            self.block.inside = OpenLine::No;
-        }
-        self.block.sound += 1;
-        self.captures = captures;
     }
 
     /// Takes the value of a line that belongs to the one before.
@@ -214,7 +290,9 @@ impl BlockReading<'_> {
         });
         match (pair, self.block.inside) {
             (Some((key, value)), OpenLine::Line(index, place)) => {
-                self.push(index, key, place, value);
+                let rows = RankRows::of(&mut self.block.rows, None, self.plan.lines.len()).line(index);
+                let tag = rows.names.number("", key);
+                rows.push(tag, place, value);
                 self.block.sound += 1;
             }
             (Some((key, value)), OpenLine::Unknown) => {
@@ -225,16 +303,24 @@ impl BlockReading<'_> {
         }
     }
 
-    fn push(&mut self, index: usize, tag: &[u8], place: LinePlace, value: f64) {
-        let prefix = self.plan.lines[index].compiled.line.map_or("", |line| line.prefix);
-        let rows = &mut self.block.rows[index];
-        let tag = rows.names.number(prefix, tag);
-        rows.push(tag, place, value);
+    fn rows(&mut self, target: LineTarget<'a>) -> &mut TextRows {
+        let all = if target.early { &mut self.block.early } else { &mut self.block.rows };
+        RankRows::of(all, target.rank, self.plan.lines.len()).line(target.index)
     }
 
-    fn text(&mut self, index: usize, tag: &[u8], text: &[u8], range: &Range<u64>) {
-        let prefix = self.plan.lines[index].compiled.line.map_or("", |line| line.prefix);
-        let tag = format!("{prefix}{}", String::from_utf8_lossy(tag));
+    fn push(&mut self, target: LineTarget<'a>, bar: &mut BarState, tag: &[u8], value: f64) {
+        if target.compiled.line.bar {
+            bar.push(tag, value);
+            return;
+        }
+        let prefix = target.compiled.line.prefix;
+        let rows = self.rows(target);
+        let tag = rows.names.number(prefix, tag);
+        rows.push(tag, target.place, value);
+    }
+
+    fn text(&mut self, target: LineTarget<'a>, tag: &[u8], text: &[u8], range: &Range<u64>) {
+        let tag = format!("{}{}", target.compiled.line.prefix, String::from_utf8_lossy(tag));
         let texts = self.block.texts.entry(tag).or_insert_with(|| TextValues {
             count: 0,
             example: String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned(),
@@ -245,7 +331,7 @@ impl BlockReading<'_> {
 
     /// A whole number; what is none is reported, and the record keeps none.
     fn whole(&mut self, what: &str, text: &[u8], range: &Range<u64>) -> Option<i64> {
-        let whole = digits(text).or_else(|| stated(text).and_then(Decimal::whole));
+        let whole = whole(text);
         if whole.is_none() {
             self.no_number(what, "whole number", text, range);
         }
@@ -276,6 +362,15 @@ impl BlockReading<'_> {
     fn fault(&mut self, kind: ProblemKind, range: Range<u64>, reason: String) {
         self.block.faults.push(TextLineFault { kind, range, reason });
     }
+}
+
+/// A whole number as it is printed.
+pub(super) fn whole(text: &[u8]) -> Option<i64> {
+    digits(text).or_else(|| stated(text).and_then(Decimal::whole)).or_else(|| {
+        let (number, length) = number::grouped(text)?;
+        let plain: Vec<u8> = text.iter().copied().filter(|byte| *byte != b',').collect();
+        (length == text.len() && number.fract() == 0.0 && plain.len() < text.len()).then(|| digits(&plain))?
+    })
 }
 
 /// A whole number of so few digits that it fits.

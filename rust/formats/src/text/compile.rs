@@ -3,7 +3,8 @@
 use memchr::memmem::Finder;
 use stepbridge_records::Unit;
 
-use super::pattern::{Element, Pattern, Slot};
+use super::bigrams::Bigrams;
+use super::pattern::{Element, OpenBases, Pattern, Segment, Slot};
 use stepbridge_records::{EpochMeaning, SeriesMeaning, StepMeaning};
 
 /// Where a pattern is wrong.
@@ -17,7 +18,7 @@ pub(crate) struct PatternFault {
 /// What is gathered while a pattern is read.
 #[derive(Default)]
 struct PatternBuilder {
-    segments: Vec<Vec<Element>>,
+    segments: Vec<Segment>,
     literal: String,
     tags: Vec<String>,
     names: Vec<(String, usize)>,
@@ -25,28 +26,30 @@ struct PatternBuilder {
     elapsed: bool,
 }
 
+/// What numbers count from, where that is given.
+#[derive(Default)]
 struct Bases {
-    epoch: u8,
-    iter: u8,
-    step: u8,
-}
-
-impl Default for Bases {
-    /// As people print them.
-    fn default() -> Self {
-        Self { epoch: 1, iter: 1, step: 1 }
-    }
+    epoch: Option<u8>,
+    iter: Option<u8>,
+    step: Option<u8>,
+    samples: Option<u8>,
 }
 
 /// The patterns of a caller: one a line.
 pub(crate) fn patterns(text: &str) -> Result<Vec<Pattern>, (String, PatternFault)> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let found = lines.map(|line| Pattern::new(line).map_err(|fault| (line.to_owned(), fault)));
-    let found = found.collect::<Result<Vec<_>, _>>()?;
-    if found.is_empty() {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() {
         return Err((text.to_owned(), fault(0, "it is empty")));
     }
-    Ok(found)
+    let read = |line: &&str| PatternBuilder::of(line).map_err(|fault| ((*line).to_owned(), fault));
+    let builders = lines.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    // A line may have its place from one before it.
+    let epoch = builders.iter().any(|builder| builder.has("epoch"));
+    let place = epoch || builders.iter().any(|builder| builder.has("step") || builder.has("samples"));
+    for (builder, line) in builders.iter().zip(&lines) {
+        builder.check(epoch, place).map_err(|fault| ((*line).to_owned(), fault))?;
+    }
+    Ok(builders.into_iter().map(PatternBuilder::finish).collect())
 }
 
 fn fault(index: usize, reason: impl Into<String>) -> PatternFault {
@@ -54,34 +57,47 @@ fn fault(index: usize, reason: impl Into<String>) -> PatternFault {
 }
 
 impl Pattern {
-    /// Reads a pattern of a caller.
+    /// Reads the only pattern of a caller.
+    #[cfg(test)]
     pub(super) fn new(text: &str) -> Result<Self, PatternFault> {
-        let mut building = PatternBuilder { segments: vec![Vec::new()], ..PatternBuilder::default() };
-        building.read(text)?;
-        let place = ["epoch", "step", "samples", "wall_time"];
-        if building.names.is_empty() {
-            return Err(fault(0, "it has no field, such as {step} or {loss}"));
-        }
-        let iter = building.names.iter().find(|(name, _)| name == "iter");
-        if let Some((_, column)) = iter.filter(|_| !building.has("epoch")) {
-            let reason = "{iter} is counted inside an epoch, and there is no {epoch}; a count over the run is {step}";
-            return Err(fault(*column, reason));
-        }
-        if !place.iter().any(|name| building.has(name)) {
-            return Err(fault(0, "it has neither {step} nor {epoch}, so that its values have no place"));
-        }
-        Ok(building.finish())
+        let builder = PatternBuilder::of(text)?;
+        builder.check(builder.has("epoch"), builder.has("epoch"))?;
+        Ok(builder.finish())
     }
 
     /// Reads the pattern of a shape, which may have `{*}` and lack fields.
     pub(super) fn of_shape(text: &str) -> Result<Self, PatternFault> {
-        let mut building = PatternBuilder { segments: vec![Vec::new()], ..PatternBuilder::default() };
-        building.read(text)?;
-        Ok(building.finish())
+        PatternBuilder::of(text).map(PatternBuilder::finish)
     }
 }
 
 impl PatternBuilder {
+    fn of(text: &str) -> Result<Self, PatternFault> {
+        let mut building = Self { segments: vec![Segment::default()], ..Self::default() };
+        building.read(text)?;
+        Ok(building)
+    }
+
+    /// Whether the lines of a pattern have a place. `epoch`: a line before may give the epoch; `place`: or a step.
+    fn check(&self, epoch: bool, place: bool) -> Result<(), PatternFault> {
+        if self.names.is_empty() {
+            return Err(fault(0, "it has no field, such as {step} or {loss}"));
+        }
+        let inside = ["iter", "iters_done", "samples_in_epoch"];
+        let iter = self.names.iter().find(|(name, _)| inside.contains(&name.as_str()));
+        if let Some((name, column)) = iter.filter(|_| !epoch) {
+            let reason = format!(
+                "{{{name}}} is counted inside an epoch, and there is no {{epoch}}; a count over the run is {{step}}"
+            );
+            return Err(fault(*column, reason));
+        }
+        let own = ["epoch", "step", "samples", "wall_time"];
+        if !place && !own.iter().any(|name| self.has(name)) {
+            return Err(fault(0, "it has neither {step} nor {epoch}, so that its values have no place"));
+        }
+        Ok(())
+    }
+
     fn has(&self, name: &str) -> bool {
         self.names.iter().any(|(known, _)| known == name)
     }
@@ -132,7 +148,7 @@ impl PatternBuilder {
     fn field(&mut self, field: &str, column: usize) -> Result<(), PatternFault> {
         self.end_literal();
         if field == "_" {
-            self.segments.push(Vec::new());
+            self.segments.push(Segment { attached: true, ..Segment::default() });
             return Ok(());
         }
         let (name, option) = match field.split_once(':') {
@@ -148,8 +164,8 @@ impl PatternBuilder {
         self.names.push((name.to_owned(), column));
         let base = match (name, option) {
             (_, None) => None,
-            ("epoch" | "iter" | "step", Some("0")) => Some(0),
-            ("epoch" | "iter" | "step", Some("1")) => Some(1),
+            ("epoch" | "iter" | "step" | "samples_in_epoch", Some("0")) => Some(0),
+            ("epoch" | "iter" | "step" | "samples_in_epoch", Some("1")) => Some(1),
             ("epoch", Some("elapsed")) => {
                 self.elapsed = true;
                 None
@@ -164,11 +180,12 @@ impl PatternBuilder {
         };
         let slot = match name {
             "epoch" => Slot::Epoch,
-            "iter" => Slot::Iter,
+            "iter" | "iters_done" => Slot::Iter,
             "step" => Slot::Step,
             "samples" => Slot::Samples,
+            "samples_in_epoch" => Slot::SamplesInEpoch,
             "iters" | "iters_per_epoch" => Slot::Iters,
-            "epochs" | "steps" => Slot::Total,
+            "epochs" | "steps" | "samples_per_epoch" => Slot::Total,
             "wall_time" => Slot::WallTime,
             "*" => Slot::Rest,
             _ => {
@@ -176,15 +193,16 @@ impl PatternBuilder {
                 Slot::Tag(self.tags.len() - 1)
             }
         };
-        match (slot, base) {
-            (Slot::Epoch, Some(base)) => self.bases.epoch = base,
-            (Slot::Iter, Some(base)) => self.bases.iter = base,
-            (Slot::Step, Some(base)) => self.bases.step = base,
+        match slot {
+            Slot::Epoch => self.bases.epoch = base,
+            Slot::Iter => self.bases.iter = base.or((name == "iters_done").then_some(1)),
+            Slot::Step => self.bases.step = base,
+            Slot::SamplesInEpoch => self.bases.samples = base,
             _ => {}
         }
         // Blanks before a field are skipped whether the pattern has some or not.
         if let Some(segment) = self.segments.last_mut() {
-            segment.pop_if(|last| matches!(last, Element::Blank));
+            segment.elements.pop_if(|last| matches!(last, Element::Blank));
         }
         self.push(Element::Field(slot));
         Ok(())
@@ -199,33 +217,51 @@ impl PatternBuilder {
 
     fn push(&mut self, element: Element) {
         let Some(segment) = self.segments.last_mut() else { return };
-        let needless = segment.is_empty() || matches!(segment.last(), Some(Element::Blank));
-        if !(matches!(element, Element::Blank) && needless) {
-            segment.push(element);
+        let blank = matches!(element, Element::Blank);
+        if segment.elements.is_empty() && blank {
+            // What comes after a blank begins a word.
+            segment.attached = false;
+        } else if !(blank && matches!(segment.elements.last(), Some(Element::Blank))) {
+            segment.elements.push(element);
         }
     }
 
     fn finish(mut self) -> Pattern {
         for segment in &mut self.segments {
-            segment.pop_if(|last| matches!(last, Element::Blank));
+            segment.elements.pop_if(|last| matches!(last, Element::Blank));
         }
-        self.segments.retain(|segment| !segment.is_empty());
-        let step = if self.has("step") {
-            Some(StepMeaning::of_run(Unit::Step, self.bases.step))
+        self.segments.retain(|segment| !segment.elements.is_empty());
+        let (step, open) = if self.has("step") {
+            (Some(StepMeaning::of_run(Unit::Step, self.bases.step.unwrap_or(1))), self.bases.step.is_none())
         } else if self.has("samples") {
-            Some(StepMeaning::of_run(Unit::Sample, 1))
-        } else if self.has("iter") {
-            Some(StepMeaning::of_epoch(Unit::Batch, self.bases.iter))
+            (Some(StepMeaning::of_run(Unit::Sample, 1)), false)
+        } else if self.has("iter") || self.has("iters_done") {
+            (Some(StepMeaning::of_epoch(Unit::Batch, self.bases.iter.unwrap_or(1))), self.bases.iter.is_none())
+        } else if self.has("samples_in_epoch") {
+            (Some(StepMeaning::of_epoch(Unit::Sample, self.bases.samples.unwrap_or(1))), self.bases.samples.is_none())
         } else {
-            None
+            (None, false)
         };
+        let base = self.bases.epoch.unwrap_or(1);
         let epoch = self.has("epoch").then_some(match (self.elapsed, step) {
             (true, _) => EpochMeaning::Elapsed,
-            (false, Some(_)) => EpochMeaning::In(self.bases.epoch),
-            (false, None) => EpochMeaning::Ends(self.bases.epoch),
+            (false, Some(_)) => EpochMeaning::In(base),
+            (false, None) => EpochMeaning::Ends(base),
         });
-        let counts_twice = self.has("step") && self.has("iter") && self.has("epoch");
-        Pattern { segments: self.segments, tags: self.tags, meaning: SeriesMeaning { step, epoch }, counts_twice }
+        let mut bigrams = Bigrams::default();
+        for element in self.segments.iter().flat_map(|segment| &segment.elements) {
+            if let Element::Literal(literal) = element {
+                bigrams.add(literal.needle());
+            }
+        }
+        Pattern {
+            counts_twice: self.has("step") && self.has("iter") && self.has("epoch"),
+            open: OpenBases { epoch: self.bases.epoch.is_none() && !self.elapsed, step: open },
+            segments: self.segments,
+            tags: self.tags,
+            meaning: SeriesMeaning { step, epoch },
+            bigrams,
+        }
     }
 }
 
@@ -248,6 +284,8 @@ mod tests {
             ("{epoch:0} {x}", None, Some(Ends(0))),
             ("{epoch:elapsed} {x}", None, Some(Elapsed)),
             ("{samples} {x}", Some((Unit::Sample, 1, StepScope::Run)), None),
+            ("{epoch} {samples_in_epoch:0} {x}", Some((Unit::Sample, 0, StepScope::Epoch)), Some(In(1))),
+            ("{epoch:0} {iters_done} {x}", Some((Unit::Batch, 1, StepScope::Epoch)), Some(In(0))),
             ("{samples} {step}", Some((Unit::Step, 1, StepScope::Run)), None),
         ] {
             assert_eq!(meaning(pattern), (step, epoch), "{pattern}");
@@ -270,6 +308,7 @@ mod tests {
             ("{step:2} {x}", 1, "counted from"),
             ("{step} {x:0}", 8, "counted from"),
             ("loss {loss} {iter}", 13, "inside an epoch"),
+            ("loss {loss} {samples_in_epoch}", 13, "inside an epoch"),
         ] {
             let fault = Pattern::new(pattern).err().expect(pattern);
             assert_eq!(fault.column, column, "{pattern}");
@@ -279,5 +318,8 @@ mod tests {
         let (line, fault) = patterns("{step} {x}\n  {step}{x}").err().expect("a fault");
         assert_eq!((line.as_str(), fault.column), ("{step}{x}", 7));
         assert!(patterns("\n{step} {x}\n{epoch} {y}\n").is_ok_and(|both| both.len() == 2));
+        // A line before gives the place.
+        assert!(patterns("Epoch {epoch}\nbatch {iter} loss {x}\nval {y}").is_ok_and(|all| all.len() == 3));
+        assert!(patterns("batch {iter} loss {x}\nval {y}").is_err());
     }
 }

@@ -89,6 +89,8 @@ impl LineBuffer<'_> {
     }
 }
 
+const BACKSPACE: u8 = 8;
+
 fn is_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
@@ -121,6 +123,10 @@ pub(super) fn each<'a>(bytes: &'a [u8], mut take: impl FnMut(usize, &'a [u8], bo
 /// A line without the codes that colour it or move the cursor.
 pub(super) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     const ESCAPE: u8 = 0x1b;
+    // Keras goes back to the beginning of its bar byte by byte.
+    let back = line.iter().take_while(|byte| **byte == BACKSPACE).count();
+    let line = &line[back..];
+    let line = &line[..line.len() - line.iter().rev().take_while(|byte| **byte == BACKSPACE).count()];
     let Some(mut at) = memchr::memchr(ESCAPE, line) else { return Cow::Borrowed(line) };
     let mut plain = line[..at].to_vec();
     while at < line.len() {
@@ -186,6 +192,7 @@ mod tests {
             ("\x1b]0;title\x07a\x1b(b\x1b", "ab"),
             ("a\x1b[31", "a[31"),
             ("\x1b[2K\rx", "\rx"),
+            ("\x08\x08 1/32 [=>] - loss: 2\x08\x08\x08", " 1/32 [=>] - loss: 2"),
         ] {
             assert_eq!(String::from_utf8_lossy(&plain(line.as_bytes())), expected, "{line:?}");
         }

@@ -3,29 +3,37 @@
 //! A line without a shape is prose, and no damage: it is counted. A line that has the shape and a broken number in it is
 //! reported.
 
+mod bar;
+mod bigrams;
 mod block;
 mod compile;
+mod context;
+mod free_pairs;
+mod general;
+mod headed_table;
 mod lines;
+mod merge;
 mod number;
 mod pairs;
 mod pattern;
 mod rows;
-mod shape_match;
 mod shapes;
+mod survey;
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 
-use self::block::{OpenLine, PlannedLine, ShapePlan, TextBlock, TextValues};
-use self::rows::TextRows;
-use self::shape_match::ShapeMatch;
+use self::bar::BarProgress;
+use self::block::{OpenLine, ShapePlan, TextBlock};
+use self::context::Headings;
+use self::merge::BlockMerge;
+use self::survey::{ShapeMatch, Survey};
 use crate::shared::head::{FileHead, HEAD};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use stepbridge_io::bytes::{ReadAt, read_up_to};
+use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::parallel;
-use stepbridge_records::{BatchRun, Format, ProblemKind};
+use stepbridge_records::{Format, ProblemKind};
 
 /// How much of a file is one block.
 const BLOCK: usize = 1 << 20;
@@ -33,8 +41,8 @@ const BLOCK: usize = 1 << 20;
 /// A line that is longer is not looked at.
 const LONGEST: usize = 1 << 20;
 
-/// How much is looked at of a file whose name promises a log: many begin with a dump of their environment.
-const WIDE: usize = 1 << 20;
+/// How much is looked at of a file whose name promises a log: many begin with the output of other programs.
+const WIDE: u64 = 64 << 20;
 
 /// Endings of names that promise what a program printed.
 const PRINTED: [&str; 6] = ["log", "txt", "out", "err", "stdout", "stderr"];
@@ -49,22 +57,29 @@ pub(super) static READER: FormatReader = FormatReader {
     format: Format::Text,
     // The names that text logs have are those of other text as well.
     claims_name: |_| false,
-    matches: |head| may_be_log(head.name) && shape_match::shape(head.bytes).is_some(),
+    // Of a file whose name promises a log more is looked at than its head.
+    matches: |head| !(promises(head.name) && head.bytes.len() >= HEAD) && text_matches(head, None),
     explain_mismatch: |_| None,
     read,
 };
 
 /// How many of the first bytes of a file to look at if no format matches its first [`HEAD`].
 #[must_use]
-pub fn text_head_size(name: &str) -> usize {
-    if promises(name) { WIDE } else { HEAD }
+pub fn text_head_size(name: &str) -> u64 {
+    if promises(name) { WIDE } else { HEAD as u64 }
 }
 
-/// Whether a text is a log, by its shape or by the pattern of the caller.
-#[must_use]
-pub fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
-    let of_caller = pattern.map(shape_match::of_caller).unwrap_or_default();
-    may_be_log(head.name) && shape_match::shape(head.bytes).is_some() || shape_match::any(&of_caller, head.bytes)
+/// Whether the first bytes of a file show that it is a text log, by its shape or by the pattern of the caller.
+fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
+    let mut survey = Survey::new(pattern);
+    survey.feed(head.bytes);
+    survey.shape().is_some_and(|shape| shape.is_of_caller() || may_be_log(head.name))
+}
+
+/// Whether a file is a text log, by a shape in the first [`text_head_size`] bytes or by the pattern of the caller.
+pub fn is_text_log(name: &str, bytes: &dyn ReadAt, size: u64, pattern: Option<&str>) -> io::Result<bool> {
+    let (shape, _) = survey::of_file(bytes, size, text_head_size(name), pattern)?;
+    Ok(shape.is_some_and(|shape| shape.is_of_caller() || may_be_log(name)))
 }
 
 /// Why a pattern is wrong.
@@ -88,7 +103,8 @@ pub fn check_pattern(pattern: Option<&str>) -> Result<(), PatternError> {
     })
 }
 
-fn may_be_log(name: &str) -> bool {
+/// Whether a file of this name may be a text log.
+pub(super) fn may_be_log(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
     stem != "readme" && !NEVER.contains(&ending)
@@ -112,58 +128,53 @@ fn run(name: &str) -> String {
     }
 }
 
-/// What lines the file has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LineKind {
-    Shape(ShapeMatch),
-    Caller,
-}
-
 /// Where the file was read up to.
 struct TextMark {
     offset: u64,
-    kind: LineKind,
+    shape: ShapeMatch,
+    state: OpenState,
+}
+
+/// What the next line may belong to.
+#[derive(Debug, Clone, Default)]
+struct OpenState {
     inside: OpenLine,
+    headings: Headings,
+    progress: BarProgress,
 }
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
-    let of_caller = input.options.pattern.as_deref().map(shape_match::of_caller).unwrap_or_default();
     let mark = input.mark.as_ref().and_then(|mark| mark.downcast_ref::<TextMark>());
-    let (offset, kind, inside) = match mark {
-        Some(mark) => (mark.offset, Some(mark.kind), mark.inside),
-        None => (0, kind(input, &of_caller)?, OpenLine::No),
+    let (offset, shape, state, settled) = match mark {
+        Some(mark) => (mark.offset, Some(mark.shape.clone()), mark.state.clone(), true),
+        None => {
+            let (shape, settled) = shape(input)?;
+            (0, shape, OpenState { inside: OpenLine::No, ..OpenState::default() }, settled)
+        }
     };
-    let Some(kind) = kind else {
+    let Some(shape) = shape else {
         let reason =
             "none of its lines has a shape that is known; give a pattern, as pattern=\"step {step}: loss {loss}\"";
         sink.report(ProblemKind::NotALog, 0, input.size, reason);
         return Ok(());
     };
-    let plan = match kind {
-        LineKind::Shape(found) => found.plan(),
-        LineKind::Caller => ShapePlan {
-            lines: of_caller.iter().map(|compiled| PlannedLine { compiled, meaning: compiled.meaning }).collect(),
-            follows: false,
-        },
-    };
-    sink.facts.shape = Some(match kind {
-        LineKind::Shape(found) => found.name(),
-        LineKind::Caller => "pattern",
-    });
+    sink.facts.shape = Some(shape.name());
     let reach = ReadRange { begin: offset, block: BLOCK, longest: LONGEST };
-    let (offset, inside) = in_blocks(input, sink, &plan, reach, inside)?;
-    sink.mark = Some(std::sync::Arc::new(TextMark { offset, kind, inside }));
+    let (offset, state) = in_blocks(input, sink, &shape.plan(), reach, state)?;
+    // More of the file could show another shape, or another drawing of the last state of a bar: then it is read anew.
+    if let Some(state) = state.filter(|_| settled) {
+        sink.mark = Some(std::sync::Arc::new(TextMark { offset, shape, state }));
+    }
     Ok(())
 }
 
-/// What sort of lines the beginning of a file has.
-fn kind(input: &Input, of_caller: &[shapes::CompiledLine]) -> io::Result<Option<LineKind>> {
-    let mut head = vec![0; usize::try_from(input.size).unwrap_or(WIDE).min(WIDE)];
-    let length = read_up_to(input.bytes, 0, &mut head, 0)?;
-    let head = &head[..length];
-    let shape = shape_match::shape(head).map(LineKind::Shape);
-    let caller = (!of_caller.is_empty()).then_some(LineKind::Caller);
-    Ok(if shape_match::any(of_caller, head) { caller } else { shape.or(caller) })
+/// What lines a file has, and whether more of it would not change that.
+fn shape(input: &Input) -> io::Result<(Option<ShapeMatch>, bool)> {
+    let pattern = input.options.pattern.as_deref();
+    let limit = if input.options.format == Some(Format::Text) { u64::MAX } else { text_head_size(input.name) };
+    let (shape, settled) = survey::of_file(input.bytes, input.size, limit, pattern)?;
+    // A caller who gives a pattern knows it, even if the first line of that shape is far away.
+    Ok((shape.or_else(|| pattern.map(ShapeMatch::of_caller)), settled))
 }
 
 /// From where on a file is read, and in what parts.
@@ -174,35 +185,27 @@ struct ReadRange {
     longest: usize,
 }
 
-/// Reads all blocks; where a later reading goes on, and inside of what.
+/// Reads all blocks. Where a later reading goes on, and in what state; `None` if it has to begin again.
 fn in_blocks(
     input: &Input,
     sink: &mut Sink,
     plan: &ShapePlan,
     reach: ReadRange,
-    inside: OpenLine,
-) -> io::Result<(u64, OpenLine)> {
+    state: OpenState,
+) -> io::Result<(u64, Option<OpenState>)> {
     let ReadRange { begin, block, longest } = reach;
     let size = input.size;
     let count = usize::try_from(size.saturating_sub(begin).div_ceil(block as u64)).unwrap_or(usize::MAX);
     let edge = |index: usize| begin.saturating_add((index as u64).saturating_mul(block as u64)).min(size);
     let bytes: &dyn ReadAt = input.bytes;
+    let OpenState { inside, headings, progress } = state;
     let work = |index: usize| {
         let lines = lines::block(bytes, edge(index), edge(index + 1), index == 0, longest)?;
         let before = if index == 0 || !plan.follows { inside } else { OpenLine::Unknown };
         let long = lines.long;
         Ok((lines.begin, long, block::read(plan, &lines, before)))
     };
-    let mut whole = BlockMerge {
-        plan,
-        run: run(input.name),
-        sink,
-        inside,
-        long: None,
-        texts: HashMap::new(),
-        numbers: HashSet::new(),
-        start: None,
-    };
+    let mut whole = BlockMerge::new(plan, run(input.name), sink, inside, headings, progress);
     let mut torn = None;
     let take = |index: usize, result: io::Result<(Option<u64>, Option<u64>, TextBlock)>| {
         let (begin, long, block) = result?;
@@ -217,115 +220,9 @@ fn in_blocks(
     };
     parallel::in_order(count, input.threads, work, take)?;
     whole.long_ends(size, longest);
-    whole.report_texts();
-    Ok((torn.unwrap_or(size), whole.inside))
-}
-
-/// What the blocks say together, in their order.
-struct BlockMerge<'a, 'b> {
-    plan: &'a ShapePlan<'a>,
-    run: String,
-    sink: &'a mut Sink<'b>,
-    inside: OpenLine,
-    /// Where a line begins that is too long, and whose end is not known yet.
-    long: Option<u64>,
-    texts: HashMap<String, TextValues>,
-    /// The tags that have numbers.
-    numbers: HashSet<String>,
-    /// The epoch that is running, the step before its first one, and whether all its lines agree.
-    start: Option<(i64, i64, bool)>,
-}
-
-impl BlockMerge<'_, '_> {
-    fn take(&mut self, mut block: TextBlock) {
-        self.orphans(&mut block);
-        self.lengths(&mut block);
-        if block.inside != OpenLine::Unknown {
-            self.inside = block.inside;
-        }
-        self.sink.facts.records_ok += block.sound;
-        self.sink.facts.plain_lines += block.prose;
-        for fault in block.faults {
-            self.sink.report(fault.kind, fault.range.start, fault.range.end, fault.reason);
-        }
-        for (tag, texts) in block.texts {
-            match self.texts.get_mut(&tag) {
-                Some(known) => known.count += texts.count,
-                None => drop(self.texts.insert(tag, texts)),
-            }
-        }
-        for (rows, sought) in block.rows.into_iter().zip(&self.plan.lines) {
-            self.piece(rows, sought);
-        }
-    }
-
-    fn piece(&mut self, rows: TextRows, sought: &PlannedLine) {
-        for name in &rows.names.all {
-            if !self.numbers.contains(name) {
-                self.numbers.insert(name.clone());
-            }
-        }
-        if !rows.is_empty() {
-            self.sink.emit(rows.into_batch(sought.meaning, BatchRun::Named(self.run.clone())));
-        }
-    }
-
-    /// Gives the values of lines that belong to one of an earlier block their place.
-    fn orphans(&mut self, block: &mut TextBlock) {
-        let OpenLine::Line(index, place) = self.inside else {
-            block.prose += block.orphan_lines;
-            return;
-        };
-        block.sound += block.orphan_lines;
-        let mut rows = TextRows::default();
-        for (tag, value) in block.orphans.drain(..) {
-            let tag = rows.names.number("", tag.as_bytes());
-            rows.push(tag, place, value);
-        }
-        if let Some(sought) = self.plan.lines.get(index) {
-            self.piece(rows, sought);
-        }
-    }
-
-    /// Where lines count in the epoch and in the run, the difference says where each epoch begins, and two of them how long
-    /// the first is.
-    fn lengths(&mut self, block: &mut TextBlock) {
-        let Some(rows) = block.rows.first_mut() else { return };
-        for (epoch, start) in block.starts.drain(..) {
-            let next = match self.start {
-                Some((same, first, agree)) if same == epoch => (epoch, first, agree && first == start),
-                Some((before, first, true)) if before.checked_add(1) == Some(epoch) => {
-                    if let Some(length) = start.checked_sub(first).and_then(|length| u64::try_from(length).ok()) {
-                        rows.length(Some(before), length);
-                    }
-                    (epoch, start, true)
-                }
-                _ => (epoch, start, true),
-            };
-            self.start = Some(next);
-        }
-    }
-
-    /// Reports a line that is too long, now that it is known where it ends.
-    fn long_ends(&mut self, end: u64, longest: usize) {
-        if let Some(begin) = self.long.take() {
-            let reason = format!("a line of more than {longest} bytes, which no logger prints; it was left out");
-            self.sink.report(ProblemKind::Corrupt, begin, end, reason);
-        }
-    }
-
-    /// Counts the values that are not numbers, and reports those of tags that have numbers elsewhere.
-    fn report_texts(&mut self) {
-        let mut texts: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
-        texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
-        for (tag, TextValues { count, example, range }) in texts {
-            self.sink.facts.non_numeric += count;
-            if self.numbers.contains(&tag) {
-                let reason = format!("{count} values of '{tag}' are no numbers (the first: '{example}')");
-                self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);
-            }
-        }
-    }
+    whole.finish();
+    let BlockMerge { inside, headings, progress, bar, .. } = whole;
+    Ok((torn.unwrap_or(size), bar.is_none().then_some(OpenState { inside, headings, progress })))
 }
 
 #[cfg(test)]

@@ -1,26 +1,91 @@
 //! Numbers in text, and what may follow them.
+//!
+//! A notation that has two readings (`0,5`, `12.5M`, `3 days`) is not a number: a value that is left out is counted, a
+//! wrong one is believed.
+
+/// U+2212, which some programs print for a minus.
+const MINUS: &[u8] = "\u{2212}".as_bytes();
 
 /// The number that a text begins with, and how long it is. A unit may follow (`100ms`, `57.8%`, `1999.00/s`); what shows
-/// that it is not a whole number of that sort (`21:12:23`, `0.0.3`, `10/100`) makes it none.
+/// that it is not a whole number of that sort (`21:12:23`, `0.0.3`, `10/100`, `0,5`, `3 days`) makes it none.
 pub(super) fn value(text: &[u8]) -> Option<(f64, usize)> {
-    let length = decimal(text).or_else(|| word(text))?;
-    let number = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
-    let unit = unit(&text[length..])?;
-    Some((number, length + unit))
+    read(text, false)
 }
 
-/// The same, of a number whose thousands are parted by commas.
+/// The same, where a comma can only part thousands.
 pub(super) fn grouped(text: &[u8]) -> Option<(f64, usize)> {
-    let length = text.iter().take_while(|byte| !matches!(byte, b' ' | b'\t' | b'|' | b';')).count();
-    if !text[..length].contains(&b',') {
-        return value(text);
+    read(text, true)
+}
+
+fn read(text: &[u8], commas_group: bool) -> Option<(f64, usize)> {
+    // Most texts that are no number have none of these.
+    if !text.first().is_some_and(|byte| {
+        byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'n' | b'N' | b'i' | b'I' | 0xe2)
+    }) {
+        return None;
     }
-    let plain: Vec<u8> = text[..length].iter().copied().filter(|byte| *byte != b',').collect();
-    value(&plain).map(|(number, _)| (number, length))
+    if let Some(rest) = text.strip_prefix(MINUS) {
+        rest.first().filter(|byte| !matches!(byte, b'+' | b'-'))?;
+        return read(rest, commas_group).map(|(number, length)| (-number, length + MINUS.len()));
+    }
+    let (number, length): (f64, usize) = if let Some(length) = thousands(text, commas_group) {
+        let plain: Vec<u8> = text[..length].iter().copied().filter(|byte| *byte != b',').collect();
+        (std::str::from_utf8(&plain).ok()?.parse().ok()?, length)
+    } else {
+        let length = decimal(text).or_else(|| word(text))?;
+        (std::str::from_utf8(&text[..length]).ok()?.parse().ok()?, length)
+    };
+    let unit = unit(&text[length..])?;
+    let factor = match &text[length..length + unit] {
+        b"k" => 1000.0,
+        // A count of millions, or an amount of memory: which one only the key can say.
+        b"K" | b"M" | b"G" | b"B" | b"T" => return None,
+        _ => 1.0,
+    };
+    let short = matches!(&text[length..length + unit], b"h" | b"m" | b"d" | b"min" | b"hr");
+    if short
+        && text[length + unit..].strip_prefix(b" ").is_some_and(|next| next.first().is_some_and(u8::is_ascii_digit))
+    {
+        // `1m 40s`.
+        return None;
+    }
+    follows(&text[length + unit..]).then_some((number * factor, length + unit))
+}
+
+/// A number with a letter for its unit behind it, as amounts of memory are printed (`2.31G`, `11810M`).
+pub(super) fn memory(text: &[u8]) -> Option<(f64, usize)> {
+    let length = decimal(text)?;
+    matches!(text.get(length), Some(b'K' | b'M' | b'G' | b'T')).then_some(())?;
+    let ends = text.get(length + 1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let number = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
+    ends.then_some((number, length + 1))
+}
+
+/// How long a number is whose thousands are parted by commas. Without a point it could be several numbers (`3,224,224`).
+fn thousands(text: &[u8], commas_group: bool) -> Option<usize> {
+    let digits =
+        |from: usize| text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut at = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let first = digits(at);
+    at += first;
+    if text.get(at) != Some(&b',') || !(1..=3).contains(&first) || text[at - first] == b'0' {
+        return None;
+    }
+    while text.get(at) == Some(&b',') && digits(at + 1) == 3 {
+        at += 4;
+    }
+    let point = text.get(at) == Some(&b'.') && digits(at + 1) > 0;
+    if text.get(at) == Some(&b',') && text.get(at + 1).is_some_and(u8::is_ascii_digit) || text[at - 1] == b',' {
+        return None;
+    }
+    if point {
+        return Some(at + 1 + digits(at + 1));
+    }
+    (commas_group && at > first + 1).then_some(at)
 }
 
 /// How long the decimal is that a text begins with.
-fn decimal(text: &[u8]) -> Option<usize> {
+pub(super) fn decimal(text: &[u8]) -> Option<usize> {
     let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut at = usize::from(matches!(text.first(), Some(b'+' | b'-')));
     let whole = digits(at);
@@ -68,14 +133,40 @@ fn unit(text: &[u8]) -> Option<usize> {
     if matches!(&text[..length], b"e" | b"E") {
         return None;
     }
+    // `1st`, `2nd`: a place, not an amount.
+    if matches!(&text[..length], b"st" | b"nd" | b"rd" | b"th") {
+        return None;
+    }
     match text.get(length) {
-        None | Some(b' ' | b'\t' | b',' | b';' | b'|' | b'(' | b')' | b'[' | b']' | b'}' | b'\'' | b'"') => {
+        // Digits behind the mark belong to a number in another notation (`0,5`, `1'234`).
+        Some(b',' | b'\'') if length == 0 && text.get(1).is_some_and(u8::is_ascii_digit) => None,
+        None | Some(b' ' | b'\t' | b',' | b';' | b'|' | b'(' | b')' | b'[' | b']' | b'}' | b'\'' | b'"' | b'>') => {
             Some(length)
         }
         // The end of a sentence.
         Some(b'.') if text.len() == length + 1 => Some(length + 1),
         Some(_) => None,
     }
+}
+
+/// Whether a text is a number in a notation that is not read: `0,5`, `1'234`, `1,234`.
+pub(super) fn is_other_notation(text: &[u8]) -> bool {
+    let inside = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'\'' | b'-' | b'+');
+    text.first().is_some_and(u8::is_ascii_digit)
+        && text.iter().all(inside)
+        && text.iter().any(|byte| matches!(byte, b',' | b'\''))
+}
+
+/// Whether what comes after a number and its unit leaves it that number: `3 days, 12:21:48` and `1 234.5` are others.
+fn follows(text: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(b" ") else { return true };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 3 && matches!(rest.get(3), Some(b'.' | b',')) {
+        return false;
+    }
+    let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let duration = ["day", "days", "hour", "hours", "minute", "minutes", "hr", "hrs"];
+    !duration.iter().any(|word| word.as_bytes() == &rest[..letters])
 }
 
 #[cfg(test)]
@@ -95,7 +186,32 @@ mod tests {
             ("100ms", Some(100.0)),
             ("57.8%)", Some(57.8)),
             ("1999.00/s", Some(1999.0)),
-            ("11810M", Some(11810.0)),
+            ("11810M", None),
+            ("12.5k", Some(12_500.0)),
+            ("12.5M", None),
+            ("2000Mb,", Some(2000.0)),
+            ("1,234.5", Some(1234.5)),
+            ("1,234.5%", Some(1234.5)),
+            ("12,345,678.25,", Some(12_345_678.25)),
+            ("0,5", None),
+            ("1,5", None),
+            ("1,234", None),
+            ("1,2345.5", None),
+            ("1,234,5", None),
+            ("0,234.5", None),
+            ("1.234,5", None),
+            ("1'234.5", None),
+            ("1 234.5", None),
+            ("1, 234", Some(1.0)),
+            ("\u{2212}0.5", Some(-0.5)),
+            ("\u{2212}-0.5", None),
+            ("3 days, 12:21:48", None),
+            ("1 day, 2:03:04", None),
+            ("3:05", None),
+            ("1m 40s", None),
+            ("1h 4", None),
+            ("5m", Some(5.0)),
+            ("2nd", None),
             ("10356.65 samples/sec", Some(10356.65)),
             ("inf", Some(f64::INFINITY)),
             ("-Infinity,", Some(f64::NEG_INFINITY)),
@@ -116,5 +232,11 @@ mod tests {
         assert!(value(b"NaN").is_some_and(|found| found.0.is_nan()));
         assert_eq!(grouped(b"19,049,038"), Some((19_049_038.0, 10)));
         assert_eq!(grouped(b"0.2370"), Some((0.237, 6)));
+        assert_eq!(grouped(b"5,432 x"), Some((5432.0, 5)));
+        assert_eq!(grouped(b"3,22"), None);
+        assert!(is_other_notation(b"0,5") && is_other_notation(b"1'234.5"));
+        assert!(!is_other_notation(b"3:05") && !is_other_notation(b"abc") && !is_other_notation(b"1.2.3"));
+        assert_eq!(memory(b"2.31G "), Some((2.31, 5)));
+        assert_eq!(memory(b"2.31Gx"), None);
     }
 }

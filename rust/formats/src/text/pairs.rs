@@ -2,7 +2,29 @@
 
 use super::number;
 use super::pattern::is_blank;
-use super::shapes::PairStyle;
+
+/// How keys and values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PairStyle {
+    /// There are none.
+    None,
+    /// `key: value, key: value`.
+    Comma,
+    /// `key: value | key: value`.
+    Bar,
+    /// `key: value  key: value`, two blanks or a tab between.
+    Wide,
+    /// `key value (average)`, a tab between.
+    Tab,
+    /// `"key": value, 'key': 'value'`.
+    Object,
+    /// `key: value - key: value`.
+    Dash,
+    /// `key value : key value`.
+    Colon,
+    /// `key: value key: value`, whatever is between.
+    Free,
+}
 
 /// The value of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,27 +50,93 @@ const NAME: usize = 200;
 
 /// The pairs in a text, one after the other.
 pub(super) fn each<'a>(text: &'a [u8], pairs: PairStyle, mut take: impl FnMut(Pair<'a>)) {
+    if pairs == PairStyle::Free {
+        super::free_pairs::each(text, take);
+        return;
+    }
     let mut rest = text;
+    // The first key of an object may lack its opening quote: the pattern has it.
+    let inside = |text: &[u8]| {
+        text.iter()
+            .copied()
+            .find(|byte| is_quote(*byte))
+            .filter(|_| !text.trim_ascii_start().first().copied().is_some_and(is_quote))
+    };
+    let mut quote = (pairs == PairStyle::Object).then(|| inside(text));
     while !rest.is_empty() {
-        let (item, next) = match pairs {
-            PairStyle::None => return,
-            PairStyle::Comma | PairStyle::Object => split(rest, memchr::memchr(b',', rest)),
-            PairStyle::Bar => split(rest, memchr::memchr(b'|', rest)),
-            PairStyle::Tab => split(rest, memchr::memchr(b'\t', rest)),
+        let (mut item, next) = match pairs {
+            PairStyle::None | PairStyle::Free => return,
+            PairStyle::Comma | PairStyle::Object => split(rest, comma(rest, quote), 1),
+            PairStyle::Bar => split(rest, memchr::memchr(b'|', rest), 1),
+            PairStyle::Tab => split(rest, memchr::memchr(b'\t', rest), 1),
+            PairStyle::Dash => split(rest, memchr::memmem::find(rest, b" - "), 3),
+            PairStyle::Colon => split(rest, memchr::memmem::find(rest, b" : "), 3),
             PairStyle::Wide => split_wide(rest),
         };
-        if let Some(pair) = pair(item) {
+        while let Some((pair, glued)) = pair(item) {
             take(pair);
+            item = glued;
         }
+        quote = quote.map(|_| None);
         rest = next;
     }
 }
 
-fn split(text: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'')
+}
+
+/// Whether a text has a pair whose value is a number.
+pub(super) fn any_number(text: &[u8], pairs: PairStyle) -> bool {
+    let mut found = false;
+    each(text, pairs, |pair| found |= matches!(pair.value, PairValue::Number(_)));
+    found
+}
+
+fn split(text: &[u8], at: Option<usize>, length: usize) -> (&[u8], &[u8]) {
     match at {
-        Some(at) => (&text[..at], &text[at + 1..]),
+        Some(at) => (&text[..at], &text[at + length..]),
         None => (text, &[]),
     }
+}
+
+/// The comma after the first item: one between digits, in brackets or in quotes belongs to the value. `quotes`: the quote that
+/// the text begins in, where quotes mean something.
+fn comma(text: &[u8], quotes: Option<Option<u8>>) -> Option<usize> {
+    let mut from = 0;
+    while let Some(found) = memchr::memchr(b',', &text[from..]) {
+        let at = from + found;
+        let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+        let inside = digit(at.checked_sub(1)) && digit(Some(at + 1));
+        if !inside && closed(&text[..at], quotes) {
+            return Some(at);
+        }
+        from = at + 1;
+        if from > LIST {
+            // No value is a list of this length: what follows is not worth a second look at the beginning.
+            return memchr::memchr(b',', &text[from..]).map(|found| from + found);
+        }
+    }
+    None
+}
+
+/// A list that is longer is not looked at as one.
+const LIST: usize = 2048;
+
+/// Whether all brackets of a text are closed again.
+fn closed(text: &[u8], quotes: Option<Option<u8>>) -> bool {
+    let mut depth = 0_i32;
+    let mut quote = quotes.flatten();
+    for &byte in text {
+        match (byte, quote) {
+            (b'"' | b'\'', None) if quotes.is_some() => quote = Some(byte),
+            (_, Some(open)) => quote = quote.filter(|_| byte != open),
+            (b'(' | b'[', _) => depth += 1,
+            (b')' | b']', _) => depth -= 1,
+            _ => {}
+        }
+    }
+    depth <= 0 && quote.is_none()
 }
 
 /// Up to a tab, or to two blanks, but for those that only fill up a number.
@@ -68,32 +156,78 @@ fn split_wide(text: &[u8]) -> (&[u8], &[u8]) {
     (text, &[])
 }
 
-/// The pair that an item is, if it is one.
-fn pair(item: &[u8]) -> Option<Pair<'_>> {
+/// Where the mark between a key and its value is. One between digits belongs to a time (`eta 3:05`).
+pub(super) fn mark(item: &[u8]) -> Option<usize> {
+    let digit = |at: Option<usize>| at.and_then(|at| item.get(at)).is_some_and(u8::is_ascii_digit);
+    let mut from = 0;
+    while let Some(found) = memchr::memchr2(b':', b'=', &item[from..]) {
+        let at = from + found;
+        if !(item[at] == b':' && digit(at.checked_sub(1)) && digit(Some(at + 1))) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+/// The pair that an item is, if it is one, and what stands directly after its number.
+fn pair(item: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     let item = trim_start(item);
-    let marks = |byte: &u8| matches!(byte, b':' | b'=');
-    let (key, value) = match item.iter().position(marks) {
+    let (key, value) = match mark(item) {
         Some(at) => (&item[..at], &item[at + 1..]),
+        None if item.first().is_some_and(u8::is_ascii_digit) => return None,
         None => item.split_at(before_number(item)?),
     };
     let (key, value) = (trim(key), trim(value));
-    if key.len() > NAME
-        || matches!(key.first(), None | Some(b'('))
-        || !key.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
-    {
+    if !is_key(key) || value.is_empty() {
         return None;
     }
-    if value.is_empty() {
-        return None;
-    }
-    let Some((number, length)) = number::value(value) else {
-        return Some(Pair { key, value: PairValue::Text(value), printed: value, average: None });
+    // MMEngine prints `accuracy: 34.2300data_time: 0.0046`.
+    let glued = number::decimal(value).filter(|length| is_glued(&value[*length..])).unwrap_or(value.len());
+    let (value, glued) = value.split_at(glued);
+    let Some((number, length)) = number_of(key, value) else {
+        return Some((Pair { key, value: PairValue::Text(value), printed: value, average: None }, glued));
     };
-    let behind = value[length..].trim_ascii();
-    let inside = behind.strip_prefix(b"(").and_then(|behind| behind.strip_suffix(b")")).map(<[u8]>::trim_ascii);
-    let average = inside.and_then(|inside| number::value(inside).filter(|(_, length)| *length == inside.len()));
-    let average = average.map(|(average, _)| average);
-    Some(Pair { key, value: PairValue::Number(number), printed: &value[..length], average })
+    let printed = &value[..length];
+    Some((Pair { key, value: PairValue::Number(number), printed, average: average(&value[length..]) }, glued))
+}
+
+/// Whether a key with its mark begins here, directly after a number.
+fn is_glued(text: &[u8]) -> bool {
+    let name =
+        text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'.')).count();
+    name > 2 && text[0].is_ascii_alphabetic() && text.get(name) == Some(&b':') && text.get(name + 1) == Some(&b' ')
+}
+
+pub(super) fn is_key(key: &[u8]) -> bool {
+    key.len() <= NAME
+        && !matches!(key.first(), None | Some(b'('))
+        && key.iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
+}
+
+/// The number that a value begins with, and how long it is. A list of one number is that number.
+pub(super) fn number_of(key: &[u8], value: &[u8]) -> Option<(f64, usize)> {
+    if let Some(found) = number::value(value) {
+        return Some(found);
+    }
+    let memory = |key: &[u8]| key.to_ascii_lowercase().windows(3).any(|part| part == b"mem");
+    if let Some(found) = number::memory(value).filter(|_| memory(key)) {
+        return Some(found);
+    }
+    let inside =
+        value.strip_prefix(b"tensor(").or_else(|| value.strip_prefix(b"[").or_else(|| value.strip_prefix(b"(")))?;
+    let lead = value.len() - inside.len();
+    let (number, length) = number::value(inside)?;
+    let rest = &inside[length..];
+    let one = rest.iter().position(|byte| matches!(byte, b']' | b')'))?;
+    let alone = lead > 1 || rest[..one].iter().all(|byte| is_blank(*byte) || *byte == b',');
+    alone.then_some((number, lead + length + one + 1))
+}
+
+/// The average in brackets after a number.
+pub(super) fn average(behind: &[u8]) -> Option<f64> {
+    let inside = behind.trim_ascii().strip_prefix(b"(")?.strip_suffix(b")")?.trim_ascii();
+    number::value(inside).filter(|(_, length)| *length == inside.len()).map(|(average, _)| average)
 }
 
 /// Where a number comes after a blank, or something in a number's place.
@@ -109,7 +243,7 @@ fn before_number(item: &[u8]) -> Option<usize> {
 }
 
 /// Without the marks that separate it from what comes before.
-fn trim_start(mut text: &[u8]) -> &[u8] {
+pub(super) fn trim_start(mut text: &[u8]) -> &[u8] {
     while let Some((first, rest)) = text.split_first() {
         let dash = *first == b'-' && rest.first().is_some_and(|next| is_blank(*next));
         if !(first.is_ascii_whitespace() || dash || matches!(first, b':' | b',' | b';' | b'|' | b'>')) {
@@ -121,7 +255,7 @@ fn trim_start(mut text: &[u8]) -> &[u8] {
 }
 
 /// Without blanks and quotes around it.
-fn trim(text: &[u8]) -> &[u8] {
+pub(super) fn trim(text: &[u8]) -> &[u8] {
     let outside = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'{' | b'}');
     let begin = text.iter().take_while(|byte| outside(byte)).count();
     let end = text.len() - text[begin..].iter().rev().take_while(|byte| outside(byte)).count();
@@ -154,6 +288,26 @@ mod tests {
             (PairStyle::Comma, ": Train Loss=0.07, Val Loss=nan", &["Train Loss=0.07", "Val Loss=NaN"]),
             (PairStyle::Comma, "loss: n/a, acc=, 5, x", &["loss='n/a'"]),
             (PairStyle::Comma, "avg. samples / sec: 75.46", &["avg. samples / sec=75.46"]),
+            (PairStyle::Comma, "loss 1,234.5, eta 3:05, x 2.5k", &["loss=1234.5", "eta='3:05'", "x=2500"]),
+            (PairStyle::Comma, "loss: 0,5, a 1", &["loss='0,5'", "a=1"]),
+            (
+                PairStyle::Comma,
+                "lr=[1e-05], mom=[(0.9, 0.95)], a=(0.5,)",
+                &["lr=0.00001", "mom='[(0.9, 0.95)]'", "a=0.5"],
+            ),
+            (PairStyle::Comma, "a: tensor(0.5, device='cuda:0'), b: 1", &["a=0.5", "b=1"]),
+            (PairStyle::Comma, "mem: 2.31G, x: 2.31G", &["mem=2.31", "x='2.31G'"]),
+            (
+                PairStyle::Wide,
+                "eta: 3 days, 12:21:48  accuracy: 34.2300data_time: 0.0046  t: 1",
+                &["eta='3 days, 12:21:48'", "accuracy=34.23", "data_time=0.0046", "t=1"],
+            ),
+            (PairStyle::Dash, "5ms/step - accuracy: 0.5 - val_loss: -1e-2", &["accuracy=0.5", "val_loss=-0.01"]),
+            (
+                PairStyle::Colon,
+                "Cost 1.25 : Time 10.12s : 99.5 words/s : L.r. 1e-04",
+                &["Cost=1.25", "Time=10.12", "L.r.=0.0001"],
+            ),
             (
                 PairStyle::Bar,
                 " consumed samples:  25600 | lm loss: 1.0E+01 |",
@@ -169,6 +323,7 @@ mod tests {
                 &["Time=0.1 (0.2)", "Tok/s=9 (8)", "LR=0.002"],
             ),
             (PairStyle::Wide, "Time: 0.5s,  99.0/s  (0.6s, 9/s)  LR: 1e-6", &["Time=0.5", "LR=0.000001"]),
+            (PairStyle::Object, "loss': 1,234.5, 'a': 'b, c: 5', 'd': 1}", &["loss=1234.5", "a='b, c: 5'", "d=1"]),
             (PairStyle::Object, "loss': 0.5, 'epoch': '0.1'}", &["loss=0.5", "epoch=0.1"]),
             (PairStyle::Object, "\"model\":\"nin\",\"lr\":0.1,\"x\":true}", &["model='nin'", "lr=0.1", "x='true'"]),
         ] {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::context::Rank;
 use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TaggedBatch};
 
 /// The place that a line gives for itself.
@@ -20,6 +21,34 @@ pub(super) struct TagNames {
     raw: Vec<Vec<u8>>,
     /// The number that came last: lines of one writer have their tags in one order.
     last: usize,
+}
+
+/// The records of one rank: a set for each line of the plan.
+#[derive(Debug, Default)]
+pub(super) struct RankRows {
+    pub(super) rank: Rank,
+    lines: Vec<TextRows>,
+}
+
+impl RankRows {
+    /// Those of a rank among all, whose plan has so many lines.
+    pub(super) fn of(all: &mut Vec<Self>, rank: Rank, lines: usize) -> &mut Self {
+        let at = all.iter().position(|rows| rows.rank == rank).unwrap_or_else(|| {
+            let mut rows = Self { rank, ..Self::default() };
+            rows.lines.resize_with(lines, TextRows::default);
+            all.push(rows);
+            all.len() - 1
+        });
+        &mut all[at]
+    }
+
+    pub(super) fn line(&mut self, index: usize) -> &mut TextRows {
+        &mut self.lines[index]
+    }
+
+    pub(super) fn into_lines(self) -> impl Iterator<Item = TextRows> {
+        self.lines.into_iter()
+    }
 }
 
 /// Records, column by column.
@@ -68,7 +97,26 @@ impl TextRows {
         self.value.push(value);
     }
 
-    /// Takes down how many batches an epoch has.
+    /// Gives records that lack an epoch, or a step, those of a heading.
+    pub(super) fn fill(&mut self, heading: Option<LinePlace>) {
+        let LinePlace { step, epoch, .. } = heading.unwrap_or_default();
+        if epoch.is_some() {
+            self.epoch = self.epoch.iter().map(|stated| stated.or(epoch)).collect();
+        }
+        if let Some(step) = step {
+            for (known, missing) in self.step.iter_mut().zip(&mut self.missing).filter(|(_, missing)| **missing) {
+                (*known, *missing) = (step, false);
+            }
+        }
+        // How long the epochs are belongs to an epoch, or to none.
+        let whole = epoch.and_then(Decimal::whole);
+        self.lengths.retain_mut(|(of, _)| {
+            *of = of.or(whole);
+            of.is_some()
+        });
+    }
+
+    /// Records how many batches an epoch has.
     pub(super) fn length(&mut self, epoch: Option<i64>, batches: u64) {
         if self.lengths.last() != Some(&(epoch, batches)) {
             self.lengths.push((epoch, batches));

@@ -252,7 +252,8 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
     fn unreadable(&mut self, fault: &io::Error, sink: &mut Sink) {
         self.stopped = true;
         let left = self.size.saturating_sub(self.position);
-        let reason = format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
+        let reason =
+            format!("the system does not give its last {left} bytes ({fault}); everything before them was read");
         sink.report(ProblemKind::Unreadable, self.position, self.position + left, reason);
     }
 }

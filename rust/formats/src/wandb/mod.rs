@@ -196,7 +196,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             self.stopped = true;
             let (at, left) = (part.walked.end, self.size.saturating_sub(part.walked.end));
             let reason =
-                format!("the system does not give its last {left} bytes ({fault}); what stands before was read");
+                format!("the system does not give its last {left} bytes ({fault}); everything before them was read");
             sink.report(ProblemKind::Unreadable, at, at + left, reason);
         }
         let left_out = part.walked.damage.iter().filter(|damage| damage.kind == ChunkDamageKind::Content).count();

@@ -148,7 +148,7 @@ fn values_of_all_kinds() {
         history(&[]),
     ]);
     let read = read(&bytes);
-    assert_eq!(read.problems, []);
+    assert_eq!(read.problems.to_vec(), []);
     let seen: Vec<(String, Option<i64>, f64)> =
         records(&read).into_iter().map(|(tag, step, _, value)| (tag, step, value)).collect();
     let (inf, nan) = (f64::INFINITY, f64::NAN);
@@ -194,7 +194,7 @@ fn a_step_or_a_value_that_is_none_is_reported_once() {
 fn records_that_span_blocks_are_whole() {
     let (bytes, _, values) = several();
     let read = read(&bytes);
-    assert_eq!(read.problems, []);
+    assert_eq!(read.problems.to_vec(), []);
     assert_eq!(
         records(&read).iter().map(|record| record.3).collect::<Vec<_>>(),
         values.iter().flatten().copied().collect::<Vec<_>>()
@@ -268,7 +268,7 @@ fn a_cut_anywhere_is_a_torn_tail() {
                 assert_eq!((problem.kind, problem.offset), (ProblemKind::Truncated, Some(begin)));
             }
             None if cut < HEADER => assert_eq!(kinds(&read), [ProblemKind::Truncated]),
-            None => assert_eq!(read.problems, [], "cut at {cut}"),
+            None => assert_eq!(read.problems.to_vec(), [], "cut at {cut}"),
         }
     }
 }
@@ -300,7 +300,7 @@ fn what_was_added_is_read_alone() {
             mark: Some(mark),
         };
         super::read(&mut input, &mut sink).expect("in memory");
-        assert_eq!(sink.problems, [], "cut at {cut}");
+        assert_eq!(sink.problems.to_vec(), [], "cut at {cut}");
         let both =
             FileContents { batches: first.batches.into_iter().chain(batches).collect(), ..FileContents::default() };
         assert_eq!(format!("{:?}", records(&both)), format!("{all:?}"), "cut at {cut}");

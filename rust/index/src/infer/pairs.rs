@@ -173,7 +173,9 @@ pub(crate) fn gather(records: &Records) -> BTreeMap<&str, Pairs<'_>> {
             (_, Some(StepHint { step, epoch })) if may_restart(batch) => {
                 run.inside.add(batch, step.base, epoch.base().unwrap_or(epoch_base));
             }
-            (Some(StepMeaning { scope: StepScope::Epoch, base, .. }), _) => run.inside.add(batch, base, epoch_base),
+            (Some(StepMeaning { scope: StepScope::Epoch, base, unit: Unit::Batch | Unit::Step }), _) => {
+                run.inside.add(batch, base, epoch_base);
+            }
             // The step is an epoch, or a number from which the length of an epoch in batches does not follow.
             (Some(StepMeaning { unit: Unit::Epoch | Unit::Sample | Unit::Token | Unit::Duration, .. }), _) => {}
             _ if batch.epoch.is_some() || !batch.evidence.is_empty() => run.columns(batch),

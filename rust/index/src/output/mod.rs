@@ -1,6 +1,7 @@
 //! Writes tables as Parquet, Arrow IPC, CSV or JSON lines, each file completely or not at all.
 
 mod atomic_file;
+mod own;
 mod text;
 
 use std::io::{self, BufWriter};
@@ -9,14 +10,17 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+use crate::logs::Logs;
 use crate::table::Table;
 use atomic_file::AtomicFile;
+pub(crate) use own::is_own_table;
 use stepbridge_io::progress::Progress;
 use text::JsonKeys;
 
@@ -52,7 +56,11 @@ impl Output {
             Some(folder) if folder != Path::new("") && !folder.exists() => {
                 Err(WriteError::NoFolder { path: path.to_owned(), folder: folder.to_owned() })
             }
-            _ => Ok(output),
+            _ => match path.read_link() {
+                // Neither the link nor what it leads to is replaced without a word.
+                Ok(target) => Err(WriteError::Link { path: path.to_owned(), target }),
+                Err(_) => Ok(output),
+            },
         }
     }
 }
@@ -73,6 +81,20 @@ pub enum WriteError {
         path: PathBuf,
         /// Its folder.
         folder: PathBuf,
+    },
+    /// The path is a symbolic link.
+    #[error("'{}' is a link to '{}'; give the name of the file itself; nothing was written", path.display(), target.display())]
+    Link {
+        /// The path that the caller gave.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// The path is that of a file that was read.
+    #[error("'{}' is one of the files that were read; give another name; nothing was written", path.display())]
+    Input {
+        /// The path that the caller gave.
+        path: PathBuf,
     },
     /// The system refuses to write it.
     #[error("'{}' cannot be written ({source}); nothing was written", path.display())]
@@ -147,6 +169,7 @@ impl From<ParquetError> for WriteFault {
 impl Table {
     /// Writes the table to `path`, in the format of its suffix. The file appears when it is complete, or not at all.
     pub fn write(&self, path: &Path, progress: &Progress) -> Result<(), WriteError> {
+        refuse_input(&self.logs, path)?;
         let mut writer = TableWriter::create(path, self.schema())?;
         progress.expect(self.rows() as u64);
         for batch in self.batches() {
@@ -158,6 +181,11 @@ impl Table {
         }
         writer.complete()
     }
+}
+
+/// Refuses to write over one of the files that these logs were read from.
+pub(crate) fn refuse_input(logs: &Logs, path: &Path) -> Result<(), WriteError> {
+    if logs.refresh.has_read(path) { Err(WriteError::Input { path: path.to_owned() }) } else { Ok(()) }
 }
 
 /// Writes a table batch by batch. The file appears when it is complete. If the writer is dropped before that, nothing is left.
@@ -203,10 +231,14 @@ impl Encoder {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::SNAPPY)
                     .set_max_row_group_row_count(Some(ROWS))
+                    .set_key_value_metadata(Some(vec![KeyValue::new(own::MARK.to_owned(), None)]))
                     .build();
                 Self::Parquet(Box::new(ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?))
             }
-            Output::Arrow => Self::Arrow(Box::new(FileWriter::try_new(file, schema)?)),
+            Output::Arrow => {
+                let marked = Schema::clone(schema).with_metadata([(own::MARK.to_owned(), String::new())].into());
+                Self::Arrow(Box::new(FileWriter::try_new(file, &marked)?))
+            }
             Output::Csv => {
                 text::csv_header(schema, &mut file)?;
                 Self::Csv(file)

@@ -3,7 +3,7 @@
 //! If there is a timeline, they are checked against it. The timeline, or a length that the log states, also tells which
 //! fraction of its epoch a step is at.
 
-use stepbridge_timeline::{MASKED, Timeline};
+use stepbridge_timeline::{Location, MASKED, Timeline, Unit};
 
 use super::part::{PlaceTallies, StepTimeline};
 use super::places::Places;
@@ -34,7 +34,18 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
             seen.past_end.add(index);
             continue;
         }
-        let iter = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        let step = batch.step_of(index).map(|step| step.saturating_sub(i64::from(clock.step.base)));
+        let iter = match clock.step.unit {
+            // Samples inside the epoch: the batch that holds the sample, if the batch size is known.
+            Unit::Sample if step.is_none_or(|step| step >= 0) => {
+                let found = step.zip(clock.timeline).map(|(step, timeline)| iter_of_sample(timeline, epoch, step));
+                if found == Some(None) {
+                    seen.disagrees.add(index);
+                }
+                found.flatten()
+            }
+            _ => step,
+        };
         if iter.is_some_and(|iter| iter < 0) {
             seen.before_start.add(index);
             continue;
@@ -55,6 +66,14 @@ pub(super) fn inside(batch: &ColumnBatch, clock: StepTimeline, places: &mut Plac
                 .unwrap_or_else(|| fraction(epoch, iter, length));
         }
     }
+}
+
+/// The batch of an epoch that holds the sample with this index in the epoch.
+fn iter_of_sample(timeline: &Timeline, epoch: i64, sample: i64) -> Option<i64> {
+    let (epoch, sample) = (u64::try_from(epoch).ok()?, u64::try_from(sample).ok()?);
+    let first = timeline.index(Unit::Sample, Location { epoch, iter: 0 }).ok()?;
+    let found = timeline.locate(Unit::Sample, first.checked_add(sample)?).ok()?;
+    (found.epoch == epoch).then(|| i64::try_from(found.iter).ok())?
 }
 
 /// Locates rows with an epoch and no step: rows that end an epoch, or that are somewhere in it.

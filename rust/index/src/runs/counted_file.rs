@@ -4,11 +4,14 @@ use std::io;
 
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::progress::Progress;
+use stepbridge_io::read_ranges::ReadRecorder;
 
 /// A file whose bytes are counted as they are read. After its reading was cancelled, every read fails.
 pub(super) struct CountedFile<'a> {
     pub(super) bytes: &'a dyn ReadAt,
     pub(super) progress: &'a Progress,
+    /// Records what is read, if the file may be read again later.
+    pub(super) recorder: Option<&'a ReadRecorder>,
 }
 
 impl ReadAt for CountedFile<'_> {
@@ -16,6 +19,9 @@ impl ReadAt for CountedFile<'_> {
         self.progress.check()?;
         let count = self.bytes.read_at(buffer, offset)?;
         self.progress.add(count as u64);
+        if let Some(recorder) = self.recorder {
+            recorder.add(offset, &buffer[..count]);
+        }
         Ok(count)
     }
 }

@@ -3,10 +3,10 @@
 use std::io;
 
 use stepbridge_formats::{
-    FileHead, HEAD, ReadOptions, SniffedFormat, has_named_columns, has_named_keys, placeholder, sniff, text_head_size,
-    text_matches,
+    FileHead, HEAD, ReadOptions, SniffedFormat, has_named_columns, has_named_keys, is_text_log as is_text, placeholder,
+    sniff, text_head_size,
 };
-use stepbridge_io::bytes::{ReadAt, read_up_to};
+use stepbridge_io::bytes::ReadAt;
 use stepbridge_io::decompress::Compression;
 use stepbridge_ledger::is_ledger;
 use stepbridge_records::{Format, ProblemKind};
@@ -65,18 +65,12 @@ fn is_text_log(
     size: u64,
     compression: Option<Compression>,
 ) -> io::Result<bool> {
-    let available = compression.map_or(usize::try_from(size).unwrap_or(usize::MAX), |_| usize::MAX);
-    let length = text_head_size(head.name).min(available);
-    if length <= HEAD && options.pattern.is_none() {
+    let length = text_head_size(head.name);
+    if length <= HEAD as u64 && options.pattern.is_none() {
         return Ok(false);
     }
-    let first = if let Some(compression) = compression {
-        compression.head(bytes, length)?.0
-    } else {
-        let mut first = vec![0; length];
-        let held = read_up_to(bytes, 0, &mut first, 0)?;
-        first.truncate(held);
-        first
-    };
-    Ok(text_matches(&FileHead { bytes: &first, ..*head }, options.pattern.as_deref()))
+    let pattern = options.pattern.as_deref();
+    let Some(compression) = compression else { return is_text(head.name, bytes, size, pattern) };
+    let first = compression.head(bytes, usize::try_from(length).unwrap_or(HEAD))?.0;
+    is_text(head.name, &&first[..], first.len() as u64, pattern)
 }

@@ -1,17 +1,17 @@
 //! What became of a file.
 
-use stepbridge_formats::FileContents;
+use stepbridge_formats::{FileContents, Lookalike};
 use stepbridge_ledger::Ledger;
 use stepbridge_records::{Format, Problem};
 
+use super::refresh_state::SeenFile;
 use crate::file_path::FilePath;
-use crate::logs::FileStamp;
 
 /// A file, and what became of it.
 pub(crate) struct OpenedFile {
     pub(crate) path: FilePath,
-    /// What the system said of it before it was read.
-    pub(crate) stamp: FileStamp,
+    /// How it was when it was read.
+    pub(crate) seen: SeenFile,
     pub(crate) outcome: FileOutcome,
 }
 
@@ -23,8 +23,10 @@ pub(crate) enum FileOutcome {
     Ledger(Ledger),
     /// It is large, so it is read later, by all threads.
     Large,
-    /// It is something else.
-    NoLog,
+    /// It is something else, which may look like a log.
+    NoLog(Option<Lookalike>),
+    /// It is a table that this library wrote.
+    OwnTable,
     /// It should be a log or a ledger, and cannot be read.
     Broken(Vec<Problem>),
 }

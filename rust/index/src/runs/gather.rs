@@ -7,9 +7,10 @@ use stepbridge_records::Problem;
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::log_file::LogFile;
+use super::refresh_state::SeenFile;
 use super::{dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
-use crate::logs::{FileStamp, LedgerFile, Logs};
+use crate::logs::{LedgerFile, Logs, UnreadFile};
 
 /// Makes logs of files. `problems` are those of no file.
 pub(super) fn gather(
@@ -22,7 +23,7 @@ pub(super) fn gather(
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let SortedFiles { stamps, mut logs, ledgers, mut broken } = sort_out(files);
+    let SortedFiles { seen, mut logs, ledgers, mut broken, own, unread } = sort_out(files);
     if logs.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -30,14 +31,17 @@ pub(super) fn gather(
             ReadError::NothingReadable { path, problems: broken }
         } else if let Some(found) = ledgers.into_iter().next() {
             ReadError::OnlyLedger { path, ledger: found.file }
+        } else if own && seen.is_empty() {
+            ReadError::OwnTable { path }
         } else if looked_at == 0 {
             ReadError::EmptyFolder { path }
         } else if path.is_dir() {
-            ReadError::NoLogs { path, files: looked_at }
+            ReadError::NoLogs { path, files: looked_at, unread }
         } else {
-            ReadError::NotALog { path }
+            ReadError::NotALog { path, lookalike: unread.into_iter().next().map(|file| file.lookalike) }
         });
     }
+    let unfollowed = problems.clone();
     let copies = dedup::remove_copies(&mut logs);
     let mut logs = merge::merge(logs, [problems, broken, copies].concat());
     sessions::split_writers(&mut logs);
@@ -47,32 +51,43 @@ pub(super) fn gather(
     let (ledger_of, ambiguous) = ledger_for_run::assign(&logs.records.runs, &ledgers);
     logs.records.problems.extend(ambiguous);
     (logs.ledgers, logs.ledger_of) = (ledgers, ledger_of);
-    logs.refresh.stamps = stamps;
+    logs.unread = unread;
+    (logs.refresh.seen, logs.refresh.unfollowed) = (seen, unfollowed);
     sessions::mark(&mut logs);
     Ok(logs)
 }
 
 /// Files by what they are.
 struct SortedFiles {
-    stamps: Vec<FileStamp>,
+    seen: Vec<SeenFile>,
     logs: Vec<LogFile>,
     ledgers: Vec<LedgerFile>,
     broken: Vec<Problem>,
+    /// Whether there are tables that this library wrote.
+    own: bool,
+    unread: Vec<UnreadFile>,
 }
 
 fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
-    let (mut logs, mut ledgers, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-    let mut stamps = Vec::with_capacity(files.len());
-    for OpenedFile { path, stamp, outcome } in files {
-        stamps.push(stamp);
+    let (mut logs, mut ledgers, mut broken, mut own) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let mut unread = Vec::new();
+    let mut all = Vec::with_capacity(files.len());
+    for OpenedFile { path, seen, outcome } in files {
+        // Such a table in the folder of the logs is written again and again, which changes nothing.
+        if matches!(outcome, FileOutcome::OwnTable) {
+            own = true;
+            continue;
+        }
+        all.push(seen);
         match outcome {
             FileOutcome::Log(format, contents) => {
                 logs.push(LogFile { source: path.shown(), folder: path.folder.clone(), path, format, contents });
             }
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),
-            FileOutcome::NoLog | FileOutcome::Large => {}
+            FileOutcome::NoLog(Some(lookalike)) => unread.push(UnreadFile { file: path.shown(), lookalike }),
+            FileOutcome::NoLog(None) | FileOutcome::OwnTable | FileOutcome::Large => {}
         }
     }
-    SortedFiles { stamps, logs, ledgers, broken }
+    SortedFiles { seen: all, logs, ledgers, broken, own, unread }
 }

@@ -3,8 +3,8 @@
 use stepbridge_formats::FileContents;
 use stepbridge_records::{BatchRun, Format};
 
+use super::refresh_state::RefreshFile;
 use crate::file_path::FilePath;
-use crate::logs::RefreshFile;
 
 /// A file that is a log, with all that it holds.
 pub(crate) struct LogFile {

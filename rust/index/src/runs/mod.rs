@@ -11,6 +11,7 @@ pub(crate) mod merge;
 pub(crate) mod open;
 mod read;
 mod refresh;
+pub(crate) mod refresh_state;
 mod sessions;
 mod survey_filter;
 mod walk;

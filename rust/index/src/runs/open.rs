@@ -1,22 +1,28 @@
 //! Opens a file, finds what it is, and reads it.
 
-use std::fs::{File, Metadata};
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader};
 
-use stepbridge_formats::{BatchFilter, FileContents, FileHead, HEAD, Input, Mark, ReadOptions, Sink, reader};
-use stepbridge_io::bytes::{ReadAt, read_all};
+use stepbridge_formats::{
+    BatchFilter, FileContents, FileHead, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, lookalike, reader,
+    text_head_size,
+};
+use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
+use stepbridge_io::open::open_file;
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
+use stepbridge_io::read_ranges::{ReadRanges, ReadRecorder};
 use stepbridge_ledger::{Ledger, LedgerError};
 use stepbridge_records::{Format, Problem, ProblemKind, TaggedBatch};
 
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
+use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter::{self, SurveyFilter};
 use crate::file_path::FilePath;
-use crate::logs::FileStamp;
+use crate::output::is_own_table;
 
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
@@ -36,37 +42,57 @@ pub(crate) struct FileOpener<'a> {
     pub(crate) survey: bool,
 }
 
+/// How one file is read.
+struct ReadTask<'a> {
+    /// Its size in bytes.
+    size: u64,
+    /// How many threads may share the work. With one, a large file is not read.
+    threads: usize,
+    recorder: Option<&'a ReadRecorder>,
+    /// Where an earlier reading ended.
+    mark: Option<&'a Mark>,
+}
+
+impl<'a> ReadTask<'a> {
+    fn of(size: u64, recorder: &'a ReadRecorder) -> Self {
+        Self { size, threads: 1, recorder: Some(recorder), mark: None }
+    }
+}
+
 impl FileOpener<'_> {
     /// Reads all files that `find` emits: small files in parallel while it goes on, then large files one after the other. The
     /// order of the result depends on the paths alone.
     pub(super) fn read_all<R>(&self, find: impl FnOnce(&mut dyn FnMut(FilePath)) -> R) -> (R, Vec<OpenedFile>) {
-        let (found, mut files) = parallel::for_each_streamed(self.threads, find, |path| self.open_file(path));
+        let (found, mut files) = parallel::for_each_streamed(self.threads, find, |path| self.read_file(path, 1));
         files.sort_by(|one, other| one.path.cmp(&other.path));
-        for OpenedFile { path, outcome, .. } in &mut files {
-            if matches!(outcome, FileOutcome::Large) {
-                *outcome = self.read_file(path, self.threads.max(2));
+        for file in &mut files {
+            if matches!(file.outcome, FileOutcome::Large) {
+                *file = self.read_file(file.path.clone(), self.threads.max(2));
             }
         }
         (found, files)
     }
 
-    /// Opens a file, and reads it if it is not large.
-    fn open_file(&self, path: FilePath) -> OpenedFile {
-        match open(&path) {
+    /// Opens a file and reads it. With one thread, a large file is not read.
+    pub(super) fn read_file(&self, path: FilePath, threads: usize) -> OpenedFile {
+        match open_file(&path.path) {
             Ok((file, metadata)) => {
                 let stamp = FileStamp::of(&path, Some(&metadata));
-                let outcome =
-                    self.read_bytes(&path, &file, metadata.len(), 1).unwrap_or_else(|error| unreadable(&path, &error));
-                OpenedFile { path, stamp, outcome }
+                self.read_opened(path, &file, stamp, threads)
             }
-            Err(error) => OpenedFile { stamp: FileStamp::now(&path), outcome: unreadable(&path, &error), path },
+            Err(error) => {
+                let seen = SeenFile { stamp: FileStamp::now(&path), ranges: ReadRanges::default() };
+                OpenedFile { outcome: unreadable(&path, &error), path, seen }
+            }
         }
     }
 
-    /// Opens a file and reads it. With one thread, a large file is not read.
-    pub(super) fn read_file(&self, path: &FilePath, threads: usize) -> FileOutcome {
-        let outcome = open(path).and_then(|(file, metadata)| self.read_bytes(path, &file, metadata.len(), threads));
-        outcome.unwrap_or_else(|error| unreadable(path, &error))
+    /// Reads an open file.
+    pub(super) fn read_opened(&self, path: FilePath, file: &File, stamp: FileStamp, threads: usize) -> OpenedFile {
+        let recorder = ReadRecorder::default();
+        let read = self.read_into(&path, file, &ReadTask { threads, ..ReadTask::of(stamp.size, &recorder) }, None);
+        let outcome = read.unwrap_or_else(|error| unreadable(&path, &error));
+        OpenedFile { path, seen: SeenFile { stamp, ranges: recorder.into_ranges() }, outcome }
     }
 
     /// Reads the bytes of a file.
@@ -77,34 +103,43 @@ impl FileOpener<'_> {
         size: u64,
         threads: usize,
     ) -> io::Result<FileOutcome> {
-        self.read_into(path, bytes, size, threads, None, None)
+        self.read_into(path, bytes, &ReadTask { threads, ..ReadTask::of(size, &ReadRecorder::default()) }, None)
     }
 
-    /// Reads a log and passes its batches to `take`.
-    pub(crate) fn stream_file(&self, path: &FilePath, take: &mut TakeBatch) -> io::Result<()> {
-        let (file, metadata) = open(path)?;
-        self.read_into(path, &file, metadata.len(), self.threads.max(2), Some(take), None).map(drop)
+    /// Reads a log a second time, and passes its batches to `take`. Fails if it no longer holds what was read of it.
+    pub(crate) fn stream_file(&self, path: &FilePath, seen: &SeenFile, take: &mut TakeBatch) -> io::Result<()> {
+        let (file, metadata) = open_file(&path.path)?;
+        if FileStamp::of(path, Some(&metadata)) != seen.stamp && !seen.ranges.still_hold(&file)? {
+            return Err(io::Error::other("it was changed while it was read"));
+        }
+        let task = ReadTask { threads: self.threads.max(2), size: metadata.len(), recorder: None, mark: None };
+        self.read_into(path, &file, &task, Some(take)).map(drop)
     }
 
-    /// Reads what was added to a file after its mark.
-    pub(super) fn read_added(&self, path: &FilePath, mark: &Mark) -> FileOutcome {
-        let outcome = open(path).and_then(|(file, metadata)| {
-            let mark = Some(Mark::clone(mark));
-            self.read_into(path, &file, metadata.len(), self.threads.max(2), None, mark)
-        });
-        outcome.unwrap_or_else(|error| unreadable(path, &error))
+    /// Reads what was added to an open file after its mark. `ranges` were read before.
+    pub(super) fn read_added(
+        &self,
+        path: &FilePath,
+        file: &File,
+        size: u64,
+        mark: &Mark,
+        ranges: ReadRanges,
+    ) -> io::Result<(FileOutcome, ReadRanges)> {
+        let recorder = ReadRecorder::from(ranges);
+        let task = ReadTask { threads: self.threads.max(2), mark: Some(mark), ..ReadTask::of(size, &recorder) };
+        let outcome = self.read_into(path, file, &task, None)?;
+        Ok((outcome, recorder.into_ranges()))
     }
 
     fn read_into(
         &self,
         path: &FilePath,
         bytes: &dyn ReadAt,
-        size: u64,
-        threads: usize,
+        task: &ReadTask,
         take: Option<&mut TakeBatch>,
-        mark: Option<Mark>,
     ) -> io::Result<FileOutcome> {
-        let file = FileWithHead::new(CountedFile { bytes, progress: self.progress }, HEAD)?;
+        let ReadTask { size, threads, recorder, mark } = *task;
+        let file = FileWithHead::new(CountedFile { bytes, progress: self.progress, recorder }, HEAD)?;
         let bytes: &dyn ReadAt = &file;
         let shown = path.shown();
         let name = decompress::plain_name(&path.name);
@@ -114,10 +149,13 @@ impl FileOpener<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = decompressed.as_ref().unwrap_or(&file.head);
+        if is_own_table(first, bytes, size)? {
+            return Ok(FileOutcome::OwnTable);
+        }
         let head = FileHead { name, folder: &path.folder, bytes: first };
         let kind = kind_of(&head, self.options, bytes, size, compression)?;
         match (&kind, stop) {
-            (FileKind::Other, _) => return Ok(FileOutcome::NoLog),
+            (FileKind::Other, _) => return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?)),
             (FileKind::Broken(ProblemKind::Empty, _), Some(stop)) => {
                 return Ok(FileOutcome::Broken(vec![stop_problem(&stop, &shown, size, 0)]));
             }
@@ -141,7 +179,8 @@ impl FileOpener<'_> {
             Some(compression) => Some(compression.decompress(bytes, size, &check)?),
         };
         let FileKind::Log(format) = kind else {
-            return Ok(read_ledger(&read_all(content.as_ref().map_or(bytes, |content| content))?, &shown));
+            let bytes = content.as_ref().map_or(bytes, |content| content);
+            return Ok(read_ledger(bytes, content.as_ref().map_or(size, Decompressed::size), &shown));
         };
         let mut input = Input {
             file: &shown,
@@ -152,21 +191,21 @@ impl FileOpener<'_> {
             size: content.as_ref().map_or(size, Decompressed::size),
             threads: if threads == 1 { 1 } else { self.threads },
             options: self.options,
-            mark: mark.filter(|_| compression.is_none()),
+            mark: mark.filter(|_| compression.is_none()).cloned(),
         };
         let (mut contents, another) = self.read_log(format, &mut input, take);
         if another && self.options.format.is_none() && !(reader(format).claims_name)(name) {
-            return Ok(FileOutcome::NoLog);
+            return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
         // A compressed file is always read from its beginning.
         contents.mark = contents.mark.filter(|_| compression.is_none());
         if let Some((stop, decompressed)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
-            contents.problems.insert(0, stop_problem(stop, &shown, size, decompressed));
+            contents.problems.push_first(stop_problem(stop, &shown, size, decompressed));
         }
         let is_not_a_log = contents.problems.iter().any(|problem| problem.kind == ProblemKind::NotALog);
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
-            FileOutcome::Broken(contents.problems)
+            FileOutcome::Broken(contents.problems.into_vec())
         } else {
             FileOutcome::Log(format, contents)
         })
@@ -186,8 +225,10 @@ impl FileOpener<'_> {
         self.progress.expect(input.size);
         if let Err(error) = (reader(format).read)(input, &mut sink) {
             let (at, end) = (sink.read, input.size.max(sink.read));
-            let reason =
-                format!("the system does not give its last {} bytes ({error}); what stands before was read", end - at);
+            let reason = format!(
+                "the system does not give its last {} bytes ({error}); everything before them was read",
+                end - at
+            );
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
@@ -198,11 +239,36 @@ impl FileOpener<'_> {
     }
 }
 
-/// Opens a file, and asks the system for its size and time.
-fn open(path: &FilePath) -> io::Result<(File, Metadata)> {
-    let file = File::open(&path.path)?;
-    let metadata = file.metadata()?;
-    Ok((file, metadata))
+/// Whether a file is a table that this library wrote.
+pub(super) fn is_own_file(file: &File, size: u64) -> io::Result<bool> {
+    let mut head = vec![0; HEAD];
+    let held = read_up_to(file, 0, &mut head, 0)?;
+    head.truncate(held);
+    let first = match Compression::of(&head) {
+        None => head,
+        Some(compression) => compression.head(file, HEAD)?.0,
+    };
+    is_own_table(&first, file, size)
+}
+
+/// What a file of no format looks like, by its first bytes; if it may be a text log, by its last ones as well, because many
+/// logs begin with other output.
+fn looks_like(
+    head: &FileHead,
+    bytes: &dyn ReadAt,
+    size: u64,
+    compression: Option<Compression>,
+) -> io::Result<Option<Lookalike>> {
+    let first = lookalike(head);
+    if first.is_some() || compression.is_some() || text_head_size(head.name) <= HEAD as u64 || head.bytes.contains(&0) {
+        return Ok(first);
+    }
+    let begin = size.saturating_sub(HEAD as u64).max(head.bytes.len() as u64);
+    let mut last = vec![0; usize::try_from(size.saturating_sub(begin)).unwrap_or(HEAD).min(HEAD)];
+    let length = read_up_to(bytes, begin, &mut last, 0)?;
+    // The first line is cut.
+    let whole = last[..length].iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &last[end + 1..length]);
+    Ok(lookalike(&FileHead { bytes: whole, ..*head }))
 }
 
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {
@@ -223,11 +289,12 @@ fn stop_problem(stop: &DecompressStop, file: &str, compressed: u64, decompressed
 }
 
 /// Reads a ledger. A ledger that cannot be read is a problem, and the logs are read without it.
-fn read_ledger(bytes: &[u8], shown: &str) -> FileOutcome {
-    let (kind, error) = match Ledger::read(bytes, shown) {
+fn read_ledger(bytes: &dyn ReadAt, size: u64, shown: &str) -> FileOutcome {
+    let (kind, error) = match Ledger::read_from(BufReader::new(Sequential::new(bytes)), shown) {
         Ok(ledger) => return FileOutcome::Ledger(ledger),
         Err(error @ LedgerError::Newer { .. }) => (ProblemKind::Newer, error),
+        Err(error @ LedgerError::Unreadable { .. }) => (ProblemKind::Unreadable, error),
         Err(error) => (ProblemKind::NotALog, error),
     };
-    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, bytes.len() as u64)])
+    FileOutcome::Broken(vec![Problem::new(shown, kind, error.to_string()).at(0, size)])
 }

@@ -1,10 +1,12 @@
 //! Reads all logs below a path.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use stepbridge_formats::{ReadOptions, check_pattern};
+use stepbridge_io::open::open_file;
 use stepbridge_io::progress::Progress;
 use stepbridge_ledger::NAME;
 use stepbridge_records::Problem;
@@ -12,10 +14,11 @@ use stepbridge_records::Problem;
 use super::file_outcome::OpenedFile;
 use super::gather::gather;
 use super::open::FileOpener;
+use super::refresh_state::SeenFile;
 use super::walk;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
-use crate::logs::{FileStamp, Logs};
+use crate::logs::Logs;
 
 /// Reads every log below `path`, or the log that `path` is, on up to `threads` threads. The result does not depend on them.
 pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
@@ -34,8 +37,11 @@ pub(crate) fn survey(
 
 fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {
     check_pattern(opener.options.pattern.as_deref())?;
+    let begin = SystemTime::now();
     let (problems, files) = opener.read_all(|emit| list(path, emit));
-    gather(path, files, problems?, opener.progress)
+    let logs = gather(path, files, problems?, opener.progress)?;
+    logs.refresh.verify(begin);
+    Ok(logs)
 }
 
 /// Reads a log that is in memory, as if it were the file `name`.
@@ -47,7 +53,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let path = FilePath { path: root.to_owned(), folder: Vec::new(), name: name.to_owned() };
     let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
     let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    gather(root, vec![OpenedFile { path, stamp: FileStamp::default(), outcome }], Vec::new(), &progress)
+    gather(root, vec![OpenedFile { path, seen: SeenFile::default(), outcome }], Vec::new(), &progress)
 }
 
 /// Emits the files at or below a path, in no order. Returns the folders and links that could not be followed.
@@ -64,7 +70,7 @@ pub(super) fn list(path: &Path, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Pr
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder")));
     }
     // A file that cannot be opened is an error here; in a folder it is a problem among others.
-    File::open(path).map_err(unreadable)?;
+    open_file(path).map_err(unreadable)?;
     let name = path.file_name().map_or_else(String::new, walk::shown);
     // The ledger next to a log belongs to it.
     let ledger = path.with_file_name(NAME);

@@ -1,26 +1,46 @@
-//! Reads the same logs a while later: only what was added.
+//! Reads the same logs a while later.
+//!
+//! The result is that of reading everything anew, whatever happened to the files. A file whose stamp is the same is not read
+//! again. Of a file that has grown, only what was added is read, if a checksum shows that it still begins with what was read
+//! before. Every other file is read as a whole.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
+use std::time::SystemTime;
 
-use stepbridge_formats::{FileContents, Mark, ReadOptions};
+use stepbridge_formats::{FileContents, ReadOptions};
+use stepbridge_io::open::open_file;
 use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{FileFacts, ProblemKind, TaggedBatch};
+use stepbridge_io::read_ranges::ReadRanges;
+use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::gather::gather;
-use super::open::FileOpener;
+use super::open::{FileOpener, is_own_file};
 use super::read::list;
+use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
-use crate::logs::{FileStamp, Logs};
+use crate::logs::Logs;
+
+/// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
+const SMALL: u64 = 64 << 10;
+
+/// A log as it was read before.
+#[derive(Clone, Copy)]
+struct KnownLog<'a> {
+    /// Its index in [`Logs::files`].
+    file: usize,
+    /// The indices of its batches.
+    batches: &'a [usize],
+    seen: &'a SeenFile,
+}
 
 impl Logs {
-    /// Reads what was added to the logs below a path since they were read with these options; `None` if nothing was added.
-    ///
-    /// A file of a format that writers append to is read from where it ended. Another file is read as a whole if it changed.
+    /// Reads the logs below a path again, which were read with these options; `None` if nothing has changed.
     pub fn refresh(
         &self,
         path: &Path,
@@ -28,49 +48,100 @@ impl Logs {
         progress: &Progress,
         threads: usize,
     ) -> Result<Option<Self>, ReadError> {
+        let begin = SystemTime::now();
         let opener = FileOpener { options, progress, threads, survey: false };
         let mut paths = Vec::new();
         let problems = list(path, &mut |file| paths.push(file))?;
         paths.sort();
-        let stamps: Vec<FileStamp> = paths.iter().map(FileStamp::now).collect();
-        if stamps == self.refresh.stamps {
+        self.leave_out_own_tables(&mut paths, threads);
+        if problems == self.refresh.unfollowed && self.nothing_changed(&paths, threads) {
+            self.refresh.verify(begin);
             return Ok(None);
         }
-        let before: HashMap<&Path, &FileStamp> =
-            self.refresh.stamps.iter().map(|stamp| (stamp.path.as_path(), stamp)).collect();
-        let known: HashMap<&Path, usize> =
+        let seen: HashMap<&Path, &SeenFile> =
+            self.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen)).collect();
+        let files: HashMap<&Path, usize> =
             self.files.iter().enumerate().map(|(index, file)| (file.path.path.as_path(), index)).collect();
         let mut batches_of: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
         for (index, batch) in self.records.batches.iter().enumerate() {
             batches_of[batch.source as usize].push(index);
         }
-        let outcomes = parallel::map(paths.len(), threads, |index| {
-            let file = &paths[index];
-            let was = known.get(file.path.as_path()).copied();
-            let before = before.get(file.path.as_path());
-            match (was, before) {
-                (Some(was), Some(before)) if survey_filter::applies_to(self.files[was].format) => {
-                    if **before == stamps[index] {
-                        return FileOutcome::Log(self.files[was].format, self.contents(was, &batches_of[was]));
-                    }
-                    match (&self.refresh.files[was].mark, stamps[index].size > before.size) {
-                        (Some(mark), true) => self.grown(&opener, file, was, &batches_of[was], mark),
-                        _ => opener.read_file(file, 2),
-                    }
+        let files = parallel::map(paths.len(), threads, |index| {
+            let path = paths[index].path.as_path();
+            let known = files.get(path).zip(seen.get(path));
+            let known = known.map(|(&file, seen)| KnownLog { file, batches: &batches_of[file], seen });
+            match known {
+                // Formats whose files are compared with each other need all of their records, as they were read.
+                Some(known) if survey_filter::applies_to(self.files[known.file].format) => {
+                    self.read_again(&opener, &paths[index], known)
                 }
-                _ => opener.read_file(file, 2),
+                _ => opener.read_file(paths[index].clone(), 2),
             }
         });
-        let files = paths.into_iter().zip(stamps).zip(outcomes);
-        let files = files.map(|((path, stamp), outcome)| OpenedFile { path, stamp, outcome }).collect();
-        gather(path, files, problems, progress).map(Some)
+        let logs = gather(path, files, problems, progress)?;
+        logs.refresh.verify(begin);
+        Ok(Some(logs))
     }
 
-    /// The contents of a file as it was read before.
-    fn contents(&self, was: usize, batches: &[usize]) -> FileContents {
-        let refresh = &self.refresh.files[was];
+    /// Leaves out the tables that this library wrote since. Files that are known and have not changed are not looked at.
+    fn leave_out_own_tables(&self, paths: &mut Vec<FilePath>, threads: usize) {
+        let seen: HashMap<&Path, &FileStamp> =
+            self.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), &seen.stamp)).collect();
+        let is_own = |path: &FilePath| {
+            let stamp = FileStamp::now(path);
+            seen.get(path.path.as_path()).is_none_or(|seen| **seen != stamp)
+                && open_file(&path.path).and_then(|(file, _)| is_own_file(&file, stamp.size)).unwrap_or(false)
+        };
+        let own = parallel::map(paths.len(), threads, |index| is_own(&paths[index]));
+        let mut own = own.into_iter();
+        paths.retain(|_| !own.next().unwrap_or(false));
+    }
+
+    /// Whether these are the files that were read, and all still hold what was read of them.
+    fn nothing_changed(&self, paths: &[FilePath], threads: usize) -> bool {
+        let seen = &self.refresh.seen;
+        let same_stamps =
+            paths.len() == seen.len() && paths.iter().zip(seen).all(|(path, seen)| FileStamp::now(path) == seen.stamp);
+        let holds = |seen: &SeenFile| {
+            !self.refresh.may_hide_a_change(&seen.stamp)
+                || match open_file(&seen.stamp.path) {
+                    Ok((file, _)) => seen.ranges.still_hold(&file).unwrap_or(false),
+                    Err(_) => seen.ranges == ReadRanges::default(),
+                }
+        };
+        same_stamps && parallel::map(seen.len(), threads, |index| holds(&seen[index])).into_iter().all(|holds| holds)
+    }
+
+    /// Whether a file with the same stamp as before has the same content.
+    fn is_unchanged(&self, seen: &SeenFile, file: &File) -> bool {
+        !self.refresh.may_hide_a_change(&seen.stamp) || seen.ranges.still_hold(file).unwrap_or(false)
+    }
+
+    /// Reads a log again, as far as it is needed.
+    fn read_again(&self, opener: &FileOpener, path: &FilePath, known: KnownLog) -> OpenedFile {
+        let Ok((file, metadata)) = open_file(&path.path) else { return opener.read_file(path.clone(), 2) };
+        let stamp = FileStamp::of(path, Some(&metadata));
+        let (format, seen) = (self.files[known.file].format, known.seen);
+        if stamp == seen.stamp && self.is_unchanged(seen, &file) {
+            let outcome = FileOutcome::Log(format, self.contents(known));
+            return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges: seen.ranges.clone() }, outcome };
+        }
+        let grown = seen.stamp.size > SMALL && stamp.size > seen.stamp.size;
+        if grown
+            && seen.ranges.still_hold(&file).unwrap_or(false)
+            && let Some((contents, ranges)) = self.grown(opener, path, &file, &stamp, known)
+        {
+            let outcome = FileOutcome::Log(format, contents);
+            return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges }, outcome };
+        }
+        opener.read_opened(path.clone(), &file, stamp, 2)
+    }
+
+    /// The contents of a log as it was read before.
+    fn contents(&self, known: KnownLog) -> FileContents {
+        let refresh = &self.refresh.files[known.file];
         let mut records = 0;
-        let batches = batches.iter().map(|&index| {
+        let batches = known.batches.iter().map(|&index| {
             let columns = &self.records.batches[index];
             let at = refresh.runs.partition_point(|(before, _)| *before <= records).saturating_sub(1);
             let run = refresh.runs.get(at).map(|(_, run)| run.clone()).unwrap_or_default();
@@ -82,23 +153,35 @@ impl Logs {
         FileContents {
             batches: batches.collect(),
             problems: refresh.problems.clone(),
-            facts: self.files[was].facts.clone(),
+            facts: self.files[known.file].facts.clone(),
             mark: refresh.mark.clone(),
         }
     }
 
-    /// The contents of a file that has grown: as it was read before, and what was added.
-    fn grown(&self, opener: &FileOpener, file: &FilePath, was: usize, batches: &[usize], mark: &Mark) -> FileOutcome {
-        let (format, added) = match opener.read_added(file, mark) {
-            FileOutcome::Log(format, added) if format == self.files[was].format => (format, added),
-            // It is another file now.
-            _ => return opener.read_file(file, 2),
-        };
-        let mut contents = self.contents(was, batches);
-        // A record that was torn before is complete now, or torn again.
-        contents.problems.retain(|problem| problem.kind != ProblemKind::Truncated);
-        contents.problems.extend(added.problems);
-        contents.batches.extend(added.batches);
+    /// The contents of a log that has grown: as it was read before, and what was added. `None` if they may differ from those
+    /// of a reading from its beginning.
+    fn grown(
+        &self,
+        opener: &FileOpener,
+        path: &FilePath,
+        file: &File,
+        stamp: &FileStamp,
+        known: KnownLog,
+    ) -> Option<(FileContents, ReadRanges)> {
+        let mark = self.refresh.files[known.file].mark.as_ref()?;
+        // A problem may go on in what was added, or its words may count all of the file. A record that the file ends in is
+        // complete now, or ends in the same way again.
+        let is_of_the_end = |problem: &Problem| problem.kind == ProblemKind::Truncated;
+        let mut contents = self.contents(known);
+        if !contents.problems.iter().all(is_of_the_end) {
+            return None;
+        }
+        let ranges = known.seen.ranges.clone();
+        let (outcome, ranges) = opener.read_added(path, file, stamp.size, mark, ranges).ok()?;
+        let FileOutcome::Log(format, added) = outcome else { return None };
+        if format != self.files[known.file].format || !added.problems.iter().all(is_of_the_end) {
+            return None;
+        }
         let before = contents.facts.records;
         let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, starts, .. } = added.facts;
         contents.facts.bytes = bytes;
@@ -108,6 +191,14 @@ impl Logs {
         contents.facts.plain_lines += plain_lines;
         contents.facts.starts.extend(starts.into_iter().map(|(at, step)| (before + at, step)));
         contents.mark = added.mark;
-        FileOutcome::Log(format, contents)
+        contents.problems = added.problems;
+        contents.batches.extend(added.batches);
+        // In a text log the order of lines of several kinds depends on where the reader began.
+        let mut meanings = contents.batches.iter().map(|batch| batch.columns.meaning);
+        let first = meanings.next();
+        if !meanings.all(|meaning| Some(meaning) == first) {
+            return None;
+        }
+        Some((contents, ranges))
     }
 }

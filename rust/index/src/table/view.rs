@@ -22,7 +22,7 @@ impl Table {
                 break;
             }
         }
-        Self { schema: self.schema.clone(), batches }
+        Self { schema: self.schema.clone(), batches, logs: self.logs.clone() }
     }
 
     /// How many records of each run have neither an epoch nor a position after their step; runs without such records have

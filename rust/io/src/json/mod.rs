@@ -281,20 +281,20 @@ impl<'a> JsonCursor<'a> {
         let mut rest = &self.bytes[begin..];
         // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is
         // computed.
-        while let Some((&chunk, behind)) = rest.split_first_chunk() {
+        while let Some((&chunk, after)) = rest.split_first_chunk() {
             let digits = Digits::of(chunk);
             if digits.count == chunk.len() {
                 scan.mantissa = scan.mantissa.wrapping_mul(SHIFTS[8]).wrapping_add(digits.number());
-                rest = behind;
+                rest = after;
             } else {
                 scan.mantissa = scan.mantissa.wrapping_mul(SHIFTS[digits.count]).wrapping_add(digits.number());
                 rest = &rest[digits.count..];
                 break;
             }
         }
-        while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
             scan.mantissa = scan.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            rest = behind;
+            rest = after;
         }
         self.at = self.bytes.len() - rest.len();
         scan.digits += self.at - begin;

@@ -2,6 +2,7 @@
 
 mod count;
 mod elapsed;
+mod enter;
 mod live_window;
 mod planned;
 mod record;
@@ -129,15 +130,17 @@ impl Cursor {
             // A complete part is observed as planned, also one without batches.
             let done =
                 if part.is_complete() { Some(part.segment) } else { Some(part.observed()).filter(|_| part.done > 0) };
-            done.into_iter().chain(Self::left_over(&part))
+            done.into_iter().chain(self.left_over(&part))
         });
-        let later = self.planned.segments.iter().copied();
+        // Nothing after an epoch of unknown length has a place; an endless stream has no end.
+        let known = self.part.is_none_or(|part| part.segment.batches.is_some());
+        let later = self.planned.segments.iter().copied().filter(|_| known);
         Timeline::from_segments(self.record.history.iter().copied().chain(running).chain(later))
     }
 
     /// What is left of the part in which the loop is.
-    fn left_over(part: &RunningPart) -> Option<Segment> {
-        (!part.is_complete()).then(|| part.left_over())
+    fn left_over(&self, part: &RunningPart) -> Option<Segment> {
+        (!part.is_complete()).then(|| part.left_over(self.planned.segments.unknown_epochs()))
     }
 
     /// The parts of the last complete epoch: all of them, or those since the cursor was made inside it.
@@ -153,12 +156,14 @@ impl Cursor {
         self.record.running.iter().copied().chain(done).collect()
     }
 
-    /// What is planned from here on; the first segment continues the running epoch, if there is one.
+    /// What is planned from here on; the first segment continues the running epoch, if there is one. Later segments are
+    /// listed although the length of the running epoch may not be known, so that they have no place on a timeline.
     #[must_use]
     pub fn planned(&self) -> Vec<Segment> {
         // An epoch without a batch so far is to come, also one that is planned without batches.
         let left_over =
-            self.part.and_then(|part| Self::left_over(&part).or_else(|| (self.now.iter == 0).then_some(part.segment)));
+            self.part.and_then(|part| self.left_over(&part).or_else(|| (self.now.iter == 0).then_some(part.segment)));
+        let left_over = left_over.map(|part| Segment { epochs: Some(1), ..part });
         left_over.into_iter().chain(self.planned.segments.iter().copied()).collect()
     }
 

@@ -1,8 +1,8 @@
 //! A run that continues otherwise than planned: what is done stays, what is to come is planned anew.
 
-use super::Cursor;
 use super::planned::{Planned, RunLength, of_unknown_length};
 use super::running_part::RunningPart;
+use super::{Cursor, End};
 use crate::canonical::end_window;
 use crate::change::{Change, Pending};
 use crate::epoch_shape::EpochShape;
@@ -23,11 +23,16 @@ impl Cursor {
     }
 
     /// Continues by another plan from here on; see [`Timeline::resume`].
-    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>) -> Result<(), Error> {
+    /// `longer`: by so much the running epoch is longer than the plan's, as part of it was done again; see [`EpochEntry`].
+    pub fn replan(&mut self, plan: &Timeline, pending: Option<Pending>, longer: i64) -> Result<(), Error> {
         let (epochs, _) = self.now.position();
-        let changed = self.timeline()?.resume(self.now.batch, epochs, plan, pending)?;
+        let changed = self.timeline()?.resume_longer(self.now.batch, epochs, plan, pending, longer)?;
         let next = plan.segments().first().filter(|next| next.stream.is_none());
-        self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))
+        self.move_to(&changed, next.and_then(|next| next.batch_size), next.map(|next| next.accumulate))?;
+        if !self.is_stream() {
+            self.plan_later_by(plan);
+        }
+        Ok(())
     }
 
     /// Goes over to a timeline that is equal up to here. From here on batches have `size` samples and windows `accumulate`
@@ -45,17 +50,22 @@ impl Cursor {
                 // The epoch has begun and has no batch yet.
                 next.begin_epoch()?;
             }
-            next.record.running = self.running();
-            next.record.ended = std::mem::take(&mut self.record.ended);
-            next.now.token = self.now.token;
-            (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
-            *self = next;
+            self.go_on_as(next);
         }
         self.window.closes = closes || self.now.step > steps;
         if self.before.epoch == self.now.epoch {
             (self.before.length, self.before.epoch_samples) = (self.now.length, self.now.epoch_samples);
         }
         Ok(())
+    }
+
+    /// Becomes a cursor at the same point, which has counted what this one has.
+    pub(super) fn go_on_as(&mut self, mut next: Self) {
+        next.record.running = self.running();
+        next.record.ended = std::mem::take(&mut self.record.ended);
+        next.now.token = self.now.token;
+        (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
+        *self = next;
     }
 
     /// The last batch is the last one of its epoch, perhaps only with the new sizes, and the loop is still inside the epoch.
@@ -97,38 +107,43 @@ impl Cursor {
         self.part = Some(part);
     }
 
-    /// Begins the running epoch again, as its loader does: the batches that are done stay in the epoch, and the whole data
-    /// follows once more, by the sizes that hold now. An epoch of unknown length only goes on.
-    pub fn restart_epoch(&mut self) -> Result<(), Error> {
+    /// Ends the running epoch as cut and plans it once more as a whole, as its loader begins again. `longer`: as for `replan`.
+    pub fn restart_epoch(&mut self, longer: i64) -> Result<(), Error> {
         if self.is_stream() {
             return Err(Error::invalid("a stream has no epoch that could begin again: its loader continues"));
         }
-        let Some(part) = self.part.filter(|_| self.now.iter > 0) else { return Ok(()) };
-        let data = part.segment.samples.or(self.now.epoch_samples).zip(part.segment.batch_size);
-        let (batches, last) = match (data, self.now.length) {
-            (_, None) => return Ok(()),
-            (Some((samples, size)), Some(_)) => {
-                let shape = EpochShape::new(Some(samples), None, Some(size), part.segment.drop_last)?;
-                (shape.batches, shape.last)
-            }
-            (None, length) => (length, part.segment.last_batch_size),
+        let Some(part) = self.part else { return Ok(()) };
+        let Segment { samples, batch_size, drop_last, .. } = part.segment;
+        let data = samples.zip(batch_size).and_then(|(samples, size)| {
+            let samples = samples.checked_add_signed(-longer)?;
+            Some((samples, EpochShape::new(Some(samples), None, Some(size), drop_last).ok()?))
+        });
+        // In batches of a size that the epoch did not begin with there are others than it would have had.
+        let (batches, last, samples) = match data {
+            Some((samples, shape)) => (shape.batches, shape.last, Some(samples)),
+            None => (
+                self.now.length.and_then(|length| length.checked_add_signed(-longer)),
+                part.segment.last_batch_size,
+                samples,
+            ),
         };
-        if part.done > 0 {
-            self.record.add_part(Segment { cut: false, ..part.observed() })?;
+        self.end_epoch(End::Cut)?;
+        let known = batches.is_some();
+        let whole = Segment {
+            epochs: Some(1),
+            batches,
+            samples,
+            last_batch_size: last.filter(|_| known),
+            joins: false,
+            cut: false,
+            entry: Entry::Continue,
+            ..part.segment
+        };
+        match self.planned.segments.first_mut() {
+            // An epoch of unknown length and all later ones are one segment.
+            Some(next) if !known => next.epochs = next.epochs.map(|later| later + 1),
+            _ => self.planned.segments.add_first(whole),
         }
-        while self.planned.segments.continues_epoch() {
-            self.planned.segments.take_epoch();
-        }
-        // What a change decided for the open window at this point stays decided.
-        let entry = if part.done == 0 { part.segment.entry } else { self.window.ended_early };
-        let whole =
-            Segment { epochs: Some(1), batches, last_batch_size: last, joins: true, cut: false, entry, ..part.segment };
-        self.planned.extra = None;
-        self.now.length = batches.and_then(|batches| self.now.iter.checked_add(batches));
-        self.now.epoch_samples =
-            self.now.sample_in_epoch.zip(whole.sized()).and_then(|(done, more)| done.checked_add(more));
-        self.window.enter(&whole);
-        self.part = Some(RunningPart::begin(whole, self.now.sample));
         self.planned.run = RunLength::of(&self.timeline()?);
         Ok(())
     }

@@ -77,9 +77,13 @@ impl RunningPart {
         Segment { batches: Some(self.done), last_batch_size, samples: self.samples_of_piece(), ..self.segment }
     }
 
-    /// What is left of the part, which is not complete.
-    pub(super) fn left_over(&self) -> Segment {
-        let all = Segment { batches: self.segment.batches.map(|batches| batches - self.done), ..self.segment };
+    /// What is left of the part, which is not complete. `unknown_epochs`: the number of epochs if its length is not known.
+    pub(super) fn left_over(&self, unknown_epochs: Option<u64>) -> Segment {
+        let all = match self.segment.batches {
+            None if self.segment.stream.is_some() => self.segment,
+            None => Segment { epochs: unknown_epochs, ..self.segment },
+            Some(batches) => Segment { batches: Some(batches - self.done), ..self.segment },
+        };
         if self.done == 0 {
             return all;
         }

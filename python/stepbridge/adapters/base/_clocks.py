@@ -1,4 +1,4 @@
-"""What every adapter asks of its arguments."""
+"""Checks that a clock was given."""
 
 from __future__ import annotations
 

@@ -1,0 +1,22 @@
+"""What every adapter needs and nobody else: one place for each mechanism that the frameworks share.
+
+- `framework` imports a framework: it says what to install where it is missing, and what is too old;
+- `the_clock` checks that a clock was given;
+- `LoopDriver` has one method for each event of a training loop;
+- `Watch` is an optimizer whose real updates are counted;
+- `Phases` is a schedule as data: points in any unit, and how a factor gets from one to the next;
+- `EpochOrder` is an order of samples that follows from a seed alone;
+- `LogStep` is the step that a logger is given, and what the ledger says of it.
+
+The page "Writing an adapter" of the documentation makes an adapter of them.
+"""
+
+from stepbridge.adapters.base._clocks import the_clock
+from stepbridge.adapters.base._driver import LoopDriver
+from stepbridge.adapters.base._framework import framework
+from stepbridge.adapters.base._log_step import LogStep
+from stepbridge.adapters.base._order import EpochOrder
+from stepbridge.adapters.base._phases import Phases, Shape
+from stepbridge.adapters.base._watch import Watch, watches
+
+__all__ = ["EpochOrder", "LogStep", "LoopDriver", "Phases", "Shape", "Watch", "framework", "the_clock", "watches"]

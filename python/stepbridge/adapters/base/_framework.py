@@ -1,0 +1,56 @@
+"""Imports a framework, and says what to do where it is missing or older than what the adapter was tested with."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stepbridge._errors import warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["framework"]
+
+
+@contextmanager
+def framework(module: str, *, title: str, tested: str) -> Iterator[None]:
+    """Guards the import of a framework, which is the only thing inside.
+
+    It is imported first and alone: so a missing framework is told apart from a broken one.
+
+    Args:
+        module: its module, which is also the name of our extra and of our adapter.
+        title: what its users call it.
+        tested: the lowest version that the adapter is tested with.
+
+    Raises:
+        ImportError: it is not installed.
+
+    Warns:
+        StepbridgeWarning: its version is below `tested`.
+
+    >>> with framework("json", title="JSON", tested="1.0"):
+    ...     import json
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise ImportError(f"stepbridge.adapters.{module} needs {title}: pip install 'stepbridge[{module}]'") from error
+    version = str(getattr(sys.modules[module], "__version__", ""))
+    if _is_older(version, tested):
+        warn(
+            f"stepbridge.adapters.{module} is tested with {title} {tested} and newer; this is {version}: "
+            "what it counts may be wrong here, so upgrade, or compare its counts with your own"
+        )
+
+
+def _is_older(version: str, tested: str) -> bool:
+    """Whether a version is below another one, by their first two numbers; one that has no numbers is not."""
+    numbers = [re.match(r"(\d+)\.(\d+)", text) for text in (version, tested)]
+    found, wanted = (None if match is None else tuple(map(int, match.groups())) for match in numbers)
+    return found is not None and wanted is not None and found < wanted

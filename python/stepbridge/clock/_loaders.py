@@ -1,0 +1,95 @@
+"""What the clock knows of loaders: which kinds there are, and what each of them can say of its order.
+
+An adapter registers the kinds of its framework. The clock imports no framework: where a loader belongs to one that is
+loaded already, it has the adapter imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from stepbridge._errors import TimelineError
+
+if TYPE_CHECKING:
+    from stepbridge.clock._clock import StepClock
+
+__all__ = ["LoaderKind", "RestOfEpoch", "kind_of", "register_loader_kind", "rest_of_arrays"]
+
+
+class RestOfEpoch(NamedTuple):
+    """What a loader is asked for the rest of an epoch."""
+
+    clock: StepClock
+    """The clock, inside the epoch."""
+    samples: int | None
+    """Samples of the epoch's data that are done, over all ranks; None where the clock does not know them."""
+    batches: int | None
+    """Whole batches, in the size of now, that they fill; None where they fill no whole number."""
+    order: str | None
+    """What `order` returned when the epoch began; None where nobody asked."""
+
+
+class LoaderKind(Protocol):
+    """A kind of loader, as the adapter of its framework knows it."""
+
+    def handles(self, loader: object) -> bool:
+        """Whether a loader is of this kind."""
+        ...
+
+    def order(self, loader: Any, epoch: int) -> str | None:
+        """Prepares a loader for an epoch that begins; returns what says in which order it is about to yield it.
+
+        The text goes into the clock's state. None: the order follows from the loader itself, or nobody knows it.
+        """
+        ...
+
+    def rest(self, loader: Any, wanted: RestOfEpoch) -> Any:
+        """Returns a loader over what is left of the epoch, which loads nothing of what is done.
+
+        Raises:
+            TimelineError: nobody knows in which order the epoch began, or the like; with what to do about it.
+        """
+        ...
+
+
+_KINDS: list[LoaderKind] = []
+
+
+def register_loader_kind(kind: LoaderKind) -> None:
+    """Lets every clock know a kind of loader: for `StepClock.rest`, and for the order of an epoch in a saved state."""
+    _KINDS.append(kind)
+
+
+def kind_of(loader: object) -> LoaderKind | None:
+    """Returns the kind of a loader; None for one that no adapter knows."""
+    framework = type(loader).__module__.partition(".")[0]
+    adapter = {"torch": "torch", "torchdata": "torch", "tensorflow": "tensorflow"}.get(framework)
+    if adapter is not None and f"stepbridge.adapters.{adapter}" not in sys.modules:
+        import_module(f"stepbridge.adapters.{adapter}")
+    return next((kind for kind in _KINDS if kind.handles(loader)), None)
+
+
+def rest_of_arrays(name: str, arrays: Any, wanted: RestOfEpoch) -> Any:
+    """Returns arrays of samples, or tuples, lists and dicts of them, from the first sample on that is not done.
+
+    Raises:
+        TimelineError: they are not arrays, or the clock does not know how many samples are done.
+    """
+    if wanted.samples is None:
+        raise TimelineError(f"{name}: how many samples of the epoch are done is not known: give samples and batch_size")
+    if isinstance(arrays, dict):
+        return {key: rest_of_arrays(name, array, wanted) for key, array in arrays.items()}
+    if isinstance(arrays, (tuple, list)) and arrays and all(map(_is_array, arrays)):
+        return type(arrays)(rest_of_arrays(name, array, wanted) for array in arrays)
+    if not _is_array(arrays):
+        raise TimelineError(
+            f"{name}: the rest of a {type(arrays).__name__} is not known: rest() takes a DataLoader of PyTorch, a "
+            "tf.data.Dataset or arrays of samples; for another loader batches(loader, resume=...) says what it does"
+        )
+    return arrays[wanted.samples :]
+
+
+def _is_array(thing: object) -> bool:
+    return isinstance(thing, (tuple, dict)) or (hasattr(thing, "shape") and hasattr(thing, "__getitem__"))

@@ -1,0 +1,171 @@
+//! A general reader of lines of training, for the logs of which no shape is known.
+//!
+//! It looks for words that count (epoch, step, iteration, batch, update) with a number, and then names with numbers. What a
+//! number means follows from how it goes on: it begins again with each epoch or does not, a 0 is seen or is not. What that
+//! does not show is left open.
+
+mod template;
+mod tracks;
+mod words;
+
+use std::collections::HashMap;
+
+use self::template::Template;
+use self::tracks::CounterTracks;
+use self::words::CounterSlot;
+use super::pairs::PairStyle;
+use super::pattern::Pattern;
+use super::shapes::{self, CompiledLine, ShapeLine, Takes};
+use stepbridge_records::EpochMeaning;
+
+pub(super) use self::words::has_counter;
+
+/// So many lines of a form, with numbers that go on, are a log.
+const ENOUGH: usize = 3;
+
+/// So many forms are told apart.
+const FORMS: usize = 64;
+
+/// The lines of a log that its own words describe.
+pub(super) struct GeneralShape {
+    pub(super) lines: Vec<CompiledLine>,
+}
+
+/// What the lines of a file have in common so far.
+#[derive(Debug, Default)]
+pub(super) struct GeneralSurvey {
+    forms: Vec<Form>,
+    numbers: HashMap<String, usize>,
+    /// The epoch of the heading that came last.
+    heading: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Form {
+    template: Template,
+    lines: usize,
+    /// How many lines have each name of what training is judged by.
+    judged: HashMap<Vec<u8>, usize>,
+    tracks: CounterTracks,
+}
+
+impl GeneralSurvey {
+    /// Takes a line. Whether it looks like training.
+    pub(super) fn take(&mut self, line: &[u8]) -> bool {
+        let under = || self.heading.and_then(|_| template::under_heading(line));
+        let Some(template) = template::of(line).or_else(under) else { return false };
+        let heading = template.is_heading();
+        if !heading && template.values == 0 {
+            return false;
+        }
+        let judged = template.judged.clone();
+        let looks = judged.is_some();
+        let epoch =
+            template.counters.iter().find(|counter| counter.slot == CounterSlot::Epoch).map(|counter| counter.value);
+        if heading && template.counters.len() == 1 && epoch.is_some() {
+            self.heading = epoch;
+        }
+        let at = match self.numbers.get(&template.pattern) {
+            Some(&at) => at,
+            None if self.forms.len() < FORMS => {
+                self.numbers.insert(template.pattern.clone(), self.forms.len());
+                self.forms.push(Form {
+                    template: template.clone(),
+                    lines: 0,
+                    judged: HashMap::new(),
+                    tracks: CounterTracks::default(),
+                });
+                self.forms.len() - 1
+            }
+            None => return looks,
+        };
+        let form = &mut self.forms[at];
+        form.lines += 1;
+        if let Some(name) = judged.filter(|name| form.judged.len() < FORMS || form.judged.contains_key(name)) {
+            *form.judged.entry(name).or_default() += 1;
+        }
+        form.tracks.take(&template.counters, epoch.or(self.heading));
+        looks
+    }
+
+    /// The lines of the file, if enough of them have one form and count on.
+    pub(super) fn shape(&self) -> Option<GeneralShape> {
+        // Names repeat in a log; in other text they do not.
+        let records = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
+        let main = self.forms.iter().filter(records).max_by_key(|form| form.lines)?;
+        if main.lines < ENOUGH || !main.tracks.go_on() {
+            return None;
+        }
+        let is_heading = |form: &&Form| {
+            form.template.is_heading()
+                && form.template.counters.len() == 1
+                && form.template.counters[0].slot == CounterSlot::Epoch
+                && form.tracks.rises() > 0
+        };
+        let heading = self.forms.iter().filter(is_heading).max_by_key(|form| form.lines);
+        let kept: Vec<&Form> = self
+            .forms
+            .iter()
+            .filter(records)
+            .filter(|form| form.lines >= 2 && form.tracks.goes_back() * 4 <= form.lines)
+            .collect();
+        let zero = kept.iter().copied().chain(heading).any(|form| form.tracks.epoch_0);
+        let mut lines = Vec::new();
+        for form in kept {
+            // A line without a counter needs a heading.
+            if heading.is_some() || !form.template.counters.is_empty() {
+                lines.push(form.line(u8::from(!zero), heading.is_some())?);
+            }
+        }
+        if let Some(heading) = heading {
+            lines.push(heading.heading(u8::from(!zero))?);
+        }
+        Some(GeneralShape { lines })
+    }
+}
+
+impl Form {
+    fn has(&self, slot: CounterSlot) -> bool {
+        self.template.counters.iter().any(|counter| counter.slot == slot)
+    }
+
+    fn line(&self, base: u8, headings: bool) -> Option<CompiledLine> {
+        let own = self.has(CounterSlot::Epoch);
+        let under = headings && !own;
+        let step = self.tracks.step(own || under, &self.template.counters);
+        let counts = self.has(CounterSlot::Batch) || self.has(CounterSlot::Step);
+        let in_epoch = step.is_some_and(|step| step.scope == stepbridge_records::StepScope::Epoch);
+        let mut pattern = self.template.pattern.clone();
+        if counts && !(self.has(CounterSlot::Batch) && self.has(CounterSlot::Step)) {
+            // One counter places the line, whatever its word is: in its epoch, or of the run.
+            let (from, to) = if in_epoch { ("step", "iter") } else { ("iter", "step") };
+            pattern = pattern.replace(&format!("{{{from}:1}}"), &format!("{{{to}:1}}"));
+            pattern = pattern.replace(&format!("{{{from}s}}"), &format!("{{{to}s}}"));
+        }
+        let pattern = Pattern::of_shape(&pattern).ok()?;
+        let epoch = match (own || under, counts || self.tracks.repeats_epochs()) {
+            (false, _) => None,
+            (true, true) => Some(EpochMeaning::In(base)),
+            (true, false) => Some(EpochMeaning::Ends(base)),
+        };
+        let takes = if under { Takes::Epoch } else { Takes::Nothing };
+        let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
+        let begins = self.template.counters.is_empty();
+        let line = ShapeLine { takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
+        let mut compiled = CompiledLine::new(pattern, line);
+        compiled.meaning.step = step;
+        compiled.meaning.epoch = epoch;
+        Some(compiled)
+    }
+
+    fn heading(&self, base: u8) -> Option<CompiledLine> {
+        let pattern = Pattern::of_shape(&self.template.pattern).ok()?;
+        let line = ShapeLine { sets: true, ..shapes::line("", PairStyle::None) };
+        let mut compiled = CompiledLine::new(pattern, line);
+        compiled.meaning.epoch = Some(EpochMeaning::In(base));
+        Some(compiled)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! The form of a line of training: its counters and what is between them.
+
+use super::words::{Counter, counters};
+use crate::text::free_pairs;
+use crate::text::pairs::PairValue;
+
+/// The form of a line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Template {
+    /// The line as a pattern: `Epoch {epoch}/{epochs} | Batch {iter}/{iters} |{*}`.
+    pub(super) pattern: String,
+    /// The word of an evaluation before the first counter.
+    pub(super) phase: &'static str,
+    pub(super) counters: Vec<Counter>,
+    /// How many numbers with names come after.
+    pub(super) values: usize,
+    /// The first name after them of what training is judged by.
+    pub(super) judged: Option<Vec<u8>>,
+}
+
+/// A line whose first counter comes later is prose.
+const NEAR: usize = 120;
+
+/// Counters of a line.
+const MOST: usize = 3;
+
+/// The form of a line; `None` if it has no counter.
+pub(super) fn of(line: &[u8]) -> Option<Template> {
+    let mut counters = counters(line);
+    counters.truncate(MOST);
+    let first = counters.first().filter(|counter| counter.word.start <= NEAR)?;
+    let mut names = Vec::new();
+    for counter in &counters {
+        if names.contains(&counter.slot) {
+            return None;
+        }
+        names.push(counter.slot);
+    }
+    // The word directly before belongs to it: `Train Epoch`, `Validation step`.
+    let before = line[..first.word.start].trim_ascii_end();
+    let letters = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let name = &before[before.len() - letters..];
+    let near = first.word.start - before.len() <= 1;
+    let phase = phase(&line[..first.word.start]);
+    let begin = if letters > 0 && near { before.len() - letters } else { first.word.start };
+    let _ = name;
+    let mut pattern = String::new();
+    let mut at = begin;
+    for counter in &counters {
+        let gap = &line[at..counter.word.start];
+        if at > begin && gap.iter().any(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80) {
+            pattern.push_str("{_}");
+        } else {
+            push_literal(&mut pattern, gap);
+        }
+        push_literal(&mut pattern, &line[counter.word.start..counter.number.start]);
+        pattern.push_str(counter.field());
+        at = counter.number.end;
+        if let Some(total) = &counter.total {
+            push_literal(&mut pattern, &line[at..total.start]);
+            pattern.push_str(counter.total_field());
+            at = total.end;
+        }
+    }
+    let rest = &line[at..];
+    // Something has to be between the last number and the rest.
+    let marks =
+        rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
+    let (marks, rest) = rest.split_at(marks);
+    let (mut values, mut judged) = (0, None);
+    free_pairs::each(rest, |pair| {
+        if let PairValue::Number(_) = pair.value {
+            values += 1;
+            if judged.is_none() && super::words::is_judged(pair.key) {
+                judged = Some(pair.key.to_vec());
+            }
+        }
+    });
+    if values > 0 {
+        if marks.is_empty() {
+            return None;
+        }
+        push_literal(&mut pattern, marks);
+        pattern.push_str("{*}");
+    } else if !rest.is_empty() {
+        // Prose behind a counter.
+        pattern.push_str("{_}");
+    }
+    Some(Template { pattern, phase, counters, values, judged })
+}
+
+/// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
+pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
+    let mut first = None;
+    let mut values = 0;
+    free_pairs::each(line, |pair| {
+        if let PairValue::Number(_) = pair.value {
+            values += 1;
+            first = first.or(Some((pair.key, pair.printed)));
+        }
+    });
+    let (key, printed) = first.filter(|(key, _)| super::words::is_judged(key))?;
+    let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
+    let (key_at, value_at) = (offset(key), offset(printed));
+    if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(key).replace([':', '{', '}', '*'], "-");
+    let mut pattern = String::new();
+    push_literal(&mut pattern, &line[key_at..value_at]);
+    pattern.push('{');
+    pattern.push_str(&name);
+    pattern.push('}');
+    let rest = &line[value_at + printed.len()..];
+    let marks =
+        rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
+    if values > 1 && marks > 0 {
+        push_literal(&mut pattern, &rest[..marks]);
+        pattern.push_str("{*}");
+    }
+    Some(Template { pattern, phase: "", counters: Vec::new(), values, judged: Some(key.to_vec()) })
+}
+
+impl Template {
+    /// Whether it is a line that ends with its counter.
+    pub(super) fn is_heading(&self) -> bool {
+        self.values == 0 && !self.pattern.ends_with("{_}")
+    }
+}
+
+/// The evaluation that a line is of.
+fn phase(before: &[u8]) -> &'static str {
+    let before = &before[before.len().saturating_sub(24)..];
+    let text = before.to_ascii_lowercase();
+    let word = text.rsplit(|byte| !byte.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    match word {
+        b"val" | b"valid" | b"validation" | b"validate" | b"dev" => "val/",
+        b"test" | b"testing" => "test/",
+        b"eval" | b"evaluation" => "eval/",
+        _ => "",
+    }
+}
+
+fn push_literal(pattern: &mut String, text: &[u8]) {
+    for byte in text {
+        match byte {
+            b'{' => pattern.push_str("{{"),
+            b'}' => pattern.push_str("}}"),
+            b' ' | b'\t' if pattern.ends_with(' ') => {}
+            b' ' | b'\t' => pattern.push(' '),
+            byte if byte.is_ascii_graphic() => pattern.push(char::from(*byte)),
+            _ => {}
+        }
+    }
+}
