@@ -126,20 +126,22 @@ fn mixed() -> ColumnBatch {
 
 #[test]
 fn a_second_counter_has_no_place_where_nothing_decides() {
-    let log = records(mixed());
+    let mut log = records(mixed());
+    log.tags = ["loss", "val_loss", "lr"].map(String::from).into();
     let found = by_one(&log, &plan(10, 1, Boundary::Flush, None), &ReindexOptions::default());
     let [problem] = &found.problems[..] else { panic!("{:?}", found.problems) };
     assert_eq!(problem.kind, ProblemKind::Undecided);
     assert!(problem.reason.starts_with("6 records have no epoch: of run run it is not known"), "{}", problem.reason);
-    assert!(problem.reason.contains("series={\"epoch\": (\"epoch\", 1)}"), "{}", problem.reason);
+    assert!(problem.reason.contains("series={\"val_loss\": (\"epoch\", 1)}"), "{}", problem.reason);
     assert_eq!(found.batches[0].epoch.iter().filter(|epoch| **epoch == -1).count(), 6);
 }
 
 #[test]
 fn a_second_counter_is_placed_where_its_run_shows_what_it_counts() {
-    let log = records(mixed());
+    let mut log = records(mixed());
+    log.tags = ["loss", "val_loss", "lr"].map(String::from).into();
     let by_plan = ReindexOptions { unit: Some(Unit::Step), base: Some(1), ..ReindexOptions::default() };
-    let rule = SeriesRule { tags: "ep*".into(), unit: Unit::Epoch, base: 1 };
+    let rule = SeriesRule { tags: "val*".into(), unit: Unit::Epoch, base: 1 };
     let by_rule = ReindexOptions { series: vec![rule], ..ReindexOptions::default() };
     for (options, basis) in [(by_plan, StepBasis::Epochs), (by_rule, StepBasis::Caller)] {
         let found = by_one(&log, &plan(10, 1, Boundary::Flush, Some(3)), &options);
@@ -229,7 +231,7 @@ fn without_a_timeline_a_whole_stated_epoch_is_all_there_is() {
     let log = records(stating(format("trainer_state"), &[(10, "0.1"), (20, "0.2")]));
     let found =
         reindex(&log, &[], Timelines::Own, &ReindexOptions { batch: true, ..ReindexOptions::default() }, 1).unwrap();
-    assert_eq!(rows(&found.batches[0]), [(-1, -1, -1.0); 2]);
+    assert_eq!(rows(&found.batches[0]), [(0, -1, 0.1), (0, -1, 0.2)]);
     assert_eq!(found.batches[0].batch, Some(vec![-1, -1]));
 }
 
