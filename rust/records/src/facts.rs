@@ -11,6 +11,9 @@ pub struct CounterMark {
     pub reached: i64,
 }
 
+/// A series that counts by a counter of its own: its run, its tag, and where that counter was.
+pub type SeriesCounter = (BatchRun, String, Vec<CounterMark>);
+
 /// What a file holds besides its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileFacts {
@@ -31,5 +34,5 @@ pub struct FileFacts {
     /// Where a session says that it starts: how many records of the file come before, and the step that the session names.
     pub starts: Vec<(u64, i64)>,
     /// What a survey found of series whose step counts something else than the other steps of the file, by run and tag.
-    pub second_counters: Vec<(BatchRun, String, Vec<CounterMark>)>,
+    pub second_counters: Vec<SeriesCounter>,
 }

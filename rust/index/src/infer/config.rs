@@ -29,7 +29,7 @@ impl PlannedRun<'_> {
         (file == other && steps.value > 0 && epochs.value > 0).then_some(PlannedRun { file: *file, steps, epochs })
     }
 
-    /// "max_steps / num_train_epochs of run/trainer_state.json"
+    /// For example "`max_steps` / `num_train_epochs` of `run/trainer_state.json`".
     fn source(&self, pairs: &Pairs) -> String {
         let file = pairs.source(self.file);
         format!("{} / {} of {file}", self.steps.key, self.epochs.key)

@@ -97,7 +97,7 @@ pub(super) fn rows(batch: &ColumnBatch, known: &Resolution, places: &mut Places,
         };
         match index_of(stated, base) {
             Some(epoch) if known.timeline.as_deref().is_some_and(|timeline| is_past(timeline, epoch)) => {
-                seen.past_end.add(index)
+                seen.past_end.add(index);
             }
             Some(epoch) => {
                 places.epoch[index] = epoch;

@@ -36,6 +36,7 @@ pub struct RunRule {
 
 /// What a caller asks for beyond the default.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the caller, and independent of the others")]
 pub struct ReindexOptions {
     /// What the steps count, if not what the format or the ledger declares.
     pub unit: Option<Unit>,

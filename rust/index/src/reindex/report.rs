@@ -43,24 +43,38 @@ struct RunTally {
     withheld: usize,
 }
 
+/// What placing counted, of files and of runs.
+#[derive(Default)]
+struct Tallies<'a> {
+    files: BTreeMap<u32, FileTallies>,
+    without: BTreeMap<u32, RunTally>,
+    contradicted: BTreeMap<u32, RunTally>,
+    /// By run and series.
+    withheld: BTreeMap<(u32, Option<&'a str>), RunTally>,
+}
+
 /// The problems of all files.
 pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Vec<PlacedPart>]) -> Vec<Problem> {
-    let mut files: BTreeMap<u32, FileTallies> = BTreeMap::new();
-    let mut without: BTreeMap<u32, RunTally> = BTreeMap::new();
-    let mut contradicted: BTreeMap<u32, RunTally> = BTreeMap::new();
-    let mut withheld: BTreeMap<(u32, Option<&str>), RunTally> = BTreeMap::new();
+    let tallies = tally(records, resolutions, parts);
+    let mut problems = problems_of_runs(records, resolutions, &tallies);
+    problems_of_files(records, resolutions, parts, &tallies.files, &mut problems);
+    problems
+}
+
+fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<PlacedPart>]) -> Tallies<'a> {
+    let mut tallies = Tallies::default();
     for (index, (batch, parts)) in records.batches.iter().zip(parts).enumerate() {
-        let file = files.entry(batch.source).or_default();
+        let file = tallies.files.entry(batch.source).or_default();
         for (at, part) in parts.iter().enumerate() {
             let known = &resolutions.list[part.resolution];
             let of_run = RunTally { source: batch.source, resolution: part.resolution, withheld: 0 };
             if matches!(known.withheld, Some(Withheld::Undecided(_) | Withheld::Contradicted(_))) {
-                let tally = withheld.entry((batch.run, known.series.as_deref())).or_insert(of_run);
+                let tally = tallies.withheld.entry((batch.run, known.series.as_deref())).or_insert(of_run);
                 tally.withheld += part.seen.withheld.count;
                 continue;
             }
             if known.contradiction.is_some() {
-                contradicted.entry(batch.run).or_insert(of_run);
+                tallies.contradicted.entry(batch.run).or_insert(of_run);
             }
             let claim = known.claim.as_ref();
             if claim.is_some_and(|claim| claim.has_end) {
@@ -74,12 +88,16 @@ pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Ve
             file.before_start.add(index, at, part.seen.before_start);
             file.disagrees.add(index, at, part.seen.disagrees);
             if known.timeline.is_none() && known.needs_timeline() {
-                without.entry(batch.run).or_insert(of_run);
+                tallies.without.entry(batch.run).or_insert(of_run);
             }
         }
     }
+    tallies
+}
+
+fn problems_of_runs(records: &Records, resolutions: &Resolutions, tallies: &Tallies) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (&run, &RunTally { source, resolution, .. }) in &without {
+    for (&run, &RunTally { source, resolution, .. }) in &tallies.without {
         let name = name_of(&records.runs, run);
         let why = resolutions.list[resolution].unknown.as_deref().unwrap_or("nothing was given for this run");
         let reason = format!(
@@ -87,13 +105,13 @@ pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Ve
         );
         problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::NoTimeline, reason));
     }
-    for (&run, &RunTally { source, resolution, .. }) in &contradicted {
+    for (&run, &RunTally { source, resolution, .. }) in &tallies.contradicted {
         if let Some(why) = &resolutions.list[resolution].contradiction {
             let reason = format!("run {}: {why}", name_of(&records.runs, run));
             problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::Disagrees, reason));
         }
     }
-    for (&(run, series), &RunTally { source, resolution, withheld }) in &withheld {
+    for (&(run, series), &RunTally { source, resolution, withheld }) in &tallies.withheld {
         let name = name_of(&records.runs, run);
         let have = counted(withheld, "has", "have");
         let (kind, reason) = match &resolutions.list[resolution].withheld {
@@ -113,7 +131,17 @@ pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Ve
         };
         problems.push(Problem::new(name_of(&records.sources, source), kind, reason));
     }
-    for (&source, file) in &files {
+    problems
+}
+
+fn problems_of_files(
+    records: &Records,
+    resolutions: &Resolutions,
+    parts: &[Vec<PlacedPart>],
+    files: &BTreeMap<u32, FileTallies>,
+    problems: &mut Vec<Problem>,
+) {
+    for (&source, file) in files {
         let file_name = name_of(&records.sources, source);
         let mut report = |kind, total: FileTally, reason: &dyn Fn(&ColumnBatch, usize, &Resolution) -> String| {
             if let Some((batch, part, index)) = total.first {
@@ -158,7 +186,6 @@ pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Ve
             )
         });
     }
-    problems
 }
 
 /// What the ledger says of its steps, and what the log holds.

@@ -71,16 +71,15 @@ pub(crate) fn resolve(
         let Some(run) = runs.get(batch.run as usize) else { continue };
         for (rows, period, class) in resolutions.runs[batch.run as usize].pieces(batch) {
             let kind = SeriesKind::of(batch, class);
-            let at = match resolutions.known.get(&(batch.run, kind, period)) {
-                Some(&at) => at,
-                None => {
-                    let resolution = run.resolve(kind, period, counters, options);
-                    run.check(&resolution, options)?;
-                    resolutions.list.push(resolution);
-                    period_of.push(period);
-                    resolutions.known.insert((batch.run, kind, period), resolutions.list.len() - 1);
-                    resolutions.list.len() - 1
-                }
+            let at = if let Some(&at) = resolutions.known.get(&(batch.run, kind, period)) {
+                at
+            } else {
+                let resolution = run.resolve(kind, period, counters, options);
+                run.check(&resolution, options)?;
+                resolutions.list.push(resolution);
+                period_of.push(period);
+                resolutions.known.insert((batch.run, kind, period), resolutions.list.len() - 1);
+                resolutions.list.len() - 1
             };
             let resolution = &resolutions.list[at];
             let assumes = resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));

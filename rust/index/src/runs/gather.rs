@@ -82,7 +82,7 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
         match outcome {
             FileOutcome::Log(format, contents, backs) => {
                 let (source, folder) = (path.shown(), path.folder.clone());
-                logs.push(LogFile { source, folder, path, format, contents, backs });
+                logs.push(LogFile { source, folder, format, contents, path, backs });
             }
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use stepbridge_records::{
-    BatchRun, ColumnBatch, CounterMark, Decimal, Format, RepeatedRecords, TaggedBatch, epoch_tag,
+    BatchRun, ColumnBatch, Decimal, Format, RepeatedRecords, SeriesCounter, TaggedBatch, epoch_tag,
 };
 
 use crate::infer::MOST_STRETCHES;
@@ -91,10 +91,7 @@ impl SurveyFilter {
 
     /// Makes session starts count the kept records, not all of them. Returns where the counters of the file go back, and the
     /// series that count by a counter of their own, by run and tag.
-    pub(super) fn finish(
-        self,
-        starts: &mut [(u64, i64)],
-    ) -> (Vec<SeriesBack>, Vec<(BatchRun, String, Vec<CounterMark>)>) {
+    pub(super) fn finish(self, starts: &mut [(u64, i64)]) -> (Vec<SeriesBack>, Vec<SeriesCounter>) {
         for (before, _) in starts {
             *before = self.kept.partition_point(|ordinal| ordinal < before) as u64;
         }

@@ -44,7 +44,7 @@ fn look(path: &Path, options: &ReadOptions, threads: usize) -> Result<Logs, Stri
     read(path, options, &Progress::default(), threads).map_err(|error| error.to_string())
 }
 
-/// SQLite gives what happens to be in memory for some rows of a damaged page.
+/// `SQLite` gives what happens to be in memory for some rows of a damaged page.
 fn is_damaged_database(logs: &Logs) -> bool {
     logs.files.iter().any(|file| file.format.name() == "mlflow_db") && !logs.records.problems.is_empty()
 }
