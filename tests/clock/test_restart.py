@@ -40,6 +40,7 @@ def test_a_checkpoint_from_an_epoch_that_went_past_its_plan_keeps_the_plan_of_th
     def run(*, reload: bool) -> sb.StepClock:
         plan: dict[str, Any] = {"samples": 1000, "batch_size": 300, "epochs": 3, "accumulate": 2}
         clock = sb.StepClock(**plan)
+        state = clock.state_dict()
         for epoch in clock.epochs():
             for _ in clock.batches(range(4 + (extra if epoch == 0 else 0))):
                 if clock.batch == 4 + extra:

@@ -10,6 +10,7 @@ import pytest
 import stepbridge as sb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -17,7 +18,7 @@ def line(step: int, counter: str = "step") -> bytes:
     return json.dumps({counter: step, "loss": 1 / step, "lr": 0.001}).encode() + b"\n"
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "torn": lambda of: of[:14] + b"\n",
     # A process was killed while it wrote; the next one went on in the same line.
     "run_on": lambda of: of[:-9],

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from contextlib import closing
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepbridge import Timeline
 from stepbridge.logs import Logs, read_logs
@@ -25,7 +25,10 @@ def rows(logs: Logs, tag: str) -> list[tuple[int | None, float]]:
 
 def test_trackio_is_what_its_database_says(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
-    logged = [("a", 0, {"train/loss": 2.5, "train/global_step": 10}), ("b", 0, {"loss": 1.0, "nested": {"x": 3}})]
+    logged: list[tuple[str, int, dict[str, Any]]] = [
+        ("a", 0, {"train/loss": 2.5, "train/global_step": 10}),
+        ("b", 0, {"loss": 1.0, "nested": {"x": 3}}),
+    ]
     logged += [("a", 1, {"train/loss": 1.25, "train/global_step": 20}), ("b", 1, {"loss": float("inf")})]
     with closing(sqlite3.connect(path)) as database:
         database.execute(

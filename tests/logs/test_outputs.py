@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -118,7 +118,7 @@ def test_every_output_takes_every_format(form: Format, tmp_path: Path) -> None:
             output = tmp_path / f"memory{ending}"
             table.write(output)
             streamed = tmp_path / f"streamed{ending}"
-            options = {"unit": "step", "base": 0, "keep_superseded": kept, "format": form}
+            options: dict[str, Any] = {"unit": "step", "base": 0, "keep_superseded": kept, "format": form}
             sb.reindex(tmp_path / "runs", streamed, plan, **options)
             assert read(output) == read(streamed)
             written.append(read(output))

@@ -29,7 +29,12 @@ FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") 
 def compared(path: Path, output: Path, **options: Any) -> pl.DataFrame:
     """Write a log both ways, and return the table that both are."""
     plan = sb.Timeline.plan(batches_per_epoch=97, batch_size=8, samples=97 * 8)
-    expected = sb.read_logs(path).reindex(plan, **options)
+    try:
+        expected = sb.read_logs(path).reindex(plan, **options)
+    except sb.TimelineError:
+        with pytest.raises(sb.TimelineError, match="is not its own"):
+            sb.reindex(path, output, plan, **options)
+        pytest.skip("the epochs of the log contradict the plan")
     written = sb.reindex(path, output, plan, **options)
     frame = pl.read_parquet(output)
     assert written.records == len(expected) == len(frame)
@@ -49,11 +54,8 @@ def test_every_log_is_what_it_is_in_memory(folder: str, tmp_path: Path) -> None:
         sb.read_logs(DATA / folder)
     except ValueError as error:
         pytest.skip(str(error))
-    try:
-        compared(DATA / folder, tmp_path / "out.parquet", keep_superseded=True, batch=True)
-        compared(DATA / folder, tmp_path / "out.parquet", unit="step", base=0)
-    except sb.TimelineError as error:
-        assert "is not its own" in str(error)
+    compared(DATA / folder, tmp_path / "out.parquet", keep_superseded=True, batch=True)
+    compared(DATA / folder, tmp_path / "out.parquet", unit="step", base=0)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

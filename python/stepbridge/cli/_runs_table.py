@@ -54,6 +54,9 @@ def table_lines(logs: Logs, width: int) -> Iterator[tuple[str, bool]]:
     whole = list(_rows(logs))
     shown = [index for index, name in enumerate(HEAD[1:]) if any(row.cells[index] != USUAL.get(name) for row in whole)]
     head = [HEAD[0], *(HEAD[1 + index] for index in shown)]
+    rows: list[_Row] = []
+    widths: list[int] = []
+    room = 0
     for longest in LONGEST_CELLS:
         rows = [
             row._replace(cells=tuple(shortened(printable(row.cells[index]), longest) for index in shown))

@@ -196,11 +196,11 @@ class LedgerWriter:
             StepbridgeWarning: the ledger cannot be written.
         """
         self._series[tag] = (unit, base, by)
-        self._append(clock, padding, lambda session: self._series_line(session, tag))
+        self._append(clock, padding, lambda line: self._series_line(line, tag))
 
-    def _series_line(self, session: int, tag: str) -> str:
+    def _series_line(self, line: tuple[int, int], tag: str) -> str:
         unit, base, by = self._series[tag]
-        return _core.ledger_series(session, time.time(), tag=tag, unit=unit, base=base, by=by)
+        return _core.ledger_series(line, time.time(), tag=tag, unit=unit, base=base, by=by)
 
     def record_stop(self, clock: _core.Clock, padding: int) -> None:
         """Records where the loop was left, and closes the file; a loop that continues opens it again.
@@ -306,7 +306,8 @@ class LedgerWriter:
             self._size = file.size
         self._write_stated()
         for tag in self._series:
-            file.append(self._series_line(number, tag).encode())
+            file.append(self._series_line((number, self._lines), tag).encode())
+            self._lines += 1
             self._size = file.size
         if clock._later() is not None:
             # The timeline of the first line ends with the running epoch, of unknown length; what follows it is planned.

@@ -252,7 +252,9 @@ fn logs_are_told_from_what_else_is_json() {
         ("x.json", line, Unknown),
         ("x.json", "{\"global_step\": 1, \"loss\": 0.5}\n{\"global_step\": 2, \"loss\": 0.5}\n", Log(&jsonl::READER)),
         ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\n{\"loss\": 0.5}\n", Unknown),
-        ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\nnothing\n", Unknown),
+        // A line that is damaged does not cost the others; several are another kind of file.
+        ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\nnothing\n", Log(&jsonl::READER)),
+        ("x.jsonl", "{\"step\": 1, \"loss\": 0.5}\nnothing\nat\nall\n", Unknown),
         ("x.jsonl", "{\"step\": \"cut\", \"text\": \"onions\"}\n", Unknown),
         ("x.jsonl", "{\"step\": 1, \"text\": \"cut onions\"}\n", Unknown),
         ("x.jsonl", "{\"image_id\": 1, \"bbox\": [1, 2, 3, 4]}\n", Unknown),
