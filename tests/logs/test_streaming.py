@@ -117,7 +117,8 @@ def test_no_run_has_a_timeline(tmp_path: Path) -> None:
 
 def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
-    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    # Above 48 MB a log is read twice.
+    log.write_text("epoch,step,loss\n" + "0,0,1.0\n" * 6_500_000)
     survey = _core.Survey.read(log, read_request({}))
     with log.open("a") as file:
         file.write("1,2,0.25\n")
@@ -128,7 +129,8 @@ def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
 
 def test_a_log_that_shrinks_in_between_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
-    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    # Above 48 MB a log is read twice.
+    log.write_text("epoch,step,loss\n" + "0,0,1.0\n" * 6_500_000)
     survey = _core.Survey.read(log, read_request({}))
     log.write_text("epoch,step,loss\n0,0,1.0\n")
     with pytest.raises(OSError, match=r"metrics.csv.*was changed while it was read"):

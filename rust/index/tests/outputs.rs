@@ -20,7 +20,8 @@ use stepbridge_io::progress::Progress;
 /// The run, the tag and the value of a record.
 type Row = (String, String, f64);
 
-/// The epochs of each run's table, row by row. An epoch that is not above the one before begins a session.
+/// The epochs of each run's table, row by row. An epoch that is not above the one before begins a session; one that is not above
+/// the first one begins another attempt.
 const RUNS: [(&str, &[u32]); 5] = [
     ("all_again", &[0, 1, 0, 1]),
     ("some_again", &[0, 1, 2, 3, 2, 3, 4]),
@@ -40,20 +41,31 @@ fn write_logs(folder: &Path, superseded: Superseded) -> Vec<Row> {
     for (run, epochs) in runs {
         fs::create_dir(folder.join(&run)).unwrap();
         let mut text = "epoch,acc,loss\n".to_owned();
+        let (mut attempt, mut first) = (1, epochs[0]);
+        let mut attempts = Vec::new();
+        for (row, &epoch) in epochs.iter().enumerate() {
+            if row > 0 && epoch <= first {
+                (attempt, first) = (attempt + 1, epoch);
+            }
+            attempts.push(attempt);
+        }
         for (row, epoch) in epochs.iter().enumerate() {
             writeln!(text, "{epoch},{row},{row}.5").unwrap();
+            let name = if attempts[row] == 1 { run.clone() } else { format!("{run}#{}", attempts[row]) };
             let goes_back = |at: usize| epochs[at] < epochs[at - 1];
-            let again =
-                (row + 1..epochs.len()).any(|later| epochs[later] <= *epoch && (row + 1..=later).any(goes_back));
+            let again = (row + 1..epochs.len())
+                .take_while(|later| attempts[*later] == attempts[row])
+                .any(|later| epochs[later] <= *epoch && (row + 1..=later).any(goes_back));
             if superseded == Superseded::Kept || !again {
                 #[expect(clippy::cast_precision_loss, reason = "a small number")]
                 let value = row as f64;
-                rows.push((run.clone(), "acc".to_owned(), value));
-                rows.push((run.clone(), "loss".to_owned(), value + 0.5));
+                rows.push((name.clone(), "acc".to_owned(), value));
+                rows.push((name, "loss".to_owned(), value + 0.5));
             }
         }
         fs::write(folder.join(run).join("training.log"), text).unwrap();
     }
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
     rows
 }
 

@@ -77,7 +77,7 @@ pub(super) static READER: FormatReader = FormatReader {
 
 /// The version, then events of two values.
 const EXAMPLE: Example = Example {
-    head: b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\x09\0\0\xc0\x9c\x1f\xe0\xd5A\x1a\x0dbrain.Event:2\xec\xa1\xd7\xbe",
+    head: b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\x09\0\0\xc0\x9c\x1f\xe0\xd5A\x1a\x0dbrain.Event:2n\x14\xf82",
     units: ExampleUnits::Bytes(|number, one, other| {
         let time = [&[0x09][..], &(1.7e9 + f64::from(number)).to_le_bytes()].concat();
         let value = |tag: &str, value: f64| {
