@@ -202,9 +202,9 @@ def test_what_cannot_be_driven() -> None:
     [
         ("step", "steps"),
         ("batch", lambda batch: batch),
-        ("sample", lambda batch: batch // 5 * 18 + min(batch % 5 * 4, 18)),
-        ("epoch", lambda batch: Fraction(batch, 5)),
-        ("duration", lambda batch: Fraction(batch, 20)),
+        ("sample", lambda batch: samples(batch)),
+        ("epoch", lambda batch: Fraction(samples(batch), 18)),
+        ("duration", lambda batch: Fraction(samples(batch), 72)),
     ],
 )
 def test_the_function_gets_the_position(unit: Any, position: Any) -> None:
@@ -222,6 +222,11 @@ def test_the_function_gets_the_position(unit: Any, position: Any) -> None:
         expected += [position(batch)] * (2 if batch % 5 == 0 else 1)
     assert got == expected
     assert all(type(at) in {int, Fraction} for at in got)
+
+
+def samples(batch: int) -> int:
+    """Five batches an epoch, of which the last has 2 samples and each other one 4."""
+    return batch // 5 * 18 + batch % 5 * 4
 
 
 def steps(batch: int) -> int:
