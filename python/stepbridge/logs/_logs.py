@@ -12,7 +12,6 @@ from stepbridge.logs import _display
 from stepbridge.logs._options import (
     ReadOptions,
     ReindexOptions,
-    logged_step,
     read_request,
     refuse_unknown,
     reindex_request,
@@ -32,6 +31,7 @@ from stepbridge.logs._records import (
     step_infos,
 )
 from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._step_arguments import logged_step
 from stepbridge.logs._table import Table
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from stepbridge import _core
-from stepbridge.conventions import convention as convention_named
 from stepbridge.logs._run_plans import Plans, run_rules
+from stepbridge.logs._step_arguments import logged_step, series_rules
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -22,11 +22,9 @@ __all__ = [
     "ReadOptions",
     "ReindexOptions",
     "Timelines",
-    "logged_step",
     "read_request",
     "refuse_unknown",
     "reindex_request",
-    "series_rules",
 ]
 
 #: The name of a format: one of `FORMATS`. Every reader has its own, so that they are not listed here once more.
@@ -130,24 +128,6 @@ def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, o
     }
 
 
-def series_rules(series: Mapping[str, tuple[UnitLike, Literal[0, 1]]] | None) -> list[tuple[str, str, int]]:
-    """Returns pattern, unit and base of each rule.
-
-    Raises:
-        ValueError: a rule is not a unit and a base.
-    """
-    rules: list[tuple[str, str, int]] = []
-    for pattern, meaning in (series or {}).items():
-        try:
-            unit, base = meaning
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"series={{{pattern!r}: ...}} takes a unit and a base, as in ('epoch', 1), not {meaning!r}"
-            ) from None
-        rules.append((pattern, str(unit), base))
-    return rules
-
-
 def refuse_unknown(function: str, options: Mapping[str, object], known: frozenset[str]) -> None:
     """Raises the TypeError of a keyword argument that does not exist, as Python does for a written-out signature."""
     for name in options:
@@ -169,29 +149,3 @@ def _core_timelines(timeline: Timelines) -> _core.Timeline | dict[str, _core.Tim
             cores[run] = each._core
         return cores
     raise TypeError(f"a Timeline, timelines by run or None is expected, not {type(timeline).__name__}")
-
-
-def logged_step(
-    unit: UnitLike | None, base: Literal[0, 1] | None, convention: ConventionName | None
-) -> tuple[UnitLike | None, Literal[0, 1] | None]:
-    """Returns what the caller says of logged steps: what they count, and from what number.
-
-    Raises:
-        ValueError: `convention` was given together with `unit` or `base`, or declares no step.
-    """
-    if convention is None:
-        return unit, base
-    if unit is not None or base is not None:
-        raise ValueError("convention= sets unit= and base= too: give it alone, or give those two")
-    return _logged_step(convention)
-
-
-def _logged_step(name: ConventionName) -> tuple[UnitLike, Literal[0, 1]]:
-    """Returns what a framework's logged step counts, and from what number."""
-    # A framework that logs no step logs the batch.
-    for role in ("step", "batch"):
-        for counter in convention_named(name).counters:
-            if counter.role == role:
-                # A count that is read after the update is the number of that update.
-                return role, counter.base if counter.kind == "index" else 1
-    raise ValueError(f"{name} declares no step: give unit= and base=")

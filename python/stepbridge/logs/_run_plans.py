@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from stepbridge.logs._step_arguments import logged_step, series_rules
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -81,8 +82,6 @@ def run_rules(plans: Plans | None) -> list[RunRule]:
 
 
 def _rule(runs: str, said: object, where: str) -> RunRule:
-    from stepbridge.logs._options import logged_step, series_rules  # noqa: PLC0415 - it imports this module
-
     if isinstance(said, Timeline):
         return RunRule(runs, said._core, None, None, [])
     if not isinstance(said, Mapping):
