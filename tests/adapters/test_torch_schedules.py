@@ -197,18 +197,27 @@ def test_what_cannot_be_driven() -> None:
 # --- ClockLambdaLR ---------------------------------------------------------------------------------------------
 
 
+def samples(batch: int) -> int:
+    """Five batches an epoch, of which the last has 2 samples and each other one 4."""
+    return batch // 5 * 18 + batch % 5 * 4
+
+
+def steps(batch: int) -> int:
+    """Two batches a step, and a short one at the end of each epoch of five."""
+    return sum(1 for done in range(1, batch + 1) if (done - 1) % 5 in {1, 3, 4})
+
+
 @pytest.mark.parametrize(
     ("unit", "position"),
     [
-        ("step", "steps"),
+        ("step", steps),
         ("batch", lambda batch: batch),
-        ("sample", lambda batch: samples(batch)),
+        ("sample", samples),
         ("epoch", lambda batch: Fraction(samples(batch), 18)),
         ("duration", lambda batch: Fraction(samples(batch), 72)),
     ],
 )
 def test_the_function_gets_the_position(unit: Any, position: Any) -> None:
-    position = steps if position == "steps" else position
     optimizer, clock = sgd(), sb.StepClock(samples=18, batch_size=4, epochs=4, accumulate=2)
     got: list[Any] = []
 
@@ -222,16 +231,6 @@ def test_the_function_gets_the_position(unit: Any, position: Any) -> None:
         expected += [position(batch)] * (2 if batch % 5 == 0 else 1)
     assert got == expected
     assert all(type(at) in {int, Fraction} for at in got)
-
-
-def samples(batch: int) -> int:
-    """Five batches an epoch, of which the last has 2 samples and each other one 4."""
-    return batch // 5 * 18 + batch % 5 * 4
-
-
-def steps(batch: int) -> int:
-    """Two batches a step, and a short one at the end of each epoch of five."""
-    return sum(1 for done in range(1, batch + 1) if (done - 1) % 5 in {1, 3, 4})
 
 
 def test_it_is_lambda_lr_in_another_unit() -> None:
