@@ -57,7 +57,7 @@ def ledger(text: str) -> Callable[[Path], object]:
         pytest.param(lambda _: sb.StepClock(PLAN, initial="250sp"), id="where a clock begins"),
         pytest.param(lambda _: sb.StepClock(PLAN).load_state_dict({}), id="a clock's state"),
         pytest.param(lambda _: sb.StepClock().epochs(), id="epochs without an end"),
-        pytest.param(lambda _: sb.StepClock(PLAN).begin_epoch(3), id="an epoch elsewhere"),
+        pytest.param(lambda _: sb.StepClock(PLAN).begin_epoch(7), id="an epoch that is not planned"),
         pytest.param(lambda _: sb.StepClock(PLAN).elapsed("furlong"), id="a unit"),  # type: ignore[arg-type]
         pytest.param(ledger("a poem\n"), id="a ledger that is none"),
         pytest.param(ledger(""), id="an empty ledger"),

@@ -19,7 +19,7 @@ from commands import NAMES, PROGRAM, ROOT, complaint, examples, lay_out, printed
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 SHELLS = ("bash", "zsh", "fish")
 # The words are click's, and each is followed by a way on; newer versions put names in quotes, and suggest commands.
-NO_OPTION = ("'--nonsense'. See `stepbridge plan --help`.", ": --nonsense. See `stepbridge plan --help`.")
+NO_OPTION = ("'--xyz'. See `stepbridge plan --help`.", ": --xyz. See `stepbridge plan --help`.")
 NO_COMMAND = ("Did you mean 'plan'?", "No such command 'pla'. See `stepbridge --help`.")
 
 
@@ -61,7 +61,7 @@ def test_no_command_shows_the_help() -> None:
         pytest.param(
             ("reindex", "runs"), "'-o' / '--output'. See `stepbridge reindex --help`.", id="an option is missing"
         ),
-        pytest.param(("plan", "--nonsense"), NO_OPTION, id="no such option"),
+        pytest.param(("plan", "--xyz"), NO_OPTION, id="no such option"),
         pytest.param(("pla",), NO_COMMAND, id="nearly a command"),
         pytest.param(("plan", "--samples", "x"), "'x' is not a valid integer.", id="a bad value"),
         pytest.param(("plan",), "or --samples with --batch-size", id="a sentence of ours"),
@@ -134,7 +134,7 @@ def completed(*words: str) -> list[str]:
         pytest.param(("convert", "3ep", "st"), ["plain,st", "plain,step"], id="unit"),
         pytest.param(("convert", "3e"), ["plain,3ep"], id="quantity"),
         pytest.param(("convert", "s"), [], id="no number"),
-        pytest.param(("info", "runs", "--format", "mm"), ["plain,mmengine", "plain,mmcv"], id="format"),
+        pytest.param(("info", "runs", "--format", "mm"), ["plain,mmcv", "plain,mmengine"], id="format"),
         pytest.param(("reindex", "runs", "--unit", "ba"), ["plain,ba", "plain,batch"], id="unit of a log"),
         pytest.param(("info", "ru"), ["file,ru"], id="path"),
         pytest.param(("reindex", "runs", "-o", "ou"), ["file,ou"], id="output"),

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Options of the command line alone.
-OWN = {"output", "follow", "json", "debug", "help", "quiet"}
+OWN = {"output", "follow", "json", "debug", "help", "quiet", "verbose"}
+#: Options that choose `Timeline.stream`, and that call `Timeline.change` and `batch_size_ramp`.
+CALLS = {"stream", "change", "ramp"}
 
 
 def options(command: str) -> set[str]:
@@ -24,14 +26,17 @@ def options(command: str) -> set[str]:
 
 
 def plan_arguments() -> set[str]:
-    return {*inspect.signature(sb.Timeline.plan).parameters}
+    arguments = {*inspect.signature(sb.Timeline.plan).parameters, *inspect.signature(sb.Timeline.stream).parameters}
+    return arguments | CALLS
 
 
 def test_every_keyword_argument_is_an_option() -> None:
     assert options("plan") == options("convert") == plan_arguments()
-    assert options("info") == options("infer") == sb.ReadOptions.__optional_keys__
+    assert options("info") == sb.ReadOptions.__optional_keys__
+    assert options("infer") == sb.ReadOptions.__optional_keys__ | {"unit", "base", "convention"}
     both = sb.ReadOptions.__optional_keys__ | sb.ReindexOptions.__optional_keys__
-    assert options("reindex") == plan_arguments() | both
+    # A file has plans by the names of runs: the argument is `plans=`, the option `--plan FILE`.
+    assert options("reindex") == plan_arguments() | (both - {"plans"}) | {"plan"}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def info(path: str, reading: Reading, *, as_json: bool) -> None:
     width = shutil.get_terminal_size().columns
     print_lines(table_lines(logs, width))
     for paragraph in (totals(logs), f"tags: {some(logs.tags)}", *notes(logs)):
-        say("\n".join(wrapped(paragraph, width)))
+        say(*wrapped(paragraph, width))
     for sentence in problem_sentences(logs.problems):
         complain(sentence)
 
