@@ -173,9 +173,10 @@ def trackio(rows: list[Row], tag: str) -> bytes:
             for step, value in rows:
                 # As Trackio writes what JSON has no number for.
                 special = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(str(value), value)
-                cells = ("2025-08-01T12:00:00+00:00", "brave-sky", step, json.dumps({tag: special}))
+                values = encoded(json.dumps({tag: special}, ensure_ascii=False))
+                cells = ("2025-08-01T12:00:00+00:00", "brave-sky", step, values)
                 connection.execute(
-                    "INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?)", cells
+                    "INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES (?, ?, ?, CAST(? AS TEXT))", cells
                 )
             connection.commit()
         return path.read_bytes()

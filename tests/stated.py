@@ -50,8 +50,9 @@ class Log:
         return replace(self, rows=known), replace(self, rows=asked)
 
     def alone(self) -> Log:
-        """Leave out what the file says of its step and epoch outside its rows."""
-        return replace(self, around={k: v for k, v in self.around.items() if k not in {"global_step", "epoch"}})
+        """Leave out what the file says outside its rows: where it is, and how far it is planned to go."""
+        own = {"global_step", "epoch", "max_steps", "num_train_epochs"}
+        return replace(self, around={name: value for name, value in self.around.items() if name not in own})
 
     def write(self, folder: Path) -> Path:
         """Write the rows as the framework would, into a folder of their own."""

@@ -57,8 +57,23 @@ def test_a_log_that_is_being_written(size: int, tmp_path: Path) -> None:
     assert [problem.kind for problem in logs.problems] == ["truncated"]
 
 
+TALK = b"INFO request 17 took 3 ms\nINFO done\n"
+
+
 def test_text_with_a_few_objects_is_no_log(tmp_path: Path) -> None:
-    text = b"".join(b"INFO request 17 took 3 ms\nINFO done\n" + line(step) for step in range(1, 100))
-    (tmp_path / "server.log").write_bytes(text)
+    served = [json.dumps({"request": request, "ms": 3, "bytes": 1024}).encode() + b"\n" for request in range(1, 100)]
+    (tmp_path / "server.log").write_bytes(b"".join(TALK + line for line in served))
     with pytest.raises(sb.NoLogsError):
         sb.read_logs(tmp_path)
+
+
+def test_objects_of_a_training_in_text_are_lines_of_a_text_log(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_bytes(b"".join(TALK + line(step) for step in range(1, 100)))
+    logs = sb.read_logs(tmp_path)
+    assert logs.problems == ()
+    ((form, records_ok, plain_lines),) = [(file.format, file.records_ok, file.plain_lines) for file in logs.files]
+    assert (form, records_ok, plain_lines) == ("text", 99, 198)
+    table = logs.to_polars()
+    assert table.filter(table["tag"] == "loss").select("step", "value").rows() == [
+        (step, 1 / step) for step in range(1, 100)
+    ]

@@ -371,5 +371,6 @@ def test_histories_are_made_of_any_integers(history: History) -> None:
             accumulate=history.accumulate,
             boundary=history.boundary,
             cut=history.cut,
+            on_cut=history.on_cut,
         )
         assert made == make(history)
