@@ -137,7 +137,7 @@ def test_datasets_that_make_no_clock(saw: Any) -> None:
         ("empty", "ValueError", "empty"),
         ("a list", "TypeError", "tf.data.Dataset, not list"),
         ("a graph", "RuntimeError", "StepClock(samples=..., batch_size=..., epochs=...)"),
-        ("contradiction", "ValueError", "not 3"),
+        ("contradiction", "TimelineError", "not 3"),
     ):
         assert found[name][0] == kind
         assert text in found[name][1]

@@ -36,7 +36,7 @@ def test_an_iterator_saved_beside_the_clock_goes_on(saw: Any) -> None:
 
 def test_a_resume_inside_an_epoch_must_be_explained(saw: Any) -> None:
     kind, text = saw("unexplained")
-    assert kind == "ValueError"
+    assert kind == "TimelineError"
     assert "after 3 batches" in text
 
 
@@ -50,7 +50,7 @@ def test_another_batch_size_goes_on_from_the_exact_sample(saw: Any) -> None:
 def test_a_checkpoint_of_another_plan_is_refused_before_a_variable_is_touched(saw: Any) -> None:
     found = saw("another_plan")
     kind, text = found["refused"]
-    assert kind == "ValueError"
+    assert kind == "TimelineError"
     assert "samples=20 there, 30 here" in text
     assert found["untouched"] == [0.0, 0, 0]
     assert found["changed"] == [True, 10, 17]
@@ -79,7 +79,7 @@ def test_a_checkpoint_without_a_clock_is_adopted_from_its_iterations(saw: Any) -
 
 def test_what_is_no_clock(saw: Any) -> None:
     (broken, mistaken, number) = saw("not_a_clock")
-    assert broken[0] == mistaken[0] == "ValueError"
+    assert broken[0] == mistaken[0] == "TimelineError"
     assert "no state of a clock" in broken[1]
     assert number[0] == "TypeError"
 

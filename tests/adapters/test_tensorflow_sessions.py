@@ -118,7 +118,7 @@ def test_an_input_that_begins_again_inside_the_epoch(saw: Any) -> None:
         ("unexplained", "ValueError", 'resume="continues" | "restart"'),
         ("past the end", "IndexError", "global step 10: 10st is past the end of the plan"),
         ("ahead", "ValueError", "begins at global step 7, the clock stands at step 12"),
-        ("learning", "ValueError", "give the clock samples and batch_size"),
+        ("learning", "TimelineError", "give the clock samples and batch_size"),
         ("unknown word", "ValueError", "unknown resume='skip'"),
         ("no clock", "TypeError", "not int"),
     ],

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.tensorflow.variables import Follower
 from stepbridge.clock import StepClock, Trigger
 
@@ -72,13 +73,13 @@ class ClockCheckpoint(tf.train.experimental.PythonState):  # type: ignore[misc] 
         """Goes on from what `serialize` returned.
 
         Raises:
-            ValueError: it is another plan's, or not a clock's state at all.
+            TimelineError: it is another plan's, or not a clock's state at all.
             RuntimeError: the clock is inside `epochs()`.
         """
         try:
             state = json.loads(string_value)
         except ValueError as error:
-            raise ValueError(f"the checkpoint holds no state of a clock: {error}") from None
+            raise TimelineError(f"the checkpoint holds no state of a clock: {error}") from None
         clock = self._clock
         if isinstance(clock, Trigger):
             clock.load_state_dict(state)
