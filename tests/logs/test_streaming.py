@@ -26,16 +26,25 @@ if TYPE_CHECKING:
 FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") if path.is_dir())
 
 
+def large(path: Path, output: Path, plan: sb.Timeline | None = None, **options: Any) -> sb.ReindexResult:
+    """Write a small log as a large one is written, in two readings."""
+    survey = _core.Survey.read(path, read_request({}), in_pieces=True)
+    return write_survey(survey, output, reindex_request(plan, options))
+
+
 def compared(path: Path, output: Path, **options: Any) -> pl.DataFrame:
     """Write a log both ways, and return the table that both are."""
     plan = sb.Timeline.plan(batches_per_epoch=97, batch_size=8, samples=97 * 8)
-    try:
-        expected = sb.read_logs(path).reindex(plan, **options)
-    except sb.TimelineError:
+    expected = sb.read_logs(path).reindex(plan, **options)
+    columns = expected.to_polars()
+    if {problem.kind for problem in expected.problems} >= {"contradicted"} and not (
+        columns["epoch"].count() or columns["epoch_float"].count()
+    ):
+        # A table without any place is not written.
         with pytest.raises(sb.TimelineError, match="is not its own"):
             sb.reindex(path, output, plan, **options)
         pytest.skip("the epochs of the log contradict the plan")
-    written = sb.reindex(path, output, plan, **options)
+    written = large(path, output, plan, **options)
     frame = pl.read_parquet(output)
     assert written.records == len(expected) == len(frame)
     whole = expected.to_polars()
@@ -62,7 +71,7 @@ def test_every_log_is_what_it_is_in_memory(folder: str, tmp_path: Path) -> None:
 def test_so_are_the_timelines_that_a_log_tells_itself(folder: str, tmp_path: Path) -> None:
     try:
         expected = sb.read_logs(DATA / folder).reindex(keep_superseded=True)
-        written = sb.reindex(DATA / folder, tmp_path / "out.parquet", keep_superseded=True)
+        written = large(DATA / folder, tmp_path / "out.parquet", keep_superseded=True)
     except ValueError as error:
         pytest.skip(str(error).splitlines()[0][:80])
     assert_frame_equal(
@@ -83,7 +92,7 @@ def test_steps_that_begin_again_with_each_epoch(first: int, tmp_path: Path) -> N
     path = tmp_path / "log.jsonl"
     path.write_text("".join(lines))
     expected = sb.read_logs(path).reindex()
-    written = sb.reindex(path, tmp_path / "out.parquet")
+    written = large(path, tmp_path / "out.parquet")
     frame = pl.read_parquet(written.output)
     assert frame["iter"].to_list() == expected.to_polars()["iter"].to_list()
     assert frame["iter"].min() == (first or 1) - 1
@@ -96,7 +105,7 @@ def test_steps_that_begin_again_with_each_epoch(first: int, tmp_path: Path) -> N
 def test_other_outputs(ending: str, tmp_path: Path) -> None:
     folder = DATA / FOLDERS[0]
     sb.read_logs(folder).reindex(sb.Timeline.plan(batches_per_epoch=10)).write(tmp_path / f"memory{ending}")
-    sb.reindex(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches_per_epoch=10))
+    large(folder, tmp_path / f"streamed{ending}", sb.Timeline.plan(batches_per_epoch=10))
     if ending == ".arrow":
         frames = [
             pl.read_ipc(tmp_path / f"{name}.arrow").cast({cs.categorical(): pl.String})
@@ -117,9 +126,8 @@ def test_no_run_has_a_timeline(tmp_path: Path) -> None:
 
 def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
-    # Above 48 MB a log is read twice.
-    log.write_text("epoch,step,loss\n" + "0,0,1.0\n" * 6_500_000)
-    survey = _core.Survey.read(log, read_request({}))
+    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    survey = _core.Survey.read(log, read_request({}), in_pieces=True)
     with log.open("a") as file:
         file.write("1,2,0.25\n")
     written = write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches_per_epoch=2), {}))
@@ -129,9 +137,8 @@ def test_what_is_added_in_between_waits(tmp_path: Path) -> None:
 
 def test_a_log_that_shrinks_in_between_is_an_error(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
-    # Above 48 MB a log is read twice.
-    log.write_text("epoch,step,loss\n" + "0,0,1.0\n" * 6_500_000)
-    survey = _core.Survey.read(log, read_request({}))
+    log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
+    survey = _core.Survey.read(log, read_request({}), in_pieces=True)
     log.write_text("epoch,step,loss\n0,0,1.0\n")
     with pytest.raises(OSError, match=r"metrics.csv.*was changed while it was read"):
         write_survey(survey, tmp_path / "out.csv", reindex_request(sb.Timeline.plan(batches_per_epoch=2), {}))

@@ -29,7 +29,7 @@ use crate::reindex::{
 use crate::runs::merge::{is_numbered, renumber};
 use crate::runs::open::FileOpener;
 use crate::runs::refresh_state::SeenFile;
-use crate::runs::{MOST_THREADS, survey};
+use crate::runs::{MOST_THREADS, SMALL, survey};
 use crate::table::{Superseded, Table, TableForm, count_without_place};
 
 /// What the first reading found below a path.
@@ -102,7 +102,27 @@ fn first(problems: &[Problem]) -> String {
 impl Survey {
     /// Reads all logs below a path for the first time.
     pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
-        let (logs, whole) = survey(path, options, progress, threads)?;
+        Self::below(SMALL, path, options, progress, threads)
+    }
+
+    /// The same, but reads small logs as large ones are read.
+    pub fn in_pieces(
+        path: &Path,
+        options: &ReadOptions,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<Self, ReadError> {
+        Self::below(0, path, options, progress, threads)
+    }
+
+    fn below(
+        small: u64,
+        path: &Path,
+        options: &ReadOptions,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<Self, ReadError> {
+        let (logs, whole) = survey(path, options, progress, threads, small)?;
         Ok(Self { logs: Arc::new(logs), whole, options: options.clone() })
     }
 

@@ -125,7 +125,7 @@ fn every_output_takes_every_log() {
         );
         let plain = Table::new(&logs, None, superseded, 2).unwrap();
         let placed = Table::new(&logs, Some(&places), superseded, 2).unwrap();
-        let survey = Survey::new(&logs_folder, &options, &progress, 2).unwrap();
+        let survey = Survey::in_pieces(&logs_folder, &options, &progress, 2).unwrap();
         for (ending, output) in Output::ALL {
             for (name, table) in [("plain", &plain), ("placed", &placed)] {
                 assert!(table.batches().len() > 1, "several batches share a dictionary");

@@ -22,13 +22,21 @@ pub(crate) struct PySurvey {
 
 #[pymethods]
 impl PySurvey {
-    /// Calls `watch` a few times a second with how many bytes are read and how many there are.
+    /// Calls `watch` a few times a second with how many bytes are read and how many there are. `in_pieces`: reads small logs
+    /// as large ones are read.
     #[staticmethod]
-    #[pyo3(signature = (path, options, watch=None))]
+    #[pyo3(signature = (path, options, watch=None, *, in_pieces=false))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn read(
+        py: Python<'_>,
+        path: PathBuf,
+        options: ReadRequest,
+        watch: Option<Bound<'_, PyAny>>,
+        in_pieces: bool,
+    ) -> PyResult<Self> {
         let options = options.into_core()?;
-        let survey = interruptible(py, watch.as_ref(), |progress| Survey::new(&path, &options, progress, threads()))?;
+        let new = if in_pieces { Survey::in_pieces } else { Survey::new };
+        let survey = interruptible(py, watch.as_ref(), |progress| new(&path, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
 

@@ -16,6 +16,6 @@ mod sessions;
 mod survey_filter;
 mod walk;
 
-pub(crate) use read::{MOST_THREADS, survey};
+pub(crate) use read::{MOST_THREADS, SMALL, survey};
 pub use read::{read, read_bytes};
 pub(crate) use sessions::SeriesBack;

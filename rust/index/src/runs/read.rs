@@ -29,25 +29,25 @@ pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: us
 /// In a survey each thread holds a batch of a log in memory, and one thread writes what they all read.
 pub(crate) const MOST_THREADS: usize = 4;
 /// How many bytes of logs are read into memory as a whole: with their columns they stay within the memory that SECURITY.md states.
-const SMALL: u64 = 48 << 20;
-/// How much a compressed file is taken to expand.
-const EXPANDED: u64 = 32;
+pub(crate) const SMALL: u64 = 16 << 20;
 
-/// The same, but keeps only the records that sessions and timelines follow from, unless the logs are small. Also returns whether
+/// The same, but keeps only the records that sessions and timelines follow from, unless the logs have less than `small` bytes. Also returns whether
 /// all records were kept.
 pub(crate) fn survey(
     path: &Path,
     options: &ReadOptions,
     progress: &Progress,
     threads: usize,
+    small: u64,
 ) -> Result<(Logs, bool), ReadError> {
     let mut size = 0_u64;
     list(path, &mut |file| {
         let compressed = decompress::plain_name(&file.name) != file.name;
         let bytes = fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
-        size = size.saturating_add(bytes.saturating_mul(if compressed { EXPANDED } else { 1 }));
+        // What a compressed file holds is not known before it is read.
+        size = size.saturating_add(if compressed { small } else { bytes });
     })?;
-    let small = size < SMALL;
+    let small = size < small;
     let threads = if small { threads } else { threads.min(MOST_THREADS) };
     Ok((read_path(path, &FileOpener { options, progress, threads, survey: !small })?, small))
 }

@@ -60,7 +60,7 @@ pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), Strin
         Ok(logs) => logs,
         Err(text) => {
             // One problem says as much as the file has, at most.
-            ensure!(text.len() < 4 * bytes.len() + 1000, "an error of {} bytes", text.len());
+            ensure!(text.len() < 4 * bytes.len() + 2000, "an error of {} bytes", text.len());
             return Ok(());
         }
     };
