@@ -17,16 +17,20 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 import stepbridge as sb
 from conftest import DATA
 from stepbridge import _core
-from stepbridge.logs._options import read_request, reindex_request
+from stepbridge.logs._options import ReindexOptions, read_request, reindex_request
 from stepbridge.logs._streaming import write_survey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from typing_extensions import Unpack
+
 FOLDERS = sorted(path.relative_to(DATA).as_posix() for path in DATA.glob("*/*") if path.is_dir())
 
 
-def large(path: Path, output: Path, plan: sb.Timeline | None = None, **options: Any) -> sb.ReindexResult:
+def large(
+    path: Path, output: Path, plan: sb.Timeline | None = None, **options: Unpack[ReindexOptions]
+) -> sb.ReindexResult:
     """Write a small log as a large one is written, in two readings."""
     survey = _core.Survey.read(path, read_request({}), in_pieces=True)
     return write_survey(survey, output, reindex_request(plan, options))
