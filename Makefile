@@ -34,7 +34,7 @@ demo: $(DONE)/extension ## re-index real logs (no framework needed) and show the
 	@python demo/demo.py
 
 .PHONY: test
-test: test-rust test-python test-pythons test-lowest ## run every test
+test: test-rust test-python test-pythons ## run every test on the newest versions; `make test-lowest` runs them on the lowest
 
 .PHONY: test-rust
 test-rust: | $(DONE)/rust ## run the tests of the Rust crates
