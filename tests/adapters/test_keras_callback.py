@@ -320,7 +320,7 @@ def test_what_is_refused_says_why(backend: str) -> None:
     said = value(backend, "refused")
     begins = {
         "a clock and options": "ValueError: give a clock, or the options of one",
-        "no clock": "TypeError: ClockCallback takes a stepbridge.StepClock, not str",
+        "no clock": "TypeError: expected a stepbridge.StepClock, not str",
         "no phase": "ValueError: phases is empty",
         "a shape": "ValueError: unknown shape 'round'",
         "ends that go back": "ValueError: the phase that ends at 1ep (7ba) ends before",

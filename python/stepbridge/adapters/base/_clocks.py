@@ -15,6 +15,7 @@ def the_clock(clock: object) -> StepClock:
     """
     if not isinstance(clock, StepClock):
         raise TypeError(
-            f"expected a stepbridge.StepClock, not {type(clock).__name__}: the adapter's clock_for makes one"
+            f"expected a stepbridge.StepClock, not {type(clock).__name__}: "
+            "StepClock(samples=..., batch_size=..., epochs=...) makes one"
         )
     return clock
