@@ -150,6 +150,8 @@ def test_completion_offers_every_unit_behind_a_number() -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_gets_its_script(shell: str) -> None:
+    if shell == "bash" and shutil.which("bash") is None:
+        pytest.skip("click 8.1 asks bash for its version, and there is no bash here")
     done = run(env={**os.environ, "_STEPBRIDGE_COMPLETE": f"{shell}_source"})
     assert done.returncode == 0
     assert "_stepbridge_completion" in done.stdout
