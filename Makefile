@@ -16,6 +16,8 @@ LOWEST := build/lowest
 export PATH := $(CURDIR)/$(VENV)/bin:$(HOME)/.cargo/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
+# The laws are tried with the same examples each time (tests/laws_profile.py).
+export HYPOTHESIS_PROFILE ?= ci
 unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
 
 INSTALL := uv pip install --quiet --constraint constraints.txt

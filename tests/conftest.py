@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+import laws_profile  # noqa: F401 - it sets how hard the laws are tried
+
 # PyTorch's first optimizer imports Triton, and TensorBoard imports TensorFlow where it is installed. Both bring LLVM,
 # and the process aborts where TensorFlow's comes first (Triton 3.9, TensorFlow 2.21).
 with contextlib.suppress(ImportError):

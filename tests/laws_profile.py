@@ -1,6 +1,8 @@
-"""How hard the laws are tried: `HYPOTHESIS_PROFILE=thorough` before a release, a short run otherwise.
+"""How hard Hypothesis tries the laws: `HYPOTHESIS_PROFILE=thorough` before a release, a short run otherwise.
 
-No deadline: the first example of a law pays for what is made lazily, and machines are shared.
+`make test` and CI use `ci`, which tries the same examples each time, so that a change is to blame for a failure.
+`dev`, for pytest by itself, draws new ones. No deadline: the first example of a law pays for what is made lazily,
+and machines are shared.
 """
 
 from __future__ import annotations
@@ -12,4 +14,4 @@ from hypothesis import settings
 settings.register_profile("dev", deadline=None, max_examples=60)
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

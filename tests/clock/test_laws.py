@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401
 import stepbridge as sb
 from simulation import Batch, Run, Scanner
 from strategies import Case, cases

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401
 import stepbridge as sb
 from simulation import Batch, Change, Plan, Run, Scanner, simulate
 from strategies import Case, accumulates, boundaries, cases, make

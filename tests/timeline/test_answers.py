@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401 - it sets how hard the laws are tried
 import stepbridge as sb
 
 PLAN = sb.Timeline.plan(samples=1000, batch_size=300, epochs=5)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401 - it sets how hard the laws are tried
 import stepbridge as sb
 from strategies import Case, cases
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import laws_profile  # noqa: F401 - it sets how hard the laws are tried
 import stepbridge as sb
 from simulation import Change, Exactly, History, Past, Place, Plan, Within
 from strategies import PENDING, UNITS, Case, apply, cases, histories, make, plans

@@ -131,6 +131,11 @@ struct SeriesState {
 
 impl CounterFold {
     pub(crate) fn add(&mut self, batch: &ColumnBatch) {
+        if batch.tag.iter().all(|&tag| self.plain.get(tag as usize) == Some(&true)) {
+            // Only how far they are matters of series that count with the others.
+            self.reached = self.reached.max(batch.highest_step());
+            return;
+        }
         for (index, &tag) in batch.tag.iter().enumerate() {
             let Some(step) = batch.step_of(index) else { continue };
             if self.plain.get(tag as usize) != Some(&true) {

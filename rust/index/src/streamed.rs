@@ -222,8 +222,8 @@ impl StreamPass<'_> {
         }
         let seen = self.logs.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen));
         let seen: HashMap<&Path, &SeenFile> = seen.collect();
-        for (source, batches) in batches.into_iter().enumerate() {
-            let file = &self.logs.files[source];
+        for (source, batches) in (0_u32..).zip(batches) {
+            let file = &self.logs.files[source as usize];
             let Some(&seen) = seen.get(file.path.path.as_path()) else { continue };
             let stretches = stretches(&batches);
             let (mut before, total) = (0, file.facts.records);
@@ -251,7 +251,7 @@ impl StreamPass<'_> {
             let shrunk = || io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter");
             if let Err(source_error) = read.and_then(|()| if before < total { Err(shrunk()) } else { Ok(()) }) {
                 return Err(StreamError::Gone {
-                    file: self.logs.records.sources[source].clone(),
+                    file: self.logs.records.sources[source as usize].clone(),
                     source: source_error,
                 });
             }
@@ -261,7 +261,7 @@ impl StreamPass<'_> {
 
     fn piece(
         &mut self,
-        source: usize,
+        source: u32,
         tagged: TaggedBatch,
         before: u64,
         stretches: &[FileSpan],
@@ -272,7 +272,7 @@ impl StreamPass<'_> {
         if !is_numbered(&tagged.tags, known) {
             renumber(&mut batch.tag, &tagged.tags, |tag| known(tag).unwrap_or(0));
         }
-        batch.source = u32::try_from(source).unwrap_or(u32::MAX);
+        batch.source = source;
         let end = before + batch.len() as u64;
         let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
         let mut batches = Vec::new();

@@ -146,6 +146,15 @@ impl ColumnBatch {
         if missing { None } else { self.step.as_ref().map(|step| step[index]) }
     }
 
+    /// The highest step of all records that have one.
+    #[must_use]
+    pub fn highest_step(&self) -> Option<i64> {
+        match (&self.step, &self.step_missing) {
+            (Some(step), None) => step.iter().copied().max(),
+            _ => (0..self.len()).filter_map(|index| self.step_of(index)).max(),
+        }
+    }
+
     /// The logged epoch of record `index`, if it has one.
     #[must_use]
     #[inline]

@@ -5,10 +5,9 @@ use std::cmp::Ordering;
 use crate::compiled_segment::CompiledSegment;
 use crate::error::{Error, total};
 use crate::fraction::Fraction;
-use crate::locate::sizes_unknown;
 use crate::quantity::{Quantity, Ratio};
-use crate::stream::NO_PASS;
 use crate::timeline::Timeline;
+use crate::undetermined::{NO_PASS, NO_TOKENS, sizes_unknown};
 use crate::unit::Unit;
 
 /// What a quantity is in another unit.
@@ -133,7 +132,7 @@ impl Timeline {
             Unit::Sample => {
                 self.compiled.samples.map_or_else(|| Err(sizes_unknown("the number of samples").to_string()), whole)
             }
-            Unit::Token => self.tokens().map_or_else(|| Err(no_tokens()), whole),
+            Unit::Token => self.tokens().map_or_else(|| Err(NO_TOKENS.into()), whole),
         }
     }
 
@@ -206,7 +205,7 @@ impl Timeline {
     }
 
     fn place_tokens(&self, quantity: Quantity, count: u64) -> Result<Place, Error> {
-        let Some(each) = self.tokens_per_sample() else { return Ok(Place::Undetermined(no_tokens())) };
+        let Some(each) = self.tokens_per_sample() else { return Ok(Place::Undetermined(NO_TOKENS.into())) };
         match self.point_at_sample(u128::from(count), u128::from(each)) {
             Ok(Some(point)) => Ok(Place::Point(point)),
             Ok(None) if self.compiled.samples.is_some() => self.past(quantity),
@@ -331,7 +330,7 @@ impl Timeline {
                 Ratio::new(share.done, u128::from(share.of)).map(Ok)
             }
             Unit::Token => {
-                let Some(each) = self.tokens_per_sample() else { return Ok(Err(no_tokens())) };
+                let Some(each) = self.tokens_per_sample() else { return Ok(Err(NO_TOKENS.into())) };
                 // Samples come whole.
                 let tokens = |samples: Ratio| total(u128::from(samples.num()) * u128::from(each), Unit::Token);
                 self.amount_at(batch, Unit::Sample)?
@@ -354,8 +353,4 @@ impl Timeline {
         }
         self.find(Unit::Batch, batch).ok()
     }
-}
-
-pub(crate) fn no_tokens() -> String {
-    "tokens are known only if the plan states tokens_per_sample, or the run counts them".into()
 }

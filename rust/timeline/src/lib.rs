@@ -35,6 +35,7 @@ mod stream_change;
 mod stream_plan;
 mod timeline;
 mod translate;
+mod undetermined;
 mod unit;
 
 pub use bulk::{Invalid, MASKED, Mapper};

@@ -1,10 +1,10 @@
 //! Where the n-th batch, step or sample is, one at a time. `bulk` does it for arrays.
 
 use crate::compiled_segment::CompiledSegment;
-use crate::convert::no_tokens;
 use crate::error::{Error, MAX_COUNT, total};
 use crate::segment::Segment;
 use crate::timeline::Timeline;
+use crate::undetermined::{NO_TOKENS, sizes_unknown};
 use crate::unit::Unit;
 
 /// Where a batch is: indices from 0.
@@ -90,7 +90,7 @@ impl Timeline {
                 let all = compiled.samples.map(|samples| samples.saturating_mul(each).min(MAX_COUNT));
                 Ok(all.or_else(|| compiled.open.then_some(MAX_COUNT)))
             }
-            Unit::Token => Err(Error::Undetermined(no_tokens())),
+            Unit::Token => Err(Error::Undetermined(NO_TOKENS.into())),
             Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }
     }
@@ -112,7 +112,7 @@ impl Timeline {
                 _ => Err(sizes_unknown(&format!("the first sample of epoch {}, iter {}", at.epoch, at.iter))),
             },
             Unit::Token => {
-                let Some(each) = self.tokens_per_sample() else { return Err(Error::Undetermined(no_tokens())) };
+                let Some(each) = self.tokens_per_sample() else { return Err(Error::Undetermined(NO_TOKENS.into())) };
                 let first = u128::from(self.index(Unit::Sample, at)?) * u128::from(each);
                 // The token itself is counted, too.
                 Ok(total(first + 1, Unit::Token)? - 1)
@@ -178,8 +178,4 @@ impl Timeline {
 
 pub(crate) fn no_location(unit: Unit) -> Error {
     Error::invalid(format!("a {} has no location: expected unit \"batch\", \"step\" or \"sample\"", unit.name()))
-}
-
-pub(crate) fn sizes_unknown(what: &str) -> Error {
-    Error::Undetermined(format!("{what} is not known: the timeline has no batch_size there"))
 }

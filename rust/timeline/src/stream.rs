@@ -10,11 +10,8 @@ use crate::error::{Error, MAX_COUNT, total};
 use crate::fraction::to_float;
 use crate::locate::Location;
 use crate::timeline::Timeline;
+use crate::undetermined::NO_PASS;
 use crate::unit::Unit;
-
-/// Why epochs of a stream have no place.
-pub(crate) const NO_PASS: &str =
-    "the epochs of the stream are not known: give samples=, the samples of one pass over the data";
 
 impl CompiledSegment {
     /// Samples of a batch of a stream.

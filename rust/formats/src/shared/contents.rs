@@ -2,7 +2,7 @@
 
 use stepbridge_records::{FileFacts, ProblemList, TaggedBatch};
 
-use super::input::Mark;
+use super::mark::Mark;
 use super::sink::Sink;
 
 /// Everything that was read of one file.

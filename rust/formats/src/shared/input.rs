@@ -1,12 +1,11 @@
 //! What a reader gets.
 
-use std::any::Any;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use stepbridge_io::bytes::{ReadAt, Window, read_all};
 
+use super::mark::Mark;
 use super::options::ReadOptions;
 
 /// A file as its reader gets it: decompressed if it was compressed.
@@ -30,9 +29,6 @@ pub struct Input<'a> {
     /// What the reader left in [`super::sink::Sink::mark`] when it read the file before. It then reads only what was added.
     pub mark: Option<Mark>,
 }
-
-/// Where a reader stopped. Only the reader itself knows what is in it.
-pub type Mark = Arc<dyn Any + Send + Sync>;
 
 impl<'a> Input<'a> {
     /// A window over its bytes.

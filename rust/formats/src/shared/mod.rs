@@ -8,6 +8,7 @@ pub(crate) mod input;
 pub(crate) mod json_lines;
 pub(crate) mod line_cutter;
 pub(crate) mod logged_values;
+pub(crate) mod mark;
 pub(crate) mod metrics_table;
 pub(crate) mod options;
 pub(crate) mod proto;

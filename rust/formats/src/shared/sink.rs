@@ -6,7 +6,7 @@ use std::io;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{FileFacts, Problem, ProblemKind, ProblemList, TaggedBatch};
 
-use crate::shared::input::Mark;
+use crate::shared::mark::Mark;
 
 /// Leaves records out of a batch. It also gets the session starts of the file so far ([`FileFacts::starts`]).
 pub type BatchFilter<'a> = dyn FnMut(TaggedBatch, &[(u64, i64)]) -> TaggedBatch + 'a;

@@ -1,9 +1,8 @@
 //! Progress bars: one state is drawn several times, each drawing over the last. The last drawing has all that its writer
 //! knew of the state, so it is the record.
 
-use super::block::ShapePlan;
-use super::context::Rank;
-use super::rows::{LinePlace, RankRows};
+use super::line_place::{LinePlace, Rank};
+use super::rows::RankRows;
 use stepbridge_records::Decimal;
 
 /// A state of a bar, as it was drawn last.
@@ -52,11 +51,11 @@ impl BarState {
         None
     }
 
-    pub(super) fn push_to(&self, rows: &mut Vec<RankRows>, plan: &ShapePlan<'_>) {
-        let prefix = plan.lines.get(self.index).map_or("", |line| line.compiled.line.prefix);
-        let rows = RankRows::of(rows, self.rank, plan.lines.len()).line(self.index);
+    /// Adds its values to the rows of its rank, for a plan of so many lines.
+    pub(super) fn push_to(&self, rows: &mut Vec<RankRows>, lines: usize) {
+        let rows = RankRows::of(rows, self.rank, lines).line(self.index);
         for (tag, value) in &self.values {
-            let tag = rows.names.number(prefix, tag);
+            let tag = rows.tags.number(tag);
             rows.push(tag, self.place, *value);
         }
         if let (Some(length), true) = (self.length, self.place.epoch.is_some()) {

@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use super::bar::BarState;
 use super::bigrams::Bigrams;
-use super::context::{Headings, Rank, rank_of};
+use super::context::Headings;
+use super::line_place::{LinePlace, Rank, rank_of};
 use super::lines::{self, BlockLines};
 use super::number;
 use super::pairs::{self, PairValue};
 use super::pattern::{Captures, is_blank};
-use super::rows::{LinePlace, RankRows, TextRows};
+use super::rows::{RankRows, TextRows};
 use super::shapes::{CompiledLine, ShapeKey, Takes};
 use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
 
@@ -318,7 +319,7 @@ impl<'a> BlockReading<'a> {
         match (pair, self.block.inside) {
             (Some((key, value)), OpenLine::Line(index, place)) => {
                 let rows = RankRows::of(&mut self.block.rows, None, self.plan.lines.len()).line(index);
-                let tag = rows.names.number("", key);
+                let tag = rows.tags.number(key);
                 rows.push(tag, place, value);
                 self.block.sound += 1;
             }
@@ -340,9 +341,8 @@ impl<'a> BlockReading<'a> {
             bar.push(tag, value);
             return;
         }
-        let prefix = target.compiled.line.prefix;
         let rows = self.rows(target);
-        let tag = rows.names.number(prefix, tag);
+        let tag = rows.tags.number(tag);
         rows.push(tag, target.place, value);
     }
 

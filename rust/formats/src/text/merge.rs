@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::bar::{BarProgress, BarState};
 use super::block::{OpenLine, PlannedLine, ShapePlan, TextBlock, TextValues};
-use super::context::{Headings, Rank};
+use super::context::Headings;
+use super::line_place::Rank;
 use super::rows::{RankRows, TextRows};
 use super::shapes::Takes;
 use crate::shared::sink::Sink;
-use stepbridge_records::{BatchRun, ProblemKind};
+use stepbridge_records::{BatchRun, ProblemKind, TaggedBatch, TooManyTags};
 
 /// What the blocks of a file gave so far.
 pub(super) struct BlockMerge<'a, 'b> {
@@ -54,8 +55,8 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         }
     }
 
-    pub(super) fn take(&mut self, mut block: TextBlock) {
-        self.orphans(&mut block);
+    pub(super) fn take(&mut self, mut block: TextBlock) -> Result<(), TooManyTags> {
+        self.orphans(&mut block)?;
         self.lengths(&mut block);
         if block.inside != OpenLine::Unknown {
             self.inside = block.inside;
@@ -71,24 +72,26 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
                 None => drop(self.texts.insert(tag, texts)),
             }
         }
-        self.bars(block.bars);
-        self.rank_rows(block.early, true);
-        self.rank_rows(block.rows, false);
+        self.bars(block.bars)?;
+        self.rank_rows(block.early, true)?;
+        self.rank_rows(block.rows, false)?;
         self.headings.then(&block.headings);
+        Ok(())
     }
 
     /// Ends the file.
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self) -> Result<(), TooManyTags> {
         if let Some(state) = &self.bar {
             let mut over = Vec::new();
-            state.push_to(&mut over, self.plan);
-            self.rank_rows(over, false);
+            state.push_to(&mut over, self.plan.lines.len());
+            self.rank_rows(over, false)?;
         }
         self.report_texts();
+        Ok(())
     }
 
     /// Takes the states of progress bars: those that are complete are records.
-    fn bars(&mut self, states: Vec<BarState>) {
+    fn bars(&mut self, states: Vec<BarState>) -> Result<(), TooManyTags> {
         let plan = self.plan;
         let mut over = Vec::new();
         for mut state in states {
@@ -108,13 +111,13 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
                 continue;
             }
             if let Some(complete) = self.bar.replace(next) {
-                complete.push_to(&mut over, plan);
+                complete.push_to(&mut over, plan.lines.len());
             }
         }
-        self.rank_rows(over, false);
+        self.rank_rows(over, false)
     }
 
-    fn rank_rows(&mut self, all: Vec<RankRows>, early: bool) {
+    fn rank_rows(&mut self, all: Vec<RankRows>, early: bool) -> Result<(), TooManyTags> {
         let plan = self.plan;
         for rows in all {
             let rank = rows.rank;
@@ -123,15 +126,18 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
                     let heading = self.headings.of(rank);
                     rows.fill(heading.map(|heading| sought.compiled.line.given(heading)));
                 }
-                self.piece(rows, sought, rank);
+                self.emit(rows, sought, rank)?;
             }
         }
+        Ok(())
     }
 
-    fn piece(&mut self, rows: TextRows, sought: &PlannedLine, rank: Rank) {
-        for name in &rows.names.all {
-            if !self.numbers.contains(name) {
-                self.numbers.insert(name.clone());
+    fn emit(&mut self, mut rows: TextRows, sought: &PlannedLine, rank: Rank) -> Result<(), TooManyTags> {
+        let mut tags = std::mem::take(&mut rows.tags).into_names()?;
+        for tag in &mut tags {
+            tag.insert_str(0, sought.compiled.line.prefix);
+            if !self.numbers.contains(tag) {
+                self.numbers.insert(tag.clone());
             }
         }
         if !rows.is_empty() {
@@ -140,25 +146,28 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
                 Some(rank) if rank > 0 => format!("{}/rank{rank}", self.run),
                 _ => self.run.clone(),
             };
-            self.sink.emit(rows.into_batch(sought.meaning, BatchRun::Named(run)));
+            let columns = rows.into_columns(sought.meaning, super::READER.format());
+            self.sink.emit(TaggedBatch { tags, columns, run: BatchRun::Named(run) });
         }
+        Ok(())
     }
 
     /// Gives the values of lines that belong to one of an earlier block their place.
-    fn orphans(&mut self, block: &mut TextBlock) {
+    fn orphans(&mut self, block: &mut TextBlock) -> Result<(), TooManyTags> {
         let OpenLine::Line(index, place) = self.inside else {
             block.prose += block.orphan_lines;
-            return;
+            return Ok(());
         };
         block.sound += block.orphan_lines;
         let mut rows = TextRows::default();
         for (tag, value) in block.orphans.drain(..) {
-            let tag = rows.names.number("", tag.as_bytes());
+            let tag = rows.tags.number(tag.as_bytes());
             rows.push(tag, place, value);
         }
         if let Some(sought) = self.plan.lines.get(index) {
-            self.piece(rows, sought, None);
+            self.emit(rows, sought, None)?;
         }
+        Ok(())
     }
 
     /// Where lines count in the epoch and in the run, the difference says where each epoch begins, and two of them how long

@@ -8,9 +8,11 @@ mod bigrams;
 mod block;
 mod compile;
 mod context;
+mod counter_words;
 mod free_pairs;
 mod general;
 mod headed_table;
+mod line_place;
 mod lines;
 mod merge;
 mod number;
@@ -219,14 +221,14 @@ fn in_blocks(
             // Of a line that is too long nobody knows yet whether it ends.
             torn = block.torn.or(long);
             whole.long_ends(begin, longest);
-            whole.take(block);
+            whole.take(block)?;
             whole.long = long;
         }
         whole.sink.came_to(edge(index + 1))
     };
     parallel::in_order(count, input.threads, work, take)?;
     whole.long_ends(size, longest);
-    whole.finish();
+    whole.finish()?;
     let BlockMerge { inside, headings, progress, bar, .. } = whole;
     Ok((torn.unwrap_or(size), bar.is_none().then_some(OpenState { inside, headings, progress })))
 }

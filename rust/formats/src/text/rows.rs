@@ -1,27 +1,7 @@
 //! Records of one sort of line in one block of a file.
 
-use std::collections::HashMap;
-
-use super::context::Rank;
-use stepbridge_records::{BatchRun, ColumnBatch, Decimal, EpochColumn, SeriesMeaning, TaggedBatch};
-
-/// The place that a line gives for itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct LinePlace {
-    pub(super) step: Option<i64>,
-    pub(super) epoch: Option<Decimal>,
-    pub(super) wall_time: Option<f64>,
-}
-
-/// Names and their numbers.
-#[derive(Debug, Default)]
-pub(super) struct TagNames {
-    pub(super) all: Vec<String>,
-    numbers: HashMap<Vec<u8>, u32>,
-    raw: Vec<Vec<u8>>,
-    /// The number that came last: lines of one writer have their tags in one order.
-    last: usize,
-}
+use super::line_place::{LinePlace, Rank};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Format, SeriesMeaning, TagTable};
 
 /// The records of one rank: a set for each line of the plan.
 #[derive(Debug, Default)]
@@ -54,7 +34,7 @@ impl RankRows {
 /// Records, column by column.
 #[derive(Debug, Default)]
 pub(super) struct TextRows {
-    pub(super) names: TagNames,
+    pub(super) tags: TagTable,
     tag: Vec<u32>,
     step: Vec<i64>,
     missing: Vec<bool>,
@@ -63,25 +43,6 @@ pub(super) struct TextRows {
     value: Vec<f64>,
     pub(super) evidence: Vec<(i64, Decimal)>,
     pub(super) lengths: Vec<(Option<i64>, u64)>,
-}
-
-impl TagNames {
-    /// The number of a name that follows `prefix`.
-    pub(super) fn number(&mut self, prefix: &str, name: &[u8]) -> u32 {
-        let guess = if self.last + 1 < self.raw.len() { self.last + 1 } else { 0 };
-        if self.raw.get(guess).is_some_and(|known| known == name) {
-            self.last = guess;
-        } else if let Some(&number) = self.numbers.get(name) {
-            self.last = number as usize;
-        } else {
-            self.last = self.raw.len();
-            // Each name takes bytes of the block; there are never 2^32.
-            self.numbers.insert(name.to_owned(), u32::try_from(self.last).unwrap_or(u32::MAX));
-            self.raw.push(name.to_owned());
-            self.all.push(format!("{prefix}{}", String::from_utf8_lossy(name)));
-        }
-        u32::try_from(self.last).unwrap_or(u32::MAX)
-    }
 }
 
 impl TextRows {
@@ -127,9 +88,9 @@ impl TextRows {
         self.value.is_empty() && self.evidence.is_empty()
     }
 
-    /// The records. A column that no record has anything in is left out.
-    pub(super) fn into_batch(self, meaning: SeriesMeaning, run: BatchRun) -> TaggedBatch {
-        let mut batch = ColumnBatch::new(0, 0, super::READER.format());
+    /// The records, without the names of their tags. A column that no record has anything in is left out.
+    pub(super) fn into_columns(self, meaning: SeriesMeaning, format: Format) -> ColumnBatch {
+        let mut batch = ColumnBatch::new(0, 0, format);
         batch.meaning = meaning;
         if self.missing.contains(&false) {
             batch.step = Some(self.step);
@@ -141,6 +102,6 @@ impl TextRows {
         batch.value = self.value;
         batch.evidence = self.evidence;
         batch.lengths = self.lengths;
-        TaggedBatch { tags: self.names.all, columns: batch, run }
+        batch
     }
 }

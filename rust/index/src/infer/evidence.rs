@@ -173,6 +173,7 @@ impl EvidenceFold {
     /// Takes the values of a tag, which are epochs.
     fn tag(&mut self, batch: &ColumnBatch, tag: u32, meaning: Hypothesis, is_other: &impl Fn(usize) -> bool) {
         let mut last: Option<(u64, Option<Decimal>)> = None;
+        let mut found = None;
         for index in (0..batch.len()).filter(|&index| batch.tag[index] == tag) {
             let value = batch.value[index];
             // Finding out how a number was printed is expensive, and epochs repeat.
@@ -182,7 +183,8 @@ impl EvidenceFold {
             };
             last = Some((value.to_bits(), stated));
             if let (Some(stated), Some(_), false) = (stated, batch.step_of(index), is_other(index)) {
-                let at = self.evidence(batch, Some((tag, meaning)));
+                let at = found.unwrap_or_else(|| self.evidence(batch, Some((tag, meaning))));
+                found = Some(at);
                 self.record(at, batch, index, stated);
             }
         }
@@ -191,17 +193,17 @@ impl EvidenceFold {
     fn record(&mut self, at: usize, batch: &ColumnBatch, index: usize, stated: Decimal) {
         let Some(step) = batch.step_of(index) else { return };
         let record = StatedEpoch { step, stated, superseded: batch.is_superseded(index) };
+        let stretches = &mut self.found[at].stretches;
+        if let Some(open) = stretches.last_mut().filter(|open| open.first.stated == stated) {
+            return open.add(record);
+        }
         let count = self.counts.entry(batch.source).or_default();
         let coarse = *count > MOST_STRETCHES;
-        match self.found[at].stretches.last_mut() {
-            Some(open) if open.first.stated == stated || coarse && same_epoch(open.first.stated, stated) => {
-                open.add(record);
-            }
-            _ => {
-                *count += 1;
-                self.found[at].stretches.push(EpochStretch::of(record));
-            }
+        if let Some(open) = stretches.last_mut().filter(|open| coarse && same_epoch(open.first.stated, stated)) {
+            return open.add(record);
         }
+        *count += 1;
+        stretches.push(EpochStretch::of(record));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds the timeline that fits the pairs of a run under one hypothesis.
 
-use stepbridge_timeline::{Boundary, Entry, History, OnCut, Plan, Segment, Timeline, Unit};
+use stepbridge_timeline::{Boundary, History, OnCut, Plan, Timeline, Unit};
 
 use super::failure::InferenceFailure;
 use super::fractional_epochs::{self, RateFit};
@@ -8,26 +8,7 @@ use super::hypothesis::{EpochForm, Hypothesis};
 use super::integer_epochs::{self, EpochLengths};
 use super::pairs::{Pair, Pairs};
 use super::ratio::PrintedRange;
-
-/// A segment of this many epochs of `batches` batches, one batch a step. Without a number of epochs it is open-ended.
-pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
-    Segment {
-        epochs,
-        batches: Some(batches),
-        batch_size: None,
-        last_batch_size: None,
-        samples: None,
-        drop_last: false,
-        accumulate: 1,
-        boundary: Boundary::Flush,
-        on_cut: OnCut::Carry,
-        stream: None,
-        tokens_per_sample: None,
-        joins: false,
-        cut: false,
-        entry: Entry::Continue,
-    }
-}
+use super::segment::segment;
 
 /// A timeline that fits.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ mod integer_epochs;
 mod likely;
 mod pairs;
 mod ratio;
+mod segment;
 mod session_timelines;
 mod share_timeline;
 mod step_in_epoch;

@@ -10,11 +10,12 @@
 use stepbridge_timeline::{Segment, Timeline, Unit};
 
 use super::failure::InferenceFailure;
-use super::fit::{Fit, agree, segment, solve_plain, unseen};
+use super::fit::{Fit, agree, solve_plain, unseen};
 use super::hypothesis::{EpochForm, Hypothesis};
 use super::inferred::InferenceOutcome;
 use super::integer_epochs;
 use super::pairs::{Pair, Pairs};
+use super::segment::segment;
 
 /// Finds the timelines of the sessions.
 pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<InferenceOutcome, InferenceFailure> {

@@ -7,7 +7,7 @@ use stepbridge_timeline::{Timeline, Unit};
 
 use super::evidence::FileEvidence;
 use super::failure::InferenceFailure;
-use super::fit::segment;
+use super::segment::segment;
 
 /// What the records of a run show of the lengths of its epochs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -99,11 +99,14 @@ pub(crate) fn resolve(
 /// The tags of each run whose steps no format declares.
 fn undeclared_tags(records: &Records) -> HashMap<u32, BTreeSet<u32>> {
     let mut found: HashMap<u32, BTreeSet<u32>> = HashMap::new();
-    for batch in records.batches.iter().filter(|batch| may_hold(batch)) {
+    // In which batch, counted from 1, each tag was seen last: a set is asked once a tag and batch, not once a record.
+    let mut seen = vec![0_usize; records.tags.len()];
+    for (number, batch) in (1..).zip(&records.batches).filter(|(_, batch)| may_hold(batch)) {
         let own = found.entry(batch.run).or_default();
-        let mut last = None;
-        for &tag in batch.tag.iter().filter(|tag| last.replace(**tag) != Some(**tag)) {
-            own.insert(tag);
+        for &tag in &batch.tag {
+            if std::mem::replace(&mut seen[tag as usize], number) != number {
+                own.insert(tag);
+            }
         }
     }
     found

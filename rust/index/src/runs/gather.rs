@@ -43,7 +43,8 @@ pub(super) fn gather(
     }
     let unfollowed = problems.clone();
     let copies = dedup::remove_copies(&mut logs);
-    let mut logs = merge::merge(logs, [problems, broken, copies].concat());
+    let merged = merge::merge(logs, [problems, broken, copies].concat());
+    let mut logs = merged.map_err(|error| ReadError::Unreadable { path: path.to_owned(), source: error.into() })?;
     sessions::split_writers(&mut logs);
     for found in &ledgers {
         logs.records.problems.extend(found.ledger.problems.iter().cloned());

@@ -1,36 +1,16 @@
 //! Merges files: names become numbers that all files share.
 
-use std::collections::HashMap;
-
-use stepbridge_records::{BatchRun, Problem, Records, TaggedBatch};
+use stepbridge_records::{BatchRun, Problem, Records, TagTable, TaggedBatch, TooManyTags};
 
 use super::log_file::LogFile;
 use crate::file_path::run_name;
 use crate::logs::{Logs, SourceFile};
 
-/// Names and their numbers, in the order of their first use.
-#[derive(Default)]
-struct NameTable {
-    numbers: HashMap<String, u32>,
-    names: Vec<String>,
-}
-
-impl NameTable {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        // Each name took memory when it was read, so there are never 2^32.
-        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
-    }
-}
-
 /// Makes one set of records of all files, in their order. `problems` are those of no file that was read.
-pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
-    let (mut runs, mut tags) = (NameTable::default(), NameTable::default());
+///
+/// Fails if there are more names than numbers.
+pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Result<Logs, TooManyTags> {
+    let (mut runs, mut tags) = (TagTable::default(), TagTable::default());
     let mut logs = Logs::default();
     for (file, source) in files.into_iter().zip(0..) {
         logs.refresh.files.push(file.refresh_file());
@@ -39,11 +19,11 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
             let TaggedBatch { tags: names, mut columns, run: of } = batch;
             let run = match last.take() {
                 Some((same, run)) if same == of => run,
-                _ => runs.number(&run_name(&file.folder, &of)),
+                _ => runs.number(run_name(&file.folder, &of).as_bytes()),
             };
             last = Some((of, run));
-            if !is_numbered(&names, |tag| tags.numbers.get(tag).copied()) {
-                renumber(&mut columns.tag, &names, |tag| tags.number(tag));
+            if !is_numbered(&names, |tag| tags.find(tag.as_bytes())) {
+                renumber(&mut columns.tag, &names, |tag| tags.number(tag.as_bytes()));
             }
             columns.run = run;
             columns.source = source;
@@ -53,7 +33,10 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
         }
         problems.extend(file.contents.problems);
         logs.records.sources.push(file.source);
-        let run = last.map_or_else(|| runs.number(&run_name(&file.folder, &BatchRun::Folder)), |(_, run)| run);
+        let run = match last {
+            Some((_, run)) => run,
+            None => runs.number(run_name(&file.folder, &BatchRun::Folder).as_bytes()),
+        };
         logs.files.push(SourceFile {
             format: file.format,
             run,
@@ -62,8 +45,8 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
             backs: file.backs,
         });
     }
-    logs.records = Records { runs: runs.names, tags: tags.names, problems, ..logs.records };
-    logs
+    logs.records = Records { runs: runs.into_names()?, tags: tags.into_names()?, problems, ..logs.records };
+    Ok(logs)
 }
 
 /// Whether the tags of a batch already have the numbers that all files share, as batches of one file mostly do.

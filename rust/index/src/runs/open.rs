@@ -196,7 +196,7 @@ impl FileOpener<'_> {
             options: self.options,
             mark: mark.filter(|_| compression.is_none()).cloned(),
         };
-        let (mut contents, another, backs) = self.read_log(reader, &mut input, take);
+        let (mut contents, another, backs) = self.read_log(reader, &mut input, take)?;
         if another && self.options.format.is_none() && !(reader.claims_name)(name) {
             return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
@@ -221,7 +221,7 @@ impl FileOpener<'_> {
         reader: &'static FormatReader,
         input: &mut Input,
         mut take: Option<&mut TakeBatch>,
-    ) -> (FileContents, bool, Option<Vec<SeriesBack>>) {
+    ) -> io::Result<(FileContents, bool, Option<Vec<SeriesBack>>)> {
         let mut batches = Vec::new();
         let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
@@ -244,12 +244,12 @@ impl FileOpener<'_> {
             sink.report(ProblemKind::Unreadable, at, end, reason);
         }
         let Sink { problems, mut facts, another, mark, .. } = sink;
-        let backs = survey.map(|survey| {
-            let (backs, counters) = survey.finish(&mut facts.starts);
-            facts.second_counters = counters;
-            backs
-        });
-        (FileContents { batches, problems, facts, mark }, another, backs)
+        let mut backs = None;
+        if let Some(survey) = survey {
+            let (series, counters) = survey.finish(&mut facts.starts)?;
+            (backs, facts.second_counters) = (Some(series), counters);
+        }
+        Ok((FileContents { batches, problems, facts, mark }, another, backs))
     }
 }
 

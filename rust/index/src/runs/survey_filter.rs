@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use stepbridge_records::{
-    BatchRun, ColumnBatch, Decimal, Format, RepeatedRecords, SeriesCounter, TaggedBatch, epoch_tag,
+    BatchRun, ColumnBatch, Decimal, Format, RepeatedRecords, SeriesCounter, TagTable, TaggedBatch, TooManyTags,
+    epoch_tag,
 };
 
 use crate::infer::MOST_STRETCHES;
@@ -37,7 +38,7 @@ pub(super) struct SurveyFilter {
     epochs: usize,
     walk: CounterWalk,
     /// The numbers of tags, which all batches of the file share.
-    tags: HashMap<String, u32>,
+    tags: TagTable,
     /// The last epoch of the column, and of each tag whose values are epochs.
     last_epoch: Option<Decimal>,
     last_values: HashMap<String, f64>,
@@ -49,8 +50,7 @@ pub(super) struct SurveyFilter {
 #[derive(Default)]
 struct RunCounters {
     fold: CounterFold,
-    names: Vec<String>,
-    numbers: HashMap<String, u32>,
+    tags: TagTable,
 }
 
 impl SurveyFilter {
@@ -61,8 +61,8 @@ impl SurveyFilter {
         let mut keep = KeptRecords(vec![false; columns.len()]);
         keep.ends();
         let mut cuts = if columns.format.resume_signs().goes_back {
-            let numbers: Vec<u32> = batch.tags.iter().map(|tag| number(&mut self.tags, tag)).collect();
-            self.walk.take(columns, |tag| numbers.get(tag as usize).copied().unwrap_or(u32::MAX))
+            let numbers: Vec<u32> = batch.tags.iter().map(|tag| self.tags.number(tag.as_bytes())).collect();
+            self.walk.take(columns, |tag| numbers[tag as usize])
         } else {
             Vec::new()
         };
@@ -91,16 +91,24 @@ impl SurveyFilter {
 
     /// Makes session starts count the kept records, not all of them. Returns where the counters of the file go back, and the
     /// series that count by a counter of their own, by run and tag.
-    pub(super) fn finish(self, starts: &mut [(u64, i64)]) -> (Vec<SeriesBack>, Vec<SeriesCounter>) {
+    ///
+    /// Fails if there are more names than numbers.
+    pub(super) fn finish(
+        self,
+        starts: &mut [(u64, i64)],
+    ) -> Result<(Vec<SeriesBack>, Vec<SeriesCounter>), TooManyTags> {
+        self.tags.check()?;
         for (before, _) in starts {
             *before = self.kept.partition_point(|ordinal| ordinal < before) as u64;
         }
-        let of_run = |(run, counters): (BatchRun, RunCounters)| {
-            let RunCounters { fold, names, .. } = counters;
-            let found = fold.finish().into_iter();
-            found.map(move |(tag, marks)| (run.clone(), names[tag as usize].clone(), marks))
-        };
-        (self.walk.finish(), self.counters.into_iter().flat_map(of_run).collect())
+        let mut counters = Vec::new();
+        for (run, RunCounters { fold, tags }) in self.counters {
+            let names = tags.into_names()?;
+            counters.extend(
+                fold.finish().into_iter().map(|(tag, marks)| (run.clone(), names[tag as usize].clone(), marks)),
+            );
+        }
+        Ok((self.walk.finish(), counters))
     }
 
     /// Takes all records of a batch into account for the counters of its run.
@@ -173,7 +181,7 @@ impl SurveyFilter {
 
 impl RunCounters {
     fn add(&mut self, batch: &TaggedBatch) {
-        let numbers: Vec<u32> = batch.tags.iter().map(|name| self.number(name)).collect();
+        let numbers: Vec<u32> = batch.tags.iter().map(|name| self.tags.number(name.as_bytes())).collect();
         let in_order = numbers.iter().zip(0..).all(|(number, local)| *number == local);
         if in_order {
             self.fold.add(&batch.columns);
@@ -182,28 +190,6 @@ impl RunCounters {
             self.fold.add(&ColumnBatch { tag, ..batch.columns.clone() });
         }
     }
-
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        // Each name took memory when it was read, so there are never 2^32.
-        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
-    }
-}
-
-/// The number of a tag.
-fn number(tags: &mut HashMap<String, u32>, tag: &str) -> u32 {
-    if let Some(&number) = tags.get(tag) {
-        return number;
-    }
-    // Each name took memory when it was read, so there are never 2^32.
-    let number = u32::try_from(tags.len()).unwrap_or(u32::MAX);
-    tags.insert(tag.to_owned(), number);
-    number
 }
 
 /// The lowest and the highest step of records that state one epoch, and their indices.

@@ -3,7 +3,7 @@
 use super::{Counts, Cursor};
 use crate::error::{Error, count};
 use crate::quantity::{Quantity, Ratio};
-use crate::stream::NO_PASS;
+use crate::undetermined::NO_PASS;
 use crate::unit::Unit;
 
 impl Cursor {

@@ -167,7 +167,7 @@ fn read_cut(
     bytes: &[u8],
     blocks: BlockSizes,
     threads: usize,
-    mark: Option<crate::shared::input::Mark>,
+    mark: Option<crate::shared::mark::Mark>,
 ) -> FileContents {
     struct Plain(Format);
     impl Dialect for Plain {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::walk::walk;
 use super::*;
 use crate::shared::contents::FileContents;
-use crate::shared::input::Mark;
+use crate::shared::mark::Mark;
 use crate::shared::options::ReadOptions;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{FileFacts, ProblemKind};

@@ -6,19 +6,16 @@
 
 mod template;
 mod tracks;
-mod words;
 
 use std::collections::HashMap;
 
 use self::template::Template;
 use self::tracks::CounterTracks;
-use self::words::CounterSlot;
+use super::counter_words::CounterSlot;
 use super::pairs::PairStyle;
 use super::pattern::Pattern;
 use super::shapes::{self, CompiledLine, ShapeLine, Takes};
 use stepbridge_records::EpochMeaning;
-
-pub(super) use self::words::has_counter;
 
 /// So many lines of a form, with numbers that go on, are a log.
 const ENOUGH: usize = 3;

@@ -1,6 +1,6 @@
 //! The form of a line of training: its counters and what is between them.
 
-use super::words::{Counter, counters};
+use crate::text::counter_words::{Counter, counters, is_judged};
 use crate::text::free_pairs;
 use crate::text::pairs::PairValue;
 
@@ -73,7 +73,7 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     free_pairs::each(rest, |pair| {
         if let PairValue::Number(_) = pair.value {
             values += 1;
-            if judged.is_none() && super::words::is_judged(pair.key) {
+            if judged.is_none() && is_judged(pair.key) {
                 judged = Some(pair.key.to_vec());
             }
         }
@@ -101,7 +101,7 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
             first = first.or(Some((pair.key, pair.printed)));
         }
     });
-    let (key, printed) = first.filter(|(key, _)| super::words::is_judged(key))?;
+    let (key, printed) = first.filter(|(key, _)| is_judged(key))?;
     let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
     let (key_at, value_at) = (offset(key), offset(printed));
     if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {

@@ -1,6 +1,6 @@
 //! How the counters of lines go on.
 
-use super::words::{Counter, CounterSlot};
+use crate::text::counter_words::{Counter, CounterSlot};
 use stepbridge_records::{StepMeaning, Unit};
 
 /// What the counters of the lines of one form did.

@@ -20,9 +20,9 @@ mod vision;
 use std::sync::LazyLock;
 
 use super::bigrams::Bigrams;
+use super::line_place::LinePlace;
 use super::pairs::PairStyle;
 use super::pattern::{Captures, Pattern};
-use super::rows::LinePlace;
 use stepbridge_records::{EpochMeaning, SeriesMeaning, StepMeaning, Unit};
 
 /// Every shape, by family.
@@ -271,7 +271,7 @@ impl CompiledLine {
 /// Whether what comes after an epoch is measured over all of it: no other counter, no bar, no note of a checkpoint.
 fn is_summary(rest: &[u8]) -> bool {
     let others = [&b"%|"[..], b"it/s", b"s/it", b" improve"];
-    !super::general::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
+    !super::counter_words::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
 }
 
 /// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark.

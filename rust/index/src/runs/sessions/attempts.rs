@@ -18,9 +18,9 @@ pub(super) fn make_runs(logs: &mut Logs, attempts: Vec<u32>) {
     let names: BTreeSet<&String> = logs.records.runs.iter().collect();
     let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
     let (mut runs, mut ledgers) = (Vec::new(), Vec::new());
+    let mut count = 0..;
     let mut add = |key: (u32, u32), name: String, ledger: Option<usize>| {
-        // There are at most as many as batches.
-        numbers.insert(key, u32::try_from(runs.len()).unwrap_or(u32::MAX));
+        numbers.extend(count.next().map(|number| (key, number)));
         runs.push(name);
         ledgers.push(ledger);
     };

@@ -44,14 +44,12 @@ pub(super) fn find(batches: &[ColumnBatch], of_run: &[usize], ledger: &Ledger) -
             meanings.push(*meaning);
         }
     }
-    for (number, session) in ledger.sessions.iter().enumerate().skip(1) {
+    for ((number, session), of_records) in ledger.sessions.iter().enumerate().zip(0..).skip(1) {
         if done_before(session).is_none() || attempts[number] != attempts[number - 1] {
             continue;
         }
         let keys = meanings.iter().filter_map(|&meaning| Some((meaning, start_of(ledger, number, meaning)?)));
-        layouts[attempts[number]]
-            .starts
-            .insert(u32::try_from(number).unwrap_or(u32::MAX), SessionStart::Ledger(keys.collect()));
+        layouts[attempts[number]].starts.insert(of_records, SessionStart::Ledger(keys.collect()));
     }
     Some(layouts)
 }
@@ -85,6 +83,7 @@ fn add_spans(
 ) {
     let mut add = |range, session| {
         let layout = &mut layouts[attempts.get(session).copied().unwrap_or(0)];
+        // Each session took memory when its line was read, so there are never 2^32.
         let session = u32::try_from(session).unwrap_or(u32::MAX);
         layout.spans.push(SessionSpan { batch, range, session });
     };

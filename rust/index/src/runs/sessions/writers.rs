@@ -95,7 +95,7 @@ pub(in crate::runs) fn split_writers(logs: &mut Logs) {
     }
     // Number the runs again, in the order of their first records.
     let mut numbers: HashMap<(u32, Option<u32>), u32> = HashMap::new();
-    let mut names = Vec::new();
+    let (mut names, mut count) = (Vec::new(), 0..);
     let mut number = |run: u32, source: u32| {
         let own = apart.contains(&(run, source)).then_some(source);
         *numbers.entry((run, own)).or_insert_with(|| {
@@ -103,8 +103,7 @@ pub(in crate::runs) fn split_writers(logs: &mut Logs) {
             names.push(
                 own.map_or_else(|| folder.clone(), |source| inside(folder, &logs.records.sources[source as usize])),
             );
-            // There are at most as many as pairs of runs and files.
-            u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
+            count.next().unwrap_or_default()
         })
     };
     let of_chunks: Vec<u32> = records.batches.iter().map(|batch| number(batch.run, batch.source)).collect();

@@ -90,7 +90,7 @@ pub(super) fn counters(line: &[u8]) -> Vec<Counter> {
 }
 
 /// Whether a line has a counter.
-pub(in crate::text) fn has_counter(text: &[u8]) -> bool {
+pub(super) fn has_counter(text: &[u8]) -> bool {
     !counters(text).is_empty()
 }
 
