@@ -160,6 +160,10 @@ bench: $(DONE)/bench $(DONE)/extension ## measure each claim next to its peer, w
 	maturin develop --uv --profile measured --quiet
 	python benches/run.py && missed=0 || missed=$$?; python tools/chart.py; exit $$missed
 
+.PHONY: bench-parts
+bench-parts: | $(DONE)/rust ## measure what the parts of the Rust code are worth that are there for speed alone
+	cargo bench --quiet --package stepbridge-timeline --package stepbridge-io --package stepbridge-formats --benches
+
 .PHONY: wheels
 wheels: $(DONE)/wheels-tools | $(DONE)/rust ## build the release wheel and the source distribution into dist/
 	rm -rf dist
