@@ -36,8 +36,9 @@ mod ultralytics;
 mod wandb;
 mod wandb_history;
 
-pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_further};
+pub use registry::{SniffedFormat, config_above, config_entries, config_names, head_size, known_logs, named, readers, register, sniff, sniff_further};
 pub use resemblance::{Lookalike, Resemblance, lookalike};
+pub use shared::config::ConfigFile;
 pub use shared::contents::FileContents;
 pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};

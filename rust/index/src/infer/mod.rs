@@ -144,14 +144,19 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
             let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };
             found.meaning(hint(pairs, meaning))
         }
-        Err(why) => match best(pairs, session_timelines::solve, |_| true) {
-            Ok((meaning, outcome)) => TimelineInference::of(outcome).meaning(hint(pairs, meaning)),
-            Err(_) => config::settled(&kept, &why).unwrap_or_else(|| {
+        Err(why) => {
+            if let Ok((meaning, outcome)) = best(pairs, session_timelines::solve, |_| true) {
+                return TimelineInference::of(outcome).meaning(hint(pairs, meaning));
+            }
+            let mut found = config::settled(&kept, &why).unwrap_or_else(|| {
                 let likely = likely::of_run(&kept, &why);
-                let open_epoch = matches!(why, InferenceFailure::FirstEpoch { .. }).then_some(0);
-                TimelineInference { likely, open_epoch, ..TimelineInference::unknown(why.text(&kept)) }
-            }),
-        },
+                TimelineInference { likely, ..TimelineInference::unknown(why.text(&kept)) }
+            });
+            if matches!((&found.outcome, why), (InferenceOutcome::Unknown { .. }, InferenceFailure::FirstEpoch { .. })) {
+                found.open_epoch = Some(0);
+            }
+            found
+        }
     }
 }
 

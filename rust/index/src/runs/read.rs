@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use stepbridge_formats::{ReadOptions, check_pattern};
+use stepbridge_formats::{ReadOptions, check_pattern, config_names};
 use stepbridge_io::decompress;
 use stepbridge_io::open::open_file;
 use stepbridge_io::progress::Progress;
@@ -93,6 +93,13 @@ pub(super) fn list(path: &Path, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Pr
     let ledger = path.with_file_name(NAME);
     if name != NAME && ledger.is_file() {
         emit(FilePath { path: ledger, folder: Vec::new(), name: NAME.to_owned() });
+    }
+    // So does the configuration.
+    for config in config_names().into_iter().filter(|config| **config != *name) {
+        let file = path.with_file_name(config);
+        if file.is_file() {
+            emit(FilePath { path: file, folder: Vec::new(), name: config.to_owned() });
+        }
     }
     emit(FilePath { path: path.to_owned(), folder: Vec::new(), name });
     Ok(Vec::new())

@@ -148,6 +148,8 @@ impl Logs {
             records += columns.len() as u64;
             let mut columns = columns.clone();
             (columns.session, columns.superseded_from) = (0, None);
+            // What other files say is given to the run again.
+            columns.config.retain(|entry| entry.file == self.records.sources[known.file]);
             TaggedBatch { tags: self.records.tags.clone(), columns, run }
         });
         FileContents {
