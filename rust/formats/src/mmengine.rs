@@ -9,8 +9,8 @@ use std::io;
 use std::ops::ControlFlow;
 
 use stepbridge_records::{
-    ConfigItem, Decimal, EpochMeaning, Format, FormatDescription, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
-    StepMeaning, Unit,
+    ConfigItem, Decimal, EpochMeaning, Format, FormatDescription, ProblemKind, RepeatedRecords, ResumeSigns,
+    SeriesMeaning, StepMeaning, Unit,
 };
 
 use crate::shared::config::{ConfigFile, NamedItem};

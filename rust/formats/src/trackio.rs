@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rusqlite::{Connection, Row};
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 use stepbridge_io::json::JsonCursor;
 use stepbridge_records::{BatchRun, ConfigEntry, FormatDescription, Problem, ProblemKind, TagTable, TaggedBatch};
 

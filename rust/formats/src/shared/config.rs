@@ -70,10 +70,17 @@ pub(crate) fn common_item(key: &str) -> Option<NamedItem> {
         return None;
     }
     Some(match &*name {
-        "per_device_train_batch_size" | "per_gpu_train_batch_size" | "micro_batch_size" | "batch_size_per_gpu"
-        | "samples_per_gpu" | "train_micro_batch_size_per_gpu" => (ConfigItem::RankBatch, true),
+        "per_device_train_batch_size"
+        | "per_gpu_train_batch_size"
+        | "micro_batch_size"
+        | "batch_size_per_gpu"
+        | "samples_per_gpu"
+        | "train_micro_batch_size_per_gpu" => (ConfigItem::RankBatch, true),
         "batch_size" | "train_batch_size" | "global_batch_size" | "total_batch_size" => (ConfigItem::Batch, false),
-        "gradient_accumulation_steps" | "accumulate_grad_batches" | "grad_accum_steps" | "accumulation_steps"
+        "gradient_accumulation_steps"
+        | "accumulate_grad_batches"
+        | "grad_accum_steps"
+        | "accumulation_steps"
         | "gradient_accumulation" => (ConfigItem::Accumulate, true),
         "world_size" | "num_processes" | "data_parallel_size" | "num_replicas" => (ConfigItem::Ranks, true),
         "epochs" | "num_epochs" | "max_epochs" | "num_train_epochs" | "n_epochs" | "total_epochs" => {

@@ -29,7 +29,8 @@ pub(crate) fn yaml_settings(_name: &str, text: &str) -> Vec<Setting> {
         }
         skipped = None;
         // A document, a sequence, or a complex key: what is indented further belongs to it.
-        let entry = if body.starts_with(['-', '?', '!', '&', '%', '{', '[', '\t']) { None } else { key_and_value(body) };
+        let entry =
+            if body.starts_with(['-', '?', '!', '&', '%', '{', '[', '\t']) { None } else { key_and_value(body) };
         let Some((key, value)) = entry else {
             skipped = Some(indent);
             continue;

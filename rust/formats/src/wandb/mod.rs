@@ -52,12 +52,7 @@ pub(super) static READER: FormatReader = FormatReader {
     // Damaged at its beginning, as far as can be seen there.
     read,
     examples: Examples { file: "run-1.wandb", framing: Framing::DataStore, all: &[EXAMPLE] },
-    configs: &[ConfigFile {
-        names: &["config.yaml"],
-        below: Some("files"),
-        settings: yaml_settings,
-        item: yaml_item,
-    }],
+    configs: &[ConfigFile { names: &["config.yaml"], below: Some("files"), settings: yaml_settings, item: yaml_item }],
     ..FormatReader::NONE
 };
 

@@ -43,7 +43,13 @@ impl<'a> Numbers<'a> {
             return None;
         }
         if !entry.sure {
-            self.doubts.push(format!("{} may mean something else than {}", entry.key, item.name()));
+            let other = match item {
+                ConfigItem::Batch => "may be that of one rank",
+                ConfigItem::Samples => "may count more than the training data",
+                ConfigItem::EpochSteps => "may count batches",
+                _ => "may mean something else",
+            };
+            self.doubts.push(format!("{} {other}", entry.key));
         }
         self.used.push(entry);
         Some(entry.value)

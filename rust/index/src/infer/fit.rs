@@ -29,6 +29,11 @@ pub(super) fn segment(epochs: Option<u64>, batches: u64) -> Segment {
     }
 }
 
+/// Epochs of this many batches, without an end.
+pub(super) fn uniform(batches: u64) -> Option<Timeline> {
+    Timeline::from_segments([segment(None, batches)]).ok()
+}
+
 /// A timeline that fits.
 #[derive(Debug, Clone)]
 pub(super) struct Fit {

@@ -25,6 +25,7 @@ mod share_timeline;
 mod step_in_epoch;
 mod step_resets;
 mod step_word;
+mod twins;
 
 use std::collections::BTreeMap;
 
@@ -79,7 +80,9 @@ impl<'a> EpochEvidence<'a> {
     /// The timeline of every run, by name.
     pub(crate) fn infer(&self, records: &Records) -> BTreeMap<String, TimelineInference> {
         let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str).to_owned();
-        self.pairs.iter().map(|(run, pairs)| (name(*run), of_run(pairs))).collect()
+        let mut found = self.pairs.iter().map(|(run, pairs)| (name(*run), of_run(pairs))).collect();
+        twins::lend(&self.pairs, records, &mut found);
+        found
     }
 
     /// What in the log of a run contradicts a timeline that the caller gives: most of its pairs of step and epoch do, whatever
@@ -152,7 +155,8 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
                 let likely = likely::of_run(&kept, &why);
                 TimelineInference { likely, ..TimelineInference::unknown(why.text(&kept)) }
             });
-            if matches!((&found.outcome, why), (InferenceOutcome::Unknown { .. }, InferenceFailure::FirstEpoch { .. })) {
+            if matches!((&found.outcome, why), (InferenceOutcome::Unknown { .. }, InferenceFailure::FirstEpoch { .. }))
+            {
                 found.open_epoch = Some(0);
             }
             found

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use stepbridge_formats::ReadOptions;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ConfigEntry, Problem};
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::log_file::LogFile;
 use super::refresh_state::SeenFile;
-use super::{config_for_run, dedup, ledger_for_run, merge, sessions};
+use super::{chain, config_for_run, dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
 use crate::file_path::FilePath;
 use crate::logs::{LedgerFile, Logs, UnreadFile};
@@ -18,6 +19,7 @@ pub(super) fn gather(
     path: &Path,
     files: Vec<OpenedFile>,
     problems: Vec<Problem>,
+    options: &ReadOptions,
     progress: &Progress,
 ) -> Result<Logs, ReadError> {
     let looked_at = files.len();
@@ -56,6 +58,7 @@ pub(super) fn gather(
     (logs.refresh.seen, logs.refresh.unfollowed) = (seen, unfollowed);
     sessions::mark(&mut logs);
     config_for_run::assign(&mut logs, &configs);
+    chain::chain(&mut logs, &options.chain)?;
     Ok(logs)
 }
 

@@ -59,6 +59,7 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Logs {
             run,
             facts: file.contents.facts,
             path: file.path,
+            offset: 0,
             backs: file.backs,
         });
     }

@@ -78,7 +78,7 @@ impl Logs {
                 _ => opener.read_file(paths[index].clone(), 2),
             }
         });
-        let logs = gather(path, files, problems, progress)?;
+        let logs = gather(path, files, problems, options, progress)?;
         logs.refresh.verify(begin);
         Ok(Some(logs))
     }
@@ -148,6 +148,8 @@ impl Logs {
             records += columns.len() as u64;
             let mut columns = columns.clone();
             (columns.session, columns.superseded_from) = (0, None);
+            let offset = self.files[known.file].offset;
+            columns.step.iter_mut().flatten().for_each(|step| *step = step.wrapping_sub(offset));
             // What other files say is given to the run again.
             columns.config.retain(|entry| entry.file == self.records.sources[known.file]);
             TaggedBatch { tags: self.records.tags.clone(), columns, run }
