@@ -18,6 +18,7 @@ mod mlflow_db;
 mod mmcv;
 mod mmengine;
 mod monitor;
+mod parquet_table;
 mod registry;
 mod resemblance;
 mod rllib;

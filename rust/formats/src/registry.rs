@@ -12,13 +12,15 @@ use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::{
     csv, detectron2, dvclive, jsonl, keras_csv, lightning_csv, llama_factory, mlflow, mlflow_db, mmcv, mmengine,
-    monitor, rllib, sb3, stylegan, text, tfevents, trackio, trainer_state, ultralytics, wandb, wandb_history,
+    monitor, parquet_table, rllib, sb3, stylegan, text, tfevents, trackio, trainer_state, ultralytics, wandb,
+    wandb_history,
 };
 
 /// Every reader. The first that matches a file reads it, so the more specific formats come first.
 static READERS: &[&FormatReader] = &[
     &tfevents::READER,
     &wandb::READER,
+    &parquet_table::READER,
     // Any SQLite database may be MLflow's.
     &trackio::READER,
     &mlflow_db::READER,

@@ -10,6 +10,7 @@ pub(crate) mod json_lines;
 pub(crate) mod line_cutter;
 pub(crate) mod logged_values;
 pub(crate) mod metrics_table;
+pub(crate) mod on_disk;
 pub(crate) mod options;
 pub(crate) mod proto;
 pub(crate) mod python_calls;

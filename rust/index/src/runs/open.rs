@@ -155,7 +155,8 @@ impl FileOpener<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = decompressed.as_ref().unwrap_or(&file.head);
-        if is_own_table(first, bytes, size)? {
+        let reads_own = self.options.format.is_some_and(|reader| reader.reads_own_tables);
+        if !reads_own && is_own_table(first, bytes, size)? {
             return Ok(FileOutcome::OwnTable);
         }
         let head = FileHead { name, folder: &path.folder, bytes: first };

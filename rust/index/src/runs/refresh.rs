@@ -53,7 +53,9 @@ impl Logs {
         let mut paths = Vec::new();
         let problems = list(path, &mut |file| paths.push(file))?;
         paths.sort();
-        self.leave_out_own_tables(&mut paths, threads);
+        if options.format.is_none_or(|reader| !reader.reads_own_tables) {
+            self.leave_out_own_tables(&mut paths, threads);
+        }
         if problems == self.refresh.unfollowed && self.nothing_changed(&paths, threads) {
             self.refresh.verify(begin);
             return Ok(None);
