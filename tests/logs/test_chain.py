@@ -61,7 +61,8 @@ def test_a_run_that_begins_anew_needs_the_offset(tmp_path: Path) -> None:
     assert logs.table().to_polars()["step"].to_list() == [*steps, 920]
     output = tmp_path / "out" / "t.csv"
     output.parent.mkdir()
-    found = run_command("reindex", str(tmp_path), "-o", str(output), "--chain", "PPO_*=300,600", "--batches-per-epoch", "500")
+    plan = ("--batches-per-epoch", "500")
+    found = run_command("reindex", str(tmp_path), "-o", str(output), "--chain", "PPO_*=300,600", *plan)
     assert found.returncode == 0, found.stderr
     assert [line.split(",")[2] for line in output.read_text().splitlines()[1:]] == [str(step) for step in (*steps, 920)]
     fields = json.loads(run_command("info", str(tmp_path), "--json", "--chain", "PPO_*=300,600").stdout)

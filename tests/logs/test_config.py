@@ -45,6 +45,9 @@ def lightning(tmp_path: Path) -> Callable[[str], Path]:
     return run
 
 
+OLD_CONFIG = "data = dict(samples_per_gpu=4)\ntotal_epochs = 7\n"
+
+
 def settings(logs: sb.Logs) -> dict[str, tuple[str, int, bool]]:
     return {found.key: (found.item, found.value, found.sure) for found in logs.config}
 
@@ -87,9 +90,7 @@ def test_the_length_of_an_epoch_follows_from_all_of_its_numbers(lightning: Calla
         ("steps_per_epoch: 25\n", "steps_per_epoch may count batches"),
     ],
 )
-def test_what_may_mean_two_things_is_likely_at_best(
-    lightning: Callable[[str], Path], hparams: str, doubt: str
-) -> None:
+def test_what_may_mean_two_things_is_likely_at_best(lightning: Callable[[str], Path], hparams: str, doubt: str) -> None:
     logs = sb.read_logs(lightning(hparams))
     (found,) = logs.infer().values()
     assert found.timeline is None
@@ -156,15 +157,18 @@ def test_ultralytics_mmengine_detectron2_and_wandb_files(tmp_path: Path) -> None
     files = {
         "yolo/results.csv": "epoch,train/box_loss,metrics/mAP50(B)\n1,0.5,0.25\n",
         "yolo/args.yaml": "task: detect\nbatch: 16\nepochs: 100\nnbs: 64\nwarmup_epochs: 3.0\ndata: coco8.yaml\n",
-        "mm/20240101/vis_data/scalars.json": '{"loss": 0.5, "epoch": 1, "iter": 50, "step": 50, "time": 1.0, "data_time": 1.0}\n',
-        "mm/20240101/vis_data/config.py": "train_cfg = dict(max_epochs=12)\ntrain_dataloader = dict(\n    batch_size=2)\n"
-        "val_dataloader = dict(batch_size=1)\n",
+        "mm/20240101/vis_data/scalars.json": '{"loss": 0.5, "epoch": 1, "iter": 50, "step": 50, "data_time": 1.0}\n',
+        "mm/20240101/vis_data/config.py": "train_cfg = dict(max_epochs=12)\n"
+        "train_dataloader = dict(\n    batch_size=2)\nval_dataloader = dict(batch_size=1)\n",
         "d2/metrics.json": '{"iteration": 19, "total_loss": 0.5, "lr": 0.1, "time": 0.5}\n',
-        "d2/config.yaml": "DATASETS:\n  TRAIN:\n  - a\nSOLVER:\n  IMS_PER_BATCH: 16\n  MAX_ITER: 1000\nTEST:\n  IMS_PER_BATCH: 1\n",
+        "d2/config.yaml": "DATASETS:\n  TRAIN:\n  - a\nSOLVER:\n  IMS_PER_BATCH: 16\n  MAX_ITER: 1000\n"
+        "TEST:\n  IMS_PER_BATCH: 1\n",
         "wandb/run-1/wandb-history.jsonl": '{"_step": 0, "_timestamp": 1.5, "loss": 0.5}\n',
-        "wandb/run-1/files/config.yaml": "wandb_version: 1\n_wandb:\n  value:\n    t: 3\nper_device_train_batch_size:\n"
-        "  desc: null\n  value: 8\nlearning_rate:\n  value: 0.1\n",
-        "old/20200101.log.json": json.dumps({"env_info": "x", "config": "data = dict(samples_per_gpu=4)\ntotal_epochs = 7\n"})
+        "wandb/run-1/files/config.yaml": "wandb_version: 1\n_wandb:\n  value:\n    t: 3\n"
+        "per_device_train_batch_size:\n  desc: null\n  value: 8\nlearning_rate:\n  value: 0.1\n",
+        "old/20200101.log.json": json.dumps(
+            {"env_info": "x", "config": "data = dict(samples_per_gpu=4)\ntotal_epochs = 7\n"}
+        )
         + '\n{"mode": "train", "epoch": 1, "iter": 50, "loss": 0.5}\n',
     }
     for name, text in files.items():
@@ -197,10 +201,10 @@ def test_trackio_and_mlflow(tmp_path: Path) -> None:
             store.execute("INSERT INTO metrics VALUES (NULL, '2025-08-01T12:00:00', ?, 0, '{\"loss\": 0.5}')", (run,))
         store.execute("INSERT INTO configs VALUES (NULL, 'b', ?, '')", (json.dumps(numbers),))
         store.commit()
-    run = tmp_path / "mlruns" / "0" / ("0" * 32)
+    folder = tmp_path / "mlruns" / "0" / ("0" * 32)
     for name, text in {"metrics/loss": "1664364007310 0.5 0\n", "params/batch_size": "64", "params/note": "7"}.items():
-        (run / name).parent.mkdir(parents=True, exist_ok=True)
-        (run / name).write_text(text)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     logs = sb.read_logs(tmp_path)
     assert {(found.run, found.key, found.value, found.sure) for found in logs.config} == {
         ("b", "per_device_train_batch_size", 8, True),

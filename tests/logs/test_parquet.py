@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -41,11 +41,18 @@ def rows(logs: sb.Logs, *columns: str) -> list[tuple[object, ...]]:
 
 
 def neptune(path: Path, **options: object) -> None:
+    steps = [("RUN-1", "0", 0.5), ("RUN-2", "0", 1.5), ("RUN-1", "10", 0.25), ("RUN-1", "10.5", 0.125)]
     series = [
-        {"run_id": run, "attribute_path": "metrics/loss", "attribute_type": "float_series", "step": Decimal(step),
-         "timestamp": TIME + dt.timedelta(milliseconds=index), "float_value": value}
-        for index, (run, step, value) in enumerate([("RUN-1", 0, 0.5), ("RUN-2", 0, 1.5), ("RUN-1", 10, 0.25), ("RUN-1", "10.5", 0.125)])
-    ]  # fmt: skip
+        {
+            "run_id": run,
+            "attribute_path": "metrics/loss",
+            "attribute_type": "float_series",
+            "step": Decimal(step),
+            "timestamp": TIME + dt.timedelta(milliseconds=index),
+            "float_value": value,
+        }
+        for index, (run, step, value) in enumerate(steps)
+    ]
     others = [
         {"run_id": "RUN-1", "attribute_path": "config/lr", "attribute_type": "float", "float_value": 0.1},
         {"run_id": "RUN-1", "attribute_path": "config/num_train_epochs", "attribute_type": "float", "float_value": 3.0},
@@ -54,7 +61,9 @@ def neptune(path: Path, **options: object) -> None:
     pq.write_table(pa.Table.from_pylist([*series, *others], NEPTUNE), path, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "zstd"}, {"store_decimal_as_integer": True}, {"compression": None}])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zstd"}, {"store_decimal_as_integer": True}, {"compression": None}]
+)
 def test_neptunes_export(tmp_path: Path, options: dict[str, object]) -> None:
     neptune(tmp_path / "RUN-1_part_0.parquet", **options)
     logs = sb.read_logs(tmp_path)
@@ -71,7 +80,7 @@ def test_neptunes_export(tmp_path: Path, options: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("compression", ["zstd", "snappy", "uncompressed"])
-def test_wandbs_history(tmp_path: Path, compression: str) -> None:
+def test_wandbs_history(tmp_path: Path, compression: Literal["zstd", "snappy", "uncompressed"]) -> None:
     frame = pl.DataFrame(
         {
             "_step": [0, 1, 2],
@@ -95,7 +104,9 @@ def test_wandbs_history(tmp_path: Path, compression: str) -> None:
 
 
 def test_columns_that_the_caller_names_and_epochs(tmp_path: Path) -> None:
-    frame = pl.DataFrame({"it": [5, 6], "epoch": [0.5, 1.0], "loss": [0.5, 0.25], "f32": pl.Series([1, 2], dtype=pl.Float32)})
+    frame = pl.DataFrame(
+        {"it": [5, 6], "epoch": [0.5, 1.0], "loss": [0.5, 0.25], "f32": pl.Series([1, 2], dtype=pl.Float32)}
+    )
     frame.write_parquet(tmp_path / "a.parquet")
     logs = sb.read_logs(tmp_path, step_column="it")
     assert rows(logs, "tag", "step", "epoch_logged", "value") == [

@@ -43,7 +43,7 @@ OPTIONS = {
         "--chain",
         multiple=True,
         metavar="RUNS[=STEPS,...]",
-        help="Runs in several folders that are one: 'PPO_*'; with the steps done before each later run if they begin anew.",
+        help="Runs in several folders that are one: 'PPO_*'; with the steps before each later run if it begins anew.",
     ),
     "time_column": click.option("--time-column", metavar="NAME", help="The one that holds the seconds since 1970."),
 }

@@ -35,9 +35,9 @@ def _pattern(runs: object) -> str:
 def _offsets(runs: str, offsets: object) -> list[int] | None:
     if offsets is None:
         return None
-    whole = isinstance(offsets, Sequence) and all(
-        isinstance(offset, int) and not isinstance(offset, bool) for offset in offsets
-    )
-    if isinstance(offsets, str) or not whole:
-        raise TypeError(f"chain={{{runs!r}: ...}} takes the steps done before each later run, as in [10_000]")
-    return list(offsets)  # type: ignore[call-overload]  # a sequence of whole numbers, as was checked
+    found: list[int] = []
+    for offset in offsets if isinstance(offsets, Sequence) and not isinstance(offsets, str) else [None]:
+        if not isinstance(offset, int) or isinstance(offset, bool):
+            raise TypeError(f"chain={{{runs!r}: ...}} takes the steps done before each later run, as in [10_000]")
+        found.append(offset)
+    return found

@@ -161,7 +161,7 @@ class Logs:
 
     @property
     def config(self) -> tuple[ConfigSetting, ...]:
-        """What the runs' own configuration says of their plan, run by run; see docs/formats.md for where it is found."""
+        """What the runs' own configuration says of their plan, run by run; docs/formats.md lists where it is found."""
         return tuple(ConfigSetting(*row) for row in self._core.config())
 
     @property
@@ -299,8 +299,8 @@ def read_logs(
     Args:
         path: a folder or a file. Files compressed with gzip or zstd are read as they are.
         progress: called a few times a second with the number of bytes that are read and the number of all bytes.
-        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, as `stepbridge.ReadOptions`
-            describes them.
+        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, as
+            `stepbridge.ReadOptions` describes them.
 
     Raises:
         FileNotFoundError: there is no such path.

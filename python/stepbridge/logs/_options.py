@@ -59,9 +59,12 @@ class ReadOptions(TypedDict, total=False):
     line may have more text before and after, any run of blanks matches any other, and `{{` is a brace.
     """
     chain: Chain | None
-    """Which runs in several folders are one: a pattern of their names, as in `"PPO_*"`, or several. They are taken in the
-    order of the numbers in their names. A run whose steps go on is a later session of the first, whose name all get. If
-    their steps begin anew, say how many were done before each run after the first: `{"PPO_*": [10_000, 20_000]}`."""
+    """Which runs in several folders are one: a pattern of their names, as in `"PPO_*"`, or several.
+
+    They are taken in the order of the numbers in their names. A run whose steps go on is a later session of the first,
+    whose name all get. If their steps begin anew, say how many were done before each run after the first:
+    `{"PPO_*": [10_000, 20_000]}`.
+    """
 
 
 class ReindexOptions(TypedDict, total=False):
@@ -94,7 +97,7 @@ class ReindexOptions(TypedDict, total=False):
     runs are in the table without an epoch, and named in `problems`."""
     likely: bool
     """Whether a run whose log leaves several timelines takes the one that is likely: the one with which every epoch of
-    the log has a record at its very end."""
+    the log has a record at its very end, or the one that its configuration says if a number may mean two things."""
 
 
 class ReadAndReindexOptions(ReadOptions, ReindexOptions, total=False):

@@ -217,7 +217,8 @@ class TimelineInference:
     sessions: tuple[tuple[int, Timeline], ...] = ()
     """If sizes changed when the run resumed and no single timeline holds: that of each session, by its number."""
     shared_by: str | None = None
-    """The run whose timeline it is: with `share_timeline=True`, or as it holds the same values and states the length."""
+    """The run whose timeline it is: with `share_timeline=True`, or because it is another log of the same run, which
+    states the length of its epochs."""
     config: str | None = None
     """The keys and the file of the run's configuration, if its epochs leave several timelines and that settles it."""
     likely: Timeline | None = None
