@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         read_ledger,
     )
     from stepbridge.logs import (
+        ChainedRun,
+        ConfigSetting,
         LeftOut,
         LogFile,
         Logs,
@@ -87,6 +89,8 @@ else:
 __all__ = [
     "Answer",
     "Between",
+    "ChainedRun",
+    "ConfigSetting",
     "EpochEntry",
     "Exact",
     "Ledger",

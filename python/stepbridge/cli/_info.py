@@ -76,6 +76,16 @@ def notes(logs: Logs) -> Iterator[str]:
     """Gives what a person should know of the runs: their ledgers, numbers that were read twice, files that were not."""
     for run, ledger in logs.ledgers.items():
         yield f"run {run}: its timeline is that of {ledger_text(ledger)}"
+    for chain in logs.chains:
+        parts = [name if offset == 0 else f"{name} (steps + {offset:,})" for name, offset in chain.parts]
+        yield f"run {chain.run}: chained of {', '.join(parts)}"
+    by_run: dict[str, list[str]] = {}
+    for setting in logs.config:
+        by_run.setdefault(setting.run, []).append(f"{setting.key} {setting.value} ({setting.file})")
+    for run, settings in list(by_run.items())[:MOST_LINES]:
+        yield f"run {run}: its configuration says {some(settings)}"
+    if (more := len(by_run) - MOST_LINES) > 0:
+        yield f"configuration: that of {counted(more, 'more run')}; --json lists all"
     for found in logs.repeated_series[:MOST_LINES]:
         yield (
             f"run {found.run}: {found.other} holds the same numbers as {found.file} "
@@ -145,6 +155,8 @@ def as_fields(logs: Logs) -> dict[str, object]:
         "sessions": [sessions._asdict() for sessions in logs.sessions],
         "files": [file._asdict() for file in logs.files],
         "unread": [file._asdict() for file in logs.unread],
+        "chains": [chain._asdict() for chain in logs.chains],
+        "config": [setting._asdict() for setting in logs.config],
         "repeated_series": [found._asdict() for found in logs.repeated_series],
         "ledgers": {run: ledger_fields(ledger) for run, ledger in logs.ledgers.items()},
         "problems": [problem._asdict() for problem in logs.problems],

@@ -39,6 +39,12 @@ OPTIONS = {
         "--step-column", metavar="NAME", help="The column, or key, that holds the step, in other tables."
     ),
     "epoch_column": click.option("--epoch-column", metavar="NAME", help="The one that holds the epoch."),
+    "chain": click.option(
+        "--chain",
+        multiple=True,
+        metavar="RUNS[=STEPS,...]",
+        help="Runs in several folders that are one: 'PPO_*'; with the steps before each later run if it begins anew.",
+    ),
     "time_column": click.option("--time-column", metavar="NAME", help="The one that holds the seconds since 1970."),
 }
 #: How many problems of a kind are named where there are too many for a screen.
@@ -60,6 +66,7 @@ def reading_options(command: Function) -> Function:
     def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through
         options = {name: arguments.pop(name) for name in OPTIONS}
         options["pattern"] = "\n".join(options["pattern"]) or None
+        options["chain"] = dict(map(_chain, options["chain"]))
         reading = Reading(cast("ReadOptions", options), arguments.pop("quiet"))
         return command(reading=reading, **arguments)
 
@@ -67,6 +74,18 @@ def reading_options(command: Function) -> Function:
     for option in reversed((path_argument, *OPTIONS.values(), quiet_option)):
         decorated = option(decorated)
     return cast("Function", decorated)
+
+
+def _chain(text: str) -> tuple[str, list[int] | None]:
+    """Reads one --chain."""
+    runs, equals, steps = text.rpartition("=")
+    if not equals:
+        return text, None
+    try:
+        return runs, [int(step) for step in steps.split(",")]
+    except ValueError:
+        message = f"--chain {text!r}: expected RUNS=STEPS, such as 'PPO_*=10000,20000'"
+        raise click.UsageError(message) from None
 
 
 def read(path: str, reading: Reading) -> Logs:

@@ -4,6 +4,8 @@ from stepbridge._problem import Problem
 from stepbridge.logs._logs import Logs, read_logs
 from stepbridge.logs._options import FORMATS, OUTPUTS, Format, ReadOptions, ReindexOptions
 from stepbridge.logs._records import (
+    ChainedRun,
+    ConfigSetting,
     LeftOut,
     LogFile,
     RepeatedSeries,
@@ -21,6 +23,8 @@ from stepbridge.logs._table import Table
 __all__ = [
     "FORMATS",
     "OUTPUTS",
+    "ChainedRun",
+    "ConfigSetting",
     "Format",
     "LeftOut",
     "LogFile",

@@ -17,6 +17,8 @@ from stepbridge.logs._options import (
     reindex_request,
 )
 from stepbridge.logs._records import (
+    ChainedRun,
+    ConfigSetting,
     LeftOut,
     LogFile,
     RepeatedSeries,
@@ -153,6 +155,16 @@ class Logs:
         return tuple(RepeatedSeries(*row) for row in self._core.repeated_series())
 
     @property
+    def chains(self) -> tuple[ChainedRun, ...]:
+        """The runs that `chain=` made of several."""
+        return tuple(ChainedRun(run, tuple(parts)) for run, parts in self._core.chains())
+
+    @property
+    def config(self) -> tuple[ConfigSetting, ...]:
+        """What the runs' own configuration says of their plan, run by run; docs/formats.md lists where it is found."""
+        return tuple(ConfigSetting(*row) for row in self._core.config())
+
+    @property
     def ledgers(self) -> dict[str, Ledger]:
         """The ledger of each run that has one: in its folder, or in the nearest folder above it, by the run's name.
 
@@ -287,15 +299,15 @@ def read_logs(
     Args:
         path: a folder or a file. Files compressed with gzip or zstd are read as they are.
         progress: called a few times a second with the number of bytes that are read and the number of all bytes.
-        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, as `stepbridge.ReadOptions`
-            describes them.
+        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, as
+            `stepbridge.ReadOptions` describes them.
 
     Raises:
         FileNotFoundError: there is no such path.
         PermissionError: it may not be read.
         NoLogsError: it holds no log, or none that can be read.
         PatternError: the pattern is not valid; the message names the column.
-        ValueError: there is no such format.
+        ValueError: there is no such format, or runs cannot be chained as `chain` says.
 
     >>> logs = read_logs("demo/logs/roberta_lora")
     >>> logs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast
 
 from stepbridge import _core
+from stepbridge.logs._chain import Chain, chain_rules
 from stepbridge.logs._run_plans import Plans, run_rules
 from stepbridge.logs._step_arguments import logged_step, series_rules
 from stepbridge.timeline import Timeline
@@ -57,6 +58,13 @@ class ReadOptions(TypedDict, total=False):
     many samples the run has seen, `{wall_time}` is seconds since 1970, `{_}` is any text. Every other field is a tag. A
     line may have more text before and after, any run of blanks matches any other, and `{{` is a brace.
     """
+    chain: Chain | None
+    """Which runs in several folders are one: a pattern of their names, as in `"PPO_*"`, or several.
+
+    They are taken in the order of the numbers in their names. A run whose steps go on is a later session of the first,
+    whose name all get. If their steps begin anew, say how many were done before each run after the first:
+    `{"PPO_*": [10_000, 20_000]}`.
+    """
 
 
 class ReindexOptions(TypedDict, total=False):
@@ -89,7 +97,7 @@ class ReindexOptions(TypedDict, total=False):
     runs are in the table without an epoch, and named in `problems`."""
     likely: bool
     """Whether a run whose log leaves several timelines takes the one that is likely: the one with which every epoch of
-    the log has a record at its very end."""
+    the log has a record at its very end, or the one that its configuration says if a number may mean two things."""
 
 
 class ReadAndReindexOptions(ReadOptions, ReindexOptions, total=False):
@@ -102,7 +110,8 @@ Timelines = Timeline | Mapping[str, Timeline] | None
 
 def read_request(options: Mapping[str, object]) -> dict[str, object]:
     """Returns the options of `ReadOptions` as the core takes them: every key, None where nothing was given."""
-    return {key: options.get(key) for key in ReadOptions.__optional_keys__}
+    request = {key: options.get(key) for key in ReadOptions.__optional_keys__}
+    return {**request, "chain": chain_rules(cast("Chain | None", options.get("chain")))}
 
 
 def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, object]:

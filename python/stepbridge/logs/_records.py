@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stepbridge.logs._options import Format
 
 __all__ = [
+    "ChainedRun",
+    "ConfigSetting",
     "LeftOut",
     "LogFile",
     "ReindexReport",
@@ -80,6 +82,43 @@ class RepeatedSeries(NamedTuple):
     """How many series both hold."""
 
 
+class ChainedRun(NamedTuple):
+    """A run that was chained of several, as the caller says."""
+
+    run: str
+    """Its name: that of the first."""
+    parts: tuple[tuple[str, int], ...]
+    """The names that they had, in their order, each with the number that was added to its steps."""
+
+
+class ConfigSetting(NamedTuple):
+    """A number of a run's own configuration: in its log, or in a file next to it."""
+
+    run: str
+    item: Literal[
+        "steps",
+        "step_limit",
+        "epochs",
+        "steps_per_epoch",
+        "batches_per_epoch",
+        "samples",
+        "batch_size",
+        "batch_size_per_rank",
+        "samples_per_step",
+        "accumulate",
+        "ranks",
+    ]
+    """What it says. "steps": those of the planned epochs; "step_limit": where the run ends at the latest; "samples":
+    those of an epoch; "batch_size": that of all ranks together."""
+    value: int
+    key: str
+    """Its name in the file."""
+    file: str
+    """The file, relative to the path that was read."""
+    sure: bool
+    """Whether the name says exactly this. It is False for `batch_size`, which may be that of one rank or of all."""
+
+
 class RunOverview(NamedTuple):
     """What a run holds, at a glance."""
 
@@ -141,8 +180,9 @@ class TimelineSource(NamedTuple):
 
     run: str
     origin: Literal["given", "ledger", "inferred", "config", "shared", "likely", "none"]
-    """The caller, the run's ledger, the epochs that its own log states, its own configuration, another run, a likely
-    one of several that its log leaves; or it has none."""
+    """The caller, the run's ledger, the epochs that its own log states, its own configuration, another run (with
+    `share_timeline=True`, or another log of the same run), a likely one of several that its log leaves; or it has
+    none."""
     ledger: str | None
     """The ledger's file, relative to the path that was read; with "shared" the run that the timeline is from, with
     "config" the keys and the file, with "likely" why it is."""
@@ -177,7 +217,8 @@ class TimelineInference:
     sessions: tuple[tuple[int, Timeline], ...] = ()
     """If sizes changed when the run resumed and no single timeline holds: that of each session, by its number."""
     shared_by: str | None = None
-    """The run whose timeline it is, with `share_timeline=True`."""
+    """The run whose timeline it is: with `share_timeline=True`, or because it is another log of the same run, which
+    states the length of its epochs."""
     config: str | None = None
     """The keys and the file of the run's configuration, if its epochs leave several timelines and that settles it."""
     likely: Timeline | None = None

@@ -2,10 +2,12 @@
 //!
 //! It has no epochs. Evaluation is in the line of the iteration after which it ran. A resumed run appends.
 
+use crate::shared::config::{ConfigFile, NamedItem};
 use crate::shared::example::{Example, Examples};
 use crate::shared::json_lines::{self, Dialect, KeyRole, probe};
 use crate::shared::reader::FormatReader;
-use stepbridge_records::{Format, FormatDescription, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
+use crate::shared::yaml::yaml_settings;
+use stepbridge_records::{ConfigItem, Format, FormatDescription, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -24,6 +26,7 @@ pub(super) static READER: FormatReader = FormatReader {
             && !seen.any_has(&["step", "_step", "epoch"])
     },
     read: |input, sink| json_lines::read(&Detectron2, input, sink),
+    configs: &[ConfigFile { names: &["config.yaml"], below: None, settings: yaml_settings, item: solver_item }],
     examples: Examples::objects(
         "metrics.json",
         &[
@@ -40,6 +43,15 @@ pub(super) static READER: FormatReader = FormatReader {
     ),
     ..FormatReader::NONE
 };
+
+/// What `config.yaml` says. A batch is that of all devices together, and a step has one.
+fn solver_item(key: &str) -> Option<NamedItem> {
+    match key {
+        "SOLVER.IMS_PER_BATCH" => Some((ConfigItem::StepSamples, true)),
+        "SOLVER.MAX_ITER" => Some((ConfigItem::StepLimit, true)),
+        _ => None,
+    }
+}
 
 struct Detectron2;
 

@@ -18,6 +18,7 @@ mod mlflow_db;
 mod mmcv;
 mod mmengine;
 mod monitor;
+mod parquet_table;
 mod registry;
 mod resemblance;
 mod rllib;
@@ -36,14 +37,18 @@ mod ultralytics;
 mod wandb;
 mod wandb_history;
 
-pub use registry::{SniffedFormat, head_size, known_logs, named, readers, register, sniff, sniff_further};
+pub use registry::{
+    SniffedFormat, config_above, config_entries, config_names, head_size, known_logs, named, readers, register, sniff,
+    sniff_further,
+};
 pub use resemblance::{Lookalike, Resemblance, lookalike};
+pub use shared::config::ConfigFile;
 pub use shared::contents::FileContents;
 pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};
 pub use shared::input::Input;
 pub use shared::mark::Mark;
-pub use shared::options::{NamedColumns, ReadOptions};
+pub use shared::options::{ChainOption, NamedColumns, ReadOptions};
 pub use shared::reader::FormatReader;
 pub use shared::sink::{BatchFilter, Sink};
 pub use text::{PatternError, check_pattern};

@@ -5,11 +5,13 @@
 //! after the last epoch the next epoch's number. Lightning 1.x parts lines by CRLF or LF as its Python did, writes the
 //! columns in the order of their first use, and newer ones sorted; a metric that comes late makes it write the file anew.
 
+use crate::shared::config::{ConfigFile, common_item};
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind};
+use crate::shared::yaml::yaml_settings;
 use stepbridge_records::{EpochMeaning, FormatDescription, ProblemKind, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
 pub(super) static READER: FormatReader = FormatReader {
@@ -37,6 +39,12 @@ pub(super) static READER: FormatReader = FormatReader {
         None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")),
     },
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
+    configs: &[ConfigFile {
+        names: &["hparams.yaml", "config.yaml"],
+        below: None,
+        settings: yaml_settings,
+        item: common_item,
+    }],
     examples: Examples::rows(
         "metrics.csv",
         &[

@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::shared::config::{ConfigFile, Setting, common_item, whole};
 use crate::shared::example::{Example, Examples, Framing};
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::input::Input;
@@ -41,8 +42,14 @@ pub(super) static READER: FormatReader = FormatReader {
             Example::text("", |i, one, _| format!("1664364007310 {one} -{i} iris 0a1b")),
         ],
     },
+    configs: &[ConfigFile { names: &[], below: Some("params"), settings: parameter, item: common_item }],
     ..FormatReader::NONE
 };
+
+/// A parameter: a file in the folder `params` of its run, which holds the value.
+fn parameter(name: &str, text: &str) -> Vec<Setting> {
+    whole(text).map(|value| (name.to_owned(), value)).into_iter().collect()
+}
 
 /// By the folder that only `MLflow` makes, and one line; or by nothing but lines, if all say a time of this age.
 fn matches(head: &FileHead) -> bool {

@@ -6,19 +6,24 @@
 //! back to its beginning or goes on. Both readings are the same as long as the first epoch lasts. The `iter` of a
 //! validation is how many batches the validation had, or, in old versions, an iteration; its `epoch` is the one that it closes.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 
 use memchr::memmem;
+use stepbridge_io::json::{JsonCursor, unescaped};
 use stepbridge_records::{
     Decimal, EpochMeaning, Format, FormatDescription, ResumeSigns, SeriesMeaning, StepMeaning, Unit,
 };
 
+use crate::mmengine::config_item;
+use crate::shared::config::entries;
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::json_lines::{
     self, Dialect, JsonRow, KeyRole, LastCounters, LineMode, RecordKind, RowPlacement, first_line, probe,
 };
+use crate::shared::python_calls::python_settings;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 
@@ -66,15 +71,31 @@ pub(super) static READER: FormatReader = FormatReader {
 };
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
-    let over_run = over_run(input)?;
+    let environment = first_line(input.bytes, input.size)?;
+    let over_run = over_run(&environment, input)?;
+    if let Some(program) = configuration(&environment) {
+        sink.config = entries(input.file, python_settings(input.name, &program), config_item);
+    }
     json_lines::read(&Mmcv { over_run }, input, sink)
 }
 
+/// The configuration that the environment holds, which is a program.
+fn configuration(environment: &[u8]) -> Option<Cow<'_, str>> {
+    let mut cursor = JsonCursor::new(environment, 0);
+    cursor.expect(b'{').ok()?;
+    loop {
+        if cursor.name().ok()? == "config" {
+            return cursor.string().ok().map(unescaped);
+        }
+        cursor.value().ok()?;
+        cursor.expect(b',').ok()?;
+    }
+}
+
 /// Whether `iter` counts over the whole run.
-fn over_run(input: &Input) -> io::Result<bool> {
-    let environment = first_line(input.bytes, input.size)?;
+fn over_run(environment: &[u8], input: &Input) -> io::Result<bool> {
     for (name, over_run) in [(&b"IterBasedRunner"[..], true), (b"EpochBasedRunner", false)] {
-        if memmem::find(&environment, name).is_some() {
+        if memmem::find(environment, name).is_some() {
             return Ok(over_run);
         }
     }

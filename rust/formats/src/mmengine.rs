@@ -9,13 +9,15 @@ use std::io;
 use std::ops::ControlFlow;
 
 use stepbridge_records::{
-    Decimal, EpochMeaning, Format, FormatDescription, ProblemKind, RepeatedRecords, ResumeSigns, SeriesMeaning,
-    StepMeaning, Unit,
+    ConfigItem, Decimal, EpochMeaning, Format, FormatDescription, ProblemKind, RepeatedRecords, ResumeSigns,
+    SeriesMeaning, StepMeaning, Unit,
 };
 
+use crate::shared::config::{ConfigFile, NamedItem};
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::json_lines::{self, Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement, probe};
+use crate::shared::python_calls::python_settings;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 
@@ -42,6 +44,12 @@ pub(super) static READER: FormatReader = FormatReader {
         Some((ProblemKind::NotALog, "it is called scalars.json and holds no JSON objects with a step"))
     },
     read,
+    configs: &[ConfigFile {
+        names: &["config.py"],
+        below: Some("vis_data"),
+        settings: python_settings,
+        item: config_item,
+    }],
     examples: Examples::objects(
         NAME,
         &[
@@ -59,6 +67,17 @@ pub(super) static READER: FormatReader = FormatReader {
     ),
     ..FormatReader::NONE
 };
+
+/// What the configuration of `MMEngine`, or of mmcv before it, says. Its batch sizes are those of a rank.
+pub(crate) fn config_item(key: &str) -> Option<NamedItem> {
+    Some(match key {
+        "train_dataloader.batch_size" | "data.samples_per_gpu" | "data.imgs_per_gpu" => (ConfigItem::RankBatch, true),
+        "train_cfg.max_epochs" | "runner.max_epochs" | "total_epochs" => (ConfigItem::Epochs, true),
+        "train_cfg.max_iters" | "runner.max_iters" | "total_iters" => (ConfigItem::StepLimit, true),
+        "optim_wrapper.accumulative_counts" | "optimizer_config.cumulative_iters" => (ConfigItem::Accumulate, true),
+        _ => return None,
+    })
+}
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut by_epoch = true;

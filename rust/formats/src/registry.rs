@@ -4,20 +4,23 @@ use std::io;
 use std::sync::{PoisonError, RwLock};
 
 use stepbridge_io::bytes::ReadAt;
-use stepbridge_records::ProblemKind;
+use stepbridge_records::{ConfigEntry, ProblemKind};
 
+use crate::shared::config::ConfigFile;
 use crate::shared::head::{FileHead, placeholder};
 use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::{
     csv, detectron2, dvclive, jsonl, keras_csv, lightning_csv, llama_factory, mlflow, mlflow_db, mmcv, mmengine,
-    monitor, rllib, sb3, stylegan, text, tfevents, trackio, trainer_state, ultralytics, wandb, wandb_history,
+    monitor, parquet_table, rllib, sb3, stylegan, text, tfevents, trackio, trainer_state, ultralytics, wandb,
+    wandb_history,
 };
 
 /// Every reader. The first that matches a file reads it, so the more specific formats come first.
 static READERS: &[&FormatReader] = &[
     &tfevents::READER,
     &wandb::READER,
+    &parquet_table::READER,
     // Any SQLite database may be MLflow's.
     &trackio::READER,
     &mlflow_db::READER,
@@ -128,6 +131,42 @@ pub fn sniff(head: &FileHead, options: &ReadOptions) -> SniffedFormat {
 #[must_use]
 pub fn head_size(name: &str) -> u64 {
     readers().iter().map(|reader| (reader.head_size)(name)).max().unwrap_or(0)
+}
+
+/// The files of configuration that the writers of all formats leave next to their logs.
+fn config_files() -> impl Iterator<Item = &'static ConfigFile> {
+    readers().into_iter().flat_map(|reader| reader.configs)
+}
+
+/// The names that a file of a run's configuration may have.
+#[must_use]
+pub fn config_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = config_files().flat_map(|file| file.names).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a file with this name, in these folders, may hold the configuration of a run; if so, how many folders above it the run
+/// may be.
+#[must_use]
+pub fn config_above(name: &str, folder: &[String]) -> Option<usize> {
+    let above = |file: &ConfigFile| usize::from(file.below.is_some());
+    config_files().filter(|file| file.claims(name, folder)).map(above).max()
+}
+
+/// What a file says of the configuration of a run. Several kinds of files may have one name; each number is read once.
+#[must_use]
+pub fn config_entries(file: &str, name: &str, folder: &[String], text: &str) -> Vec<ConfigEntry> {
+    let mut entries: Vec<ConfigEntry> = Vec::new();
+    for kind in config_files().filter(|kind| kind.claims(name, folder)) {
+        for entry in kind.read(file, name, text) {
+            if entries.iter().all(|known| known.key != entry.key) {
+                entries.push(entry);
+            }
+        }
+    }
+    entries
 }
 
 /// Finds the format of a file of which [`sniff`] knows nothing from more of it than its head.

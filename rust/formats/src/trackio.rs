@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 use stepbridge_io::json::JsonCursor;
-use stepbridge_records::{BatchRun, FormatDescription, Problem, ProblemKind, TagTable, TaggedBatch};
+use stepbridge_records::{BatchRun, ConfigEntry, FormatDescription, Problem, ProblemKind, TagTable, TaggedBatch};
 
 use crate::shared::axes::{AxisTable, LoggedRow};
+use crate::shared::config::{common_item, entries, json_settings};
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::logged_values::{LoggedValues, NESTED};
@@ -65,6 +66,8 @@ struct RunCalls {
     value: Vec<f64>,
     rows: Vec<LoggedRow>,
     axes: AxisTable,
+    /// What the store says of the run's configuration, until it is emitted.
+    config: Vec<ConfigEntry>,
 }
 
 /// The calls of all runs.
@@ -91,6 +94,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut calls = Calls::default();
     let table = MetricsTable::new(opened.connection(), "run_name, step, metrics, timestamp");
     table.each_row(input, sink, |row, sink| calls.row(row, sink))?;
+    calls.configs(opened.connection(), input.file);
     calls.emit(sink)?;
     if let (count @ 1.., id) = calls.odd {
         let reason = format!(
@@ -127,6 +131,22 @@ impl Calls {
         if self.gathered >= PIECE { self.emit(sink) } else { Ok(()) }
     }
 
+    /// Takes the configurations of the runs that have calls. What cannot be read of them costs no record.
+    fn configs(&mut self, connection: &Connection, file: &str) {
+        let wanted = ["run_name", "config"];
+        let stored = stored_columns(connection, "configs").unwrap_or_default();
+        if !wanted.iter().all(|name| stored.iter().any(|it| it == name)) {
+            return;
+        }
+        let Ok(mut ask) = connection.prepare("SELECT run_name, config FROM configs") else { return };
+        let Ok(mut rows) = ask.query([]) else { return };
+        while let Ok(Some(row)) = rows.next() {
+            if let Some(run) = self.runs.get_mut(&*text(row, 0)) {
+                run.config.extend(entries(file, json_settings(text(row, 1).as_bytes()), common_item));
+            }
+        }
+    }
+
     /// Emits the calls so far. The names and the axes of a run stay known.
     fn emit(&mut self, sink: &mut Sink) -> io::Result<()> {
         self.gathered = 0;
@@ -134,7 +154,8 @@ impl Calls {
             let values = (std::mem::take(&mut run.tag), std::mem::take(&mut run.value));
             let rows = std::mem::take(&mut run.rows);
             let names = run.tags.clone().into_names()?;
-            for columns in run.axes.place(&run.tags, values, &rows, READER.format()) {
+            for mut columns in run.axes.place(&run.tags, values, &rows, READER.format()) {
+                columns.config = std::mem::take(&mut run.config);
                 let run = BatchRun::Named(name.clone());
                 sink.emit(TaggedBatch { tags: names.clone(), columns, run });
             }

@@ -177,7 +177,8 @@ impl<'a> StateReader<'a> {
     fn config(&mut self, item: ConfigItem, key: &str, text: &str) {
         // A stream is planned for as many epochs as there are numbers.
         let value = Decimal::parse(text).and_then(Decimal::count).filter(|value| *value < 1 << 62);
-        self.config.extend(value.map(|value| ConfigEntry { item, key: key.to_owned(), value }));
+        let entry = |value| ConfigEntry { item, key: key.to_owned(), value, file: self.file.to_owned(), sure: true };
+        self.config.extend(value.map(entry));
     }
 
     /// All entries up to the list's end; false where the file ends before.

@@ -4,12 +4,16 @@
 //! first. So the first row's epoch says which it is, and where the table begins later, its names: `YOLOv5`'s `x/lr0`. A
 //! resumed run appends. `time` is seconds since the training began: a value, not the time of day.
 
+use std::cmp::Ordering;
+
+use crate::shared::config::{ConfigFile, NamedItem, Setting};
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
-use stepbridge_records::{EpochMeaning, FormatDescription, SeriesMeaning};
+use crate::shared::yaml::yaml_settings;
+use stepbridge_records::{ConfigItem, EpochMeaning, FormatDescription, SeriesMeaning};
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -36,8 +40,37 @@ pub(super) static READER: FormatReader = FormatReader {
             Example::text("epoch,time,train/loss,x/lr0\n", |i, one, other| format!("{},{one},{other},0.5", i + 1)),
         ],
     ),
+    configs: &[ConfigFile { names: &["args.yaml"], below: None, settings: args, item: args_item }],
     ..FormatReader::NONE
 };
+
+/// The numbers of `args.yaml`. A step accumulates `nbs` samples, in whole batches; in the epochs of the warm-up it accumulates
+/// fewer, so that no one number holds.
+fn args(name: &str, text: &str) -> Vec<Setting> {
+    let mut settings = yaml_settings(name, text);
+    let of = |key: &str| settings.iter().find(|(name, _)| name == key).map(|(_, value)| *value);
+    if let (Some(batch @ 1..), Some(nominal), Some(0)) = (of("batch"), of("nbs"), of("warmup_epochs")) {
+        settings.push(("nbs / batch".to_owned(), rounded(nominal, batch).max(1)));
+    }
+    settings
+}
+
+/// The nearest whole number; of two that are equally near, the even one, as Python rounds.
+fn rounded(number: u64, divisor: u64) -> u64 {
+    let (whole, rest) = (number / divisor, number % divisor);
+    let up = (rest * 2).cmp(&divisor).then(if whole % 2 == 1 { Ordering::Greater } else { Ordering::Less }).is_gt();
+    whole + u64::from(up)
+}
+
+/// `batch` is that of all devices together.
+fn args_item(key: &str) -> Option<NamedItem> {
+    Some(match key {
+        "batch" => (ConfigItem::Batch, true),
+        "epochs" => (ConfigItem::Epochs, true),
+        "nbs / batch" => (ConfigItem::Accumulate, true),
+        _ => return None,
+    })
+}
 
 static KIND: TableKind = TableKind {
     format: READER.format(),
@@ -93,5 +126,20 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn the_arguments_say_what_a_step_accumulates_without_a_warm_up() {
+        let said = |text: &str| {
+            let entries = (READER.configs[0]).read("args.yaml", "args.yaml", text);
+            entries.into_iter().map(|entry| (entry.item, entry.value)).collect::<Vec<_>>()
+        };
+        let (batch, epochs) = ((ConfigItem::Batch, 24), (ConfigItem::Epochs, 100));
+        assert_eq!(said("batch: 24\nepochs: 100\nnbs: 64\nwarmup_epochs: 3.0\n"), [batch, epochs]);
+        let without = said("batch: 24\nepochs: 100\nnbs: 64\nwarmup_epochs: 0.0\n");
+        assert_eq!(without, [batch, epochs, (ConfigItem::Accumulate, 3)]);
+        // An automatic batch size.
+        assert_eq!(said("batch: -1\nepochs: 100\n"), [epochs]);
+        assert_eq!([(64, 128), (64, 16), (5, 2), (7, 2), (64, 200)].map(|(n, d)| rounded(n, d)), [0, 4, 2, 4, 0]);
     }
 }

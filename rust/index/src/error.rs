@@ -80,6 +80,14 @@ pub enum ReadError {
     /// The pattern of the caller is wrong.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// Runs cannot be chained as the caller says.
+    #[error("chain={runs:?}: {reason}")]
+    Chain {
+        /// The pattern of the caller.
+        runs: String,
+        /// One clause for people.
+        reason: String,
+    },
     /// The caller cancelled.
     #[error("reading was ended before all was read")]
     Cancelled,

@@ -21,7 +21,7 @@ mod streamed;
 mod table;
 
 pub use error::ReadError;
-pub use logs::{LedgerFile, Logs, RunLedger, SourceFile, UnreadFile};
+pub use logs::{ChainedRun, LedgerFile, Logs, RunLedger, SourceFile, UnreadFile};
 pub use output::{Output, TableWriter, WriteError};
 pub use overview::Overview;
 pub use repeated_series::RepeatedSeries;

@@ -22,6 +22,8 @@ pub struct Logs {
     pub ledger_of: Vec<Option<usize>>,
     /// The files that look like logs and were not read.
     pub unread: Vec<UnreadFile>,
+    /// The runs that were chained.
+    pub chains: Vec<ChainedRun>,
     /// What a later reading needs to know.
     pub(crate) refresh: RefreshState,
 }
@@ -29,9 +31,9 @@ pub struct Logs {
 /// Logs are equal if the same was read, whatever a later reading needs to know.
 impl PartialEq for Logs {
     fn eq(&self, other: &Self) -> bool {
-        let Self { records, files, ledgers, ledger_of, unread, refresh: _ } = self;
-        (records, files, ledgers, ledger_of, unread)
-            == (&other.records, &other.files, &other.ledgers, &other.ledger_of, &other.unread)
+        let Self { records, files, ledgers, ledger_of, unread, chains, refresh: _ } = self;
+        (records, files, ledgers, ledger_of, unread, chains)
+            == (&other.records, &other.files, &other.ledgers, &other.ledger_of, &other.unread, &other.chains)
     }
 }
 
@@ -53,6 +55,15 @@ pub struct UnreadFile {
     pub lookalike: Lookalike,
 }
 
+/// A run that the caller chained of several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainedRun {
+    /// Its name, which is that of the first.
+    pub run: String,
+    /// The names that they had, each with what was added to its steps.
+    pub parts: Vec<(String, i64)>,
+}
+
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -64,6 +75,8 @@ pub struct SourceFile {
     pub facts: FileFacts,
     /// Its path.
     pub(crate) path: FilePath,
+    /// What was added to its steps, because its run was chained.
+    pub(crate) offset: i64,
     /// Where its counters go back, if only some of its records were kept.
     pub(crate) backs: Option<Vec<SeriesBack>>,
 }

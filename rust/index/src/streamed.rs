@@ -273,6 +273,8 @@ impl StreamPass<'_> {
             renumber(&mut batch.tag, &tagged.tags, |tag| known(tag).unwrap_or(0));
         }
         batch.source = source;
+        let offset = self.logs.files[source as usize].offset;
+        batch.step.iter_mut().flatten().for_each(|step| *step = step.saturating_add(offset));
         let end = before + batch.len() as u64;
         let begin = stretches.partition_point(|stretch| stretch.from <= before).saturating_sub(1);
         let mut batches = Vec::new();

@@ -397,7 +397,8 @@ proptest! {
 
 /// A state whose plan is known.
 fn planned(pairs: &[(i64, &str)], steps: u64, epochs: u64) -> Records {
-    let entry = |item, key: &str, value| ConfigEntry { item, key: key.to_owned(), value };
+    let entry =
+        |item, key: &str, value| ConfigEntry { item, key: key.to_owned(), value, file: "log".to_owned(), sure: true };
     let config =
         vec![entry(ConfigItem::Steps, "max_steps", steps), entry(ConfigItem::Epochs, "num_train_epochs", epochs)];
     records(ColumnBatch { config, ..stating(format("trainer_state"), pairs) })

@@ -14,6 +14,7 @@ use stepbridge_formats::{ReadOptions, readers};
 use stepbridge_index::infer::{infer, infer_shared};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
 use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
+use stepbridge_records::{ConfigEntry, Records};
 
 use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
@@ -120,6 +121,26 @@ impl PyLogs {
         found.into_iter().map(|found| (found.run, found.file, found.other, found.tags)).collect()
     }
 
+    /// For each run that was chained: its name, the names that its parts had, what was added to their steps.
+    fn chains(&self) -> Vec<(String, Vec<(String, i64)>)> {
+        self.inner.chains.iter().map(|chain| (chain.run.clone(), chain.parts.clone())).collect()
+    }
+
+    /// For each number of the configuration of a run: the run, what it says, the number, its key, its file, whether that is sure.
+    fn config(&self) -> Vec<(String, &'static str, u64, String, String, bool)> {
+        let Records { runs, batches, .. } = &self.inner.records;
+        let entries = batches.iter().flat_map(|batch| batch.config.iter().map(|entry| (batch.run, entry)));
+        let mut rows: Vec<(String, &str, u64, String, String, bool)> = Vec::new();
+        for (run, entry) in entries {
+            let ConfigEntry { item, key, value, file, sure } = entry.clone();
+            let row = (runs[run as usize].clone(), item.name(), value, key, file, sure);
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
     fn ledgers<'py>(&self, py: Python<'py>) -> PyResult<Vec<LedgerRow<'py>>> {
         let Logs { records, ledgers, ledger_of, .. } = &*self.inner;
         let of = |index: usize| {
@@ -198,6 +219,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         // The caller who cancelled raises its own exception.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
         ReadError::Pattern(_) => PatternError::new_err(text),
+        ReadError::Chain { .. } => PyValueError::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }

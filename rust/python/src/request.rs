@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use stepbridge_formats::{FormatReader, NamedColumns, ReadOptions, readers};
+use stepbridge_formats::{ChainOption, FormatReader, NamedColumns, ReadOptions, readers};
 use stepbridge_index::Superseded;
 use stepbridge_index::infer::StepWord;
 use stepbridge_index::reindex::{ReindexOptions, RunRule, SeriesRule, Timelines};
@@ -22,13 +22,16 @@ pub(crate) struct ReadRequest {
     epoch_column: Option<String>,
     time_column: Option<String>,
     pattern: Option<String>,
+    /// Pattern of runs, and offsets.
+    chain: Vec<(String, Option<Vec<i64>>)>,
 }
 
 impl ReadRequest {
     pub(crate) fn into_core(self) -> PyResult<ReadOptions> {
-        let Self { format, step_column: step, epoch_column: epoch, time_column: wall_time, pattern } = self;
+        let Self { format, step_column: step, epoch_column: epoch, time_column: wall_time, pattern, chain } = self;
         let format = format.as_deref().map(named).transpose()?;
-        Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern })
+        let chain = chain.into_iter().map(|(runs, offsets)| ChainOption { runs, offsets }).collect();
+        Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern, chain })
     }
 }
 

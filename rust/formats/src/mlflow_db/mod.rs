@@ -56,7 +56,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
             return Ok(());
         }
     };
-    let mut rows = MetricRows::new(input.file, store.names(sink, input.file));
+    let mut rows = MetricRows::new(store.names(sink, input.file), store.configs(input.file), input.file);
     store.table().each_row(input, sink, |row, sink| rows.row(row, sink))?;
     rows.finish(sink)
 }

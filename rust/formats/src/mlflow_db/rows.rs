@@ -10,7 +10,7 @@ use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
 use crate::shared::sqlite::text;
 use crate::shared::wall_time::milliseconds;
-use stepbridge_records::{BatchRun, Problem, ProblemKind, TagTable, TaggedBatch};
+use stepbridge_records::{BatchRun, ColumnBatch, ConfigEntry, Problem, ProblemKind, TagTable, TaggedBatch};
 
 /// How many records are gathered before they are handed on.
 const PIECE: usize = 100_000;
@@ -20,6 +20,8 @@ const PIECE: usize = 100_000;
 pub(super) struct MetricRows<'a> {
     file: &'a str,
     names: HashMap<String, String>,
+    /// The configuration of each run, by its id, until its first records are emitted.
+    configs: HashMap<String, Vec<ConfigEntry>>,
     /// By the order in which the runs first logged.
     runs: BTreeMap<usize, MetricRun>,
     numbers: HashMap<String, usize>,
@@ -36,8 +38,12 @@ struct MetricRun {
 }
 
 impl<'a> MetricRows<'a> {
-    pub(super) fn new(file: &'a str, names: HashMap<String, String>) -> Self {
-        Self { file, names, ..Self::default() }
+    pub(super) fn new(
+        names: HashMap<String, String>,
+        configs: HashMap<String, Vec<ConfigEntry>>,
+        file: &'a str,
+    ) -> Self {
+        Self { file, names, configs, ..Self::default() }
     }
 
     pub(super) fn row(&mut self, row: &Row, sink: &mut Sink) -> io::Result<()> {
@@ -96,8 +102,9 @@ impl<'a> MetricRows<'a> {
     fn hand_on(&mut self, sink: &mut Sink) -> io::Result<()> {
         self.count = 0;
         for MetricRun { id, tags, records } in std::mem::take(&mut self.runs).into_values() {
+            let config = self.configs.remove(&id).unwrap_or_default();
             let name = self.names.get(&id).cloned().unwrap_or(id);
-            let columns = records.into_columns(super::READER.format());
+            let columns = ColumnBatch { config, ..records.into_columns(super::READER.format()) };
             sink.emit(TaggedBatch { tags: tags.into_names()?, columns, run: BatchRun::Named(name) });
         }
         Ok(())

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
+use crate::shared::config::{common_item, entries, whole};
 use crate::shared::metrics_table::MetricsTable;
 use crate::shared::sink::Sink;
-use crate::shared::sqlite::stored_columns;
-use stepbridge_records::{Problem, ProblemKind};
+use crate::shared::sqlite::{stored_columns, text};
+use stepbridge_records::{ConfigEntry, Problem, ProblemKind};
 
 /// How many digits of a run's id follow its name.
 const SHORT: usize = 8;
@@ -38,6 +39,25 @@ impl<'a> Store<'a> {
     /// The rows of its metrics.
     pub(super) fn table(&self) -> MetricsTable<'a> {
         MetricsTable::new(self.connection, &self.columns)
+    }
+
+    /// What the parameters of each run say of its plan, by its id. What cannot be read of them costs no record.
+    pub(super) fn configs(&self, file: &str) -> HashMap<String, Vec<ConfigEntry>> {
+        let mut configs: HashMap<String, Vec<ConfigEntry>> = HashMap::new();
+        let stored = stored_columns(self.connection, "params").unwrap_or_default();
+        if !["run_uuid", "key", "value"].iter().all(|name| stored.iter().any(|it| it == name)) {
+            return configs;
+        }
+        let Ok(mut ask) = self.connection.prepare("SELECT run_uuid, key, value FROM params") else { return configs };
+        let Ok(mut rows) = ask.query([]) else { return configs };
+        while let Ok(Some(row)) = rows.next() {
+            let setting = whole(&text(row, 2)).map(|value| (text(row, 1).into_owned(), value));
+            let found = entries(file, setting, common_item);
+            if !found.is_empty() {
+                configs.entry(text(row, 0).into_owned()).or_default().extend(found);
+            }
+        }
+        configs
     }
 
     /// What each run is called, by its id.

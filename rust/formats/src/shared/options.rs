@@ -11,6 +11,17 @@ pub struct ReadOptions {
     pub columns: NamedColumns,
     /// The shape of the lines of a text log: `Epoch {epoch}, Iter {iter}: loss {loss}`.
     pub pattern: Option<String>,
+    /// Which runs in several folders are one.
+    pub chain: Vec<ChainOption>,
+}
+
+/// Runs that are one, because the caller says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChainOption {
+    /// The names of the runs, as a pattern with `*` and `?`.
+    pub runs: String,
+    /// How many steps were done before each run after the first, if their steps begin anew.
+    pub offsets: Option<Vec<i64>>,
 }
 
 /// Names of columns, or of keys.

@@ -5,6 +5,7 @@ use std::io;
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::{Format, FormatDescription, ProblemKind};
 
+use super::config::ConfigFile;
 use super::example::Examples;
 use super::head::{FileHead, HEAD};
 use super::input::Input;
@@ -30,6 +31,10 @@ pub struct FormatReader {
     pub explain_mismatch: fn(&FileHead) -> Option<(ProblemKind, &'static str)>,
     /// Reads all of it.
     pub read: fn(&mut Input, &mut Sink) -> io::Result<()>,
+    /// Whether it reads tables that this library wrote, if the caller names the format.
+    pub reads_own_tables: bool,
+    /// The files of a run's configuration that its writer leaves next to its logs.
+    pub configs: &'static [ConfigFile],
     /// Small files of it, for tests.
     pub examples: Examples,
 }
@@ -45,6 +50,8 @@ impl FormatReader {
         matches_further: |_, _, _, _| Ok(false),
         explain_mismatch: |_| None,
         read: |_, _| Ok(()),
+        reads_own_tables: false,
+        configs: &[],
         examples: Examples::NONE,
     };
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{FileFacts, Problem, ProblemKind, ProblemList, TaggedBatch};
+use stepbridge_records::{ConfigEntry, FileFacts, Problem, ProblemKind, ProblemList, TaggedBatch};
 
 use crate::shared::mark::Mark;
 
@@ -26,6 +26,8 @@ pub struct Sink<'a> {
     pub problems: ProblemList,
     /// What the file holds so far.
     pub facts: FileFacts,
+    /// Numbers of the run's configuration that the next batch takes along.
+    pub config: Vec<ConfigEntry>,
     /// Whether the file turned out to be something else than its first bytes promised.
     pub another: bool,
     /// Where the reader can go on, once the file has grown.
@@ -45,6 +47,7 @@ impl<'a> Sink<'a> {
             read: 0,
             problems: ProblemList::default(),
             facts,
+            config: Vec::new(),
             another: false,
             mark: None,
         }
@@ -57,7 +60,8 @@ impl<'a> Sink<'a> {
     }
 
     /// Takes records. A reader emits batches of at most about a hundred thousand records, so that memory stays bounded.
-    pub fn emit(&mut self, batch: TaggedBatch) {
+    pub fn emit(&mut self, mut batch: TaggedBatch) {
+        batch.columns.config.append(&mut self.config);
         self.facts.records += batch.columns.len() as u64;
         let batch = match &mut self.filter {
             Some(filter) => filter(batch, &self.facts.starts),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +12,8 @@ use rusqlite::{Connection, OpenFlags, Row};
 use tempfile::NamedTempFile;
 
 use super::input::Input;
+use super::on_disk::{copy, is_on_disk};
 use super::sink::Sink;
-use stepbridge_io::bytes::ReadAt;
-use stepbridge_io::open::open_file;
 use stepbridge_records::{Problem, ProblemKind};
 
 /// What every database begins with.
@@ -36,7 +35,7 @@ impl OpenedDatabase {
 
 /// Opens what the input holds: the file itself, or a copy where that was compressed or is not a file.
 pub(crate) fn open(input: &Input, sink: &mut Sink) -> io::Result<rusqlite::Result<OpenedDatabase>> {
-    if !is_file(input)? {
+    if !is_on_disk(input)? {
         let copy = copy(input)?;
         return Ok(connect(copy.path(), true).map(|connection| OpenedDatabase { connection, _copy: Some(copy) }));
     }
@@ -123,31 +122,4 @@ fn uri(path: &Path) -> String {
         }
     }
     uri + "?immutable=1"
-}
-
-/// Whether the bytes are those of the file at the input's path.
-fn is_file(input: &Input) -> io::Result<bool> {
-    let Ok((file, found)) = open_file(input.path) else { return Ok(false) };
-    let same = found.len() == input.size;
-    let (mut here, mut there) = ([0; 100], [0; 100]);
-    let lengths = (input.bytes.read_at(&mut here, 0)?, ReadAt::read_at(&file, &mut there, 0)?);
-    Ok(same && lengths.0 == lengths.1 && here == there)
-}
-
-fn copy(input: &Input) -> io::Result<NamedTempFile> {
-    let mut copy = NamedTempFile::new()?;
-    let (mut block, mut at) = (vec![0; 1 << 16], 0);
-    loop {
-        match input.bytes.read_at(&mut block, at) {
-            Ok(0) => break,
-            Ok(count) => {
-                copy.write_all(&block[..count])?;
-                at += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    copy.flush()?;
-    Ok(copy)
 }

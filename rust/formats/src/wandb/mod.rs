@@ -19,11 +19,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::shared::axes::AxisTable;
+use crate::shared::config::{ConfigFile, NamedItem, common_item, entries, json_settings_of};
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::input::Input;
 use crate::shared::proto::delimited;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
+use crate::shared::yaml::yaml_settings;
 use blocks::{BLOCK, ChunkDamage, ChunkDamageKind, ChunkWalk, HEADER, WalkedRecords};
 use history::{HistoryRows, HistoryVerdict};
 use stepbridge_io::bytes::{ReadAt, Window};
@@ -50,8 +52,14 @@ pub(super) static READER: FormatReader = FormatReader {
     // Damaged at its beginning, as far as can be seen there.
     read,
     examples: Examples { file: "run-1.wandb", framing: Framing::DataStore, all: &[EXAMPLE] },
+    configs: &[ConfigFile { names: &["config.yaml"], below: Some("files"), settings: yaml_settings, item: yaml_item }],
     ..FormatReader::NONE
 };
+
+/// What `config.yaml` says: each number is the `value` of its name.
+fn yaml_item(key: &str) -> Option<NamedItem> {
+    common_item(key.strip_suffix(".value")?)
+}
 
 /// Calls of `wandb.log`.
 const EXAMPLE: Example = Example {
@@ -248,6 +256,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         sink.facts.records_ok += part.walked.records - left_out as u64;
         sink.facts.non_numeric += part.rows.others;
         for (name, json) in std::mem::take(&mut part.rows.config) {
+            sink.config.extend(entries(self.file, json_settings_of(&name, json.as_bytes()), common_item));
             sink.facts.config.retain(|(known, _)| *known != name);
             sink.facts.config.push((name, json));
         }

@@ -10,6 +10,11 @@ use super::pairs::{Pair, Pairs};
 use super::ratio::PrintedRange;
 use super::segment::segment;
 
+/// Epochs of this many batches, without an end.
+pub(super) fn uniform(batches: u64) -> Option<Timeline> {
+    Timeline::from_segments([segment(None, batches)]).ok()
+}
+
 /// A timeline that fits.
 #[derive(Debug, Clone)]
 pub(super) struct Fit {
@@ -68,8 +73,18 @@ fn fitting(pairs: &Pairs, shown: &Pairs, form: EpochForm) -> Result<Fit, Inferen
 
 /// Checks every pair against a timeline.
 pub(super) fn agree(timeline: &Timeline, form: EpochForm, pairs: &Pairs) -> Result<(), InferenceFailure> {
+    agree_in(timeline, Unit::Step, form, pairs)
+}
+
+/// The same, of steps that count this unit.
+pub(super) fn agree_in(
+    timeline: &Timeline,
+    unit: Unit,
+    form: EpochForm,
+    pairs: &Pairs,
+) -> Result<(), InferenceFailure> {
     for (by, pair) in pairs.list.iter().enumerate() {
-        if !agrees(timeline, form, pair).ok_or(InferenceFailure::TooLarge)? {
+        if !agrees_in(timeline, form, pair, unit).ok_or(InferenceFailure::TooLarge)? {
             return Err(InferenceFailure::Refuted { by });
         }
     }
@@ -106,12 +121,7 @@ fn same_record(logged: &Pair, plain: &Pair, meaning: Hypothesis) -> bool {
     apart <= 1 && (meaning.form() == EpochForm::Index || logged.stated == plain.stated)
 }
 
-/// Whether a pair agrees with a timeline; `None` if the numbers are too large.
-fn agrees(timeline: &Timeline, form: EpochForm, pair: &Pair) -> Option<bool> {
-    agrees_in(timeline, form, pair, Unit::Step)
-}
-
-/// The same, of steps that count this unit.
+/// Whether a pair whose step counts this unit agrees with a timeline; `None` if the numbers are too large.
 fn agrees_in(timeline: &Timeline, form: EpochForm, pair: &Pair, unit: Unit) -> Option<bool> {
     let index = match form {
         EpochForm::Index => Some(pair.step),

@@ -26,6 +26,7 @@ mod share_timeline;
 mod step_in_epoch;
 mod step_resets;
 mod step_word;
+mod twins;
 
 use std::collections::BTreeMap;
 
@@ -80,7 +81,9 @@ impl<'a> EpochEvidence<'a> {
     /// The timeline of every run, by name.
     pub(crate) fn infer(&self, records: &Records) -> BTreeMap<String, TimelineInference> {
         let name = |run: u32| records.runs.get(run as usize).map_or("", String::as_str).to_owned();
-        self.pairs.iter().map(|(run, pairs)| (name(*run), of_run(pairs))).collect()
+        let mut found = self.pairs.iter().map(|(run, pairs)| (name(*run), of_run(pairs))).collect();
+        twins::lend(&self.pairs, records, &mut found);
+        found
     }
 
     /// What in the log of a run contradicts a timeline that the caller gives: most of its pairs of step and epoch do, whatever
@@ -145,14 +148,20 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
             let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };
             found.meaning(hint(pairs, meaning))
         }
-        Err(why) => match best(pairs, session_timelines::solve, |_| true) {
-            Ok((meaning, outcome)) => TimelineInference::of(outcome).meaning(hint(pairs, meaning)),
-            Err(_) => config::settled(&kept, &why).unwrap_or_else(|| {
+        Err(why) => {
+            if let Ok((meaning, outcome)) = best(pairs, session_timelines::solve, |_| true) {
+                return TimelineInference::of(outcome).meaning(hint(pairs, meaning));
+            }
+            let mut found = config::settled(&kept, &why).unwrap_or_else(|| {
                 let likely = likely::of_run(&kept, &why);
-                let open_epoch = matches!(why, InferenceFailure::FirstEpoch { .. }).then_some(0);
-                TimelineInference { likely, open_epoch, ..TimelineInference::unknown(why.text(&kept)) }
-            }),
-        },
+                TimelineInference { likely, ..TimelineInference::unknown(why.text(&kept)) }
+            });
+            if matches!((&found.outcome, why), (InferenceOutcome::Unknown { .. }, InferenceFailure::FirstEpoch { .. }))
+            {
+                found.open_epoch = Some(0);
+            }
+            found
+        }
     }
 }
 

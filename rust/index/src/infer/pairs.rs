@@ -61,17 +61,14 @@ pub(crate) struct Pairs<'a> {
     pub(crate) restarts: Option<StepHint>,
     /// The largest number of digits after the point of a logged epoch.
     digits: i16,
-    /// What the run's own configuration states, each with its file.
-    pub(crate) config: Vec<(u32, ConfigEntry)>,
+    /// What the run's own configuration states.
+    pub(crate) config: Vec<ConfigEntry>,
+    /// Whether all of the run's files say what their steps count, or the caller does.
+    pub(crate) declared: bool,
     sources: &'a [String],
 }
 
 impl Pairs<'_> {
-    /// The name of a file.
-    pub(crate) fn source(&self, source: u32) -> &str {
-        self.sources.get(source as usize).map_or("", String::as_str)
-    }
-
     /// "step 8595 with epoch 5 (`version_0/metrics.csv`)"
     pub(crate) fn describe(&self, index: usize) -> String {
         let pair = &self.list[index];
@@ -166,6 +163,7 @@ impl Pairs<'_> {
             restarts: None,
             digits: 0,
             config: Vec::new(),
+            declared: false,
             sources: &[],
         }
     }
@@ -183,9 +181,10 @@ pub(crate) fn of_runs<'a>(
     }
     for file in evidence {
         let run = runs.entry(file.run).or_default();
-        run.config.extend(file.config.iter().map(|entry| (file.source, entry.clone())));
+        run.config.extend(file.config.iter().cloned());
         let word = StepWord::of(words, file.run);
         let step = word.of_step(file.meaning.step);
+        run.undeclared |= step.is_none() && word.unit.is_none();
         let epoch_base = file.meaning.epoch.and_then(EpochMeaning::base).unwrap_or(0);
         match (step, run.restarts) {
             (_, Some(StepHint { step, epoch })) if file.may_restart => {
@@ -221,6 +220,7 @@ fn restarts(evidence: &[FileEvidence], words: &[StepWord]) -> BTreeMap<u32, Step
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the log, and independent of the others")]
 struct PairGatherer {
     list: Vec<Pair>,
     /// Whether a format, or a fraction, shows that epochs are numbered or elapsed.
@@ -235,7 +235,9 @@ struct PairGatherer {
     inside: StepsInEpochs,
     restarts: Option<StepHint>,
     digits: i16,
-    config: Vec<(u32, ConfigEntry)>,
+    config: Vec<ConfigEntry>,
+    /// Whether some of its files do not say what their steps count, and the caller does not either.
+    undeclared: bool,
 }
 
 impl PairGatherer {
@@ -294,6 +296,7 @@ impl PairGatherer {
             restarts: self.restarts,
             digits: self.digits,
             config: self.config,
+            declared: !self.undeclared,
             sources,
         }
     }

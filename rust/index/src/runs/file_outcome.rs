@@ -2,7 +2,7 @@
 
 use stepbridge_formats::{FileContents, Lookalike};
 use stepbridge_ledger::Ledger;
-use stepbridge_records::{Format, Problem};
+use stepbridge_records::{ConfigEntry, Format, Problem};
 
 use super::refresh_state::SeenFile;
 use super::sessions::SeriesBack;
@@ -22,6 +22,8 @@ pub(crate) enum FileOutcome {
     Log(Format, FileContents, Option<Vec<SeriesBack>>),
     /// It is a ledger, and was read.
     Ledger(Ledger),
+    /// It holds the configuration of a run.
+    Config(Vec<ConfigEntry>),
     /// It is large, so it is read later, by all threads.
     Large,
     /// It is something else, which may look like a log.

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use stepbridge_formats::ReadOptions;
 use stepbridge_io::progress::Progress;
-use stepbridge_records::Problem;
+use stepbridge_records::{ConfigEntry, Problem};
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::log_file::LogFile;
 use super::refresh_state::SeenFile;
-use super::{dedup, ledger_for_run, merge, sessions};
+use super::{chain, config_for_run, dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
+use crate::file_path::FilePath;
 use crate::logs::{LedgerFile, Logs, UnreadFile};
 
 /// Makes logs of files. `problems` are those of no file.
@@ -17,13 +19,14 @@ pub(super) fn gather(
     path: &Path,
     files: Vec<OpenedFile>,
     problems: Vec<Problem>,
+    options: &ReadOptions,
     progress: &Progress,
 ) -> Result<Logs, ReadError> {
     let looked_at = files.len();
     if progress.is_cancelled() {
         return Err(ReadError::Cancelled);
     }
-    let SortedFiles { seen, mut logs, ledgers, mut broken, own, unread } = sort_out(files);
+    let SortedFiles { seen, mut logs, configs, ledgers, mut broken, own, unread } = sort_out(files);
     if logs.is_empty() {
         let path = path.to_owned();
         broken.splice(0..0, problems);
@@ -55,6 +58,8 @@ pub(super) fn gather(
     logs.unread = unread;
     (logs.refresh.seen, logs.refresh.unfollowed) = (seen, unfollowed);
     sessions::mark(&mut logs);
+    config_for_run::assign(&mut logs, &configs);
+    chain::chain(&mut logs, &options.chain)?;
     Ok(logs)
 }
 
@@ -62,6 +67,8 @@ pub(super) fn gather(
 struct SortedFiles {
     seen: Vec<SeenFile>,
     logs: Vec<LogFile>,
+    /// Files of configuration, each with what it says.
+    configs: Vec<(FilePath, Vec<ConfigEntry>)>,
     ledgers: Vec<LedgerFile>,
     broken: Vec<Problem>,
     /// Whether there are tables that this library wrote.
@@ -71,7 +78,7 @@ struct SortedFiles {
 
 fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
     let (mut logs, mut ledgers, mut broken, mut own) = (Vec::new(), Vec::new(), Vec::new(), false);
-    let mut unread = Vec::new();
+    let (mut unread, mut configs) = (Vec::new(), Vec::new());
     let mut all = Vec::with_capacity(files.len());
     for OpenedFile { path, seen, outcome } in files {
         // Such a table in the folder of the logs is written again and again, which changes nothing.
@@ -85,11 +92,12 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
                 let (source, folder) = (path.shown(), path.folder.clone());
                 logs.push(LogFile { source, folder, format, contents, path, backs });
             }
+            FileOutcome::Config(entries) => configs.push((path, entries)),
             FileOutcome::Ledger(ledger) => ledgers.push(LedgerFile { file: path.shown(), ledger }),
             FileOutcome::Broken(problems) => broken.extend(problems),
             FileOutcome::NoLog(Some(lookalike)) => unread.push(UnreadFile { file: path.shown(), lookalike }),
             FileOutcome::NoLog(None) | FileOutcome::OwnTable | FileOutcome::Large => {}
         }
     }
-    SortedFiles { seen: all, logs, ledgers, broken, own, unread }
+    SortedFiles { seen: all, logs, configs, ledgers, broken, own, unread }
 }

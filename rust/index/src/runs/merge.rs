@@ -42,6 +42,7 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Result<L
             run,
             facts: file.contents.facts,
             path: file.path,
+            offset: 0,
             backs: file.backs,
         });
     }

@@ -1,5 +1,7 @@
 //! From files to runs: which files there are, what each holds, and which sessions of which run wrote it.
 
+mod chain;
+mod config_for_run;
 mod counted_file;
 mod dedup;
 mod file_kind;

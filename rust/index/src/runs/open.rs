@@ -6,8 +6,8 @@ use std::io::{self, BufReader};
 use std::ops::ControlFlow;
 
 use stepbridge_formats::{
-    BatchFilter, FileContents, FileHead, FormatReader, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, head_size,
-    lookalike,
+    BatchFilter, FileContents, FileHead, FormatReader, HEAD, Input, Lookalike, Mark, ReadOptions, Sink, config_above,
+    config_entries, head_size, lookalike,
 };
 use stepbridge_io::bytes::{ReadAt, Sequential, read_up_to};
 use stepbridge_io::decompress::{self, Compression, DecompressStop, DecompressStopKind, Decompressed};
@@ -16,7 +16,7 @@ use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_io::read_ranges::{ReadRanges, ReadRecorder};
 use stepbridge_ledger::{Ledger, LedgerError};
-use stepbridge_records::{Problem, ProblemKind, TaggedBatch};
+use stepbridge_records::{ConfigEntry, Problem, ProblemKind, TaggedBatch};
 
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
@@ -29,6 +29,9 @@ use crate::output::is_own_table;
 
 /// A larger file is read by all threads. Smaller files are read in parallel, one thread each.
 const LARGE: u64 = 4 << 20;
+
+/// How many bytes a file of configuration has at most.
+const CONFIG: u64 = 1 << 20;
 
 /// Takes the batches of a file, until it wants no more.
 type TakeBatch<'a> = dyn FnMut(TaggedBatch) -> ControlFlow<()> + 'a;
@@ -152,10 +155,16 @@ impl FileOpener<'_> {
             Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
         };
         let first = decompressed.as_ref().unwrap_or(&file.head);
-        if is_own_table(first, bytes, size)? {
+        let reads_own = self.options.format.is_some_and(|reader| reader.reads_own_tables);
+        if !reads_own && is_own_table(first, bytes, size)? {
             return Ok(FileOutcome::OwnTable);
         }
         let head = FileHead { name, folder: &path.folder, bytes: first };
+        if config_above(name, &path.folder).is_some()
+            && let Some(entries) = read_config(path, name, first, &file, size, compression)?
+        {
+            return Ok(FileOutcome::Config(entries));
+        }
         let kind = kind_of(&head, self.options, bytes, size, compression)?;
         match (&kind, stop) {
             (FileKind::Other, _) => return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?)),
@@ -300,6 +309,31 @@ fn stop_problem(stop: &DecompressStop, file: &str, compressed: u64, decompressed
     let DecompressStop { at, reason, .. } = stop;
     let reason = format!("at byte {at} of the compressed file, {decompressed} bytes of content further: {reason}");
     Problem::new(file, kind, reason).at(*at, compressed.saturating_sub(*at))
+}
+
+/// What a file says of the configuration of a run; `None` if that is nothing. Larger files than any configuration are not read.
+fn read_config(
+    path: &FilePath,
+    name: &str,
+    first: &[u8],
+    bytes: &dyn ReadAt,
+    size: u64,
+    compression: Option<Compression>,
+) -> io::Result<Option<Vec<ConfigEntry>>> {
+    let whole = match compression {
+        None if size > first.len() as u64 => {
+            let mut whole = vec![0; usize::try_from(size.min(CONFIG)).unwrap_or(0)];
+            let held = read_up_to(bytes, 0, &mut whole, 0)?;
+            whole.truncate(held);
+            whole
+        }
+        _ => first.to_vec(),
+    };
+    if size > CONFIG || whole.contains(&0) {
+        return Ok(None);
+    }
+    let entries = config_entries(&path.shown(), name, &path.folder, &String::from_utf8_lossy(&whole));
+    Ok((!entries.is_empty()).then_some(entries))
 }
 
 /// Reads a ledger. A ledger that cannot be read is a problem, and the logs are read without it.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use stepbridge_formats::{ReadOptions, check_pattern};
+use stepbridge_formats::{ReadOptions, check_pattern, config_names};
 use stepbridge_io::decompress;
 use stepbridge_io::open::open_file;
 use stepbridge_io::progress::Progress;
@@ -56,7 +56,7 @@ fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {
     check_pattern(opener.options.pattern.as_deref())?;
     let begin = SystemTime::now();
     let (problems, files) = opener.read_all(|emit| list(path, emit));
-    let logs = gather(path, files, problems?, opener.progress)?;
+    let logs = gather(path, files, problems?, opener.options, opener.progress)?;
     logs.refresh.verify(begin);
     Ok(logs)
 }
@@ -70,7 +70,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let path = FilePath { path: root.to_owned(), folder: Vec::new(), name: name.to_owned() };
     let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
     let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    gather(root, vec![OpenedFile { path, seen: SeenFile::default(), outcome }], Vec::new(), &progress)
+    gather(root, vec![OpenedFile { path, seen: SeenFile::default(), outcome }], Vec::new(), options, &progress)
 }
 
 /// Emits the files at or below a path, in no order. Returns the folders and links that could not be followed.
@@ -93,6 +93,13 @@ pub(super) fn list(path: &Path, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Pr
     let ledger = path.with_file_name(NAME);
     if name != NAME && ledger.is_file() {
         emit(FilePath { path: ledger, folder: Vec::new(), name: NAME.to_owned() });
+    }
+    // So does the configuration.
+    for config in config_names().into_iter().filter(|config| **config != *name) {
+        let file = path.with_file_name(config);
+        if file.is_file() {
+            emit(FilePath { path: file, folder: Vec::new(), name: config.to_owned() });
+        }
     }
     emit(FilePath { path: path.to_owned(), folder: Vec::new(), name });
     Ok(Vec::new())

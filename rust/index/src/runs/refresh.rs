@@ -53,7 +53,9 @@ impl Logs {
         let mut paths = Vec::new();
         let problems = list(path, &mut |file| paths.push(file))?;
         paths.sort();
-        self.leave_out_own_tables(&mut paths, threads);
+        if options.format.is_none_or(|reader| !reader.reads_own_tables) {
+            self.leave_out_own_tables(&mut paths, threads);
+        }
         if problems == self.refresh.unfollowed && self.nothing_changed(&paths, threads) {
             self.refresh.verify(begin);
             return Ok(None);
@@ -78,7 +80,7 @@ impl Logs {
                 _ => opener.read_file(paths[index].clone(), 2),
             }
         });
-        let logs = gather(path, files, problems, progress)?;
+        let logs = gather(path, files, problems, options, progress)?;
         logs.refresh.verify(begin);
         Ok(Some(logs))
     }
@@ -148,6 +150,10 @@ impl Logs {
             records += columns.len() as u64;
             let mut columns = columns.clone();
             (columns.session, columns.superseded_from) = (0, None);
+            let offset = self.files[known.file].offset;
+            columns.step.iter_mut().flatten().for_each(|step| *step = step.wrapping_sub(offset));
+            // What other files say is given to the run again.
+            columns.config.retain(|entry| entry.file == self.records.sources[known.file]);
             TaggedBatch { tags: self.records.tags.clone(), columns, run }
         });
         FileContents {

@@ -49,7 +49,7 @@ macro_rules! ensure {
 /// What is wrong with the reading of a file, if anything is.
 pub(crate) fn check(target: &Target, bytes: &[u8], how: How) -> Result<(), String> {
     let format = (how == How::Given).then_some(target.reader);
-    let options = ReadOptions { format, columns: target.columns.clone(), pattern: None };
+    let options = ReadOptions { format, columns: target.columns.clone(), pattern: None, ..ReadOptions::default() };
     let one = read(target.name, bytes, &options, 1)?;
     let three = read(target.name, bytes, &options, 3)?;
     same(&one, &three).map_err(|fault| format!("3 threads give something else: {fault}"))?;

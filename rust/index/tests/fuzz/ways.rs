@@ -26,7 +26,8 @@ pub(crate) fn check(target: &Target, bytes: &[u8], random: &mut Random) -> Resul
     fs::create_dir(folder.path().join("run"))
         .and_then(|()| fs::write(&path, bytes))
         .map_err(|error| error.to_string())?;
-    let options = ReadOptions { format: None, columns: target.columns.clone(), pattern: None };
+    let options =
+        ReadOptions { format: None, columns: target.columns.clone(), pattern: None, ..ReadOptions::default() };
     let caught = panic::catch_unwind(AssertUnwindSafe(|| {
         let fresh = look(folder.path(), &options, 3);
         same("one thread", &fresh, &look(folder.path(), &options, 1))?;

@@ -1,0 +1,157 @@
+//! Parquet tables: Neptune's export (a row a value), W&B's history and others (a column a series), and our own tables.
+//!
+//! What a step is the author decides. Neptune's is a decimal; one that is not whole is no step. W&B's `_step` counts the calls of
+//! `wandb.log`, and the number of updates in the same row is the step of its series, as in its other files. Our own tables are read
+//! only if the caller names the format, because one in the folder of the logs holds the same records once more.
+//!
+//! A damaged page costs its row group from there on: what was read before is kept.
+
+mod cells;
+mod example;
+mod layout;
+mod rows;
+
+use std::fs::File;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
+use crate::shared::head::HEAD;
+use crate::shared::input::Input;
+use crate::shared::on_disk::{copy, is_on_disk};
+use crate::shared::options::ReadOptions;
+use crate::shared::reader::FormatReader;
+use crate::shared::sink::Sink;
+use layout::TableLayout;
+use rows::TableRows;
+use stepbridge_io::bytes::{ReadAt, read_up_to};
+use stepbridge_io::open::open_file;
+use stepbridge_records::{FormatDescription, ProblemKind};
+
+/// What a file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// The size of the end of a file: the size of what it says of itself, and the mark.
+const END: usize = 8;
+/// How many bytes a file may use to describe itself.
+const FOOTER: u64 = 16 << 20;
+/// How many rows are held at once.
+const ROWS: usize = 16 << 10;
+/// A row group above this size, and above this many times the size of the file, is not read.
+const LARGE: i64 = 64 << 20;
+const RATIO: i64 = 200;
+
+pub(super) static READER: FormatReader = FormatReader {
+    description: FormatDescription { name: "parquet", title: "Parquet", ..FormatDescription::UNKNOWN },
+    // What the columns are is written at the end of the file.
+    head_size: |name| HEAD as u64 + u64::from(has_ending(name)),
+    matches_further,
+    read,
+    reads_own_tables: true,
+    examples: Examples {
+        file: "run.parquet",
+        framing: Framing::Whole,
+        all: &[Example { head: b"", units: ExampleUnits::Document(example::example), tail: "" }],
+    },
+    ..FormatReader::NONE
+};
+
+fn has_ending(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("parquet"))
+}
+
+fn matches_further(_name: &str, bytes: &dyn ReadAt, size: u64, options: &ReadOptions) -> io::Result<bool> {
+    let mut begin = [0; MAGIC.len()];
+    let mut end = [0; END];
+    let Some(body) = size.checked_sub(END as u64) else { return Ok(false) };
+    if read_up_to(bytes, 0, &mut begin, 0)? < begin.len()
+        || read_up_to(bytes, body, &mut end, 0)? < end.len()
+        || begin != *MAGIC
+        || end[4..] != *MAGIC
+    {
+        return Ok(false);
+    }
+    let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
+    let Some(from) = body.checked_sub(length).filter(|_| length <= FOOTER) else { return Ok(false) };
+    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
+    if read_up_to(bytes, from, &mut footer, 0)? < footer.len() {
+        return Ok(false);
+    }
+    let described = guarded(|| ParquetMetaDataReader::decode_metadata(&footer));
+    Ok(described
+        .is_ok_and(|described| TableLayout::of(described.file_metadata().schema_descr(), &options.columns).is_some()))
+}
+
+/// Reads what its columns hold. A panic of the library on damaged bytes is an error like others.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let broken = |_| Err(ParquetError::General("its bytes contradict each other".to_owned()));
+    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(broken)
+}
+
+fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
+    let (_copy, file): (_, File) = if is_on_disk(input)? {
+        (None, open_file(input.path)?.0)
+    } else {
+        let copy = copy(input)?;
+        let file = copy.reopen()?;
+        (Some(copy), file)
+    };
+    let opened = guarded(|| SerializedFileReader::new(file));
+    let reader = match opened {
+        Ok(reader) => reader,
+        Err(error) => {
+            let reason = format!("it is not a Parquet file, or its end is missing ({error})");
+            sink.report(ProblemKind::NotALog, 0, input.size, reason);
+            sink.another = true;
+            return Ok(());
+        }
+    };
+    let described = reader.metadata();
+    let layout = TableLayout::of(described.file_metadata().schema_descr(), &input.options.columns);
+    let Some(layout) = layout else {
+        let reason = "it is a Parquet file without columns of steps and values: name the column that holds the step with step_column=";
+        sink.report(ProblemKind::MissingColumn, 0, input.size, reason);
+        sink.another = true;
+        return Ok(());
+    };
+    let mut rows = TableRows::new(input.file, layout);
+    for index in 0..reader.num_row_groups() {
+        let (begin, end) = extent(described, index, input.size);
+        sink.came_to(begin)?;
+        if is_too_large(described, index, input.size) {
+            let reason = format!("row group {index} claims to hold far more than its bytes could; it was left out");
+            sink.report(ProblemKind::TooLarge, begin, end, reason);
+            continue;
+        }
+        let read = guarded(|| {
+            let group = reader.get_row_group(index)?;
+            rows.group(group.as_ref(), sink)
+        });
+        if let Err(error) = read {
+            sink.came_to(begin)?;
+            let reason = format!("row group {index} is damaged ({error}); its rows were left out from there on");
+            sink.report(ProblemKind::Corrupt, begin, end, reason);
+        }
+    }
+    rows.finish(sink)
+}
+
+/// Where the bytes of a row group begin and end.
+fn extent(described: &ParquetMetaData, index: usize, size: u64) -> (u64, u64) {
+    let group = described.row_group(index);
+    let ranges = group.columns().iter().map(|column| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let start = u64::try_from(start).unwrap_or(0).min(size);
+        (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
+    });
+    ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or((0, size))
+}
+
+fn is_too_large(described: &ParquetMetaData, index: usize, size: u64) -> bool {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    let bound = LARGE.max(size.saturating_mul(RATIO));
+    described.row_group(index).columns().iter().any(|column| !(0..=bound).contains(&column.uncompressed_size()))
+}
