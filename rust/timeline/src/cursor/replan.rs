@@ -52,6 +52,7 @@ impl Cursor {
             }
             self.go_on_as(next);
         }
+        self.tokens.due = true;
         self.window.closes = closes || self.now.step > steps;
         if self.before.epoch == self.now.epoch {
             (self.before.length, self.before.epoch_samples) = (self.now.length, self.now.epoch_samples);
@@ -64,6 +65,8 @@ impl Cursor {
         next.record.running = self.running();
         next.record.ended = std::mem::take(&mut self.record.ended);
         next.now.token = self.now.token;
+        next.tokens = std::mem::take(&mut self.tokens);
+        next.tokens.due = true;
         (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
         *self = next;
     }
