@@ -417,8 +417,10 @@ def _counts(clock: _core.Clock) -> tuple[int, int, int, int | None]:
 
 def _logged_step(unit: UnitLike, base: Base, *, by: str) -> LoggedStep:
     symbol = _core.parse_unit(unit)[0]
-    if symbol not in ("st", "ba", "sp", "ep"):
-        raise TimelineError(f'logged_as: loggers are given a "step", "batch", "sample" or "epoch", not {unit!r}')
+    if symbol == "dur":
+        raise TimelineError(
+            f'logged_as: loggers are given a "step", "batch", "sample", "token" or "epoch", not {unit!r}'
+        )
     if whole_number("base", base) not in (0, 1):
         raise TimelineError(f"logged_as: base must be 0 or 1, not {base}")
     return LoggedStep(symbol, base, stated=True, by=by)

@@ -97,10 +97,14 @@ impl Timeline {
                 Err(Error::Undetermined(format!("{left} and {right} cannot be compared: {why}")))
             }
             // A number of tokens between two marks is neither at the one nor at the other.
-            (Place::Within(begin, end), Place::Point(point)) if point <= Point::at(begin) || point >= Point::at(end) => {
+            (Place::Within(begin, end), Place::Point(point))
+                if point <= Point::at(begin) || point >= Point::at(end) =>
+            {
                 Ok(if point <= Point::at(begin) { Ordering::Greater } else { Ordering::Less })
             }
-            (Place::Point(point), Place::Within(begin, end)) if point <= Point::at(begin) || point >= Point::at(end) => {
+            (Place::Point(point), Place::Within(begin, end))
+                if point <= Point::at(begin) || point >= Point::at(end) =>
+            {
                 Ok(if point <= Point::at(begin) { Ordering::Less } else { Ordering::Greater })
             }
             (Place::Within(..), Place::PastEnd) => Ok(Ordering::Less),

@@ -81,8 +81,8 @@ impl Timeline {
             )));
         }
         let document: Document = serde_json::from_str(text).map_err(unreadable)?;
-        let read = Marks::new(document.tokens)
-            .and_then(|marks| Self::from_segments(document.segments)?.with_marks(&marks));
+        let read =
+            Marks::new(document.tokens).and_then(|marks| Self::from_segments(document.segments)?.with_marks(&marks));
         read.map_err(|error| match error {
             Error::Invalid(text) => Error::Json(format!("this is not a timeline's JSON: {text}")),
             other => other,

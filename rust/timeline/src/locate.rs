@@ -96,11 +96,9 @@ impl Timeline {
                 let all = compiled.samples.map(|samples| samples.saturating_mul(each).min(MAX_COUNT));
                 Ok(all.or_else(|| compiled.open.then_some(MAX_COUNT)))
             }
-            Unit::Token => self
-                .marks
-                .last()
-                .map(|mark| Some(mark.token))
-                .ok_or_else(|| Error::Undetermined(no_tokens())),
+            Unit::Token => {
+                self.marks.last().map(|mark| Some(mark.token)).ok_or_else(|| Error::Undetermined(no_tokens()))
+            }
             Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }
     }

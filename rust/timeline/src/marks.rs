@@ -181,7 +181,10 @@ mod tests {
         assert_eq!(marks.place(31), TokenPlace::Within(2, 5));
         assert_eq!(marks.place(1), TokenPlace::Within(0, 2));
         assert_eq!(marks.place(101), TokenPlace::Past(100));
-        assert_eq!((marks.batch_of(90), marks.batch_of(99), marks.batch_of(89), marks.batch_of(100)), (Some(5), Some(5), None, None));
+        assert_eq!(
+            (marks.batch_of(90), marks.batch_of(99), marks.batch_of(89), marks.batch_of(100)),
+            (Some(5), Some(5), None, None)
+        );
     }
 
     #[test]

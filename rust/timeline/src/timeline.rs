@@ -7,7 +7,7 @@ use crate::compile::CompiledSegments;
 use crate::epoch_starts::EpochStarts;
 use crate::error::{Error, total};
 use crate::marks::Marks;
-use crate::segment::Segment;
+use crate::segment::{Entry, Segment};
 use crate::unit::Unit;
 
 /// A run, immutable: which batches of which sizes are in which epochs, and when the optimizer steps.
@@ -43,8 +43,16 @@ impl Eq for Timeline {}
 impl Timeline {
     /// Builds a timeline from segments, which are merged into the canonical form.
     pub fn from_segments(segments: impl IntoIterator<Item = Segment>) -> Result<Self, Error> {
-        let segments = canonical(segments)?;
-        let compiled = CompiledSegments::compile(&segments)?;
+        let mut segments = canonical(segments)?;
+        let mut compiled = CompiledSegments::compile(&segments)?;
+        // Timelines that count alike are equal, whatever was decided for windows that are so anyway.
+        while !compiled.idle_entries.is_empty() {
+            for index in &compiled.idle_entries {
+                segments[*index].entry = Entry::Continue;
+            }
+            segments = canonical(segments)?;
+            compiled = CompiledSegments::compile(&segments)?;
+        }
         let made = Self { segments, compiled, marks: Marks::default(), epoch_starts: OnceLock::new() };
         // An open end is limited in batches: a number of tokens past the limit is refused when it is asked for.
         if let Some((each, samples)) = made.tokens_per_sample().zip(made.samples()) {

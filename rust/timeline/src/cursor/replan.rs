@@ -87,6 +87,8 @@ impl Cursor {
         self.window.ended_early = match self.window.open.pending {
             _ if self.now.step > step => Entry::Flush,
             0 if window.open.pending > 0 => Entry::Drop,
+            // The epoch is complete with the new sizes, and its end lets the count start anew.
+            1.. if self.window.open.phase == 0 && window.open.phase > 0 => Entry::Phase(0),
             _ => window.ended_early,
         };
         let before = self.planned.extra.unwrap_or(part.segment);
