@@ -393,9 +393,10 @@ class ClockEvents(ClockEntering):
             stated = count("tokens", stated, "tok")
         if timeline.tokens_per_sample is not None or not (self.token or stated):
             return None
+        high: int | None
         match timeline.convert(Quantity(batch, "ba"), "token"):
             case Exact(known):
-                low = high = int(known)
+                low, high = int(known), int(known)
             case Between(lower, upper) if upper is not None:
                 low, high = int(lower.value), int(upper.value)
             case _:

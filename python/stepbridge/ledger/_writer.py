@@ -1,7 +1,8 @@
 """The ledger: the clock's own record of a run on disk, `stepclock.jsonl`. Its lines are made and read in Rust.
 
 The writer appends one line where a session begins, an epoch ends, the plan changes or the loop is left, and none for a
-batch. If the loop counts tokens, there is at most one line a minute for them. It never ends training: if the ledger cannot be written, one `StepbridgeWarning` says so, and the writer stops.
+batch. If the loop counts tokens, there is at most one line a minute for them. It never ends training: if the ledger
+cannot be written, one `StepbridgeWarning` says so, and the writer stops.
 
 Only rank 0 writes. The rank is that of `torch.distributed` if that is imported and initialised, else the environment
 variable RANK (torchrun and similar launchers set it), else 0. The writer looks at it when the first session begins. The

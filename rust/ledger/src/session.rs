@@ -72,6 +72,8 @@ pub(crate) struct OpenSession {
     replay: Replay,
     /// The tokens that were counted.
     marks: Marks,
+    /// What was done of the epoch in which the loop was left, if nothing came after it.
+    left: Vec<Segment>,
     /// No further line can be applied, because something before it is lost.
     ended: bool,
     /// The number of the next line, if none is lost.
@@ -115,7 +117,7 @@ impl OpenSession {
             lines: 1,
             last_time: line.time,
         };
-        Ok(Self { session, replay, marks, ended: false, next: 1 })
+        Ok(Self { session, replay, marks, left: Vec::new(), ended: false, next: 1 })
     }
 
     /// A session whose first line is lost; it began at `time` at the latest.
@@ -143,7 +145,7 @@ impl OpenSession {
             lines: 0,
             last_time: time,
         };
-        Ok(Self { session, replay, marks: Marks::default(), ended: true, next: 0 })
+        Ok(Self { session, replay, marks: Marks::default(), left: Vec::new(), ended: true, next: 0 })
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -182,6 +184,7 @@ impl OpenSession {
     }
 
     pub(crate) fn epoch(&mut self, line: EpochLine) -> Result<(), Misfit> {
+        self.left.clear();
         let known =
             Counts { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
         self.reached(known);
@@ -205,6 +208,7 @@ impl OpenSession {
     }
 
     pub(crate) fn change(&mut self, line: ChangeLine) -> Result<(), Misfit> {
+        self.left.clear();
         if !self.ended {
             if !self.replay.changes_at(line.epoch, line.iter, line.batch) {
                 let (batch, epochs) = self.replay.position();
@@ -270,6 +274,7 @@ impl OpenSession {
         self.reached(line.at);
         (self.session.applied, self.session.token, self.session.padding) = (line.applied, line.token, line.padding);
         self.session.stopped = true;
+        self.left.clone_from(&line.segments);
         self.mark(Mark { batch: line.at.batch, token: line.token })
     }
 
@@ -282,6 +287,9 @@ impl OpenSession {
 
     /// The session as it is on record.
     pub(crate) fn close(mut self) -> Result<Session, Error> {
+        if !self.ended {
+            self.replay.leave(&self.left)?;
+        }
         let timeline = self.replay.timeline()?;
         // Where tokens are stated, those on record follow from the samples.
         self.session.timeline =
