@@ -91,8 +91,8 @@ impl Timeline {
         }
         match (self.place(left)?, self.place(right)?) {
             (Place::Point(left), Place::Point(right)) => Ok(left.cmp(&right)),
-            (Place::PastEnd, Place::Point(_)) => Ok(Ordering::Greater),
-            (Place::Point(_), Place::PastEnd) => Ok(Ordering::Less),
+            (Place::PastEnd, Place::Point(_) | Place::Within(..)) => Ok(Ordering::Greater),
+            (Place::Point(_) | Place::Within(..), Place::PastEnd) => Ok(Ordering::Less),
             (Place::Undetermined(why), _) | (_, Place::Undetermined(why)) => {
                 Err(Error::Undetermined(format!("{left} and {right} cannot be compared: {why}")))
             }
@@ -107,8 +107,6 @@ impl Timeline {
             {
                 Ok(if point <= Point::at(begin) { Ordering::Less } else { Ordering::Greater })
             }
-            (Place::Within(..), Place::PastEnd) => Ok(Ordering::Less),
-            (Place::PastEnd, Place::Within(..)) => Ok(Ordering::Greater),
             (Place::Within(..), _) | (_, Place::Within(..)) => Err(Error::Undetermined(format!(
                 "{left} and {right} cannot be compared: tokens are counted at marks, and both are between two of them"
             ))),

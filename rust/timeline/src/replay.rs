@@ -176,8 +176,8 @@ impl Replay {
         let mut planned = self.planned.clone();
         let begun = self.iter > 0 || !self.running.is_empty();
         let first = if begun { None } else { planned.take_epoch() };
-        let before = self.running.iter().chain(&first).map(|part| part.batches);
-        let length = planned.epoch_length(before.fold(Some(0), |sum, more| sum?.checked_add(more?)));
+        let mut before = self.running.iter().chain(&first).map(|part| part.batches);
+        let length = planned.epoch_length(before.try_fold(0_u64, |sum, more| sum.checked_add(more?)));
         let done = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?));
         let Some(done) = done.filter(|done| length.is_none_or(|length| *done > length)) else { return Ok(()) };
         for part in parts {

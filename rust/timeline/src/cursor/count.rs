@@ -116,6 +116,9 @@ impl Cursor {
         let planned = self.planned.segments.continues_epoch();
         let next = if planned { self.planned.segments.take_epoch() } else { None };
         let next = next.unwrap_or_else(|| {
+            if matches!(self.window.ended_early, Entry::Phase(_)) {
+                self.window.open.spilled = self.window.spilled_before;
+            }
             (self.now.length, self.now.epoch_samples) = (None, None);
             self.planned.take_extra(&part.segment, self.window.ended_early)
         });

@@ -15,6 +15,8 @@ pub(super) struct LiveWindow {
     /// Whether the last batch ended the window before it was full, and how: `Flush`, `Drop`, `Phase(0)` if its count started
     /// anew, or `Continue` if it did not.
     pub(super) ended_early: Entry,
+    /// The batches that were spilled before the last event; they are again if the epoch goes on past its planned end.
+    pub(super) spilled_before: u64,
 }
 
 impl LiveWindow {
@@ -58,6 +60,7 @@ impl LiveWindow {
             0 => Window { pending: self.open.pending + batches, phase, spilled: self.open.spilled },
             _ => Window { pending: phase, phase, spilled: 0 },
         };
+        self.spilled_before = self.open.spilled;
         self.ended_early = match part.boundary {
             _ if phase == 0 => Entry::Continue,
             Boundary::Flush if ends_epoch && !part.cut => Entry::Flush,

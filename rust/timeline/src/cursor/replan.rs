@@ -19,7 +19,22 @@ impl Cursor {
         let now = self.timeline()?;
         let changed = now.change(at, change)?;
         // A change that changes nothing must not divide the running epoch into parts.
-        if changed == now { Ok(()) } else { self.move_to(&changed, change.batch_size, change.accumulate) }
+        if changed == now {
+            return Ok(());
+        }
+        let later = if self.hides_later() { Some(self.changed_later(change)?) } else { None };
+        self.move_to(&changed, change.batch_size, change.accumulate)?;
+        if let Some(later) = later {
+            self.plan_later(later);
+        }
+        Ok(())
+    }
+
+    /// The epochs after a running one of unknown length, with a change: no timeline has them.
+    fn changed_later(&self, change: &Change) -> Result<Vec<Segment>, Error> {
+        let later = Timeline::from_segments(self.later())?;
+        let sizes = Change { pending: None, ..*change };
+        Ok(later.change(Quantity::whole(0, Unit::Batch), &sizes)?.segments().to_vec())
     }
 
     /// Continues by another plan from here on; see [`Timeline::resume`].
