@@ -99,6 +99,7 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 @click.option("--strict", is_flag=True, help="Write nothing if a run has no timeline, or one that its log contradicts.")
 @click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
+@click.option("--token", is_flag=True, help="Add the index of that batch's first token, where it is known.")
 @click.option("--follow", is_flag=True, help="Continue, and write the file again when the logs change, until Ctrl-C.")
 @click.option(
     "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True

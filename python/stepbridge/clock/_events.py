@@ -19,7 +19,7 @@ from stepbridge import _core
 from stepbridge._errors import TimelineError
 from stepbridge.clock._entering import ClockEntering
 from stepbridge.clock._resume import batches_at
-from stepbridge.timeline import Pending, Timeline, as_quantity, whole_number
+from stepbridge.timeline import Between, Exact, Pending, Quantity, Timeline, as_quantity, whole_number
 from stepbridge.timeline._arguments import count, positive
 from stepbridge.timeline._plan import change_arguments
 
@@ -292,6 +292,7 @@ class ClockEvents(ClockEntering):
 
         `epochs()` does it by itself; a framework's callback calls it where the framework's training ends.
         """
+        self._mark()
         if self._ledger is not None:
             self._ledger.record_stop(self, self._padding)
 
@@ -351,13 +352,18 @@ class ClockEvents(ClockEntering):
         if self._ledger is not None:
             self._ledger.record_change(self, self._padding)
 
-    def move_to(self, quantity: QuantityLike) -> None:
+    def move_to(self, quantity: QuantityLike, *, tokens: int | None = None) -> None:
         """Moves the clock to another point of its timeline, forth or back, as a restored run does.
 
         What lies between is not counted as trained. In the ledger a new session begins there.
 
+        Args:
+            quantity: the point.
+            tokens: how many tokens are done there, if the loop counts them and the timeline does not know it.
+
         Raises:
-            TimelineError: the point is inside a batch or an open window, or the timeline does not tell where it is.
+            TimelineError: the point is inside a batch or an open window, or the timeline does not tell where it is; or
+                how many tokens are done there is not known.
             IndexError: it is past the end of the plan.
 
         >>> from stepbridge import StepClock
@@ -369,7 +375,38 @@ class ClockEvents(ClockEntering):
         amount = as_quantity("quantity", quantity)
         timeline = self.timeline
         batch, epochs = batches_at(timeline, amount, str(amount))
+        counted = self._tokens_at(timeline, batch, tokens)
         if self._ledger is not None:
             self._ledger.record_stop(self, self._padding)
             self._ledger.forget_session()
         self._set_run(self._plan, timeline, batch, epochs)
+        if counted is not None:
+            self._set_tokens(counted)
+
+    def _tokens_at(self, timeline: Timeline, batch: int, stated: int | None) -> int | None:
+        """The tokens that are counted after so many batches; None where the clock does not count them.
+
+        Raises:
+            TimelineError: it is not known, or not what the caller states.
+        """
+        if stated is not None:
+            stated = count("tokens", stated, "tok")
+        if timeline.tokens_per_sample is not None or not (self.token or stated):
+            return None
+        high: int | None
+        match timeline.convert(Quantity(batch, "ba"), "token"):
+            case Exact(known):
+                low, high = int(known), int(known)
+            case Between(lower, upper) if upper is not None:
+                low, high = int(lower.value), int(upper.value)
+            case _:
+                low, high = self.token, None
+        if stated is None and low == high:
+            return low
+        if stated is None or stated < low or (high is not None and stated > high):
+            bounds = f"at least {low}" if high is None else f"{low}" if low == high else f"between {low} and {high}"
+            raise TimelineError(
+                f"{self.name}: cannot move to batch {batch}: the tokens counted there are {bounds}, "
+                + ("and nobody says how many: give tokens=" if stated is None else f"not tokens={stated}")
+            )
+        return stated

@@ -9,6 +9,7 @@ from stepbridge.clock._events import ClockEvents
 from stepbridge.clock._loaders import RestOfEpoch, kind_of, rest_of_arrays
 from stepbridge.clock._resume import is_stateful, not_empty
 from stepbridge.clock._zipped import is_zip_near, told_where_zipped
+from stepbridge.timeline import Exact, Quantity
 from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
@@ -176,6 +177,11 @@ class ClockLoop(ClockEvents):
         self._rest = rest
         return rest  # type: ignore[no-any-return]  # a loader of the same kind
 
+    @property
+    def goes_on_in_rest(self) -> bool:
+        """Whether `rest` gave the loader of what is left of the resumed epoch, and no batch was taken from it yet."""
+        return self._rest is not None and self.resumed_inside
+
     def _what_is_done(self) -> RestOfEpoch:
         """How much of the running epoch's data is done."""
         shape = self._epoch_shape
@@ -215,22 +221,22 @@ class ClockLoop(ClockEvents):
         return self._whole_batches() if resume == "skip" else 0
 
     def _whole_batches_of_stream(self) -> int:
-        """The batches of a stream that the samples done fill.
+        """The batches of a stream that the samples done fill, as a loader that begins again by the plan yields them.
 
         Raises:
             TimelineError: they fill no whole number.
         """
-        sizes = {segment.batch_size for segment in self._plan.segments}
-        size = sizes.pop()
-        if sizes or size is None or self.sample is None:
+        if self.sample is None:
             return self.batch
-        whole, rest = divmod(self.sample, size)
-        if rest:
-            raise TimelineError(
-                f'{self.name}: resume="skip" cannot leave out what is done: {self.sample} samples are not a whole '
-                f'number of batches of {size}: let the loader continue, and say resume="continues"'
-            )
-        return whole
+        batches = self._plan.convert(Quantity(self.sample, "sp"), "batch")
+        if isinstance(batches, Exact):
+            return int(batches)
+        sizes = {segment.batch_size for segment in self._plan.segments}
+        of = f"batches of {sizes.pop()}" if len(sizes) == 1 else "the plan's batches"
+        raise TimelineError(
+            f'{self.name}: resume="skip" cannot leave out what is done: {self.sample} samples are not a whole '
+            f'number of {of}: let the loader continue, and say resume="continues"'
+        )
 
     def _whole_batches(self) -> int:
         """The batches that the samples done of the epoch fill, in the size of now.

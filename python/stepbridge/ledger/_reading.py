@@ -38,7 +38,7 @@ class LoggedStep(NamedTuple):
     """What the loggers of a run are given as their step."""
 
     unit: str
-    """What it counts: "st", "ba", "sp" or "ep"."""
+    """What it counts: "st", "ba", "sp", "tok" or "ep"."""
     base: Base
     """0 if the first one is 0, 1 if it is 1."""
     stated: bool

@@ -1,7 +1,8 @@
 """The ledger: the clock's own record of a run on disk, `stepclock.jsonl`. Its lines are made and read in Rust.
 
 The writer appends one line where a session begins, an epoch ends, the plan changes or the loop is left, and none for a
-batch. It never ends training: if the ledger cannot be written, one `StepbridgeWarning` says so, and the writer stops.
+batch. If the loop counts tokens, there is at most one line a minute for them. It never ends training: if the ledger
+cannot be written, one `StepbridgeWarning` says so, and the writer stops.
 
 Only rank 0 writes. The rank is that of `torch.distributed` if that is imported and initialised, else the environment
 variable RANK (torchrun and similar launchers set it), else 0. The writer looks at it when the first session begins. The
@@ -124,6 +125,7 @@ class LedgerWriter:
                 segments=clock._observed_epoch(),
                 skipped=runs,
             ),
+            counts=True,
         )
 
     def record_change(self, clock: _core.Clock, padding: int) -> None:
@@ -202,6 +204,14 @@ class LedgerWriter:
         unit, base, by = self._series[tag]
         return _core.ledger_series(line, time.time(), tag=tag, unit=unit, base=base, by=by)
 
+    def record_marks(self, clock: _core.Clock, padding: int) -> None:
+        """Records how many tokens were counted, at batches where that is not on record yet.
+
+        Warns:
+            StepbridgeWarning: the ledger cannot be written.
+        """
+        self._append(clock, padding, None)
+
     def record_stop(self, clock: _core.Clock, padding: int) -> None:
         """Records where the loop was left, and closes the file; a loop that continues opens it again.
 
@@ -220,6 +230,7 @@ class LedgerWriter:
                 beside=(clock.applied, clock.token, padding),
                 segments=clock._running(),
             ),
+            counts=True,
         )
         if self._file is not None and self._file.ours:
             self._stopped = True
@@ -298,6 +309,7 @@ class LedgerWriter:
         # An incomplete line of an earlier process stays as it is; the first line of this one begins after a line end.
         file.append(b"\n" * torn + line.encode())
         self._session, self._stopped, self._lines = number, False, 1
+        clock._take_new_marks()  # the line has them
         self._at, self._size, self._written = _point(clock), file.size, 0
         if not self._stated:
             assumed = LoggedStep(*ASSUMED_STEP, stated=False, by="StepClock, where logged_as= says nothing")
@@ -354,8 +366,22 @@ class LedgerWriter:
         number = max(session["number"] for session in sessions) + 1
         return number, last["number"] if rewound else None, last["lines"], torn
 
-    def _append(self, clock: _core.Clock, padding: int, line: Callable[[tuple[int, int]], str]) -> None:
-        """Writes a line of the session, if there is one; `line` makes it from the two numbers that it gets."""
+    def _append(
+        self,
+        clock: _core.Clock,
+        padding: int,
+        line: Callable[[tuple[int, int]], str] | None,
+        *,
+        counts: bool = False,
+    ) -> None:
+        """Writes a line of the session, if there is one, after the marks of tokens that are not on record yet.
+
+        Args:
+            clock: the counters.
+            padding: copies counted.
+            line: makes the line from the two numbers that it gets; None writes the marks alone.
+            counts: whether the line itself says how many tokens are counted.
+        """
         if self._off or self._session is None or not self._is_ours():
             return
 
@@ -365,8 +391,14 @@ class LedgerWriter:
             session, file = self._session, self._file
             if session is None or file is None:
                 return
-            file.append(line((session, self._lines)).encode())
-            self._lines += 1
+            for batch, token in clock._take_new_marks():
+                if not counts or batch != clock.batch:
+                    mark = _core.ledger_mark((session, self._lines), time.time(), batch=batch, token=token)
+                    file.append(mark.encode())
+                    self._lines += 1
+            if line is not None:
+                file.append(line((session, self._lines)).encode())
+                self._lines += 1
             self._at, self._size = _point(clock), file.size
 
         self._guard(write)
@@ -386,8 +418,10 @@ def _counts(clock: _core.Clock) -> tuple[int, int, int, int | None]:
 
 def _logged_step(unit: UnitLike, base: Base, *, by: str) -> LoggedStep:
     symbol = _core.parse_unit(unit)[0]
-    if symbol not in ("st", "ba", "sp", "ep"):
-        raise TimelineError(f'logged_as: loggers are given a "step", "batch", "sample" or "epoch", not {unit!r}')
+    if symbol == "dur":
+        raise TimelineError(
+            f'logged_as: loggers are given a "step", "batch", "sample", "token" or "epoch", not {unit!r}'
+        )
     if whole_number("base", base) not in (0, 1):
         raise TimelineError(f"logged_as: base must be 0 or 1, not {base}")
     return LoggedStep(symbol, base, stated=True, by=by)

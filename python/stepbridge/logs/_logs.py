@@ -224,7 +224,7 @@ class Logs:
             timeline: one for all runs, one for each run by its name, or None: that of the run's ledger
                 (`stepclock.jsonl`), and without a ledger what the run's own log says. With a ledger each record is on
                 the timeline of the session in force at its wall time.
-            **options: `unit`, `base`, `convention`, `series`, `plans`, `batch`, `sample`, `keep_superseded`,
+            **options: `unit`, `base`, `convention`, `series`, `plans`, `batch`, `sample`, `token`, `keep_superseded`,
                 `share_timeline`, `likely`, `strict`, as `stepbridge.ReindexOptions` describes them.
 
         Returns:

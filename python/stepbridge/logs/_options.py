@@ -87,6 +87,9 @@ class ReindexOptions(TypedDict, total=False):
     """Whether to add the index of each record's batch in the run."""
     sample: bool
     """Whether to add the index of that batch's first sample."""
+    token: bool
+    """Whether to add the index of that batch's first token. Where the run counted its tokens, only batches after one of
+    its marks have it; the others are null."""
     keep_superseded: bool
     """Whether to keep the records that a later session of the run replaced; the columns `session` and `superseded` then
     distinguish them from the others."""
@@ -129,6 +132,7 @@ def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, o
         "series": series_rules(options.get("series")),
         "batch": options.get("batch", False),
         "sample": options.get("sample", False),
+        "token": options.get("token", False),
         "keep_superseded": options.get("keep_superseded", False),
         "share_timeline": options.get("share_timeline", False),
         "likely": options.get("likely", False),

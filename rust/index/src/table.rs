@@ -156,6 +156,9 @@ impl TableForm {
         if extra(|places| places.sample.is_some()) {
             fields.push(Field::new("sample", DataType::Int64, true));
         }
+        if extra(|places| places.token.is_some()) {
+            fields.push(Field::new("token", DataType::Int64, true));
+        }
         if superseded == Superseded::Kept {
             fields.push(Field::new("session", DataType::Int64, false));
             fields.push(Field::new("superseded", DataType::Boolean, false));
@@ -292,6 +295,7 @@ impl BatchMaker<'_> {
             "iter" => |places| Some(&places.iter),
             "batch" => |places| places.batch.as_deref(),
             "sample" => |places| places.sample.as_deref(),
+            "token" => |places| places.token.as_deref(),
             _ => return self.epoch_floats(index, rows),
         };
         let Some((places, column)) = self.places.and_then(|places| Some((places, view(&places.batches[index])?)))

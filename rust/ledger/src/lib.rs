@@ -18,7 +18,7 @@ mod tests;
 
 pub use ledger::{Ledger, LedgerError, NAME, is_ledger};
 pub use logged_step::LoggedStep;
-pub use notes::{EntryLine, EpochEntered, SeriesLine, SeriesStep};
+pub use notes::{EntryLine, EpochEntered, MarkLine, SeriesLine, SeriesStep};
 pub use schema::{
     ChangeLine, Counts, EndOf, EpochLine, LineKind, LoggedAs, LoggedAsLine, SessionLine, StopLine, Supersedes, VERSION,
     parse_segments, write_line,

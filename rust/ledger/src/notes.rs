@@ -2,6 +2,7 @@
 //! own. A reader that does not know them passes over them, and its timelines are the same.
 
 use serde::{Deserialize, Serialize};
+use stepbridge_timeline::Mark;
 
 use crate::schema::LineKind;
 
@@ -68,4 +69,29 @@ pub struct SeriesStep {
     /// The writer.
     #[serde(default)]
     pub by: String,
+}
+
+/// How many tokens were counted at a batch. A later line at the same batch replaces an earlier one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MarkLine {
+    /// `mark`.
+    pub kind: LineKind,
+    /// The session's number.
+    pub session: u64,
+    /// The line's number in its session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<u64>,
+    /// Seconds since 1970.
+    pub time: f64,
+    /// Batches of the run that were done.
+    pub batch: u64,
+    /// Tokens counted in them.
+    pub token: u64,
+}
+
+impl MarkLine {
+    /// What it says.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { batch: self.batch, token: self.token }
+    }
 }

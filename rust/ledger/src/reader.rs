@@ -101,6 +101,7 @@ impl LedgerReader<'_> {
             ParsedLine::Stop(line) => (line.session, line.n, line.time),
             ParsedLine::Enter(line) => (line.session, line.n, line.time),
             ParsedLine::Series(line) => (line.session, line.n, line.time),
+            ParsedLine::Mark(line) => (line.session, line.n, line.time),
             ParsedLine::Other => return,
         };
         let at = self.open.iter().rposition(|open| open.number() == number);
@@ -144,10 +145,7 @@ impl LedgerReader<'_> {
                         open.logged_as(line);
                         Ok(())
                     }
-                    ParsedLine::Stop(line) => {
-                        open.stop(&line);
-                        Ok(())
-                    }
+                    ParsedLine::Stop(line) => open.stop(&line),
                     ParsedLine::Enter(line) => {
                         open.entered(line.entry);
                         Ok(())
@@ -156,6 +154,7 @@ impl LedgerReader<'_> {
                         open.series(line.series);
                         Ok(())
                     }
+                    ParsedLine::Mark(line) => open.mark(line.mark()),
                     ParsedLine::Session(_) | ParsedLine::Other => Ok(()),
                 };
                 if missing { Err(format!("the first line of its session, {number}, is lost")) } else { fits }

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
-use stepbridge_timeline::Segment;
+use stepbridge_timeline::{Mark, Segment};
 
-use crate::notes::{EntryLine, SeriesLine};
+use crate::notes::{EntryLine, MarkLine, SeriesLine};
 
 /// Raised whenever an older version could misread a ledger of a newer one. What version 1 can say is written as version 1.
 pub const VERSION: u32 = 2;
@@ -76,6 +76,9 @@ pub struct SessionLine {
     pub padding: u64,
     /// The run: what was observed so far, then the plan.
     pub segments: Vec<Segment>,
+    /// The tokens that earlier sessions counted: pairs of batches and tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<Mark>,
     /// What it supersedes.
     #[serde(default)]
     pub supersedes: Option<Supersedes>,
@@ -235,6 +238,8 @@ pub enum LineKind {
     Enter,
     /// A tag is logged by a step of its own.
     Series,
+    /// So many tokens were counted at a batch.
+    Mark,
 }
 
 /// A parsed line.
@@ -247,6 +252,7 @@ pub(crate) enum ParsedLine {
     Stop(StopLine),
     Enter(EntryLine),
     Series(SeriesLine),
+    Mark(MarkLine),
     /// A line of an unknown kind.
     Other,
 }
@@ -307,6 +313,7 @@ pub(crate) fn parse_line(bytes: &[u8]) -> Result<ParsedLine, LedgerLineFault> {
         "stop" => serde_json::from_slice(bytes).map(ParsedLine::Stop),
         "enter" => serde_json::from_slice(bytes).map(ParsedLine::Enter),
         "series" => serde_json::from_slice(bytes).map(ParsedLine::Series),
+        "mark" => serde_json::from_slice(bytes).map(ParsedLine::Mark),
         _ if known == Some(true) => Ok(ParsedLine::Other),
         other => return Err(LedgerLineFault::Broken(format!("{other:?} is not a kind of line"))),
     };

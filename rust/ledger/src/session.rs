@@ -1,6 +1,6 @@
 //! One session of a ledger, built line by line.
 
-use stepbridge_timeline::{Error, Replay, Segment, Timeline};
+use stepbridge_timeline::{Error, Mark, Marks, Replay, Segment, Timeline};
 
 use crate::notes::{EpochEntered, SeriesStep};
 use crate::schema::{ChangeLine, Counts, EpochLine, LoggedAs, LoggedAsLine, SessionLine, StopLine, Supersedes};
@@ -70,6 +70,10 @@ pub struct PlanChange {
 pub(crate) struct OpenSession {
     session: Session,
     replay: Replay,
+    /// The tokens that were counted.
+    marks: Marks,
+    /// What was done of the epoch in which the loop was left, if nothing came after it.
+    left: Vec<Segment>,
     /// No further line can be applied, because something before it is lost.
     ended: bool,
     /// The number of the next line, if none is lost.
@@ -89,6 +93,8 @@ impl OpenSession {
                 line.at.batch, line.at.epochs
             ));
         }
+        let mut marks = Marks::new(line.tokens).map_err(|error| error.to_string())?;
+        marks.push(Mark { batch: line.at.batch, token: line.token }).map_err(|error| error.to_string())?;
         let session = Session {
             number: line.session,
             time: line.time,
@@ -111,7 +117,7 @@ impl OpenSession {
             lines: 1,
             last_time: line.time,
         };
-        Ok(Self { session, replay, ended: false, next: 1 })
+        Ok(Self { session, replay, marks, left: Vec::new(), ended: false, next: 1 })
     }
 
     /// A session whose first line is lost; it began at `time` at the latest.
@@ -139,7 +145,7 @@ impl OpenSession {
             lines: 0,
             last_time: time,
         };
-        Ok(Self { session, replay, ended: true, next: 0 })
+        Ok(Self { session, replay, marks: Marks::default(), left: Vec::new(), ended: true, next: 0 })
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -178,6 +184,7 @@ impl OpenSession {
     }
 
     pub(crate) fn epoch(&mut self, line: EpochLine) -> Result<(), Misfit> {
+        self.left.clear();
         let known =
             Counts { batch: line.batch, epochs: line.epoch.saturating_add(1), step: line.step, sample: line.sample };
         self.reached(known);
@@ -187,6 +194,7 @@ impl OpenSession {
         if self.ended {
             return Ok(());
         }
+        self.mark(Mark { batch: line.batch, token: line.token })?;
         let follows = self.replay.follows(line.epoch, line.batch, &line.segments);
         if !follows || self.replay.end_epoch(&line.segments).is_err() {
             let (batch, epochs) = self.replay.position();
@@ -200,6 +208,7 @@ impl OpenSession {
     }
 
     pub(crate) fn change(&mut self, line: ChangeLine) -> Result<(), Misfit> {
+        self.left.clear();
         if !self.ended {
             if !self.replay.changes_at(line.epoch, line.iter, line.batch) {
                 let (batch, epochs) = self.replay.position();
@@ -250,10 +259,23 @@ impl OpenSession {
         }
     }
 
-    pub(crate) fn stop(&mut self, line: &StopLine) {
+    /// Takes the tokens that were counted at a batch.
+    pub(crate) fn mark(&mut self, mark: Mark) -> Result<(), Misfit> {
+        if self.ended {
+            return Ok(());
+        }
+        self.marks.push(mark).map_err(|error| {
+            self.end();
+            error.to_string()
+        })
+    }
+
+    pub(crate) fn stop(&mut self, line: &StopLine) -> Result<(), Misfit> {
         self.reached(line.at);
         (self.session.applied, self.session.token, self.session.padding) = (line.applied, line.token, line.padding);
         self.session.stopped = true;
+        self.left.clone_from(&line.segments);
+        self.mark(Mark { batch: line.at.batch, token: line.token })
     }
 
     fn reached(&mut self, at: Counts) {
@@ -265,7 +287,13 @@ impl OpenSession {
 
     /// The session as it is on record.
     pub(crate) fn close(mut self) -> Result<Session, Error> {
-        self.session.timeline = self.replay.timeline()?;
+        if !self.ended {
+            self.replay.leave(&self.left)?;
+        }
+        let timeline = self.replay.timeline()?;
+        // Where tokens are stated, those on record follow from the samples.
+        self.session.timeline =
+            if timeline.tokens_per_sample().is_some() { timeline } else { timeline.with_marks(&self.marks)? };
         Ok(self.session)
     }
 }

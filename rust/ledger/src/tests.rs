@@ -49,6 +49,7 @@ fn session(session: u64, at: Counts, segments: &[Segment]) -> String {
         token: 0,
         padding: 0,
         segments: segments.to_vec(),
+        tokens: Vec::new(),
         supersedes,
         after: None,
     })

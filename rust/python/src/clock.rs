@@ -1,5 +1,7 @@
 //! `_core.Clock`: the live counters of a loop. `stepbridge.StepClock` derives from it, so that reading one costs no detour.
 
+use std::time::{Duration, Instant};
+
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -12,10 +14,16 @@ use crate::timeline::{Amount, PendingGiven, PyTimeline, quantity};
 /// Texts of triggers, by the identity of their str: a loop asks with the same literal in every batch.
 const REMEMBERED: usize = 16;
 
+/// Between two marks of counted tokens that neither an epoch nor a change makes.
+const MARK_EVERY: Duration = Duration::from_secs(60);
+
 #[pyclass(name = "Clock", module = "stepbridge._core", subclass)]
 pub(crate) struct PyClock {
     cursor: Cursor,
     asked: Vec<(Py<PyString>, Quantity)>,
+    /// When a mark was last made because of the time, and how long until the next one.
+    marked: Instant,
+    mark_every: Duration,
 }
 
 #[pymethods]
@@ -24,7 +32,8 @@ impl PyClock {
     #[pyo3(signature = (*_args, **_options))]
     fn new(_args: &Bound<'_, PyAny>, _options: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let nothing = stepbridge_timeline::Timeline::from_segments([]).map_err(timeline_error)?;
-        Ok(Self { cursor: Cursor::new(&nothing, 0, 0).map_err(timeline_error)?, asked: Vec::new() })
+        let cursor = Cursor::new(&nothing, 0, 0).map_err(timeline_error)?;
+        Ok(Self { cursor, asked: Vec::new(), marked: Instant::now(), mark_every: MARK_EVERY })
     }
 
     /// Sets the position after the first `batch` batches and `epochs` complete epochs of a timeline.
@@ -177,8 +186,25 @@ impl PyClock {
     }
 
     /// Sets the tokens of a saved state.
-    fn _set_tokens(&mut self, tokens: u64) {
-        self.cursor.set_tokens(tokens);
+    fn _set_tokens(&mut self, tokens: u64) -> PyResult<()> {
+        self.cursor.set_tokens(tokens).map_err(timeline_error)
+    }
+
+    /// Sets after how many seconds counted tokens become a mark, for tests.
+    fn _mark_every(&mut self, seconds: f64) -> PyResult<()> {
+        self.mark_every =
+            Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(())
+    }
+
+    /// Makes the end of the batch at hand a mark of counted tokens.
+    fn _mark(&mut self) {
+        self.cursor.mark();
+    }
+
+    /// Marks of counted tokens that are not in the ledger yet: batches and tokens.
+    fn _take_new_marks(&mut self) -> Vec<(u64, u64)> {
+        self.cursor.take_new_marks().into_iter().map(Into::into).collect()
     }
 
     #[getter]
@@ -200,8 +226,15 @@ impl PyClock {
         self.cursor.skip(steps).map_err(timeline_error)
     }
 
-    fn _add_tokens(&mut self, tokens: u64) -> PyResult<()> {
-        self.cursor.add_tokens(tokens).map_err(timeline_error)
+    /// Returns whether there are marks that are not in the ledger yet.
+    fn _add_tokens(&mut self, tokens: u64) -> PyResult<bool> {
+        self.cursor.add_tokens(tokens).map_err(timeline_error)?;
+        let now = Instant::now();
+        if now.duration_since(self.marked) >= self.mark_every {
+            self.marked = now;
+            self.cursor.mark_next();
+        }
+        Ok(self.cursor.has_new_marks())
     }
 
     /// Batches taken so far, the one at hand included: a count.

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_ledger::{
     self as ledger, ChangeLine, Counts, EndOf, EntryLine, EpochEntered, EpochLine, Ledger, LedgerError, LineKind,
-    LoggedAs, LoggedAsLine, SeriesLine, SeriesStep, Session, SessionLine, StopLine, Supersedes,
+    LoggedAs, LoggedAsLine, MarkLine, SeriesLine, SeriesStep, Session, SessionLine, StopLine, Supersedes,
 };
 use stepbridge_timeline::{Segment, Unit, segments_version};
 
@@ -60,6 +60,7 @@ fn ledger_session(
         token,
         padding,
         segments: timeline.inner.segments().to_vec(),
+        tokens: timeline.inner.marks().all().to_vec(),
         supersedes: supersedes.map(|session| Supersedes { session, from: at }),
         after,
     })
@@ -163,6 +164,13 @@ fn ledger_series(line: LineOf, time: f64, tag: String, unit: Option<&str>, base:
 }
 
 #[pyfunction]
+#[pyo3(signature = (line, time, *, batch, token))]
+fn ledger_mark(line: LineOf, time: f64, batch: u64, token: u64) -> String {
+    let (session, n) = line;
+    ledger::write_line(&MarkLine { kind: LineKind::Mark, session, n: Some(n), time, batch, token })
+}
+
+#[pyfunction]
 #[pyo3(signature = (line, time, *, at, beside, segments))]
 fn ledger_stop(line: LineOf, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
     let (session, n) = line;
@@ -256,5 +264,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(ledger_enter, module)?)?;
     module.add_function(wrap_pyfunction!(ledger_series, module)?)?;
     module.add_function(wrap_pyfunction!(ledger_stop, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger_mark, module)?)?;
     module.add_function(wrap_pyfunction!(read_ledger, module)?)
 }

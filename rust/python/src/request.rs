@@ -56,6 +56,7 @@ pub(crate) struct ReindexRequest {
     series: Vec<(String, String, i64)>,
     batch: bool,
     sample: bool,
+    token: bool,
     keep_superseded: bool,
     share_timeline: bool,
     likely: bool,
@@ -80,6 +81,7 @@ impl ReindexRequest {
             series,
             batch,
             sample,
+            token,
             keep_superseded,
             share_timeline,
             likely,
@@ -92,7 +94,7 @@ impl ReindexRequest {
         let runs = runs.into_iter().map(run_rule).collect::<PyResult<_>>()?;
         Ok(ReindexCall {
             timelines: timelines.map(GivenTimelines::into_core),
-            options: ReindexOptions { unit, base, series, runs, strict, batch, sample, share_timeline, likely },
+            options: ReindexOptions { unit, base, series, runs, strict, batch, sample, token, share_timeline, likely },
             superseded: kept(keep_superseded),
         })
     }

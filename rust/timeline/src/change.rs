@@ -133,7 +133,7 @@ impl Timeline {
             return Ok(self.clone());
         }
         segments.extend(changed);
-        Self::from_segments(segments)
+        Self::from_segments(segments)?.with_marks(&self.marks.until(batch))
     }
 
     /// The segments before a point and those after it. If the point is inside an epoch, the first one after it continues that

@@ -21,6 +21,8 @@ pub(crate) struct CompiledSegments {
     pub(crate) unknown: Option<Segment>,
     /// The window that is open at the end.
     pub(crate) window: Window,
+    /// The segments whose `entry` decides nothing: the window that is open there is as it says anyway.
+    pub(crate) idle_entries: Vec<usize>,
 }
 
 impl CompiledSegments {
@@ -28,6 +30,9 @@ impl CompiledSegments {
     pub(crate) fn compile(segments: &[Segment]) -> Result<Self, Error> {
         let mut compiler = Compiler { sample: Some(0), ..Compiler::default() };
         for (index, segment) in segments.iter().enumerate() {
+            if compiler.is_idle(segment) {
+                compiler.idle_entries.push(index);
+            }
             compiler.add(segment, segments.get(index + 1))?;
         }
         Ok(compiler.finish())
@@ -50,6 +55,7 @@ struct Compiler {
     window: Window,
     open: bool,
     unknown: Option<Segment>,
+    idle_entries: Vec<usize>,
 }
 
 impl Compiler {
@@ -169,6 +175,19 @@ impl Compiler {
         self.accumulate = segment.accumulate;
     }
 
+    /// Whether a segment begins with a decision that changes nothing.
+    fn is_idle(&self, segment: &Segment) -> bool {
+        let mut kept = self.window;
+        if segment.accumulate != self.accumulate {
+            kept.count_towards(segment.accumulate);
+        }
+        match segment.entry {
+            Entry::Continue => false,
+            Entry::Phase(phase) => kept.phase == phase,
+            Entry::Flush | Entry::Drop => kept == Window::default(),
+        }
+    }
+
     /// Ends the open window at the last batch before this point.
     fn close_before(&mut self, tail: Tail) {
         let flushed = u64::from(tail == Tail::Flush);
@@ -252,6 +271,7 @@ impl Compiler {
             open: self.open,
             unknown: self.unknown,
             window: self.window,
+            idle_entries: self.idle_entries,
             all: self.done,
         }
     }

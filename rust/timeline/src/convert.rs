@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use crate::compiled_segment::CompiledSegment;
 use crate::error::{Error, total};
 use crate::fraction::Fraction;
+use crate::marks::TokenPlace;
 use crate::quantity::{Quantity, Ratio};
 use crate::timeline::Timeline;
-use crate::undetermined::{NO_PASS, NO_TOKENS, sizes_unknown};
+use crate::undetermined::{NO_PASS, NO_TOKENS, not_counted, sizes_unknown};
 use crate::unit::Unit;
 
 /// What a quantity is in another unit.
@@ -51,6 +52,8 @@ impl Point {
 /// Where a quantity is on the batch axis.
 enum Place {
     Point(Point),
+    /// After more batches than the first number, and fewer than the second.
+    Within(u64, u64),
     PastEnd,
     Undetermined(String),
 }
@@ -58,15 +61,17 @@ enum Place {
 impl Timeline {
     /// Converts an amount from the start of the run into another unit.
     pub fn convert(&self, quantity: Quantity, unit: Unit) -> Result<Answer, Error> {
-        let point = match self.place(quantity)? {
-            Place::Point(point) => point,
+        let place = self.place(quantity)?;
+        if quantity.unit == unit && matches!(place, Place::Point(_) | Place::Within(..)) {
+            return Ok(Answer::Exact(quantity));
+        }
+        let around = match place {
+            Place::Point(point) => self.amounts_around(point, unit)?,
+            Place::Within(begin, end) => self.amounts_between(begin, end, unit)?,
             Place::PastEnd => return Ok(self.end(unit).map_or_else(Answer::Undetermined, Answer::PastEnd)),
             Place::Undetermined(why) => return Ok(Answer::Undetermined(why)),
         };
-        if quantity.unit == unit {
-            return Ok(Answer::Exact(quantity));
-        }
-        let (lower, upper) = match self.amounts_around(point, unit)? {
+        let (lower, upper) = match around {
             Ok(neighbours) => neighbours,
             Err(why) => return Ok(Answer::Undetermined(why)),
         };
@@ -85,11 +90,25 @@ impl Timeline {
         }
         match (self.place(left)?, self.place(right)?) {
             (Place::Point(left), Place::Point(right)) => Ok(left.cmp(&right)),
-            (Place::PastEnd, Place::Point(_)) => Ok(Ordering::Greater),
-            (Place::Point(_), Place::PastEnd) => Ok(Ordering::Less),
+            (Place::PastEnd, Place::Point(_) | Place::Within(..)) => Ok(Ordering::Greater),
+            (Place::Point(_) | Place::Within(..), Place::PastEnd) => Ok(Ordering::Less),
             (Place::Undetermined(why), _) | (_, Place::Undetermined(why)) => {
                 Err(Error::Undetermined(format!("{left} and {right} cannot be compared: {why}")))
             }
+            // A number of tokens between two marks is neither at the one nor at the other.
+            (Place::Within(begin, end), Place::Point(point))
+                if point <= Point::at(begin) || point >= Point::at(end) =>
+            {
+                Ok(if point <= Point::at(begin) { Ordering::Greater } else { Ordering::Less })
+            }
+            (Place::Point(point), Place::Within(begin, end))
+                if point <= Point::at(begin) || point >= Point::at(end) =>
+            {
+                Ok(if point <= Point::at(begin) { Ordering::Less } else { Ordering::Greater })
+            }
+            (Place::Within(..), _) | (_, Place::Within(..)) => Err(Error::Undetermined(format!(
+                "{left} and {right} cannot be compared: tokens are counted at marks, and both are between two of them"
+            ))),
             (Place::PastEnd, Place::PastEnd) => Err(Error::OutOfRange(format!(
                 "{left} and {right} cannot be compared: both are past the end of the timeline"
             ))),
@@ -106,6 +125,9 @@ impl Timeline {
                     "{name}=\"{quantity}\" is inside a batch, between {neighbours}: give one of them"
                 )))
             }
+            Place::Within(begin, end) => Err(Error::invalid(format!(
+                "{name}=\"{quantity}\" is between {begin}ba and {end}ba, where tokens are counted: give one of them"
+            ))),
             Place::PastEnd => Err(Error::OutOfRange(format!(
                 "{name}=\"{quantity}\" is past the end of the timeline, {}ba",
                 self.compiled.batches
@@ -205,6 +227,14 @@ impl Timeline {
     }
 
     fn place_tokens(&self, quantity: Quantity, count: u64) -> Result<Place, Error> {
+        if !self.marks.is_empty() {
+            return Ok(match self.marks.place(count) {
+                TokenPlace::At(batch) => Place::Point(Point::at(batch)),
+                TokenPlace::Within(begin, end) => Place::Within(begin, end),
+                TokenPlace::Past(_) if self.tokens().is_some() => Place::PastEnd,
+                TokenPlace::Past(reached) => Place::Undetermined(not_counted(count, reached)),
+            });
+        }
         let Some(each) = self.tokens_per_sample() else { return Ok(Place::Undetermined(NO_TOKENS.into())) };
         match self.point_at_sample(u128::from(count), u128::from(each)) {
             Ok(Some(point)) => Ok(Place::Point(point)),
@@ -260,6 +290,17 @@ impl Timeline {
         if unit == Unit::Step {
             return Ok(Ok(self.steps_around(point)));
         }
+        if unit == Unit::Token && !self.marks.is_empty() {
+            let end = point.batch + u64::from(!point.is_whole());
+            let bounds = self.marks.around(point.batch, end);
+            return Ok(match bounds.upper {
+                Some(upper) => Ok((Ratio::whole(bounds.lower), Some(Ratio::whole(upper)))),
+                None => Err(format!(
+                    "the tokens of {end} batches are not counted: {} are, up to the last mark",
+                    bounds.lower
+                )),
+            });
+        }
         let lower = match self.amount_at(point.batch, unit)? {
             Ok(lower) => lower,
             Err(why) => return Ok(Err(why)),
@@ -268,6 +309,18 @@ impl Timeline {
             return Ok(Ok((lower, Some(lower))));
         }
         Ok(self.amount_at(point.batch + 1, unit)?.map(|upper| (lower, Some(upper))))
+    }
+
+    /// The amounts of `unit` at a point between the ends of two batches.
+    fn amounts_between(
+        &self,
+        begin: u64,
+        end: u64,
+        unit: Unit,
+    ) -> Result<Result<(Ratio, Option<Ratio>), String>, Error> {
+        let first = self.amounts_around(Point::at(begin), unit)?;
+        let last = self.amounts_around(Point::at(end), unit)?;
+        Ok(first.and_then(|(lower, _)| last.map(|(_, upper)| (lower, upper))))
     }
 
     /// A number of steps is exact only where no window is open.

@@ -65,7 +65,8 @@ impl Timeline {
     pub(crate) fn samples_of_epoch(&self, at: Location) -> (Option<u64>, Option<u64>) {
         let Some(part) = self.part_at(at.epoch, at.iter) else { return (None, None) };
         let within = part.samples_in_epoch(at.iter - part.iter0 + 1).and_then(|within| u64::try_from(within).ok());
-        (part.sample_in_epoch0.zip(within).map(|(before, within)| before + within), part.epoch_samples)
+        // Past the limit of counts the samples of an open end are not known.
+        (part.sample_in_epoch0.zip(within).and_then(|(before, within)| before.checked_add(within)), part.epoch_samples)
     }
 
     /// The point `num / den` (below 1) into the epoch `epoch`, of which `segment` is the last part.

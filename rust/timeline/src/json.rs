@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::marks::{Mark, Marks};
 use crate::segment::Segment;
 use crate::timeline::Timeline;
 use crate::unit::{Boundary, OnCut};
@@ -28,6 +29,9 @@ struct Document {
     format: String,
     version: u32,
     segments: Vec<Segment>,
+    /// Tokens that were counted: pairs of batches and tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<Mark>,
 }
 
 /// Is read first, so that a newer document is refused because of its version and not because of a new field.
@@ -52,8 +56,9 @@ impl Timeline {
     pub fn to_json(&self) -> String {
         let document = Document {
             format: FORMAT.into(),
-            version: segments_version(self.segments()),
+            version: if self.marks().is_empty() { segments_version(self.segments()) } else { VERSION },
             segments: self.segments().to_vec(),
+            tokens: self.marks().all().to_vec(),
         };
         // Integers, booleans and strings always serialise.
         serde_json::to_string(&document).unwrap_or_default()
@@ -76,7 +81,9 @@ impl Timeline {
             )));
         }
         let document: Document = serde_json::from_str(text).map_err(unreadable)?;
-        Self::from_segments(document.segments).map_err(|error| match error {
+        let read =
+            Marks::new(document.tokens).and_then(|marks| Self::from_segments(document.segments)?.with_marks(&marks));
+        read.map_err(|error| match error {
             Error::Invalid(text) => Error::Json(format!("this is not a timeline's JSON: {text}")),
             other => other,
         })

@@ -4,7 +4,7 @@ use crate::compiled_segment::CompiledSegment;
 use crate::error::{Error, MAX_COUNT, total};
 use crate::segment::Segment;
 use crate::timeline::Timeline;
-use crate::undetermined::{NO_TOKENS, sizes_unknown};
+use crate::undetermined::{NO_TOKENS, not_counted, sizes_unknown};
 use crate::unit::Unit;
 
 /// Where a batch is: indices from 0.
@@ -47,18 +47,24 @@ impl Timeline {
 
     pub(crate) fn find_from(&self, unit: Unit, index: u64, base: u64) -> Result<(&CompiledSegment, u64), Error> {
         let compiled = &self.compiled;
-        if let (Unit::Token, Some(each)) = (unit, self.tokens_per_sample()) {
-            if let Some(reached) = self.reached(unit)?
-                && index >= reached
-            {
-                return Err(self.past_end(unit, index, base, reached));
-            }
-            return self.find_from(Unit::Sample, index / each, 0);
-        }
         if let Some(reached) = self.reached(unit)?
             && index >= reached
         {
+            if unit == Unit::Token && !self.marks.is_empty() && self.tokens().is_none() {
+                return Err(Error::Undetermined(not_counted(index, reached)));
+            }
             return Err(self.past_end(unit, index, base, reached));
+        }
+        match (unit, self.tokens_per_sample()) {
+            (Unit::Token, Some(each)) => return self.find_from(Unit::Sample, index / each, 0),
+            (Unit::Token, None) => {
+                let batch = self.marks.batch_of(index);
+                let batch = batch.ok_or_else(|| {
+                    Error::Undetermined(format!("the batch of token {index} is not known: tokens are counted at marks"))
+                })?;
+                return self.find_from(Unit::Batch, batch, 0);
+            }
+            _ => {}
         }
         let begins = |segment: &CompiledSegment| match unit {
             Unit::Batch => Some(segment.batch0),
@@ -90,7 +96,9 @@ impl Timeline {
                 let all = compiled.samples.map(|samples| samples.saturating_mul(each).min(MAX_COUNT));
                 Ok(all.or_else(|| compiled.open.then_some(MAX_COUNT)))
             }
-            Unit::Token => Err(Error::Undetermined(NO_TOKENS.into())),
+            Unit::Token => {
+                self.marks.last().map(|mark| Some(mark.token)).ok_or_else(|| Error::Undetermined(NO_TOKENS.into()))
+            }
             Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }
     }
@@ -111,6 +119,12 @@ impl Timeline {
                 (Some(before), Some(within)) => Ok(total(u128::from(before) + within + 1, Unit::Sample)? - 1),
                 _ => Err(sizes_unknown(&format!("the first sample of epoch {}, iter {}", at.epoch, at.iter))),
             },
+            Unit::Token if !self.marks.is_empty() => {
+                let done = segment.batch0 + batch;
+                self.marks.exact(done).ok_or_else(|| {
+                    Error::Undetermined(format!("the tokens of the first {done} batches are not known: no mark is there"))
+                })
+            }
             Unit::Token => {
                 let Some(each) = self.tokens_per_sample() else { return Err(Error::Undetermined(NO_TOKENS.into())) };
                 let first = u128::from(self.index(Unit::Sample, at)?) * u128::from(each);

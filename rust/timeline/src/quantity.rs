@@ -94,7 +94,9 @@ impl Quantity {
         Ok(Self { value, unit })
     }
 
-    pub(crate) fn whole(value: u64, unit: Unit) -> Self {
+    /// A whole amount.
+    #[must_use]
+    pub fn whole(value: u64, unit: Unit) -> Self {
         Self { value: Ratio::whole(value), unit }
     }
 

@@ -169,6 +169,36 @@ impl Replay {
         self.known = true;
     }
 
+    /// The loop was left inside an epoch; `parts` are what is done of it, as for `end_epoch`. Where that is more than was planned,
+    /// or no length was, the rest of the epoch has no known length.
+    pub fn leave(&mut self, parts: &[Segment]) -> Result<(), Error> {
+        let Some(last) = parts.last().filter(|_| self.known && !self.gap && !self.stream) else { return Ok(()) };
+        let mut planned = self.planned.clone();
+        let begun = self.iter > 0 || !self.running.is_empty();
+        let first = if begun { None } else { planned.take_epoch() };
+        let mut before = self.running.iter().chain(&first).map(|part| part.batches);
+        let length = planned.epoch_length(before.try_fold(0_u64, |sum, more| sum.checked_add(more?)));
+        let done = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?));
+        let Some(done) = done.filter(|done| length.is_none_or(|length| *done > length)) else { return Ok(()) };
+        for part in parts {
+            append(&mut self.observed, *part)?;
+        }
+        planned.end_epoch(false);
+        planned.add_first(Segment {
+            epochs: Some(1),
+            batches: None,
+            last_batch_size: None,
+            samples: None,
+            joins: true,
+            entry: Entry::Continue,
+            ..*last
+        });
+        self.running.clear();
+        self.planned = planned;
+        (self.batch, self.iter) = (self.batch + done, self.iter + done);
+        Ok(())
+    }
+
     /// From here on the plan is not known.
     pub fn forget_plan(&mut self) {
         self.planned.clear();

@@ -6,7 +6,8 @@ use crate::canonical::canonical;
 use crate::compile::CompiledSegments;
 use crate::epoch_starts::EpochStarts;
 use crate::error::{Error, total};
-use crate::segment::Segment;
+use crate::marks::Marks;
+use crate::segment::{Entry, Segment};
 use crate::unit::Unit;
 
 /// A run, immutable: which batches of which sizes are in which epochs, and when the optimizer steps.
@@ -14,19 +15,26 @@ use crate::unit::Unit;
 pub struct Timeline {
     segments: Vec<Segment>,
     pub(crate) compiled: CompiledSegments,
+    /// Where tokens were counted.
+    pub(crate) marks: Marks,
     /// Made when an array is first located.
     epoch_starts: OnceLock<Option<EpochStarts>>,
 }
 
 impl Clone for Timeline {
     fn clone(&self) -> Self {
-        Self { segments: self.segments.clone(), compiled: self.compiled.clone(), epoch_starts: OnceLock::new() }
+        Self {
+            segments: self.segments.clone(),
+            compiled: self.compiled.clone(),
+            marks: self.marks.clone(),
+            epoch_starts: OnceLock::new(),
+        }
     }
 }
 
 impl PartialEq for Timeline {
     fn eq(&self, other: &Self) -> bool {
-        self.segments == other.segments
+        self.segments == other.segments && self.marks == other.marks
     }
 }
 
@@ -35,14 +43,37 @@ impl Eq for Timeline {}
 impl Timeline {
     /// Builds a timeline from segments, which are merged into the canonical form.
     pub fn from_segments(segments: impl IntoIterator<Item = Segment>) -> Result<Self, Error> {
-        let segments = canonical(segments)?;
-        let compiled = CompiledSegments::compile(&segments)?;
-        let made = Self { segments, compiled, epoch_starts: OnceLock::new() };
+        let mut segments = canonical(segments)?;
+        let mut compiled = CompiledSegments::compile(&segments)?;
+        // Timelines that count alike are equal, whatever was decided for windows that are so anyway.
+        while !compiled.idle_entries.is_empty() {
+            for index in &compiled.idle_entries {
+                segments[*index].entry = Entry::Continue;
+            }
+            segments = canonical(segments)?;
+            compiled = CompiledSegments::compile(&segments)?;
+        }
+        let made = Self { segments, compiled, marks: Marks::default(), epoch_starts: OnceLock::new() };
         // An open end is limited in batches: a number of tokens past the limit is refused when it is asked for.
         if let Some((each, samples)) = made.tokens_per_sample().zip(made.samples()) {
             total(u128::from(each) * u128::from(samples), Unit::Token)?;
         }
         Ok(made)
+    }
+
+    /// The timeline with the tokens that were counted. Marks past the last batch that it has are left out.
+    pub fn with_marks(mut self, marks: &Marks) -> Result<Self, Error> {
+        if let Some(each) = self.tokens_per_sample().filter(|_| !marks.is_empty()) {
+            return Err(Error::invalid(format!("tokens are stated, {each} in each sample, so that none are counted")));
+        }
+        self.marks = if self.compiled.open { marks.clone() } else { marks.until(self.compiled.batches) };
+        Ok(self)
+    }
+
+    /// The tokens that were counted.
+    #[must_use]
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// The segments, in canonical form.
@@ -110,7 +141,10 @@ impl Timeline {
     /// Tokens in all; `None` where open-ended or not known.
     #[must_use]
     pub fn tokens(&self) -> Option<u64> {
-        self.tokens_per_sample()?.checked_mul(self.samples()?)
+        if self.marks.is_empty() {
+            return self.tokens_per_sample()?.checked_mul(self.samples()?);
+        }
+        self.marks.exact(self.batches()?)
     }
 
     /// Batches of the epoch with index `epoch`; `None` where it is past the end or its length is not known.

@@ -13,3 +13,8 @@ pub(crate) const NO_TOKENS: &str = "tokens are known only if the plan states tok
 pub(crate) fn sizes_unknown(what: &str) -> Error {
     Error::Undetermined(format!("{what} is not known: the timeline has no batch_size there"))
 }
+
+/// Why a token has no place: the run has not counted so many.
+pub(crate) fn not_counted(token: u64, reached: u64) -> String {
+    format!("token {token} is past the {reached} that are counted")
+}

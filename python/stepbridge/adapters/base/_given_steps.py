@@ -82,13 +82,15 @@ def _counts(clock: StepClock) -> dict[_Counting, int]:
     """What every way to count shows now; batches and steps are those done, the one at hand included."""
     epoch = clock.epoch if clock.batch else clock.position.epoch
     done: dict[Unit, int | None] = {"st": clock.step, "ba": clock.batch, "sp": clock.sample, "ep": epoch + 1}
+    if clock.token:
+        done["tok"] = clock.token
     return {
         _Counting(unit, base): count - 1 + base
         for unit, count in done.items()
         if count is not None
         for base in _BASES
         # A sample's index is that of the batch's last one, which nobody logs.
-        if (unit, base) != ("sp", 0)
+        if (unit, base) not in {("sp", 0), ("tok", 0)}
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base._clocks import the_clock
 from stepbridge.adapters.base._given_steps import GivenSteps
 from stepbridge.timeline import unit_symbol
@@ -25,7 +26,7 @@ class LogStep:
 
     Raises:
         TypeError: not a clock.
-        ValueError: a unit that a log's step cannot count.
+        TimelineError: a unit that a log's step cannot count.
 
     >>> from stepbridge import StepClock
     >>> clock = StepClock(batches_per_epoch=4, epochs=2, accumulate=2)
@@ -40,7 +41,7 @@ class LogStep:
         self.clock = the_clock(clock)
         self.unit: Unit = unit_symbol(unit)
         if self.unit == "dur":
-            raise ValueError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
+            raise TimelineError("a log's step is whole: log by step, batch, sample, token or epoch, not by duration")
 
     @property
     def base(self) -> Literal[0, 1]:

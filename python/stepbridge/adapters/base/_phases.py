@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from stepbridge._errors import TimelineError
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Phases:
 
     Raises:
         TypeError: an end without a unit.
-        ValueError: an unknown shape, or no phase.
+        TimelineError: an unknown shape, or no phase.
 
     >>> from stepbridge import StepClock, Timeline
     >>> phases = Phases([("4st", 1.0, "linear"), ("100%", 0.0, "cosine")], start=0.0)
@@ -62,17 +63,17 @@ class Phases:
             Phase(as_quantity("the end of a phase", end), float(factor), shape) for end, factor, shape in phases
         ]
         if not self._phases:
-            raise ValueError('phases is empty: give at least one, such as ("100%", 0.0, "cosine")')
+            raise TimelineError('phases is empty: give at least one, such as ("100%", 0.0, "cosine")')
         for phase in self._phases:
             if phase.shape not in ("linear", "cosine", "hold"):
-                raise ValueError(f'unknown shape {phase.shape!r}: expected "linear", "cosine" or "hold"')
+                raise TimelineError(f'unknown shape {phase.shape!r}: expected "linear", "cosine" or "hold"')
         self.start = float(start)
 
     def factor(self, clock: StepClock) -> float:
         """Returns the factor where the clock is.
 
         Raises:
-            ValueError: the clock does not know its position in a phase's unit.
+            TimelineError: the clock does not know its position in a phase's unit.
         """
         begin, factor = Quantity(0, "ba"), self.start
         for end, following, shape in self._phases:
@@ -91,13 +92,13 @@ class Phases:
             timeline: the run; not needed where all ends are batches. An end inside a batch counts from the next one.
 
         Raises:
-            ValueError: ends that go back, or one that the timeline cannot tell in batches.
+            TimelineError: ends that go back, or one that the timeline cannot tell in batches.
         """
         converted: list[tuple[int, float, Shape]] = []
         for end, factor, shape in self._phases:
             batches = batches_at_end(end, timeline)
             if converted and batches < converted[-1][0]:
-                raise ValueError(f"the phase that ends at {end} ({batches}ba) ends before the one in front of it")
+                raise TimelineError(f"the phase that ends at {end} ({batches}ba) ends before the one in front of it")
             converted.append((batches, factor, shape))
         return converted
 
@@ -114,18 +115,18 @@ def batches_at_end(amount: Quantity, timeline: Timeline | None) -> int:
     """Returns the batches after which an amount of a run is done.
 
     Raises:
-        ValueError: the timeline does not tell.
+        TimelineError: the timeline does not tell.
     """
     if amount.unit == "ba":
         return whole_number("the end of a phase", amount.value)
     if timeline is None:
-        raise ValueError(f"where {amount} is depends on the run: give a plan, a clock or a Timeline")
+        raise TimelineError(f"where {amount} is depends on the run: give a plan, a clock or a Timeline")
     answer = timeline.convert(amount, "batch")
     if isinstance(answer, Exact):
         return int(answer)
     if isinstance(answer, Between) and answer.upper is not None:
         return int(answer.upper.value)
-    raise ValueError(f"{amount} in batches is {answer}: {timeline!r}")
+    raise TimelineError(f"{amount} in batches is {answer}: {timeline!r}")
 
 
 def _in_unit(clock: StepClock, reached: Quantity, unit: Unit) -> int | Fraction:
@@ -135,4 +136,4 @@ def _in_unit(clock: StepClock, reached: Quantity, unit: Unit) -> int | Fraction:
         return answer.value
     if isinstance(answer, Between):
         return answer.lower.value
-    raise ValueError(f"{clock.name}: {reached} in {unit}, where the next phase begins, is {answer}")
+    raise TimelineError(f"{clock.name}: {reached} in {unit}, where the next phase begins, is {answer}")

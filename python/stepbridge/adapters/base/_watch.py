@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet, finalize, ref
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base._clocks import the_clock
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Watch:
 
     Raises:
         TypeError: not a clock.
-        ValueError: the clock watches this optimizer already, or another one by this name.
+        TimelineError: the clock watches this optimizer already, or another one by this name.
 
     >>> from stepbridge import StepClock
     >>> class Optimizer:
@@ -51,12 +52,14 @@ class Watch:
         living = {watched.name: watched for watched in watches(the_clock(clock))}
         for watched in living.values():
             if watched.optimizer is optimizer:
-                raise ValueError(
+                raise TimelineError(
                     f"{clock.name}: this {type(optimizer).__name__} is watched already, as {watched.name!r}: "
                     "each update would count twice"
                 )
         if name in living:
-            raise ValueError(f"{clock.name}: another optimizer is watched as {name!r}: give this one a name of its own")
+            raise TimelineError(
+                f"{clock.name}: another optimizer is watched as {name!r}: give this one a name of its own"
+            )
         self.clock = clock
         self.name: str = _free_name(living) if name is None else name
         # What the framework calls holds the watch; held in return, the optimizer would live on.

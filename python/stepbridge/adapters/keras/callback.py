@@ -19,6 +19,7 @@ What Keras does (seen on 3.15.1, with TensorFlow 2.21, JAX 0.10 and PyTorch 2.15
   fits too. A backup from inside an epoch begins that epoch again, while the optimizer's counter goes on: the part done
   stays on record as an epoch that was cut, so that the clock's epoch is one ahead of Keras's from there on.
 - Callbacks are called in the order of the list.
+- `fit` over `clock.rest(...)` trains what is left of a resumed epoch; `params["steps"]` then are those of the rest.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import LoopDriver
 from stepbridge.adapters.keras.checkpoint import Rider
 from stepbridge.adapters.keras.counts import accumulation
@@ -58,7 +60,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
 
     Raises:
         TypeError: not a clock.
-        ValueError: a clock beside options for one; at `fit`: the clock has reached its `until` already.
+        TimelineError: a clock beside options for one; at `fit`: the clock has reached its `until` already.
 
     Warns:
         StepbridgeWarning: Keras counts what the clock does not expect, or nobody knows how many batches there were.
@@ -70,7 +72,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
             planned = options.get("plan") is not None
             clock = StepClock(**(options if planned else {"boundary": "carry", **options}))
         elif options:
-            raise ValueError(f"give a clock, or the options of one ({', '.join(options)}), not both")
+            raise TimelineError(f"give a clock, or the options of one ({', '.join(options)}), not both")
         self.driver = LoopDriver(clock)
         self.clock = clock
         # Bound once: this is all that most batches cost.
@@ -117,7 +119,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         fit.align()
         if not self.driver.begin_epoch():
             end = "its plan has ended" if clock.until is None else f"until={str(clock.until)!r} is reached"
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: {end} after {clock.batch} batches, but fit() goes on: do not call it again"
             )
         fit.begin_epoch()
@@ -150,7 +152,7 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         """Closes the epoch that an interrupted fit, or a checkpoint, left open: Keras does not go on inside it."""
         clock = self.clock
         resumed, self._resumed = self._resumed, False
-        if not clock.in_epoch:
+        if not clock.in_epoch or clock.goes_on_in_rest:
             return
         # Of an epoch of unknown length, saved at its end, the clock was not told yet that it had ended.
         ended = resumed and self._epoch is not None and epoch == self._epoch + 1

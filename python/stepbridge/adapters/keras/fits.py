@@ -51,11 +51,14 @@ class Fit:
         self._accumulate = accumulation(model)
         self.careful = self._per_call > 1 or self._scaled or clock.until is not None or clock.is_followed
         self.lost = False
+        self._epoch = epoch
         #: As the epoch begins: the clock's batches, the optimizer's, and by how much its updates are ahead.
         self._begun, self._before, self._offset = clock.batch, applied(model), 0
         #: What was said of the window that is open as the epoch begins.
         self._entry: int | Literal["drop"] | None = None
         self._stated = stated
+        #: Whether the data is what is left of a resumed epoch, which goes on by the plan that it began with.
+        self._rest = clock.goes_on_in_rest
         adopted = self._adopted(epoch)
         complete = epoch if adopted else clock.position.epoch
         self._epochs = max(horizon or 0, complete + params["epochs"] - epoch)
@@ -67,7 +70,7 @@ class Fit:
         self._claimed = False
         # Where samples were lost count of before, they stay unknown.
         counts_samples = clock.batch == 0 or clock.sample is not None
-        learns = counts_samples and self._per_call == 1
+        learns = counts_samples and self._per_call == 1 and not self._rest
         self._learner = SizesLearner(self._steps) if self._steps and learns else None
         #: Batches that count as pending in the open window.
         self._phase = 0
@@ -106,7 +109,7 @@ class Fit:
     def _known_sizes(self) -> Sizes:
         """The sizes of the clock's plan, if they go with the batches that Keras announces."""
         planned = self._clock.plan.segments[0]
-        if self._steps is None or planned.batches in (None, self._steps):
+        if self._rest or self._steps is None or planned.batches in (None, self._steps):
             return self._sizes()
         if self._stated:
             self._clock.warn_once(
@@ -136,6 +139,8 @@ class Fit:
             accumulate=self._accumulate,
             boundary="carry",
         )
+        if self._rest:
+            plan = clock.plan
         if pending is not None:
             self._entry = pending
         if pending is not None or plan != clock.plan:
@@ -205,6 +210,12 @@ class Fit:
         short = self._steps is None or seen < self._steps
         left = short and bool(self._model.stop_training)
         self._driver.end_epoch(cut=left)
+        if self._rest and self._callback.params["epochs"] > self._epoch + 1:
+            clock.warn(
+                "fit() goes on with another epoch over clock.rest(...), which is what was left of the epoch before: "
+                "fit the rest with epochs=initial_epoch + 1, then the whole data"
+            )
+        self._rest = False
         if compare:
             self._check(ended=short and not left)
         self._begun = clock.batch

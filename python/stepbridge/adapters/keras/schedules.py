@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import keras
 from keras import ops
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import Phases
 from stepbridge.clock import StepClock
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity
@@ -49,7 +50,7 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     Raises:
         TypeError: an end without a unit.
-        ValueError: an unknown shape, no phase, ends that go back, or one that the plan cannot tell in batches.
+        TimelineError: an unknown shape, no phase, ends that go back, or one that the plan cannot tell in batches.
 
     >>> plan = Timeline.plan(batches_per_epoch=4, epochs=3)
     >>> schedule = ClockSchedule(1.0, [("4st", 1.0, "linear"), ("100%", 0.0, "cosine")], plan, start=0.0)
@@ -107,7 +108,7 @@ def drive(
 
     Raises:
         TypeError: not a schedule.
-        ValueError: the plan cannot tell the ticks in batches, or there are too many that are not evenly spaced.
+        TimelineError: the plan cannot tell the ticks in batches, or there are too many that are not evenly spaced.
 
     >>> written_in_epochs = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
     >>> schedule = drive(written_in_epochs, Timeline.plan(batches_per_epoch=4, epochs=3), every="1ep")
@@ -165,7 +166,7 @@ def _timeline(plan: object) -> Timeline | None:
 
     Raises:
         TypeError: it is none.
-        ValueError: its windows do not close where Keras closes them.
+        TimelineError: its windows do not close where Keras closes them.
     """
     if plan is None:
         return None
@@ -173,7 +174,7 @@ def _timeline(plan: object) -> Timeline | None:
     if not isinstance(timeline, Timeline):
         raise TypeError(f"plan must be a StepClock or a Timeline, not {type(plan).__name__}")
     if any(segment.accumulate > 1 and segment.boundary != "carry" for segment in timeline.segments):
-        raise ValueError('Keras carries accumulated gradients over the end of an epoch: plan with boundary="carry"')
+        raise TimelineError('Keras carries accumulated gradients over the end of an epoch: plan with boundary="carry"')
     return timeline
 
 
@@ -181,7 +182,7 @@ def _ticks(every: Quantity, timeline: Timeline) -> tuple[int | None, list[int]]:
     """The batches a tick, or those after which one comes."""
     gap = timeline.convert(every, "batch")
     if every.value == 0 or not isinstance(gap, (Exact, Between)):
-        raise ValueError(f"every={str(every)!r} in batches is {gap}: {timeline!r}")
+        raise TimelineError(f"every={str(every)!r} in batches is {gap}: {timeline!r}")
     if isinstance(gap, Exact) and int(gap) and (every.unit == "ba" or _even(every, timeline)):
         return int(gap), []
     ticks: list[int] = []
@@ -193,7 +194,7 @@ def _ticks(every: Quantity, timeline: Timeline) -> tuple[int | None, list[int]]:
             ticks.append(int(answer.upper.value))
         else:
             return None, ticks
-    raise ValueError(f"every={str(every)!r} makes more than {MOST_TICKS} uneven ticks: take a larger amount")
+    raise TimelineError(f"every={str(every)!r} makes more than {MOST_TICKS} uneven ticks: take a larger amount")
 
 
 def _even(every: Quantity, timeline: Timeline) -> bool:

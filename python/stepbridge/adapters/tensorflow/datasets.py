@@ -17,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.clock import StepClock
 
@@ -60,7 +61,7 @@ def clock_for(
 
     Raises:
         TypeError: it is not a `tf.data.Dataset`.
-        ValueError: as `StepClock`; the dataset is empty, or endless with nothing that says how long an epoch is.
+        TimelineError: as `StepClock`; the dataset is empty, or endless with nothing that says how long an epoch is.
         RuntimeError: outside eager execution, where a cardinality is a tensor.
 
     >>> dataset = tf.data.Dataset.range(1000).batch(300).prefetch(1)
@@ -86,7 +87,7 @@ def clock_for(
         "samples",
         "until",
     }:
-        raise ValueError(
+        raise TimelineError(
             "the dataset is endless, so its one epoch is: leave out .repeat(), or say how many batches an epoch has, "
             "clock_for(dataset, batches_per_epoch=n), and take so many in each: "
             "clock.batches(itertools.islice(iterator, n))"
@@ -100,7 +101,9 @@ def _sizes(dataset: tf.data.Dataset) -> dict[str, Any]:
     """What the dataset says of itself, in the words of StepClock."""
     batches = int(dataset.cardinality())
     if batches == 0:
-        raise ValueError("the dataset is empty: it has no batch (with drop_remainder fewer samples than one are none)")
+        raise TimelineError(
+            "the dataset is empty: it has no batch (with drop_remainder fewer samples than one are none)"
+        )
     sizes = {"batches_per_epoch": batches} if batches > 0 else {}
     ordered = True
     while (kind := type(dataset).__name__) not in BATCHING:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, SupportsInt
 
 import tensorflow as tf
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import LoopDriver
 from stepbridge.timeline import Exact, Quantity
 
@@ -63,7 +64,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
 
     Raises:
         TypeError: not a clock.
-        ValueError: another `resume`; and from the session: a global step that is negative, decreases, is past the
+        TimelineError: another `resume`; and from the session: a global step that is negative, decreases, is past the
             end of the plan, or lies inside an epoch with nobody saying what the input does.
         RuntimeError: from the session: there is no global step.
 
@@ -86,7 +87,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         self._driver = LoopDriver(clock)
         self._clock = clock
         if resume not in (None, "continues", "restart"):
-            raise ValueError(f'unknown resume={resume!r}: expected "continues" or "restart"')
+            raise TimelineError(f'unknown resume={resume!r}: expected "continues" or "restart"')
         self._resume = resume
         self._global_step: object = None
         self._sessions = self._runs = self._start = 0
@@ -151,10 +152,10 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         """Has the clock stand at the global step that the session begins with."""
         clock = self._clock
         if step < 0:
-            raise ValueError(f"{clock.name}: the session's global step is {step}: expected 0 or more")
+            raise TimelineError(f"{clock.name}: the session's global step is {step}: expected 0 or more")
         recovered = self._sessions > 1
         if step < clock.step and not recovered:
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: the session begins at global step {step}, the clock stands at step {clock.step}: load "
                 "the clock's state of the same checkpoint, or make a new clock, which goes to the session's global step"
             )
@@ -169,7 +170,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
                 raise type(error)(f"{clock.name}: the session begins at global step {step}: {error}") from None
         if clock.resumed_inside and self._resume is None and not recovered:
             epoch, done = clock.position
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: global step {step} is {done} batches into epoch {epoch} (an index from 0): say what "
                 'the input does there, GlobalStepHook(clock, resume="continues" | "restart")'
             )
@@ -178,7 +179,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         """Counts batches until the clock stands at the global step."""
         clock = self._clock
         if step < clock.step:
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: the global step went back to {step}, the clock stands at step {clock.step}: it was "
                 "assigned in the middle of a session; begin a new session, with a new clock"
             )
@@ -216,7 +217,7 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
             clock.restart_epoch()
         running = clock.timeline.segments[-1]
         if running.batches is None and running.accumulate > 1:
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: with accumulate, and epochs of unknown length, a global step does not say how many "
                 "batches are pending at the data's end: give the clock the lengths (samples and batch_size, or "
                 "batches_per_epoch)"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import LogStep, the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.timeline import unit_symbol
@@ -41,7 +42,7 @@ def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
             of the epoch that it is in.
 
     Raises:
-        ValueError: another unit, or samples where the clock does not know them.
+        TimelineError: another unit, or samples where the clock does not know them.
         RuntimeError: outside eager execution: in a TF1 graph the global step is the variable.
 
     >>> import tensorflow as tf
@@ -60,7 +61,7 @@ def follow(clock: StepClock, unit: UnitLike = "step") -> tf.Variable:
     the_clock(clock)
     symbol = unit_symbol(unit)
     if symbol not in NAMES:
-        raise ValueError(f"a variable follows the clock in steps, batches, samples or epochs, not in {unit!r}")
+        raise TimelineError(f"a variable follows the clock in steps, batches, samples or epochs, not in {unit!r}")
     if not tf.executing_eagerly():
         raise RuntimeError(
             "follow needs eager execution: in a TF1 graph the global step is the variable that GlobalStepHook follows"
@@ -110,7 +111,7 @@ class Follower:
         self._log_step = LogStep(clock, symbol)
         self.strategy = strategy
         if symbol == "sp" and clock.sample is None:
-            raise ValueError(f"{clock.name}: samples are not known: give the clock samples= and batch_size=")
+            raise TimelineError(f"{clock.name}: samples are not known: give the clock samples= and batch_size=")
         self.variable = tf.Variable(
             self._number(),
             dtype=tf.int64,

@@ -20,6 +20,7 @@ import torch
 from torch import distributed
 from torch.distributed.algorithms.join import Joinable, JoinHook
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import LoopDriver, the_clock, watches
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class ClockJoin(Joinable):
     boundary="carry" or "drop".
 
     Raises:
-        ValueError: the clock has a batch size, or a short last update ("flush") that nobody would see coming.
+        TimelineError: the clock has a batch size, or a short last update ("flush") that nobody would see coming.
     """
 
     def __init__(self, clock: StepClock, *, device: torch.device | str = "cpu", process_group: Any = None) -> None:
@@ -81,12 +82,12 @@ class ClockJoin(Joinable):
         self._process_group = process_group
         planned = clock.timeline.segments[-1]
         if planned.batch_size is not None:
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: with uneven inputs a batch holds fewer samples once a rank ran out, so the clock "
                 f"cannot count {planned.batch_size} a batch: make it without batch_size and samples"
             )
         if planned.accumulate > 1 and planned.boundary == "flush":
-            raise ValueError(
+            raise TimelineError(
                 f"{clock.name}: with uneven inputs nobody sees the last batch coming, so a short update cannot close "
                 'there: give the clock boundary="carry" or boundary="drop"'
             )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from torch import distributed
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, IterableDataset
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
 from stepbridge.adapters.torch.rest import bind_order
 from stepbridge.clock import StepClock
@@ -97,11 +98,11 @@ def _sizes_of_shares(
     """The ranks together: their batches side by side are one, and copies are no samples."""
     world, share, whole = shares
     if ranks not in (None, world):
-        raise ValueError(f"ranks={ranks}, but the loader's sampler shares the data among {world}")
+        raise TimelineError(f"ranks={ranks}, but the loader's sampler shares the data among {world}")
     passed = world * (share // batch_size * batch_size if drop_last else share)
     real = min(whole, passed)
     if not real:
-        raise ValueError(
+        raise TimelineError(
             f"the loader has no batch: {whole} samples among {world} ranks leave {share} a rank, "
             f"fewer than a batch of {batch_size}, and drop_last leaves out the rest"
         )

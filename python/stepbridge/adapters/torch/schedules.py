@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, TypeAlias
 
 from torch.optim.lr_scheduler import LRScheduler
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import Phases, the_clock
 from stepbridge.timeline import unit_symbol
 
@@ -100,7 +101,7 @@ class ClockLambdaLR(_ClockSchedule):
 
     Raises:
         TypeError: not a clock.
-        ValueError: another number of functions than of groups; at `step()`: the clock does not know its position in
+        TimelineError: another number of functions than of groups; at `step()`: the clock does not know its position in
             `unit`, such as the fraction of an epoch of unknown length.
 
     >>> import torch
@@ -128,7 +129,7 @@ class ClockLambdaLR(_ClockSchedule):
         groups = len(optimizer.param_groups)
         self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != groups:
-            raise ValueError(f"lr_lambda has {len(self.lr_lambdas)} functions for {groups} parameter groups")
+            raise TimelineError(f"lr_lambda has {len(self.lr_lambdas)} functions for {groups} parameter groups")
         self.unit = unit_symbol(unit)
         super().__init__(optimizer, clock)
 
@@ -153,7 +154,7 @@ class ClockLR(_ClockSchedule):
 
     Raises:
         TypeError: not a clock, or an end without a unit.
-        ValueError: an unknown shape, no phase; at `step()`: the clock does not know its position in a phase's unit.
+        TimelineError: an unknown shape, no phase; at `step()`: the clock does not know its position in a phase's unit.
 
     >>> import torch
     >>> from stepbridge import StepClock

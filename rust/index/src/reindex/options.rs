@@ -52,6 +52,8 @@ pub struct ReindexOptions {
     pub batch: bool,
     /// Whether to add the index of the first sample of that batch.
     pub sample: bool,
+    /// Whether to add the index of the first token of that batch.
+    pub token: bool,
     /// Whether a run whose log does not show its timeline takes that of the other runs, if they all have the same.
     pub share_timeline: bool,
     /// Whether a run whose log leaves several timelines takes the one that is likely, if there is one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepbridge_ledger::LoggedStep;
 use stepbridge_records::StepMeaning;
-use stepbridge_timeline::{Error, Timeline, Unit};
+use stepbridge_timeline::{Error, Location, Timeline, Unit};
 
 use super::options::{ReindexOptions, Timelines};
 use super::result::TimelineSource;
@@ -148,7 +148,11 @@ pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: &ReindexOptio
             return Err(error);
         }
     }
-    Ok(())
+    // A run that counts tokens knows them at its start, and not where each batch is.
+    match timeline.index(Unit::Token, Location { epoch: 0, iter: 0 }) {
+        Err(error @ Error::Undetermined(_)) if options.token => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// What a ledger says of the steps of the last of its first `sessions` sessions.

@@ -4,7 +4,7 @@ use stepbridge_timeline::{Invalid, MASKED, Mapper, Timeline, Unit};
 
 use super::options::ReindexOptions;
 use super::part::{PlaceTallies, PlacedPart};
-use super::places::Places;
+use super::places::{CountColumns, Places};
 use super::resolution::{BatchRows, Resolution, Resolutions, Withheld};
 use super::{compare, logged_positions};
 use crate::infer::PrintedRange;
@@ -16,9 +16,7 @@ const BLOCK: usize = 1 << 13;
 /// Places batches by what is known of their records. It decides nothing.
 pub(crate) struct Placer<'a> {
     resolutions: &'a Resolutions,
-    /// Whether the index of each batch, and of its first sample, is asked for.
-    batch: bool,
-    sample: bool,
+    columns: CountColumns,
     /// For each of [`Records::tags`], whether its values are epochs. Empty if no tag has epochs.
     epoch_tags: Vec<bool>,
 }
@@ -27,7 +25,8 @@ impl<'a> Placer<'a> {
     pub(crate) fn new(records: &Records, resolutions: &'a Resolutions, options: &ReindexOptions) -> Self {
         let is_epoch: Vec<bool> = records.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         let epoch_tags = if is_epoch.contains(&true) { is_epoch } else { Vec::new() };
-        Self { resolutions, batch: options.batch, sample: options.sample, epoch_tags }
+        let columns = CountColumns { batch: options.batch, sample: options.sample, token: options.token };
+        Self { resolutions, columns, epoch_tags }
     }
 
     /// Locates the records of a batch, each part by what is known of it.
@@ -39,7 +38,7 @@ impl<'a> Placer<'a> {
             let (places, seen) = self.part(batch, *resolution);
             return (places, vec![PlacedPart { resolution: *resolution, seen }]);
         }
-        let mut all = Places::nowhere(batch.len(), self.batch, self.sample);
+        let mut all = Places::nowhere(batch.len(), self.columns);
         let mut parts = Vec::with_capacity(pieces.len());
         for (rows, resolution) in pieces {
             let part = match &rows {
@@ -61,7 +60,7 @@ impl<'a> Placer<'a> {
             Some(Withheld::Undecided(_) | Withheld::Contradicted(_)) => {
                 let mut seen = PlaceTallies::default();
                 (0..length).for_each(|index| seen.withheld.add(index));
-                (Places::nowhere(length, self.batch, self.sample), seen)
+                (Places::nowhere(length, self.columns), seen)
             }
             // What contradicts the ledger is still counted.
             Some(Withheld::Refuted) => {
@@ -75,7 +74,7 @@ impl<'a> Placer<'a> {
     }
 
     fn located(&self, batch: &ColumnBatch, known: &Resolution) -> (Places, PlaceTallies) {
-        let mut places = Places::nowhere(batch.len(), self.batch, self.sample);
+        let mut places = Places::nowhere(batch.len(), self.columns);
         let mut seen = PlaceTallies::default();
         let timeline = known.timeline.as_deref();
         match (known.step, timeline) {
@@ -101,13 +100,11 @@ impl<'a> Placer<'a> {
         if known.ratio_only {
             places.iter.fill(MASKED);
         } else if let Some(timeline) = timeline {
-            for (unit, column) in [(Unit::Batch, self.batch), (Unit::Sample, self.sample)] {
-                let found = column.then(|| indices(timeline, unit, &places));
-                match unit {
-                    Unit::Batch => places.batch = found,
-                    _ => places.sample = found,
-                }
-            }
+            let found = |asked: bool, unit| asked.then(|| indices(timeline, unit, &places));
+            let batch = found(self.columns.batch, Unit::Batch);
+            let sample = found(self.columns.sample, Unit::Sample);
+            let token = found(self.columns.token, Unit::Token);
+            (places.batch, places.sample, places.token) = (batch, sample, token);
         }
         (places, seen)
     }

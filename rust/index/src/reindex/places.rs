@@ -19,17 +19,29 @@ pub struct Places {
     pub batch: Option<Vec<i64>>,
     /// Indices of the first samples of those batches; -1 if they are not known.
     pub sample: Option<Vec<i64>>,
+    /// Indices of their first tokens; -1 if they are not known.
+    pub token: Option<Vec<i64>>,
+}
+
+/// The columns of counts that are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CountColumns {
+    pub(super) batch: bool,
+    pub(super) sample: bool,
+    pub(super) token: bool,
 }
 
 impl Places {
-    /// Records without a place; with a column of batches or of samples where it is asked for.
-    pub(super) fn nowhere(length: usize, batch: bool, sample: bool) -> Self {
+    /// Records without a place; with the columns of counts that are asked for.
+    pub(super) fn nowhere(length: usize, columns: CountColumns) -> Self {
+        let masked = || vec![MASKED; length];
         Self {
             epoch: vec![MASKED; length],
             iter: vec![MASKED; length],
             epoch_float: vec![f64::NAN; length],
-            batch: batch.then(|| vec![MASKED; length]),
-            sample: sample.then(|| vec![MASKED; length]),
+            batch: columns.batch.then(masked),
+            sample: columns.sample.then(masked),
+            token: columns.token.then(masked),
         }
     }
 
@@ -46,7 +58,9 @@ impl Places {
         put(&mut self.epoch, rows, &part.epoch);
         put(&mut self.iter, rows, &part.iter);
         put(&mut self.epoch_float, rows, &part.epoch_float);
-        for (column, part) in [(&mut self.batch, &part.batch), (&mut self.sample, &part.sample)] {
+        let columns =
+            [(&mut self.batch, &part.batch), (&mut self.sample, &part.sample), (&mut self.token, &part.token)];
+        for (column, part) in columns {
             if let (Some(column), Some(part)) = (column, part) {
                 put(column, rows, part);
             }
@@ -62,7 +76,7 @@ impl Places {
         self.epoch[range.clone()].fill(MASKED);
         self.iter[range.clone()].fill(MASKED);
         self.epoch_float[range.clone()].fill(f64::NAN);
-        for column in [&mut self.batch, &mut self.sample].into_iter().flatten() {
+        for column in [&mut self.batch, &mut self.sample, &mut self.token].into_iter().flatten() {
             column[range.clone()].fill(MASKED);
         }
     }

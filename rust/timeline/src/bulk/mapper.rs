@@ -82,7 +82,9 @@ impl<'a> Mapper<'a> {
     /// Goes over to the segment that has `index`; false if it is not known which.
     fn enter(&mut self, index: u64) -> bool {
         let Ok((segment, batch)) = self.timeline.find(self.unit, index) else { return false };
-        let form = if self.timeline.is_stream() {
+        let form = if self.unit == Unit::Token && !self.timeline.marks.is_empty() {
+            None
+        } else if self.timeline.is_stream() {
             ClosedForm::of_stream(self.timeline, segment, self.unit, self.end)
         } else {
             ClosedForm::of(segment, self.unit, self.end)

@@ -56,6 +56,12 @@ impl Cursor {
 
     /// The same for several batches; `last`: the last one of them is that of the epoch.
     pub fn advance_by(&mut self, batches: u64, last: bool) -> Result<bool, Error> {
+        if self.tokens.due {
+            self.mark();
+        }
+        if self.event.is_none() {
+            self.tokens.event += 1;
+        }
         let before = self.now;
         count(u128::from(self.now.batch) + u128::from(batches), || "the number of batches".into())?;
         let (mut left, mut planned, mut closes) = (batches, true, false);
@@ -110,6 +116,9 @@ impl Cursor {
         let planned = self.planned.segments.continues_epoch();
         let next = if planned { self.planned.segments.take_epoch() } else { None };
         let next = next.unwrap_or_else(|| {
+            if matches!(self.window.ended_early, Entry::Phase(_)) {
+                self.window.open.spilled = self.window.spilled_before;
+            }
             (self.now.length, self.now.epoch_samples) = (None, None);
             self.planned.take_extra(&part.segment, self.window.ended_early)
         });
@@ -121,6 +130,7 @@ impl Cursor {
     /// Begins an event that consists of several advances, also over the ends of epochs.
     pub fn begin_event(&mut self) {
         self.event = Some(self.now);
+        self.tokens.event += 1;
     }
 
     /// Ends the event: triggers see what its advances cross together.
@@ -153,6 +163,7 @@ impl Cursor {
             observed.entry = Entry::Continue;
         }
         self.record.end_epoch(observed)?;
+        self.mark();
         if self.now.length != Some(self.now.iter) {
             // That the epoch is over became known only after the last batch.
             self.before = self.now;

@@ -13,19 +13,29 @@ impl Cursor {
     }
 
     /// Whether the last event crossed a multiple of `quantity`.
-    pub fn crossed_every(&self, quantity: Quantity) -> Result<bool, Error> {
+    pub fn crossed_every(&mut self, quantity: Quantity) -> Result<bool, Error> {
         if quantity.value.num() == 0 {
             return Err(Error::invalid(format!("every {quantity} would always be true: give more than 0")));
         }
-        Ok(self.multiples_at(&self.now, quantity)? > self.multiples_at(&self.before, quantity)?)
+        let before = self.before_of(quantity);
+        Ok(self.multiples_at(&self.now, quantity)? > self.multiples_at(&before, quantity)?)
     }
 
     /// Whether the last event reached `quantity`.
-    pub fn crossed_at(&self, quantity: Quantity) -> Result<bool, Error> {
+    pub fn crossed_at(&mut self, quantity: Quantity) -> Result<bool, Error> {
         if quantity.value.num() == 0 {
             return Ok(false);
         }
-        Ok(self.multiples_at(&self.now, quantity)? > 0 && self.multiples_at(&self.before, quantity)? == 0)
+        let before = self.before_of(quantity);
+        Ok(self.multiples_at(&self.now, quantity)? > 0 && self.multiples_at(&before, quantity)? == 0)
+    }
+
+    /// The counts before the last event, for a trigger.
+    fn before_of(&mut self, quantity: Quantity) -> Counts {
+        if quantity.unit != Unit::Token {
+            return self.before;
+        }
+        Counts { token: self.tokens_asked_from(quantity), ..self.before }
     }
 
     /// How often `quantity` fits into what is done.

@@ -15,6 +15,8 @@ pub(super) struct LiveWindow {
     /// Whether the last batch ended the window before it was full, and how: `Flush`, `Drop`, `Phase(0)` if its count started
     /// anew, or `Continue` if it did not.
     pub(super) ended_early: Entry,
+    /// The batches that were spilled before the last event; they are again if the epoch goes on past its planned end.
+    pub(super) spilled_before: u64,
 }
 
 impl LiveWindow {
@@ -58,12 +60,13 @@ impl LiveWindow {
             0 => Window { pending: self.open.pending + batches, phase, spilled: self.open.spilled },
             _ => Window { pending: phase, phase, spilled: 0 },
         };
+        self.spilled_before = self.open.spilled;
         self.ended_early = match part.boundary {
             _ if phase == 0 => Entry::Continue,
             Boundary::Flush if ends_epoch && !part.cut => Entry::Flush,
-            Boundary::Drop if ends_epoch && !part.cut => Entry::Drop,
+            _ if ends_epoch && drops(part) => Entry::Drop,
             // Batches past the planned end of the epoch would begin to count anew as well.
-            Boundary::Spill if ends_epoch && !part.cut => match planned() {
+            _ if ends_epoch && spills(part) => match planned() {
                 Entry::Continue => Entry::Phase(0),
                 ended => ended,
             },
@@ -80,4 +83,14 @@ impl LiveWindow {
         self.closes = steps > 0;
         steps
     }
+}
+
+/// Whether the end of the epoch throws the open window away; a plan may have an epoch that is cut.
+fn drops(part: &Segment) -> bool {
+    if part.cut { part.on_cut == OnCut::Drop } else { part.boundary == Boundary::Drop }
+}
+
+/// Whether the end of the epoch lets the count start anew.
+fn spills(part: &Segment) -> bool {
+    if part.cut { part.on_cut == OnCut::Spill } else { part.boundary == Boundary::Spill }
 }

@@ -9,9 +9,10 @@ mod record;
 mod replan;
 mod running_part;
 mod stream_place;
+mod tokens;
 
 use crate::compiled_segment::Window;
-use crate::error::{Error, count, total};
+use crate::error::{Error, total};
 use crate::locate::Location;
 use crate::segment::Segment;
 use crate::timeline::Timeline;
@@ -21,6 +22,7 @@ use planned::Planned;
 use record::Record;
 use running_part::RunningPart;
 use stream_place::StreamPlace;
+use tokens::TokenMarks;
 
 /// How an epoch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub struct Cursor {
     stream: Option<StreamPlace>,
     /// Tokens in each sample, if stated.
     tokens_per_sample: Option<u64>,
+    tokens: TokenMarks,
 }
 
 impl Cursor {
@@ -97,6 +100,7 @@ impl Cursor {
             skipped: 0,
             stream,
             tokens_per_sample: timeline.tokens_per_sample(),
+            tokens: TokenMarks::new(timeline.marks().until(batch)),
         };
         if let Some(last) = batch.checked_sub(1) {
             let (segment, within) = timeline.find(Unit::Batch, last)?;
@@ -120,6 +124,7 @@ impl Cursor {
                 "after {batch} batches {complete} epochs are complete on this timeline, not {epochs}"
             )));
         }
+        cursor.now.token = cursor.tokens.marks.last().map_or(0, |mark| mark.token);
         cursor.before = cursor.now;
         Ok(cursor)
     }
@@ -135,7 +140,8 @@ impl Cursor {
         // Nothing after an epoch of unknown length has a place; an endless stream has no end.
         let known = self.part.is_none_or(|part| part.segment.batches.is_some());
         let later = self.planned.segments.iter().copied().filter(|_| known);
-        Timeline::from_segments(self.record.history.iter().copied().chain(running).chain(later))
+        Timeline::from_segments(self.record.history.iter().copied().chain(running).chain(later))?
+            .with_marks(&self.marks_until_now())
     }
 
     /// What is left of the part in which the loop is.
@@ -249,22 +255,6 @@ impl Cursor {
             )));
         }
         self.skipped = skipped;
-        Ok(())
-    }
-
-    /// Sets the tokens counted so far, as a saved state has them. Where the plan states them, that counts.
-    pub fn set_tokens(&mut self, tokens: u64) {
-        self.now.token = tokens;
-    }
-
-    /// Adds tokens of the last batch.
-    pub fn add_tokens(&mut self, tokens: u64) -> Result<(), Error> {
-        if let Some(each) = self.tokens_per_sample {
-            return Err(Error::invalid(format!(
-                "the plan states tokens_per_sample={each}, so that tokens are counted with the samples: take it out to count them"
-            )));
-        }
-        self.now.token = count(u128::from(self.now.token) + u128::from(tokens), || "the number of tokens".into())?;
         Ok(())
     }
 }

@@ -19,7 +19,22 @@ impl Cursor {
         let now = self.timeline()?;
         let changed = now.change(at, change)?;
         // A change that changes nothing must not divide the running epoch into parts.
-        if changed == now { Ok(()) } else { self.move_to(&changed, change.batch_size, change.accumulate) }
+        if changed == now {
+            return Ok(());
+        }
+        let later = if self.hides_later() { Some(self.changed_later(change)?) } else { None };
+        self.move_to(&changed, change.batch_size, change.accumulate)?;
+        if let Some(later) = later {
+            self.plan_later(later);
+        }
+        Ok(())
+    }
+
+    /// The epochs after a running one of unknown length, with a change: no timeline has them.
+    fn changed_later(&self, change: &Change) -> Result<Vec<Segment>, Error> {
+        let later = Timeline::from_segments(self.later())?;
+        let sizes = Change { pending: None, ..*change };
+        Ok(later.change(Quantity::whole(0, Unit::Batch), &sizes)?.segments().to_vec())
     }
 
     /// Continues by another plan from here on; see [`Timeline::resume`].
@@ -52,6 +67,7 @@ impl Cursor {
             }
             self.go_on_as(next);
         }
+        self.tokens.due = true;
         self.window.closes = closes || self.now.step > steps;
         if self.before.epoch == self.now.epoch {
             (self.before.length, self.before.epoch_samples) = (self.now.length, self.now.epoch_samples);
@@ -64,6 +80,8 @@ impl Cursor {
         next.record.running = self.running();
         next.record.ended = std::mem::take(&mut self.record.ended);
         next.now.token = self.now.token;
+        next.tokens = std::mem::take(&mut self.tokens);
+        next.tokens.due = true;
         (next.before, next.event, next.skipped) = (self.before, self.event, self.skipped);
         *self = next;
     }
@@ -84,6 +102,8 @@ impl Cursor {
         self.window.ended_early = match self.window.open.pending {
             _ if self.now.step > step => Entry::Flush,
             0 if window.open.pending > 0 => Entry::Drop,
+            // The epoch is complete with the new sizes, and its end lets the count start anew.
+            1.. if self.window.open.phase == 0 && window.open.phase > 0 => Entry::Phase(0),
             _ => window.ended_early,
         };
         let before = self.planned.extra.unwrap_or(part.segment);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use stepbridge_ledger::{Counts, Ledger, Session};
 use stepbridge_records::{ColumnBatch, EpochMeaning, OrderKey, SeriesMeaning, StepMeaning, StepScope};
-use stepbridge_timeline::{Location, Unit};
+use stepbridge_timeline::{Answer, Location, Quantity, Unit};
 
 use super::layout::{SessionLayout, SessionSpan, SessionStart};
 
@@ -198,7 +198,11 @@ fn start_key(session: &Session, done: Counts, meaning: SeriesMeaning, logged: St
         Unit::Step => done.step,
         Unit::Epoch => done.epochs,
         Unit::Sample => done.sample?,
-        _ => return None,
+        Unit::Token => match session.timeline.convert(Quantity::whole(done.batch, Unit::Batch), Unit::Token) {
+            Ok(Answer::Exact(tokens)) => tokens.value.num(),
+            _ => return None,
+        },
+        Unit::Duration => return None,
     };
     Some(OrderKey { epoch: 0, step: signed(count, step.base)? })
 }
