@@ -399,16 +399,19 @@ class ClockEvents(ClockEntering):
         if self._ledger is not None:
             self._ledger.record_change(self, self._padding)
 
-    def replan(self, plan: Timeline, *, pending: Pending | None = None) -> None:
+    def replan(self, plan: Timeline, *, pending: Pending | None = None, padding: int | None = None) -> None:
         """Lets the run follow another plan from the batch at hand on; what was observed stays.
 
         Args:
             plan: equal epochs, as `Timeline.plan` makes them; they are those of the whole run.
             pending: what happens to a window that is open where `accumulate` differs; see `Timeline.change`.
+            padding: copies that a distributed sampler adds to each epoch from here on; None: as before.
 
         Raises:
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
+        if padding is not None:
+            self._padding_each = count("padding", padding, "sp")
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
             self._set_plan(plan._core, pending, self._longer)
             self._plan, self._bounded = plan, plan.epochs is not None
