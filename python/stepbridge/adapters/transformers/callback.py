@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 from torch.optim import Optimizer
 from transformers import TrainerCallback
 
-from stepbridge._errors import TimelineError
+from stepbridge._errors import TimelineError, warn
 from stepbridge.adapters.base import LogStep, LoopDriver
 from stepbridge.adapters.torch import watch
 from stepbridge.adapters.transformers.driving import Driving
@@ -193,6 +193,8 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002, D102
         if not self._inside:
+            # The Trainer left out all that the epoch had; in the next one it leaves out nothing.
+            self._left_out = None if self._left_out is None else 0
             return control
         self._inside = False
         clock = self.clock
@@ -258,13 +260,15 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         used = clock.batch > 0
         if not used:
             driver.begin_run(run.plan, padding=run.padding)
+        state = _mapping(saved.get("clock"), clock)
         try:
-            driver.restore(_mapping(saved.get("clock"), clock), pending="drop")
+            driver.restore(state, pending="drop")
         except TimelineError as error:
             if self.mismatch == "raise" or used:
                 raise
-            clock.warn(f"{error}. Training goes on, and the clock with it, as the same run with other data")
-            driver.restore(_mapping(saved.get("clock"), clock), pending="drop", changed=True)
+            # What cannot be read cannot be read as another run's either.
+            driver.restore(state, pending="drop", changed=True)
+            warn(f"{error}. Training goes on, and the clock counts it as the same run with other data")
         if used:
             driver.begin_run(run.plan, padding=run.padding)
 
@@ -345,17 +349,12 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         if left_out is None:
             self.driver.begin_epoch()
             return
-        run = self._planned
-        length = None if run is None else run.batches
-        batch = left_out if length is None or left_out < length else 0
-        if run is not None and run.batches is None and clock.position.epoch < wanted + 1 <= clock.position.epoch:
-            batch = 0
         try:
             if wanted < clock.position.epoch:
-                clock.restart_epoch(wanted, batch=batch, tell=False)
+                clock.restart_epoch(wanted, batch=left_out, tell=False)
                 self._later = clock.position.epoch - self._epoch
             else:
-                self.driver.begin_epoch(wanted, batch=batch, tell=False)
+                self.driver.begin_epoch(wanted, batch=left_out, tell=False)
         except TimelineError as error:
             clock.warn(f"{error}; it counts on from where it is")
             if not clock.in_epoch:
