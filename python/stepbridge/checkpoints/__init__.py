@@ -9,7 +9,7 @@ from __future__ import annotations
 from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
 from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
-from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after
+from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after, updates_of_epoch
 from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "kind_of",
     "point_of",
     "read_checkpoint",
+    "updates_of_epoch",
 ]

@@ -29,6 +29,8 @@ class Checkpoint:
     """The clock that was saved with it."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """The arguments of the framework that decide where it goes on, as far as the checkpoint has them."""
+    version: tuple[int, ...] = ()
+    """The version of the framework that wrote it, as far as the checkpoint has it."""
     later: int = 0
     """By how many epochs the clock's index is above the framework's."""
     missing: str = ""

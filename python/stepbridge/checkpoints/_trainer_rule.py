@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ARGUMENTS", "TrainerArguments", "goes_on_after"]
+__all__ = ["ARGUMENTS", "TrainerArguments", "goes_on_after", "updates_of_epoch"]
 
 
 class TrainerArguments(NamedTuple):
@@ -52,8 +52,13 @@ _DEFAULTS: dict[str, int | bool] = {"per_device_train_batch_size": 8, **TrainerA
 ARGUMENTS = tuple(_DEFAULTS)
 
 
+def updates_of_epoch(batches: int, accumulate: int, version: tuple[int, ...]) -> int:
+    """Returns how many updates the Trainer takes for those of an epoch; before 4.52 without the short one at its end."""
+    return max(-(-batches // accumulate) if version >= (4, 52) else batches // accumulate, 1)
+
+
 def goes_on_after(
-    step: int, batches: int, accumulate: int, *, short_update_counts: bool = True, skips_data: bool = True
+    step: int, batches: int, accumulate: int, *, version: tuple[int, ...], skips_data: bool = True
 ) -> tuple[int, int]:
     """Returns the epoch, an index from 0, and the batches of it that the Trainer leaves out.
 
@@ -61,13 +66,11 @@ def goes_on_after(
         step: `global_step` of the checkpoint.
         batches: batches of an epoch.
         accumulate: batches an update.
-        short_update_counts: whether the short update at an epoch's end counts among those of an epoch; before 4.52 it
-            did not.
+        version: the first two numbers of that of Transformers.
         skips_data: False with `ignore_data_skip`.
 
-    >>> goes_on_after(4, batches=20, accumulate=3)
+    >>> goes_on_after(4, batches=20, accumulate=3, version=(5, 24))
     (0, 12)
     """
-    updates = -(-batches // accumulate) if short_update_counts else batches // accumulate
-    epoch, inside = divmod(step, max(updates, 1))
+    epoch, inside = divmod(step, updates_of_epoch(batches, accumulate, version))
     return epoch, inside * accumulate if skips_data else 0

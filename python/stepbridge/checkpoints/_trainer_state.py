@@ -56,16 +56,27 @@ class TrainerState:
         saved = attributes.get("arguments")
         arguments = TrainerArguments.loaded(saved) if isinstance(saved, dict) else None
         later = attributes.get("later", 0)
-        if arguments is None or type(later) is not int:
+        version = attributes.get("transformers")
+        numbers = tuple(version) if isinstance(version, list) else ()
+        if arguments is None or type(later) is not int or [type(number) for number in numbers] != [int, int]:
             raise TimelineError(f"{file}: the clock's entry in stateful_callbacks was not written by ClockCallback")
         return Checkpoint(
-            path, self, counters, clock_from(file, attributes.get("clock")), arguments.saved(), later=later
+            path,
+            self,
+            counters,
+            clock_from(file, attributes.get("clock")),
+            arguments.saved(),
+            version=numbers,
+            later=later,
         )
 
     def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str]) -> ResumeCheck:
         """Computes where the Trainer goes on, as it does itself."""
         before = TrainerArguments(**checkpoint.arguments)
         now = before._replace(**{name: _argument(name, text) for name, text in changes.items()})
+        if checkpoint.version < (5, 2):
+            # There the checkpoint's batch size holds in place of the argument.
+            now = now._replace(per_device_train_batch_size=before.per_device_train_batch_size)
         planned = clock.plan.segments[-1]
         batches: int | None = planned.batches
         if planned.samples is not None:
@@ -77,7 +88,12 @@ class TrainerState:
                 f"{checkpoint.path}: the length of an epoch is not known, so neither is where the Trainer goes on: "
                 "give ClockCallback samples= and batch_size="
             )
-        epoch, skipped = goes_on_after(checkpoint.counters["global_step"], batches, now.gradient_accumulation_steps)
+        epoch, skipped = goes_on_after(
+            checkpoint.counters["global_step"],
+            batches,
+            now.gradient_accumulation_steps,
+            version=checkpoint.version,
+        )
         reached = point_of(clock, later=checkpoint.later)
         unit = reached.done.unit
         done = min(skipped * now.batch_size, planned.samples or 0) if unit == "sp" else skipped

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.transformers.planning import SHORT_UPDATE_COUNTS, planned
-from stepbridge.checkpoints import point_of, read_checkpoint
+from stepbridge.adapters.transformers.planning import VERSION, planned
+from stepbridge.checkpoints import point_of, read_checkpoint, updates_of_epoch
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -20,7 +20,9 @@ __all__ = ["aligned_checkpoint"]
 _FILE = "trainer_state.json"
 
 
-def aligned_checkpoint(path: str | os.PathLike[str], trainer: Trainer, folder: str | os.PathLike[str] | None = None) -> str:
+def aligned_checkpoint(
+    path: str | os.PathLike[str], trainer: Trainer, folder: str | os.PathLike[str] | None = None
+) -> str:
     """Copies a checkpoint so that this Trainer goes on at the sample that the run has reached.
 
     The Trainer takes `global_step` for windows of its own size. In the copy it is the number of those that lie before the
@@ -43,7 +45,8 @@ def aligned_checkpoint(path: str | os.PathLike[str], trainer: Trainer, folder: s
     if checkpoint.clock is None:
         raise TimelineError(f"{source}: {checkpoint.missing}")
     args: Any = trainer.args
-    run = planned(trainer.get_train_dataloader(), args, 1, later=0, stated=checkpoint.clock.plan.segments[-1]._replace(batch_size=None))
+    stated = checkpoint.clock.plan.segments[-1]._replace(batch_size=None)
+    run = planned(trainer.get_train_dataloader(), args, 1, later=0, stated=stated)
     if run.batches is None or run.batch_size is None or run.samples is None:
         raise TimelineError(f"{source}: the samples of an epoch are not known, so no step of it can be told")
     clock = checkpoint.clock
@@ -56,14 +59,13 @@ def aligned_checkpoint(path: str | os.PathLike[str], trainer: Trainer, folder: s
             f"number of windows of {window:,} samples ({accumulate} batches of {run.batch_size:,}): choose a batch size, "
             "accumulation and number of ranks that divide them, or resume from the end of an epoch"
         )
-    updates = run.batches // accumulate + (SHORT_UPDATE_COUNTS and run.batches % accumulate > 0)
     copy = source.with_name(f"aligned-{source.name}") if folder is None else Path(folder)
     if copy.exists():
         raise TimelineError(f"{copy} is there already: give another folder, or remove it")
     shutil.copytree(source, copy)
     file = copy / _FILE
     state = json.loads(file.read_text(encoding="utf-8"))
-    state["global_step"] = reached.epoch * max(updates, 1) + done // window
+    state["global_step"] = reached.epoch * updates_of_epoch(run.batches, accumulate, VERSION) + done // window
     state["epoch"] = reached.epoch + done / run.batch_size / run.batches
     # Up to 5.1 it holds in place of the argument.
     state["train_batch_size"] = args.train_batch_size

@@ -24,7 +24,7 @@ from stepbridge.adapters.base import LogStep, LoopDriver
 from stepbridge.adapters.torch import watch
 from stepbridge.adapters.transformers.driving import Driving
 from stepbridge.adapters.transformers.live_state import LiveState
-from stepbridge.adapters.transformers.planning import Planned, planned
+from stepbridge.adapters.transformers.planning import VERSION, Planned, planned
 from stepbridge.adapters.transformers.resuming import first_batch, resume_check
 from stepbridge.checkpoints import STATE_KEY, ResumeCheck, TrainerArguments, attributes_of
 from stepbridge.clock import StepClock
@@ -369,7 +369,12 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
     def _saved(self) -> dict[str, Any]:
         """What goes into a checkpoint."""
         arguments = {} if self._planned is None else self._planned.arguments.saved()
-        return {"clock": self.driver.state(), "later": self._later, "arguments": arguments}
+        return {
+            "clock": self.driver.state(),
+            "later": self._later,
+            "arguments": arguments,
+            "transformers": list(VERSION),
+        }
 
 
 def _whole(later: object) -> int:

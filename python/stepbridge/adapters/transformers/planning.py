@@ -25,11 +25,10 @@ from stepbridge.timeline import Timeline
 if TYPE_CHECKING:
     from stepbridge.timeline import Boundary, OnCut, Segment
 
-__all__ = ["SHORT_UPDATE_COUNTS", "Planned", "planned"]
+__all__ = ["VERSION", "Planned", "planned"]
 
-_VERSION = tuple(map(int, re.findall(r"\d+", transformers.__version__)[:2]))
-#: Whether the short update at an epoch's end is one of the epoch's updates.
-SHORT_UPDATE_COUNTS = _VERSION >= (4, 52)
+#: That of Transformers: its first two numbers.
+VERSION = tuple(map(int, re.findall(r"\d+", transformers.__version__)[:2]))
 
 
 class Planned(NamedTuple):
@@ -98,7 +97,7 @@ def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment 
 
 def _window(batches: int | None, accumulate: int) -> tuple[Boundary, OnCut]:
     """What happens to a window that is open at the end of an epoch, and where an epoch is left."""
-    if _VERSION < (4, 47):
+    if VERSION < (4, 47):
         return ("flush" if batches is not None and batches <= accumulate else "carry"), "carry"
     return ("spill" if batches is None else "flush"), "spill"
 

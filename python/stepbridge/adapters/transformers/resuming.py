@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepbridge.adapters.transformers.planning import SHORT_UPDATE_COUNTS
+from stepbridge.adapters.transformers.planning import VERSION
 from stepbridge.checkpoints import ArgumentChange, ResumeCheck, ResumePoint, TrainerArguments, goes_on_after, point_of
 from stepbridge.timeline import Exact
 
@@ -30,7 +30,7 @@ def first_batch(planned: Planned, args: Any, step: int, max_steps: int) -> tuple
         step,
         planned.batches,
         accumulate,
-        short_update_counts=SHORT_UPDATE_COUNTS,
+        version=VERSION,
         skips_data=not args.ignore_data_skip,
     )
 
