@@ -101,9 +101,7 @@ def test_a_batch_size_that_is_found_after_running_out_of_memory(tmp_path: Path) 
     counting = ClockCallback()
     model = Model()
     model.out_of_memory_above = 2
-    trainer, _, _ = make_trainer(
-        tmp_path, counting, model=model, batch_size=4, accumulate=1, auto_find_batch_size=True
-    )
+    trainer, _, _ = make_trainer(tmp_path, counting, model=model, batch_size=4, accumulate=1, auto_find_batch_size=True)
     trainer.train()
     clock = counting.clock
     assert clock.batch == len(model.trained)

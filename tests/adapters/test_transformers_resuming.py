@@ -11,7 +11,7 @@ import pytest
 import transformers
 
 import stepbridge as sb
-from adapters.transformers_training import Stream, make_trainer, train
+from adapters.transformers_training import Data, Stream, make_trainer, train
 from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def resumed(saved: Path, folder: Path, step: int, counting: ClockCallback, **opt
     return run, [str(one.message) for one in caught if one.category is sb.StepbridgeWarning]
 
 
-#: The checkpoint, what is different, where the Trainer goes on: (epoch, sample) by the measured table; None: at the end.
+#: The checkpoint, what is different, where the Trainer goes on: (epoch, sample) as measured; None: at the end.
 ROWS = [
     (4, {}, (1, 9)),
     (3, {}, (1, 0)),
@@ -55,7 +55,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("step", "changes", "where"), ROWS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("step", "changes", "where"), ROWS, ids=str)
 def test_the_warning_is_what_happens(
     saved: Path, tmp_path: Path, step: int, changes: dict[str, Any], where: tuple[int, int] | None
 ) -> None:
@@ -97,9 +97,11 @@ def test_it_can_be_refused(saved: Path, tmp_path: Path, row: tuple[int, dict[str
 def test_the_sentence(saved: Path, tmp_path: Path) -> None:
     _, told = resumed(saved, tmp_path, 4, ClockCallback(), batch_size=1)
     assert told == [
-        "clock: The Trainer resumes at epoch 0, sample 12; the run has trained 29 samples (epoch 1, sample 9). "
-        "17 samples will be trained again. Cause: per_device_train_batch_size 3 -> 1. Remedy: resume with "
-        "per_device_train_batch_size=3 or resume from aligned_checkpoint(path, trainer)."
+        (
+            "clock: The Trainer resumes at epoch 0, sample 12; the run has trained 29 samples (epoch 1, sample 9). "
+            "17 samples will be trained again. Cause: per_device_train_batch_size 3 -> 1. Remedy: resume with "
+            "per_device_train_batch_size=3 or resume from aligned_checkpoint(path, trainer)."
+        )
     ]
 
 
@@ -205,8 +207,6 @@ def test_a_damaged_entry(saved: Path, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run(saved: Path, tmp_path: Path) -> None:
-    from adapters.transformers_training import Data
-
     run, told = resumed(saved, tmp_path / "a", 4, ClockCallback(), data=Data(30))
     assert "samples=20 there, 30 here" in told[0]
     assert run.counting.clock.batch == 10 + len(run.model.trained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def rates_of(folder: Path, phases: list[Any], **options: Any) -> tuple[list[floa
     scheduler = ClockLR(optimizer, counting, phases, start=0.0)
     run = train(folder, counting, model=model, optimizers=(optimizer, scheduler), accumulate=1, **options)
     weights = [event.weight for event in run.watcher.events] + [float(model.weight.detach())]
-    return [round(last - first, 4) for first, last in zip(weights, weights[1:], strict=False)], run
+    return [round(last - first, 4) for first, last in itertools.pairwise(weights)], run
 
 
 def test_the_rate_follows_the_clock(tmp_path: Path) -> None:

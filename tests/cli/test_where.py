@@ -24,13 +24,19 @@ def facts(path: object, *options: str) -> dict[str, Any]:
 def test_what_it_prints() -> None:
     assert printed("where", "checkpoint-4", cwd=CHECKPOINT.parent).splitlines() == [
         "checkpoint-4: a checkpoint of Hugging Face Trainer",
-        "  its counters: global_step 4, epoch 1.4285714285714286, max_steps 6, num_train_epochs 2, "
-        "num_input_tokens_seen 0",
+        (
+            "  its counters: global_step 4, epoch 1.4285714285714286, max_steps 6, num_train_epochs 2, "
+            "num_input_tokens_seen 0"
+        ),
         "  the run has done: step 4, applied 4, batch 10, sample 29 (epoch 1, sample 9)",
-        "  its arguments: per_device_train_batch_size=3, gradient_accumulation_steps=3, world_size=1, "
-        "dataloader_drop_last=False, split_batches=False",
-        "  a resume: The Trainer resumes at epoch 1, sample 9; the run has trained 29 samples (epoch 1, sample 9). "
-        "That is the same point.",
+        (
+            "  its arguments: per_device_train_batch_size=3, gradient_accumulation_steps=3, world_size=1, "
+            "dataloader_drop_last=False, split_batches=False"
+        ),
+        (
+            "  a resume: The Trainer resumes at epoch 1, sample 9; the run has trained 29 samples (epoch 1, sample 9). "
+            "That is the same point."
+        ),
     ]
     assert printed("where", CHECKPOINT / "trainer_state.json")
 

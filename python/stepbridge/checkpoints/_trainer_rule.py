@@ -53,7 +53,7 @@ ARGUMENTS = tuple(_DEFAULTS)
 
 
 def updates_of_epoch(batches: int, accumulate: int, version: tuple[int, ...]) -> int:
-    """Returns how many updates the Trainer takes for those of an epoch; before 4.52 without the short one at its end."""
+    """Returns how many updates the Trainer takes for an epoch's; before 4.52 without the short one at its end."""
     return max(-(-batches // accumulate) if version >= (4, 52) else batches // accumulate, 1)
 
 

@@ -73,7 +73,7 @@ class TrainerState:
     def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str]) -> ResumeCheck:
         """Computes where the Trainer goes on, as it does itself."""
         before = TrainerArguments(**checkpoint.arguments)
-        now = before._replace(**{name: _argument(name, text) for name, text in changes.items()})
+        now = before._replace(**{name: _argument(name, text) for name, text in changes.items()})  # type: ignore[arg-type]  # by its name
         if checkpoint.version < (5, 2):
             # There the checkpoint's batch size holds in place of the argument.
             now = now._replace(per_device_train_batch_size=before.per_device_train_batch_size)

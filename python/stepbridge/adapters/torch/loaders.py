@@ -79,8 +79,11 @@ def loader_sizes(loader: Iterable[Any], *, ranks: int | None = None) -> dict[str
     if not isinstance(loader, DataLoader):
         return _counted("batches_per_epoch", loader)
     prepared = sizes_of_prepared(loader, _length)
-    if prepared is not None:
-        return prepared
+    return _sizes(loader, ranks) if prepared is None else prepared
+
+
+def _sizes(loader: DataLoader[Any], ranks: int | None) -> dict[str, Any]:
+    """What PyTorch's own loader says of itself."""
     if isinstance(loader.dataset, IterableDataset):
         return _sizes_of_a_stream(loader, _world(ranks))
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler

@@ -2,8 +2,8 @@
 
 What Accelerate does (seen on 1.0 and 1.15):
 
-- `BatchSamplerShard` gives each rank whole batches in turn; `split_batches` gives each a part of every batch, whose size
-  then is that of all ranks. With `even_batches` the last batch is filled up with copies from the data's start.
+- `BatchSamplerShard` gives each rank whole batches in turn; `split_batches` gives each a part of every batch, whose
+  size then is that of all ranks. With `even_batches` the last batch is filled up with copies from the data's start.
 - `DataLoaderDispatcher` reads on rank 0 alone and shares out. Its last batch is only made divisible by the ranks.
 - `IterableDatasetShard` reads all of the stream on every rank; its last batch is filled up as well.
 - `skip_first_batches` returns a loader whose length is that of the rest.
@@ -34,7 +34,7 @@ def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> di
     if accelerate is None or not isinstance(loader, accelerate.DataLoaderAdapter):
         return None
     sampler = loader.sampler if isinstance(loader.sampler, BatchSampler) else loader.batch_sampler
-    if isinstance(sampler, accelerate.SkipBatchSampler) or getattr(loader, "skip_batches", 0):
+    if isinstance(sampler, accelerate.SkipBatchSampler) or bool(vars(loader).get("skip_batches")):
         raise TimelineError(
             "the loader is what skip_first_batches returned, so its length is not that of an epoch: "
             "give the clock the loader that was given to it"
@@ -51,7 +51,7 @@ def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> di
 
 def _shared(shard: Any, length: Callable[[object], int | None]) -> dict[str, Any]:
     inner = shard.batch_sampler
-    samples = length(getattr(inner, "sampler", None)) if type(inner) is BatchSampler else None
+    samples = length(inner.sampler) if type(inner) is BatchSampler else None
     if samples is None or shard.batch_size is None:
         # What a batch sampler of your own groups is known by its batches alone.
         return {"batches_per_epoch": len(shard)}
@@ -68,7 +68,7 @@ def _dispatched(loader: Any, sampler: Any, length: Callable[[object], int | None
         if not loader._drop_last:
             return {}
         return {"batch_size": loader.batch_size * (1 if loader.split_batches else ranks)}
-    samples = length(getattr(sampler, "sampler", None)) if type(sampler) is BatchSampler else None
+    samples = length(sampler.sampler) if type(sampler) is BatchSampler else None
     if samples is None:
         return {"batches_per_epoch": len(loader)}
     size = sampler.batch_size * (1 if loader.split_batches else ranks)

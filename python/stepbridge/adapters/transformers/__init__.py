@@ -1,7 +1,7 @@
 """The Trainer of Transformers: a callback that keeps the clock, and checks each resume before it trains.
 
-- `ClockCallback(save="1ep", evaluate="0.25ep", log="10st")` counts what the Trainer really trains on, and drives it in any
-  unit. It needs nothing but itself in `callbacks=[...]`; the clock is saved in every checkpoint;
+- `ClockCallback(save="1ep", evaluate="0.25ep", log="10st")` counts what the Trainer really trains on, and drives it in
+  any unit. It needs nothing but itself in `callbacks=[...]`; the clock is saved in every checkpoint;
 - `ClockLR` is a learning rate in any unit, for `optimizers=(optimizer, ClockLR(...))`;
 - `aligned_checkpoint` copies a checkpoint so that a Trainer with other arguments goes on at the true sample.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from stepbridge.adapters.transformers.planning import VERSION, planned
 from stepbridge.checkpoints import point_of, read_checkpoint, updates_of_epoch
 
 if TYPE_CHECKING:
+    import os
+
     from transformers import Trainer
 
 __all__ = ["aligned_checkpoint"]
@@ -25,9 +26,9 @@ def aligned_checkpoint(
 ) -> str:
     """Copies a checkpoint so that this Trainer goes on at the sample that the run has reached.
 
-    The Trainer takes `global_step` for windows of its own size. In the copy it is the number of those that lie before the
-    true sample. The clock in it is unchanged, so the steps done are still counted right. A rate that the Trainer's own
-    scheduler follows, and `max_steps` where you gave it, count in the new steps.
+    The Trainer takes `global_step` for windows of its own size. In the copy it is the number of those that lie before
+    the true sample. The clock in it is unchanged, so the steps done are still counted right. A rate that the Trainer's
+    own scheduler follows, and `max_steps` where you gave it, count in the new steps.
 
     Args:
         path: the checkpoint, saved with a ClockCallback.
@@ -55,9 +56,9 @@ def aligned_checkpoint(
     window, done = run.batch_size * accumulate, int(reached.done)
     if reached.done.unit != "sp" or done % window:
         raise TimelineError(
-            f"{source}: the run has done {done:,} samples of epoch {reached.epoch} (an index from 0), which are no whole "
-            f"number of windows of {window:,} samples ({accumulate} batches of {run.batch_size:,}): choose a batch size, "
-            "accumulation and number of ranks that divide them, or resume from the end of an epoch"
+            f"{source}: the run has done {done:,} samples of epoch {reached.epoch} (an index from 0), which are no "
+            f"whole number of windows of {window:,} samples ({accumulate} batches of {run.batch_size:,}): choose a "
+            "batch size, accumulation and number of ranks that divide them, or resume from the end of an epoch"
         )
     copy = source.with_name(f"aligned-{source.name}") if folder is None else Path(folder)
     if copy.exists():

@@ -2,12 +2,13 @@
 
 What the Trainer does (seen on 4.46 to 5.24), and what is made of it:
 
-- each batch brings one of `on_substep_end` and `on_pre_optimizer_step`, which is the one that closes a window. There it is
-  counted, before the update and before the scheduler. `on_optimizer_step` follows the update, also one that was skipped;
+- each batch brings one of `on_substep_end` and `on_pre_optimizer_step`, which is the one that closes a window. There
+  it is counted, before the update and before the scheduler. `on_optimizer_step` follows the update, also one that was
+  skipped;
 - an epoch may bring no batch (a resume over a stream leaves all of them out), so that one begins with its first batch;
 - the Trainer saves, evaluates and logs after `on_step_end` and `on_epoch_end` only, where `control` says so;
-- `train()` a second time, and `auto_find_batch_size` after it ran out of memory, begin at `global_step` 0 again with the
-  weights as they are: the clock goes on with further epochs, as that is what was trained;
+- `train()` a second time, and `auto_find_batch_size` after it ran out of memory, begin at `global_step` 0 again with
+  the weights as they are: the clock goes on with further epochs, as that is what was trained;
 - `num_input_tokens_seen` moves before the batch is reported, and counts the copies of other ranks.
 """
 
@@ -53,10 +54,10 @@ _NAME = "transformers.Trainer"
 class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not read Transformers
     """Keeps a clock in step with `Trainer.train`, and drives the Trainer in any unit.
 
-    The sizes of epochs and batches, the ranks and the accumulation are the Trainer's. The clock is saved in each of its
-    checkpoints, and a resume is checked before the first batch: where the Trainer goes on at another sample than the run
-    has reached, the difference, its cause and a remedy are a warning, or an error. After the warning the clock counts on
-    what is really trained.
+    The sizes of epochs and batches, the ranks and the accumulation are the Trainer's. The clock is saved in each of
+    its checkpoints, and a resume is checked before the first batch: where the Trainer goes on at another sample than
+    the run has reached, the difference, its cause and a remedy are a warning, or an error. After the warning the clock
+    counts on what is really trained.
 
     Args:
         clock: the clock to keep; without one it makes its own, `callback.clock`.
@@ -123,7 +124,7 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
 
     # --- the run ---
 
-    def on_train_begin(  # noqa: D102  # the names of these methods are the Trainer's
+    def on_train_begin(
         self, args: Any, state: Any, control: Any, train_dataloader: Any = None, optimizer: Any = None, **_: Any
     ) -> Any:
         self._take_over(args, state)
@@ -134,9 +135,7 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             self._go_on_anew()
         elif saved is not None:
             self._later = _whole(saved.get("later"))
-        run = planned(
-            train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated
-        )
+        run = planned(train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated)
         self._planned = run
         if saved is None:
             self.driver.begin_run(run.plan, padding=run.padding, pending="drop" if self.clock.batch else None)
@@ -158,26 +157,31 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         self._epoch -= 1  # on_epoch_begin comes before each
         return control
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002, D102
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         self._epoch += 1
         return control
 
-    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002, D102
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self._inside:
             self._enter()
         if self._tokens is not None:
             self._count_tokens(state)
         self._advance()
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002, D102
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self._inside:
             self._enter()
         if self._tokens is not None:
             self._count_tokens(state)
         self._advance()
 
-    def on_optimizer_step(  # noqa: D102
-        self, args: Any, state: Any, control: Any, optimizer: Any = None, **_: Any  # noqa: ARG002
+    def on_optimizer_step(
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        optimizer: Any = None,
+        **_: Any,
     ) -> None:
         skipped = bool(getattr(optimizer, "step_was_skipped", False))
         if self._watch is None:
@@ -185,13 +189,13 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         elif skipped:
             self._watch.updates.skip()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002, D102
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         if self.driver.should_stop:
             control.should_training_stop = True
         self._driving.drive(control)
         return control
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002, D102
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         if not self._inside:
             # The Trainer left out all that the epoch had; in the next one it leaves out nothing.
             self._left_out = None if self._left_out is None else 0
@@ -205,11 +209,11 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             self._driving.drive(control)
         return control
 
-    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002, D102
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         hint = "does something else move it?"
         self.driver.compare("state.global_step", state.global_step, self.clock.step - self._step_gap, hint)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002, D102
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.clock.settle_updates()
         self.driver.end_run()
         _KEEPERS.pop(self.clock, None)

@@ -1,8 +1,8 @@
 """When the Trainer saves, evaluates and logs, in any unit.
 
-What the Trainer does (seen on 4.46 to 5.24): it looks at `control` after `on_step_end` and `on_epoch_end`. Its own callback,
-which follows the arguments, comes before those of the user, so that what is set here holds. At the end of the run it saves
-by itself where `save_strategy` is "steps"; that is left as it is.
+What the Trainer does (seen on 4.46 to 5.24): it looks at `control` after `on_step_end` and `on_epoch_end`. Its own
+callback, which follows the arguments, comes before those of the user, so that what is set here holds. At the end of
+the run it saves by itself where `save_strategy` is "steps"; that is left as it is.
 """
 
 from __future__ import annotations

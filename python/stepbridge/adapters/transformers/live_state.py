@@ -1,8 +1,8 @@
 """The clock's entry in `TrainerState.stateful_callbacks`.
 
-What the Trainer does (seen on 4.46 to 5.24): it writes `dataclasses.asdict(state)` as JSON into each checkpoint, and hands
-the state out as it was loaded. A callback that is an `ExportableState` breaks a resume from a checkpoint without it (a
-KeyError at the first save), and is replaced by a new object on request. An entry that is only data is neither.
+What the Trainer does (seen on 4.46 to 5.24): it writes `dataclasses.asdict(state)` as JSON into each checkpoint, and
+hands the state out as it was loaded. A callback that is an `ExportableState` breaks a resume from a checkpoint without
+it (a KeyError at the first save), and is replaced by a new object on request. An entry that is only data is neither.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class LiveState(dict[str, Any]):
         """Returns the content as it is now."""
         return dict(self) if self.content is None else self.content()
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # a view of what is made now
         """Returns the pairs as they are now."""
-        return super().items() if self.content is None else self.content().items()  # type: ignore[return-value]  # a view
+        return super().items() if self.content is None else self.content().items()
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> dict[str, Any]:
         return self.now()

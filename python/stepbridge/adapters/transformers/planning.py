@@ -2,9 +2,9 @@
 
 What the Trainer does, by version:
 
-- an epoch's last window is flushed from 4.47 on; before, from 4.28 on, it goes on in the next epoch, unless the epoch is
-  no longer than a window. Over a stream of unknown length it starts anew in the next epoch, and its gradients spill into
-  the first full window there (seen on 4.46 to 5.24);
+- an epoch's last window is flushed from 4.47 on; before, from 4.28 on, it goes on in the next epoch, unless the epoch
+  is no longer than a window. Over a stream of unknown length it starts anew in the next epoch, and its gradients spill
+  into the first full window there (seen on 4.46 to 5.24);
 - `control.should_epoch_stop` leaves an epoch, also inside a window, whose gradients spill in the same way;
 - up to 5.1 the checkpoint's batch size wins over the argument, so that only the loader says what is trained;
 - before 4.52 the short update at an epoch's end does not count among the updates of an epoch.

@@ -67,8 +67,14 @@ def resume_check(
     else:
         done, whole, trained = skipped, length, clock.batch
     now = planned.arguments
-    changes = () if before is None else tuple(
-        ArgumentChange(name, old, new) for name, old, new in zip(now._fields, before, now, strict=True) if old != new
+    changes = (
+        ()
+        if before is None
+        else tuple(
+            ArgumentChange(name, old, new)
+            for name, old, new in zip(now._fields, before, now, strict=True)
+            if old != new
+        )
     )
     return ResumeCheck(
         "The Trainer",
@@ -88,7 +94,7 @@ def _batches_of(clock: StepClock, epoch: int) -> int | None:
     if clock.position.epoch <= epoch:
         return None
     ends = [clock.convert(f"{number}ep", "batch") for number in (epoch, epoch + 1)]
-    return int(ends[1]) - int(ends[0]) if all(isinstance(end, Exact) for end in ends) else None  # type: ignore[call-overload]
+    return int(ends[1]) - int(ends[0]) if all(isinstance(end, Exact) for end in ends) else None
 
 
 def _cause(args: Any, planned: Planned) -> str:

@@ -51,9 +51,7 @@ class ClockLR(on_torch.ClockLR):
         start: float = 1.0,
     ) -> None:
         if not isinstance(counting, ClockCallback):
-            raise TypeError(
-                f"ClockLR takes the ClockCallback that the Trainer is given, not {type(counting).__name__}"
-            )
+            raise TypeError(f"ClockLR takes the ClockCallback that the Trainer is given, not {type(counting).__name__}")
         self.counting = counting
         super().__init__(optimizer, counting.clock, phases, start=start)
         counting.follow(self)
