@@ -44,7 +44,13 @@ def check(run: Run, *, samples: bool = True, first_step: int = 0, first_batch: i
         ({"accumulate": 1}, list(range(1, 15))),
         ({"accumulate": 1, "dataloader_drop_last": True}, list(range(1, 13))),
         ({"accumulate": 7}, [7, 14]),
-        ({"accumulate": 9}, [7, 14]),
+        pytest.param(
+            {"accumulate": 9},
+            [7, 14],
+            marks=pytest.mark.skipif(
+                VERSION < (4, 52), reason="it takes samples for batches, and trains 2 of 7 batches"
+            ),
+        ),
         ({"accumulate": 1, "max_steps": 9}, list(range(1, 10))),
     ],
     ids=["accumulate", "plain", "drop_last", "one window", "longer window", "max_steps"],
