@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOGS = ROOT / "demo" / "logs"
 PROGRAM = (sys.executable, "-m", "stepbridge")
-NAMES = ("plan", "convert", "info", "reindex", "infer")
+NAMES = ("plan", "convert", "info", "reindex", "infer", "where")
 
 
 def run(
@@ -52,6 +52,7 @@ def examples(page: str) -> list[list[str]]:
 
 def lay_out(folder: Path) -> None:
     """Make the folder `runs` of the examples, out of the demo's logs."""
+    shutil.copytree(ROOT / "tests" / "cli" / "checkpoint-4", folder / "checkpoint-4")
     shutil.copytree(LOGS / "roberta_lora", folder / "runs" / "bert")
     shutil.copytree(LOGS / "mnist_cnn" / "tensorboard", folder / "runs" / "mnist")
     (folder / "runs" / "mine").mkdir()

@@ -26,7 +26,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What worker processes run: programs that bring in a framework, with no examples in their docstrings.
-collect_ignore_glob = ["adapters/keras_*", "adapters/tensorflow_*", "adapters/torch_*", "conformance/drivers/*"]
+collect_ignore_glob = [
+    "adapters/keras_*",
+    "adapters/tensorflow_*",
+    "adapters/torch_*",
+    "adapters/transformers_*",
+    "conformance/drivers/*",
+]
 
 ROOT = Path(__file__).parent.parent
 #: Real logs of real runs with a MANIFEST.tsv; too large for the repository.

@@ -21,9 +21,10 @@ PACKAGES = {
     "timeline": set[str](),
     "ledger": {"timeline"},
     "clock": {"timeline", "ledger"},
-    "adapters": {"timeline", "clock"},
+    "checkpoints": {"timeline", "clock"},
+    "adapters": {"timeline", "clock", "checkpoints"},
     "logs": {"timeline", "ledger"},
-    "cli": {"timeline", "ledger", "logs"},
+    "cli": {"timeline", "ledger", "logs", "clock", "checkpoints"},
 }
 
 
@@ -117,11 +118,17 @@ def adapter(module: str) -> str | None:
     return parts[2] if package(module) == "adapters" and len(parts) > 2 else None
 
 
+#: The frameworks that are made of another one, whose adapter theirs may use by its public names.
+MADE_OF = {"transformers": "torch"}
+
+
 def crossing_imports(module: str, imports: set[str]) -> set[str]:
     """List what an adapter may not import: another adapter, or a module inside the base; the base, any adapter."""
     own = adapter(module)
     others = {other for other in imports if adapter(other) not in (None, own)}
-    return others - {"stepbridge.adapters.base"} if own != "base" else others
+    if own == "base":
+        return others
+    return others - {"stepbridge.adapters.base", f"stepbridge.adapters.{MADE_OF.get(str(own))}"}
 
 
 @pytest.mark.parametrize("module", ADAPTERS)
@@ -172,7 +179,7 @@ def text_of(framework: str) -> str:
 
 def test_no_mechanism_is_in_two_adapters() -> None:
     frameworks = {name for name in map(adapter, ADAPTERS) if name is not None}
-    assert frameworks == {"base", "torch", "keras", "tensorflow"}
+    assert frameworks == {"base", "torch", "keras", "tensorflow", "transformers"}
     assert shared_runs({name: text_of(name) for name in frameworks}) == []
 
 
@@ -183,6 +190,6 @@ def test_the_check_of_mechanisms_can_fail() -> None:
 
 
 def test_modules_that_are_not_public_begin_with_an_underscore() -> None:
-    for name in ("timeline", "ledger", "clock", "logs", "cli"):
+    for name in ("timeline", "ledger", "clock", "checkpoints", "logs", "cli"):
         files = {path.name for path in (ROOT / "stepbridge" / name).glob("*.py")}
         assert {file for file in files if not file.startswith("_")} == set()

@@ -57,6 +57,15 @@ class ClockEntering(ClockFollowers):
         return Exact(self._left_out, self._data_unit)
 
     @property
+    def epoch_done(self) -> Exact:
+        """How much of the running epoch's data is done, in the unit of `repeated`; 0 between two epochs.
+
+        That is what the clock counted of the epoch, unless the loop entered the epoch at another point.
+        """
+        done = self._data_done() if self._in_epoch and not self._is_whole else 0
+        return Exact(done, self._data_unit)
+
+    @property
     def _data_unit(self) -> Literal["sp", "ba"]:
         """What the data of an epoch is measured in: samples, where the plan states them."""
         shape = self._epoch_shape

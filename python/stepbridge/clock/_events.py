@@ -55,7 +55,9 @@ class ClockEvents(ClockEntering):
 
     # --- the run ---
 
-    def begin_epoch(self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None) -> bool:
+    def begin_epoch(
+        self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None, tell: bool = True
+    ) -> bool:
         """Begins the next epoch, or enters the one that a resumed clock is inside.
 
         For callbacks and hooks; a loop of your own has `epochs()`. An epoch that is still open is ended as cut.
@@ -69,6 +71,7 @@ class ClockEvents(ClockEntering):
                 framework enters it in any case, so `until` does not prevent it.
             batch: batches of it that are done where it is entered; 0 for an epoch from its start.
             sample: samples of it that are done there.
+            tell: whether to warn of what is trained again or left out; False where the caller has warned of it.
 
         Returns:
             Whether an epoch is running: False where `until` is reached or nothing more is planned.
@@ -99,15 +102,15 @@ class ClockEvents(ClockEntering):
             if self.resumed_inside:
                 self._enter_next(goes_on=True)
             if at is not None and at != self._data_done():
-                self._enter_at(at, tell=True)
+                self._enter_at(at, tell=tell)
             return True
         if self._ledger is not None:
             self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
-        self._pass_over(wanted)
+        self._pass_over(wanted, tell=tell)
         if not self._enter_next(goes_on=False):
             return False
         if at:
-            self._enter_at(at, tell=True)
+            self._enter_at(at, tell=tell)
         return True
 
     def _enter_next(self, *, goes_on: bool) -> bool:
@@ -152,7 +155,7 @@ class ClockEvents(ClockEntering):
             )
         return wanted
 
-    def _pass_over(self, wanted: int) -> None:
+    def _pass_over(self, wanted: int, *, tell: bool) -> None:
         """Ends the running epoch and those before `wanted`, of which nothing more is trained."""
         running = self._running_epoch()
         if running is not None:
@@ -160,14 +163,14 @@ class ClockEvents(ClockEntering):
             missing = 0 if whole is None or self._is_whole else max(whole - done, 0)
             self._finish(cut=True)
             if missing:
-                self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=True)
+                self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=tell)
         while self._position[0] < wanted:
             passed = self._position[0]
             whole, unit = self._data_of(passed), self._data_unit
             if not self._enter_next(goes_on=False):
                 return
             self._finish(cut=True)
-            self._note_entry(passed + 1, 0, repeated=0, left_out=whole or 0, unit=unit, tell=True)
+            self._note_entry(passed + 1, 0, repeated=0, left_out=whole or 0, unit=unit, tell=tell)
 
     def advance(self, batches: int = 1, *, last: bool = False) -> None:
         """Counts batches that the loop did not take from `batches()`, as one event.
@@ -271,12 +274,33 @@ class ClockEvents(ClockEntering):
         if planned is not None and not cut:
             self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
 
-    def restart_epoch(self) -> None:
-        """Begins the running epoch again as a further one, for a framework that counts it so.
+    def restart_epoch(
+        self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None, tell: bool = True
+    ) -> None:
+        """Begins the running epoch again as a further one, or an earlier epoch, for a framework that counts it so.
 
         The part that was done stays on record as an epoch that was cut, and is not one of the planned epochs. To begin
         an epoch again by its own number: `begin_epoch(epoch, sample=0)`.
+
+        Args:
+            epoch: the index, from 0, of an earlier epoch that the framework begins again. It and those after it are
+                then trained as further epochs, and what they repeat counts as `repeated`. Default: the running one.
+            batch: batches of it that are done where it is entered.
+            sample: samples of it that are done there.
+            tell: whether to warn of what is trained again; False where the caller has warned of it.
+
+        Raises:
+            TimelineError: no such epoch has begun, or it has no such point.
+
+        >>> from stepbridge import StepClock
+        >>> clock = StepClock(samples=20, batch_size=5, epochs=2, initial="6ba")
+        >>> clock.restart_epoch(0, sample=15, tell=False)
+        >>> clock.repeated, clock.timeline.epochs, clock.position
+        (Exact(15, 'sp'), 4, Position(epoch=2, iter=0))
         """
+        if epoch is not None or batch is not None or sample is not None:
+            self._begin_again(epoch, batch, sample, tell=tell)
+            return
         self._resumed = False
         self._restart_epoch(self._longer)
         self._longer, self._resized = 0, False
@@ -286,6 +310,48 @@ class ClockEvents(ClockEntering):
             self._skips = []
         self._begin_epoch()
         self._entered = True
+
+    def _begin_again(self, epoch: int | None, batch: int | None, sample: int | None, *, tell: bool) -> None:
+        """Begins an epoch that has begun before as a further one, at some point of its data."""
+        running = self._running_epoch()
+        following = self._position[0] if running is None else running + 1
+        wanted = (following - 1) if epoch is None else whole_number("epoch", epoch, "ep")
+        if not 0 <= wanted < following:
+            raise TimelineError(
+                f"{self.name}: cannot begin epoch {wanted} (an index from 0) again: "
+                f"expected one of the {following} epochs that have begun"
+            )
+        at = self._entry_point(wanted, batch, sample, running=wanted == running) or 0
+        unit = self._data_unit
+        known = [self._data_of(number) or 0 for number in range(wanted, following)]
+        if running is not None:
+            known[-1] = self._data_done()
+        self._plan_further(following - wanted)
+        self._finish(cut=True)
+        if self._enter_next(goes_on=False):
+            if at and self._data_of(following) is not None:
+                self._enter(0, at)
+            self._longer = -at
+            self._note_entry(following, at, repeated=max(sum(known) - at, 0), left_out=0, unit=unit, tell=tell)
+
+    def _plan_further(self, epochs: int) -> None:
+        """Plans so many epochs more, where the plan has an end."""
+        plan = self._plan.segments[0]
+        if plan.epochs is None or len(self._plan.segments) != 1:
+            return
+        self.replan(
+            Timeline.plan(
+                samples=plan.samples,
+                batch_size=plan.batch_size,
+                batches_per_epoch=None if plan.samples is not None and plan.batch_size is not None else plan.batches,
+                epochs=plan.epochs + epochs,
+                drop_last=plan.drop_last,
+                accumulate=plan.accumulate,
+                boundary=plan.boundary,
+                on_cut=plan.on_cut,
+                tokens_per_sample=plan.tokens_per_sample,
+            )
+        )
 
     def end_run(self) -> None:
         """Records in the ledger that the loop was left, and closes its file. Training may continue afterwards.
@@ -334,16 +400,19 @@ class ClockEvents(ClockEntering):
         if self._ledger is not None:
             self._ledger.record_change(self, self._padding)
 
-    def replan(self, plan: Timeline, *, pending: Pending | None = None) -> None:
+    def replan(self, plan: Timeline, *, pending: Pending | None = None, padding: int | None = None) -> None:
         """Lets the run follow another plan from the batch at hand on; what was observed stays.
 
         Args:
             plan: equal epochs, as `Timeline.plan` makes them; they are those of the whole run.
             pending: what happens to a window that is open where `accumulate` differs; see `Timeline.change`.
+            padding: copies that a distributed sampler adds to each epoch from here on; None: as before.
 
         Raises:
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
+        if padding is not None:
+            self._padding_each = count("padding", padding, "sp")
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
             self._set_plan(plan._core, pending, self._longer)
             self._plan, self._bounded = plan, plan.epochs is not None

@@ -42,7 +42,12 @@ class LoopDriver:
         self.clock = the_clock(clock)
 
     def begin_run(
-        self, plan: Timeline | None = None, *, at: QuantityLike | None = None, pending: Pending | None = None
+        self,
+        plan: Timeline | None = None,
+        *,
+        at: QuantityLike | None = None,
+        pending: Pending | None = None,
+        padding: int | None = None,
     ) -> None:
         """Training begins, or continues in this process.
 
@@ -50,18 +55,21 @@ class LoopDriver:
             plan: the plan that the framework announces, if it does; the clock follows it from here on.
             at: where the framework says that it is, if it restores its own counters: the clock moves there.
             pending: what happens to an open window where the plan's `accumulate` differs.
+            padding: copies that a distributed sampler adds to each epoch.
 
         Raises:
             TimelineError, IndexError: as `StepClock.replan` and `StepClock.move_to`.
         """
-        if pending is not None or (plan is not None and plan != self.clock.plan):
-            self.clock.replan(self.clock.plan if plan is None else plan, pending=pending)
+        if pending is not None or padding is not None or (plan is not None and plan != self.clock.plan):
+            self.clock.replan(self.clock.plan if plan is None else plan, pending=pending, padding=padding)
         if at is not None:
             self.clock.move_to(at)
 
-    def begin_epoch(self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None) -> bool:
+    def begin_epoch(
+        self, epoch: int | None = None, *, batch: int | None = None, sample: int | None = None, tell: bool = True
+    ) -> bool:
         """An epoch begins; see `StepClock.begin_epoch`. Returns whether one is running."""
-        return self.clock.begin_epoch(epoch, batch=batch, sample=sample)
+        return self.clock.begin_epoch(epoch, batch=batch, sample=sample, tell=tell)
 
     def batches(self, batches: int = 1, *, last: bool = False) -> None:
         """Batches were trained, as one event; see `StepClock.advance`."""

@@ -69,6 +69,11 @@ class Phases:
                 raise TimelineError(f'unknown shape {phase.shape!r}: expected "linear", "cosine" or "hold"')
         self.start = float(start)
 
+    @property
+    def ends(self) -> list[Quantity]:
+        """Where each phase ends."""
+        return [phase.end for phase in self._phases]
+
     def factor(self, clock: StepClock) -> float:
         """Returns the factor where the clock is.
 

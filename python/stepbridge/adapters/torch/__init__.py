@@ -38,7 +38,7 @@ with framework("torch", title="PyTorch", tested="2.4"):
 
 from stepbridge.adapters.torch.distributed import ClockJoin, no_sync
 from stepbridge.adapters.torch.driving import Driven, drive
-from stepbridge.adapters.torch.loaders import clock_for
+from stepbridge.adapters.torch.loaders import clock_for, loader_sizes
 from stepbridge.adapters.torch.rest import EpochOrder
 from stepbridge.adapters.torch.schedules import ClockLambdaLR, ClockLR
 from stepbridge.adapters.torch.watching import Watch, watch
@@ -56,6 +56,7 @@ __all__ = [
     "Watch",
     "clock_for",
     "drive",
+    "loader_sizes",
     "no_sync",
     "watch",
 ]

@@ -21,13 +21,14 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Itera
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
+from stepbridge.adapters.torch.prepared import sizes_of_prepared
 from stepbridge.adapters.torch.rest import bind_order
 from stepbridge.clock import StepClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["clock_for"]
+__all__ = ["clock_for", "loader_sizes"]
 
 
 def clock_for(
@@ -58,13 +59,32 @@ def clock_for(
     >>> clock.timeline
     Timeline(3 epochs of 2 batches (10 samples in batches of 8, the last 2) = 6 batches, 6 steps, 30 samples)
     """
-    return StepClock(epochs=epochs, accumulate=accumulate, **{**_sizes(loader, ranks), **options})
+    return StepClock(epochs=epochs, accumulate=accumulate, **{**loader_sizes(loader, ranks=ranks), **options})
 
 
-def _sizes(loader: Iterable[Any], ranks: int | None) -> dict[str, Any]:
-    """What the loader says of itself, in the words of StepClock."""
+def loader_sizes(loader: Iterable[Any], *, ranks: int | None = None) -> dict[str, Any]:
+    """Returns what a loader says of itself, in the words of StepClock; what it does not know is not in it.
+
+    Args:
+        loader: a `DataLoader`, one that Accelerate prepared, or any iterable.
+        ranks: as in `clock_for`.
+
+    Raises:
+        ValueError: the loader has no batch.
+        TimelineError: it is what Accelerate's `skip_first_batches` returned.
+
+    >>> from torch.utils.data import DataLoader
+    >>> loader_sizes(DataLoader(range(10), batch_size=4))
+    {'samples': 10, 'batch_size': 4, 'drop_last': False}
+    """
     if not isinstance(loader, DataLoader):
         return _counted("batches_per_epoch", loader)
+    prepared = sizes_of_prepared(loader, _length)
+    return _sizes(loader, ranks) if prepared is None else prepared
+
+
+def _sizes(loader: DataLoader[Any], ranks: int | None) -> dict[str, Any]:
+    """What PyTorch's own loader says of itself."""
     if isinstance(loader.dataset, IterableDataset):
         return _sizes_of_a_stream(loader, _world(ranks))
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler

@@ -37,7 +37,7 @@ class _ClockSchedule(LRScheduler):
     """Sets each group's rate to its first one times a factor that follows from the clock alone."""
 
     #: What is no state: it is given again when the scheduler is made again.
-    _given = ("optimizer", "clock", "unit", "lr_lambdas", "phases")
+    _given: tuple[str, ...] = ("optimizer", "clock", "unit", "lr_lambdas", "phases")
 
     def __init__(self, optimizer: Optimizer, clock: StepClock) -> None:
         self.clock = the_clock(clock)

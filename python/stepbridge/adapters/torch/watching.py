@@ -46,7 +46,7 @@ def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, 
 
     Args:
         clock: the loop's clock.
-        optimizer: any `torch.optim.Optimizer`.
+        optimizer: any `torch.optim.Optimizer`, also one that Accelerate prepared.
         scaler: the `GradScaler` that calls `optimizer.step`. With it a skipped update is known at once, without it by
             the next batch.
         name: what this optimizer is called; "optimizer" by default, then "optimizer2", "optimizer3". Its count is
@@ -74,6 +74,10 @@ def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, 
     (2, 2, 2)
     """
     the_clock(clock)
+    inner = getattr(optimizer, "optimizer", None)
+    if isinstance(inner, Optimizer) and not hasattr(optimizer, "_optimizer_step_post_hooks"):
+        # Accelerate's wrapper calls itself an Optimizer, and has no hooks of its own.
+        optimizer = inner
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"watch takes a torch.optim.Optimizer, not {type(optimizer).__name__}: "

@@ -1,0 +1,77 @@
+"""What the loaders that Accelerate prepared say of their sizes. Accelerate is not imported here.
+
+What Accelerate does (seen on 1.0 and 1.15):
+
+- `BatchSamplerShard` gives each rank whole batches in turn; `split_batches` gives each a part of every batch, whose
+  size then is that of all ranks. With `even_batches` the last batch is filled up with copies from the data's start.
+- `DataLoaderDispatcher` reads on rank 0 alone and shares out. Its last batch is only made divisible by the ranks.
+- `IterableDatasetShard` reads all of the stream on every rank; its last batch is filled up as well.
+- `skip_first_batches` returns a loader whose length is that of the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import BatchSampler, IterableDataset
+
+from stepbridge._errors import TimelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["sizes_of_prepared"]
+
+
+def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> dict[str, Any] | None:
+    """Returns the sizes of a loader that several ranks share, in the words of StepClock; None for any other loader.
+
+    Raises:
+        TimelineError: it is what `skip_first_batches` returned.
+    """
+    accelerate = sys.modules.get("accelerate.data_loader")
+    if accelerate is None or not isinstance(loader, accelerate.DataLoaderAdapter):
+        return None
+    sampler = loader.sampler if isinstance(loader.sampler, BatchSampler) else loader.batch_sampler
+    if isinstance(sampler, accelerate.SkipBatchSampler) or bool(vars(loader).get("skip_batches")):
+        raise TimelineError(
+            "the loader is what skip_first_batches returned, so its length is not that of an epoch: "
+            "give the clock the loader that was given to it"
+        )
+    if isinstance(loader, accelerate.DataLoaderDispatcher):
+        return _dispatched(loader, sampler, length)
+    if isinstance(sampler, accelerate.BatchSamplerShard):
+        return _shared(sampler, length)
+    if isinstance(loader.dataset, accelerate.IterableDatasetShard):
+        # Its last batch holds copies, and nobody knows how many.
+        return {}
+    return None
+
+
+def _shared(shard: Any, length: Callable[[object], int | None]) -> dict[str, Any]:
+    inner = shard.batch_sampler
+    samples = length(inner.sampler) if type(inner) is BatchSampler else None
+    if samples is None or shard.batch_size is None:
+        # What a batch sampler of your own groups is known by its batches alone.
+        return {"batches_per_epoch": len(shard)}
+    size = shard.batch_size * (1 if shard.split_batches else shard.num_processes)
+    if shard.drop_last:
+        return {"samples": samples, "batch_size": size, "drop_last": True}
+    copies = -samples % size if shard.even_batches else 0
+    return {"samples": samples, "batch_size": size, "padding": copies, "drop_last": False}
+
+
+def _dispatched(loader: Any, sampler: Any, length: Callable[[object], int | None]) -> dict[str, Any]:
+    ranks = loader.state.num_processes
+    if isinstance(loader.dataset, IterableDataset):
+        if not loader._drop_last:
+            return {}
+        return {"batch_size": loader.batch_size * (1 if loader.split_batches else ranks)}
+    samples = length(sampler.sampler) if type(sampler) is BatchSampler else None
+    if samples is None:
+        return {"batches_per_epoch": len(loader)}
+    size = sampler.batch_size * (1 if loader.split_batches else ranks)
+    if loader._drop_last:
+        return {"samples": samples, "batch_size": size, "drop_last": True}
+    return {"samples": samples, "batch_size": size, "padding": -samples % ranks, "drop_last": False}

@@ -1,0 +1,31 @@
+"""Checkpoints of frameworks: where the run is, where the framework goes on after a resume, and whether these agree.
+
+`read_checkpoint` reads one on disk without running code that it holds. `ResumeCheck` compares two points of a run; the
+adapters use it before the first batch after a resume.
+"""
+
+from __future__ import annotations
+
+from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
+from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
+from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after, updates_of_epoch
+from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
+
+__all__ = [
+    "KINDS",
+    "STATE_KEY",
+    "ArgumentChange",
+    "Checkpoint",
+    "CheckpointKind",
+    "ResumeCheck",
+    "ResumePoint",
+    "TrainerArguments",
+    "attributes_of",
+    "clock_from",
+    "goes_on_after",
+    "kind_of",
+    "point_of",
+    "read_checkpoint",
+    "updates_of_epoch",
+]

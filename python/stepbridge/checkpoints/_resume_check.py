@@ -1,0 +1,146 @@
+"""Compares where a framework goes on after a resume with where the run is, and says what that repeats or leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from stepbridge.timeline import Exact
+
+if TYPE_CHECKING:
+    from stepbridge.clock import StepClock
+
+__all__ = ["ArgumentChange", "ResumeCheck", "ResumePoint", "point_of"]
+
+_NAMES: dict[str, tuple[str, str]] = {"sp": ("sample", "samples"), "ba": ("batch", "batches")}
+
+
+class ResumePoint(NamedTuple):
+    """A point in the data of a run."""
+
+    epoch: int
+    """The epoch, an index from 0, as the framework numbers it."""
+    done: Exact
+    """How much of that epoch's data is done: samples, or batches where nobody knows those."""
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}, {_NAMES[self.done.unit][0]} {int(self.done):,}"
+
+
+class ArgumentChange(NamedTuple):
+    """An argument of the framework that is another one than when the checkpoint was saved."""
+
+    name: str
+    before: object
+    now: object
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.before} -> {self.now}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeCheck:
+    """Where a framework goes on, and where the run is.
+
+    >>> reached, goes_on = ResumePoint(1, Exact(25_088, "sp")), ResumePoint(0, Exact(37_632, "sp"))
+    >>> changes = (ArgumentChange("world_size", 8, 4),)
+    >>> check = ResumeCheck("The Trainer", reached, goes_on, Exact(75_088, "sp"), Exact(50_000, "sp"), changes=changes)
+    >>> check.repeated, check.left_out
+    (Exact(37456, 'sp'), Exact(0, 'sp'))
+    >>> print(check)
+    The Trainer resumes at epoch 0, sample 37,632; the run has trained 75,088 samples (epoch 1, sample 25,088).
+    37,456 samples will be trained again. Cause: world_size 8 -> 4.
+    """
+
+    framework: str
+    """The subject of the sentence: "The Trainer"."""
+    reached: ResumePoint
+    """Where the run is."""
+    goes_on: ResumePoint
+    """Where the framework goes on, in the same unit."""
+    trained: Exact
+    """What the run has trained."""
+    epoch_data: Exact | None = None
+    """The data of an epoch; None where nobody knows it."""
+    epochs: int | None = None
+    """Where the framework ends: after so many epochs, if that is known."""
+    changes: tuple[ArgumentChange, ...] = ()
+    """The arguments that differ, which is the cause."""
+    cause: str = ""
+    """The cause where it is not in the arguments: a clause without a full stop."""
+    remedy: str = ""
+    """What to do: a clause without a full stop."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the framework goes on where the run is."""
+        return self.reached == self.goes_on or self._ahead == 0
+
+    @property
+    def repeated(self) -> Exact | None:
+        """What is about to be trained again; None: something, and nobody knows how much."""
+        return self._amount(-1)
+
+    @property
+    def left_out(self) -> Exact | None:
+        """What is never trained; None: something, and nobody knows how much."""
+        return self._amount(1)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the framework takes the run for finished, and trains nothing more."""
+        return self.epochs is not None and self.goes_on.epoch >= self.epochs
+
+    @property
+    def _ahead(self) -> int | None:
+        """By how much data the framework is ahead of the run; None where nobody knows."""
+        goes_on = self.goes_on
+        if self.ends and self.epochs is not None:
+            # Past the end there is nothing that could be left out.
+            goes_on = ResumePoint(max(self.epochs, self.reached.epoch), Exact(0, goes_on.done.unit))
+        epochs = goes_on.epoch - self.reached.epoch
+        if epochs and self.epoch_data is None:
+            return None
+        whole = 0 if self.epoch_data is None else int(self.epoch_data)
+        return epochs * whole + int(goes_on.done) - int(self.reached.done)
+
+    def _amount(self, sign: Literal[1, -1]) -> Exact | None:
+        ahead = self._ahead
+        if ahead is None:
+            later = self.goes_on.epoch > self.reached.epoch
+            return None if later == (sign > 0) else Exact(0, self.reached.done.unit)
+        return Exact(max(sign * ahead, 0), self.reached.done.unit)
+
+    def __str__(self) -> str:
+        where = "at the end of the run, so it trains nothing more" if self.ends else f"at {self.goes_on}"
+        trained = _counted(self.trained)
+        sentences = [f"{self.framework} resumes {where}; the run has trained {trained} ({self.reached})."]
+        if self.agrees:
+            sentences.append("That is the same point.")
+        for amount, what in ((self.repeated, "will be trained again"), (self.left_out, "will never be trained")):
+            if amount is None:
+                sentences.append(f"What lies between {what}; the length of an epoch is not known.")
+            elif int(amount):
+                sentences.append(f"{_counted(amount)} {what}.")
+        cause = ", ".join(map(str, self.changes)) or self.cause
+        if cause and not self.agrees:
+            sentences.append(f"Cause: {cause}.")
+        if self.remedy and not self.agrees:
+            sentences.append(f"Remedy: {self.remedy}.")
+        return " ".join(sentences)
+
+
+def point_of(clock: StepClock, *, later: int = 0) -> ResumePoint:
+    """Returns where a clock is.
+
+    Args:
+        clock: the clock of the run.
+        later: by how many epochs the clock's index is above the framework's, as epochs were begun again.
+    """
+    return ResumePoint(clock.position.epoch - later, clock.epoch_done)
+
+
+def _counted(amount: Exact) -> str:
+    one, several = _NAMES[amount.unit]
+    number = int(amount)
+    return f"{number:,} {one if number == 1 else several}"

@@ -1,0 +1,216 @@
+"""Every resume of a real Trainer: what is warned of is what the data set then serves."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import transformers
+
+import stepbridge as sb
+from adapters.transformers_training import Data, Stream, make_trainer, train
+from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = tuple(map(int, transformers.__version__.split(".")[:2]))
+
+pytestmark = pytest.mark.skipif(VERSION < (5, 2), reason="the argument's batch size holds from 5.2 on")
+
+ORDER = [*range(20), *range(20)]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of each step: 4 is epoch 1, sample 9; 3 is the end of epoch 0."""
+    folder = tmp_path_factory.mktemp("saved")
+    train(folder, save_strategy="steps", save_steps=1)
+    return folder
+
+
+def resumed(saved: Path, folder: Path, step: int, counting: ClockCallback, **options: Any) -> tuple[Any, list[str]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", sb.StepbridgeWarning)
+        run = train(folder, counting, resume=saved / f"checkpoint-{step}", **options)
+    return run, [str(one.message) for one in caught if one.category is sb.StepbridgeWarning]
+
+
+#: The checkpoint, what is different, where the Trainer goes on: (epoch, sample) as measured; None: at the end.
+ROWS = [
+    (4, {}, (1, 9)),
+    (3, {}, (1, 0)),
+    (4, {"batch_size": 2}, (1, 0)),
+    (4, {"batch_size": 1}, (0, 12)),
+    (4, {"batch_size": 6}, None),
+    (3, {"batch_size": 6}, (1, 18)),
+    (3, {"accumulate": 1}, (0, 9)),
+    (4, {"accumulate": 7}, None),
+    (4, {"batch_size": 1, "accumulate": 9}, (1, 9)),
+    (4, {"batch_size": 9, "accumulate": 1}, (1, 9)),
+    (4, {"ignore_data_skip": True}, (1, 0)),
+]
+
+
+@pytest.mark.parametrize(("step", "changes", "where"), ROWS, ids=str)
+def test_the_warning_is_what_happens(
+    saved: Path, tmp_path: Path, step: int, changes: dict[str, Any], where: tuple[int, int] | None
+) -> None:
+    run, told = resumed(saved, tmp_path, step, ClockCallback(), **changes)
+    done = {3: 20, 4: 29}[step]
+    start = 40 if where is None else where[0] * 20 + where[1]
+    # The data set is the judge.
+    assert run.trained[:5] == ORDER[start : start + 5]
+    clock, check = run.counting.clock, run.counting.check
+    assert check.agrees == (start == done)
+    assert (int(check.repeated), int(check.left_out)) == (max(done - start, 0), max(start - done, 0))
+    assert len(told) == (start != done)
+    # It counts on right.
+    assert clock.sample == done + len(run.trained)
+    assert clock.batch == {3: 7, 4: 10}[step] + len(run.model.trained)
+    assert clock.step == run.trainer.state.global_step
+    assert int(clock.repeated) == max(done - start, 0)
+    if where is not None:
+        assert int(clock.left_out) == max(start - done, 0)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row[2] not in ((1, 9), (1, 0)) or row[1]], ids=lambda row: str(row[:2])
+)
+def test_it_can_be_refused(saved: Path, tmp_path: Path, row: tuple[int, dict[str, Any], Any]) -> None:
+    step, changes, where = row
+    done = {3: (1, 0), 4: (1, 9)}[step]
+    counting = ClockCallback(mismatch="raise")
+    trainer, model, _ = make_trainer(tmp_path, counting, **changes)
+    path = str(saved / f"checkpoint-{step}")
+    if where == done:
+        trainer.train(resume_from_checkpoint=path)
+        return
+    with pytest.raises(sb.TimelineError, match="The Trainer resumes at"):
+        trainer.train(resume_from_checkpoint=path)
+    assert model.trained == []
+
+
+def test_the_sentence(saved: Path, tmp_path: Path) -> None:
+    _, told = resumed(saved, tmp_path, 4, ClockCallback(), batch_size=1)
+    assert told == [
+        (
+            "clock: The Trainer resumes at epoch 0, sample 12; the run has trained 29 samples (epoch 1, sample 9). "
+            "17 samples will be trained again. Cause: per_device_train_batch_size 3 -> 1. Remedy: resume with "
+            "per_device_train_batch_size=3 or resume from aligned_checkpoint(path, trainer)."
+        )
+    ]
+
+
+def test_a_shuffled_run_goes_on_exactly(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1)
+    run, told = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True)
+    assert told == []
+    assert run.trained == whole.trained[29:]
+    assert run.counting.clock.sample == 40
+
+
+def test_a_stream(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"data": Stream(), "accumulate": 1, "max_steps": 12}
+    train(tmp_path / "first", save_strategy="steps", save_steps=3, **options)
+    # Inside its first pass the Trainer leaves out what is done.
+    run, told = resumed(tmp_path / "first", tmp_path / "a", 6, ClockCallback(), **options)
+    assert (run.trained[0], told) == (18, [])
+    # Later it begins the pass again: 2 batches.
+    run, told = resumed(tmp_path / "first", tmp_path / "b", 9, ClockCallback(), **options)
+    assert run.trained[0] == 0
+    assert len(told) == 1
+    assert "2 batches will be trained again" in told[0]
+    assert run.counting.clock.batch == 9 + len(run.model.trained) == 12
+    assert int(run.counting.clock.repeated) == 2
+
+
+def test_a_resume_of_a_resume_that_went_back(saved: Path, tmp_path: Path) -> None:
+    """The clock's epochs are two ahead of the Trainer's from there on, and stay so."""
+    counting = ClockCallback()
+    with pytest.warns(sb.StepbridgeWarning, match="17 samples will be trained again"):
+        train(
+            tmp_path / "a",
+            counting,
+            resume=saved / "checkpoint-4",
+            batch_size=1,
+            save_strategy="steps",
+            save_steps=5,
+        )
+    steps = sorted(int(path.name.split("-")[1]) for path in (tmp_path / "a").glob("checkpoint-*"))
+    first = next(step for step in steps if step > 5)
+    run, told = resumed(tmp_path / "a", tmp_path / "b", first, ClockCallback(), batch_size=1)
+    assert told == []
+    assert run.counting.clock.sample == counting.clock.sample
+    assert run.counting.clock.position == counting.clock.position
+
+
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [
+        (4, {"batch_size": 1, "accumulate": 3}),
+        (4, {"batch_size": 1, "accumulate": 1}),
+        (3, {"batch_size": 6}),
+        (3, {"accumulate": 7}),
+        (4, {"batch_size": 3, "accumulate": 1}),
+    ],
+)
+def test_an_aligned_checkpoint(saved: Path, tmp_path: Path, step: int, changes: dict[str, Any]) -> None:
+    counting = ClockCallback(mismatch="raise")
+    trainer, model, _ = make_trainer(tmp_path / "out", counting, **changes)
+    path = aligned_checkpoint(saved / f"checkpoint-{step}", trainer, tmp_path / "aligned")
+    trainer.train(resume_from_checkpoint=path)
+    done = {3: 20, 4: 29}[step]
+    assert [sample for batch in model.trained for sample in batch] == ORDER[done:]
+    clock = counting.clock
+    assert (clock.sample, int(clock.repeated), int(clock.left_out)) == (40, 0, 0)
+
+
+def test_where_no_window_fits_it_is_refused(saved: Path, tmp_path: Path) -> None:
+    trainer, _, _ = make_trainer(tmp_path, ClockCallback(), batch_size=2)
+    with pytest.raises(sb.TimelineError, match=r"9 samples of epoch 1 .* no whole number of windows of 6 samples"):
+        aligned_checkpoint(saved / "checkpoint-4", trainer, tmp_path / "aligned")
+    assert not (tmp_path / "aligned").exists()
+
+
+def test_a_folder_that_is_there(saved: Path, tmp_path: Path) -> None:
+    trainer, _, _ = make_trainer(tmp_path, ClockCallback())
+    with pytest.raises(sb.TimelineError, match="is there already"):
+        aligned_checkpoint(saved / "checkpoint-4", trainer, tmp_path)
+
+
+def copied(saved: Path, folder: Path, pattern: str, text: str) -> Path:
+    """A checkpoint whose trainer_state.json is changed in one place."""
+    shutil.copytree(saved / "checkpoint-4", folder / "checkpoint-4")
+    file = folder / "checkpoint-4" / "trainer_state.json"
+    content, changed = re.subn(pattern, text, file.read_text(encoding="utf-8"))
+    assert changed
+    file.write_text(content, encoding="utf-8")
+    return folder
+
+
+def test_a_state_of_a_newer_version(saved: Path, tmp_path: Path) -> None:
+    newer = copied(saved, tmp_path / "newer", r'("token": 0,\s*"version": )1', r"\g<1>2")
+    trainer, _, _ = make_trainer(tmp_path, ClockCallback())
+    with pytest.raises(sb.TimelineError, match="newer stepbridge: upgrade"):
+        trainer.train(resume_from_checkpoint=str(newer / "checkpoint-4"))
+
+
+def test_a_damaged_entry(saved: Path, tmp_path: Path) -> None:
+    broken = copied(saved, tmp_path / "broken", r'"clock": \{', '"clock": 5, "other": {')
+    trainer, _, _ = make_trainer(tmp_path, ClockCallback())
+    with pytest.raises(sb.TimelineError, match="damaged"):
+        trainer.train(resume_from_checkpoint=str(broken / "checkpoint-4"))
+
+
+def test_a_checkpoint_of_another_run(saved: Path, tmp_path: Path) -> None:
+    run, told = resumed(saved, tmp_path / "a", 4, ClockCallback(), data=Data(30))
+    assert "samples=20 there, 30 here" in told[0]
+    assert run.counting.clock.batch == 10 + len(run.model.trained)
+    trainer, model, _ = make_trainer(tmp_path / "b", ClockCallback(mismatch="raise"), data=Data(30))
+    with pytest.raises(sb.TimelineError, match="another plan"):
+        trainer.train(resume_from_checkpoint=str(saved / "checkpoint-4"))
+    assert model.trained == []
