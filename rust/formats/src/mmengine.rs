@@ -62,7 +62,7 @@ pub(super) static READER: FormatReader = FormatReader {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut by_epoch = true;
-    json_lines::look(&Mmengine { by_epoch }, input, |row| {
+    json_lines::look(&Mmengine { by_epoch }, input, |row, _| {
         if row.iter.is_none() && row.epoch.is_none() {
             return ControlFlow::Continue(());
         }
