@@ -7,6 +7,8 @@
 //! A table is taken for a log where it has such a column, which counts upwards, and another that is named as metrics are.
 //! Data sets with a column `epoch` or `step` are common, and are not logs.
 
+use std::collections::BTreeMap;
+
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
@@ -131,8 +133,8 @@ fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
 
 fn matches(head: &FileHead) -> bool {
     // Lightning's name: a missing column is reported as such.
-    let counters = |names: Vec<&str>| names.contains(&"step") || names.contains(&"epoch");
-    if head.name == "metrics.csv" && head.columns(',').is_some_and(counters) {
+    let has_counter = |table: TableHead| table.has("step") || table.has("epoch");
+    if head.name == "metrics.csv" && peek(head, Some(b',')).is_some_and(has_counter) {
         return false;
     }
     let Some(table) = peek(head, None) else { return false };
@@ -145,19 +147,38 @@ fn matches(head: &FileHead) -> bool {
     if candidates.is_empty() {
         return false;
     }
-    let below = table.below(head);
-    let rises = |column: usize| below.counts(column).is_some_and(|counts| counts_upwards(&counts, step.is_none()));
-    !below.ragged
+    let below = table.below();
+    let rises = |column: usize| {
+        below.counts(column).is_some_and(|counts| counts_upwards(&counts, step.is_none(), below.damaged()))
+    };
+    !below.is_ragged()
         && rises(place)
         && candidates.into_iter().any(|column| below.is_numeric(column))
         && mostly(&table, &below)
 }
 
-/// Whether numbers rise, but for beginnings from the start; by one each where each is an epoch.
-fn counts_upwards(counts: &[i64], by_one: bool) -> bool {
-    let Some(&first) = counts.first() else { return false };
-    let rises = |from: i64, to: i64| if by_one { to == from + 1 } else { to >= from };
-    counts.windows(2).all(|pair| rises(pair[0], pair[1]) || pair[1] < pair[0] && pair[1] <= first)
+/// Whether numbers rise, but for beginnings from the start and what damage explains; by one each where each is an epoch. Rows
+/// in which other cells are filled (training by step, validation by epoch) may have a counter of their own.
+fn counts_upwards(counts: &[(i64, Vec<bool>)], by_one: bool, damaged: usize) -> bool {
+    /// Among so many numbers, one may be damaged; epochs show by themselves how they go on.
+    const COUNTS_PER_DAMAGED: usize = 8;
+    const EPOCHS_PER_DAMAGED: usize = 4;
+    if counts.is_empty() {
+        return false;
+    }
+    let allowed = damaged + counts.len() / if by_one { EPOCHS_PER_DAMAGED } else { COUNTS_PER_DAMAGED };
+    let breaks = |counts: &[i64]| {
+        let rises = |from: i64, to: i64| if by_one { to == from + 1 } else { to >= from };
+        let goes_on = |pair: &&[i64]| rises(pair[0], pair[1]) || pair[1] < pair[0] && pair[1] <= counts[0];
+        counts.windows(2).filter(|pair| !goes_on(pair)).count()
+    };
+    let all: Vec<i64> = counts.iter().map(|(count, _)| *count).collect();
+    let mut by_filled: BTreeMap<&[bool], Vec<i64>> = BTreeMap::new();
+    for (count, filled) in counts {
+        by_filled.entry(filled).or_default().push(*count);
+    }
+    let several = 2 * by_filled.len() <= counts.len();
+    breaks(&all) <= allowed || several && by_filled.values().map(|counts| breaks(counts)).sum::<usize>() <= allowed
 }
 
 /// The columns whose names are those of metrics.

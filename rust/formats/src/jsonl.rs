@@ -38,11 +38,13 @@ pub(super) static READER: FormatReader = FormatReader {
         let first = first_line(input.bytes, input.size)?;
         let mut epochs_from = None;
         let mut lines = JsonLines::new(&input.options.columns, &first);
-        json_lines::look(&lines, input, |row| {
+        json_lines::look(&lines, input, |row, damaged_before| {
             if row.step.is_some() || row.odd || row.epoch.is_none() {
                 return ControlFlow::Continue(());
             }
             epochs_from = row.epoch.and_then(Decimal::whole).and_then(|epoch| u8::try_from(epoch).ok());
+            // After a line that is damaged, a 1 may be the second epoch.
+            epochs_from = epochs_from.filter(|epoch| *epoch == 0 || !damaged_before);
             ControlFlow::Break(())
         })?;
         lines.epochs_from = epochs_from.filter(|first| *first < 2);

@@ -11,7 +11,9 @@ use crate::shared::head::FileHead;
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, PlaceColumns, TableHead, TableKind, is_step, peek, position, separator};
+use crate::shared::table::{
+    self, FirstCount, PlaceColumns, TableHead, TableKind, is_step, peek_with, position, separator,
+};
 use stepbridge_records::{EpochMeaning, FormatDescription, SeriesMeaning};
 
 pub(super) static READER: FormatReader = FormatReader {
@@ -62,17 +64,18 @@ fn matches(head: &FileHead) -> bool {
     if head.name == "metrics.csv" {
         return false;
     }
-    let line = head.lines().next().unwrap_or_default();
-    let Some(table) = behind_epoch(line.as_bytes()).and_then(|separator| peek(head, Some(separator))) else {
-        return false;
-    };
+    let Some(table) = peek_with(head, behind_epoch) else { return false };
     // A row of Keras closes an epoch: it has no step.
     if !is_sorted_as_keras(&table) || table.names.iter().any(|name| is_step(name)) {
         return false;
     }
     // Whoever counts from 1 is not Keras, whose columns anyone may have.
-    let first = table.below(head).counts(0).and_then(|epochs| epochs.first().copied());
-    first.is_some_and(|first| first != 1)
+    match table.below().first_count(0) {
+        Some(FirstCount { count: 0, .. }) => true,
+        // After damage, nothing shows from where it counts.
+        Some(FirstCount { count, is_first }) => count != 1 && is_first,
+        None => false,
+    }
 }
 
 /// Whether these are an epoch and the metrics of a `fit()`: sorted, a loss among them; those of a validation may follow in

@@ -10,7 +10,7 @@ use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, PlaceColumns, TableKind};
+use crate::shared::table::{self, PlaceColumns, TableKind, peek};
 use crate::shared::yaml::yaml_settings;
 use stepbridge_records::{EpochMeaning, FormatDescription, ProblemKind, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
@@ -28,15 +28,15 @@ pub(super) static READER: FormatReader = FormatReader {
     claims_name: |name| name == "metrics.csv",
     // Both counters, and something to count.
     matches: |head| {
-        head.columns(',').is_some_and(|names| names.len() > 2 && names.contains(&"step") && names.contains(&"epoch"))
+        peek(head, Some(b',')).is_some_and(|table| table.names.len() > 2 && table.has("step") && table.has("epoch"))
     },
-    explain_mismatch: |head| match head.columns(',') {
-        Some(names) if names.contains(&"step") || names.contains(&"epoch") => None,
+    explain_mismatch: |head| match peek(head, Some(b',')) {
+        Some(table) if table.has("step") || table.has("epoch") => None,
         Some(_) => Some((
             ProblemKind::MissingColumn,
             "the table has neither a column 'step' nor a column 'epoch': its rows cannot be placed",
         )),
-        None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of text")),
+        None => Some((ProblemKind::NotALog, "it is called metrics.csv and does not begin with a line of names")),
     },
     read: |input: &mut Input, sink: &mut Sink| table::read(&KIND, input, sink),
     configs: &[ConfigFile {

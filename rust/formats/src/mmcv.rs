@@ -101,7 +101,7 @@ fn over_run(environment: &[u8], input: &Input) -> io::Result<bool> {
     }
     let mut found = false;
     let mut before: Option<(i64, i64)> = None;
-    json_lines::look(&Mmcv { over_run: false }, input, |row| {
+    json_lines::look(&Mmcv { over_run: false }, input, |row, _| {
         let (LineMode::Train, Some(iter), Some(epoch)) = (row.mode, row.step, row.epoch.and_then(Decimal::whole))
         else {
             return ControlFlow::Continue(());

@@ -81,7 +81,7 @@ pub(crate) fn config_item(key: &str) -> Option<NamedItem> {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut by_epoch = true;
-    json_lines::look(&Mmengine { by_epoch }, input, |row| {
+    json_lines::look(&Mmengine { by_epoch }, input, |row, _| {
         if row.iter.is_none() && row.epoch.is_none() {
             return ControlFlow::Continue(());
         }

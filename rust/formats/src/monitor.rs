@@ -18,6 +18,9 @@ use crate::shared::reader::FormatReader;
 use crate::shared::record_builder::{RecordBuilder, RowPlace};
 use crate::shared::sink::Sink;
 
+/// Among how many lines the names are sought.
+const LINES_BEFORE: usize = 4;
+
 /// How many records a batch has at most, about.
 const PIECE: usize = 100_000;
 
@@ -30,9 +33,10 @@ pub(super) static READER: FormatReader = FormatReader {
     },
     claims_name: |name| name.ends_with("monitor.csv"),
     matches: |head| {
-        let mut lines = head.lines();
-        lines.next().is_some_and(|line| line.starts_with("#{"))
-            && lines.next().is_some_and(|names| columns(names).is_some())
+        // One of the two lines may be damaged where the name says what it is.
+        let named = (READER.claims_name)(head.name);
+        let begins = head.lines().next().is_some_and(|line| line.starts_with("#{"));
+        (begins || named) && head.lines().take(LINES_BEFORE).any(|names| columns(names).is_some())
     },
     explain_mismatch: |head: &FileHead| {
         // A table of anybody's may be called so.
@@ -117,14 +121,25 @@ impl Episodes {
             let column = |name: &&str| ((*name).to_owned(), self.tags.number(name.as_bytes()));
             self.columns = names.iter().map(column).collect();
         } else {
-            if self.row(text) {
+            if let Some(texts) = self.row(text) {
                 sink.facts.records_ok += 1;
+                sink.facts.non_numeric += texts.len() as u64;
+                if texts.contains(&"r") {
+                    let reason = "the reward 'r' of a row is not a number; it was left out";
+                    let problem = Problem::new(file, ProblemKind::NotANumber, reason);
+                    sink.problem(problem.at(line.begin, line.end - line.begin).of_record(self.rows));
+                }
             } else {
-                let reason = "this is not a row of numbers under names with 'r', 'l' and 't'; it was left out, and the rows after \
-                              it have no step";
+                let reason = if self.columns.is_empty() {
+                    "this line comes before the names 'r', 'l' and 't', and is not about the environment; it was left out"
+                } else {
+                    "this is not a row of numbers under names with 'r', 'l' and 't'; it was left out, and the rows after it \
+                     have no step"
+                };
                 let problem = Problem::new(file, ProblemKind::Corrupt, reason).at(line.begin, line.end - line.begin);
                 sink.problem(problem.of_record(self.rows));
-                self.steps = None;
+                // There are no episodes before the line of names.
+                self.steps = self.steps.filter(|_| self.columns.is_empty());
             }
             self.rows += 1;
             if self.records.len() >= PIECE {
@@ -140,25 +155,28 @@ impl Episodes {
         Ok(())
     }
 
-    /// Takes a row; false if it is not one.
-    fn row(&mut self, text: &str) -> bool {
-        let cells: Vec<Option<f64>> = text.split(',').map(|cell| cell.trim().parse().ok()).collect();
-        let cell = |name: &str| *cells.get(self.columns.iter().position(|(known, _)| known == name)?)?;
-        let (Some(length), Some(time)) = (cell("l"), cell("t")) else { return false };
-        let Some(length) = whole(length).filter(|_| cells.len() == self.columns.len()) else { return false };
+    /// Takes a row, and returns the names of its cells that hold something else than a number; `None` if it is not a row.
+    fn row(&mut self, text: &str) -> Option<Vec<&str>> {
+        let cells: Vec<&str> = text.split(',').map(str::trim).collect();
+        let values: Vec<Option<f64>> = cells.iter().map(|cell| cell.parse().ok()).collect();
+        let cell = |name: &str| *values.get(self.columns.iter().position(|(known, _)| known == name)?)?;
+        let (length, time) = (cell("l")?, cell("t")?);
+        let length = whole(length).filter(|_| cells.len() == self.columns.len())?;
         self.steps = self.steps.and_then(|steps| steps.checked_add(length));
         if self.last_time.is_some_and(|last| time < last) {
             self.started = None;
         }
         self.last_time = Some(time);
-        for ((name, tag), value) in self.columns.iter().zip(&cells) {
+        for ((name, tag), value) in self.columns.iter().zip(&values) {
             if let Some(value) = value.filter(|_| name != "t") {
                 self.records.push(*tag, value);
             }
         }
         let wall_time = self.started.map_or(f64::NAN, |started| started + time);
         self.records.end_row(RowPlace { step: self.steps, epoch: None, wall_time });
-        true
+        let is_text = |(cell, value): (&&str, &Option<f64>)| value.is_none() && !cell.is_empty();
+        let found = self.columns.iter().zip(cells.iter().zip(&values)).filter(|(_, cell)| is_text(*cell));
+        Some(found.map(|((name, _), _)| &**name).collect())
     }
 }
 

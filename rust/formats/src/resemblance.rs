@@ -13,6 +13,12 @@ use stepbridge_io::json::{JsonCursor, JsonValue};
 /// How many lines with a metric make a text look like a log.
 const LINES: usize = 3;
 
+/// Parts of the names of files that programs log to.
+const LOG_NAMES: [&str; 7] = ["log", "metric", "result", "progress", "hist", "loss", "monitor"];
+
+/// How many lines are searched for rows of numbers.
+const LINES_OF_NUMBERS: usize = 50;
+
 /// How much of a line is shown.
 const SHOWN: usize = 60;
 
@@ -70,8 +76,12 @@ pub struct Lookalike {
 /// What a file of no known format looks like; `None` if it does not look like a log.
 #[must_use]
 pub fn lookalike(head: &FileHead) -> Option<Lookalike> {
-    if head.bytes.contains(&0) || is_document(head.name) {
+    if is_document(head.name) {
         return None;
+    }
+    if let Some(text) = from_utf16(head.bytes) {
+        let remedy = "it is written in UTF-16, which no format is; write it in UTF-8 and read that".to_owned();
+        return lookalike(&FileHead { bytes: text.as_bytes(), ..*head }).map(|found| Lookalike { remedy, ..found });
     }
     let of = |resemblance| move |remedy| Lookalike { resemblance, remedy, example: None };
     let text = || {
@@ -79,10 +89,22 @@ pub fn lookalike(head: &FileHead) -> Option<Lookalike> {
         text(head).map(|line| Lookalike { resemblance: Resemblance::Text, remedy, example: Some(line) })
     };
     table(head)
+        .or_else(|| nameless_table(head))
         .map(of(Resemblance::Table))
         .or_else(|| json_lines(head).map(of(Resemblance::JsonLines)))
         .or_else(|| json(head).map(of(Resemblance::Json)))
         .or_else(text)
+}
+
+/// The text of a file in UTF-16, which shells of Windows write; `None` if it does not begin with that byte order mark.
+fn from_utf16(bytes: &[u8]) -> Option<String> {
+    let decode: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = bytes[2..].as_chunks().0.iter().copied().map(decode).collect();
+    Some(String::from_utf16_lossy(&units))
 }
 
 /// Whether its name is that of a document or a program, which may quote a log.
@@ -93,15 +115,15 @@ fn is_document(name: &str) -> bool {
 
 fn table(head: &FileHead) -> Option<String> {
     let table = peek(head, None)?;
-    let below = table.below(head);
+    let below = table.below();
     let values = table.names.iter().enumerate().filter(|(_, name)| is_metric(name));
-    let fits =
-        !below.ragged && mostly(&table, &below) && values.into_iter().any(|(column, _)| below.is_numeric(column));
-    if !fits {
+    if !mostly(&table, &below) || !values.into_iter().any(|(column, _)| below.is_numeric(column)) {
         return None;
     }
     let has_place = table.names.iter().any(|name| is_step(name) || name.eq_ignore_ascii_case("epoch"));
-    Some(if has_place {
+    Some(if below.is_ragged() {
+        format!("many of its rows do not have {} cells as its line of names has; mend them", table.names.len())
+    } else if has_place {
         "its steps or epochs do not count upwards; if it is a log all the same, give format=\"csv\"".to_owned()
     } else {
         format!(
@@ -109,6 +131,20 @@ fn table(head: &FileHead) -> Option<String> {
             listed(&table.names)
         )
     })
+}
+
+/// A table of numbers whose line of names is damaged or missing, by what is left of that line or by the name of the file.
+fn nameless_table(head: &FileHead) -> Option<String> {
+    let first = String::from_utf8_lossy(head.raw_lines().next()?).replace('\0', "");
+    let of_log = |name: &str| is_metric(name) || is_step(name) || name.eq_ignore_ascii_case("epoch");
+    let file = head.name.to_ascii_lowercase();
+    let named = first.split([',', ';', '\t', '|', '"']).any(|name| of_log(name.trim()))
+        || LOG_NAMES.iter().any(|word| file.contains(word));
+    let is_number = |cell: &str| cell.trim().parse::<f64>().is_ok();
+    let is_row = |line: &str, by: char| line.contains(by) && line.split(by).filter(|cell| is_number(cell)).count() > 1;
+    let rows = |by: char| head.lines().take(LINES_OF_NUMBERS).filter(|line| is_row(line, by)).count();
+    (named && [',', ';', '\t', '|'].into_iter().any(|by| rows(by) >= LINES))
+        .then(|| "no line names its columns: it is damaged or missing; put it in before the rows".to_owned())
 }
 
 fn json_lines(head: &FileHead) -> Option<String> {
@@ -231,6 +267,10 @@ mod tests {
             ("a.csv", "epoch,loss\n3,0.5\n1,0.4\n", Some(Resemblance::Table)),
             ("a.csv", "name,age\nx,3\ny,4\n", None),
             ("a.csv", "id,loss,text\n1,0.5,x,y\n", None),
+            ("a.csv", "st\0ep,loss\n1,0.5\n2,0.4\n3,0.4\n", Some(Resemblance::Table)),
+            ("a.csv", "step,loss1,0.5\n2,0.4\n3,0.4\n4,0.3\n", Some(Resemblance::Table)),
+            ("a.csv", "price,amount1,0.5\n2,0.4\n3,0.4\n4,0.3\n", None),
+            ("a.log", "\0\0\0step 1 loss 0.5\nstep 2 loss=0.4\nstep 3 loss=0.4\nx loss=1\n", Some(Resemblance::Text)),
             ("a.jsonl", "{\"n\": 1, \"loss\": 2}\n{\"n\": 2, \"loss\": 1}\n", Some(Resemblance::JsonLines)),
             ("a.jsonl", "{\"text\": \"a\", \"n\": 1}\n{\"text\": \"b\"}\n", None),
             ("history.json", "{\"lr\": 1, \"loss\": [0.5, 0.4]}", Some(Resemblance::Json)),

@@ -43,22 +43,39 @@ impl<'a> FileHead<'a> {
         self.bytes.windows(wanted.len()).any(|window| window == wanted)
     }
 
-    /// Its lines, as far as they are text. The last line may be cut.
+    /// Its lines that are text. Damaged ones are left out; of a file of mostly damaged lines, all are. The last line may be cut.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &'a str> {
         let text = self.text();
-        let sound = if text.contains(&0) {
-            ""
-        } else {
-            // It may end inside a character.
-            std::str::from_utf8(text)
-                .unwrap_or_else(|error| std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default())
-        };
-        sound.split(['\n', '\r']).filter(|line| !line.is_empty())
+        let is_whole = std::str::from_utf8(text).is_ok_and(|text| !text.contains('\0'));
+        let (sound, damaged): (Vec<_>, Vec<_>) =
+            if is_whole { <_>::default() } else { self.raw_lines().partition(|line| text_of(line, text).is_some()) };
+        let text = if few(damaged.len(), sound.len()) { text } else { b"" };
+        split_lines(text).filter_map(move |line| text_of(line, text)).filter(|line| !line.is_empty())
     }
 
-    /// The names in the first line of a table with this separator; `None` if that is not a line of text.
-    pub(crate) fn columns(&self, separator: char) -> Option<Vec<&'a str>> {
-        let line = self.lines().next()?;
-        Some(line.split(separator).map(|name| name.trim().trim_matches('"')).collect())
+    /// Its lines, whatever is in them. The last line may be cut.
+    pub(crate) fn raw_lines(&self) -> impl Iterator<Item = &'a [u8]> {
+        split_lines(self.text()).filter(|line| !line.is_empty())
     }
+}
+
+/// Whether so few of some lines are damaged that the others show what the file is.
+pub(crate) fn few(damaged: usize, sound: usize) -> bool {
+    const SOUND_PER_DAMAGED: usize = 4;
+    damaged <= sound.div_ceil(SOUND_PER_DAMAGED)
+}
+
+fn split_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| matches!(byte, b'\n' | b'\r'))
+}
+
+/// A line of `head` as text; `None` if it is damaged. The last line may be cut inside a character.
+fn text_of<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a str> {
+    let is_last = head.as_ptr_range().end == line.as_ptr_range().end;
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) if is_last => std::str::from_utf8(&line[..error.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    (!text.contains('\0')).then_some(text)
 }

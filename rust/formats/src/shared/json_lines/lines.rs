@@ -68,8 +68,14 @@ impl BlockParser<'_> {
     fn resumes(&self, start: usize, stop: usize) -> Option<usize> {
         let line = &self.bytes[start..stop];
         let places = memmem::find_iter(&line[1..], b"{\"").map(|at| at + 1).filter(|&at| {
-            // An object inside another one does not count.
-            !matches!(line[..at].trim_ascii_end().last(), Some(b':' | b',' | b'[' | b'{'))
+            let before = line[..at].trim_ascii_end();
+            match before.last() {
+                // An object inside another one does not count.
+                Some(b':' | b'[') => false,
+                // Objects follow a comma only in a list.
+                Some(b',' | b'{') => !before.contains(&b'['),
+                _ => true,
+            }
         });
         places.take(TRIES).map(|at| start + at).find(|&at| {
             let mut cursor = JsonCursor::lines(self.bytes, at);

@@ -34,9 +34,20 @@ pub(super) fn names_of(cells: &[&[u8]]) -> Vec<String> {
     let name = |(index, cell): (usize, &&[u8])| match cell.trim_ascii() {
         // The index column of pandas.
         b"" => format!("Unnamed: {index}"),
-        name => String::from_utf8_lossy(name).into_owned(),
+        name => String::from_utf8_lossy(name).replace('\0', "\u{fffd}"),
     };
     cells.iter().enumerate().map(name).collect()
+}
+
+/// Whether a quote in a line is not closed in it.
+pub(super) fn has_open_quote(line: &[u8]) -> bool {
+    memchr::memchr_iter(b'"', line).count() % 2 == 1
+}
+
+/// The cells of a line of names, of which a quote is damaged.
+pub(super) fn unquoted(line: &[u8], separator: u8) -> Vec<Vec<u8>> {
+    let cell = |cell: &[u8]| cell.iter().copied().filter(|byte| *byte != b'"').collect();
+    line.split(|byte| *byte == separator).map(cell).collect()
 }
 
 impl Header {

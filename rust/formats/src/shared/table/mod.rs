@@ -26,7 +26,7 @@ use super::sink::Sink;
 use layout::TableLimits;
 
 pub(crate) use layout::{PlaceColumns, STEPS, TableKind, as_read, is_step, position, separator};
-pub(crate) use peek::{FirstRows, TableHead, peek};
+pub(crate) use peek::{FirstCount, FirstRows, TableHead, peek, peek_with};
 
 const LIMITS: TableLimits = TableLimits { block: 1 << 20, row: 4 << 20 };
 

@@ -44,6 +44,7 @@ pub(super) enum NextRow {
 pub(super) struct RowCutter<'a> {
     window: Window<'a, dyn ReadAt + 'a>,
     reader: Reader,
+    separator: u8,
     /// The largest size of a row in bytes.
     limit: usize,
     cells: RowCells,
@@ -56,6 +57,7 @@ impl<'a> RowCutter<'a> {
         Self {
             window,
             reader: reader(separator),
+            separator,
             limit,
             cells: RowCells::default(),
             row: vec![0; GLANCE],
@@ -66,6 +68,7 @@ impl<'a> RowCutter<'a> {
     /// Sets the separator of cells.
     pub(super) fn separated_by(&mut self, separator: u8) {
         self.reader = reader(separator);
+        self.separator = separator;
     }
 
     /// The size of the file, as far as it is known.
@@ -123,6 +126,53 @@ impl<'a> RowCutter<'a> {
             }
             wanted = held.max(wanted).saturating_mul(2).min(self.limit);
         }
+    }
+
+    /// Whether every quote of a row is where writers put them: around a whole cell, or twice inside it.
+    fn is_well_quoted(&mut self, row: ByteRange) -> io::Result<bool> {
+        let length = usize::try_from(row.end - row.begin).unwrap_or(usize::MAX);
+        let separator = self.separator;
+        let bytes = self.window.at(row.begin, length)?;
+        let mut bytes = bytes[..length.min(bytes.len())].iter().copied().peekable();
+        let (mut quoted, mut at_begin) = (false, true);
+        while let Some(byte) = bytes.next() {
+            let ends_cell = |byte: u8| byte == separator || matches!(byte, b'\n' | b'\r');
+            match byte {
+                b'"' if !quoted && !at_begin => return Ok(false),
+                b'"' if !quoted => quoted = true,
+                b'"' if bytes.peek() == Some(&b'"') => drop(bytes.next()),
+                b'"' if bytes.peek().is_none_or(|next| ends_cell(*next)) => quoted = false,
+                b'"' => return Ok(false),
+                _ => {}
+            }
+            at_begin = !quoted && ends_cell(byte);
+        }
+        Ok(!quoted)
+    }
+
+    /// Whether a row has several lines.
+    pub(super) fn has_lines(&mut self, row: ByteRange) -> io::Result<bool> {
+        Ok(self.first_line_end(row)?.is_some())
+    }
+
+    fn first_line_end(&mut self, row: ByteRange) -> io::Result<Option<u64>> {
+        let length = usize::try_from(row.end - row.begin).unwrap_or(usize::MAX);
+        let bytes = self.window.at(row.begin, length)?;
+        let line = memchr(b'\n', &bytes[..length.min(bytes.len())]);
+        Ok(line.map(|line| row.begin + line as u64 + 1).filter(|end| *end < row.end))
+    }
+
+    /// Where the first line of a row ends, if the row has several because a quote is where no writer puts one.
+    pub(super) fn stray_line_end(&mut self, row: ByteRange) -> io::Result<Option<u64>> {
+        let end = self.first_line_end(row)?;
+        Ok(if end.is_some() && !self.is_well_quoted(row)? { end } else { None })
+    }
+
+    /// Whether nothing but line ends is between two offsets.
+    pub(super) fn is_blank(&mut self, begin: u64, end: u64) -> io::Result<bool> {
+        let length = usize::try_from(end - begin).unwrap_or(usize::MAX);
+        let bytes = self.window.at(begin, length)?;
+        Ok(bytes[..length.min(bytes.len())].iter().all(u8::is_ascii_whitespace))
     }
 
     /// The end of the line that contains an offset.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use super::block::{BlockRows, BlockSource, PlainRows};
 use super::cells::{Cell, stated, value};
-use super::header::Header;
+use super::header::{Header, has_open_quote, unquoted};
 use super::layout::{TableKind, TableLimits};
+use super::peek::peek_with;
 use super::report::RowReport;
 use super::row_cutter::{NextRow, RowCutter};
 use super::rows::{ByteRange, RowFaultReason, TableRows};
+use crate::shared::head::{FileHead, HEAD};
 use crate::shared::input::Input;
 use crate::shared::mark::Mark;
 use crate::shared::options::ReadOptions;
 use crate::shared::sink::Sink;
 use stepbridge_io::parallel;
-use stepbridge_records::{Problem, ProblemKind};
+use stepbridge_records::{Decimal, Problem, ProblemKind};
 
 /// Where a reader stopped.
 struct TableMark {
@@ -98,18 +100,29 @@ impl<'a> TableWalk<'a> {
         slow: &mut RowCutter,
         sink: &mut Sink,
     ) -> io::Result<Option<Self>> {
-        let begin = if slow.bytes(0, 3)?.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let nothing = |sink: &mut Sink, kind, reason: &str| {
             sink.report(kind, 0, input.size, reason);
             Ok(None)
         };
+        let head = slow.bytes(0, HEAD)?;
+        let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let head = FileHead { name: input.name, folder: input.folder, bytes: &head[..head.len().min(HEAD)] };
+        // Damaged lines may come before the line of names.
+        let table = peek_with(&head, |line| Some((kind.separator)(line)))
+            .filter(|table| table.begin > 0 && (kind.places)(&table.names, input.options).any());
+        let begin = mark + table.map_or(0, |table| table.begin as u64);
         let line = slow.bytes(begin, 1 << 12)?;
         let line = line.trim_ascii_start();
         let line = line.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
         let separator = (kind.separator)(line);
+        let (open, line) = (has_open_quote(line), unquoted(line, separator));
         slow.separated_by(separator);
-        let range = match slow.find(begin)? {
-            NextRow::Row(range) => range,
+        let (range, whole) = match slow.find(begin)? {
+            NextRow::Row(range) => match slow.stray_line_end(range)? {
+                None => (range, !open || slow.has_lines(range)?),
+                Some(end) => (ByteRange { end, ..range }, false),
+            },
+            NextRow::Open(range) if line.len() > 1 => (range, false),
             NextRow::Torn(range) => {
                 sink.report(ProblemKind::Truncated, range.begin, range.end, "the file ends inside its header");
                 return Ok(None);
@@ -121,7 +134,15 @@ impl<'a> TableWalk<'a> {
                 return nothing(sink, ProblemKind::NotALog, "it does not begin with a line of names that has an end");
             }
         };
-        let cells: Vec<Vec<u8>> = slow.cells().iter().map(<[u8]>::to_vec).collect();
+        let cells: Vec<Vec<u8>> = if whole { slow.cells().iter().map(<[u8]>::to_vec).collect() } else { line };
+        if !whole {
+            let reason = "a quote in the line of names is not closed in it; the names were read without quotes";
+            sink.report(ProblemKind::Corrupt, range.begin, range.end, reason);
+        }
+        if !slow.is_blank(mark, begin)? {
+            let reason = "these lines come before the line of names; they were left out";
+            sink.report(ProblemKind::Corrupt, mark, begin, reason);
+        }
         let cells: Vec<&[u8]> = cells.iter().map(Vec::as_slice).collect();
         if cells.iter().all(|cell| value(cell.trim_ascii(), kind.blank) != Cell::Text) {
             return nothing(sink, ProblemKind::NotALog, "it begins with numbers, not with the names of its columns");
@@ -130,9 +151,10 @@ impl<'a> TableWalk<'a> {
         for reason in &header.places.missing {
             sink.problem(Problem::new(input.file, ProblemKind::MissingColumn, reason.clone()));
         }
-        // The first epoch shows what epochs count from.
-        let first = header.places.epoch.filter(|_| matches!(slow.find(range.end), Ok(NextRow::Row(_))));
-        let first = first.and_then(|column| stated(slow.cells().iter().nth(column)?.trim_ascii()));
+        let first = match header.places.epoch {
+            Some(column) => first_epoch(column, range.end, slow)?,
+            None => None,
+        };
         header.meaning = (kind.meaning)(&header.names, first);
         let (kind, options, report) = (kind, input.options, RowReport::new(input.file));
         Ok(Some(Self {
@@ -178,10 +200,18 @@ impl<'a> TableWalk<'a> {
         loop {
             let found = slow.find(self.at)?;
             let end = match found {
-                NextRow::Row(range) => {
-                    self.row(range, slow, &mut rows, sink);
-                    range.end
-                }
+                NextRow::Row(range) => match self.stray_quote(range, slow)? {
+                    None => {
+                        self.row(range, slow, &mut rows, sink);
+                        range.end
+                    }
+                    Some(line) => {
+                        self.hand_on(&mut rows, sink);
+                        let reason = "a quote in a line is closed only after further rows; the line was left out";
+                        self.report.no_row(line, reason, &self.header, sink);
+                        line.end
+                    }
+                },
                 NextRow::Open(range) => {
                     // The quote may be closed by what is added to the file; then the rows after it are inside the quote.
                     self.resumes = false;
@@ -224,6 +254,30 @@ impl<'a> TableWalk<'a> {
             sink.report(ProblemKind::Truncated, end, input.size, reason);
         }
         Ok(())
+    }
+
+    /// The first line of a row of several lines, if the next line is a row of its own: then a quote is damage.
+    fn stray_quote(&mut self, range: ByteRange, slow: &mut RowCutter) -> io::Result<Option<ByteRange>> {
+        let Some(end) = slow.stray_line_end(range)? else { return Ok(None) };
+        let next = slow.find(end)?;
+        // What is added to the file may show what an incomplete line is.
+        self.resumes &= !matches!(next, NextRow::Torn(_));
+        let mut numbers = 0;
+        let mut count = 0;
+        let mut is_row = matches!(next, NextRow::Row(_));
+        for cell in slow.cells().iter() {
+            match value(cell, self.header.blank) {
+                Cell::Number(_) => numbers += 1,
+                Cell::Blank => {}
+                Cell::Text => is_row = false,
+            }
+            count += 1;
+        }
+        if is_row && numbers > 0 && count == self.header.roles.len() {
+            return Ok(Some(ByteRange { begin: range.begin, end }));
+        }
+        slow.find(range.begin)?;
+        Ok(None)
     }
 
     /// Takes a complete row.
@@ -309,4 +363,22 @@ impl<'a> TableWalk<'a> {
         self.rows += rows.count;
         sink.facts.records_ok += rows.sound;
     }
+}
+
+/// The epoch of the first row, which shows what epochs count from. Where that row is damaged, only a 0 after it does.
+fn first_epoch(column: usize, begin: u64, slow: &mut RowCutter) -> io::Result<Option<Decimal>> {
+    const ROWS: usize = 50;
+    let mut at = begin;
+    for row in 0..ROWS {
+        let range = match slow.find(at)? {
+            NextRow::Row(range) | NextRow::Open(range) | NextRow::Long(range) => range,
+            NextRow::Torn(_) | NextRow::End(_) => break,
+        };
+        let epoch = slow.cells().iter().nth(column).and_then(|cell| stated(cell.trim_ascii()));
+        if let Some(epoch) = epoch {
+            return Ok(Some(epoch).filter(|epoch| row == 0 || epoch.whole() == Some(0)));
+        }
+        at = range.end;
+    }
+    Ok(None)
 }
