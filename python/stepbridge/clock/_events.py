@@ -19,16 +19,14 @@ from stepbridge import _core
 from stepbridge._errors import TimelineError
 from stepbridge.clock._planning import ClockPlanning
 from stepbridge.timeline import Timeline, whole_number
-from stepbridge.timeline._arguments import count, positive
+from stepbridge.timeline._arguments import positive
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from typing_extensions import Unpack
-
     from stepbridge.ledger import Base
-    from stepbridge.timeline import ChangeArguments, QuantityLike, UnitLike
+    from stepbridge.timeline import QuantityLike, UnitLike
 
 __all__ = ["ClockEvents"]
 
