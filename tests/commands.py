@@ -19,7 +19,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *map(str, arguments)]
     return subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=240
     )
 
 

@@ -22,7 +22,7 @@ ROBERTA = 8610 // 3
 @pytest.fixture(scope="module")
 def output() -> str:
     done = subprocess.run(
-        [sys.executable, ROOT / "demo" / "demo.py"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, ROOT / "demo" / "demo.py"], capture_output=True, text=True, check=False, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

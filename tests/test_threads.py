@@ -36,7 +36,7 @@ def _restless() -> Iterator[None]:
 
 def at_once(work: Callable[[int], Answer]) -> list[Answer]:
     """Run `work(0)` to `work(THREADS - 1)` in threads that start together, and give their answers in order."""
-    start = threading.Barrier(THREADS, timeout=60)
+    start = threading.Barrier(THREADS, timeout=240)
 
     def started(number: int) -> Answer:
         start.wait()

@@ -24,6 +24,6 @@ def test_every_example_is_here() -> None:
 @pytest.mark.parametrize("name", LAST)
 def test_the_last_line(name: str) -> None:
     command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == LAST[name]

@@ -23,7 +23,7 @@ def on_ranks(work: Callable[..., Any], folder: Path, *arguments: Any, ranks: int
     """Returns what `work(rank, folder, *arguments)` returns, for each rank; what one raises is raised here."""
     with ProcessPoolExecutor(ranks, mp_context=CONTEXT) as pool:
         running = [pool.submit(_on_rank, work, rank, ranks, folder, arguments) for rank in range(ranks)]
-        return [done.result(timeout=120) for done in running]
+        return [done.result(timeout=240) for done in running]
 
 
 def _on_rank(work: Callable[..., Any], rank: int, ranks: int, folder: Path, arguments: tuple[Any, ...]) -> Any:

@@ -45,7 +45,7 @@ def followed(folder: Path, *arguments: str) -> Iterator[Following]:
             yield Following(process.stdout, complaints)
             assert process.poll() is None, "it ended by itself"
             process.send_signal(signal.SIGINT)
-            complaints += process.communicate(timeout=60)[1].splitlines()
+            complaints += process.communicate(timeout=240)[1].splitlines()
         finally:
             process.kill()
     assert process.returncode == 0, complaints

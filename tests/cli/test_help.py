@@ -92,7 +92,7 @@ def followed(arguments: list[str], folder: Path) -> str:
     try:
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=240) == 0
     finally:
         process.kill()
         process.communicate()
@@ -174,7 +174,7 @@ def test_the_line_for_bash_completes(tmp_path: Path) -> None:
     asked = 'COMP_WORDS=(stepbridge inf); COMP_CWORD=1; _stepbridge_completion stepbridge; echo "${COMPREPLY[@]}"'
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", f"{line}\n{asked}"], env=environment, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", f"{line}\n{asked}"], env=environment, capture_output=True, text=True, check=False, timeout=240
     )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "infer info\n")
 
@@ -184,7 +184,7 @@ def test_the_line_for_another_shell_is_there(shell: str) -> None:
     (line,) = lines_for(shell)
     if shutil.which(shell) is None:
         pytest.skip(f"no {shell} here: its line is read, not run")
-    done = subprocess.run([shell, "-c", line], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([shell, "-c", line], capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0
 
 

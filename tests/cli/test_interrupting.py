@@ -153,7 +153,7 @@ def test_a_writer_that_is_asked_to_end_leaves_nothing(
             pass
         assert process.poll() is None, "it was not caught in the act"
         process.send_signal(number)
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=240)
     assert (process.returncode, complaints) == (code, "")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

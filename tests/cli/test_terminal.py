@@ -41,7 +41,7 @@ def on_a_terminal(*arguments: str, columns: int = 100, **variables: str) -> str:
         except OSError:  # the command has ended
             pass
         os.close(ours)
-        process.wait(timeout=60)
+        process.wait(timeout=240)
     return shown.decode()
 
 

@@ -238,7 +238,7 @@ def peak(path: Path, form: Format | None = None) -> tuple[str, int, float]:
     command = [sys.executable, "-c", READ, str(path), *([form] if form else [])]
     # What is freed goes back at once. Else it waits for the next reading, and how much of it depends on the time.
     env = os.environ | {"MIMALLOC_PURGE_DELAY": "0"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     said, size, seconds = done.stdout.splitlines()
     return said, int(size) << 10, float(seconds)

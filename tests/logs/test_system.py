@@ -90,7 +90,7 @@ except OSError as error:
     (folder / "a").mkdir(parents=True)
     (folder / "a" / "metrics.csv").write_text(TABLE, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", program, folder, name], capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, "-c", program, folder, name], capture_output=True, text=True, check=False, timeout=240
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "refused\n", "")
 
@@ -131,7 +131,7 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_written(ending: str, way:
     command = pieces if way == "in pieces" else [sys.executable, "-c", WRITE, source, str(output)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        command, env=environment, preexec_fn=limited, capture_output=True, text=True, check=False, timeout=60
+        command, env=environment, preexec_fn=limited, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 1
     (sentence,) = (done.stdout + done.stderr).splitlines()
@@ -201,7 +201,7 @@ def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     first, _, third = map(int, done.stdout.split())
     assert least * first <= third <= most * first, done.stdout
