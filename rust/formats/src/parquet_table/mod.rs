@@ -9,6 +9,7 @@
 mod cells;
 mod example;
 mod layout;
+mod pages;
 mod rows;
 
 use std::fs::File;
@@ -16,7 +17,7 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
@@ -41,8 +42,8 @@ const FOOTER: u64 = 16 << 20;
 /// How many rows are held at once.
 const ROWS: usize = 16 << 10;
 /// A row group above this size, and above this many times the size of the file, is not read.
-const LARGE: i64 = 64 << 20;
-const RATIO: i64 = 200;
+const LARGE: u64 = 64 << 20;
+const RATIO: u64 = 200;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription { name: "parquet", title: "Parquet", ..FormatDescription::UNKNOWN },
@@ -121,8 +122,8 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     for index in 0..reader.num_row_groups() {
         let (begin, end) = extent(described, index, input.size);
         sink.came_to(begin)?;
-        if is_too_large(described, index, input.size) {
-            let reason = format!("row group {index} claims to hold far more than its bytes could; it was left out");
+        if is_too_large(described, index, input)? {
+            let reason = format!("row group {index} claims to hold more than its bytes can; it was left out");
             sink.report(ProblemKind::TooLarge, begin, end, reason);
             continue;
         }
@@ -141,17 +142,31 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 
 /// Where the bytes of a row group begin and end.
 fn extent(described: &ParquetMetaData, index: usize, size: u64) -> (u64, u64) {
-    let group = described.row_group(index);
-    let ranges = group.columns().iter().map(|column| {
-        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        let start = u64::try_from(start).unwrap_or(0).min(size);
-        (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
-    });
+    let ranges = described.row_group(index).columns().iter().map(|column| pages_of(column, size));
     ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or((0, size))
 }
 
-fn is_too_large(described: &ParquetMetaData, index: usize, size: u64) -> bool {
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    let bound = LARGE.max(size.saturating_mul(RATIO));
-    described.row_group(index).columns().iter().any(|column| !(0..=bound).contains(&column.uncompressed_size()))
+/// Where the pages of a column begin and end.
+fn pages_of(column: &ColumnChunkMetaData, size: u64) -> (u64, u64) {
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let start = u64::try_from(start).unwrap_or(0).min(size);
+    (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
+}
+
+/// Whether a row group claims to hold far more than its bytes could: as a whole, or in a page.
+fn is_too_large(described: &ParquetMetaData, index: usize, input: &Input) -> io::Result<bool> {
+    let bound = LARGE.max(input.size.saturating_mul(RATIO));
+    let group = described.row_group(index);
+    // A cell has eight bytes here, however few it has in the file.
+    let within = |bytes: i64| u64::try_from(bytes).is_ok_and(|bytes| bytes <= bound);
+    if !within(group.num_rows().saturating_mul(8)) {
+        return Ok(true);
+    }
+    for column in group.columns() {
+        let (begin, end) = pages_of(column, input.size);
+        if !within(column.uncompressed_size()) || !pages::are_believable(input.bytes, begin, end, bound)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
