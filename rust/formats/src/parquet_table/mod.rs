@@ -4,7 +4,7 @@
 //! `wandb.log`, and the number of updates in the same row is the step of its series, as in its other files. Our own tables are read
 //! only if the caller names the format, because one in the folder of the logs holds the same records once more.
 //!
-//! A damaged page costs its row group from there on: what was read before is kept.
+//! A page that is damaged costs its row group: from that block of rows on, or all of it if the header of the page is damaged.
 
 mod cells;
 mod example;
@@ -28,6 +28,7 @@ use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use layout::TableLayout;
+use pages::PagesVerdict;
 use rows::TableRows;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::open::open_file;
@@ -122,9 +123,13 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     for index in 0..reader.num_row_groups() {
         let (begin, end) = extent(described, index, input.size);
         sink.came_to(begin)?;
-        if is_too_large(described, index, input)? {
-            let reason = format!("row group {index} claims to hold more than its bytes can; it was left out");
-            sink.report(ProblemKind::TooLarge, begin, end, reason);
+        let left_out = match verdict(described, index, input)? {
+            PagesVerdict::Sound => None,
+            PagesVerdict::TooLarge => Some((ProblemKind::TooLarge, "claims to hold more than its bytes can")),
+            PagesVerdict::Damaged => Some((ProblemKind::Corrupt, "is damaged: the header of a page cannot be read")),
+        };
+        if let Some((kind, what)) = left_out {
+            sink.report(kind, begin, end, format!("row group {index} {what}; it was left out"));
             continue;
         }
         let read = guarded(|| {
@@ -153,20 +158,24 @@ fn pages_of(column: &ColumnChunkMetaData, size: u64) -> (u64, u64) {
     (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
 }
 
-/// Whether a row group claims to hold far more than its bytes could: as a whole, or in a page.
-fn is_too_large(described: &ParquetMetaData, index: usize, input: &Input) -> io::Result<bool> {
+/// Whether a row group may be read: neither it nor a page may claim to hold far more than its bytes could.
+fn verdict(described: &ParquetMetaData, index: usize, input: &Input) -> io::Result<PagesVerdict> {
     let bound = LARGE.max(input.size.saturating_mul(RATIO));
     let group = described.row_group(index);
     // A cell has eight bytes here, however few it has in the file.
     let within = |bytes: i64| u64::try_from(bytes).is_ok_and(|bytes| bytes <= bound);
     if !within(group.num_rows().saturating_mul(8)) {
-        return Ok(true);
+        return Ok(PagesVerdict::TooLarge);
     }
     for column in group.columns() {
         let (begin, end) = pages_of(column, input.size);
-        if !within(column.uncompressed_size()) || !pages::are_believable(input.bytes, begin, end, bound)? {
-            return Ok(true);
+        if !within(column.uncompressed_size()) {
+            return Ok(PagesVerdict::TooLarge);
+        }
+        match pages::check(input.bytes, begin, end, bound)? {
+            PagesVerdict::Sound => {}
+            wrong => return Ok(wrong),
         }
     }
-    Ok(false)
+    Ok(PagesVerdict::Sound)
 }

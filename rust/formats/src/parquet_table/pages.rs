@@ -24,25 +24,39 @@ struct PageHeader {
     entries: i64,
 }
 
-/// Whether each page of a column, from `begin` to `end`, claims no more than `bound` bytes, and holds as much as it claims.
-pub(super) fn are_believable(bytes: &dyn ReadAt, begin: u64, end: u64, bound: u64) -> io::Result<bool> {
+/// What the headers of pages show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PagesVerdict {
+    /// They may be read.
+    Sound,
+    /// A page claims to hold more than its bytes can.
+    TooLarge,
+    /// A header is damaged.
+    Damaged,
+}
+
+/// Looks at the pages of a column, from `begin` to `end`. None may claim more than `bound` bytes.
+pub(super) fn check(bytes: &dyn ReadAt, begin: u64, end: u64, bound: u64) -> io::Result<PagesVerdict> {
     let mut at = begin;
     let mut buffer = vec![0; HEADER];
     while at < end {
         let room = usize::try_from(end - at).unwrap_or(HEADER).min(HEADER);
         let held = read_up_to(bytes, at, &mut buffer[..room], 0)?;
-        let Some(header) = PageHeader::of(&buffer[..held]) else { return Ok(false) };
+        let Some(header) = PageHeader::of(&buffer[..held]) else { return Ok(PagesVerdict::Damaged) };
         let (Ok(size), Ok(stored), Ok(entries)) =
             (u64::try_from(header.uncompressed), u64::try_from(header.compressed), u64::try_from(header.entries))
         else {
-            return Ok(false);
+            return Ok(PagesVerdict::Damaged);
         };
         at += header.length + stored;
-        if size > bound || entries > size || at > end {
-            return Ok(false);
+        if at > end {
+            return Ok(PagesVerdict::Damaged);
+        }
+        if size > bound || entries > size {
+            return Ok(PagesVerdict::TooLarge);
         }
     }
-    Ok(true)
+    Ok(PagesVerdict::Sound)
 }
 
 impl PageHeader {
@@ -168,14 +182,14 @@ mod tests {
 
     #[test]
     fn headers_are_checked_before_they_are_believed() {
-        let of = |bytes: &[u8], bound| are_believable(&bytes, 0, bytes.len() as u64, bound).expect("in memory");
+        let of = |bytes: &[u8], bound| check(&bytes, 0, bytes.len() as u64, bound).expect("in memory");
         let two = [page(60, 10, 5), page(40, 3, 40)].concat();
-        assert!(of(&two, 60));
-        assert!(!of(&two, 59));
-        assert!(!of(&page(10, 10, 11), 60));
-        assert!(!of(&two[..two.len() - 1], 60));
-        assert!(!of(&[0x15, 0xff], 60));
-        assert!(!of(&[0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x0f], 60));
-        assert!(of(&[], 0));
+        assert_eq!(of(&two, 60), PagesVerdict::Sound);
+        assert_eq!(of(&two, 59), PagesVerdict::TooLarge);
+        assert_eq!(of(&page(10, 10, 11), 60), PagesVerdict::TooLarge);
+        assert_eq!(of(&two[..two.len() - 1], 60), PagesVerdict::Damaged);
+        assert_eq!(of(&[0x15, 0xff], 60), PagesVerdict::Damaged);
+        assert_eq!(of(&[0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x0f], 60), PagesVerdict::Damaged);
+        assert_eq!(of(&[], 0), PagesVerdict::Sound);
     }
 }
