@@ -34,6 +34,8 @@ use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::open::open_file;
 use stepbridge_records::{FormatDescription, ProblemKind};
 
+/// The key of the mark in the Arrow and Parquet files that this library writes.
+pub const OWN_TABLE: &str = "stepbridge.table";
 /// What a file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The size of the end of a file: the size of what it says of itself, and the mark.
