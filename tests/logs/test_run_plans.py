@@ -93,6 +93,7 @@ def test_strict_is_an_error_for_the_run_without_a_place(runs: Path, tmp_path: Pa
         ("[runs.a]\nbatches_per_epoch = 0\n", "batches_per_epoch"),
         ("[runs.a]\nbatchsize = 3\n", "batchsize"),
         ("[runs.a]\nbase = 2\n", "base must be 0 or 1"),
+        ("[runs.a]\nunit = 'parsec'\n", r"\[runs.\"a\"\]: unknown unit"),
         ("[run.a]\nbase = 1\n", "'run' is not known"),
         ("[runs\n", "not valid TOML"),
     ],
@@ -112,6 +113,17 @@ def test_a_plan_that_the_epochs_of_a_run_contradict_is_not_its_own(tmp_path: Pat
     assert set(placed(found).values()) == {(None, None)}
     with pytest.raises(sb.TimelineError, match="is not its own"):
         sb.read_logs(path).reindex(sb.Timeline.plan(batches_per_epoch=4), strict=True)
+
+
+def test_a_pattern_that_fits_no_run_is_named(runs: Path, tmp_path: Path) -> None:
+    plans: Plans = {"bs*": {"batches_per_epoch": 20, "unit": "step", "base": 0}, "sb64": {"batches_per_epoch": 20}}
+    found = sb.read_logs(runs).reindex(plans=plans)
+    (problem,) = [each for each in found.problems if each.file == "sb64"]
+    assert "no run has a name that fits this pattern of plans=; the runs are bs32, bs64_a, other" in problem.reason
+    written = sb.reindex(runs, tmp_path / "out.csv", plans=plans)
+    assert problem in written.problems
+    with pytest.raises(sb.TimelineError):
+        sb.read_logs(runs).reindex(plans=plans, strict=True)
 
 
 def test_many_runs_are_named_on_one_screen(tmp_path: Path) -> None:

@@ -79,13 +79,13 @@ def notes(logs: Logs) -> Iterator[str]:
     for chain in logs.chains:
         parts = [name if offset == 0 else f"{name} (steps + {offset:,})" for name, offset in chain.parts]
         yield f"run {chain.run}: chained of {', '.join(parts)}"
-    by_run: dict[str, list[str]] = {}
+    by_file: dict[tuple[str, str], list[str]] = {}
     for setting in logs.config:
-        by_run.setdefault(setting.run, []).append(f"{setting.key} {setting.value} ({setting.file})")
-    for run, settings in list(by_run.items())[:MOST_LINES]:
-        yield f"run {run}: its configuration says {some(settings)}"
-    if (more := len(by_run) - MOST_LINES) > 0:
-        yield f"configuration: that of {counted(more, 'more run')}; --json lists all"
+        by_file.setdefault((setting.run, setting.file), []).append(f"{setting.key} {setting.value}")
+    for (run, file), settings in list(by_file.items())[:MOST_LINES]:
+        yield f"run {run}: its configuration says {some(settings)} ({file})"
+    if (more := len(by_file) - MOST_LINES) > 0:
+        yield f"configuration: that in {counted(more, 'more file')}; --json lists all"
     for found in logs.repeated_series[:MOST_LINES]:
         yield (
             f"run {found.run}: {found.other} holds the same numbers as {found.file} "

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from stepbridge.logs._step_arguments import logged_step, series_rules
 from stepbridge.timeline import Timeline
+from stepbridge.timeline._units import unit_symbol
 
 if TYPE_CHECKING:
     import os
@@ -90,6 +91,10 @@ def _rule(runs: str, said: object, where: str) -> RunRule:
     plan = {name: value for name, value in said.items() if name not in _MEANING}
     try:
         unit, base = logged_step(meaning["unit"], meaning["base"], meaning["convention"])
+        if unit is not None:
+            unit_symbol(unit)
+        if base not in (None, 0, 1):
+            raise ValueError(f"base must be 0 or 1, not {base}")  # noqa: TRY301 - as what is checked by others
         series = series_rules(meaning["series"])
         timeline = Timeline.plan(**plan)._core if plan else None
     except (TypeError, ValueError, OverflowError) as error:

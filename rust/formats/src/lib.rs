@@ -37,6 +37,7 @@ mod ultralytics;
 mod wandb;
 mod wandb_history;
 
+pub use parquet_table::OWN_TABLE;
 pub use registry::{
     SniffedFormat, config_above, config_entries, config_names, head_size, known_logs, named, readers, register, sniff,
     sniff_further,

@@ -150,7 +150,7 @@ impl Survey {
         let placer = Placer::new(records, &resolutions, options);
         let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
         let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
-        let problems = report::problems(records, &resolutions, &parts);
+        let problems = report::problems(records, &resolutions, &parts, options);
         let lacking: Vec<Problem> = problems.iter().filter(|problem| is_lacking(problem.kind)).cloned().collect();
         let placed = |places: &Places| {
             places.epoch.iter().any(|epoch| *epoch >= 0) || places.epoch_float.iter().any(|epoch| !epoch.is_nan())
@@ -185,7 +185,7 @@ impl Survey {
             pass.all(&opener)?;
             let StreamPass { writer, reported, rows, without_place, .. } = pass;
             writer.complete()?;
-            let problems = report::problems(&reported.records(records), &resolutions, &reported.parts);
+            let problems = report::problems(&reported.records(records), &resolutions, &reported.parts, options);
             (rows, without_place, problems)
         };
         let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));

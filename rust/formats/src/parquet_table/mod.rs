@@ -4,11 +4,12 @@
 //! `wandb.log`, and the number of updates in the same row is the step of its series, as in its other files. Our own tables are read
 //! only if the caller names the format, because one in the folder of the logs holds the same records once more.
 //!
-//! A damaged page costs its row group from there on: what was read before is kept.
+//! A page that is damaged costs its row group: from that block of rows on, or all of it if the header of the page is damaged.
 
 mod cells;
 mod example;
 mod layout;
+mod pages;
 mod rows;
 
 use std::fs::File;
@@ -16,7 +17,7 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
@@ -27,11 +28,14 @@ use crate::shared::options::ReadOptions;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use layout::TableLayout;
+use pages::PagesVerdict;
 use rows::TableRows;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::open::open_file;
 use stepbridge_records::{FormatDescription, ProblemKind};
 
+/// The key of the mark in the Arrow and Parquet files that this library writes.
+pub const OWN_TABLE: &str = "stepbridge.table";
 /// What a file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The size of the end of a file: the size of what it says of itself, and the mark.
@@ -41,8 +45,8 @@ const FOOTER: u64 = 16 << 20;
 /// How many rows are held at once.
 const ROWS: usize = 16 << 10;
 /// A row group above this size, and above this many times the size of the file, is not read.
-const LARGE: i64 = 64 << 20;
-const RATIO: i64 = 200;
+const LARGE: u64 = 64 << 20;
+const RATIO: u64 = 200;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription { name: "parquet", title: "Parquet", ..FormatDescription::UNKNOWN },
@@ -121,9 +125,13 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     for index in 0..reader.num_row_groups() {
         let (begin, end) = extent(described, index, input.size);
         sink.came_to(begin)?;
-        if is_too_large(described, index, input.size) {
-            let reason = format!("row group {index} claims to hold far more than its bytes could; it was left out");
-            sink.report(ProblemKind::TooLarge, begin, end, reason);
+        let left_out = match verdict(described, index, input)? {
+            PagesVerdict::Sound => None,
+            PagesVerdict::TooLarge => Some((ProblemKind::TooLarge, "claims to hold more than its bytes can")),
+            PagesVerdict::Damaged => Some((ProblemKind::Corrupt, "is damaged: the header of a page cannot be read")),
+        };
+        if let Some((kind, what)) = left_out {
+            sink.report(kind, begin, end, format!("row group {index} {what}; it was left out"));
             continue;
         }
         let read = guarded(|| {
@@ -141,17 +149,35 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 
 /// Where the bytes of a row group begin and end.
 fn extent(described: &ParquetMetaData, index: usize, size: u64) -> (u64, u64) {
-    let group = described.row_group(index);
-    let ranges = group.columns().iter().map(|column| {
-        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        let start = u64::try_from(start).unwrap_or(0).min(size);
-        (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
-    });
+    let ranges = described.row_group(index).columns().iter().map(|column| pages_of(column, size));
     ranges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).unwrap_or((0, size))
 }
 
-fn is_too_large(described: &ParquetMetaData, index: usize, size: u64) -> bool {
-    let size = i64::try_from(size).unwrap_or(i64::MAX);
-    let bound = LARGE.max(size.saturating_mul(RATIO));
-    described.row_group(index).columns().iter().any(|column| !(0..=bound).contains(&column.uncompressed_size()))
+/// Where the pages of a column begin and end.
+fn pages_of(column: &ColumnChunkMetaData, size: u64) -> (u64, u64) {
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let start = u64::try_from(start).unwrap_or(0).min(size);
+    (start, start.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)).min(size))
+}
+
+/// Whether a row group may be read: neither it nor a page may claim to hold far more than its bytes could.
+fn verdict(described: &ParquetMetaData, index: usize, input: &Input) -> io::Result<PagesVerdict> {
+    let bound = LARGE.max(input.size.saturating_mul(RATIO));
+    let group = described.row_group(index);
+    // A cell has eight bytes here, however few it has in the file.
+    let within = |bytes: i64| u64::try_from(bytes).is_ok_and(|bytes| bytes <= bound);
+    if !within(group.num_rows().saturating_mul(8)) {
+        return Ok(PagesVerdict::TooLarge);
+    }
+    for column in group.columns() {
+        let (begin, end) = pages_of(column, input.size);
+        if !within(column.uncompressed_size()) {
+            return Ok(PagesVerdict::TooLarge);
+        }
+        match pages::check(input.bytes, begin, end, bound)? {
+            PagesVerdict::Sound => {}
+            wrong => return Ok(wrong),
+        }
+    }
+    Ok(PagesVerdict::Sound)
 }

@@ -21,6 +21,7 @@ use tempfile::NamedTempFile;
 use crate::logs::Logs;
 use crate::table::Table;
 pub(crate) use own::is_own_table;
+use stepbridge_formats::OWN_TABLE;
 use stepbridge_io::progress::Progress;
 use text::JsonKeys;
 
@@ -231,12 +232,12 @@ impl Encoder {
                 let properties = WriterProperties::builder()
                     .set_compression(Compression::SNAPPY)
                     .set_max_row_group_row_count(Some(ROWS))
-                    .set_key_value_metadata(Some(vec![KeyValue::new(own::MARK.to_owned(), None)]))
+                    .set_key_value_metadata(Some(vec![KeyValue::new(OWN_TABLE.to_owned(), None)]))
                     .build();
                 Self::Parquet(Box::new(ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?))
             }
             Output::Arrow => {
-                let marked = Schema::clone(schema).with_metadata([(own::MARK.to_owned(), String::new())].into());
+                let marked = Schema::clone(schema).with_metadata([(OWN_TABLE.to_owned(), String::new())].into());
                 Self::Arrow(Box::new(FileWriter::try_new(file, &marked)?))
             }
             Output::Csv => {

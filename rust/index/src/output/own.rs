@@ -5,11 +5,10 @@
 
 use std::io;
 
+use stepbridge_formats::OWN_TABLE;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::json::JsonCursor;
 
-/// The key of the mark in Arrow and Parquet files.
-pub(super) const MARK: &str = "stepbridge.table";
 /// How many of the last bytes of a file may hold the mark. It is in the footer, after what is known of each column.
 const FOOTER: u64 = 256 << 10;
 
@@ -26,7 +25,7 @@ pub(crate) fn is_own_table(head: &[u8], bytes: &dyn ReadAt, size: u64) -> io::Re
         let from = size.saturating_sub(FOOTER);
         let mut footer = vec![0; usize::try_from(size - from).unwrap_or(0)];
         let held = read_up_to(bytes, from, &mut footer, 0)?;
-        return Ok(footer[..held].windows(MARK.len()).any(|window| window == MARK.as_bytes()));
+        return Ok(footer[..held].windows(OWN_TABLE.len()).any(|window| window == OWN_TABLE.as_bytes()));
     }
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if line.starts_with(b"{\"run\":") {

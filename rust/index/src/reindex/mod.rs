@@ -50,7 +50,7 @@ pub fn reindex(
     let placer = Placer::new(records, &resolutions, options);
     let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
     let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
-    let problems = report::problems(records, &resolutions, &parts);
+    let problems = report::problems(records, &resolutions, &parts, options);
     let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
     Ok(ReindexResult { batches, problems, assumed, steps, origins: resolutions.sources })
 }

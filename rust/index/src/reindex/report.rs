@@ -6,8 +6,10 @@ use stepbridge_timeline::{Timeline, Unit};
 
 use super::basis::StepBasis;
 use super::logged_positions::index_of;
+use super::options::{ReindexOptions, RunRule};
 use super::part::{PlacedPart, Tally};
 use super::resolution::{LedgerClaim, Resolution, Resolutions, Withheld};
+use crate::glob::matches;
 use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Problem, ProblemKind, Records, StepScope};
 
 /// A tally over all parts of a file, and its first record: the batch, the part, and the index in the batch.
@@ -53,11 +55,28 @@ struct Tallies<'a> {
     withheld: BTreeMap<(u32, Option<&'a str>), RunTally>,
 }
 
+/// A problem for each rule of the caller's that fits no run, because its pattern may be mistyped.
+fn unused(records: &Records, options: &ReindexOptions) -> Vec<Problem> {
+    let fits = |rule: &&RunRule| !records.runs.iter().any(|run| matches(&rule.runs, run));
+    let known = records.runs.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let of = |rule: &RunRule| {
+        let reason = format!("no run has a name that fits this pattern of plans=; the runs are {known}");
+        Problem::new(&*rule.runs, ProblemKind::NoTimeline, reason)
+    };
+    options.runs.iter().filter(fits).map(of).collect()
+}
+
 /// The problems of all files.
-pub(crate) fn problems(records: &Records, resolutions: &Resolutions, parts: &[Vec<PlacedPart>]) -> Vec<Problem> {
+pub(crate) fn problems(
+    records: &Records,
+    resolutions: &Resolutions,
+    parts: &[Vec<PlacedPart>],
+    options: &ReindexOptions,
+) -> Vec<Problem> {
     let tallies = tally(records, resolutions, parts);
     let mut problems = problems_of_runs(records, resolutions, &tallies);
     problems_of_files(records, resolutions, parts, &tallies.files, &mut problems);
+    problems.extend(unused(records, options));
     problems
 }
 
