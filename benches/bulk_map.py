@@ -26,13 +26,15 @@ STEPS = 20_000_000
 BATCHES = 1719
 EPOCHS = 800_000
 ACCUMULATE = 4
+CHANGES = 1000
+PASS = 10_000_000
 REPEATS = 9
 SLOW_REPEATS = 3
 
 
 def measure() -> Iterator[Measured]:
     """Measure each row of the table, in its order."""
-    copied, divided, alone, fresh, lazy, ordered, ordered_alone, shuffled, accumulated = CLAIMS["bulk_map"]
+    copied, divided, alone, fresh, lazy, ordered, ordered_alone, shuffled, accumulated, ramped = CLAIMS["bulk_map"]
     steps = np.arange(STEPS, dtype=np.int64)
     epoch, iteration = np.empty_like(steps), np.empty_like(steps)
     plan = sb.Timeline.plan(batches_per_epoch=BATCHES, epochs=-(-STEPS // BATCHES))
@@ -67,6 +69,28 @@ def measure() -> Iterator[Measured]:
     closing = np.minimum(steps % updates * ACCUMULATE + ACCUMULATE, BATCHES) - 1
     agree((epoch, iteration), (steps // updates, closing))
     yield compare(accumulated, lambda: windows.locate(steps, out=(epoch, iteration)), ours)
+    yield ramp(ramped, steps)
+
+
+def ramp(claim: Claim, steps: NDArray[np.int64]) -> Measured:
+    """Measure a stream whose batches grow, against a binary search among the first batches of its epochs."""
+    each = STEPS // CHANGES
+    sizes = 16 + 2 * np.arange(CHANGES)
+    samples = np.cumsum(np.repeat(sizes, each)) - np.repeat(sizes, each)
+    changes = list(zip(samples[::each].tolist(), sizes.tolist(), strict=True))
+    plan = sb.Timeline.stream(batch_size=changes, samples=PASS, steps=STEPS)
+    starts = np.searchsorted(samples, np.arange(0, int(samples[-1]) + 1, PASS))
+    epoch, iteration = np.empty_like(steps), np.empty_like(steps)
+
+    def searched() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = np.searchsorted(starts, steps, side="right")
+        found -= 1
+        np.take(starts, found, out=epoch, mode="clip")
+        np.subtract(steps, epoch, out=iteration)
+        return found, iteration
+
+    agree(plan.locate(steps), searched())
+    return compare(claim, lambda: plan.locate(steps, out=(epoch, iteration)), searched)
 
 
 def irregular(ordered: Claim, alone: Claim, shuffled: Claim, steps: NDArray[np.int64]) -> Iterator[Measured]:

@@ -41,6 +41,9 @@ WANDB = "W&B offline file of 500,000 records to a table"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
+TOKENS = "the same, with add_tokens in each batch"
+RAMP = "a stream with 1,000 changes of the batch size, out= given"
+REST = "PyTorch: clock.rest(loader) and its first batch, at sample 9,000,000 of 10,000,000"
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
 CALLBACK = "Keras: ClockCallback in a batch"
 IMPORT = "import numpy, stepbridge"
@@ -58,6 +61,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(SORTED_ONE_THREAD, "numpy.searchsorted, take and subtract, one thread", SPEED, 3.0),
         Claim(RANDOM, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
         Claim(ACCUMULATE, "stepbridge, " + ONE_OUT, COST, 1.5),
+        Claim(RAMP, "numpy.searchsorted, take and subtract, one thread", SPEED, 5.0),
     ),
     "read_tfevents": (
         Claim(EVENTS, SERVER, SPEED, 20.0),
@@ -76,12 +80,17 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(BATCHES, "a counter by hand: step += 1; epoch, i = divmod(step, n)", COST, 2.0),
         Claim(READ, "tqdm over the same loop", COST, 5.0),
+        Claim(TOKENS, READ, COST, 1.3),
     ),
     "import_time": (
         Claim(IMPORT, "import numpy", MORE, 15.0),
         Claim(EVERY_NAME, "import numpy", MORE, 30.0),
     ),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
+    "torch_rest": (
+        Claim(REST, "a skip by reading", SPEED, 50.0),
+        Claim(REST, "nothing at all", MORE, 50.0),
+    ),
     "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
 }
 

@@ -104,28 +104,15 @@ class ClockFollowers(ClockReadings):
         if self._tracker is not None:
             self._tracker.settle()
 
-    def add_tokens(self, tokens: int) -> None:
-        """Adds the tokens of the batch at hand to `token`.
+    def _count_of_tokens(self, tokens: object) -> int:
+        """Checks what `add_tokens` is given, where it is not a plain number."""
+        return count("tokens", tokens, "tok")
 
-        The clock's timeline knows their number where epochs end, plans change and the loop is left, and once a minute;
-        so does the ledger. There tokens convert exactly, and to `Between` elsewhere.
-
-        Raises:
-            TimelineError: the number is negative, or the plan states `tokens_per_sample`.
-            OverflowError: the sum passes 2**63 - 1.
-
-        >>> from stepbridge import StepClock
-        >>> clock = StepClock(batches_per_epoch=3, epochs=2)
-        >>> for epoch in clock.epochs():
-        ...     for tokens in clock.batches([100, 120, 80]):
-        ...         clock.add_tokens(tokens)
-        >>> clock.token, clock.convert("1ep", "token"), clock.convert("300tok", "step")
-        (600, Exact(300, 'tok'), Exact(3, 'st'))
-        >>> clock.convert("2ba", "token")
-        Between(lower=Quantity(0, 'tok'), upper=Quantity(300, 'tok'))
-        """
-        if self._add_tokens(count("tokens", tokens, "tok")) and self._ledger is not None:
+    def _record_marks(self) -> None:
+        """Writes the new marks of counted tokens into the ledger, if there is one."""
+        if self._ledger is not None:
             self._ledger.record_marks(self, self._padding)
+        self._take_new_marks()
 
     def add_hook(self, hook: Callable[[], object]) -> None:
         """Calls `hook` after each advance, before the loop's body sees the batch."""

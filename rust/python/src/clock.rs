@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyInt, PyString};
 use stepbridge_ledger::parse_segments;
-use stepbridge_timeline::{Change, Cursor, End, EpochEntry, Error, Location, Quantity, Unit, segments_json};
+use stepbridge_timeline::{Change, Cursor, End, EpochEntry, Error, Location, MAX_COUNT, Quantity, Unit, segments_json};
 
 use crate::errors::{TimelineError, timeline_error};
 use crate::timeline::{Amount, PendingGiven, PyTimeline, quantity};
@@ -17,6 +17,9 @@ const REMEMBERED: usize = 16;
 /// Between two marks of counted tokens that neither an epoch nor a change makes.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
+/// Calls of `add_tokens` after which the time is looked at.
+const LOOK_EVERY: u8 = 8;
+
 #[pyclass(name = "Clock", module = "stepbridge._core", subclass)]
 pub(crate) struct PyClock {
     cursor: Cursor,
@@ -24,6 +27,8 @@ pub(crate) struct PyClock {
     /// When a mark was last made because of the time, and how long until the next one.
     marked: Instant,
     mark_every: Duration,
+    /// Calls since the time was last looked at, which takes longer than to add tokens.
+    unlooked: u8,
 }
 
 #[pymethods]
@@ -33,7 +38,7 @@ impl PyClock {
     fn new(_args: &Bound<'_, PyAny>, _options: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let nothing = stepbridge_timeline::Timeline::from_segments([]).map_err(timeline_error)?;
         let cursor = Cursor::new(&nothing, 0, 0).map_err(timeline_error)?;
-        Ok(Self { cursor, asked: Vec::new(), marked: Instant::now(), mark_every: MARK_EVERY })
+        Ok(Self { cursor, asked: Vec::new(), marked: Instant::now(), mark_every: MARK_EVERY, unlooked: 0 })
     }
 
     /// Sets the position after the first `batch` batches and `epochs` complete epochs of a timeline.
@@ -226,15 +231,22 @@ impl PyClock {
         self.cursor.skip(steps).map_err(timeline_error)
     }
 
-    /// Returns whether there are marks that are not in the ledger yet.
-    fn _add_tokens(&mut self, tokens: u64) -> PyResult<bool> {
-        self.cursor.add_tokens(tokens).map_err(timeline_error)?;
-        let now = Instant::now();
-        if now.duration_since(self.marked) >= self.mark_every {
-            self.marked = now;
-            self.cursor.mark_next();
+    /// Adds the tokens of the batch at hand to ``token``.
+    ///
+    /// The clock's timeline knows their number where epochs end, plans change and the loop is left, and once a minute; so does the
+    /// ledger. There tokens convert exactly, and to ``Between`` elsewhere. A negative number is a ``TimelineError``, and so are
+    /// tokens where the plan states ``tokens_per_sample``.
+    fn add_tokens(slf: &Bound<'_, Self>, tokens: &Bound<'_, PyAny>) -> PyResult<()> {
+        // In every batch it is a plain number; what else it may be, Python checks.
+        let plain = tokens.cast_exact::<PyInt>().ok().and_then(|number| number.extract::<u64>().ok());
+        let tokens = match plain.filter(|number| *number <= MAX_COUNT) {
+            Some(number) => number,
+            None => slf.call_method1("_count_of_tokens", (tokens,))?.extract()?,
+        };
+        if slf.try_borrow_mut()?.count_tokens(tokens)? {
+            slf.call_method0("_record_marks")?;
         }
-        Ok(self.cursor.has_new_marks())
+        Ok(())
     }
 
     /// Batches taken so far, the one at hand included: a count.
@@ -300,6 +312,21 @@ impl PyClock {
 }
 
 impl PyClock {
+    /// Returns whether there are marks that the ledger does not have.
+    fn count_tokens(&mut self, tokens: u64) -> PyResult<bool> {
+        self.cursor.add_tokens(tokens).map_err(timeline_error)?;
+        self.unlooked += 1;
+        if self.unlooked == LOOK_EVERY || self.mark_every.is_zero() {
+            self.unlooked = 0;
+            let now = Instant::now();
+            if now.duration_since(self.marked) >= self.mark_every {
+                self.marked = now;
+                self.cursor.mark_next();
+            }
+        }
+        Ok(self.cursor.has_new_marks())
+    }
+
     fn at_hand(&self) -> PyResult<Location> {
         if self.cursor.has_no_epochs() {
             return Err(timeline_error(Error::Undetermined(

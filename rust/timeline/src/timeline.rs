@@ -162,6 +162,7 @@ impl Timeline {
 
     /// The table of epoch starts, if the epochs are irregular enough to need one.
     pub(crate) fn epoch_starts(&self) -> Option<&EpochStarts> {
-        self.epoch_starts.get_or_init(|| EpochStarts::of(&self.compiled).filter(|_| !self.is_stream())).as_ref()
+        let made = || if self.is_stream() { EpochStarts::of_stream(self) } else { EpochStarts::of(&self.compiled) };
+        self.epoch_starts.get_or_init(made).as_ref()
     }
 }

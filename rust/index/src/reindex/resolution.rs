@@ -173,6 +173,8 @@ pub(super) struct RunPeriods {
     pub(super) begins: Vec<f64>,
     /// The sessions of the periods, if records are not assigned to them by time.
     pub(super) sessions: Vec<u32>,
+    /// Whether the periods are the sessions of a ledger, which records with a time are assigned to already.
+    pub(super) of_ledger: bool,
     pub(super) classes: SeriesClasses,
 }
 
@@ -242,6 +244,9 @@ impl RunPeriods {
         if !self.sessions.is_empty() {
             let before = self.sessions.partition_point(|session| *session <= batch.session);
             return vec![(0..batch.len(), before.saturating_sub(1))];
+        }
+        if self.of_ledger && last > 0 && batch.wall_time.is_some() {
+            return vec![(0..batch.len(), usize::try_from(batch.session).unwrap_or(last).min(last))];
         }
         let Some(times) = batch.wall_time.as_ref().filter(|_| last > 0) else {
             let shown = batch.session > 0 || batch.superseded_from.is_some();

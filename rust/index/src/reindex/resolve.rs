@@ -157,7 +157,8 @@ impl ResolvedRun {
     fn periods(&self) -> RunPeriods {
         let RunTimelines { periods, sessions, .. } = &self.timelines;
         let begins = periods.iter().map(|period| period.from).collect();
-        RunPeriods { begins, sessions: sessions.clone(), classes: self.classes.clone() }
+        let of_ledger = self.timelines.is_of_ledger();
+        RunPeriods { begins, sessions: sessions.clone(), of_ledger, classes: self.classes.clone() }
     }
 
     /// What is known of the records of one kind in one period.

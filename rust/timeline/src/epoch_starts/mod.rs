@@ -4,6 +4,7 @@ mod bitmap;
 mod buckets;
 
 use crate::compile::CompiledSegments;
+use crate::timeline::Timeline;
 use bitmap::StartBitmap;
 use buckets::StartBuckets;
 
@@ -17,6 +18,9 @@ pub(crate) struct EpochStarts {
 
 /// Epochs per compiled segment, on average, up to which the table is worth its memory.
 const IRREGULAR: u64 = 8;
+
+/// Epochs of a stream up to which the table is worth its memory.
+const MOST_EPOCHS: u64 = 1 << 20;
 
 /// Batches that are classified together as ordered or in random order.
 const BLOCK: usize = 512;
@@ -39,6 +43,23 @@ impl EpochStarts {
             starts.extend((0..segment.epochs).map(|epoch| segment.batch0 + epoch * segment.batches));
         }
         starts.push(compiled.batches);
+        Self::new(starts)
+    }
+
+    /// The table for a stream whose batches have many sizes, so that its epochs are irregular.
+    pub(crate) fn of_stream(timeline: &Timeline) -> Option<Self> {
+        let (pass, batches) = (timeline.pass()?, timeline.batches()?);
+        let epochs = timeline.epochs()?;
+        if timeline.compiled.all.len() < 3 || epochs == 0 || epochs > batches.min(MOST_EPOCHS) {
+            return None;
+        }
+        let starts: Option<Vec<u64>> = (0..epochs).map(|epoch| timeline.first_batch(epoch, pass)).collect();
+        let mut starts = starts?;
+        starts.push(batches);
+        Self::new(starts)
+    }
+
+    fn new(starts: Vec<u64>) -> Option<Self> {
         let buckets = StartBuckets::new(starts)?;
         let bitmap = StartBitmap::new(buckets.edges());
         Some(Self { buckets, bitmap })

@@ -124,11 +124,14 @@ impl GroupRecords {
         let sessions = &ledger.sessions;
         let mut begins = vec![0; sessions.len()];
         let mut end = self.times.len();
+        let unsteady = self.clock_went_back(sessions);
         for number in (1..sessions.len()).rev() {
             let time = sessions[number].time;
+            // Where a clock went back, times prove nothing if the steps are known.
+            let by_steps = unsteady && starts[number].is_some() && self.keys[..end].iter().all(Option::is_some);
             // A record before the session's start, by its time or its step, is an earlier session's.
             let may = |at: usize| {
-                let late = self.times[at].is_nan() || self.times[at] >= time;
+                let late = by_steps || self.times[at].is_nan() || self.times[at] >= time;
                 late && self.keys[at].zip(starts[number]).is_none_or(|(key, start)| key >= start)
             };
             let mut begin = end;
@@ -136,10 +139,10 @@ impl GroupRecords {
                 begin -= 1;
             }
             let set_back = sessions[..number].iter().any(|before| before.time.max(before.last_time) >= time);
-            begins[number] = match self.last_return(begin, end) {
+            begins[number] = match self.last_return(begin, end, by_steps) {
                 Some(back) => back,
                 // Only where the clock was set back does a time that goes back show where the session begins.
-                None if set_back => {
+                None if set_back && !by_steps => {
                     (begin + 1..end).rev().find(|&at| self.times[at] < self.times[at - 1]).unwrap_or(begin)
                 }
                 None => begin,
@@ -149,15 +152,21 @@ impl GroupRecords {
         begins
     }
 
+    /// Whether the wall clock of a machine went back while a session wrote.
+    fn clock_went_back(&self, sessions: &[Session]) -> bool {
+        self.times.windows(2).any(|pair| pair[1] < pair[0])
+            || sessions.iter().any(|session| session.last_time < session.time)
+    }
+
     /// Where, in a range of records, the last record of a series is that has a smaller step than one before it: there another
-    /// session repeats what was done.
-    fn last_return(&self, begin: usize, end: usize) -> Option<usize> {
-        let mut smallest: HashMap<u32, OrderKey> = HashMap::new();
+    /// session repeats what was done. `equal`: so does one that has the same step again, at another time.
+    fn last_return(&self, begin: usize, end: usize, equal: bool) -> Option<usize> {
+        let mut smallest: HashMap<u32, (OrderKey, f64)> = HashMap::new();
         let before = (begin..end).rev().find(|&at| {
             let Some(key) = self.keys[at] else { return false };
-            let least = smallest.entry(self.tags[at]).or_insert(key);
-            let back = key > *least;
-            *least = key.min(*least);
+            let (least, time) = smallest.entry(self.tags[at]).or_insert((key, self.times[at]));
+            let back = key > *least || (equal && key == *least && self.times[at].to_bits() != time.to_bits());
+            (*least, *time) = (key.min(*least), self.times[at]);
             back
         })?;
         // The records of one row belong together.
