@@ -1,8 +1,8 @@
 """Measures what ClockCallback costs in each batch, next to a callback that overrides the same hooks and does nothing.
 
-The hooks are called as the Trainer calls them, with all that it hands over; the Trainer itself and the training would hide
-what is measured. The optimizer is a real one with a step that does nothing, whose hook counts the updates. What a loop of
-its step alone takes is not in the measure.
+The hooks are called as the Trainer calls them, with all that it hands over; the Trainer itself and the training would
+hide what is measured. The optimizer is a real one with a step that does nothing, whose hook counts the updates. What a
+loop of its step alone takes is not in the measure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ os.environ["USE_TF"] = "0"
 
 import tempfile
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -50,16 +50,16 @@ def measure() -> Iterator[Measured]:
 class Idle(TrainerCallback):  # type: ignore[misc]  # mypy does not read Transformers
     """A callback that overrides what ClockCallback does in each batch, and does nothing."""
 
-    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_substep_end(self, args: object, state: object, control: object, **_: object) -> None:
         """Do nothing."""
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_pre_optimizer_step(self, args: object, state: object, control: object, **_: object) -> None:
         """Do nothing."""
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_optimizer_step(self, args: object, state: object, control: object, **_: object) -> None:
         """Do nothing."""
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: object, state: object, control: object, **_: object) -> None:
         """Do nothing."""
 
 
