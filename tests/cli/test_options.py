@@ -66,7 +66,7 @@ def test_python_speaks_of_arguments(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,loss\n0,1\n1,2\n", encoding="utf-8")
     with pytest.raises(sb.TimelineError) as unknown:
-        sb.reindex(log, tmp_path / "out.csv")
+        sb.reindex(log, tmp_path / "out.csv", strict=True)
     assert "give a plan with batches_per_epoch=, or with samples= and batch_size=" in str(unknown.value)
     with pytest.raises(ValueError, match="convention= sets unit= and base= too"):
         sb.reindex(log, tmp_path / "out.csv", convention="keras", base=0)
