@@ -9,7 +9,6 @@ use stepbridge_formats::ReadOptions;
 use stepbridge_index::reindex::{ReindexOptions, Timelines, reindex};
 use stepbridge_index::{Logs, StreamError, Superseded, Survey, Table, read};
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{Problem, ProblemKind};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::random::Random;
