@@ -37,8 +37,8 @@ class Logger:
         self.scalar(step)
         self.seen.append(Seen(step, *clock.location))
 
-    def scalar(self, step: int) -> None:
-        summary = Summary(value=[Summary.Value(tag="loss", simple_value=1.5)])
+    def scalar(self, step: int, tag: str = "loss") -> None:
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=1.5)])
         self.writer.add_event(Event(step=step, wall_time=time.time(), summary=summary))
 
 

@@ -315,3 +315,29 @@ def test_the_command_line_says_where_the_timeline_comes_from(tmp_path: Path) -> 
         == f"{output}: 16 records of 2 runs, by the ledger a/stepclock.jsonl (1 run), without a timeline (1 run), "
         "1 without a place\n"
     )
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_tag_with_a_step_of_its_own(base: Any, tmp_path: Path) -> None:
+    """The writer saw that one tag is logged by epoch and another by something that the clock does not count."""
+    logger = Logger(tmp_path)
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, ledger=tmp_path, logged_as=("step", 1))
+    clock.record_series_step("val/loss", "epoch", base, by="a writer")
+    clock.record_series_step("memory", None, 0, by="a writer")
+    for epoch in clock.epochs():
+        for _ in clock.batches(range(4)):
+            logger.scalar(clock.step, "train/loss")
+        logger.scalar(epoch + base, "val/loss")
+        logger.scalar(100 * epoch, "memory")
+    logger.writer.close()
+    table = sb.read_logs(tmp_path).reindex()
+    frame = table.to_polars()
+    by_tag = {tag: frame.filter(pl.col("tag") == tag)["epoch"].to_list() for tag in ("val/loss", "memory")}
+    assert by_tag == {"val/loss": [0, 1, 2], "memory": [None, None, None]}
+    assert [(found.reason, found.records) for found in table.left_out] == [("no_place", 3)]
+    (problem,) = table.problems
+    assert problem.kind == "undecided"
+    assert "memory" in problem.reason
+    # What the caller says comes first.
+    table = sb.read_logs(tmp_path).reindex(series={"memory": ("epoch", 0)})
+    assert not [problem for problem in table.problems if problem.kind == "undecided"]

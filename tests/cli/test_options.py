@@ -66,13 +66,25 @@ def test_python_speaks_of_arguments(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,loss\n0,1\n1,2\n", encoding="utf-8")
     with pytest.raises(sb.TimelineError) as unknown:
-        sb.reindex(log, tmp_path / "out.csv")
+        sb.reindex(log, tmp_path / "out.csv", strict=True)
     assert "give a plan with batches_per_epoch=, or with samples= and batch_size=" in str(unknown.value)
     with pytest.raises(ValueError, match="convention= sets unit= and base= too"):
         sb.reindex(log, tmp_path / "out.csv", convention="keras", base=0)
     (problem,) = sb.read_logs(log).reindex().problems
     for sentence in (str(unknown.value), problem.reason):
         assert "--" not in sentence
+
+
+@pytest.mark.parametrize("option", ["step_column", "epoch_column", "time_column"])
+def test_a_column_is_named_only_where_a_format_has_such(option: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"iteration": 9, "lr": 0.1, "total_loss": 0.5}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"^{option}= names a column in files of the formats jsonl and csv"):
+        sb.read_logs(tmp_path, **{option: "lr"})
+    sentence = complaint(1, "info", tmp_path, f"--{option.replace('_', '-')}", "lr")
+    assert f"--{option.replace('_', '-')} names a column" in sentence
+    # Next to a file whose columns can be named, the others are read as they are.
+    (tmp_path / "log.csv").write_text("n,loss\n0,1\n1,2\n", encoding="utf-8")
+    assert len(sb.read_logs(tmp_path, step_column="n").files) == 2
 
 
 def test_what_is_quoted_from_a_log_stays_as_it_is(tmp_path: Path) -> None:

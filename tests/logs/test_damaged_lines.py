@@ -214,3 +214,16 @@ def test_a_log_in_utf_16_is_listed(tmp_path: Path) -> None:
     (unread,) = sb.read_logs(tmp_path).unread
     assert (unread.file, unread.resembles) == ("train.log", "text")
     assert "UTF-8" in unread.remedy
+
+
+def test_training_by_step_and_validation_by_epoch_in_one_table(tmp_path: Path) -> None:
+    """The step goes back and forth: two counters, each of which rises."""
+    rows = []
+    for epoch in range(1, 6):
+        rows += [f"{10 * epoch - 10 + batch},0.5,\n" for batch in range(1, 11)] + [f"{epoch},,0.25\n"]
+    (tmp_path / "log.csv").write_text("step,loss,val_loss\n" + "".join(rows))
+    logs = sb.read_logs(tmp_path)
+    table = logs.reindex(sb.Timeline.plan(batches_per_epoch=10), unit="step", base=1).to_polars()
+    assert (len(table), logs.problems) == (55, ())
+    of_validation = table.filter(table["tag"] == "val_loss")
+    assert of_validation["epoch"].to_list() == [0, 1, 2, 3, 4]

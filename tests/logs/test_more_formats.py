@@ -76,11 +76,23 @@ def test_rllib_has_the_same_in_both_of_its_files(tmp_path: Path) -> None:
     names = "episode_reward_mean,timesteps_total,training_iteration"
     (tmp_path / "progress.csv").write_text("\n".join([names, *lines]) + "\n")
     expected = [(r["timesteps_total"], r["episode_reward_mean"]) for r in results]
-    assert [file.format for file in read_logs(tmp_path).files] == ["sb3", "rllib"]
+    both = read_logs(tmp_path)
+    assert [file.format for file in both.files] == ["rllib"]
+    assert [(problem.file, problem.kind) for problem in both.problems] == [("progress.csv", "repeated")]
+    assert rows(both, "episode_reward_mean") == expected
     for name in ("result.json", "progress.csv"):
         logs = read_logs(tmp_path / name)
         assert rows(logs, "episode_reward_mean") == expected
         assert logs.problems == ()
+
+
+def test_a_table_that_says_otherwise_than_its_twin_is_read(tmp_path: Path) -> None:
+    result = {"reward": 20.5, "timesteps_total": 4000, "training_iteration": 1}
+    (tmp_path / "result.json").write_text(json.dumps(result) + "\n")
+    (tmp_path / "progress.csv").write_text("reward,timesteps_total,training_iteration\n20.25,4000,1\n")
+    logs = read_logs(tmp_path)
+    assert sorted(rows(logs, "reward")) == [(4000, 20.25), (4000, 20.5)]
+    assert logs.problems == ()
 
 
 def test_llama_factory_is_placed_by_its_updates(tmp_path: Path) -> None:

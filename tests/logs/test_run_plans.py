@@ -137,3 +137,19 @@ def test_many_runs_are_named_on_one_screen(tmp_path: Path) -> None:
     assert "196 more of this kind" in done.stderr
     everything = run_command("reindex", tmp_path, "-o", tmp_path / "out.parquet", "--plan", plans, "--verbose")
     assert len(everything.stderr.splitlines()) > 199
+
+
+def test_what_is_said_of_a_run_holds_for_its_attempts(tmp_path: Path) -> None:
+    """A second start from the beginning in one file is a run of its own, `bs64#2`."""
+    (tmp_path / "bs64").mkdir()
+    start = "".join(f'{{"iteration": {step}, "lr": 0.1, "total_loss": 0.5}}\n' for step in (9, 19, 29))
+    (tmp_path / "bs64" / "metrics.json").write_text(start + start)
+    logs = sb.read_logs(tmp_path)
+    assert logs.runs == ["bs64", "bs64#2"]
+    plan = sb.Timeline.plan(batches_per_epoch=10)
+    for table in (logs.reindex(plans={"bs64": plan}), logs.reindex({"bs64": plan})):
+        assert table.to_polars()["epoch"].unique().sort().to_list() == [0, 1, 2]
+        assert table.left_out == ()
+    other = sb.Timeline.plan(batches_per_epoch=30)
+    table = logs.reindex(plans={"bs64#2": other, "bs64": plan}).to_polars()
+    assert table.filter(table["run"] == "bs64#2")["epoch"].unique().to_list() == [0]

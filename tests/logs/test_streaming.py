@@ -6,6 +6,7 @@ import io
 import struct
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -121,11 +122,17 @@ def test_other_outputs(ending: str, tmp_path: Path) -> None:
 
 
 def test_no_run_has_a_timeline(tmp_path: Path) -> None:
+    """Records without a place are written without an epoch, as `Logs.reindex` returns them; strict refuses both."""
     log = tmp_path / "metrics.csv"
     log.write_text("epoch,step,loss\n,0,1.0\n,1,0.5\n")
-    with pytest.raises(ValueError, match="no timeline"):
-        sb.reindex(log, tmp_path / "out.parquet")
+    for reindex in (sb.read_logs(log).reindex, partial(sb.reindex, log, tmp_path / "out.csv")):
+        with pytest.raises(sb.TimelineError, match="no timeline"):
+            reindex(strict=True)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+    result = sb.reindex(log, tmp_path / "out.csv")
+    table = sb.read_logs(log).reindex()
+    assert (result.records, result.left_out) == (len(table), table.left_out)
+    assert [problem.kind for problem in result.problems] == ["no_timeline"] == [p.kind for p in table.problems]
 
 
 def test_what_is_added_in_between_waits(tmp_path: Path) -> None:

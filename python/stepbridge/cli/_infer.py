@@ -66,4 +66,5 @@ def as_fields(inference: TimelineInference) -> dict[str, object]:
         "base": inference.base,
         "config": inference.config,
         "likely": None if inference.likely is None else json.loads(inference.likely.to_json()),
+        "likely_reason": inference.likely_reason,
     }

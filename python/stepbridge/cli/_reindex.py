@@ -162,7 +162,8 @@ def written(
     from stepbridge.logs._streaming import write_survey  # noqa: PLC0415
 
     with misused():
-        request = reindex_request(timeline, as_options(options))
+        # At a prompt, a table in which nothing has a place shows that a plan was forgotten.
+        request = {**reindex_request(timeline, as_options(options)), "some_place": True}
     with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
         survey = _core.Survey.read(path, read_request(reading.options), watch)
     if not len(survey) and (problems := survey.logs().problems()):

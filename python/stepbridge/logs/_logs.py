@@ -28,6 +28,7 @@ from stepbridge.logs._records import (
     TimelineInference,
     UnreadFile,
     inference_of,
+    others_of,
     refuse_unplaced,
     report_of,
     step_infos,
@@ -244,7 +245,7 @@ class Logs:
         report = report_of(rows)
         if options.get("strict"):
             refuse_unplaced(report.problems)
-        return Table(core, report, _superseded(logs, kept=options.get("keep_superseded", False)))
+        return Table(core, report, _missing(logs, kept=options.get("keep_superseded", False)))
 
     def table(self, *, keep_superseded: bool = False) -> Table:
         """Returns the records as they were logged.
@@ -320,12 +321,13 @@ def read_logs(
 
 
 def _table(core: _core.Logs, *, keep_superseded: bool) -> Table:
-    superseded = _superseded(core, kept=keep_superseded)
-    return Table(core.table(keep_superseded=keep_superseded), superseded=superseded)
+    missing = _missing(core, kept=keep_superseded)
+    return Table(core.table(keep_superseded=keep_superseded), missing=missing)
 
 
-def _superseded(core: _core.Logs, *, kept: bool) -> tuple[LeftOut, ...]:
-    """Returns which records are not in a table, as a later session replaced them."""
+def _missing(core: _core.Logs, *, kept: bool) -> tuple[LeftOut, ...]:
+    """Returns what is not in a table: records that a later session replaced, and values that are not numbers."""
+    others = others_of(core.files())
     if kept:
-        return ()
-    return tuple(LeftOut(run, "superseded", count) for run, _, count in core.sessions() if count)
+        return others
+    return (*(LeftOut(run, "superseded", count) for run, _, count in core.sessions() if count), *others)

@@ -137,6 +137,7 @@ def reindex_request(timeline: Timelines, options: ReindexOptions) -> dict[str, o
         "share_timeline": options.get("share_timeline", False),
         "likely": options.get("likely", False),
         "strict": options.get("strict", False),
+        "some_place": False,
         "runs": [tuple(rule) for rule in run_rules(options.get("plans"))],
     }
 

@@ -30,6 +30,7 @@ __all__ = [
     "TimelineSource",
     "UnreadFile",
     "inference_of",
+    "others_of",
     "refuse_unplaced",
     "report_of",
     "step_infos",
@@ -189,13 +190,14 @@ class TimelineSource(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """Records that a table does not have, or has without an epoch, and why."""
+    """What a table does not have, or has without an epoch, and why. What could not be read is in `Logs.problems`."""
 
     run: str | None
     """The run; None if the number is that of all runs together."""
-    reason: Literal["superseded", "no_place"]
+    reason: Literal["superseded", "no_place", "not_a_number"]
     """"superseded": a later session of the run replaced them, and they are not in the table. "no_place": the table has
-    them, but neither `epoch` nor `epoch_float` is known; `problems` says why."""
+    them, but neither `epoch` nor `epoch_float` is known; `problems` says why. "not_a_number": values such as texts,
+    images and histograms, which no table has."""
     records: int
     """How many."""
 
@@ -267,6 +269,14 @@ def report_of(rows: _core.ReportRows) -> ReindexReport:
         tuple(TimelineSource(*row) for row in origins),
         step_infos(steps),
     )
+
+
+def others_of(files: Iterable[_core.Row]) -> tuple[LeftOut, ...]:
+    """Returns how many values of the files of each run are not numbers."""
+    counts: dict[str, int] = {}
+    for file in (LogFile(*row) for row in files):
+        counts[file.run] = counts.get(file.run, 0) + file.non_numeric
+    return tuple(LeftOut(run, "not_a_number", count) for run, count in counts.items() if count)
 
 
 #: The kinds of problems of runs, or series, that could not be placed.

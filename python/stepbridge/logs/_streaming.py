@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
-from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
+from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, others_of, report_of
 from stepbridge.logs._run_plans import plan_file_at
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class ReindexResult(NamedTuple):
     steps: tuple[StepInfo, ...]
     """What the steps of each run's files count, and how that is known."""
     left_out: tuple[LeftOut, ...] = ()
-    """What is not in the file: over all runs what a later session replaced, and run by run what has no place in it."""
+    """What is not in the file: over all runs what a later session replaced, and run by run what is not a number, and
+    what has no place in it."""
 
 
 def reindex(
@@ -68,7 +69,7 @@ def reindex(
         OSError: the logs cannot be read, or the file cannot be written; what was there before still is.
         NoLogsError: there is no log.
         PatternError: the pattern is not valid.
-        TimelineError: no run has a timeline.
+        TimelineError: with `strict=True`, a run has no timeline or one that its log contradicts.
         ValueError: no record can be located in that unit, or the output's name has another ending.
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
@@ -92,6 +93,7 @@ def write_survey(
     unread = tuple(Problem(*row) for row in logs.problems())
     superseded = len(survey) - records
     left_out = [LeftOut(None, "superseded", superseded)] if superseded else []
+    left_out += others_of(logs.files())
     left_out += [LeftOut(run, "no_place", count) for run, count in without_place.items()]
     return ReindexResult(
         os.fspath(output),

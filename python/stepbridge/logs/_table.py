@@ -29,17 +29,17 @@ class Table:
     PyCapsule interface, and share its memory.
     """
 
-    __slots__ = ("_core", "_report", "_superseded")
+    __slots__ = ("_core", "_missing", "_report")
 
     def __init__(
         self,
         core: _core.Table,
         report: ReindexReport | None = None,
-        superseded: tuple[LeftOut, ...] = (),
+        missing: tuple[LeftOut, ...] = (),
     ) -> None:
         self._core = core
         self._report = report or ReindexReport()
-        self._superseded = superseded
+        self._missing = missing
 
     def __len__(self) -> int:
         return len(self._core)
@@ -84,7 +84,7 @@ class Table:
     def left_out(self) -> tuple[LeftOut, ...]:
         """What is not in the table, and what has no place in it, run by run; the table's repr has the sums."""
         without = (LeftOut(run, "no_place", records) for run, records in self._core.without_place().items())
-        return (*self._superseded, *without)
+        return (*self._missing, *without)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -195,8 +195,12 @@ class Table:
 
 def summary(left_out: Sequence[LeftOut]) -> list[str]:
     """Returns one clause for each reason why records are left out, over all runs."""
-    sums = {"superseded": 0, "no_place": 0}
+    clauses = {
+        "superseded": "superseded left out",
+        "no_place": "without a place",
+        "not_a_number": "not a number",
+    }
+    sums = dict.fromkeys(clauses, 0)
     for entry in left_out:
         sums[entry.reason] += entry.records
-    clauses = {"superseded": "superseded left out", "no_place": "without a place"}
     return [f"{sums[reason]:,} {clause}" for reason, clause in clauses.items() if sums[reason]]

@@ -30,11 +30,32 @@ const PLACES: [&str; 10] =
     ["epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "iterations", "batch", "update"];
 
 /// Words in text logs that are metrics, when a number follows.
-const VALUES: [&str; 13] =
-    ["loss", "losses", "acc", "accuracy", "lr", "ppl", "perplexity", "reward", "error", "err", "bleu", "wer", "psnr"];
+const VALUES: [&str; 20] = [
+    "loss",
+    "losses",
+    "acc",
+    "accuracy",
+    "lr",
+    "ppl",
+    "perplexity",
+    "reward",
+    "error",
+    "err",
+    "bleu",
+    "wer",
+    "psnr",
+    "rmse",
+    "mse",
+    "mae",
+    "auc",
+    "logloss",
+    "learn",
+    "l2",
+];
 
 /// Those of them that other logs hardly have.
-const STRONG: [&str; 5] = ["loss", "losses", "accuracy", "perplexity", "lr"];
+const STRONG: [&str; 11] =
+    ["loss", "losses", "accuracy", "perplexity", "lr", "rmse", "mse", "mae", "auc", "logloss", "learn"];
 
 /// What a file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +110,13 @@ pub fn lookalike(head: &FileHead) -> Option<Lookalike> {
         text(head).map(|line| Lookalike { resemblance: Resemblance::Text, remedy, example: Some(line) })
     };
     table(head)
+        .or_else(|| decimal_commas(head))
         .or_else(|| nameless_table(head))
         .map(of(Resemblance::Table))
         .or_else(|| json_lines(head).map(of(Resemblance::JsonLines)))
         .or_else(|| json(head).map(of(Resemblance::Json)))
         .or_else(text)
+        .or_else(|| aligned_table(head).map(of(Resemblance::Table)))
 }
 
 /// The text of a file in UTF-16, which shells of Windows write; `None` if it does not begin with that byte order mark.
@@ -141,10 +164,46 @@ fn nameless_table(head: &FileHead) -> Option<String> {
     let named = first.split([',', ';', '\t', '|', '"']).any(|name| of_log(name.trim()))
         || LOG_NAMES.iter().any(|word| file.contains(word));
     let is_number = |cell: &str| cell.trim().parse::<f64>().is_ok();
-    let is_row = |line: &str, by: char| line.contains(by) && line.split(by).filter(|cell| is_number(cell)).count() > 1;
+    let is_row = |line: &str, by: char| {
+        line.contains(by) && line.split(by).all(|cell| is_number(cell) || cell.trim().is_empty())
+    };
     let rows = |by: char| head.lines().take(LINES_OF_NUMBERS).filter(|line| is_row(line, by)).count();
     (named && [',', ';', '\t', '|'].into_iter().any(|by| rows(by) >= LINES))
         .then(|| "no line names its columns: it is damaged or missing; put it in before the rows".to_owned())
+}
+
+/// A table of metrics whose numbers have a decimal comma.
+fn decimal_commas(head: &FileHead) -> Option<String> {
+    let names = head.lines().next()?;
+    let is_number = |cell: &str| cell.trim().replacen(',', ".", 1).parse::<f64>().is_ok();
+    let is_row = |line: &&str| {
+        let with_comma = line.split(';').any(|cell| cell.contains(',') && is_number(cell));
+        with_comma && line.split(';').filter(|cell| is_number(cell)).count() > 1
+    };
+    let rows = head.lines().skip(1).take(LINES_OF_NUMBERS).filter(is_row).count();
+    (names.split(';').any(is_metric) && rows > 0)
+        .then(|| "its numbers have a decimal comma; write them with a point, as 0.5".to_owned())
+}
+
+/// Rows of numbers that blanks separate, after a line with the name of a metric.
+fn aligned_table(head: &FileHead) -> Option<String> {
+    if !may_be_log(head.name) {
+        return None;
+    }
+    let is_number = |word: &&str| word.parse::<f64>().is_ok();
+    let is_row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let numbers = words.iter().filter(|word| is_number(word)).count();
+        // A time of day or a duration may be among them.
+        numbers > 1 && numbers + 1 >= words.len()
+    };
+    let is_head = |line: &str| {
+        let words = || line.split_whitespace();
+        words().count() > 1 && !words().any(|word| is_number(&word)) && words().any(is_metric)
+    };
+    let mut lines = head.lines().skip_while(|line| !is_head(line)).skip(1).take(LINES_OF_NUMBERS);
+    (lines.by_ref().filter(|line| is_row(line)).count() >= LINES)
+        .then(|| "blanks separate its columns; write it with commas, or give a pattern= that its lines fit".to_owned())
 }
 
 fn json_lines(head: &FileHead) -> Option<String> {
@@ -246,6 +305,8 @@ fn has_word(line: &str, words: &[&str]) -> bool {
 }
 
 fn is_number_next(text: &[u8]) -> bool {
+    // The colon of Chinese and Japanese text.
+    let text = text.strip_prefix("\u{ff1a}".as_bytes()).unwrap_or(text);
     let marks =
         |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'[' | b'(' | b'#' | b'\'' | b'"' | b'-' | b'.');
     let skipped = text.iter().take(8).take_while(|byte| marks(byte)).count();
@@ -281,6 +342,11 @@ mod tests {
             ("x.md", "step 1 loss=0.5\nstep 2 loss=0.4\nstep 3 loss=0.4\n", None),
             ("x.log", "[0/3] Loss_D: 1.2 Loss_G: 3\n[1/3] Loss_D: 1\n[2/3] Loss_D: 1\n", Some(Resemblance::Text)),
             ("x.log", "", None),
+            ("x.log", "epoch train_loss time\n0 0.5 00:10\n1 0.4 00:10\n2 0.4 00:10\n", Some(Resemblance::Table)),
+            ("x.log", "name size time\n0 0.5 00:10\n1 0.4 00:10\n2 0.4 00:10\n", None),
+            ("x.log", "[1]\ttrain-rmse:0.5\n[2]\ttrain-rmse:0.4\n[3]\ttrain-rmse:0.3\n", Some(Resemblance::Text)),
+            ("x.log", "Epoch\u{ff1a}1 loss\u{ff1a}0.5\nloss\u{ff1a}0.4\nloss\u{ff1a}0.4\n", Some(Resemblance::Text)),
+            ("a.csv", "epoch;loss\n1;0,5\n2;0,4\n", Some(Resemblance::Table)),
         ] {
             assert_eq!(found(name, text), expected, "{name}: {text}");
         }

@@ -4,11 +4,14 @@
 //! `training_iteration` and `time_total_s` are values. Newer versions leave `timesteps_total` empty and write
 //! `num_env_steps_sampled_lifetime`. A trial that was restored appends, from its checkpoint on.
 
-use stepbridge_records::{Format, FormatDescription};
+use stepbridge_records::{Format, FormatDescription, RepeatedRecords};
 
 use crate::shared::example::{Example, Examples};
 use crate::shared::json_lines::{self, Dialect, KeyRole, first_line, probe};
 use crate::shared::reader::FormatReader;
+
+/// The file of a trial.
+pub(super) const RESULT: &str = "result.json";
 
 /// Names of the key that counts steps of the environment, the oldest first.
 const STEPS: [&str; 3] = ["timesteps_total", "num_env_steps_sampled_lifetime", "num_env_steps_sampled"];
@@ -18,6 +21,8 @@ pub(super) static READER: FormatReader = FormatReader {
         name: "rllib",
         title: "RLlib result.json",
         writer: Some("RLlib"),
+        // It writes `progress.csv` too.
+        repeats: RepeatedRecords::NextTo(RESULT),
         ..FormatDescription::UNKNOWN
     },
     matches: |head| {
@@ -37,7 +42,7 @@ pub(super) static READER: FormatReader = FormatReader {
         json_lines::read(&Rllib { step }, input, sink)
     },
     examples: Examples::objects(
-        "result.json",
+        RESULT,
         &[Example::text("", |i, one, other| {
             format!(
                 "{{\"episode_reward_mean\": {one}, \"timesteps_total\": {}, \"training_iteration\": {i}, \

@@ -9,12 +9,13 @@
 //!
 //! The writer puts its names in the order of their first use, and writes the file anew for one that comes late.
 
+use crate::rllib::RESULT;
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
-use stepbridge_records::{FormatDescription, ProblemKind, SeriesMeaning, StepMeaning, Unit};
+use stepbridge_records::{FormatDescription, ProblemKind, RepeatedRecords, SeriesMeaning, StepMeaning, Unit};
 
 /// Names of the column that counts steps of the environment: of Stable-Baselines3, then of the writers before it.
 const OWN: [&str; 2] = ["time/total_timesteps", "time/total timesteps"];
@@ -34,6 +35,8 @@ pub(super) static READER: FormatReader = FormatReader {
         name: "sb3",
         title: "Stable-Baselines3 progress.csv",
         writer: Some("Stable-Baselines3"),
+        // RLlib writes a table with these names next to it.
+        repeats: RepeatedRecords::NextTo(RESULT),
         ..FormatDescription::UNKNOWN
     },
     claims_name: |name| name == "progress.csv",

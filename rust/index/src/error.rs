@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use stepbridge_formats::{Lookalike, PatternError, known_logs};
+use stepbridge_formats::{Lookalike, PatternError, known_logs, readers};
 use stepbridge_records::Problem;
 
 use crate::logs::UnreadFile;
@@ -77,6 +77,20 @@ pub enum ReadError {
         /// The ledger, relative to it.
         ledger: String,
     },
+    /// The caller named a column, and no file that was read is of a format in which columns are named.
+    #[error(
+        "{option}= names a column in files of the formats {}, and '{}' holds none of them ({}); leave it out, or give format= \
+         as well if the files are such tables",
+        with_columns(), path.display(), found.join(", ")
+    )]
+    NoColumns {
+        /// The argument.
+        option: &'static str,
+        /// The path that the caller gave.
+        path: PathBuf,
+        /// The titles of the formats that were read.
+        found: Vec<&'static str>,
+    },
     /// The pattern of the caller is wrong.
     #[error(transparent)]
     Pattern(#[from] PatternError),
@@ -99,6 +113,12 @@ pub enum ReadError {
         /// What is wrong with each; at least one.
         problems: Vec<Problem>,
     },
+}
+
+/// The names of the formats whose columns, or keys, a caller may name.
+fn with_columns() -> String {
+    let named = readers().into_iter().map(|reader| &reader.description).filter(|format| format.options.columns);
+    named.map(|format| format.name).collect::<Vec<_>>().join(" and ")
 }
 
 fn first(problems: &[Problem]) -> String {

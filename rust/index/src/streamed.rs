@@ -63,7 +63,7 @@ pub enum StreamError {
     /// No record can be located in the unit that the caller gave.
     #[error(transparent)]
     Timeline(#[from] Error),
-    /// No run has a timeline; a problem for each run.
+    /// Runs have no place, and the caller wants all, or some, to have one; a problem for each run.
     #[error("{}", first(.0))]
     NoTimeline(Vec<Problem>),
     /// The output cannot be written.
@@ -155,8 +155,7 @@ impl Survey {
         let placed = |places: &Places| {
             places.epoch.iter().any(|epoch| *epoch >= 0) || places.epoch_float.iter().any(|epoch| !epoch.is_nan())
         };
-        // Runs without a place are written beside others. Where nothing has a place, the caller has to say something.
-        if !lacking.is_empty() && (options.strict || !batches.iter().any(placed)) {
+        if !lacking.is_empty() && (options.strict || options.some_place && !batches.iter().any(placed)) {
             return Err(StreamError::NoTimeline(lacking));
         }
         refuse_input(&self.logs, output)?;

@@ -61,6 +61,7 @@ pub(crate) struct ReindexRequest {
     share_timeline: bool,
     likely: bool,
     strict: bool,
+    some_place: bool,
     /// Pattern, timeline, unit, base and series.
     runs: Vec<GivenRule>,
 }
@@ -86,6 +87,7 @@ impl ReindexRequest {
             share_timeline,
             likely,
             strict,
+            some_place,
             runs,
         } = self;
         let unit = unit.as_deref().map(Unit::parse).transpose().map_err(timeline_error)?;
@@ -94,7 +96,19 @@ impl ReindexRequest {
         let runs = runs.into_iter().map(run_rule).collect::<PyResult<_>>()?;
         Ok(ReindexCall {
             timelines: timelines.map(GivenTimelines::into_core),
-            options: ReindexOptions { unit, base, series, runs, strict, batch, sample, token, share_timeline, likely },
+            options: ReindexOptions {
+                unit,
+                base,
+                series,
+                runs,
+                strict,
+                some_place,
+                batch,
+                sample,
+                token,
+                share_timeline,
+                likely,
+            },
             superseded: kept(keep_superseded),
         })
     }

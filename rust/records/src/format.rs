@@ -51,7 +51,7 @@ pub enum RepeatedRecords {
     Never,
     /// A file in a folder `checkpoint-N` holds the first records of the whole run.
     InCheckpoints,
-    /// The files next to the one with this name hold its records too.
+    /// Files next to one with this name, and of this format or another that names it, hold records of it too.
     NextTo(&'static str),
 }
 

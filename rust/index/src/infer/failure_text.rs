@@ -20,8 +20,9 @@ impl InferenceFailure {
             }
             Self::TwoLengths { epoch } => format!("the log states two lengths of epoch {epoch} (counted from 0)"),
             Self::AtLeast { least } => format!(
-                "an epoch may have {least} batches or any number above: that is the highest step inside one, and the log does \
-                 not say how many there are"
+                "an epoch may have {} or any number above: that is the highest step inside one, and the log does \
+                 not say how many there are",
+                counted_in(*least, "batch", "batches")
             ),
             Self::Gaps => {
                 "the log states lengths that differ, and not those of all epochs from the first one on".to_owned()
@@ -35,7 +36,8 @@ impl InferenceFailure {
             ),
             Self::FirstEpoch { least } => {
                 format!(
-                    "the log never leaves its first epoch, whose length therefore is not known: at least {least} steps"
+                    "the log never leaves its first epoch, whose length therefore is not known: at least {}",
+                    steps(*least)
                 )
             }
             Self::AnyLength { low, high: Some(high) } => {
@@ -45,7 +47,7 @@ impl InferenceFailure {
                 )
             }
             Self::AnyLength { low, high: None } => {
-                format!("an epoch may have {low} steps or any number above: each fits {}", pairs.describe_all())
+                format!("an epoch may have {} or any number above: each fits {}", steps(*low), pairs.describe_all())
             }
             Self::AnyIndexed { low, high, .. } => Self::AnyLength { low: *low, high: Some(*high) }.text(pairs),
             Self::TwoRates { first, second } => {
@@ -66,6 +68,15 @@ impl InferenceFailure {
             Self::TooLarge => "steps and epochs have more digits than can be computed with exactly".to_owned(),
         }
     }
+}
+
+fn steps(count: u64) -> String {
+    counted_in(count, "step", "steps")
+}
+
+/// "1 step", "2 steps"
+fn counted_in(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// "steps from 0 with epochs from 1"
@@ -90,6 +101,8 @@ mod tests {
             "an epoch may have any number of steps from 10 to 11: each fits all 2 pairs of step and epoch, up to step 99 \
              with epoch 9"
         );
+        let why = InferenceFailure::FirstEpoch { least: 1 };
+        assert!(why.text(&pairs).ends_with("at least 1 step"));
         let why = InferenceFailure::Refuted { by: 1 };
         assert_eq!(
             why.text(&pairs),

@@ -48,6 +48,8 @@ pub struct ReindexOptions {
     pub runs: Vec<RunRule>,
     /// Whether a run that cannot be placed is an error.
     pub strict: bool,
+    /// Whether it is an error if no record of any run can be placed.
+    pub some_place: bool,
     /// Whether to add the index of the batch of each record.
     pub batch: bool,
     /// Whether to add the index of the first sample of that batch.
@@ -60,10 +62,18 @@ pub struct ReindexOptions {
     pub likely: bool,
 }
 
+/// The run that an attempt is of: `run` of `run#2`. What is said of a run holds for its attempts.
+pub(super) fn whole_run(attempt: &str) -> Option<&str> {
+    let (run, number) = attempt.rsplit_once('#')?;
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then_some(run)
+}
+
 impl ReindexOptions {
     /// What is said of a run alone.
     pub(super) fn rule(&self, run: &str) -> Option<&RunRule> {
-        self.runs.iter().find(|rule| matches(&rule.runs, run))
+        let named = |name: &str| self.runs.iter().find(|rule| matches(&rule.runs, name));
+        named(run).or_else(|| named(whole_run(run)?))
     }
 
     /// What is said of the steps of a run.

@@ -7,7 +7,7 @@ use stepbridge_ledger::LoggedStep;
 use stepbridge_records::StepMeaning;
 use stepbridge_timeline::{Error, Location, Timeline, Unit};
 
-use super::options::{ReindexOptions, Timelines};
+use super::options::{ReindexOptions, Timelines, whole_run};
 use super::result::TimelineSource;
 use crate::infer::{InferenceOutcome, TimelineInference};
 use crate::logs::RunLedger;
@@ -71,7 +71,7 @@ impl RunTimelines {
         let timelines = ruled.map_or(timelines, Timelines::One);
         let (mut periods, source) = match (timelines, ledger, inferred.map(|inferred| &inferred.outcome)) {
             (Timelines::One(timeline), _, _) => (vec![period(share(timeline))], TimelineSource::Given),
-            (Timelines::Each(by_run), _, _) => match by_run.get(name) {
+            (Timelines::Each(by_run), _, _) => match by_run.get(name).or_else(|| by_run.get(whole_run(name)?)) {
                 Some(timeline) => (vec![period(share(timeline))], TimelineSource::Given),
                 None => (vec![unknown(None)], TimelineSource::None),
             },

@@ -52,7 +52,8 @@ pub(crate) fn resolve(
                 let tags = own.iter().filter_map(|tag| records.tags.get(*tag as usize)).map(String::as_str);
                 Some((TaggingWriter::of_run(name, &tags)?, own))
             });
-            let series = SeriesOfRun { run: number, tags: &records.tags, writer };
+            let notes = ledger.iter().flat_map(|found| &found.ledger.sessions).flat_map(|session| &session.series);
+            let series = SeriesOfRun { run: number, tags: &records.tags, writer, notes: notes.collect() };
             let classes = SeriesClasses::new(&series, &rules, counters);
             let mut run = ResolvedRun { number, hint, word, timelines, classes, contradicted: None };
             run.contradicted = run.contradicted_by(&evidence);
@@ -172,7 +173,7 @@ impl ResolvedRun {
         let plain = self.plain(kind, period);
         let Some(class) = self.classes.class(kind.class) else { return plain };
         let series = Some(class.name.clone());
-        match class.kind {
+        match class.kind.clone() {
             SeriesClassKind::Ruled(step) => {
                 let (basis, why) = (StepBasis::Caller, "the caller says it".to_owned());
                 let epoch = plain.epoch.map(|epoch| if kind.has_step { epoch } else { based(epoch, step.base) });
@@ -183,6 +184,17 @@ impl ResolvedRun {
                 let timeline =
                     plain.timeline.clone().filter(|timeline| check_unit(timeline, step.unit, options).is_ok());
                 Resolution { series, step, basis: StepBasis::Format, why, claim: None, timeline, ..plain }
+            }
+            SeriesClassKind::Noted(Some(step), by) => {
+                let file = self.timelines.periods[period].ledger.as_ref().map_or("", |ledger| &ledger.file);
+                let why = format!("the ledger {file} notes it ({by})");
+                let timeline =
+                    plain.timeline.clone().filter(|timeline| check_unit(timeline, step.unit, options).is_ok());
+                Resolution { series, step, basis: StepBasis::LedgerStated, why, claim: None, timeline, ..plain }
+            }
+            SeriesClassKind::Noted(None, by) => {
+                let why = format!("{by} saw that its step is not the clock's, and not what else it counts");
+                Resolution { series, withheld: Some(Withheld::Undecided(why)), claim: None, ..plain }
             }
             SeriesClassKind::Second(tag) => {
                 let marks = counters.of_run(self.number).find(|(of, _)| *of == tag).map_or(&[][..], |(_, marks)| marks);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use stepbridge_ledger::SeriesStep;
 use stepbridge_records::{ColumnBatch, StepMeaning, TaggingWriter};
 
 use crate::glob::matches;
@@ -45,6 +46,8 @@ pub(super) enum SeriesClassKind {
     Ruled(StepMeaning),
     /// Their writer says what their steps are: its name.
     Declared(StepMeaning, &'static str),
+    /// The ledger says that their step is not the one that loggers are given, what it is if that is known, and who saw it.
+    Noted(Option<StepMeaning>, String),
     /// They count by a counter of their own: the tag.
     Second(u32),
 }
@@ -56,12 +59,14 @@ pub(super) struct SeriesOfRun<'a> {
     pub(super) tags: &'a [String],
     /// The writer of the run, and which tags it has.
     pub(super) writer: Option<(TaggingWriter, &'a BTreeSet<u32>)>,
+    /// What its ledger says of single tags.
+    pub(super) notes: Vec<&'a SeriesStep>,
 }
 
 impl SeriesClasses {
-    /// The classes of a run. The first rule that fits a tag counts, then what its writer says.
+    /// The classes of a run. The first rule that fits a tag counts, then what its ledger says, then its writer.
     pub(super) fn new(of: &SeriesOfRun, rules: &[SeriesRule], counters: &SecondCounters) -> Self {
-        let &SeriesOfRun { run, tags, writer } = of;
+        let &SeriesOfRun { run, tags, writer, ref notes } = of;
         let mut classes = Self::default();
         let number = |index: usize| u16::try_from(index + 1).unwrap_or(u16::MAX);
         for (index, rule) in rules.iter().enumerate() {
@@ -69,6 +74,19 @@ impl SeriesClasses {
             classes.list.push(SeriesClass { name: rule.tags.clone(), kind });
             for (tag, _) in (0..).zip(tags).filter(|(_, tag)| matches(&rule.tags, tag)) {
                 classes.ruled.entry(tag).or_insert(number(index));
+            }
+        }
+        // The last word about a tag counts.
+        for note in notes.iter().rev() {
+            let tag = (0..).zip(tags).find(|(_, tag)| **tag == note.tag).map(|(number, _)| number);
+            if let Some(tag) = tag.filter(|tag| !classes.ruled.contains_key(tag))
+                && classes.list.len() < usize::from(u16::MAX)
+            {
+                let unit = note.unit.as_deref().and_then(|unit| Unit::parse(unit).ok());
+                let step = unit.filter(|_| note.base < 2).map(|unit| StepMeaning::of_run(unit, note.base));
+                classes.ruled.insert(tag, number(classes.list.len()));
+                let kind = SeriesClassKind::Noted(step, note.by.clone());
+                classes.list.push(SeriesClass { name: note.tag.clone(), kind });
             }
         }
         for &tag in writer.iter().flat_map(|(_, own)| *own) {

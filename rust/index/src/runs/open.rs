@@ -238,7 +238,8 @@ impl FileOpener<'_> {
             Some(take) => ended.set(ended.get() || take(batch).is_break()),
             None => batches.push(batch),
         };
-        let mut survey = (self.survey && survey_filter::applies_to(reader.format())).then(SurveyFilter::default);
+        let mut survey =
+            (self.survey && survey_filter::applies_to(reader.format(), input.path)).then(SurveyFilter::default);
         let mut filter = survey.as_mut().map(|survey| |batch, starts: &[(u64, i64)]| survey.filter(batch, starts));
         let mut sink = Sink::new(input.file, input.size, self.progress, &mut emit);
         sink.ended = Some(&ended);

@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use stepbridge_formats::{ReadOptions, check_pattern, config_names};
+use stepbridge_formats::{NamedColumns, ReadOptions, check_pattern, config_names};
 use stepbridge_io::decompress;
 use stepbridge_io::open::open_file;
 use stepbridge_io::progress::Progress;
 use stepbridge_ledger::NAME;
-use stepbridge_records::Problem;
+use stepbridge_records::{Format, Problem};
 
 use super::file_outcome::OpenedFile;
 use super::gather::gather;
@@ -57,8 +57,27 @@ fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {
     let begin = SystemTime::now();
     let (problems, files) = opener.read_all(|emit| list(path, emit));
     let logs = gather(path, files, problems?, opener.options, opener.progress)?;
+    check_columns(path, &logs, opener.options)?;
     logs.refresh.verify(begin);
     Ok(logs)
+}
+
+/// Refuses the name of a column if there is no file in which columns are named.
+fn check_columns(path: &Path, logs: &Logs, options: &ReadOptions) -> Result<(), ReadError> {
+    let NamedColumns { step, epoch, wall_time } = &options.columns;
+    let given = [("step_column", step), ("epoch_column", epoch), ("time_column", wall_time)];
+    let Some((option, _)) = given.into_iter().find(|(_, name)| name.is_some()) else { return Ok(()) };
+    let mut formats: Vec<Format> = Vec::new();
+    for file in &logs.files {
+        if !formats.contains(&file.format) {
+            formats.push(file.format);
+        }
+    }
+    if formats.iter().any(|format| format.description().options.columns) {
+        return Ok(());
+    }
+    let found = formats.iter().map(|format| format.description().title).collect();
+    Err(ReadError::NoColumns { option, path: path.to_owned(), found })
 }
 
 /// Reads a log that is in memory, as if it were the file `name`.
@@ -70,7 +89,10 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let path = FilePath { path: root.to_owned(), folder: Vec::new(), name: name.to_owned() };
     let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
     let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
-    gather(root, vec![OpenedFile { path, seen: SeenFile::default(), outcome }], Vec::new(), options, &progress)
+    let opened = vec![OpenedFile { path, seen: SeenFile::default(), outcome }];
+    let logs = gather(root, opened, Vec::new(), options, &progress)?;
+    check_columns(root, &logs, options)?;
+    Ok(logs)
 }
 
 /// Emits the files at or below a path, in no order. Returns the folders and links that could not be followed.

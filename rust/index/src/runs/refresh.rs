@@ -74,7 +74,7 @@ impl Logs {
             let known = known.map(|(&file, seen)| KnownLog { file, batches: &batches_of[file], seen });
             match known {
                 // Formats whose files are compared with each other need all of their records, as they were read.
-                Some(known) if survey_filter::applies_to(self.files[known.file].format) => {
+                Some(known) if survey_filter::applies_to(self.files[known.file].format, path) => {
                     self.read_again(&opener, &paths[index], known)
                 }
                 _ => opener.read_file(paths[index].clone(), 2),

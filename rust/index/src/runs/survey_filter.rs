@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 
 use stepbridge_records::{
     BatchRun, ColumnBatch, Decimal, Format, RepeatedRecords, SeriesCounter, TagTable, TaggedBatch, TooManyTags,
@@ -23,9 +24,13 @@ const MOST_EPOCHS: usize = 2 * MOST_STRETCHES;
 /// How far a row may reach from a record that is kept, in records.
 const MOST_OF_ROW: usize = 64;
 
-/// Whether records of this format may be left out. Not if files are compared record by record.
-pub(super) fn applies_to(format: Format) -> bool {
-    format.description().repeats == RepeatedRecords::Never
+/// Whether records of this file may be left out. Not if it is compared with another one record by record.
+pub(super) fn applies_to(format: Format, path: &Path) -> bool {
+    match format.description().repeats {
+        RepeatedRecords::Never => true,
+        RepeatedRecords::InCheckpoints => false,
+        RepeatedRecords::NextTo(name) => !path.with_file_name(name).is_file(),
+    }
 }
 
 /// Leaves out records of one file, batch by batch.

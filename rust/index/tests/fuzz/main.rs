@@ -25,8 +25,10 @@ use oracle::{How, check};
 use random::Random;
 use seeds::{Target, target};
 
-/// How long one format is tried, where nobody says otherwise.
-const SECONDS: f64 = 0.5;
+/// How long one format is tried, where nobody says otherwise: about half a minute for all of them.
+const SECONDS: f64 = 2.0;
+/// One file in so many is read in every way, where nobody says otherwise: from disk, which takes longer.
+const WAYS: u64 = 8;
 /// Nothing that is made here takes a reader longer than this, on the slowest machine.
 const HANGS: Duration = Duration::from_secs(20);
 /// One in so many is larger than the blocks that readers share out.
@@ -52,8 +54,8 @@ fn fuzz(reader: &'static FormatReader) {
     }
     let beginning: u64 = setting("STEPBRIDGE_FUZZ_SEED", 1);
     let (begun, seconds) = (Instant::now(), Duration::from_secs_f64(setting("STEPBRIDGE_FUZZ_SECONDS", SECONDS)));
-    // One in so many is read in every way: from a file, which takes longer.
-    let ways: u64 = setting("STEPBRIDGE_FUZZ_WAYS", 0);
+    // 0 leaves that out.
+    let ways: u64 = setting("STEPBRIDGE_FUZZ_WAYS", WAYS);
     let watch = Watch::begin(name);
     for round in 0.. {
         let mut random = Random::new(beginning, round);

@@ -6,10 +6,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use stepbridge_formats::ReadOptions;
-use stepbridge_index::reindex::{Places, ReindexOptions, ReindexResult, Timelines, reindex};
+use stepbridge_index::reindex::{ReindexOptions, Timelines, reindex};
 use stepbridge_index::{Logs, StreamError, Superseded, Survey, Table, read};
 use stepbridge_io::progress::Progress;
-use stepbridge_records::{Problem, ProblemKind};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::random::Random;
@@ -108,13 +107,6 @@ fn parts(logs: &Logs) -> [(&'static str, Vec<String>); 4] {
     ]
 }
 
-fn is_placed(found: &ReindexResult) -> bool {
-    let placed = |places: &Places| {
-        places.epoch.iter().any(|epoch| *epoch >= 0) || places.epoch_float.iter().any(|epoch| !epoch.is_nan())
-    };
-    found.batches.iter().any(placed)
-}
-
 /// The table that is written in two readings is the one that is made in memory.
 fn streamed(logs: &Logs, folder: &Path, options: &ReadOptions, random: &mut Random) -> Result<(), String> {
     let plan = Timeline::from_json(PLAN).ok();
@@ -129,11 +121,6 @@ fn streamed(logs: &Logs, folder: &Path, options: &ReadOptions, random: &mut Rand
     let survey =
         Survey::in_pieces(folder, options, &Progress::default(), 2).map_err(|error| format!("streamed: {error}"))?;
     let written = survey.write(timelines(), &reindexing, superseded, &other, &Progress::default(), 2);
-    let lacks = |problems: &[Problem]| {
-        problems.iter().any(|problem| {
-            matches!(problem.kind, ProblemKind::NoTimeline | ProblemKind::Undecided | ProblemKind::Contradicted)
-        })
-    };
     match (in_memory, written) {
         (Ok(places), Ok(written)) => {
             let places = std::sync::Arc::new(places);
@@ -152,8 +139,6 @@ fn streamed(logs: &Logs, folder: &Path, options: &ReadOptions, random: &mut Rand
             }
             Ok(())
         }
-        // A table in which nothing has a place is not written.
-        (Ok(places), Err(StreamError::NoTimeline(_))) if lacks(&places.problems) && !is_placed(&places) => Ok(()),
         (Err(one), Err(StreamError::Timeline(other))) if one.to_string() == other.to_string() => Ok(()),
         (one, other) => Err(format!("streamed: {:?} and {:?}", one.map(|_| ()), other.map(|_| ()))),
     }

@@ -7,7 +7,7 @@ use std::io;
 
 use memchr::{memchr, memchr2, memrchr};
 
-use super::header::Header;
+use super::header::{Header, is_ruler};
 use super::layout::{TableKind, TableLimits};
 use super::rows::{ByteRange, RowFaultReason, TableRows};
 use crate::shared::options::ReadOptions;
@@ -167,7 +167,7 @@ impl PlainRows<'_> {
     #[cold]
     fn odd(self, line: &[u8], fits: bool, range: ByteRange, rows: &mut TableRows) -> bool {
         let cells: Vec<&[u8]> = line.split(|byte| *byte == self.header.separator).collect();
-        if line.trim_ascii().is_empty() || self.header.is(&cells) {
+        if line.trim_ascii().is_empty() || is_ruler(&cells) || self.header.is(&cells) {
             rows.forget();
         } else if self.header.is_followed_by(self.kind, self.options, &cells) {
             rows.forget();

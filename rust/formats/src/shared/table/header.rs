@@ -39,6 +39,12 @@ pub(super) fn names_of(cells: &[&[u8]]) -> Vec<String> {
     cells.iter().enumerate().map(name).collect()
 }
 
+/// Whether a row is the line under the names of a table in Markdown: `|---|:--|`.
+pub(super) fn is_ruler(cells: &[&[u8]]) -> bool {
+    let is_rule = |cell: &&[u8]| cell.trim_ascii().iter().all(|byte| matches!(byte, b'-' | b':'));
+    cells.iter().all(is_rule) && cells.iter().any(|cell| cell.contains(&b'-'))
+}
+
 /// Whether a quote in a line is not closed in it.
 pub(super) fn has_open_quote(line: &[u8]) -> bool {
     memchr::memchr_iter(b'"', line).count() % 2 == 1

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::block::{BlockRows, BlockSource, PlainRows};
 use super::cells::{Cell, stated, value};
-use super::header::{Header, has_open_quote, unquoted};
+use super::header::{Header, has_open_quote, is_ruler, unquoted};
 use super::layout::{TableKind, TableLimits};
 use super::peek::peek_with;
 use super::report::RowReport;
@@ -298,7 +298,8 @@ impl<'a> TableWalk<'a> {
             return rows.end(&self.header, self.kind.format, range);
         }
         let cells: Vec<&[u8]> = slow.cells().iter().collect();
-        if cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1 || self.header.is(&cells) {
+        let is_blank = cells.iter().all(|cell| cell.trim_ascii().is_empty()) && count == 1;
+        if is_blank || is_ruler(&cells) || self.header.is(&cells) {
             rows.forget();
         } else if self.header.is_followed_by(self.kind, self.options, &cells)
             && let Ok(header) = Header::new(self.kind, self.options, self.header.separator, &cells)
@@ -368,16 +369,17 @@ impl<'a> TableWalk<'a> {
 /// The epoch of the first row, which shows what epochs count from. Where that row is damaged, only a 0 after it does.
 fn first_epoch(column: usize, begin: u64, slow: &mut RowCutter) -> io::Result<Option<Decimal>> {
     const ROWS: usize = 50;
-    let mut at = begin;
-    for row in 0..ROWS {
+    let (mut at, mut damaged) = (begin, false);
+    for _ in 0..ROWS {
         let range = match slow.find(at)? {
             NextRow::Row(range) | NextRow::Open(range) | NextRow::Long(range) => range,
             NextRow::Torn(_) | NextRow::End(_) => break,
         };
-        let epoch = slow.cells().iter().nth(column).and_then(|cell| stated(cell.trim_ascii()));
-        if let Some(epoch) = epoch {
-            return Ok(Some(epoch).filter(|epoch| row == 0 || epoch.whole() == Some(0)));
+        let cells: Vec<&[u8]> = slow.cells().iter().collect();
+        if let Some(epoch) = cells.get(column).and_then(|cell| stated(cell.trim_ascii())) {
+            return Ok(Some(epoch).filter(|epoch| !damaged || epoch.whole() == Some(0)));
         }
+        damaged |= !is_ruler(&cells);
         at = range.end;
     }
     Ok(None)

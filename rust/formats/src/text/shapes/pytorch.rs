@@ -226,7 +226,8 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[
             line("Iteration {step:0} ({_}), loss = {loss}", PairStyle::None).sets(),
-            line("Iteration {step:0}, loss = {loss}", PairStyle::None).sets(),
+            // Scikit-learn prints the same after "Iteration", counted from 1.
+            line("solver.cpp:{_}] Iteration {step:0}, loss = {loss}", PairStyle::None).sets(),
             line("Iteration {step:0}, lr = {lr}", PairStyle::None),
             line("Iteration {step:1}, Testing net (#{_})", PairStyle::None).sets(),
             ShapeLine {

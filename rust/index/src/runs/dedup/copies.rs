@@ -1,6 +1,8 @@
-//! Files next to each other that repeat each other: `MMEngine` writes each line into `scalars.json` and into a dated file.
+//! Files next to each other that repeat each other: `MMEngine` writes each line into `scalars.json` and into a dated file,
+//! `RLlib` into `result.json` and, in another order, into `progress.csv`.
 //!
-//! The other file is left out if the one with the format's own name holds all of its records, in its order.
+//! The other file is left out if the one with the name that its format declares holds all of its records; of one format, in
+//! its order.
 
 use std::collections::HashMap;
 
@@ -17,14 +19,16 @@ pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
     };
     let is_first = |file: &LogFile| first_name(file).is_some_and(|name| name == base_name(&file.source));
     let firsts: HashMap<(&[String], &str), usize> = (files.iter().enumerate().filter(|(_, file)| is_first(file)))
-        .map(|(index, file)| ((&file.folder[..], file.format.name()), index))
+        .map(|(index, file)| ((&file.folder[..], base_name(&file.source)), index))
         .collect();
     let copies: Vec<(usize, Problem)> = (files.iter().enumerate())
         .filter(|(_, file)| first_name(file).is_some() && !is_first(file))
         .filter_map(|(index, file)| {
-            let first = &files[*firsts.get(&(&file.folder[..], file.format.name()))?];
+            let first = &files[*firsts.get(&(&file.folder[..], first_name(file)?))?];
+            let one_format = first.format == file.format;
+            let holds = if one_format { holds_in_order } else { holds };
             holds(&first.contents, &file.contents).then(|| {
-                let reason = format!("all that it holds stands in {} too, which was read in its place", first.source);
+                let reason = format!("{} holds all of its records too, and was read in its place", first.source);
                 let problem = Problem::new(file.source.clone(), ProblemKind::Repeated, reason);
                 (index, problem.at(0, file.contents.facts.bytes))
             })
@@ -41,8 +45,24 @@ fn base_name(source: &str) -> &str {
     source.rsplit_once('/').map_or(source, |(_, name)| name)
 }
 
-/// Whether all records of `copy` are among those of `first`, in the same order.
+/// Whether all records of `copy` are among those of `first`.
 fn holds(first: &FileContents, copy: &FileContents) -> bool {
+    let mut counts: HashMap<(&str, Option<i64>, u64), usize> = HashMap::new();
+    for record in records(first) {
+        *counts.entry(record).or_default() += 1;
+    }
+    let mut take = |record| match counts.get_mut(&record) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    records(copy).count() > 0 && records(copy).all(&mut take)
+}
+
+/// The same, in the same order.
+fn holds_in_order(first: &FileContents, copy: &FileContents) -> bool {
     let mut all = records(first);
     records(copy).all(|record| all.any(|other| other == record))
 }
