@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
+from stepbridge.checkpoints._lightning_rule import LightningArguments, LightningPlace, goes_on_at, lightning_check
 from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
 from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after, updates_of_epoch
 from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
@@ -18,13 +19,17 @@ __all__ = [
     "ArgumentChange",
     "Checkpoint",
     "CheckpointKind",
+    "LightningArguments",
+    "LightningPlace",
     "ResumeCheck",
     "ResumePoint",
     "TrainerArguments",
     "attributes_of",
     "clock_from",
     "goes_on_after",
+    "goes_on_at",
     "kind_of",
+    "lightning_check",
     "point_of",
     "read_checkpoint",
     "updates_of_epoch",

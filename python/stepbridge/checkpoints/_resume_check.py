@@ -70,11 +70,13 @@ class ResumeCheck:
     """The cause where it is not in the arguments: a clause without a full stop."""
     remedy: str = ""
     """What to do: a clause without a full stop."""
+    ends_at: Exact | None = None
+    """Where the framework ends the epoch that it enters, if that is before the end of its data."""
 
     @property
     def agrees(self) -> bool:
-        """Whether the framework goes on where the run is."""
-        return self.reached == self.goes_on or self._ahead == 0
+        """Whether the framework goes on where the run is, and trains all that is left."""
+        return (self.reached == self.goes_on or self._ahead == 0) and not self._short
 
     @property
     def repeated(self) -> Exact | None:
@@ -104,8 +106,23 @@ class ResumeCheck:
         whole = 0 if self.epoch_data is None else int(self.epoch_data)
         return epochs * whole + int(goes_on.done) - int(self.reached.done)
 
+    @property
+    def _short(self) -> int:
+        """What is left of the epoch that the framework enters where it ends that."""
+        if self.ends_at is None or self.epoch_data is None:
+            return 0
+        return max(int(self.epoch_data) - int(self.ends_at), 0)
+
     def _amount(self, sign: Literal[1, -1]) -> Exact | None:
         ahead = self._ahead
+        if ahead is not None and self.ends_at is not None:
+            # What was trained before and what is trained now overlap at most as far as the epoch goes.
+            same = self.reached.epoch == self.goes_on.epoch
+            done = int(self.reached.done) if same else 0
+            if sign < 0:
+                return Exact(max(min(done, int(self.ends_at)) - int(self.goes_on.done), 0), self.goes_on.done.unit)
+            missing = 0 if self.epoch_data is None else int(self.epoch_data) - max(done, int(self.ends_at))
+            return Exact(max(missing, 0) + (0 if same else max(ahead, 0)), self.goes_on.done.unit)
         if ahead is None:
             later = self.goes_on.epoch > self.reached.epoch
             return None if later == (sign > 0) else Exact(0, self.reached.done.unit)

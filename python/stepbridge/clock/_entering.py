@@ -38,6 +38,8 @@ class ClockEntering(ClockFollowers):
         self._repeated = self._left_out = 0
         #: By how much the running epoch is longer than its data, in the same unit.
         self._longer = self._next_longer = 0
+        #: How far the data of the running epoch was done where the loop went back in it.
+        self._went_back_from = 0
         #: Whether the plan of such an epoch was replaced since it was entered.
         self._replanned = False
         #: Whether a resume changed the number of batches in the running epoch, and nobody knows their sizes.
@@ -159,6 +161,7 @@ class ClockEntering(ClockFollowers):
         if self._data_of(epoch) is not None:
             self._enter(done, at)
         self._longer = counted - at
+        self._went_back_from = max(self._went_back_from, done) if at < done else 0
         self._note_entry(epoch, at, repeated=max(done - at, 0), left_out=max(at - done, 0), unit=unit, tell=tell)
 
     def _note_entry(

@@ -152,13 +152,7 @@ class ClockEvents(ClockPlanning):
 
     def _pass_over(self, wanted: int, *, tell: bool) -> None:
         """Ends the running epoch and those before `wanted`, of which nothing more is trained."""
-        running = self._running_epoch()
-        if running is not None:
-            whole, done, unit = self._data_of(running), self._data_done(), self._data_unit
-            missing = 0 if whole is None or self._is_whole else max(whole - done, 0)
-            self._finish(cut=True)
-            if missing:
-                self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=tell)
+        self._leave_rest(tell=tell)
         while self._position[0] < wanted:
             passed = self._position[0]
             whole, unit = self._data_of(passed), self._data_unit
@@ -166,6 +160,20 @@ class ClockEvents(ClockPlanning):
                 return
             self._finish(cut=True)
             self._note_entry(passed + 1, 0, repeated=0, left_out=whole or 0, unit=unit, tell=tell)
+
+    def _leave_rest(self, *, tell: bool) -> None:
+        """Ends the running epoch, if there is one; what is left of its data is never trained."""
+        running = self._running_epoch()
+        if running is None:
+            return
+        whole, done, unit = self._data_of(running), self._data_done(), self._data_unit
+        # Where the loop went back and did not get as far again, less is trained twice.
+        not_again = max(self._went_back_from - done, 0)
+        self._repeated -= not_again
+        missing = 0 if whole is None or self._is_whole else max(whole - done - not_again, 0)
+        self._finish(cut=True)
+        if missing:
+            self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=tell)
 
     def advance(self, batches: int = 1, *, last: bool = False) -> None:
         """Counts batches that the loop did not take from `batches()`, as one event.
@@ -236,18 +244,22 @@ class ClockEvents(ClockPlanning):
             self._release()
         self._run_hooks()
 
-    def end_epoch(self, *, cut: bool = False) -> None:
+    def end_epoch(self, *, cut: bool = False, leaves_out: bool = False) -> None:
         """Ends the running epoch, if there is one: the data has no more, or the loop leaves it.
 
         Args:
             cut: the loop left the epoch before its data ended. An epoch that is complete was not cut.
+            leaves_out: a framework left it, and never trains what is left of its data; that counts as `left_out`.
 
         Warns:
             StepbridgeWarning: the data ended after fewer batches than planned.
         """
         if self.resumed_inside and self._ledger is not None:
             self._ledger.open_session(self, self._padding, running=False)
-        self._finish(cut=cut)
+        if leaves_out:
+            self._leave_rest(tell=False)
+        else:
+            self._finish(cut=cut)
 
     def _finish(self, *, cut: bool = False) -> None:
         if not self._in_epoch:
@@ -261,6 +273,7 @@ class ClockEvents(ClockPlanning):
         cut = cut and not self._is_whole
         planned = self._end_epoch(cut)
         self._resumed, self._longer, self._resized = False, 0, False
+        self._went_back_from = 0
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:

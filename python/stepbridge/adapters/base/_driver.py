@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepbridge._errors import TimelineError, warn
 from stepbridge.adapters.base._clocks import the_clock
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class LoopDriver:
         else:
             updates.skip()
 
-    def end_epoch(self, *, cut: bool = False) -> None:
-        """The epoch ended, or was left (`cut`)."""
-        self.clock.end_epoch(cut=cut)
+    def end_epoch(self, *, cut: bool = False, leaves_out: bool = False) -> None:
+        """The epoch ended, or was left (`cut`); see `StepClock.end_epoch`."""
+        self.clock.end_epoch(cut=cut, leaves_out=leaves_out)
 
     def end_run(self) -> None:
         """Training ended: the ledger records it and closes its file."""
@@ -106,6 +107,43 @@ class LoopDriver:
             return True
         self.clock.warn_once(counter, expected, seen, hint)
         return False
+
+    def continue_run(
+        self,
+        plan: Timeline,
+        state: Mapping[str, Any],
+        *,
+        padding: int | None = None,
+        strict: bool = False,
+    ) -> None:
+        """Continues from a framework's checkpoint, by the plan of now. What an open window held is lost.
+
+        Args:
+            plan: what the framework announces.
+            state: what `state` returned.
+            padding: copies that a distributed sampler adds to each epoch.
+            strict: whether a checkpoint of another plan is an error. Else it is a warning, and the run goes on with
+                other data.
+
+        Raises:
+            TimelineError: the state cannot be read; or it is of another plan, and `strict`.
+
+        Warns:
+            StepbridgeWarning: it is of another plan.
+        """
+        used = self.clock.batch > 0
+        if not used:
+            self.begin_run(plan, padding=padding)
+        try:
+            self.restore(state, pending="drop")
+        except TimelineError as error:
+            if strict or used:
+                raise
+            # What cannot be read cannot be read as another run's either.
+            self.restore(state, pending="drop", changed=True)
+            warn(f"{error}. Training goes on, and the clock counts it as the same run with other data")
+        if used:
+            self.begin_run(plan, padding=padding)
 
     @property
     def should_stop(self) -> bool:

@@ -1,0 +1,170 @@
+"""Where Lightning goes on after a resume.
+
+Seen in 2.4 to 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
+
+- A plain loader begins the epoch's data again. Lightning counts on from the batch of the checkpoint, so it trains as many
+  batches as are left in number.
+- Where the epoch now has no more batches than that, all of it is trained again.
+- A loader with a `state_dict` goes on at its own place.
+- What is saved in `on_train_batch_end` of an epoch's last batch goes on with the next epoch. There a loader with a
+  `state_dict` is at its end, so that Lightning finds nothing in that epoch and skips it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.timeline import Exact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepbridge.clock import StepClock
+
+__all__ = ["LightningArguments", "LightningPlace", "goes_on_at", "lightning_check"]
+
+
+class LightningArguments(NamedTuple):
+    """What decides how many batches an epoch has, and where a window ends."""
+
+    batch_size: int | None
+    """The samples of a batch on one rank; None where nobody knows."""
+    world_size: int = 1
+    accumulate_grad_batches: int = 1
+
+    @property
+    def all_ranks(self) -> int | None:
+        """The samples of a batch over all ranks."""
+        return None if self.batch_size is None else self.batch_size * self.world_size
+
+    @classmethod
+    def loaded(cls, saved: object) -> LightningArguments | None:
+        """Returns what `_asdict` returned; None where it is not that."""
+        if not isinstance(saved, dict) or saved.keys() != set(cls._fields):
+            return None
+        size, *others = (saved[name] for name in cls._fields)
+        if not (size is None or _is_count(size)) or not all(map(_is_count, others)):
+            return None
+        return cls(**saved)
+
+
+class LightningPlace(NamedTuple):
+    """Where a loop of Lightning is when it is saved."""
+
+    ready: int = 0
+    """Batches of the epoch that were begun; 0 between two epochs."""
+    last: bool = False
+    """Whether the one at hand is the epoch's last."""
+    stateful: bool = False
+    """Whether the loader has a `state_dict`, so that it is in the checkpoint."""
+
+    @classmethod
+    def loaded(cls, saved: object) -> LightningPlace | None:
+        """Returns what `_asdict` returned; None where it is not that."""
+        if not isinstance(saved, dict) or saved.keys() != set(cls._fields):
+            return None
+        ready, *flags = (saved[name] for name in cls._fields)
+        if type(ready) is not int or ready < 0 or not all(type(flag) is bool for flag in flags):
+            return None
+        return cls(**saved)
+
+
+def goes_on_at(place: LightningPlace, batches: int | None) -> tuple[int, int]:
+    """Returns how many epochs later than the one of the checkpoint Lightning goes on, and the index of the batch there.
+
+    Args:
+        place: where it was saved.
+        batches: those of an epoch now; None where that is not known.
+
+    >>> goes_on_at(LightningPlace(ready=3), 7), goes_on_at(LightningPlace(ready=7, last=True), 7)
+    ((0, 3), (1, 0))
+    """
+    if place.last and place.stateful:
+        return 2, 0
+    again = batches is not None and place.ready >= batches
+    return int(place.last), 0 if again else place.ready
+
+
+def lightning_check(
+    clock: StepClock,
+    now: LightningArguments,
+    first: tuple[int, int],
+    *,
+    place: LightningPlace,
+    stateful: bool,
+    batches: int | None,
+    epochs: int | None,
+    later: int = 0,
+    before: LightningArguments | None = None,
+    shuffled: bool = False,
+) -> ResumeCheck:
+    """Returns where Lightning goes on, next to where the clock is.
+
+    Args:
+        clock: the clock of the run, as it was saved, with the plan of now.
+        now: the arguments of now.
+        first: the epoch and the batch that Lightning trains first, indices from 0.
+        place: where it was saved.
+        stateful: whether the loader goes on at its own place.
+        batches: those of an epoch now.
+        epochs: where Lightning ends.
+        later: by how many epochs the clock's index is above Lightning's.
+        before: the arguments when the checkpoint was saved.
+        shuffled: whether the loader begins in another order than before.
+    """
+    reached = point_of(clock, later=later)
+    unit = reached.done.unit
+    epoch, index = first
+    size = 1 if unit == "ba" else now.all_ranks or 0
+    planned = clock.plan.segments[-1]
+    whole = planned.samples if unit == "sp" else batches
+    inside = reached.done if stateful and epoch == reached.epoch else Exact(0, unit)
+    ends_at = None
+    if index and not stateful and batches is not None:
+        ends_at = (batches - index) * size
+        ends_at = ends_at if whole is None else min(ends_at, whole)
+    changes = () if before is None else _changes(before, now)
+    return ResumeCheck(
+        "Lightning",
+        reached,
+        ResumePoint(epoch, inside),
+        Exact(clock.sample if unit == "sp" and clock.sample is not None else clock.batch, unit),
+        None if whole is None else Exact(whole, unit),
+        epochs,
+        changes,
+        cause=_cause(place, stateful=stateful, shuffled=shuffled),
+        remedy=_remedy(place, stateful=stateful),
+        ends_at=None if ends_at is None else Exact(ends_at, unit),
+    )
+
+
+def _changes(before: LightningArguments, now: LightningArguments) -> tuple[ArgumentChange, ...]:
+    pairs: Mapping[str, tuple[Any, Any]] = dict(zip(now._fields, zip(before, now, strict=True), strict=True))
+    return tuple(ArgumentChange(name, old, new) for name, (old, new) in pairs.items() if old != new)
+
+
+def _cause(place: LightningPlace, *, stateful: bool, shuffled: bool) -> str:
+    if place.last and stateful:
+        return (
+            "the checkpoint was saved in the last batch of an epoch, where the loader is at its end, so that Lightning "
+            "finds no batch in the next epoch"
+        )
+    if place.last:
+        return "the checkpoint was saved in the last batch of an epoch that had another number of batches"
+    order = ", in another order, so that these are amounts and which samples is not known" if shuffled else ""
+    return f"the loader begins the epoch again{order}, and Lightning counts on from batch {place.ready}"
+
+
+def _remedy(place: LightningPlace, *, stateful: bool) -> str:
+    if place.last:
+        return "save at the end of an epoch, as ClockCheckpoint does, and resume from there"
+    return (
+        "save at the end of an epoch, and resume from there"
+        if stateful
+        else "give the Trainer a torchdata.stateful_dataloader.StatefulDataLoader, or save at the end of an epoch"
+    )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
