@@ -191,3 +191,23 @@ def weights_loaded_inside_an_epoch() -> Any:
                 rows.append(counting.clock.batch)
 
     return {**fitted(model, *arrays(), clock=counting, extra=(GoesBack(),), batch_size=2, epochs=3), "at": rows}
+
+
+@scenario
+def the_rest_of_an_epoch() -> Any:
+    """Fits what is left of an epoch, in batches of the same size and of another, then the whole data."""
+    x, y = np.zeros((100, 2), "float32"), np.zeros((100, 1), "float32")
+    seen = []
+    for size in (10, 20):
+        before = sb.StepClock(samples=100, batch_size=10, epochs=3, boundary="carry", initial="14ba")
+        clock = sb.StepClock(samples=100, batch_size=size, epochs=3, boundary="carry")
+        clock.load_state_dict(before.state_dict())
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        options: dict[str, Any] = {"batch_size": size, "verbose": 0, "callbacks": [ClockCallback(clock)]}
+        model.fit(clock.rest(x), clock.rest(y), shuffle=False, initial_epoch=1, epochs=2, **options)
+        seen.append([*clock.position, clock.sample, clock.batch])
+        model.fit(x, y, initial_epoch=2, epochs=3, **options)
+        seen.append([*clock.position, clock.sample, clock.batch])
+    return seen

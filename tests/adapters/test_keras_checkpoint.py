@@ -90,3 +90,13 @@ def test_the_ledger_tells_the_run_that_was_restored(backend: str) -> None:
     assert found["epoch"] == [[7, 7, 7, 7], 52, 2, 0]
     # Here 2 batches of epoch 2 are in the backup, and stay: 56 samples passed through the model.
     assert found["4"] == [[7, 7, 2, 7, 7], 56, 2, 0]
+
+
+def test_a_fit_over_the_rest_goes_on_in_its_epoch(backend: str) -> None:
+    assert value(backend, "the_rest_of_an_epoch") == [
+        [2, 0, 200, 20],
+        [3, 0, 300, 30],
+        [2, 0, 200, 17],
+        [3, 0, 300, 22],
+    ]
+    assert result(backend, "the_rest_of_an_epoch")["told"] == []

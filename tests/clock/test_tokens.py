@@ -236,3 +236,59 @@ def test_bounds_hold_the_tokens_of_every_batch(epochs: list[list[int]], change: 
         alike = [at for at, value in enumerate(truth) if value == done]
         assert low.value <= alike[-1]  # type: ignore[union-attr]
         assert high.value >= alike[0]  # type: ignore[union-attr]
+
+
+def test_a_table_has_the_tokens_where_a_mark_says_them(tmp_path: Path) -> None:
+    clock = sb.StepClock(batches_per_epoch=3, epochs=2, ledger=tmp_path, logged_as=("step", 1))
+    with (tmp_path / "log.jsonl").open("w") as log:
+        for epoch in clock.epochs():
+            for tokens in clock.batches(COUNTS[3 * epoch : 3 * epoch + 3]):
+                clock.add_tokens(tokens)
+                log.write(json.dumps({"step": clock.step, "loss": 0.5}) + "\n")
+    table = sb.read_logs(tmp_path).reindex(token=True).to_polars()
+    assert table["token"].to_list() == [0, None, None, 300, None, None]
+    plan = sb.Timeline.plan(samples=12, batch_size=2, epochs=1, tokens_per_sample=8)
+    stated = sb.read_logs(tmp_path / "log.jsonl").reindex(plan, token=True).to_polars()
+    assert stated["token"].to_list() == [16 * n for n in range(6)]
+
+
+def test_a_change_in_an_overlong_epoch_keeps_the_later_ones() -> None:
+    clock = sb.StepClock(batches_per_epoch=4, epochs=3, accumulate=4)
+    clock.begin_epoch()
+    with pytest.warns(sb.StepbridgeWarning, match="goes on past"):
+        clock.advance(5)
+    clock.change(accumulate=2, pending="carry")
+    clock.end_epoch()
+    assert clock.begin_epoch()
+    clock.advance(4)
+    assert clock.position == sb.Position(2, 0)
+    assert clock.timeline.batches == 13
+
+
+def test_a_ledger_knows_the_batches_of_an_overlong_epoch(tmp_path: Path) -> None:
+    clock = sb.StepClock(batches_per_epoch=2, epochs=3, ledger=tmp_path)
+    clock.begin_epoch()
+    with pytest.warns(sb.StepbridgeWarning, match="goes on past"):
+        clock.advance(5)
+    clock.end_run()
+    assert sb.Timeline.from_ledger(tmp_path).convert("5ba", "step") == sb.Exact(5, "st")
+
+
+@pytest.mark.parametrize("pending", ["flush", "drop", "carry", "modulo", 0])
+def test_a_decision_that_changes_nothing_makes_no_other_timeline(pending: Any) -> None:
+    plan = sb.Timeline.plan(batches_per_epoch=8, epochs=2, accumulate=2, boundary="carry")
+    same = plan.change(at="4ba", accumulate=4, pending=pending).change(at="4ba", accumulate=2)
+    assert same == plan
+    assert hash(same) == hash(plan)
+
+
+def test_a_stream_of_two_sizes_skips_the_batches_of_its_plan() -> None:
+    plan = sb.Timeline.stream(batch_size=[(0, 2), (8, 4)], steps=8)
+    clock = sb.StepClock(plan)
+    for _ in clock.epochs():
+        for _ in clock.batches(range(5)):
+            pass
+    again = sb.StepClock(plan)
+    again.load_state_dict(clock.state_dict())
+    for _ in again.epochs():
+        assert list(again.batches(range(8), resume="skip")) == [5, 6, 7]

@@ -129,23 +129,25 @@ class Fit:
     def _replan(self, sizes: Sizes, pending: int | Literal["drop"] | None = None) -> None:
         """Puts the plan in force that follows from Keras and from the sizes, and what is pending, if that is new."""
         clock = self._clock
-        whole = sizes.batch_size is not None
-        plan = Timeline.plan(
-            batches_per_epoch=self._steps,
-            batch_size=sizes.batch_size,
-            samples=sizes.samples if whole else None,
-            drop_last=whole and sizes.samples is not None and clock.plan.segments[0].drop_last,
-            epochs=self._epochs,
-            accumulate=self._accumulate,
-            boundary="carry",
-        )
-        if self._rest:
-            plan = clock.plan
+        plan = clock.plan if self._rest else self._plan_of(sizes)
         if pending is not None:
             self._entry = pending
         if pending is not None or plan != clock.plan:
             # Until the epoch's first batch is counted it has to be said again.
             self._driver.begin_run(plan, pending=self._entry if clock.batch == self._begun else pending)
+
+    def _plan_of(self, sizes: Sizes) -> Timeline:
+        """The plan that follows from Keras and from the sizes."""
+        whole = sizes.batch_size is not None
+        return Timeline.plan(
+            batches_per_epoch=self._steps,
+            batch_size=sizes.batch_size,
+            samples=sizes.samples if whole else None,
+            drop_last=whole and sizes.samples is not None and self._clock.plan.segments[0].drop_last,
+            epochs=self._epochs,
+            accumulate=self._accumulate,
+            boundary="carry",
+        )
 
     def _pending(self, before: int) -> int | Literal["drop"] | None:
         """The batches pending by Keras, where the clock counts otherwise; `before` is the clock's accumulation."""
