@@ -80,9 +80,10 @@ class StepClock(ClockLoop):
         """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
         # An update that has not come by now is not in what is saved, even if it comes later in this process.
         missing = self._tracker is not None and self._tracker.missing
+        timeline = self.timeline
         state: dict[str, Any] = {
             "version": STATE_VERSION,
-            "timeline": self.timeline.to_json(),
+            "timeline": timeline._core.to_json(tokens=False),
             "plan": self._plan.to_json(),
             "batch": self.batch,
             "epochs": self._position[0],
@@ -98,6 +99,7 @@ class StepClock(ClockLoop):
             "longer": self._longer or self._next_longer,
             "order": self._order if self._position[1] else None,
             "later": self._later(),
+            "marks": timeline._core.tokens_to_json(),
         }
         return state | {key: value for key, value in further.items() if value}
 
@@ -125,6 +127,8 @@ class StepClock(ClockLoop):
             raise RuntimeError(f"{self.name}: load_state_dict belongs before epochs()")
         check_state(self.name, state)
         timeline, saved = Timeline.from_json(state["timeline"]), Timeline.from_json(state["plan"])
+        if marks := state.get("marks"):
+            timeline = Timeline._of(timeline._core.with_tokens_json(marks))
         own = self._plan
         differs = uses_own_plan(self.name, own, saved, changed=changed)
         # Until all of it is known to fit, the clock stays where it is.

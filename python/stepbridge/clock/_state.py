@@ -20,7 +20,7 @@ _TEXTS = ("timeline", "plan")
 _COUNTS = ("batch", "epochs", "skipped", "token", "padding")
 #: What is there only where it says something, and of which type.
 _FURTHER_COUNTS = ("repeated", "left_out")
-_FURTHER_TEXTS = ("order", "later")
+_FURTHER_TEXTS = ("order", "later", "marks")
 _KEYS = (*_TEXTS, *_COUNTS, "optimizers")
 
 #: What makes a run the same run, as a segment has it, and as the arguments of a plan are called. A run may change

@@ -199,8 +199,17 @@ impl PyTimeline {
         wrap(py.detach(|| Timeline::from_json(text)))
     }
 
-    fn to_json(&self, py: Python<'_>) -> String {
-        py.detach(|| self.inner.to_json())
+    #[pyo3(signature = (*, tokens = true))]
+    fn to_json(&self, py: Python<'_>, tokens: bool) -> String {
+        py.detach(|| if tokens { self.inner.to_json() } else { self.inner.to_json_without_tokens() })
+    }
+
+    fn tokens_to_json(&self) -> Option<String> {
+        self.inner.tokens_to_json()
+    }
+
+    fn with_tokens_json(&self, text: &str) -> PyResult<Self> {
+        wrap(self.inner.clone().with_tokens_json(text))
     }
 
     fn describe(&self) -> String {

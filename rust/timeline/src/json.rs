@@ -54,14 +54,39 @@ impl Timeline {
     /// Writes the timeline as one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
+        self.json_with(self.marks().all())
+    }
+
+    /// The same, without the tokens that were counted.
+    #[must_use]
+    pub fn to_json_without_tokens(&self) -> String {
+        self.json_with(&[])
+    }
+
+    fn json_with(&self, marks: &[Mark]) -> String {
         let document = Document {
             format: FORMAT.into(),
-            version: if self.marks().is_empty() { segments_version(self.segments()) } else { VERSION },
+            version: if marks.is_empty() { segments_version(self.segments()) } else { VERSION },
             segments: self.segments().to_vec(),
-            tokens: self.marks().all().to_vec(),
+            tokens: marks.to_vec(),
         };
         // Integers, booleans and strings always serialise.
         serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    /// Writes the tokens that were counted as one line of JSON. `None` if there are none.
+    #[must_use]
+    pub fn tokens_to_json(&self) -> Option<String> {
+        let marks = self.marks().all();
+        // Integers always serialise.
+        (!marks.is_empty()).then(|| serde_json::to_string(marks).unwrap_or_default())
+    }
+
+    /// The same timeline with the counted tokens that [`Self::tokens_to_json`] wrote.
+    pub fn with_tokens_json(self, text: &str) -> Result<Self, Error> {
+        let unreadable = |error: &dyn std::fmt::Display| Error::Json(format!("these are not counted tokens: {error}"));
+        let marks: Vec<Mark> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        Marks::new(marks).and_then(|marks| self.with_marks(&marks)).map_err(|error| unreadable(&error))
     }
 
     /// Reads what `to_json` wrote.
