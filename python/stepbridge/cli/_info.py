@@ -82,8 +82,8 @@ def notes(logs: Logs) -> Iterator[str]:
     by_file: dict[tuple[str, str], list[str]] = {}
     for setting in logs.config:
         by_file.setdefault((setting.run, setting.file), []).append(f"{setting.key} {setting.value}")
-    for (run, file), settings in list(by_file.items())[:MOST_LINES]:
-        yield f"run {run}: its configuration says {some(settings)} ({file})"
+    for (run, source), settings in list(by_file.items())[:MOST_LINES]:
+        yield f"run {run}: its configuration says {some(settings)} ({source})"
     if (more := len(by_file) - MOST_LINES) > 0:
         yield f"configuration: that in {counted(more, 'more file')}; --json lists all"
     for found in logs.repeated_series[:MOST_LINES]:

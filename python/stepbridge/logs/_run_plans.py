@@ -94,7 +94,7 @@ def _rule(runs: str, said: object, where: str) -> RunRule:
         if unit is not None:
             unit_symbol(unit)
         if base not in (None, 0, 1):
-            raise ValueError(f"base must be 0 or 1, not {base}")  # noqa: TRY301 - as what is checked by others
+            raise ValueError(f"base must be 0 or 1, not {base}")
         series = series_rules(meaning["series"])
         timeline = Timeline.plan(**plan)._core if plan else None
     except (TypeError, ValueError, OverflowError) as error:

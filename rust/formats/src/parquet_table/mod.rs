@@ -85,8 +85,11 @@ fn matches_further(_name: &str, bytes: &dyn ReadAt, size: u64, options: &ReadOpt
         return Ok(false);
     }
     let described = guarded(|| ParquetMetaDataReader::decode_metadata(&footer));
-    Ok(described
-        .is_ok_and(|described| TableLayout::of(described.file_metadata().schema_descr(), &options.columns).is_some()))
+    Ok(described.is_ok_and(|described| {
+        let described = described.file_metadata();
+        let is_own = described.key_value_metadata().into_iter().flatten().any(|entry| entry.key == OWN_TABLE);
+        !is_own && TableLayout::of(described.schema_descr(), &options.columns).is_some()
+    }))
 }
 
 /// Reads what its columns hold. A panic of the library on damaged bytes is an error like others.
