@@ -162,8 +162,10 @@ class Run:
         if leg.begins == "again" and not self.seen.last:
             return
         if leg.begins == "again":
-            self.earlier = self.seen.attempted arguments = self.trainer.args arguments.per_device_train_batch_size,
-            arguments.num_train_epochs = leg.batch_size, leg.epochs - self.begun - 1
+            self.earlier = self.seen.attempted
+            arguments = self.trainer.args
+            arguments.per_device_train_batch_size = leg.batch_size
+            arguments.num_train_epochs = leg.epochs - self.begun - 1
         resume = None
         if leg.begins == "resumed":
             resume = self.resumed(leg)
