@@ -127,7 +127,7 @@ class Run:
 
     def make(self, leg: Leg) -> None:
         """Makes all objects, as a process does that begins."""
-        stated = {} if self.scenario.known else {"batch_size": leg.batch_size}
+        stated: dict[str, Any] = {} if self.scenario.known else {"batch_size": leg.batch_size}
         self.model = Model(self.scenario.overflows)
         self.counting = ClockCallback(mismatch="raise", **stated)
         self.trainer = self.trainer_of(leg, leg.epochs)
