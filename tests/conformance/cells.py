@@ -62,8 +62,13 @@ _REASONS = (
         "a hook sees updates only: it cannot know how many batches are pending when the data end",
         ("tensorflow1",),
         ("unknown length, carry",),
-    ), ("The Trainer flushes a window at an epoch's end", ("transformers",), ("accumulation, carry", "accumulation,
-    drop")), (
+    ),
+    (
+        "the Trainer flushes a window at an epoch's end",
+        ("transformers",),
+        ("accumulation, carry", "accumulation, drop"),
+    ),
+    (
         "the Trainer begins a window anew after an epoch that was left, or that had no length",
         ("transformers",),
         ("unknown length, carry", *_LEFT_OPEN),

@@ -127,15 +127,20 @@ class Run:
 
     def make(self, leg: Leg) -> None:
         """Makes all objects, as a process does that begins."""
+        stated: dict[str, Any] = {} if self.scenario.known else {"batch_size": leg.batch_size}
+        self.model = Model(self.scenario.overflows)
+        self.counting = ClockCallback(mismatch="raise", **stated)
+        self.trainer = self.trainer_of(leg, leg.epochs)
+
+    def trainer_of(self, leg: Leg, epochs: int) -> Trainer:
+        """Makes a Trainer of this model and this callback."""
         scenario = self.scenario
         data = Numbers(scenario.samples) if scenario.known else Stream(scenario.samples)
-        self.model = Model(scenario.overflows)
-        self.counting = ClockCallback(mismatch="raise", **({} if scenario.known else {"batch_size": leg.batch_size}))
         arguments = TrainingArguments(
             output_dir=str(self.folder / "out"),
             per_device_train_batch_size=leg.batch_size // scenario.workers,
             gradient_accumulation_steps=scenario.accumulate,
-            num_train_epochs=leg.epochs,
+            num_train_epochs=epochs,
             max_steps=-1 if scenario.known else leg.epochs * scenario.samples // leg.batch_size,
             learning_rate=1.0,
             lr_scheduler_type="constant",
@@ -152,18 +157,19 @@ class Run:
             **({"ddp_backend": "gloo", "ddp_find_unused_parameters": False} if scenario.workers > 1 else {}),
         )
         kind = Ordered if scenario.known else Trainer
-        self.trainer = kind(self.model, arguments, train_dataset=data, callbacks=[self.counting, Witness(self)])
+        trainer = kind(self.model, arguments, train_dataset=data, callbacks=[self.counting, Witness(self)])
         if scenario.overflows:
-            self.trainer.accelerator.scaler = torch.amp.GradScaler("cpu")
-            self.trainer.accelerator.native_amp = True
+            trainer.accelerator.scaler = torch.amp.GradScaler("cpu")
+            trainer.accelerator.native_amp = True
+        return trainer
 
     def leg(self, leg: Leg) -> None:
         """Trains once, or goes on in the same call with the epoch after one that was left."""
         if leg.begins == "again" and not self.seen.last:
             return
         if leg.begins == "again":
-            self.earlier = self.seen.attempted arguments = self.trainer.args arguments.per_device_train_batch_size,
-            arguments.num_train_epochs = leg.batch_size, leg.epochs - self.begun - 1
+            self.earlier = self.seen.attempted
+            self.trainer = self.trainer_of(leg, leg.epochs - self.begun - 1)
         resume = None
         if leg.begins == "resumed":
             resume = self.resumed(leg)
