@@ -153,7 +153,7 @@ def test_a_damaged_line_of_names_is_never_silent(writer: str, damage: str, tmp_p
     (tmp_path / "a" / name).write_bytes(damaged + b"".join(rows))
     (tmp_path / "b" / "log.jsonl").write_bytes(b"".join(line(step) for step in range(1, 4)))
     logs = sb.read_logs(tmp_path)
-    named = {found.file for found in (*logs.problems, *logs.unread)}
+    named = {problem.file for problem in logs.problems} | {unread.file for unread in logs.unread}
     # A name of other bytes is a name all the same.
     assert f"a/{name}" in named or (damage == "bytes" and "a" in logs.runs)
 

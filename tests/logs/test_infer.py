@@ -90,7 +90,8 @@ def holds(timeline: sb.Timeline, log: stated.Log) -> list[str]:
 def never_leaves_its_first_epoch(log: stated.Log) -> str:
     """Say why a log of one epoch has no timeline."""
     steps = max(step for step, _ in log.stated()) + 1
-    return f"the log never leaves its first epoch, whose length therefore is not known: at least {steps} steps"
+    unit = "step" if steps == 1 else "steps"
+    return f"the log never leaves its first epoch, whose length therefore is not known: at least {steps} {unit}"
 
 
 def completed(timeline: sb.Timeline, step: int) -> Fraction:

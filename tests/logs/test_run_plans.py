@@ -151,5 +151,5 @@ def test_what_is_said_of_a_run_holds_for_its_attempts(tmp_path: Path) -> None:
         assert table.to_polars()["epoch"].unique().sort().to_list() == [0, 1, 2]
         assert table.left_out == ()
     other = sb.Timeline.plan(batches_per_epoch=30)
-    table = logs.reindex(plans={"bs64#2": other, "bs64": plan}).to_polars()
-    assert table.filter(table["run"] == "bs64#2")["epoch"].unique().to_list() == [0]
+    rows = logs.reindex(plans={"bs64#2": other, "bs64": plan}).to_polars()
+    assert rows.filter(rows["run"] == "bs64#2")["epoch"].unique().to_list() == [0]
