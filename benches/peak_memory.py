@@ -47,7 +47,7 @@ def measure() -> Iterator[Memory]:
     output = LARGE.with_name("out.parquet")
     start = time.perf_counter()
     command = [sys.executable, "-c", COMMAND, str(LARGE), str(output)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds = time.perf_counter() - start
     output.unlink()
-    yield Memory(claim, int(said.split()[-1]) / 1024, seconds)
+    yield Memory(claim, int(printed.split()[-1]) / 1024, seconds)

@@ -208,9 +208,9 @@ def test_an_assumption_that_is_refuted_places_nothing(tmp_path: Path, step: int,
     assert all(part in problem.reason for part in (f"loss at step {step}", "unit= and base=", "logged_as="))
     assert table.to_polars()["epoch_float"].null_count() == len(table) == 26
     assert table.assumed == ()
-    said = logs.reindex(unit="step", base=1)
-    assert said.to_polars()["epoch"].null_count() == 1
-    assert "refuted" not in {problem.kind for problem in said.problems}
+    stated = logs.reindex(unit="step", base=1)
+    assert stated.to_polars()["epoch"].null_count() == 1
+    assert "refuted" not in {problem.kind for problem in stated.problems}
 
 
 @pytest.mark.parametrize("step", [0, 26])

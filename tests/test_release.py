@@ -36,7 +36,7 @@ def test_nothing_is_published_that_was_not_tested() -> None:
         names = [step.get("name", step.get("uses", "").partition("@")[0]) for step in JOBS[job]["steps"]]
         (tested,) = [number for number, name in enumerate(names) if name.startswith("Test")]
         assert names.index("Build") < tested < names.index("actions/upload-artifact")
-    writers = [job for job, said in JOBS.items() if "write" in said["permissions"].values()]
+    writers = [job for job, stated in JOBS.items() if "write" in stated["permissions"].values()]
     assert writers == ["publish"]
 
 

@@ -62,7 +62,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
 
 def test_each_fault_ends_the_build(built: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     _, done = built
-    assert {said for said in SAID if said not in done.stderr} == set(), done.stderr
+    assert {stated for stated in SAID if stated not in done.stderr} == set(), done.stderr
     assert done.returncode == 1
     assert done.stderr.count("WARNING") == len(SAID)
 

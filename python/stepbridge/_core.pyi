@@ -238,7 +238,7 @@ def ledger_session(
     *,
     name: str,
     at: LedgerCounts,
-    beside: tuple[int, int, int],
+    extra: tuple[int, int, int],
     timeline: Timeline,
     supersedes: int | None,
     after: int | None,
@@ -248,7 +248,7 @@ def ledger_epoch(
     time: float,
     *,
     at: LedgerCounts,
-    beside: tuple[int, int, int],
+    extra: tuple[int, int, int],
     cut: bool,
     segments: str,
     skipped: list[tuple[int, int]],
@@ -262,7 +262,7 @@ def ledger_enter(
 ) -> str: ...
 def ledger_series(line: tuple[int, int], time: float, *, tag: str, unit: str | None, base: int, by: str) -> str: ...
 def ledger_stop(
-    line: tuple[int, int], time: float, *, at: LedgerCounts, beside: tuple[int, int, int], segments: str
+    line: tuple[int, int], time: float, *, at: LedgerCounts, extra: tuple[int, int, int], segments: str
 ) -> str: ...
 def ledger_mark(line: tuple[int, int], time: float, *, batch: int, token: int) -> str: ...
 def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSessionRow], list[ProblemRow], bool]: ...

@@ -95,7 +95,7 @@ def restored_with_a_stated_plan() -> Any:
 @scenario
 def restored_beside_a_ledger() -> Any:
     """What the ledger says in the end, of a run restored at a boundary and of one restored inside an epoch."""
-    said = {}
+    stated = {}
     for save_freq in ("epoch", 4):
         folder = FOLDER / f"recorded-{BACKEND}-{save_freq}"
         crashed_and_restored(save_freq, 17, samples=13, batch_size=2, ledger=folder)
@@ -103,8 +103,8 @@ def restored_beside_a_ledger() -> Any:
         timeline = ledger.timeline
         ends = [int(timeline.convert(f"{epoch}ep", "batch")) for epoch in range((timeline.epochs or 0) + 1)]
         lengths = [end - begin for begin, end in pairwise(ends)]
-        said[str(save_freq)] = [lengths, timeline.samples, len(ledger.sessions), len(ledger.problems)]
-    return said
+        stated[str(save_freq)] = [lengths, timeline.samples, len(ledger.sessions), len(ledger.problems)]
+    return stated
 
 
 @scenario

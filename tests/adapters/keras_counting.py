@@ -1,4 +1,4 @@
-"""What counts beside the clock: a layer, a look at the weights, the optimizer; and the data that goes through them."""
+"""What counts next to the clock: a layer, a look at the weights, the optimizer; and the data that goes through them."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ x = np.arange(12.0).reshape(6, 2) / 12
 y = x.sum(axis=1)
 
 
-def fit(file: Path, *, epochs: int, begin: int = 0, metrics: tuple[str, ...] = (), **told: Any) -> None:
+def fit(file: Path, *, epochs: int, begin: int = 0, metrics: tuple[str, ...] = (), **warned: Any) -> None:
     """Train a model of one layer, and let the CSVLogger write."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse", metrics=list(metrics))
-    logger = keras.callbacks.CSVLogger(str(file), **told)
+    logger = keras.callbacks.CSVLogger(str(file), **warned)
     validation = (x, y) if metrics else None
     model.fit(
         x,

@@ -35,7 +35,7 @@ def results(backend: str) -> dict[str, Any]:
 
 
 def result(backend: str, scenario: str) -> dict[str, Any]:
-    """One scenario's: "value", and "told", the warnings of stepbridge."""
+    """One scenario's: "value", and "warned", the warnings of stepbridge."""
     found: dict[str, Any] = results(backend)[scenario]
     assert "error" not in found, found["error"]
     return found

@@ -173,7 +173,7 @@ def tensorboard() -> Any:
 
 @scenario
 def tensorboard_beside_a_ledger() -> Any:
-    """Two fits, the second with another batch size, and nothing said to the reader."""
+    """Two fits, the second with another batch size, and nothing stated to the reader."""
     folder = FOLDER / f"ledger-{BACKEND}"
     counting = ClockCallback(samples=13, batch_size=2, ledger=folder)
     board = ClockTensorBoard(folder, clock=counting.clock, update_freq="batch", write_graph=False)
@@ -221,7 +221,7 @@ def refused() -> Any:
 
 
 def refusal(attempt: Any) -> str:
-    """What is said against it."""
+    """What is stated against it."""
     try:
         attempt()
     except (TypeError, ValueError) as error:

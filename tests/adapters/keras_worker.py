@@ -35,8 +35,8 @@ def main() -> None:
                 results[name] = {"value": run()}
             except Exception:  # noqa: BLE001  # the test that reads it shows it
                 results[name] = {"error": traceback.format_exc()}
-        told = [str(warning.message) for warning in caught if issubclass(warning.category, sb.StepbridgeWarning)]
-        results[name]["told"] = told
+        warned = [str(warning.message) for warning in caught if issubclass(warning.category, sb.StepbridgeWarning)]
+        results[name]["warned"] = warned
         results[name]["seconds"] = round(time.monotonic() - begun, 2)
     (FOLDER / f"{BACKEND}.json").write_text(json.dumps(results), encoding="utf-8")
 

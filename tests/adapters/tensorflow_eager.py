@@ -1,4 +1,4 @@
-"""Custom loops of TF2: what the clock said and what was counted beside it, for test_tensorflow_loops.py."""
+"""Custom loops of TF2: what the clock stated and what was counted next to it, for test_tensorflow_loops.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 import stepbridge as sb
-from adapters.tensorflow_worker import refusal, run, told
+from adapters.tensorflow_worker import refusal, run, warned
 from stepbridge.adapters.tensorflow import clock_for, follow, watch
 
 
@@ -102,7 +102,7 @@ def endless() -> Any:
 
 
 def datasets() -> Any:
-    """What clock_for says of a dataset, beside what one pass over it gives."""
+    """What clock_for says of a dataset, next to what one pass over it gives."""
     numbers = tf.data.Dataset.range(10)
     plain, full = numbers.batch(4), numbers.batch(4, drop_remainder=True)
     cases = {
@@ -134,9 +134,12 @@ def datasets() -> Any:
     }
     rows = {}
     for name, dataset in cases.items():
-        (said,) = clock_for(dataset, epochs=1).timeline.segments
+        (stated,) = clock_for(dataset, epochs=1).timeline.segments
         sizes = [int(tf.shape(tf.nest.flatten(batch)[0])[0]) if batch_like(batch) else 1 for batch in dataset]
-        rows[name] = {"said": [said.batches, said.batch_size, said.last_batch_size, said.samples], "seen": sizes}
+        rows[name] = {
+            "stated": [stated.batches, stated.batch_size, stated.last_batch_size, stated.samples],
+            "seen": sizes,
+        }
     return rows
 
 
@@ -238,11 +241,15 @@ def disagreements() -> Any:
     def turn(name: str, apply: Any, clock: sb.StepClock | None = None, model: Model | None = None) -> None:
         clock, model = clock or clock_for(dataset, epochs=2), model or Model()
         watched = watch(clock, model.optimizer)
-        with told() as texts:
+        with warned() as texts:
             for _ in clock.epochs():
                 for batch in clock.batches(dataset):
                     apply(clock, model, batch)
-        found[name] = {"told": texts, "counts": [clock.step, clock.applied, watched.applied], "seen": model.seen()[:2]}
+        found[name] = {
+            "warned": texts,
+            "counts": [clock.step, clock.applied, watched.applied],
+            "seen": model.seen()[:2],
+        }
 
     def once(_: Any, model: Model, batch: Any) -> None:
         model.train(batch)
@@ -281,7 +288,7 @@ def two_optimizers() -> Any:
     dataset = tf.data.Dataset.range(12).batch(2)
     clock, discriminator, generator = clock_for(dataset, epochs=2), Model(), Model()
     watched = watch(clock, discriminator.optimizer), watch(clock, generator.optimizer, "generator")
-    with told() as texts:
+    with warned() as texts:
         for _ in clock.epochs():
             for batch in clock.batches(dataset):
                 if clock.batch != 5:
@@ -298,7 +305,7 @@ def two_optimizers() -> Any:
         "again": again,
         "taken": taken,
         "third": watch(clock, Model().optimizer).name,
-        "told": texts,
+        "warned": texts,
     }
 
 
@@ -322,13 +329,13 @@ def v1_optimizer() -> Any:
     optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.01)
     clock = sb.StepClock(batches_per_epoch=4, epochs=2)
     watched = watch(clock, global_step)
-    with told() as texts:
+    with warned() as texts:
         for _ in clock.epochs():
             for _ in clock.batches(range(4)):
                 given = {} if clock.batch == 6 else {"global_step": global_step}
                 optimizer.apply_gradients([(tf.constant(1.0), weight)], **given)
     return {
-        "told": texts,
+        "warned": texts,
         "counts": [clock.step, watched.applied, int(global_step)],
         "weight": round(float(weight), 4),
         "the optimizer itself": refusal(lambda: watch(clock, optimizer)),

@@ -1,4 +1,4 @@
-"""Sessions of TF1: what the clock said and what was counted beside it, for test_tensorflow_sessions.py."""
+"""Sessions of TF1: what the clock stated and what was counted next to it, for test_tensorflow_sessions.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 import stepbridge as sb
-from adapters.tensorflow_worker import refusal, run, told
+from adapters.tensorflow_worker import refusal, run, warned
 from stepbridge.adapters.tensorflow import GlobalStepHook
 
 v1 = tf.compat.v1
@@ -141,9 +141,9 @@ def several_updates_a_run() -> Any:
 
 def past_the_end() -> Any:
     clock, model = plan(epochs=1), Graph(updates=3)
-    with told() as texts:
+    with warned() as texts:
         rows = model.go(clock)
-    return {"rows": rows, "told": texts, "finished": clock.finished}
+    return {"rows": rows, "warned": texts, "finished": clock.finished}
 
 
 def stops_in_any_unit() -> Any:
@@ -215,7 +215,7 @@ def resumed_refusals() -> Any:
 
 
 def resumed_with_its_own_state() -> Any:
-    """The clock was saved beside the session's checkpoint; both say the same, or the clock is behind."""
+    """The clock was saved next to the session's checkpoint; both say the same, or the clock is behind."""
     folder = tempfile.mkdtemp()
     first = plan(epochs=3)
     Graph().go(first, folder=folder, stop=7)
@@ -261,10 +261,10 @@ def recovered() -> Any:
     """A lost session goes on from its last checkpoint, and the clock with it."""
     root = tempfile.mkdtemp()
     clock, model = plan(ledger=root), Graph()
-    with told() as texts:
+    with warned() as texts:
         rows = model.go(clock, Preempted(clock, 11), folder=root)
     finished = [clock.finished, clock.timeline.batches]
-    return {"rows": rows, "told": texts, "finished": finished, "ledger": ledger(root)}
+    return {"rows": rows, "warned": texts, "finished": finished, "ledger": ledger(root)}
 
 
 def a_global_step_that_is_assigned() -> Any:
@@ -307,7 +307,7 @@ def no_global_step() -> Any:
 def never_raised() -> Any:
     """`minimize` without `global_step=`: the session trains and no hook can know."""
     clock = plan()
-    with told() as texts, tf.Graph().as_default():
+    with warned() as texts, tf.Graph().as_default():
         v1.train.get_or_create_global_step()
         weight = v1.get_variable("weight", initializer=1.0)
         train = v1.train.GradientDescentOptimizer(0.1).minimize(tf.square(weight))

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import stepbridge as sb
-from adapters.tensorflow_worker import refusal, run, told
+from adapters.tensorflow_worker import refusal, run, warned
 from stepbridge.adapters.tensorflow import ClockCheckpoint, clock_for, follow, set_summary_step, watch
 
 SAMPLES = tf.data.Dataset.range(20)
@@ -89,7 +89,7 @@ def unexplained() -> Any:
 
 
 def with_the_iterator() -> Any:
-    """The iterator is saved beside the clock, so it yields what is left."""
+    """The iterator is saved next to the clock, so it yields what is left."""
     stopped, path, passed = Run(), "", []
     for _ in stopped.clock.epochs():
         iterator = iter(DATASET)
@@ -160,13 +160,13 @@ def without_a_clock() -> Any:
     unmatched = refusal(status.assert_existing_objects_matched)
     before = again.clock.batch
     again.clock = clock_for(DATASET, epochs=3, initial=f"{int(again.optimizer.iterations)}st")
-    with told() as texts, watch(again.clock, again.optimizer):
+    with warned() as texts, watch(again.clock, again.optimizer):
         again.go(resume="skip")
     return {
         "unmatched": unmatched,
         "before": before,
         "end": [again.clock.step, again.clock.sample, int(again.optimizer.iterations)],
-        "told": texts,
+        "warned": texts,
     }
 
 
@@ -279,7 +279,7 @@ def watched_and_scaled() -> Any:
         if late:
             watch(clock, optimizer)
         before = [clock.step, clock.applied, clock.updates_of("optimizer")]
-        with told() as texts:
+        with warned() as texts:
             for _ in clock.epochs():
                 for gradient in clock.batches(gradients[3:]):
                     optimizer.apply_gradients([(tf.constant(gradient), weight)])

@@ -59,7 +59,7 @@ def run(scenarios: list[Scenario]) -> None:
 
 
 @contextmanager
-def told() -> Iterator[list[str]]:
+def warned() -> Iterator[list[str]]:
     """Take down what stepbridge warns of."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:

@@ -75,9 +75,9 @@ def test_counters_are_compared_and_told_once() -> None:
     driver = LoopDriver(sb.StepClock(batches_per_epoch=4, epochs=1))
     assert driver.compare("their.step", 4, 4)
     assert driver.compare("their.step", None, 4)
-    with pytest.warns(sb.StepbridgeWarning, match="their.step: expected 4, seen 5: look there") as told:
+    with pytest.warns(sb.StepbridgeWarning, match="their.step: expected 4, seen 5: look there") as warned:
         assert [driver.compare("their.step", seen, 4, "look there") for seen in (5, 6)] == [False, False]
-    assert len(told) == 1
+    assert len(warned) == 1
 
 
 class Optimizer:

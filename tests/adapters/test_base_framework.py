@@ -1,4 +1,4 @@
-"""What is said where a framework is missing, broken or older than what an adapter is tested with."""
+"""What is stated where a framework is missing, broken or older than what an adapter is tested with."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
     phantoms: tuple[int, ...] = ()
     """Epochs in which the data ends inside."""
     planned: int | None = None
-    told: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
 
 
 CASES = {
@@ -39,8 +39,8 @@ CASES = {
     "two_batches_an_epoch": Case([2] * 3, size=3),
     "accumulated": Case([7] * 3, last=1, accumulate=3),
     "stated_plan": Case([7] * 3, last=1, accumulate=3, planned=4),
-    "stated_sizes_are_wrong": Case([7] * 2, last=1, told=("wrong: samples a batch: expected 4, seen 2",)),
-    "stated_batches_are_wrong": Case([7] * 2, last=1, told=("batches an epoch: expected 9, seen 7",)),
+    "stated_sizes_are_wrong": Case([7] * 2, last=1, warned=("wrong: samples a batch: expected 4, seen 2",)),
+    "stated_batches_are_wrong": Case([7] * 2, last=1, warned=("batches an epoch: expected 9, seen 7",)),
     "fused": Case([7] * 3, last=1, fused=True),
     "fused_and_accumulated": Case([7] * 3, last=1, accumulate=2, samples=False, fused=True),
     "unknown_length": Case([7] * 3, samples=False, phantoms=(0, 1, 2)),
@@ -49,9 +49,9 @@ CASES = {
     # `steps_per_epoch` is 7, and Keras trains on 9.
     "fused_past_steps_per_epoch": Case([9] * 2, samples=False, fused=True),
     "steps_per_epoch_of_a_generator": Case([7] * 2),
-    "generator_runs_out": Case([7, 5], phantoms=(1,), told=("epoch 1 .* ended after 5 batches, expected 7",)),
+    "generator_runs_out": Case([7, 5], phantoms=(1,), warned=("epoch 1 .* ended after 5 batches, expected 7",)),
     "fused_generator_runs_out": Case(
-        [9, 2], samples=False, fused=True, told=("epoch 1 .* ended after 2 batches, expected 9",)
+        [9, 2], samples=False, fused=True, warned=("epoch 1 .* ended after 2 batches, expected 9",)
     ),
     "weighted_and_validated": Case([7] * 3, last=1),
     "sample_weights_and_split": Case([5] * 2, size=3, last=3),
@@ -133,9 +133,9 @@ def test_the_optimizers_counter_is_predicted(scenario: str, backend: str) -> Non
 def test_only_what_is_no_known_divergence_is_told(scenario: str, backend: str) -> None:
     if refused(backend, scenario):
         return
-    case, told = CASES[scenario], result(backend, scenario)["told"]
-    assert len(told) == len(case.told)
-    for text, pattern in zip(told, case.told, strict=True):
+    case, warned = CASES[scenario], result(backend, scenario)["warned"]
+    assert len(warned) == len(case.warned)
+    for text, pattern in zip(warned, case.warned, strict=True):
         assert re.search(pattern, text)
 
 
@@ -161,7 +161,7 @@ def test_windows_move_with_a_phantom(backend: str) -> None:
         assert end["iterations"] == 7
     assert [row["clock"][1] for row in rows] == [row["updates"] for row in rows]
     assert (end["step"], end["applied"]) == (7, 7)
-    assert found["told"] == []
+    assert found["warned"] == []
 
 
 def test_where_nobody_knows_the_clock_stands_and_says_so(backend: str) -> None:
@@ -169,8 +169,8 @@ def test_where_nobody_knows_the_clock_stands_and_says_so(backend: str) -> None:
         return
     found = result(backend, "unknown_length_fused_without_a_counter")
     assert found["value"] == {"batch": 0, "future": "Undetermined"}
-    assert len(found["told"]) == 1
-    assert "give fit() steps_per_epoch, or compile() steps_per_execution=1" in found["told"][0]
+    assert len(found["warned"]) == 1
+    assert "give fit() steps_per_epoch, or compile() steps_per_execution=1" in found["warned"][0]
 
 
 def test_sizes_that_an_evaluation_hides_are_unknown_from_then_on(backend: str) -> None:
@@ -178,8 +178,8 @@ def test_sizes_that_an_evaluation_hides_are_unknown_from_then_on(backend: str) -
     samples = [row["clock"][2] for row in found["value"]["rows"]]
     assert samples[7:] == [None] * 7
     assert samples[:6] == [2, 4, 6, 8, 10, 12]
-    assert len(found["told"]) == 1
-    assert "give samples= and batch_size= to ClockCallback" in found["told"][0]
+    assert len(found["warned"]) == 1
+    assert "give samples= and batch_size= to ClockCallback" in found["warned"][0]
 
 
 def test_two_fits_with_another_batch_size(backend: str) -> None:
@@ -213,8 +213,8 @@ def test_another_accumulation_closes_windows_by_keras_counter(backend: str) -> N
     closed = [row["clock"][0] for row, before in zip(found["rows"], steps, strict=False) if row["clock"][1] > before]
     assert closed == found["changed"]
     # Keras divides its count of batches by the new number, so that its counter goes back.
-    told = [row["iterations"] for row in found["rows"]]
-    assert told == [n // 3 for n in range(1, 8)] + [n // 4 for n in range(8, 18)]
+    warned = [row["iterations"] for row in found["rows"]]
+    assert warned == [n // 3 for n in range(1, 8)] + [n // 4 for n in range(8, 18)]
 
 
 def test_a_checkpoint_without_a_clock_is_adopted_where_keras_agrees(backend: str) -> None:
@@ -229,15 +229,15 @@ def test_a_checkpoint_without_a_clock_is_adopted_where_keras_agrees(backend: str
 def test_an_initial_epoch_that_does_not_fit_is_told(backend: str) -> None:
     found = result(backend, "initial_epoch_that_does_not_fit")
     assert found["value"]["end"]["batch"] == 14
-    assert len(found["told"]) == 1
-    assert "expected 21, seen 14" in found["told"][0]
+    assert len(found["warned"]) == 1
+    assert "expected 21, seen 14" in found["warned"][0]
 
 
 def test_a_model_that_was_trained_before_counts_from_0(backend: str) -> None:
     found = value(backend, "trained_before_without_a_clock")
     for n, row in enumerate(found["rows"]):
         assert (row["clock"][0], row["iterations"], row["tally"][0]) == (n + 1, n + 15, n + 15)
-    assert result(backend, "trained_before_without_a_clock")["told"] == []
+    assert result(backend, "trained_before_without_a_clock")["warned"] == []
 
 
 def test_a_window_that_was_open_before_the_clock_came(backend: str) -> None:
@@ -246,7 +246,7 @@ def test_a_window_that_was_open_before_the_clock_came(backend: str) -> None:
     assert found["changed"] == closed
     for n, row in enumerate(found["rows"], start=8):
         assert row["clock"][:2] == [n - 7, sum(batch <= n for batch in closed)]
-    assert result(backend, "trained_before_in_windows")["told"] == []
+    assert result(backend, "trained_before_in_windows")["warned"] == []
 
 
 def test_replicas_are_one_batch(backend: str) -> None:
@@ -255,7 +255,7 @@ def test_replicas_are_one_batch(backend: str) -> None:
         assert "mirrored" not in results(backend)
         return
     assert value(backend, "mirrored") == [8, 8, 28, 8]
-    assert result(backend, "mirrored")["told"] == []
+    assert result(backend, "mirrored")["warned"] == []
 
 
 def test_a_stop_inside_an_epoch_cuts_it(backend: str) -> None:
@@ -298,7 +298,7 @@ def test_updates_that_a_loss_scale_leaves_out_are_marked(scenario: str, backend:
         if scenario == "updates_left_out":
             assert row["applied"] == row["updates"]
     assert 0 < found["end"]["applied"] < found["end"]["step"] == 21
-    assert result(backend, scenario)["told"] == []
+    assert result(backend, scenario)["warned"] == []
 
 
 def test_a_window_stays_open_over_a_batch_that_a_loss_scale_leaves_out(backend: str) -> None:
@@ -307,7 +307,7 @@ def test_a_window_stays_open_over_a_batch_that_a_loss_scale_leaves_out(backend: 
     assert [row["clock"][0] for row in rows] == [row["tally"][0] for row in rows] == list(range(1, 22))
     assert [row["clock"][1] for row in rows] == [row["updates"] for row in rows] == [row["iterations"] for row in rows]
     assert end["applied"] == end["iterations"] < 21 // 3
-    assert found["told"] == []
+    assert found["warned"] == []
 
 
 def test_a_loss_scale_that_a_policy_brings_in(backend: str) -> None:
@@ -317,7 +317,7 @@ def test_a_loss_scale_that_a_policy_brings_in(backend: str) -> None:
 
 
 def test_what_is_refused_says_why(backend: str) -> None:
-    said = value(backend, "refused")
+    stated = value(backend, "refused")
     begins = {
         "a clock and options": "ValueError: give a clock, or the options of one",
         "no clock": "TypeError: expected a stepbridge.StepClock, not str",
@@ -332,9 +332,9 @@ def test_what_is_refused_says_why(backend: str) -> None:
         "patience without a unit": "TypeError: patience needs a unit",
         "steps by duration": "ValueError: a log's step is whole",
     }
-    assert said.keys() == begins.keys()
+    assert stated.keys() == begins.keys()
     for name, begin in begins.items():
-        assert said[name].startswith(begin)
+        assert stated[name].startswith(begin)
 
 
 def test_only_the_hooks_that_are_needed_are_called(backend: str) -> None:

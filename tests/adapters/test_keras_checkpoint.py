@@ -24,7 +24,7 @@ def test_a_run_restored_at_a_boundary_is_the_run_that_never_crashed(scenario: st
         assert row["iterations"] == (n + 1) // 2
     assert found["again"]["end"]["position"] == [4, 0]
     assert found["again"]["end"]["planned"] == 4
-    assert result(backend, scenario)["told"] == []
+    assert result(backend, scenario)["warned"] == []
 
 
 @pytest.mark.parametrize("scenario", ["restored_inside_an_epoch", "restored_inside_an_epoch_in_the_other_order"])
@@ -40,13 +40,13 @@ def test_a_backup_inside_an_epoch_begins_it_again(scenario: str, backend: str) -
     assert [row["clock"][3:] for row in rows] == [[epoch, at] for epoch in (3, 4) for at in range(7)]
     assert [row["clock"][2] for row in rows] == [row["tally"][1] for row in rows]
     assert found["again"]["end"]["planned"] == 5
-    assert result(backend, scenario)["told"] == []
+    assert result(backend, scenario)["warned"] == []
 
 
 def test_data_of_unknown_length_is_restored_in_either_order(backend: str) -> None:
     for end in value(backend, "restored_unknown_length"):
         assert (end["batch"], end["batches"], end["position"]) == (21, 21, [3, 0])
-    assert result(backend, "restored_unknown_length")["told"] == []
+    assert result(backend, "restored_unknown_length")["warned"] == []
 
 
 def test_model_checkpoint_holds_the_clock(backend: str) -> None:
@@ -81,7 +81,7 @@ def test_weights_loaded_inside_an_epoch_take_the_clock_back_with_the_next(backen
     assert [row["clock"][0] for row in found["rows"][-7:]] == list(range(8, 15))
     assert [row["clock"][3:] for row in found["rows"][-7:]] == [[1, at] for at in range(7)]
     assert found["end"]["position"] == [2, 0]
-    assert result(backend, "weights_loaded_inside_an_epoch")["told"] == []
+    assert result(backend, "weights_loaded_inside_an_epoch")["warned"] == []
 
 
 def test_the_ledger_tells_the_run_that_was_restored(backend: str) -> None:
@@ -99,4 +99,4 @@ def test_a_fit_over_the_rest_goes_on_in_its_epoch(backend: str) -> None:
         [2, 0, 200, 17],
         [3, 0, 300, 22],
     ]
-    assert result(backend, "the_rest_of_an_epoch")["told"] == []
+    assert result(backend, "the_rest_of_an_epoch")["warned"] == []

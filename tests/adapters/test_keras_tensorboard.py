@@ -45,7 +45,7 @@ def test_steps_go_on_over_fits(name: str, backend: str) -> None:
     assert train["epoch_learning_rate"] == epochs
     validation = steps(folder / "validation")
     assert validation == {"epoch_loss": epochs, "evaluation_loss_vs_iterations": epochs}
-    assert result(backend, "tensorboard")["told"] == []
+    assert result(backend, "tensorboard")["warned"] == []
 
 
 def test_our_own_reader_finds_where_each_record_was(backend: str) -> None:
@@ -70,6 +70,6 @@ def test_a_ledger_beside_it_maps_the_log_with_no_flag(backend: str) -> None:
 
 
 def test_before_the_clock_it_is_told(backend: str) -> None:
-    told = result(backend, "tensorboard_before_the_clock")["told"]
-    assert len(told) == 1
-    assert "put ClockCallback(clock) before ClockTensorBoard in callbacks=[...]" in told[0]
+    warned = result(backend, "tensorboard_before_the_clock")["warned"]
+    assert len(warned) == 1
+    assert "put ClockCallback(clock) before ClockTensorBoard in callbacks=[...]" in warned[0]

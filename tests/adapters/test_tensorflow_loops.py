@@ -1,4 +1,4 @@
-"""Custom loops of TF2: the clock beside samples that passed, weights that changed and `optimizer.iterations`."""
+"""Custom loops of TF2: the clock next to samples that passed, weights that changed and `optimizer.iterations`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_endless_dataset(saw: Any) -> None:
 def test_what_a_dataset_says_is_what_one_pass_gives(saw: Any) -> None:
     """Every size that is stated is true; what cannot be known is None."""
     for name, case in saw("datasets").items():
-        batches, batch_size, last, samples = case["said"]
+        batches, batch_size, last, samples = case["stated"]
         seen = case["seen"]
         assert batches in (None, len(seen)), name
         if batch_size is not None:
@@ -108,7 +108,7 @@ def test_what_a_dataset_says_is_what_one_pass_gives(saw: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "stated"),
     [
         ("batch", [3, 4, 2, 10]),
         ("drop_remainder", [2, 4, 4, 10]),
@@ -127,8 +127,8 @@ def test_what_a_dataset_says_is_what_one_pass_gives(saw: Any) -> None:
         ("not batched", [10, None, None, None]),
     ],
 )
-def test_what_a_dataset_says(saw: Any, name: str, said: list[int | None]) -> None:
-    assert saw("datasets")[name]["said"] == said
+def test_what_a_dataset_says(saw: Any, name: str, stated: list[int | None]) -> None:
+    assert saw("datasets")[name]["stated"] == stated
 
 
 def test_datasets_that_make_no_clock(saw: Any) -> None:
@@ -175,9 +175,9 @@ def test_without_sync_the_mark_comes_with_the_next_batch(saw: Any) -> None:
     ],
 )
 def test_a_counter_that_disagrees_is_told_once(saw: Any, name: str, texts: list[str]) -> None:
-    told = saw("disagreements")[name]["told"]
-    assert len(told) == len(texts)
-    for line, text in zip(told, texts, strict=True):
+    warned = saw("disagreements")[name]["warned"]
+    assert len(warned) == len(texts)
+    for line, text in zip(warned, texts, strict=True):
         assert line.startswith("clock: ")
         assert text in line
 
@@ -196,7 +196,7 @@ def test_two_optimizers_have_counts_of_their_own(saw: Any) -> None:
     assert found["again"][0] == found["taken"][0] == "ValueError"
     assert "'generator'" in found["again"][1]
     assert found["third"] == "optimizer2"
-    (text,) = found["told"]
+    (text,) = found["warned"]
     assert "expected one after batch 5" in text
 
 
@@ -211,7 +211,7 @@ def test_an_optimizer_of_tf1_in_a_loop_of_tf2(saw: Any) -> None:
     found = saw("v1_optimizer")
     assert found["counts"] == [8, 7, 7]
     assert found["weight"] == pytest.approx(1 - 8 * 0.01)
-    (text,) = found["told"]
+    (text,) = found["warned"]
     assert "global_step: expected one more after batch 6, seen 0 more (5)" in text
     assert "global_step=" in found["the optimizer itself"][1]
     for name in ("the optimizer itself", "a float", "no clock"):

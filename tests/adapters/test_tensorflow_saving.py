@@ -74,7 +74,7 @@ def test_a_checkpoint_without_a_clock_is_adopted_from_its_iterations(saw: Any) -
     assert "ClockCheckpoint(StepClock(clock: epoch 0" in text
     assert found["before"] == 0
     assert found["end"] == [21, 60, 21]
-    assert found["told"] == []
+    assert found["warned"] == []
 
 
 def test_what_is_no_clock(saw: Any) -> None:
@@ -101,10 +101,10 @@ def test_an_asynchronous_checkpoint_holds_the_clock_of_its_moment(saw: Any) -> N
 
 def test_applied_updates_go_on(saw: Any) -> None:
     """Watched before the restore or after it: 6 steps, 2 of them left out by loss scaling."""
-    for before, after, told in saw("watched_and_scaled"):
+    for before, after, warned in saw("watched_and_scaled"):
         assert before == [3, 2, 2]
         assert after == [6, 4, 4, 4]
-        assert told == []
+        assert warned == []
 
 
 def test_summaries_have_the_clocks_step(saw: Any) -> None:

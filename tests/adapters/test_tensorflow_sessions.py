@@ -69,7 +69,7 @@ def test_a_run_that_trains_several_steps(saw: Any) -> None:
 def test_a_run_that_trains_past_the_end(saw: Any) -> None:
     found = saw("past_the_end")
     assert [row[0][2] for row in found["rows"]] == [row[1][0] for row in found["rows"]] == [3, 6, 9]
-    (text,) = found["told"]
+    (text,) = found["warned"]
     assert "goes on past the 7 batches expected" in text
     assert found["finished"]
 
@@ -117,7 +117,7 @@ def test_an_input_that_begins_again_inside_the_epoch(saw: Any) -> None:
     [
         ("unexplained", "ValueError", 'resume="continues" | "restart"'),
         ("past the end", "IndexError", "global step 10: 10st is past the end of the plan"),
-        ("ahead", "ValueError", "begins at global step 7, the clock stands at step 12"),
+        ("ahead", "ValueError", "begins at global step 7, the clock is at step 12"),
         ("learning", "TimelineError", "give the clock samples and batch_size"),
         ("unknown word", "ValueError", "unknown resume='skip'"),
         ("no clock", "TypeError", "not int"),
@@ -149,7 +149,7 @@ def test_a_session_that_is_lost_takes_the_clock_back(saw: Any) -> None:
             *range(10, 15),
         ]
     )
-    (text,) = found["told"]
+    (text,) = found["warned"]
     assert "made anew at global step 9; the clock goes back from step 11" in text
     assert found["finished"] == [True, 14]
 
@@ -170,7 +170,7 @@ def test_the_ledger_has_a_session_for_each_that_the_framework_made(saw: Any) -> 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("back", "went back to 1, the clock stands at step 4"),
+        ("back", "went back to 1, the clock is at step 4"),
         ("below zero", "went back to -1"),
         ("negative", "the session's global step is -3: expected 0 or more"),
     ],

@@ -107,7 +107,7 @@ def test_a_plain_loader_resumed_in_the_middle_asks() -> None:
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("planned", [True, False], ids=["planned", "learned"])
 def test_a_stateful_data_loader_goes_on_by_itself(planned: bool, stop: int, number: int, tmp_path: Path) -> None:
-    """It is saved beside the clock: in mid-epoch, and in the body of an epoch's last batch."""
+    """It is saved next to the clock: in mid-epoch, and in the body of an epoch's last batch."""
 
     def fresh() -> tuple[Training, Any]:
         loader = stateful_loader(10, 4, **workers(number))

@@ -1,4 +1,4 @@
-"""The clock in a real checkpoint: saved beside the model, loaded as data alone, resumed with something changed."""
+"""The clock in a real checkpoint: saved next to the model, loaded as data alone, resumed with something changed."""
 
 from __future__ import annotations
 

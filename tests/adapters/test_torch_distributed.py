@@ -92,8 +92,8 @@ def test_ranks_with_uneven_inputs_stop_together(tmp_path: Path) -> None:
 
 
 def test_what_uneven_inputs_cannot_have(tmp_path: Path) -> None:
-    (said,) = on_ranks(refuse, tmp_path, ranks=1)
-    sizes, flush, outside, alone = said
+    (stated,) = on_ranks(refuse, tmp_path, ranks=1)
+    sizes, flush, outside, alone = stated
     assert "cannot count 4 a batch" in sizes
     assert 'boundary="carry"' in flush
     assert "for epoch in clock.epochs()" in outside

@@ -157,9 +157,9 @@ def test_a_stream_that_tells_its_length_is_known(drop_last: bool) -> None:
     assert clock.sample == sum(map(sum, sizes))
 
 
-@pytest.mark.parametrize(("said", "text"), [(14, "ended after 4 batches, expected 5"), (8, "past the 3 batches")])
-def test_a_stream_that_tells_a_wrong_length_is_caught(said: int, text: str) -> None:
-    loader = DataLoader(SizedStream(11, said), batch_size=3)
+@pytest.mark.parametrize(("stated", "text"), [(14, "ended after 4 batches, expected 5"), (8, "past the 3 batches")])
+def test_a_stream_that_tells_a_wrong_length_is_caught(stated: int, text: str) -> None:
+    loader = DataLoader(SizedStream(11, stated), batch_size=3)
     clock = clock_for(loader, epochs=1)
     with pytest.warns(sb.StepbridgeWarning, match=text):
         sizes = run(clock, loader)

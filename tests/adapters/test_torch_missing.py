@@ -1,4 +1,4 @@
-"""Without PyTorch, and without TensorBoard: what is said, and what still works."""
+"""Without PyTorch, and without TensorBoard: what is stated, and what still works."""
 
 from __future__ import annotations
 

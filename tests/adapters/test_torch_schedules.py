@@ -177,10 +177,10 @@ def test_a_scheduler_that_somebody_else_steps_is_told_once() -> None:
                 scheduler.scheduler.step()
                 scheduler.step()
 
-    with pytest.warns(sb.StepbridgeWarning) as told:
+    with pytest.warns(sb.StepbridgeWarning) as warned:
         train()
-    assert len(told) == 1
-    assert "the last_epoch of ExponentialLR: expected 0, seen 1" in str(told[0].message)
+    assert len(warned) == 1
+    assert "the last_epoch of ExponentialLR: expected 0, seen 1" in str(warned[0].message)
 
 
 def test_what_cannot_be_driven() -> None:

@@ -185,10 +185,10 @@ def test_an_update_inside_an_open_window_is_told_once() -> None:
         for _ in counted(clock, 6):
             loop.step()
 
-    with pytest.warns(sb.StepbridgeWarning) as told:
+    with pytest.warns(sb.StepbridgeWarning) as warned:
         train()
-    assert len(told) == 1
-    text = str(told[0].message)
+    assert len(warned) == 1
+    text = str(warned[0].message)
     assert "clock: the updates of sgd: expected no update after batch 1" in text
     assert "closes_step" in text
     assert clock.updates_of("sgd") == loop.changed == 6
@@ -197,7 +197,7 @@ def test_an_update_inside_an_open_window_is_told_once() -> None:
 
 def test_a_closed_window_without_an_update_is_told_once() -> None:
     loop = Loop()
-    clock = sb.StepClock(batches_per_epoch=6, epochs=1)  # the loop accumulates, and the clock was not told
+    clock = sb.StepClock(batches_per_epoch=6, epochs=1)  # the loop accumulates, and the clock does not know it
     watch(clock, loop.optimizer)
 
     def train() -> None:
@@ -205,10 +205,10 @@ def test_a_closed_window_without_an_update_is_told_once() -> None:
             if index % 3 == 2:
                 loop.step()
 
-    with pytest.warns(sb.StepbridgeWarning) as told:
+    with pytest.warns(sb.StepbridgeWarning) as warned:
         train()
-    assert len(told) == 1
-    assert "after batch 1" in str(told[0].message)
+    assert len(warned) == 1
+    assert "after batch 1" in str(warned[0].message)
     assert (clock.step, clock.applied, loop.changed) == (6, 2, 2)
 
 

@@ -57,7 +57,7 @@ def test_samples_are_those_of_all_ranks(results: list[dict[str, Any]], name: str
     for rank in ranks:
         assert rank["samples"] == seen
         assert rank["counts"] == (2 * batches, 2 * batches, 2 * batches, seen[-1], 2 * copies)
-        assert rank["told"] == []
+        assert rank["warned"] == []
 
 
 def test_windows_over_a_stream_that_rank_0_reads(results: list[dict[str, Any]]) -> None:
@@ -78,6 +78,6 @@ def test_a_run_of_one_rank_goes_on_on_two(
     results: list[dict[str, Any]], step: int, sentence: str, trained: int
 ) -> None:
     for rank in (result[f"resumed at {step}"] for result in results):
-        assert len(rank["told"]) == 1
-        assert sentence in rank["told"][0]
+        assert len(rank["warned"]) == 1
+        assert sentence in rank["warned"][0]
         assert len(rank["trained"]) == trained

@@ -59,7 +59,7 @@ ROWS = [
 def test_the_warning_is_what_happens(
     saved: Path, tmp_path: Path, step: int, changes: dict[str, Any], where: tuple[int, int] | None
 ) -> None:
-    run, told = resumed(saved, tmp_path, step, ClockCallback(), **changes)
+    run, warned = resumed(saved, tmp_path, step, ClockCallback(), **changes)
     done = {3: 20, 4: 29}[step]
     start = 40 if where is None else where[0] * 20 + where[1]
     # The data set is the judge.
@@ -67,7 +67,7 @@ def test_the_warning_is_what_happens(
     clock, check = run.counting.clock, run.counting.check
     assert check.agrees == (start == done)
     assert (int(check.repeated), int(check.left_out)) == (max(done - start, 0), max(start - done, 0))
-    assert len(told) == (start != done)
+    assert len(warned) == (start != done)
     # It counts on right.
     assert clock.sample == done + len(run.trained)
     assert clock.batch == {3: 7, 4: 10}[step] + len(run.model.trained)
@@ -95,8 +95,8 @@ def test_it_can_be_refused(saved: Path, tmp_path: Path, row: tuple[int, dict[str
 
 
 def test_the_sentence(saved: Path, tmp_path: Path) -> None:
-    _, told = resumed(saved, tmp_path, 4, ClockCallback(), batch_size=1)
-    assert told == [
+    _, warned = resumed(saved, tmp_path, 4, ClockCallback(), batch_size=1)
+    assert warned == [
         (
             "clock: The Trainer resumes at epoch 0, sample 12; the run has trained 29 samples (epoch 1, sample 9). "
             "17 samples will be trained again. Cause: per_device_train_batch_size 3 -> 1. Remedy: resume with "
@@ -107,8 +107,8 @@ def test_the_sentence(saved: Path, tmp_path: Path) -> None:
 
 def test_a_shuffled_run_goes_on_exactly(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1)
-    run, told = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True)
-    assert told == []
+    run, warned = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True)
+    assert warned == []
     assert run.trained == whole.trained[29:]
     assert run.counting.clock.sample == 40
 
@@ -117,13 +117,13 @@ def test_a_stream(tmp_path: Path) -> None:
     options: dict[str, Any] = {"data": Stream(), "accumulate": 1, "max_steps": 12}
     train(tmp_path / "first", save_strategy="steps", save_steps=3, **options)
     # Inside its first pass the Trainer leaves out what is done.
-    run, told = resumed(tmp_path / "first", tmp_path / "a", 6, ClockCallback(), **options)
-    assert (run.trained[0], told) == (18, [])
+    run, warned = resumed(tmp_path / "first", tmp_path / "a", 6, ClockCallback(), **options)
+    assert (run.trained[0], warned) == (18, [])
     # Later it begins the pass again: 2 batches.
-    run, told = resumed(tmp_path / "first", tmp_path / "b", 9, ClockCallback(), **options)
+    run, warned = resumed(tmp_path / "first", tmp_path / "b", 9, ClockCallback(), **options)
     assert run.trained[0] == 0
-    assert len(told) == 1
-    assert "2 batches will be trained again" in told[0]
+    assert len(warned) == 1
+    assert "2 batches will be trained again" in warned[0]
     assert run.counting.clock.batch == 9 + len(run.model.trained) == 12
     assert int(run.counting.clock.repeated) == 2
 
@@ -142,8 +142,8 @@ def test_a_resume_of_a_resume_that_went_back(saved: Path, tmp_path: Path) -> Non
         )
     steps = sorted(int(path.name.split("-")[1]) for path in (tmp_path / "a").glob("checkpoint-*"))
     first = next(step for step in steps if step > 5)
-    run, told = resumed(tmp_path / "a", tmp_path / "b", first, ClockCallback(), batch_size=1)
-    assert told == []
+    run, warned = resumed(tmp_path / "a", tmp_path / "b", first, ClockCallback(), batch_size=1)
+    assert warned == []
     assert run.counting.clock.sample == counting.clock.sample
     assert run.counting.clock.position == counting.clock.position
 
@@ -207,8 +207,8 @@ def test_a_damaged_entry(saved: Path, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run(saved: Path, tmp_path: Path) -> None:
-    run, told = resumed(saved, tmp_path / "a", 4, ClockCallback(), data=Data(30))
-    assert "samples=20 there, 30 here" in told[0]
+    run, warned = resumed(saved, tmp_path / "a", 4, ClockCallback(), data=Data(30))
+    assert "samples=20 there, 30 here" in warned[0]
     assert run.counting.clock.batch == 10 + len(run.model.trained)
     trainer, model, _ = make_trainer(tmp_path / "b", ClockCallback(mismatch="raise"), data=Data(30))
     with pytest.raises(sb.TimelineError, match="another plan"):

@@ -36,11 +36,11 @@ class Stream(IterableDataset[int]):
 
 
 class SizedStream(Stream):
-    """A stream that claims to be `said` long."""
+    """A stream that claims to be `stated` long."""
 
-    def __init__(self, length: int, said: int) -> None:
+    def __init__(self, length: int, stated: int) -> None:
         super().__init__(length)
-        self.said = said
+        self.stated = stated
 
     def __len__(self) -> int:
-        return self.said
+        return self.stated

@@ -143,7 +143,7 @@ def stop_together(rank: int, folder: Path) -> dict[str, Any]:
 def refuse(rank: int, folder: Path) -> list[str]:
     """What ClockJoin says to a clock that would count wrongly, and outside its two loops."""
 
-    def said(work: Callable[[], object]) -> str:
+    def stated(work: Callable[[], object]) -> str:
         try:
             work()
         except (ValueError, RuntimeError) as error:
@@ -153,12 +153,12 @@ def refuse(rank: int, folder: Path) -> list[str]:
     clock = sb.StepClock()
     together = ClockJoin(clock)
     answers = [
-        said(lambda: ClockJoin(sb.StepClock(batch_size=4))),
-        said(lambda: ClockJoin(sb.StepClock(accumulate=2))),
-        said(lambda: next(together.batches([1]))),
+        stated(lambda: ClockJoin(sb.StepClock(batch_size=4))),
+        stated(lambda: ClockJoin(sb.StepClock(accumulate=2))),
+        stated(lambda: next(together.batches([1]))),
     ]
     next(clock.epochs(1))
-    return [*answers, said(lambda: next(together.batches([1])))]
+    return [*answers, stated(lambda: next(together.batches([1])))]
 
 
 def until_the_middle(rank: int, folder: Path) -> dict[str, Any]:

@@ -44,5 +44,5 @@ def trained(folder: Path, samples: int = 20, **options: Any) -> dict[str, Any]:
         "steps": [event.clock[2] for event in watcher.events],
         "closes": [event.closes for event in watcher.events],
         "counts": (clock.batch, clock.step, clock.applied, clock.sample, clock.padding),
-        "told": [str(one.message) for one in caught if one.category is StepbridgeWarning],
+        "warned": [str(one.message) for one in caught if one.category is StepbridgeWarning],
     }

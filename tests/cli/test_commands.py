@@ -98,8 +98,8 @@ def test_info_names_each_file_and_tag() -> None:
 def test_what_the_caller_says_of_a_log_overrides_what_is_found(tmp_path: Path) -> None:
     (tmp_path / "mine.dat").write_text('{"it": 3, "loss": 0.5}\n{"it": 4, "loss": 0.25}\n', encoding="utf-8")
     assert "no log" in complaint(1, "info", tmp_path)
-    said = ("--format", "jsonl", "--step-column", "it")
-    (file,) = json.loads(printed("info", tmp_path, *said, "--json"))["files"]
+    stated = ("--format", "jsonl", "--step-column", "it")
+    (file,) = json.loads(printed("info", tmp_path, *stated, "--json"))["files"]
     assert (file["format"], file["records_ok"]) == ("jsonl", 2)
     (tmp_path / "mine.dat").write_text("it 3 of 9 -> 0.5\nit 4 of 9 -> 0.25\n", encoding="utf-8")
     shape = ("--pattern", "it {step} of 9 -> {loss}", "--batches-per-epoch", 2, "--unit", "st", "--base", 0)

@@ -30,7 +30,7 @@ def lines(steps: range, loss: float = 0.5) -> str:
 class Following(NamedTuple):
     """A command that follows logs."""
 
-    said: IO[str]
+    stated: IO[str]
     complaints: list[str]
 
 
@@ -92,15 +92,15 @@ def test_logs_that_are_rotated(act: Callable[[Path], None], tmp_path: Path) -> N
     log.parent.mkdir()
     log.write_text(lines(range(1, 2000)))
     with followed(tmp_path, "in", "-o", "out.csv", *PLAN) as following:
-        assert following.said.readline().startswith("out.csv: 1,999 records")
+        assert following.stated.readline().startswith("out.csv: 1,999 records")
         act(log)
-        for line in following.said:
+        for line in following.stated:
             if line.startswith("out.csv: 2,999 records"):
                 break
-    said = [line for line in following.complaints if line.startswith("out.csv stays as it is for now")]
-    assert len(said) <= 1
+    stated = [line for line in following.complaints if line.startswith("out.csv stays as it is for now")]
+    assert len(stated) <= 1
     if act in {emptied, removed, folder_away}:
-        assert said
+        assert stated
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3000
 
 
@@ -108,9 +108,9 @@ def test_a_value_that_is_changed_in_place(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     log.write_text(lines(range(1, 20)))
     with followed(tmp_path, "log.jsonl", "-o", "out.csv", *PLAN) as following:
-        following.said.readline()
+        following.stated.readline()
         log.write_text(lines(range(1, 20), loss=0.7))
-        following.said.readline()
+        following.stated.readline()
     assert "0.7" in (tmp_path / "out.csv").read_text()
 
 
@@ -119,10 +119,10 @@ def test_the_table_is_written_anew(tmp_path: Path) -> None:
     log.write_text("epoch,step,loss\n0,0,1.0\n0,1,0.5\n")
     plan = ("--batches-per-epoch", "2", "--interval", "0.1")
     with followed(tmp_path, "metrics.csv", "-o", "out.csv", *plan) as following:
-        assert following.said.readline().startswith("out.csv: 2 records")
+        assert following.stated.readline().startswith("out.csv: 2 records")
         with log.open("a") as file:
             file.write("1,2,0.25\n")
-        assert following.said.readline().startswith("out.csv: 3 records")
+        assert following.stated.readline().startswith("out.csv: 3 records")
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.csv", "out.csv"]
 
@@ -133,8 +133,8 @@ def test_a_table_in_the_folder_that_is_followed(ending: str, tmp_path: Path) -> 
     log = tmp_path / "log.jsonl"
     log.write_text(lines(range(1, 20)))
     with followed(tmp_path, ".", "-o", f"out.{ending}", *PLAN) as following:
-        assert following.said.readline().startswith(f"out.{ending}: 19 records")
+        assert following.stated.readline().startswith(f"out.{ending}: 19 records")
         time.sleep(0.5)
         with log.open("a") as file:
             file.write(lines(range(20, 30)))
-        assert following.said.readline().startswith(f"out.{ending}: 29 records")
+        assert following.stated.readline().startswith(f"out.{ending}: 29 records")

@@ -75,12 +75,12 @@ def test_wrong_use_names_what_is_right_or_the_help(arguments: tuple[str, ...], e
 def test_every_example_in_the_help_runs(command: str, tmp_path: Path) -> None:
     lay_out(tmp_path)
     for arguments in examples(printed(command, "--help")):
-        said = followed(arguments, tmp_path) if "--follow" in arguments else printed(*arguments, cwd=tmp_path)
+        stated = followed(arguments, tmp_path) if "--follow" in arguments else printed(*arguments, cwd=tmp_path)
         if "--json" in arguments:
-            json.loads(said)
+            json.loads(stated)
         if "-o" in arguments:
             output = tmp_path / arguments[arguments.index("-o") + 1]
-            assert said.startswith(f"{output.name}: ")
+            assert stated.startswith(f"{output.name}: ")
             assert output.stat().st_size > 1000
             output.unlink()
 

@@ -41,7 +41,7 @@ LOOKALIKES = {
     "odd.log": (LINES, "text", "pattern="),
     "late.log": ("building\n" * 10_000 + LINES, "text", "pattern="),
 }
-#: Files beside logs that are none, and do not look like one.
+#: Files next to logs that are none, and do not look like one.
 OTHERS = {
     "people.csv": "name,age\na,1\nb,2\n",
     "config.json": '{"lr": 0.1, "epochs": 3, "betas": [0.9, 0.99]}',

@@ -133,7 +133,7 @@ def test_quiet_shows_no_bar(endless: Path) -> None:
     os.truncate(endless, 1 << 28)
     shown = [shown for _, shown in on_a_terminal("info", "run", "--quiet", folder=endless.parent.parent)][-1]
     assert "reading" not in shown
-    assert "there is no sound record in it" in shown
+    assert "it holds no valid record" in shown
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -77,9 +77,9 @@ def test_a_loop_over_the_loader_itself_is_told_once(clock: sb.StepClock) -> None
             for _batch in range(5):
                 pass
 
-    with pytest.warns(sb.StepbridgeWarning, match=r"seen 0: take them from clock.batches\(loader\)") as told:
+    with pytest.warns(sb.StepbridgeWarning, match=r"seen 0: take them from clock.batches\(loader\)") as warned:
         loop_over_the_loader()
-    assert len(told) == 1
+    assert len(warned) == 1
     assert clock.step == 0
 
 

@@ -32,9 +32,9 @@ def test_the_epoch_keeps_its_number_and_has_what_was_trained(
     sample: int, repeated: int, left_out: int, batches: int, tmp_path: Path
 ) -> None:
     what = "trained again" if repeated else "never trained"
-    with pytest.warns(sb.StepbridgeWarning, match=f"epoch 1 .* {what}") as told:
+    with pytest.warns(sb.StepbridgeWarning, match=f"epoch 1 .* {what}") as warned:
         clock = entered(sample, ledger=tmp_path)
-    assert len(told) == 1
+    assert len(warned) == 1
     assert (int(clock.repeated), int(clock.left_out)) == (repeated, left_out)
     assert clock.position == (1, 5)
     clock.advance(batches)
@@ -64,9 +64,9 @@ def test_a_later_epoch_leaves_out_what_lies_between() -> None:
     clock = sb.StepClock(samples=1000, batch_size=100, epochs=5)
     clock.begin_epoch()
     clock.advance(4)
-    with pytest.warns(sb.StepbridgeWarning, match="600sp is never trained") as told:
+    with pytest.warns(sb.StepbridgeWarning, match="600sp is never trained") as warned:
         clock.begin_epoch(3, sample=200)
-    assert len(told) == 1, "it is told once; clock.left_out has all of it"
+    assert len(warned) == 1, "it is warned once; clock.left_out has all of it"
     assert clock.left_out == 600 + 2 * 1000 + 200
     assert clock.position == (3, 0)
     clock.advance(8)

@@ -28,16 +28,16 @@ def test_events_count_as_a_loop_does(lengths: list[int], accumulate: int, rule: 
     """Of unknown length, so that only `last` says where a short update closes."""
     loop, events = (sb.StepClock(accumulate=accumulate, boundary=rule, batch_size=3) for _ in range(2))
     seen = [counts(loop) for epoch in loop.epochs(len(lengths)) for _ in loop.batches(iter(range(lengths[epoch])))]
-    told = []
+    warned = []
     for epoch, length in enumerate(lengths):
         assert events.begin_epoch(epoch)
         for batch in range(length):
             events.advance(last=batch == length - 1)
-            told.append(counts(events))
+            warned.append(counts(events))
         events.end_epoch()
     # A loop reads ahead only where a short update may close; what becomes of the others shows at the epoch's end.
     if rule == "flush" and accumulate > 1:
-        assert told == seen
+        assert warned == seen
     assert events.timeline == loop.timeline
     assert (events.batch, events.step, events.position) == (loop.batch, loop.step, loop.position)
 
@@ -361,7 +361,7 @@ def test_another_plan_keeps_what_was_observed() -> None:
 # --- what the user hears ----------------------------------------------------------------------------------------------
 
 
-def told(act: Callable[[], object]) -> list[warnings.WarningMessage]:
+def warned(act: Callable[[], object]) -> list[warnings.WarningMessage]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         act()
@@ -375,11 +375,11 @@ def test_a_disagreement_is_told_once_and_points_at_the_caller() -> None:
         clock.warn_once("the counter", 3, 4, "look at it")
         clock.warn_once("the counter", 5, 6)
 
-    (said,) = told(twice)
-    assert str(said.message) == "run 7: the counter: expected 3, seen 4: look at it"
-    assert said.category is sb.StepbridgeWarning
-    assert Path(said.filename) == Path(__file__)
-    assert len(told(lambda: clock.warn("again"))) == len(told(lambda: clock.warn("again"))) == 1
+    (stated,) = warned(twice)
+    assert str(stated.message) == "run 7: the counter: expected 3, seen 4: look at it"
+    assert stated.category is sb.StepbridgeWarning
+    assert Path(stated.filename) == Path(__file__)
+    assert len(warned(lambda: clock.warn("again"))) == len(warned(lambda: clock.warn("again"))) == 1
 
 
 def test_a_warning_from_deep_inside_points_at_the_loop() -> None:
@@ -389,6 +389,6 @@ def test_a_warning_from_deep_inside_points_at_the_loop() -> None:
             for _ in clock.batches(range(2)):
                 pass
 
-    (said,) = told(loop)
-    assert "ended after 2 batches, expected 3" in str(said.message)
-    assert Path(said.filename) == Path(__file__)
+    (stated,) = warned(loop)
+    assert "ended after 2 batches, expected 3" in str(stated.message)
+    assert Path(stated.filename) == Path(__file__)

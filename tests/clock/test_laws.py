@@ -93,7 +93,7 @@ def test_what_is_done_is_known_in_every_unit(case: Case) -> None:
             assert clock.elapsed("sample") == samples
 
 
-#: Lengths of loaders that the clock is not told.
+#: Lengths of loaders that the clock does not know.
 UNKNOWN = st.lists(st.integers(0, 7), min_size=1, max_size=5)
 RULES = st.sampled_from(["flush", "carry", "drop"])
 

@@ -75,7 +75,7 @@ class Counted:
 
 
 class Machine(RuleBasedStateMachine):
-    """Events in any order, each told to a clock and counted by hand."""
+    """Events in any order, each passed to a clock and counted by hand."""
 
     @initialize(
         samples=st.integers(1, 40),

@@ -83,7 +83,7 @@ class Counted:
 
 
 class Machine(RuleBasedStateMachine):
-    """Events in any order, each told to a clock and counted by hand."""
+    """Events in any order, each passed to a clock and counted by hand."""
 
     @initialize(
         length=st.integers(1, 7),

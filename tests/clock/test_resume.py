@@ -158,7 +158,7 @@ def test_another_batch_size_and_more_epochs_go_on_at_the_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("own", "stated"),
     [
         ({"samples": 900, "batch_size": 200, "epochs": 5}, "samples=1000 there, 900 here"),
         ({"samples": 1000, "batch_size": 300, "drop_last": True}, "drop_last=False there, True here"),
@@ -166,9 +166,9 @@ def test_another_batch_size_and_more_epochs_go_on_at_the_sample() -> None:
         ({"batches_per_epoch": 6, "batch_size": 200}, "batches_per_epoch=5 there, 6 here"),
     ],
 )
-def test_another_runs_checkpoint_is_refused_with_the_difference(own: dict[str, Any], said: str) -> None:
+def test_another_runs_checkpoint_is_refused_with_the_difference(own: dict[str, Any], stated: str) -> None:
     clock = sb.StepClock(**own)
-    with pytest.raises(ValueError, match=rf"another plan: {said}.*changed=True"):
+    with pytest.raises(ValueError, match=rf"another plan: {stated}.*changed=True"):
         clock.load_state_dict(stopped(12, samples=1000, batch_size=200, epochs=5))
     assert (clock.batch, clock.position) == (0, (0, 0))
 
@@ -283,7 +283,7 @@ def test_an_adopted_clock_in_the_middle_of_an_epoch_asks_what_the_loader_does() 
 
 
 @pytest.mark.parametrize(
-    ("plan", "initial", "error", "said"),
+    ("plan", "initial", "error", "stated"),
     [
         ({"samples": 1000, "batch_size": 200}, "2500sp", ValueError, "between 12ba and 13ba"),
         ({"batches_per_epoch": 5, "epochs": 2}, "11ba", IndexError, "past the end of the plan, which is at 10ba"),
@@ -292,8 +292,8 @@ def test_an_adopted_clock_in_the_middle_of_an_epoch_asks_what_the_loader_does() 
         ({"batches_per_epoch": 5}, 500, TypeError, "needs a unit"),
     ],
 )
-def test_a_start_that_cannot_be(plan: dict[str, Any], initial: Any, error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_a_start_that_cannot_be(plan: dict[str, Any], initial: Any, error: type[Exception], stated: str) -> None:
+    with pytest.raises(error, match=stated):
         sb.StepClock(**plan, initial=initial)
 
 

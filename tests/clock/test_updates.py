@@ -15,7 +15,7 @@ def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
     sgd = clock.updates("sgd")
     overflows = {1, 3}  # indices of steps
     seen = []
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for _ in clock.epochs():
             for _ in clock.batches(range(8)):
@@ -25,8 +25,8 @@ def test_a_step_without_a_real_update_was_skipped_and_is_told_once() -> None:
     # A step counts as applied until the next batch shows that nothing came of it.
     assert seen == [(0, 0), (1, 1), (1, 1), (2, 2), (2, 1), (3, 2), (3, 2), (4, 3)]
     assert (clock.step, clock.applied, sgd.applied, clock.updates_of("sgd")) == (4, 2, 2, 2)
-    (said,) = told
-    assert "the updates: expected one after batch 4, which closes a step, seen none" in str(said.message)
+    (stated,) = warned
+    assert "the updates: expected one after batch 4, which closes a step, seen none" in str(stated.message)
 
 
 def test_a_state_saved_before_the_update_does_not_have_it() -> None:
@@ -89,14 +89,14 @@ def test_of_several_optimizers_one_is_enough() -> None:
 def test_an_update_inside_an_open_window_is_told_once() -> None:
     clock = sb.StepClock(batches_per_epoch=4, epochs=1, accumulate=2, name="run 7")
     sgd = clock.updates("sgd")
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for _ in clock.epochs():
             for _ in clock.batches(range(4)):
                 sgd.count()
-    (said,) = told
-    assert "run 7: the updates of sgd: expected no update after batch 1" in str(said.message)
-    assert said.category is sb.StepbridgeWarning
+    (stated,) = warned
+    assert "run 7: the updates of sgd: expected no update after batch 1" in str(stated.message)
+    assert stated.category is sb.StepbridgeWarning
     assert (clock.step, clock.applied, sgd.applied) == (2, 2, 4)
 
 

@@ -45,14 +45,14 @@ def conventions(record: Record) -> None:
 
 
 def own_counters(record: Record) -> None:
-    """Checks that the framework's own counters are what the clock says, and the known divergences beside it."""
+    """Checks that the framework's own counters are what the clock says, and the known divergences next to it."""
     for event in record.events:
         seen = event["seen"]
         assert record.column.convention in seen["own"]
         for name, own in seen["own"].items():
-            said = event["counters"][name]
+            stated = event["counters"][name]
             assert own == {
-                counter: predicted(name, counter, said[counter], seen["happened"], record.column.backend)
+                counter: predicted(name, counter, stated[counter], seen["happened"], record.column.backend)
                 for counter in own
             }
 

@@ -1,4 +1,4 @@
-"""What the clock has to answer at an event, worked out from what was counted beside it, and from nothing else."""
+"""What the clock has to answer at an event, worked out from what was counted next to it, and from nothing else."""
 
 from __future__ import annotations
 

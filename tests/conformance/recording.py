@@ -1,4 +1,4 @@
-"""What is taken down at every event of a run: the clock's answers, and beside them what was counted without it."""
+"""What is taken down at every event of a run: the clock's answers, and next to them what was counted without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Event", "Seen", "take_down"]
 
 @dataclass(slots=True)
 class Seen:
-    """What was counted beside the clock, all of it since the run began."""
+    """What was counted next to the clock, all of it since the run began."""
 
     batches: int = 0
     """Batches that passed through the model."""

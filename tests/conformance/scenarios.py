@@ -41,7 +41,7 @@ class Scenario:
     accumulate: int = 1
     boundary: Literal["flush", "carry", "drop"] = "carry"
     known: bool = True
-    """Whether the framework is told how long an epoch is."""
+    """Whether the framework knows how long an epoch is."""
     fused: int = 1
     """Batches an execution."""
     overflows: tuple[int, ...] = ()

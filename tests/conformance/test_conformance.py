@@ -1,4 +1,4 @@
-"""Every scenario on every adapter: the clock's answers beside what was counted without it, at every event."""
+"""Every scenario on every adapter: the clock's answers next to what was counted without it, at every event."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_conversions_go_both_ways(record: Record) -> None:
 def test_a_loop_that_does_what_its_clock_expects_hears_nothing(
     workers: Workers, scenario: Scenario, column: str
 ) -> None:
-    assert workers.answer(column, scenario.name)["told"] == []
+    assert workers.answer(column, scenario.name)["warned"] == []
 
 
 @pytest.mark.parametrize("divergence", DIVERGENCES, ids=lambda one: f"{one.convention}-{one.counter}-{one.event}")

@@ -34,7 +34,7 @@ def main(column: str, folder: Path, names: list[str]) -> None:
                 answers[scenario.name] = {"events": run(scenario, place)}
             except Exception:  # noqa: BLE001 - the tests of this cell fail with it
                 answers[scenario.name] = {"traceback": traceback.format_exc()}
-        answers[scenario.name]["told"] = [
+        answers[scenario.name]["warned"] = [
             str(one.message) for one in caught if one.category.__name__ == "StepbridgeWarning"
         ]
     print(json.dumps(answers))  # noqa: T201 - this is how the worker answers

@@ -1,4 +1,4 @@
-"""A ledger that is cut, damaged or something else: what is read of it, and what is said."""
+"""A ledger that is cut, damaged or something else: what is read of it, and what is stated."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_a_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("logged_as", "said"),
+    ("logged_as", "stated"),
     [
         (None, ("st", 1, False)),
         (("step", 1), ("st", 1, True)),
@@ -70,10 +70,10 @@ def test_a_file_may_have_a_name_of_its_own(tmp_path: Path) -> None:
         (("ep", 0), ("ep", 0, True)),
     ],
 )
-def test_how_steps_are_logged(tmp_path: Path, logged_as: Any, said: tuple[str, int, bool]) -> None:
+def test_how_steps_are_logged(tmp_path: Path, logged_as: Any, stated: tuple[str, int, bool]) -> None:
     loop(sb.StepClock(batches_per_epoch=5, epochs=1, ledger=tmp_path, logged_as=logged_as))
     found = sb.read_ledger(tmp_path).logged_as
-    assert (found.unit, found.base, found.stated) == said
+    assert (found.unit, found.base, found.stated) == stated
     assert "StepClock" in found.by
 
 

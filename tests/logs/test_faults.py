@@ -240,8 +240,8 @@ def peak(path: Path, form: Format | None = None) -> tuple[str, int, float]:
     env = os.environ | {"MIMALLOC_PURGE_DELAY": "0"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
-    said, size, seconds = done.stdout.splitlines()
-    return said, int(size) << 10, float(seconds)
+    stated, size, seconds = done.stdout.splitlines()
+    return stated, int(size) << 10, float(seconds)
 
 
 # The resource module's number would count what the process was forked from.
@@ -270,8 +270,8 @@ def test_a_hundred_thousand_small_files(tmp_path: Path) -> None:
         # Names are cheaper to make than files, and no less work to read.
         for metric in range(1, 1000):
             os.link(f"{folder}/m0", f"{folder}/m{metric}")
-    said, memory, seconds = peak(tmp_path)
-    assert said == "200000 100000"
+    stated, memory, seconds = peak(tmp_path)
+    assert stated == "200000 100000"
     assert seconds < 30
     assert memory < BASE + (400 << 20)
 
@@ -404,8 +404,8 @@ def test_a_bomb_takes_little_memory(form: Format, ending: str, tmp_path: Path) -
     # Members and frames follow each other, so that gigabytes need not be packed here: a log, then nothing but zeros.
     path = tmp_path / (NAMES[form] + ending)
     path.write_bytes(pack(small_log(form, MANY)) + pack(bytes(32 << 20)) * 40)
-    said, memory, _ = peak(path, form)
-    assert "too_large" in said
+    stated, memory, _ = peak(path, form)
+    assert "too_large" in stated
     # What is unpacked is held once, and a document twice.
     assert memory < BASE + 4 * (64 << 20)
 
@@ -415,6 +415,6 @@ def test_a_bomb_of_records_takes_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv.gz"
     rows = gzip.compress(b"1,0,0.5\n" * (1 << 22))
     path.write_bytes(gzip.compress(b"step,epoch,loss\n") + rows * 64)
-    said, memory, _ = peak(path)
-    assert said.endswith("too_large")
+    stated, memory, _ = peak(path)
+    assert stated.endswith("too_large")
     assert memory < 1 << 30

@@ -42,7 +42,7 @@ print(done.returncode, peak // (1 << 20) if sys.platform == "darwin" else peak /
 
 
 def ended(*arguments: object) -> tuple[int, int, str]:
-    """Run a command; give its exit code, the most memory that it held, in MB, and what it said on stderr."""
+    """Run a command; give its exit code, the most memory that it held, in MB, and what it stated on stderr."""
     # A small process in between: the system never reports less for a child than its parent held.
     command = [
         sys.executable,
@@ -239,9 +239,9 @@ def test_a_hostile_file_ends_soon_in_bounded_memory(name: str, command: str, tmp
     path.parent.mkdir(parents=True)
     FILES[name](path)
     output = ("-o", tmp_path / "out.parquet", "--batches-per-epoch", 10) if command == "reindex" else ()
-    code, peak, said = ended(command, tmp_path / "logs", *output)
+    code, peak, stated = ended(command, tmp_path / "logs", *output)
     assert code in (0, 1)
-    assert "Traceback" not in said
-    assert "panicked" not in said
+    assert "Traceback" not in stated
+    assert "panicked" not in stated
     assert peak < LIMITS[command], f"{peak} MB"
-    assert len(said) < 100_000
+    assert len(stated) < 100_000

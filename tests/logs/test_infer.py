@@ -58,7 +58,7 @@ KNOWN: dict[str, tuple[int, int, stated.Rule]] = {
     "paulohenriquecrs": (2870, 1, "flush"),
 }
 
-# Runs that never leave epoch 0: how long it is, nobody knows.
+# Runs that never leave epoch 0: how long it is, is unknown.
 FIRST_EPOCH = (
     "0Xero7__slm_training/lightning_logs/version_8",
     "0Xero7__slm_training/lightning_logs/version_12",

@@ -49,7 +49,7 @@ def test_a_boundary_that_nothing_shows_is_not_guessed(tmp_path: Path) -> None:
     logs, _ = log(tmp_path, [(50, 2, 24), (25, 6, 0)], every=10)
     (found,) = logs.infer().values()
     assert found.timeline is None
-    assert "can be told in more than one way" in found.evidence
+    assert "has more than one explanation" in found.evidence
     (problem,) = logs.reindex().problems
     assert (problem.kind, found.evidence in problem.reason) == ("no_timeline", True)
 

@@ -38,7 +38,7 @@ def whole(path: Path, fact: Fact) -> Logs:
 @pytest.mark.of_format("tfevents", "tfevents")
 def test_event_files_hold_what_is_known_of_them(fact: Fact) -> None:
     if "NOT an event file" in fact.known:
-        with pytest.raises(ValueError, match="a Git LFS pointer stands in its place"):
+        with pytest.raises(ValueError, match="it is a Git LFS pointer"):
             read_logs(fact.path)
         return
     logs = whole(fact.path, fact)

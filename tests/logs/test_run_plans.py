@@ -1,4 +1,4 @@
-"""What is said of single runs, in Python and in a file: plans, units, bases, conventions and series by their names."""
+"""What a caller states about single runs, in Python and in a file: plans, units, bases, conventions, series."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_strict_is_an_error_for_the_run_without_a_place(runs: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "stated"),
     [
         ("[runs.a]\nbatches_per_epoch = 0\n", "batches_per_epoch"),
         ("[runs.a]\nbatchsize = 3\n", "batchsize"),
@@ -98,10 +98,10 @@ def test_strict_is_an_error_for_the_run_without_a_place(runs: Path, tmp_path: Pa
         ("[runs\n", "not valid TOML"),
     ],
 )
-def test_a_wrong_file_is_named(runs: Path, tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_file_is_named(runs: Path, tmp_path: Path, text: str, stated: str) -> None:
     file = tmp_path / "plans.toml"
     file.write_text(text)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=stated):
         sb.read_logs(runs).reindex(plans=file)
 
 

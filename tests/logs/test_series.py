@@ -59,9 +59,9 @@ def test_validation_by_epoch_next_to_training_by_step(
     assert len(logs) == len(logs.table()) == 2 * (LENGTH + 1) * EPOCHS
     ends: list[Place] = [(epoch, None, epoch + 1.0) for epoch in range(EPOCHS)]
     expected: list[Place] = [(step // LENGTH, step % LENGTH, (step + 1) / LENGTH) for step in range(LENGTH * EPOCHS)]
-    said = logs.reindex(PLAN, unit="step", base=1, series={"val_*": ("epoch", first_epoch)})
+    stated = logs.reindex(PLAN, unit="step", base=1, series={"val_*": ("epoch", first_epoch)})
     shown = logs.reindex(PLAN, unit="step", base=1)
-    for found in (said, shown):
+    for found in (stated, shown):
         assert places(found, "val_loss") == ends
         assert places(found, "loss") == expected
         # The learning rate is in rows of both.

@@ -1,4 +1,4 @@
-"""Sessions: what a table leaves out is what TensorBoard hides, where its two readers agree; and what is said of it."""
+"""Sessions: what a table leaves out is what TensorBoard hides, where its two readers agree; and its report."""
 
 from __future__ import annotations
 

@@ -343,7 +343,7 @@ def test_numbers_in_other_notations_are_left_out_and_said(tmp_path: Path) -> Non
     )
     logs = read_logs(tmp_path / "train.log")
     assert logs.to_polars()["value"].to_list() == [1234.5, 1234.5]
-    assert [problem.reason for problem in logs.problems] == ["2 values of 'loss' are no numbers (the first: '0,5')"]
+    assert [problem.reason for problem in logs.problems] == ["2 values of 'loss' are not numbers (the first: '0,5')"]
 
 
 def test_lines_without_a_known_shape_are_read_by_their_words(tmp_path: Path) -> None:

@@ -193,5 +193,5 @@ def test_a_damaged_record_over_several_blocks_costs_itself_alone(tmp_path: Path)
 def test_bytes_with_the_name_of_a_run_are_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "run-a.wandb"
     path.write_bytes(b"something else, long enough to be looked at")
-    with pytest.raises(ValueError, match="there is no sound record in it"):
+    with pytest.raises(ValueError, match="it holds no valid record"):
         read_logs(path)

@@ -226,7 +226,7 @@ def test_a_batch_that_contributes_to_no_step_has_no_index() -> None:
             {"at": "1ba", "accumulate": 2},
             TimelineError,
             ["pending", "flush", "drop", "carry"],
-            id="pending not said",
+            id="pending not stated",
         ),
         pytest.param(
             ACCUMULATED,

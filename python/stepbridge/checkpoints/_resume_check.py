@@ -61,7 +61,7 @@ class ResumeCheck:
     trained: Exact
     """What the run has trained."""
     epoch_data: Exact | None = None
-    """The data of an epoch; None where nobody knows it."""
+    """The data of an epoch; None if it is unknown."""
     epochs: int | None = None
     """Where the framework ends: after so many epochs, if that is known."""
     changes: tuple[ArgumentChange, ...] = ()
@@ -95,7 +95,7 @@ class ResumeCheck:
 
     @property
     def _ahead(self) -> int | None:
-        """By how much data the framework is ahead of the run; None where nobody knows."""
+        """By how much data the framework is ahead of the run; None if unknown."""
         goes_on = self.goes_on
         if self.ends and self.epochs is not None:
             # Past the end there is nothing that could be left out.

@@ -84,17 +84,17 @@ def timeline_of(plan: PlanArguments) -> Timeline:
     """Makes the plan; what the library refuses is wrong use."""
     from stepbridge.timeline import Timeline  # noqa: PLC0415 - see _command.py
 
-    said: dict[str, Any] = dict(plan)
-    changes = [_change(text) for text in said.pop("change", ())]
-    streams = said.pop("stream", False)
+    given: dict[str, Any] = dict(plan)
+    changes = [_change(text) for text in given.pop("change", ())]
+    streams = given.pop("stream", False)
     try:
-        if "ramp" in said:
-            said["batch_size"] = _ramp(said.pop("ramp"), said.get("batch_size"))
+        if "ramp" in given:
+            given["batch_size"] = _ramp(given.pop("ramp"), given.get("batch_size"))
         if streams:
-            timeline = _stream(said)
+            timeline = _stream(given)
         else:
-            _check_epochs(said)
-            timeline = Timeline.plan(**said)
+            _check_epochs(given)
+            timeline = Timeline.plan(**given)
         for change in changes:
             timeline = timeline.change(**change)
     except (ValueError, OverflowError, IndexError) as error:
@@ -102,31 +102,31 @@ def timeline_of(plan: PlanArguments) -> Timeline:
     return timeline
 
 
-def _check_epochs(said: Mapping[str, Any]) -> None:
+def _check_epochs(given: Mapping[str, Any]) -> None:
     """Refuses a plan of epochs without their length, and what only a stream has."""
-    if wrong := [f"--{name}" for name in ("steps", "tokens") if name in said]:
+    if wrong := [f"--{name}" for name in ("steps", "tokens") if name in given]:
         raise click.UsageError(f"{' and '.join(wrong)}: the end of a --stream; a run of epochs ends after --epochs")
-    if "batches_per_epoch" not in said and not {"samples", "batch_size"} <= said.keys():
+    if "batches_per_epoch" not in given and not {"samples", "batch_size"} <= given.keys():
         message = "the length of an epoch is not known: give --batches-per-epoch, or --samples with --batch-size"
         raise click.UsageError(message)
 
 
-def _stream(said: dict[str, Any]) -> Timeline:
+def _stream(given: dict[str, Any]) -> Timeline:
     """Makes the plan of a stream."""
     from stepbridge.timeline import Timeline  # noqa: PLC0415 - see _command.py
 
     known = ("batch_size", "samples", "tokens_per_sample", "steps", "tokens", "accumulate")
-    if wrong := [f"--{name.replace('_', '-')}" for name in said if name not in known]:
+    if wrong := [f"--{name.replace('_', '-')}" for name in given if name not in known]:
         raise click.UsageError(f"{', '.join(wrong)}: a --stream has no end of epoch, so it does not apply")
-    if "batch_size" not in said:
+    if "batch_size" not in given:
         raise click.UsageError("a --stream needs --batch-size or --ramp")
-    if str(said.get("tokens", "")).replace("_", "").isdecimal():
-        said["tokens"] = int(said["tokens"])
-    return Timeline.stream(**said)
+    if str(given.get("tokens", "")).replace("_", "").isdecimal():
+        given["tokens"] = int(given["tokens"])
+    return Timeline.stream(**given)
 
 
 def _ramp(text: str, final: int | None) -> BatchSize:
-    """Reads a ramp: pairs, or Megatron's triple, which ends at the batch size that is given beside it."""
+    """Reads a ramp: pairs, or Megatron's triple, which ends at the batch size that is given next to it."""
     from stepbridge.timeline import batch_size_ramp  # noqa: PLC0415 - see _command.py
 
     words = text.replace(",", " ").split()

@@ -45,7 +45,7 @@ class ClockEvents(ClockPlanning):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
-        #: In which order the loader yields the running epoch, as its adapter says; None where nobody knows.
+        #: In which order the loader yields the running epoch, as its adapter says; None if unknown.
         self._order: str | None = None
 
     # --- the run ---

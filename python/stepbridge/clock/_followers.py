@@ -165,7 +165,7 @@ class ClockFollowers(ClockReadings):
 
         Args:
             tag: the tag.
-            unit: what its step counts; None: nothing that the clock counts, or nobody knows.
+            unit: what its step counts; None: nothing that the clock counts, or unknown.
             base: 0 if the first one is 0, 1 if it is 1.
             by: the writer that saw it.
         """

@@ -28,7 +28,7 @@ class RestOfEpoch(NamedTuple):
     batches: int | None
     """Whole batches, in the size of now, that they fill; None where they fill no whole number."""
     order: str | None
-    """What `order` returned when the epoch began; None where nobody asked."""
+    """What `order` returned when the epoch began; None if it was not asked for."""
 
 
 class LoaderKind(Protocol):
@@ -41,7 +41,7 @@ class LoaderKind(Protocol):
     def order(self, loader: Any, epoch: int) -> str | None:
         """Prepares a loader for an epoch that begins; returns what says in which order it is about to yield it.
 
-        The text goes into the clock's state. None: the order follows from the loader itself, or nobody knows it.
+        The text goes into the clock's state. None: the order follows from the loader itself, or it is unknown.
         """
         ...
 
@@ -49,7 +49,7 @@ class LoaderKind(Protocol):
         """Returns a loader over what is left of the epoch, which loads nothing of what is done.
 
         Raises:
-            TimelineError: nobody knows in which order the epoch began, or the like; with what to do about it.
+            TimelineError: the order in which the epoch began is unknown, or the like; with what to do about it.
         """
         ...
 

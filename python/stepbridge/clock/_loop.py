@@ -161,7 +161,7 @@ class ClockLoop(ClockEvents):
                 tuples, lists and dicts of them).
 
         Raises:
-            TimelineError: nobody knows what is left; the text says why, and what to do.
+            TimelineError: what is left is unknown; the text says why, and what to do.
 
         >>> import numpy as np
         >>> from stepbridge import StepClock
@@ -272,7 +272,7 @@ class ClockLoop(ClockEvents):
                 "the last batch of a zip",
                 "one that the body of the loop saw",
                 f"batch {self.batch}, which zip had taken when the loop was left, and the clock counted",
-                "give zip the batches last, zip(other, clock.batches(loader)): then it takes none that nobody sees",
+                "give zip the batches last, zip(other, clock.batches(loader)): then it takes none that nothing sees",
             )
 
     def _batches(self, items: Iterator[Item]) -> Iterator[Item]:

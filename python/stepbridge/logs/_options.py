@@ -80,7 +80,7 @@ class ReindexOptions(TypedDict, total=False):
     """What the steps of some series count, whatever anything else declares: unit and base by tag, as in
     `{"val/*": ("epoch", 1)}`. In the tags, `*` is any text and `?` any character; the first that fits counts."""
     plans: Plans | None
-    """What is said of single runs, by patterns of their names: a `Timeline`, or a dictionary of the arguments of
+    """What is stated about single runs, by patterns of their names: a `Timeline`, or a dictionary of the arguments of
     `Timeline.plan` with `unit`, `base`, `convention` and `series`; or the path of a TOML file with the same. The first
     pattern that fits counts. Without it, a `stepbridge.toml` in the folder that was read is used."""
     batch: bool
@@ -96,8 +96,8 @@ class ReindexOptions(TypedDict, total=False):
     share_timeline: bool
     """Whether a run that cannot know its timeline takes that of the others; see `Logs.infer`."""
     strict: bool
-    """Whether it is an error if a run has no timeline, or if what is said of it contradicts its log. Otherwise such
-    runs are in the table without an epoch, and named in `problems`."""
+    """Whether it is an error if a run has no timeline, or if what is stated about it contradicts its log. Otherwise
+    such runs are in the table without an epoch, and named in `problems`."""
     likely: bool
     """Whether a run whose log leaves several timelines takes the one that is likely: the one with which every epoch of
     the log has a record at its very end, or the one that its configuration says if a number may mean two things."""

@@ -1,6 +1,6 @@
 """What the caller says of single runs: a plan, the meaning of steps, the meaning of series, by the run's name.
 
-It is said in Python (`plans=`) or in a file, `stepbridge.toml`:
+They are stated in Python (`plans=`) or in a file, `stepbridge.toml`:
 
     [runs."bs512*"]
     batches_per_epoch = 98
@@ -44,7 +44,7 @@ _MEANING = ("unit", "base", "convention", "series")
 
 
 class RunRule(NamedTuple):
-    """What is said of the runs whose names fit a pattern, as the core takes it."""
+    """What is stated about the runs whose names fit a pattern, as the core takes it."""
 
     runs: str
     timeline: _core.Timeline | None
@@ -71,7 +71,7 @@ def run_rules(plans: Plans | None) -> list[RunRule]:
     if plans is None:
         return []
     if isinstance(plans, Mapping):
-        return [_rule(runs, said, f"plans={{{runs!r}: ...}}") for runs, said in plans.items()]
+        return [_rule(runs, given, f"plans={{{runs!r}: ...}}") for runs, given in plans.items()]
     file = Path(plans)
     content = _toml(file)
     unknown = content.keys() - {"runs"}
@@ -79,16 +79,16 @@ def run_rules(plans: Plans | None) -> list[RunRule]:
     if unknown or not isinstance(runs, dict):
         what = f"'{min(unknown)}' is not known" if unknown else "'runs' is not a table"
         raise ValueError(f"'{file}': {what}; it holds a table [runs.\"PATTERN\"] for each rule")
-    return [_rule(name, said, f"'{file}', [runs.\"{name}\"]") for name, said in runs.items()]
+    return [_rule(name, given, f"'{file}', [runs.\"{name}\"]") for name, given in runs.items()]
 
 
-def _rule(runs: str, said: object, where: str) -> RunRule:
-    if isinstance(said, Timeline):
-        return RunRule(runs, said._core, None, None, [])
-    if not isinstance(said, Mapping):
-        raise TypeError(f"{where}: a Timeline or its arguments are expected, not {said!r}")
-    meaning = {name: said.get(name) for name in _MEANING}
-    plan = {name: value for name, value in said.items() if name not in _MEANING}
+def _rule(runs: str, given: object, where: str) -> RunRule:
+    if isinstance(given, Timeline):
+        return RunRule(runs, given._core, None, None, [])
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{where}: a Timeline or its arguments are expected, not {given!r}")
+    meaning = {name: given.get(name) for name in _MEANING}
+    plan = {name: value for name, value in given.items() if name not in _MEANING}
     try:
         unit, base = logged_step(meaning["unit"], meaning["base"], meaning["convention"])
         if unit is not None:

@@ -206,7 +206,7 @@ impl MetricLines<'_> {
 
     fn end_of_bad(&mut self, sink: &mut Sink) {
         if let Some((begin, end, index)) = self.bad.take() {
-            let reason = "this is no line of a metric (time, value, step); it was left out";
+            let reason = "this is not a line of a metric (time, value, step); it was left out";
             let problem = Problem::new(self.file, ProblemKind::Corrupt, reason);
             sink.problem(problem.at(begin, end - begin).of_record(index));
         }

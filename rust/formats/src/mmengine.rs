@@ -146,9 +146,7 @@ impl Dialect for Mmengine {
     }
 
     fn unplaced(&self) -> Option<&'static str> {
-        Some(
-            "do not say where they stand (a step that is missing, or a validation's that stays at 0): their records have no step",
-        )
+        Some("have no usable step (missing, or a validation step stuck at 0): their records have no step")
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `Progress/kimg` is how many thousand images the discriminator has seen: the step counts samples, all that are done. The
 //! writer keeps it as a 32-bit float. Above 16 million images that may stand for more than one number; then there is no step.
-//! The mean of a metric has the metric's name, as in the event file next to it; the others have theirs behind it.
+//! The mean of a metric has the metric's name, as in the event file next to it; the others have theirs after it.
 
 use stepbridge_records::{Decimal, Format, FormatDescription, SeriesMeaning, StepMeaning, Unit};
 

@@ -33,7 +33,7 @@ pub(super) static READER: FormatReader = FormatReader {
         step_counts_calls: true,
         ..FormatDescription::UNKNOWN
     },
-    // The names of its columns stand in the first page.
+    // The names of its columns are in the first page.
     matches: |head| {
         head.bytes.starts_with(sqlite::MAGIC) && head.contains(b"run_name") && head.contains(b"metrics TEXT")
     },

@@ -264,7 +264,7 @@ impl<'a> StateReader<'a> {
     fn behind(&mut self, cursor: &JsonCursor) {
         let rest = self.bytes.get(cursor.at..).unwrap_or_default();
         if !rest.trim_ascii().is_empty() {
-            let reason = "bytes stand behind the state's end; they were left out".to_owned();
+            let reason = "bytes after the state's end were ignored".to_owned();
             self.report(ProblemKind::Corrupt, cursor.at, self.bytes.len(), reason);
         }
     }

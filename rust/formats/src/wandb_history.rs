@@ -1,6 +1,6 @@
 //! `wandb-history.jsonl`, as versions of Weights & Biases before 0.10 wrote it: an object for each call of `wandb.log`.
 //!
-//! `_step` counts the calls from 0 unless the caller gave a step; what else it is nobody says. `_timestamp` is the time.
+//! `_step` counts the calls from 0 unless the caller gave a step; what else it means is not stated. `_timestamp` is the time.
 //! An `epoch` or `global_step` of the caller's is a value among others, and so is `_runtime`.
 
 use crate::shared::example::{Example, Examples};

@@ -23,7 +23,7 @@ type At = (u64, u64, u64, Option<u64>);
 type LineOf = (u64, u64);
 
 /// Updates that really happened, tokens, padding: counts.
-type Beside = (u64, u64, u64);
+type ExtraCounts = (u64, u64, u64);
 
 fn position((batch, epochs, step, sample): At) -> Counts {
     Counts { batch, epochs, step, sample }
@@ -34,19 +34,19 @@ fn segments(json: &str) -> PyResult<Vec<Segment>> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (session, time, *, name, at, beside, timeline, supersedes, after))]
+#[pyo3(signature = (session, time, *, name, at, extra, timeline, supersedes, after))]
 #[expect(clippy::too_many_arguments, reason = "the fields of the line")]
 fn ledger_session(
     session: u64,
     time: f64,
     name: String,
     at: At,
-    beside: Beside,
+    extra: ExtraCounts,
     timeline: &PyTimeline,
     supersedes: Option<u64>,
     after: Option<u64>,
 ) -> String {
-    let (applied, token, padding) = beside;
+    let (applied, token, padding) = extra;
     let at = position(at);
     ledger::write_line(&SessionLine {
         stepclock: segments_version(timeline.inner.segments()),
@@ -67,19 +67,19 @@ fn ledger_session(
 }
 
 #[pyfunction]
-#[pyo3(signature = (line, time, *, at, beside, cut, segments, skipped))]
+#[pyo3(signature = (line, time, *, at, extra, cut, segments, skipped))]
 fn ledger_epoch(
     line: LineOf,
     time: f64,
     at: At,
-    beside: Beside,
+    extra: ExtraCounts,
     cut: bool,
     segments: &str,
     skipped: Vec<(u64, u64)>,
 ) -> PyResult<String> {
     let (session, n) = line;
     let Counts { batch, epochs, step, sample } = position(at);
-    let (applied, token, padding) = beside;
+    let (applied, token, padding) = extra;
     let epoch = epochs.checked_sub(1).ok_or_else(|| PyValueError::new_err("no epoch has ended"))?;
     let end = if cut { EndOf::Cut } else { EndOf::Exhausted };
     Ok(ledger::write_line(&EpochLine {
@@ -171,10 +171,10 @@ fn ledger_mark(line: LineOf, time: f64, batch: u64, token: u64) -> String {
 }
 
 #[pyfunction]
-#[pyo3(signature = (line, time, *, at, beside, segments))]
-fn ledger_stop(line: LineOf, time: f64, at: At, beside: Beside, segments: &str) -> PyResult<String> {
+#[pyo3(signature = (line, time, *, at, extra, segments))]
+fn ledger_stop(line: LineOf, time: f64, at: At, extra: ExtraCounts, segments: &str) -> PyResult<String> {
     let (session, n) = line;
-    let (applied, token, padding) = beside;
+    let (applied, token, padding) = extra;
     Ok(ledger::write_line(&StopLine {
         kind: LineKind::Stop,
         session,

@@ -49,7 +49,7 @@ impl Replay {
         }
     }
 
-    /// A run of which nothing is known.
+    /// A run without known meaning.
     #[must_use]
     pub fn of_unknown_run() -> Self {
         Self {
@@ -236,7 +236,7 @@ fn with_one_unknown_end(planned: &PlannedSegments) -> impl Iterator<Item = Segme
     planned.iter().take(known).copied().chain(unknown)
 }
 
-/// Epochs of which nothing is known.
+/// Epochs without known meaning.
 const UNKNOWN_END: Segment = Segment {
     epochs: None,
     batches: None,

@@ -1,4 +1,4 @@
-"""A loop of one's own, without a framework: numpy, a list of batches, and a clock that is told what it cannot see."""
+"""A loop of one's own, without a framework: numpy, a list of batches, and a clock that is given what it cannot see."""
 
 from __future__ import annotations
 

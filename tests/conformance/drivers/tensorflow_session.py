@@ -142,7 +142,7 @@ class Run:
         """Runs a session: a new graph, restored from the checkpoint of the one before it."""
         resume: Any = None
         if leg.begins != "new" and (self.done or leg.begins == "resumed"):
-            # The clock is saved beside the session's checkpoint.
+            # The clock is saved next to the session's checkpoint.
             state = json.loads((self.folder / "clock.json").read_text())
             self.clock = self.make(leg)
             self.clock.load_state_dict(state, pending="carry")

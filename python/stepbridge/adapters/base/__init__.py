@@ -1,4 +1,4 @@
-"""What every adapter needs and nobody else: one place for each mechanism that the frameworks share.
+"""What every adapter needs, and only adapters: one place for each mechanism that the frameworks share.
 
 - `framework` imports a framework: it says what to install where it is missing, and what is too old;
 - `the_clock` checks that a clock was given;

@@ -87,7 +87,7 @@ class EpochOrder:
         """The samples of an epoch, over all ranks.
 
         Raises:
-            TimelineError: nobody said how many there are.
+            TimelineError: their number was not given.
         """
         if self._samples is None:
             raise TimelineError("EpochOrder does not know how many samples there are: give EpochOrder(seed, data)")

@@ -8,7 +8,7 @@
 
 A loop of `train_on_batch` needs none of them: `clock.epochs()` and `clock.batches(data)` count it as any other loop.
 
-What Keras does to a step stands in the docstring of the module that deals with it.
+What Keras does to a step is in the docstring of the module that deals with it.
 
 >>> import numpy as np
 >>> import keras

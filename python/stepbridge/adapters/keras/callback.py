@@ -9,7 +9,7 @@ What Keras does (seen on 3.15.1, with TensorFlow 2.21, JAX 0.10 and PyTorch 2.15
   TensorFlow and JAX. Only ends are counted. On TensorFlow the optimizer's counter gains a batch that never was, each
   time (`conventions.py`); where gradients accumulate, the windows move with it, and an update can be lost. Before each
   epoch the clock's windows are moved along.
-- `LossScaleOptimizer` leaves an update out and says nothing; its inner optimizer's counter stands still. A batch that
+- `LossScaleOptimizer` leaves an update out and says nothing; its inner optimizer's counter does not move. A batch that
   it leaves out of a window does not bring the window on.
 - `model.stop_training` is obeyed after a batch or an epoch; `on_epoch_end` comes in any case, `on_train_end` not where
   an exception ends the fit. The next fit begins at the data's start, so an epoch that was left is one that was cut.
@@ -60,10 +60,10 @@ class ClockCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
 
     Raises:
         TypeError: not a clock.
-        TimelineError: a clock beside options for one; at `fit`: the clock has reached its `until` already.
+        TimelineError: a clock together with options for one; at `fit`: the clock has reached its `until` already.
 
     Warns:
-        StepbridgeWarning: Keras counts what the clock does not expect, or nobody knows how many batches there were.
+        StepbridgeWarning: Keras counts what the clock does not expect, or it is unknown how many batches there were.
     """
 
     def __init__(self, clock: StepClock | None = None, **options: Any) -> None:

@@ -170,7 +170,7 @@ class Fit:
             self._enter(self._sizes(), self._accumulate)
 
     def begin_epoch(self) -> None:
-        """Takes down where the counters stand."""
+        """Records the counters."""
         self._begun, self._before = self._clock.batch, applied(self._model)
         self._last = self._before, iterations(self._model)
         self._offset = (self._last[1] or 0) - self._clock.applied
@@ -241,7 +241,7 @@ class Fit:
         return batches, updates
 
     def _executed(self, moved: int | None) -> int | None:
-        """The batches of an execution; None where nobody knows."""
+        """The batches of an execution; None if unknown."""
         done = self._clock.batch - self._begun
         left = None if self._steps is None else self._steps - done
         if moved is not None and 0 < moved <= self._per_call and not (self._scaled and moved < self._per_call):

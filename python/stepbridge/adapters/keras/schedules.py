@@ -44,7 +44,7 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         rate: the learning rate that the factors multiply.
         phases: `(end, factor, shape)` each: by `end` (from the start of the run) the rate is `rate` times `factor`;
             `shape` is how it gets there: "linear", "cosine", or "hold" (it stays, and jumps at the end).
-        plan: the clock or the timeline by which the ends are converted, as it stands now; not needed for batches.
+        plan: the clock or the timeline by which the ends are converted, as it is now; not needed for batches.
         start: the factor at the start of the run.
         name: as in Keras.
 
@@ -103,7 +103,7 @@ def drive(
 
     Args:
         schedule: a schedule of `keras.optimizers.schedules`, or one that derives from it.
-        plan: the clock or the timeline by which `every` is converted, as it stands now.
+        plan: the clock or the timeline by which `every` is converted, as it is now.
         every: the unit that the schedule was written for: "1ep", "1st", "100ba", "10%".
 
     Raises:

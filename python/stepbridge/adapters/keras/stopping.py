@@ -26,7 +26,7 @@ __all__ = ["ClockEarlyStopping"]
 class ClockEarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]  # Keras has no types
     """Stops where a metric has not improved for so long, in any unit: "3ep", "500st", "10_000sp", "5%".
 
-    With `patience` in epochs it stops where Keras's own does. It stands after `ClockCallback` in `callbacks=[...]`.
+    With `patience` in epochs it stops where Keras's own does. Put it after `ClockCallback` in `callbacks=[...]`.
 
     Args:
         monitor: the metric, as in Keras.

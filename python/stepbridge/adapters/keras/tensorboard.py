@@ -29,7 +29,7 @@ __all__ = ["ClockTensorBoard"]
 class ClockTensorBoard(keras.callbacks.TensorBoard):  # type: ignore[misc]  # Keras has no types
     """Keras's `TensorBoard`, whose steps are the clock's count: on over fits and resumes, the same unit for all tags.
 
-    It stands after `ClockCallback` in `callbacks=[...]`. The clock's ledger is told how the step is logged, so that the
+    Put it after `ClockCallback` in `callbacks=[...]`. The clock's ledger records how the step is logged, so that the
     logs are mapped back to epochs with no flag.
 
     Args:

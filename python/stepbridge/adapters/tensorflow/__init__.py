@@ -1,6 +1,6 @@
 """TensorFlow: custom loops of TF2, checkpoints, summaries, strategies, and the sessions of TF1.
 
-`clock.batches(dataset)` takes a `tf.data.Dataset`, its iterator or a distributed one as it is. Beside it stand here:
+`clock.batches(dataset)` takes a `tf.data.Dataset`, its iterator or a distributed one as it is. This package adds:
 
 - `clock_for(dataset, epochs=90)` makes the clock that a dataset needs;
 - `clock.rest(dataset)` is what is left of an epoch that is resumed;
@@ -10,7 +10,7 @@
 - `ClockCheckpoint(clock)` goes into a `tf.train.Checkpoint`;
 - `GlobalStepHook(clock)` counts in a `tf.compat.v1.train.MonitoredTrainingSession`.
 
-What TensorFlow does to a step stands in the docstring of the module that deals with it.
+What TensorFlow does to a step is in the docstring of the module that deals with it.
 
 >>> import tensorflow as tf
 >>> dataset = tf.data.Dataset.range(10).batch(4)

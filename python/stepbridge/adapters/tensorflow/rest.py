@@ -2,7 +2,7 @@
 
 What TensorFlow does (seen on 2.21):
 
-- `skip(n)` leaves out elements where it stands: batches after `.batch()`, samples before it. What is cheap to skip
+- `skip(n)` leaves out elements where it is: batches after `.batch()`, samples before it. What is cheap to skip
   (slices of tensors, ranges) is passed over, what is not is read and thrown away.
 - `unbatch().skip(n).batch(size)` begins inside a batch, and yields the same samples in the same order.
 - `shuffle` without a seed has another order each time; with a seed, and `reshuffle_each_iteration` (the default),
@@ -33,7 +33,7 @@ class TensorFlowDatasets:
         return isinstance(loader, tf.data.Dataset)
 
     def order(self, loader: tf.data.Dataset, epoch: int) -> str | None:  # noqa: ARG002  # nothing has to be kept
-        """Returns nothing: the order follows from the dataset, or nobody knows it."""
+        """Returns nothing: the order follows from the dataset, or it is unknown."""
         return None
 
     def rest(self, loader: tf.data.Dataset, wanted: RestOfEpoch) -> tf.data.Dataset:
@@ -77,9 +77,9 @@ def _check_order(name: str, dataset: Any) -> None:
         seeds = [tf.get_static_value(seed) for seed in (one._seed, one._seed2)]
         if not any(seeds) or one._reshuffle_each_iteration is not False:
             raise TimelineError(
-                f"{name}: the dataset is shuffled in another order each time, so nobody knows what is left of the "
-                "epoch: shuffle(n, seed=..., reshuffle_each_iteration=False) has one order, as has a dataset of the "
-                'indices of EpochOrder; or begin the epoch again with resume="restart"'
+                f"{name}: the dataset is shuffled in another order each time, so what is left of "
+                "the epoch is unknown: shuffle(n, seed=..., reshuffle_each_iteration=False) has one order, as has a "
+                'dataset of the indices of EpochOrder; or begin the epoch again with resume="restart"'
             )
 
 

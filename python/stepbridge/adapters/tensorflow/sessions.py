@@ -10,7 +10,7 @@ What TensorFlow does (seen on 2.21):
 - `tf.compat.v1.train.get_global_step()` is None in eager mode, until `create_global_step` makes a variable there
   that no Keras optimizer raises.
 - The loss scaling of TF1 (`MixedPrecisionLossScaleOptimizer`) leaves an update out where a gradient is not finite, and
-  does not raise the global step for it: the batch is not counted, since nobody can know of it.
+  does not raise the global step for it: the batch is not counted, since it cannot be known.
 - Where the data end, `session.run` raises OutOfRangeError: `after_run` is not called for it, `end` is.
 - After AbortedError or UnavailableError a MonitoredSession makes a new session, restored from the last checkpoint, and
   calls `after_create_session` again: the global step goes back.
@@ -53,7 +53,7 @@ __all__ = ["GlobalStepHook"]
 class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  # TensorFlow has no types
     """Moves the clock by the graph's global step, and stops the session where the clock's run ends.
 
-    After each `session.run` the clock stands where the global step does: runs that do not train leave it alone, one
+    After each `session.run` the clock is where the global step is: runs that do not train leave it alone, one
     that trains k steps moves it by k. Epochs follow from the clock's plan; where that has no lengths, call `end_epoch`
     when the data end. A session that was restored from a checkpoint moves the clock to its global step.
 
@@ -149,14 +149,14 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
         return int(session.run(self._global_step))
 
     def _adopt(self, step: int) -> None:
-        """Has the clock stand at the global step that the session begins with."""
+        """Moves the clock to the global step that the session begins with."""
         clock = self._clock
         if step < 0:
             raise TimelineError(f"{clock.name}: the session's global step is {step}: expected 0 or more")
         recovered = self._sessions > 1
         if step < clock.step and not recovered:
             raise TimelineError(
-                f"{clock.name}: the session begins at global step {step}, the clock stands at step {clock.step}: load "
+                f"{clock.name}: the session begins at global step {step}, the clock is at step {clock.step}: load "
                 "the clock's state of the same checkpoint, or make a new clock, which goes to the session's global step"
             )
         if step < clock.step:
@@ -176,11 +176,11 @@ class GlobalStepHook(tf.compat.v1.train.SessionRunHook):  # type: ignore[misc]  
             )
 
     def _count(self, step: int) -> None:
-        """Counts batches until the clock stands at the global step."""
+        """Counts batches until the clock is at the global step."""
         clock = self._clock
         if step < clock.step:
             raise TimelineError(
-                f"{clock.name}: the global step went back to {step}, the clock stands at step {clock.step}: it was "
+                f"{clock.name}: the global step went back to {step}, the clock is at step {clock.step}: it was "
                 "assigned in the middle of a session; begin a new session, with a new clock"
             )
         if clock.step == step:

@@ -34,8 +34,8 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     """Compares the optimizer's own counter with the clock after each batch, and counts its real updates.
 
     A step that a `LossScaleOptimizer` left out becomes a mark: `clock.applied` does not count it. With any other
-    optimizer a closed window without an update, an update in an open one and two in one are told, once. The counter is
-    read when the next batch is asked for, which waits for the update to be done; `sync()` reads it at once.
+    optimizer a closed window without an update, an update in an open one and two in one are reported, once. The
+    counter is read when the next batch is asked for, which waits for the update to be done; `sync()` reads it at once.
 
     Args:
         clock: the loop's clock.
@@ -124,7 +124,7 @@ class _CounterUpdates(PolledUpdates):
         self._since = 0
 
     def stand(self) -> None:
-        """Notes where the counter stands before the first update; by then what is to be restored has been."""
+        """Records the counter before the first update; by then what is to be restored has been."""
         if self._seen is not None and self._mine == self.applied:
             return
         clock, watch = self._watch.clock, self._watch

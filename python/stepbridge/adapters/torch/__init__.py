@@ -1,6 +1,6 @@
 """PyTorch: count real updates, make a clock from a loader, schedule and log in any unit.
 
-`clock.batches(loader)` takes any loader as it is. Beside it stand here:
+`clock.batches(loader)` takes any loader as it is. This package adds:
 
 - `watch(clock, optimizer, scaler)` counts the updates that really happened;
 - `clock_for(loader, epochs=90)` makes the clock that a loader needs, a distributed one included;
@@ -9,7 +9,7 @@
 - `SummaryWriter` is TensorBoard's, with the clock's step where none is given;
 - `no_sync` and `ClockJoin` are for DistributedDataParallel.
 
-What PyTorch does to a step stands in the docstring of the module that deals with it.
+What PyTorch does to a step is in the docstring of the module that deals with it.
 
 >>> import torch
 >>> model = torch.nn.Linear(4, 1)
@@ -63,7 +63,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import the writer only when it is asked for: TensorBoard is no part of PyTorch."""
+    """Import the writer only when it is asked for: TensorBoard is not a part of PyTorch."""
     if name != "SummaryWriter":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module("stepbridge.adapters.torch.writer").SummaryWriter

@@ -3,7 +3,7 @@
 What PyTorch does (seen on 2.15): every scheduler counts its `step()` calls in `last_epoch`, whatever their unit is (an
 epoch for `StepLR(step_size=30)`, an update for `OneCycleLR(total_steps=...)`), and saves that count in its state.
 `ChainedScheduler` has none of its own, but its parts do. So the clock can say how often `step()` must have been called,
-and nothing has to be remembered beside it.
+and nothing else has to be remembered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Driven", "drive"]
 
 
 def drive(scheduler: LRScheduler, clock: StepClock, every: QuantityLike = "1ep") -> Driven:
-    """Returns what stands for the scheduler in the loop: call its `step()` after each batch, as often as you like.
+    """Returns what replaces the scheduler in the loop: call its `step()` after each batch, as often as you like.
 
     The scheduler's own `step()` is then called once for each multiple of `every` that the clock has crossed: several
     times after a jump, not again after a resume. A scheduler that is new to a run that goes on catches up. Where an

@@ -38,7 +38,8 @@ def clock_for(
 
     What a loader does not know, the clock learns: an epoch's length where there is no `len()` (or, over an
     `IterableDataset`, several workers or ranks), and a batch's size where a batch sampler of your own decides it or
-    the last batch of a stream may be partial. A `len()` that turns out wrong is told when the epoch ends, or goes on.
+    the last batch of a stream may be partial. A `len()` that turns out wrong is reported when the epoch ends
+    or goes on.
 
     Args:
         loader: a `DataLoader` (`StatefulDataLoader` too), or any iterable.

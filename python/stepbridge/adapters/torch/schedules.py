@@ -36,7 +36,7 @@ __all__ = ["ClockLR", "ClockLambdaLR"]
 class _ClockSchedule(LRScheduler):
     """Sets each group's rate to its first one times a factor that follows from the clock alone."""
 
-    #: What is no state: it is given again when the scheduler is made again.
+    #: What is not state: it is given again when the scheduler is made again.
     _given: tuple[str, ...] = ("optimizer", "clock", "unit", "lr_lambdas", "phases")
 
     def __init__(self, optimizer: Optimizer, clock: StepClock) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stepbridge.clock import StepClock
 
     class Scaler(Protocol):
-        """A `torch.amp.GradScaler`, or what stands for one."""
+        """A `torch.amp.GradScaler`, or an object that acts as one."""
 
         def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> float | None: ...
 
@@ -42,7 +42,7 @@ __all__ = ["Watch", "watch"]
 def watch(clock: StepClock, optimizer: Optimizer, scaler: Scaler | None = None, name: str | None = None) -> Watch:
     """Counts the optimizer's real updates on the clock: `clock.applied`, and `clock.updates_of(name)` for this one.
 
-    An update where the clock's accumulation window is open, and a closed window without one, is told once.
+    An update where the clock's accumulation window is open, and a closed window without one, is reported once.
 
     Args:
         clock: the loop's clock.

@@ -42,7 +42,7 @@ _NAME = "stepbridge.adapters.torch.SummaryWriter"
 class SummaryWriter(tensorboard.SummaryWriter):
     """A `torch.utils.tensorboard.SummaryWriter` whose `global_step` is the clock's count, unless you give another.
 
-    The clock's ledger is told how the step is logged, so that the log is mapped back to epochs with no flag. A run that
+    The clock's ledger records how the step is logged, so that the log is mapped back to epochs with no flag. A run that
     goes on (the clock has counted batches when the writer is made) marks where, so that TensorBoard hides what was
     logged past the checkpoint.
 
@@ -107,5 +107,5 @@ for _name, _method in vars(tensorboard.SummaryWriter).items():
     if _name.startswith("add_"):
         _parameters = list(inspect.signature(_method).parameters)
         if "global_step" in _parameters:
-            # `self` is no argument of the caller's.
+            # `self` is not an argument of the caller's.
             setattr(SummaryWriter, _name, _at_the_clock(_method, _parameters.index("global_step") - 1))

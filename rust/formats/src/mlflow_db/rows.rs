@@ -113,8 +113,8 @@ impl<'a> MetricRows<'a> {
     pub(super) fn finish(mut self, sink: &mut Sink) -> io::Result<()> {
         self.hand_on(sink)?;
         let whats = [
-            "have a value that is no number; they were left out",
-            "have a step that is no whole number; their values have none",
+            "have a value that is not a number; they were left out",
+            "have a step that is not a whole number; their values have none",
         ];
         for ((count, id), what) in self.odd.into_iter().zip(whats) {
             if count > 0 {

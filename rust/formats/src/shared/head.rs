@@ -21,10 +21,9 @@ pub fn placeholder(bytes: &[u8]) -> Option<(ProblemKind, &'static str)> {
     if bytes.is_empty() {
         return Some((ProblemKind::Empty, "the file has no bytes"));
     }
-    bytes.starts_with(b"version https://git-lfs").then_some((
-        ProblemKind::LfsPointer,
-        "a Git LFS pointer stands in its place; fetch the file with `git lfs pull`",
-    ))
+    bytes
+        .starts_with(b"version https://git-lfs")
+        .then_some((ProblemKind::LfsPointer, "it is a Git LFS pointer; fetch the file with `git lfs pull`"))
 }
 
 impl<'a> FileHead<'a> {

@@ -78,7 +78,7 @@ impl<'a> MetricsTable<'a> {
             places += 1;
             let next = if places < PLACES && fault.is_damage() { self.behind(at) } else { None };
             let rest = next.map_or_else(|| "up to the end".to_owned(), |next| format!("up to id {next}"));
-            let reason = format!("the rows of table metrics behind id {} {rest} cannot be read ({fault})", at.max(0));
+            let reason = format!("the rows of table metrics after id {} {rest} cannot be read ({fault})", at.max(0));
             let problem = Problem::new(input.file, fault.kind(), reason);
             sink.problem(problem.of_record(u64::try_from(at.max(0)).unwrap_or(0)));
             match next {

@@ -53,7 +53,7 @@ pub(crate) fn open(input: &Input, sink: &mut Sink) -> io::Result<rusqlite::Resul
         Err(_) if !alone => {
             let waits = beside("-wal") || beside("-journal");
             if waits {
-                let reason = "changes that wait in the file beside it (-wal or -journal) cannot be read; the rest was";
+                let reason = "changes in the file next to it (-wal or -journal) cannot be read; the rest was";
                 sink.problem(Problem::new(input.file, ProblemKind::Unreadable, reason));
             }
             connect(input.path, true)

@@ -75,7 +75,7 @@ pub(super) struct TextBlock {
     pub(super) texts: HashMap<String, TextValues>,
     /// What the next block begins in.
     pub(super) inside: OpenLine,
-    /// For lines that say where they stand in the epoch and in the run: each epoch's first step, as they come.
+    /// For lines that say where they are in the epoch and in the run: each epoch's first step, as they come.
     pub(super) starts: Vec<(i64, i64)>,
     /// The file's last line, where it has no end.
     pub(super) torn: Option<u64>,

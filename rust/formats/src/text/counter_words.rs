@@ -66,7 +66,7 @@ pub(super) fn counters(line: &[u8]) -> Vec<Counter> {
     while at < line.len() {
         let letters = line[at..].iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
         if letters == 0 {
-            // A number is passed as a whole, so that `3epoch` is no word.
+            // A number is passed as a whole, so that `3epoch` is not a word.
             let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
             at += digits.max(1);
             continue;

@@ -74,7 +74,7 @@ fn key(text: &[u8]) -> Option<Key> {
                 if named && begins {
                     return Some(Key::Bare(at));
                 }
-                // What comes before a wide gap, or begins with a digit, is no part of a key.
+                // What comes before a wide gap, or begins with a digit, is not part of a key.
                 if value.first() == Some(&b' ') && !matches!(text.get(at.wrapping_sub(1)), Some(b':' | b'='))
                     || digit(0)
                 {

@@ -10,7 +10,7 @@ use stepbridge_io::bytes::{ReadAt, from_before, read_up_to};
 pub(super) struct BlockLines {
     /// The bytes from the first line on: whole lines, but for the last one of a file.
     pub(super) bytes: Vec<u8>,
-    /// Where they stand in the file; `None` where no line begins in the block.
+    /// Where they are in the file; `None` where no line begins in the block.
     pub(super) begin: Option<u64>,
     /// Where a line begins that is too long to be looked at; it is not among the bytes.
     pub(super) long: Option<u64>,

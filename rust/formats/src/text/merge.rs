@@ -204,9 +204,9 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
         for (tag, TextValues { count, example, range }) in texts {
             self.sink.facts.non_numeric += count;
-            // A text is no damage; a number in another notation is a value that is missing.
+            // A text is not damage; a number in another notation is a value that is missing.
             if self.numbers.contains(&tag) || super::number::is_other_notation(example.as_bytes()) {
-                let reason = format!("{count} values of '{tag}' are no numbers (the first: '{example}')");
+                let reason = format!("{count} values of '{tag}' are not numbers (the first: '{example}')");
                 self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);
             }
         }

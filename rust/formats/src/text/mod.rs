@@ -129,7 +129,7 @@ fn promises(name: &str) -> bool {
     name.contains('.') && endings.count() > 0
 }
 
-/// The run that a file is: text logs of several runs often stand in one folder (`result_0.txt`, `result_1.txt`).
+/// The run that a file is: text logs of several runs often are in one folder (`result_0.txt`, `result_1.txt`).
 fn run(name: &str) -> String {
     match name.rsplit_once('.') {
         Some((stem, ending)) if PRINTED.contains(&ending) && !stem.is_empty() => stem.to_owned(),

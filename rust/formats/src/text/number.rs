@@ -52,7 +52,7 @@ fn read(text: &[u8], commas_group: bool) -> Option<(f64, usize)> {
     follows(&text[length + unit..]).then_some((number * factor, length + unit))
 }
 
-/// A number with a letter for its unit behind it, as amounts of memory are printed (`2.31G`, `11810M`).
+/// A number with a letter for its unit after it, as amounts of memory are printed (`2.31G`, `11810M`).
 pub(super) fn memory(text: &[u8]) -> Option<(f64, usize)> {
     let length = decimal(text)?;
     matches!(text.get(length), Some(b'K' | b'M' | b'G' | b'T')).then_some(())?;
@@ -138,7 +138,7 @@ fn unit(text: &[u8]) -> Option<usize> {
         return None;
     }
     match text.get(length) {
-        // Digits behind the mark belong to a number in another notation (`0,5`, `1'234`).
+        // Digits after the mark belong to a number in another notation (`0,5`, `1'234`).
         Some(b',' | b'\'') if length == 0 && text.get(1).is_some_and(u8::is_ascii_digit) => None,
         None | Some(b' ' | b'\t' | b',' | b';' | b'|' | b'(' | b')' | b'[' | b']' | b'}' | b'\'' | b'"' | b'>') => {
             Some(length)

@@ -172,7 +172,7 @@ pub(super) fn mark(item: &[u8]) -> Option<usize> {
     None
 }
 
-/// The pair that an item is, if it is one, and what stands directly after its number.
+/// The pair that an item is, if it is one, and what is directly after its number.
 fn pair(item: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     let item = trim_start(item);
     let (key, value) = match mark(item) {

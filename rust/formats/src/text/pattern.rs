@@ -58,7 +58,7 @@ pub(super) enum Element {
 #[derive(Default)]
 pub(super) struct Segment {
     pub(super) elements: Vec<Element>,
-    /// Whether it may begin inside a word: `{_}` stands directly before it.
+    /// Whether it may begin inside a word: `{_}` is directly before it.
     pub(super) attached: bool,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Pattern {
     pub(super) bigrams: Bigrams,
 }
 
-/// Where the fields of a line stand in it.
+/// Where the fields of a line are in it.
 #[derive(Debug, Default)]
 pub(super) struct Captures {
     pub(super) epoch: Option<Range<usize>>,
@@ -270,7 +270,7 @@ pub(super) fn is_blank(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// The fields that stand in a line, by name, with the tags.
+    /// The fields that are in a line, by name, with the tags.
     fn found(pattern: &str, line: &str) -> Option<Vec<String>> {
         let pattern = Pattern::new(pattern).expect("a pattern");
         let mut captures = Captures::default();

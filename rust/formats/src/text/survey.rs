@@ -287,7 +287,7 @@ fn of_caller(pattern: &str) -> Vec<CompiledLine> {
             let sets = several && (own_epoch.is_some() || over_run);
             let mut line = ShapeLine { sets, ..shapes::line("", style) };
             if several && own_epoch.is_none() {
-                // Where in its epoch a line without a number is, nobody knows.
+                // Where in its epoch a line without a number is, is unknown.
                 line.takes = if own_step.is_none() && step.is_some() { Takes::Place } else { Takes::Epoch };
                 line.epoch = match epoch {
                     Some(EpochMeaning::Ends(base) | EpochMeaning::In(base)) => Some(EpochMeaning::In(base)),

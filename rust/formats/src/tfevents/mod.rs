@@ -127,7 +127,7 @@ struct EventMark {
 }
 
 impl FilePart {
-    /// The part number `index`, of which nothing could be read.
+    /// The part number `index`, that could not be read.
     fn unread(index: u64, fault: io::Error) -> Self {
         let begin = index * PART;
         let walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
@@ -251,7 +251,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
         if self.whole && sink.facts.records_ok == 0 && garbage {
             sink.problems.clear();
-            let reason = "it has the name of an event file, and there is no sound record in it";
+            let reason = "it has the name of an event file, and it holds no valid record";
             sink.report(ProblemKind::NotALog, 0, self.size, reason);
             return;
         }
@@ -302,7 +302,7 @@ fn problem(file: &str, damage: &FrameDamage, frames: u64, size: u64) -> Problem 
         }
         FrameDamageKind::Malformed => (
             ProblemKind::Corrupt,
-            format!("a record of {length} bytes matches its checksum and is no event all the same; it was left out"),
+            format!("a record of {length} bytes matches its checksum but is not an event; it was left out"),
         ),
         FrameDamageKind::NotANumber => (
             ProblemKind::NotANumber,

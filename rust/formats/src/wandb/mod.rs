@@ -153,7 +153,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     }
     if joined.walked.records == 0 && sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt) {
         sink.problems.clear();
-        sink.report(ProblemKind::NotALog, 0, size, "it has the name of a W&B file, and there is no sound record in it");
+        sink.report(ProblemKind::NotALog, 0, size, "it has the name of a W&B file, and it holds no valid record");
     }
     Ok(())
 }
@@ -271,8 +271,8 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             sink.problem(self.problem(damage));
         }
         for (odd, what) in [
-            (self.no_step, "records have a _step that is no whole number; their values have no step"),
-            (self.no_value, "records have a value that is no JSON; it was left out"),
+            (self.no_step, "records have a _step that is not a whole number; their values have no step"),
+            (self.no_value, "records have a value that is not JSON; it was left out"),
         ] {
             if odd.count > 0 {
                 let problem = Problem::new(self.file, ProblemKind::NotANumber, format!("{} {what}", odd.count));

@@ -186,7 +186,7 @@ fn a_step_or_a_value_that_is_none_is_reported_once() {
         [(None, 1.0), (None, 2.0), (Some(1), 3.0)]
     );
     assert_eq!(kinds(&read), [ProblemKind::NotANumber, ProblemKind::NotANumber]);
-    assert_eq!(read.problems[0].reason, "2 records have a _step that is no whole number; their values have no step");
+    assert_eq!(read.problems[0].reason, "2 records have a _step that is not a whole number; their values have no step");
     assert_eq!(read.problems[1].record, Some(2));
 }
 

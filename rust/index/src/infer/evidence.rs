@@ -12,7 +12,7 @@ use super::hypothesis::Hypothesis;
 use super::step_resets::may_restart;
 use crate::second_counters::SecondCounters;
 
-/// How many stretches of a file are told apart by every digit. Beyond that, only integers are.
+/// How many stretches of a file are distinguished by every digit. Beyond that, only integers are.
 pub(crate) const MOST_STRETCHES: usize = 1 << 18;
 
 /// A record that states an epoch.

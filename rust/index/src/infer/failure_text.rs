@@ -55,7 +55,7 @@ impl InferenceFailure {
             }
             Self::TwoPieces { refuted_by } => format!(
                 "the epochs are not all of one length ({} is the first to contradict that), and where which other length \
-                 begins can be told in more than one way",
+                 begins has more than one explanation",
                 pairs.describe(*refuted_by)
             ),
             Self::Refuted { by } => {

@@ -90,8 +90,8 @@ impl<'a> EpochEvidence<'a> {
     /// they may mean. One clause for people.
     pub(crate) fn contradiction(&self, run: u32, given: &Timeline, hint: Option<StepHint>) -> Option<String> {
         let pairs = self.pairs.get(&run)?.only(|pair| !pair.superseded);
-        let said = hint.map(|hint| Hypothesis { base: hint.step.base, epoch: hint.epoch });
-        let meanings = pairs.candidates.likely.iter().chain(&pairs.candidates.others).copied().chain(said);
+        let stated = hint.map(|hint| Hypothesis { base: hint.step.base, epoch: hint.epoch });
+        let meanings = pairs.candidates.likely.iter().chain(&pairs.candidates.others).copied().chain(stated);
         let mut least: Option<(usize, usize, usize)> = None;
         for meaning in meanings {
             let (against, of, first) = fit::against(given, meaning, &pairs)?;

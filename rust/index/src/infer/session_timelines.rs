@@ -34,16 +34,16 @@ pub(super) fn solve(pairs: &Pairs, meaning: Hypothesis) -> Result<InferenceOutco
 /// Each session on a timeline of its own.
 fn each_alone(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<InferenceOutcome, InferenceFailure> {
     let mut timelines: Vec<(u32, Timeline)> = Vec::new();
-    let mut said = Vec::new();
+    let mut stated = Vec::new();
     let mut checked = 0;
     for &session in sessions {
         let (plain, shown) = pairs.only(|pair| pair.session == session).under(meaning)?;
         let Fit { timeline, evidence, checked: count, .. } = solve_plain(&plain, &shown, EpochForm::Elapsed)?;
         checked += count;
-        said.push(format!("session {session}: {evidence}"));
+        stated.push(format!("session {session}: {evidence}"));
         timelines.push((session, timeline));
     }
-    Ok(InferenceOutcome::Sessions { timelines, evidence: said.join("; "), checked })
+    Ok(InferenceOutcome::Sessions { timelines, evidence: stated.join("; "), checked })
 }
 
 /// One timeline: each session resumes at a boundary of the earlier epochs.
@@ -56,7 +56,7 @@ fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
     let mut segments: Vec<Segment> = Vec::new();
     // The epochs and the steps before this session.
     let (mut epochs, mut start) = (0, 0);
-    let mut said = format!("{length} steps an epoch in session {}", sessions[0]);
+    let mut stated = format!("{length} steps an epoch in session {}", sessions[0]);
     for &session in &sessions[1..] {
         let why = InferenceFailure::Resumed { session };
         let own = plain.only(|pair| pair.session == session);
@@ -85,7 +85,7 @@ fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
             segments.push(segment(Some(count), length));
         }
         (epochs, start, length) = (epochs + count, start + steps, next);
-        said = format!("{said}, {next} from epoch {epochs} (step {start}) on, where session {session} began");
+        stated = format!("{stated}, {next} from epoch {epochs} (step {start}) on, where session {session} began");
     }
     segments.push(segment(None, length));
     let timeline = Timeline::from_segments(segments).map_err(|_| InferenceFailure::TooLarge)?;
@@ -93,6 +93,6 @@ fn counted_on(pairs: &Pairs, meaning: Hypothesis, sessions: &[u32]) -> Result<In
     let kept = plain.only(|pair| !pair.superseded);
     agree(&timeline, EpochForm::Index, &kept)?;
     let all = shown.only(|pair| !pair.superseded).describe_all();
-    let evidence = format!("{said}: the only lengths that fit {all}; {}", unseen(&shown));
+    let evidence = format!("{stated}: the only lengths that fit {all}; {}", unseen(&shown));
     Ok(InferenceOutcome::Known { timeline, evidence, checked: kept.list.len() })
 }

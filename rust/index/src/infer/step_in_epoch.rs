@@ -61,10 +61,10 @@ impl StepsInEpochs {
     /// The first epoch that contradicts a timeline, if there is one.
     pub(super) fn refuting(&self, timeline: &Timeline) -> Option<u64> {
         let mut epochs = self.epochs.iter();
-        let wrong = epochs.find(|(epoch, (least, said))| {
+        let wrong = epochs.find(|(epoch, (least, stated))| {
             timeline
                 .epoch_length(**epoch)
-                .is_none_or(|length| length < *least || said.is_some_and(|said| said != length))
+                .is_none_or(|length| length < *least || stated.is_some_and(|stated| stated != length))
         });
         wrong.map(|(epoch, _)| *epoch)
     }
@@ -76,7 +76,7 @@ impl StepsInEpochs {
         }
         let least = self.epochs.values().map(|(least, _)| *least).max().unwrap_or(0);
         let mut lengths: Vec<(u64, u64)> =
-            self.epochs.iter().filter_map(|(epoch, (_, said))| Some((*epoch, (*said).or(self.all)?))).collect();
+            self.epochs.iter().filter_map(|(epoch, (_, stated))| Some((*epoch, (*stated).or(self.all)?))).collect();
         if let (true, Some(all)) = (lengths.is_empty(), self.all) {
             lengths.push((0, all));
         }

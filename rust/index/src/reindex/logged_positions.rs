@@ -55,13 +55,15 @@ pub(super) fn inside(batch: &ColumnBatch, known: &Resolution, places: &mut Place
         let Some(iter) = iter else { continue };
         places.iter[index] = iter;
         let planned = known.timeline.as_deref().and_then(|timeline| timeline.epoch_length(u64::try_from(epoch).ok()?));
-        let said = lengths.of_epoch(stated.and_then(Decimal::count));
+        let stated_length = lengths.of_epoch(stated.and_then(Decimal::count));
         let is_in = |length: u64| u64::try_from(iter).is_ok_and(|iter| iter < length);
         // A step past the planned length disagrees, and so does another length in the log.
-        if planned.is_some_and(|length| !is_in(length) || said.is_some_and(|said| said != length)) {
+        if planned
+            .is_some_and(|length| !is_in(length) || stated_length.is_some_and(|stated_length| stated_length != length))
+        {
             seen.disagrees.add(index);
         }
-        if let Some(length) = planned.or(said).filter(|length| is_in(*length)) {
+        if let Some(length) = planned.or(stated_length).filter(|length| is_in(*length)) {
             places.epoch_float[index] = planned
                 .and_then(|_| {
                     known.timeline.as_deref()?.epoch_float(u64::try_from(epoch).ok()?, u64::try_from(iter).ok()?)

@@ -44,7 +44,7 @@ pub struct ReindexOptions {
     pub base: Option<u8>,
     /// What the steps of some series count. It comes before all else; the first rule that fits a tag counts.
     pub series: Vec<SeriesRule>,
-    /// What is said of single runs. It comes before what is said of all; the first rule that fits a run counts.
+    /// What the caller states about single runs. It comes before what is stated about all; the first rule that fits a run counts.
     pub runs: Vec<RunRule>,
     /// Whether a run that cannot be placed is an error.
     pub strict: bool,
@@ -62,7 +62,7 @@ pub struct ReindexOptions {
     pub likely: bool,
 }
 
-/// The run that an attempt is of: `run` of `run#2`. What is said of a run holds for its attempts.
+/// The run that an attempt is of: `run` of `run#2`. What the caller states about a run holds for its attempts.
 pub(super) fn whole_run(attempt: &str) -> Option<&str> {
     let (run, number) = attempt.rsplit_once('#')?;
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
@@ -70,13 +70,13 @@ pub(super) fn whole_run(attempt: &str) -> Option<&str> {
 }
 
 impl ReindexOptions {
-    /// What is said of a run alone.
+    /// What the caller states about a run alone.
     pub(super) fn rule(&self, run: &str) -> Option<&RunRule> {
         let named = |name: &str| self.runs.iter().find(|rule| matches(&rule.runs, name));
         named(run).or_else(|| named(whole_run(run)?))
     }
 
-    /// What is said of the steps of a run.
+    /// What the caller states about the steps of a run.
     pub(super) fn word(&self, run: &str) -> StepWord {
         let rule = self.rule(run);
         let own = StepWord { unit: rule.and_then(|rule| rule.unit), base: rule.and_then(|rule| rule.base) };

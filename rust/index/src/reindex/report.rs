@@ -218,7 +218,7 @@ fn refuted(known: &Resolution, count: &str, first: &str) -> String {
     if known.basis == StepBasis::LedgerAssumed {
         return format!(
             "the log refutes what the ledger assumes ({says}): {count}; the first is {first}. No record of this session has \
-             an epoch, since nobody knows what its steps are: say it with unit= and base=, or in the clock \
+             an epoch, since the meaning of its steps is unknown: say it with unit= and base=, or in the clock \
              with logged_as="
         );
     }

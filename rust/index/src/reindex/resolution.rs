@@ -179,7 +179,7 @@ pub(super) struct RunPeriods {
 }
 
 impl Resolutions {
-    /// The records of a batch, by what is known of them. Records of which nothing is known are in no part.
+    /// The records of a batch, by what is known of them. Records without known meaning are in no part.
     pub(crate) fn parts(&self, batch: &ColumnBatch) -> Vec<(BatchRows, usize)> {
         let Some(run) = self.runs.get(batch.run as usize) else { return Vec::new() };
         let known = |kind, period| self.known.get(&(batch.run, kind, period)).copied();

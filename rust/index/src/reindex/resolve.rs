@@ -44,8 +44,8 @@ pub(crate) fn resolve(
             let timelines = RunTimelines::new(name, timelines, ledger, own, &mut given, options);
             // The caller's word comes before what the logged epochs show.
             let word = StepWord::of(&words, number);
-            let said = word.unit.is_some() && word.base.is_some();
-            let hint = own.and_then(TimelineInference::hint).or_else(|| evidence.hint(number)).filter(|_| !said);
+            let by_caller = word.unit.is_some() && word.base.is_some();
+            let hint = own.and_then(TimelineInference::hint).or_else(|| evidence.hint(number)).filter(|_| !by_caller);
             let own = options.rule(name).map_or(&[][..], |rule| &rule.series);
             let rules: Vec<SeriesRule> = own.iter().chain(&options.series).cloned().collect();
             let writer = written.get(&number).and_then(|own| {
@@ -213,7 +213,7 @@ impl ResolvedRun {
         }
     }
 
-    /// The same, of series that nothing in particular is said of.
+    /// The same, of series that nothing in particular is stated about.
     fn plain(&self, kind: SeriesKind, at: usize) -> Resolution {
         let period = &self.timelines.periods[at];
         let (step, basis) = if kind.has_step { self.step(kind, period) } else { self.without_step(kind) };
@@ -258,8 +258,8 @@ impl ResolvedRun {
             // A caller who says what steps count means a count over the run.
             scope: if self.word.unit.is_some() { StepScope::Run } else { likely.scope },
         };
-        let said = self.word.unit.is_some() && self.word.base.is_some();
-        (step, if said { StepBasis::Caller } else { basis })
+        let by_caller = self.word.unit.is_some() && self.word.base.is_some();
+        (step, if by_caller { StepBasis::Caller } else { basis })
     }
 
     /// The meaning of the epochs of records without a step, and what that rests on.

@@ -20,7 +20,7 @@ pub struct SeriesRule {
     pub base: u8,
 }
 
-/// The classes of the series of a run. Class 0 is that of the series that nothing is said of.
+/// The classes of the series of a run. Class 0 is that of the series that nothing is stated about.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SeriesClasses {
     /// The classes from 1 on.
@@ -52,7 +52,7 @@ pub(super) enum SeriesClassKind {
     Second(u32),
 }
 
-/// What is known of a run before its series are told apart.
+/// What is known of a run before its series are distinguished.
 pub(super) struct SeriesOfRun<'a> {
     pub(super) run: u32,
     /// The names of all tags.

@@ -25,9 +25,9 @@ use oracle::{How, check};
 use random::Random;
 use seeds::{Target, target};
 
-/// How long one format is tried, where nobody says otherwise: about half a minute for all of them.
+/// How long one format is tried, where is not stated otherwise: about half a minute for all of them.
 const SECONDS: f64 = 2.0;
-/// One file in so many is read in every way, where nobody says otherwise: from disk, which takes longer.
+/// One file in so many is read in every way, where is not stated otherwise: from disk, which takes longer.
 const WAYS: u64 = 8;
 /// Nothing that is made here takes a reader longer than this, on the slowest machine.
 const HANGS: Duration = Duration::from_secs(20);

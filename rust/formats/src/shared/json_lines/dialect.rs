@@ -94,7 +94,7 @@ pub(crate) trait Dialect: Sync {
         false
     }
 
-    /// The step that a number stands for; `None` if it is not one.
+    /// The step that a number is for; `None` if it is not one.
     fn step(&self, stated: Decimal) -> Option<i64> {
         stated.whole()
     }

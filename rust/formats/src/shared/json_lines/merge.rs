@@ -240,7 +240,7 @@ impl<'a> BlockMerge<'a> {
         self.odd.sort_by(|one, other| (one.texts.begin, &one.name).cmp(&(other.texts.begin, &other.name)));
         for (name, texts) in columns {
             if self.carried.numeric.contains(&name) {
-                let what = format!("of key '{name}' are no numbers");
+                let what = format!("of key '{name}' are not numbers");
                 report(sink, ProblemKind::NotANumber, "value", &what, &texts);
             }
         }

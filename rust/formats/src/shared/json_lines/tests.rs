@@ -114,7 +114,7 @@ fn texts_of_a_numeric_key_and_steps_that_are_none() {
     assert_eq!(
         reasons,
         [
-            "1 value of key 'a' are no numbers (the first: 'NaN')",
+            "1 value of key 'a' are not numbers (the first: 'NaN')",
             "2 values of key 'step' are no whole number; the records there lack it (the first: '3.5')",
             "1 value of key 'epoch' are no number; the records there lack it (the first: '\"x\"')",
         ]

@@ -48,7 +48,7 @@ impl<'a> RowReport<'a> {
         let Some((fault, count)) = self.last.take() else { return };
         let (kind, mut reason) = said(&fault.why, header.roles.len());
         if count > 1 {
-            reason = format!("{reason}; so it is with the {} rows behind it", count - 1);
+            reason = format!("{reason}; the {} rows after it are the same", count - 1);
         }
         let ByteRange { begin, end } = fault.range;
         sink.problem(Problem::new(self.file, kind, reason).at(begin, end - begin).of_record(fault.row));
@@ -73,7 +73,7 @@ impl<'a> RowReport<'a> {
         self.say(header, sink);
         for (column, CellTexts { count, example, row, range }) in std::mem::take(&mut self.texts) {
             let name = &header.names[column];
-            let reason = format!("{count} cells of column '{name}' are no numbers (the first: '{example}')");
+            let reason = format!("{count} cells of column '{name}' are not numbers (the first: '{example}')");
             let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
             sink.problem(problem.at(range.begin, range.end - range.begin).of_record(row));
             sink.facts.non_numeric += count;

@@ -179,7 +179,7 @@ fn a_table_of_another_width_is_one_problem_in_the_end() {
     assert_eq!(seen.problems.len(), 100);
     let last = seen.problems.last().expect("the last");
     assert_eq!((last.1, last.2), (Some(13 + 99 * 8), Some(901 * 8)));
-    assert!(last.4.ends_with("; so it is with the 900 rows behind it"), "{}", last.4);
+    assert!(last.4.ends_with("; the 900 rows after it are the same"), "{}", last.4);
     assert_eq!(seen.records.len(), 1);
 }
 

@@ -222,7 +222,7 @@ impl<'a> TableWalk<'a> {
                 }
                 NextRow::Long(range) => {
                     self.hand_on(&mut rows, sink);
-                    let reason = format!("a line of {} bytes is no row; it was left out", range.end - range.begin);
+                    let reason = format!("a line of {} bytes is not a row; it was left out", range.end - range.begin);
                     self.report.no_row(range, &reason, &self.header, sink);
                     range.end
                 }

@@ -20,7 +20,7 @@ use stepbridge_records::EpochMeaning;
 /// So many lines of a form, with numbers that go on, are a log.
 const ENOUGH: usize = 3;
 
-/// So many forms are told apart.
+/// So many forms are distinguished.
 const FORMS: usize = 64;
 
 /// The lines of a log that its own words describe.

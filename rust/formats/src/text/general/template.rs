@@ -85,7 +85,7 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         push_literal(&mut pattern, marks);
         pattern.push_str("{*}");
     } else if !rest.is_empty() {
-        // Prose behind a counter.
+        // Prose after a counter.
         pattern.push_str("{_}");
     }
     Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged })

@@ -10,7 +10,7 @@ use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning};
 
 /// If counters go back more often in a file, its numbers are in no order, and do not show processes.
 const MOST_BACKS: usize = 1 << 12;
-/// How many kinds of rows are told apart, and how many series such a row may have.
+/// How many kinds of rows are distinguished, and how many series such a row may have.
 const MOST_KINDS: usize = 1 << 10;
 const MOST_SERIES: usize = 64;
 /// How many series of one row are looked at, if all go back. The others of a wide table do as these do.
