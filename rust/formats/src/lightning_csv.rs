@@ -123,7 +123,7 @@ mod tests {
         assert!(values[0].is_nan());
         assert_eq!(values[1..], [f64::INFINITY, f64::NEG_INFINITY, 1.0]);
         assert_eq!(kinds(&read), [(ProblemKind::NotANumber, Some(32), Some(1))]);
-        assert_eq!(read.problems[0].reason, "2 cells of column 'b' are no numbers (the first: 'yes')");
+        assert_eq!(read.problems[0].reason, "2 cells of column 'b' are not numbers (the first: 'yes')");
     }
 
     #[test]

@@ -20,5 +20,6 @@ pub(crate) mod record_builder;
 pub(crate) mod sink;
 pub(crate) mod sqlite;
 pub(crate) mod table;
+pub(crate) mod value_tally;
 pub(crate) mod wall_time;
 pub(crate) mod yaml;

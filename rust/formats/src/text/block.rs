@@ -13,6 +13,7 @@ use super::pairs::{self, PairValue};
 use super::pattern::{Captures, is_blank};
 use super::rows::{RankRows, TextRows};
 use super::shapes::{CompiledLine, ShapeKey, Takes};
+use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
 
 /// What lines are looked for.
@@ -34,14 +35,6 @@ pub(super) struct TextLineFault {
     pub(super) kind: ProblemKind,
     pub(super) range: Range<u64>,
     pub(super) reason: String,
-}
-
-/// The values of a tag that are not numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct TextValues {
-    pub(super) count: u64,
-    pub(super) example: String,
-    pub(super) range: Range<u64>,
 }
 
 /// Whether lines that are indented more belong to one before them.
@@ -72,7 +65,7 @@ pub(super) struct TextBlock {
     pub(super) sound: u64,
     pub(super) prose: u64,
     pub(super) faults: Vec<TextLineFault>,
-    pub(super) texts: HashMap<String, TextValues>,
+    pub(super) texts: HashMap<String, ValueTally>,
     /// What the next block begins in.
     pub(super) inside: OpenLine,
     /// For lines that say where they are in the epoch and in the run: each epoch's first step, as they come.
@@ -348,12 +341,10 @@ impl<'a> BlockReading<'a> {
 
     fn text(&mut self, target: LineTarget<'a>, tag: &[u8], text: &[u8], range: &Range<u64>) {
         let tag = format!("{}{}", target.compiled.line.prefix, String::from_utf8_lossy(tag));
-        let texts = self.block.texts.entry(tag).or_insert_with(|| TextValues {
-            count: 0,
-            example: String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned(),
-            range: range.clone(),
-        });
-        texts.count += 1;
+        match self.block.texts.get_mut(&tag) {
+            Some(known) => known.count += 1,
+            None => drop(self.block.texts.insert(tag, ValueTally::one(&String::from_utf8_lossy(text), range.clone()))),
+        }
     }
 
     /// A whole number; what is none is reported, and the record keeps none.

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bar::{BarProgress, BarState};
-use super::block::{OpenLine, PlannedLine, ShapePlan, TextBlock, TextValues};
+use super::block::{OpenLine, PlannedLine, ShapePlan, TextBlock};
 use super::context::Headings;
 use super::line_place::Rank;
 use super::rows::{RankRows, TextRows};
 use super::shapes::Takes;
 use crate::shared::sink::Sink;
+use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{BatchRun, ProblemKind, TaggedBatch, TooManyTags};
 
 /// What the blocks of a file gave so far.
@@ -24,7 +25,7 @@ pub(super) struct BlockMerge<'a, 'b> {
     pub(super) progress: BarProgress,
     /// Where a line begins that is too long, and whose end is not known yet.
     pub(super) long: Option<u64>,
-    texts: HashMap<String, TextValues>,
+    texts: HashMap<String, ValueTally>,
     /// The tags that have numbers.
     numbers: HashSet<String>,
     /// The epoch that is running, the step before its first one, and whether all its lines agree.
@@ -68,7 +69,7 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         }
         for (tag, texts) in block.texts {
             match self.texts.get_mut(&tag) {
-                Some(known) => known.count += texts.count,
+                Some(known) => known.add(&texts),
                 None => drop(self.texts.insert(tag, texts)),
             }
         }
@@ -200,14 +201,13 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
 
     /// Counts the values that are not numbers, and reports those of tags that have numbers elsewhere.
     fn report_texts(&mut self) {
-        let mut texts: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
+        let mut texts: Vec<(String, ValueTally)> = std::mem::take(&mut self.texts).into_iter().collect();
         texts.sort_unstable_by(|a, b| (a.1.range.start, &a.0).cmp(&(b.1.range.start, &b.0)));
-        for (tag, TextValues { count, example, range }) in texts {
-            self.sink.facts.non_numeric += count;
+        for (tag, tally) in texts {
+            self.sink.facts.non_numeric += tally.count;
             // A text is not damage; a number in another notation is a value that is missing.
-            if self.numbers.contains(&tag) || super::number::is_other_notation(example.as_bytes()) {
-                let reason = format!("{count} values of '{tag}' are not numbers (the first: '{example}')");
-                self.sink.report(ProblemKind::NotANumber, range.start, range.end, reason);
+            if self.numbers.contains(&tag) || super::number::is_other_notation(tally.example.as_bytes()) {
+                self.sink.problem(tally.problem(self.sink.file(), "value", &format!("of '{tag}'"), "number"));
             }
         }
     }

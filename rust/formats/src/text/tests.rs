@@ -139,7 +139,7 @@ fn broken_numbers_are_reported_and_the_rest_is_kept() {
     };
     assert_eq!(kinds(&read), [line(1), line(2), line(3), line(3)]);
     assert_eq!(read.problems[0].reason, "the step of a line is '2x', not a whole number; its values were kept without");
-    assert_eq!(read.problems[3].reason, "1 values of 'loss' are not numbers (the first: '0.0.5')");
+    assert_eq!(read.problems[3].reason, "1 value of 'loss' is not a number: '0.0.5'");
     assert_eq!((read.facts.records_ok, read.facts.plain_lines, read.facts.non_numeric), (4, 1, 1));
 }
 

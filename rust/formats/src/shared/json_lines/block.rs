@@ -1,6 +1,7 @@
 //! What a block of lines holds.
 
 use super::dialect::{JsonRow, KeyRole};
+use crate::shared::value_tally::ValueTally;
 
 /// What a block holds.
 pub(super) struct ParsedBlock {
@@ -33,16 +34,7 @@ pub(super) struct TagColumn {
     /// Whether some value is a number.
     pub(super) numbers: bool,
     /// The texts among the values.
-    pub(super) texts: Option<TextValues>,
-}
-
-/// Texts among the values of a key: how many, and the first one.
-#[derive(Debug, Clone)]
-pub(super) struct TextValues {
-    pub(super) count: u64,
-    pub(super) example: String,
-    pub(super) begin: u64,
-    pub(super) length: u64,
+    pub(super) texts: Option<ValueTally>,
 }
 
 /// The values of a counter that cannot be read.
@@ -50,7 +42,7 @@ pub(super) struct TextValues {
 pub(super) struct UnreadableCounter {
     pub(super) role: KeyRole,
     pub(super) name: String,
-    pub(super) texts: TextValues,
+    pub(super) texts: ValueTally,
 }
 
 /// A range that does not hold an object.

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::{NonObject, NonObjectKind, ParsedBlock, TagColumn, TextValues, UnreadableCounter};
+use super::block::{NonObject, NonObjectKind, ParsedBlock, TagColumn, UnreadableCounter};
 use super::dialect::{Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement};
 use crate::shared::record_builder::{RecordBuilder, RowPlace, used_names};
 use crate::shared::sink::Sink;
+use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind, TaggedBatch};
 
 /// Where a reader stopped, and what it knew.
@@ -40,9 +41,9 @@ pub(super) struct BlockMerge<'a> {
     junk: Option<(NonObject, u64)>,
     /// Where a line begins that is too long.
     overlong: Option<u64>,
-    texts: HashMap<String, TextValues>,
+    texts: HashMap<String, ValueTally>,
     odd: Vec<UnreadableCounter>,
-    unplaced: Option<TextValues>,
+    unplaced: Option<ValueTally>,
 }
 
 impl<'a> BlockMerge<'a> {
@@ -81,7 +82,7 @@ impl<'a> BlockMerge<'a> {
         self.columns(&block);
         for odd in std::mem::take(&mut block.odd) {
             match self.odd.iter_mut().find(|known| known.name == odd.name) {
-                Some(known) => known.texts.count += odd.texts.count,
+                Some(known) => known.texts.add(&odd.texts),
                 None => self.odd.push(odd),
             }
         }
@@ -102,7 +103,7 @@ impl<'a> BlockMerge<'a> {
             }
             let Some(texts) = texts else { continue };
             if let Some(known) = self.texts.get_mut(name) {
-                known.count += texts.count;
+                known.add(texts);
             } else {
                 self.texts.insert(name.clone(), texts.clone());
             }
@@ -126,7 +127,7 @@ impl<'a> BlockMerge<'a> {
                     Some(texts) => texts.count += 1,
                     none => {
                         let (begin, length) = (row.begin, row.length);
-                        *none = Some(TextValues { count: 1, example: String::new(), begin, length });
+                        *none = Some(ValueTally::one("", begin..begin + length));
                     }
                 }
             }
@@ -235,25 +236,24 @@ impl<'a> BlockMerge<'a> {
             self.too_long(begin, sink.facts.bytes, sink);
         }
         // In the order of the file, whatever the blocks are.
-        let mut columns: Vec<(String, TextValues)> = std::mem::take(&mut self.texts).into_iter().collect();
-        columns.sort_by(|(one, at), (other, than)| (at.begin, one).cmp(&(than.begin, other)));
-        self.odd.sort_by(|one, other| (one.texts.begin, &one.name).cmp(&(other.texts.begin, &other.name)));
+        let mut columns: Vec<(String, ValueTally)> = std::mem::take(&mut self.texts).into_iter().collect();
+        columns.sort_by(|(one, at), (other, than)| (at.range.start, one).cmp(&(than.range.start, other)));
+        self.odd.sort_by(|one, other| (one.texts.range.start, &one.name).cmp(&(other.texts.range.start, &other.name)));
         for (name, texts) in columns {
             if self.carried.numeric.contains(&name) {
-                let what = format!("of key '{name}' are not numbers");
-                report(sink, ProblemKind::NotANumber, "value", &what, &texts);
+                sink.problem(texts.problem(sink.file(), "value", &format!("of key '{name}'"), "number"));
             }
         }
         for UnreadableCounter { role, name, texts } in std::mem::take(&mut self.odd) {
             let what = if matches!(role, KeyRole::Step | KeyRole::Iter) { "whole number" } else { "number" };
-            let what = format!("of key '{name}' are no {what}; the records there lack it");
-            report(sink, ProblemKind::NotANumber, "value", &what, &texts);
+            let of = format!("of key '{name}', which the records there lack,");
+            sink.problem(texts.problem(sink.file(), "value", &of, what));
         }
         if let (Some(texts), Some(what)) = (self.unplaced.take(), self.dialect.unplaced()) {
-            let TextValues { count, begin, length, .. } = texts;
+            let ValueTally { count, range, .. } = texts;
             let lines = if count == 1 { "line" } else { "lines" };
             let problem = Problem::new(sink.file(), ProblemKind::MissingColumn, format!("{count} {lines} {what}"));
-            sink.problem(problem.at(begin, length));
+            sink.problem(problem.at(range.start, range.end - range.start));
         }
         for (role, name) in self.dialect.named() {
             if whole && !self.carried.found.contains(&role) {
@@ -264,10 +264,4 @@ impl<'a> BlockMerge<'a> {
         }
         sink.mark = Some(Arc::new(self.carried));
     }
-}
-
-fn report(sink: &mut Sink, kind: ProblemKind, noun: &str, what: &str, texts: &TextValues) {
-    let TextValues { count, example, begin, length } = texts;
-    let plural = if *count == 1 { "" } else { "s" };
-    sink.report(kind, *begin, begin + length, format!("{count} {noun}{plural} {what} (the first: '{example}')"));
 }

@@ -1,9 +1,10 @@
 //! Parses objects into rows and values.
 
-use super::block::{ParsedBlock, TagColumn, TextValues, UnreadableCounter};
+use super::block::{ParsedBlock, TagColumn, UnreadableCounter};
 use super::dialect::{Dialect, JsonRow, KeyRole, LineMode};
 use super::keys::{KeyTable, ROOT};
 use super::line_template::LineTemplate;
+use crate::shared::value_tally::ValueTally;
 use stepbridge_io::json::{JsonCursor, JsonFault, JsonValue};
 use stepbridge_records::{Decimal, TooManyTags};
 
@@ -90,7 +91,7 @@ impl<'a> BlockParser<'a> {
             let column = self.column(tag);
             match &mut column.texts {
                 Some(texts) => texts.count += 1,
-                none => *none = Some(TextValues { count: 1, example: shown(raw), begin, length }),
+                none => *none = Some(ValueTally::one(&shown(raw), begin..begin + length)),
             }
         }
         let mut odd = false;
@@ -100,7 +101,7 @@ impl<'a> BlockParser<'a> {
             if let Some(odd) = self.block.odd.iter_mut().find(|odd| odd.name == name) {
                 odd.texts.count += 1;
             } else {
-                let texts = TextValues { count: 1, example: shown(raw), begin, length };
+                let texts = ValueTally::one(&shown(raw), begin..begin + length);
                 self.block.odd.push(UnreadableCounter { role, name: name.to_owned(), texts });
             }
         }

@@ -114,9 +114,9 @@ fn texts_of_a_numeric_key_and_steps_that_are_none() {
     assert_eq!(
         reasons,
         [
-            "1 value of key 'a' are not numbers (the first: 'NaN')",
-            "2 values of key 'step' are no whole number; the records there lack it (the first: '3.5')",
-            "1 value of key 'epoch' are no number; the records there lack it (the first: '\"x\"')",
+            "1 value of key 'a' is not a number: 'NaN'",
+            "2 values of key 'step', which the records there lack, are not whole numbers (the first: '3.5')",
+            "1 value of key 'epoch', which the records there lack, is not a number: '\"x\"'",
         ]
     );
 }

@@ -63,20 +63,20 @@ impl<'a> RowReport<'a> {
     /// Takes texts where numbers should be.
     pub(super) fn texts(&mut self, texts: BTreeMap<usize, CellTexts>, rows_before: u64) {
         for (column, text) in texts {
-            let text = CellTexts { row: text.row + rows_before, ..text };
-            self.texts.entry(column).and_modify(|known| known.count += text.count).or_insert(text);
+            match self.texts.get_mut(&column) {
+                Some(known) => known.tally.add(&text.tally),
+                None => drop(self.texts.insert(column, CellTexts { row: text.row + rows_before, ..text })),
+            }
         }
     }
 
     /// Reports everything that is known of the rows under this header.
     pub(super) fn finish(&mut self, header: &Header, sink: &mut Sink) {
         self.say(header, sink);
-        for (column, CellTexts { count, example, row, range }) in std::mem::take(&mut self.texts) {
-            let name = &header.names[column];
-            let reason = format!("{count} cells of column '{name}' are not numbers (the first: '{example}')");
-            let problem = Problem::new(self.file, ProblemKind::NotANumber, reason);
-            sink.problem(problem.at(range.begin, range.end - range.begin).of_record(row));
-            sink.facts.non_numeric += count;
+        for (column, CellTexts { tally, row }) in std::mem::take(&mut self.texts) {
+            let of = format!("of column '{}'", header.names[column]);
+            sink.problem(tally.problem(self.file, "cell", &of, "number").of_record(row));
+            sink.facts.non_numeric += tally.count;
         }
     }
 }

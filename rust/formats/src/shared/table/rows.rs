@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::cells::{Cell, stated, value, whole_number};
 use super::header::{ColumnRole, Header};
 use crate::shared::record_builder::{RecordBuilder, RowPlace, used_names};
+use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{ColumnBatch, Format, TaggedBatch};
 
 /// How many records make a batch.
@@ -43,14 +44,11 @@ pub(super) struct CsvRowFault {
     pub(super) why: RowFaultReason,
 }
 
-/// The cells of one column that are not numbers.
+/// The cells of one column that are not numbers, and the index of the first one's row among these rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CellTexts {
-    pub(super) count: u64,
-    /// The first of them.
-    pub(super) example: String,
+    pub(super) tally: ValueTally,
     pub(super) row: u64,
-    pub(super) range: ByteRange,
 }
 
 /// What consecutive rows gave.
@@ -179,13 +177,11 @@ impl TableRows {
     #[cold]
     fn keep_texts(&mut self, range: ByteRange) {
         for (column, example) in self.pending.drain(..) {
-            let row = self.count;
-            self.texts.entry(column).and_modify(|text| text.count += 1).or_insert(CellTexts {
-                count: 1,
-                example,
-                row,
-                range,
-            });
+            let (row, tally) = (self.count, ValueTally::one(&example, range.begin..range.end));
+            match self.texts.get_mut(&column) {
+                Some(known) => known.tally.add(&tally),
+                None => drop(self.texts.insert(column, CellTexts { tally, row })),
+            }
         }
     }
 
