@@ -13,6 +13,11 @@ DONE := $(VENV)/.done
 # The environment with the lowest versions of everything that stepbridge works with.
 LOWEST := build/lowest
 
+# Older versions of a framework that count differently: package@version, with + for what has to be of its time as well. Each
+# has an environment of its own.
+VERSIONS := transformers@4.46.3+accelerate@1.1.1 transformers@4.47.1+accelerate@1.2.1 \
+	transformers@4.52.4+accelerate@1.7.0 transformers@4.57.6+accelerate@1.12.0
+
 export PATH := $(CURDIR)/$(VENV)/bin:$(HOME)/.cargo/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
@@ -41,7 +46,7 @@ test-rust: | $(DONE)/rust ## run the tests of the Rust crates
 	cargo test --workspace --quiet
 
 .PHONY: test-python
-test-python: test-core test-torch test-keras test-tensorflow test-transformers test-lightning test-conformance ## run the Python tests and every example in the docs
+test-python: test-core test-torch test-keras test-tensorflow test-transformers test-lightning test-versions test-conformance ## run the Python tests and every example in the docs
 
 # The tests of each framework run in their own process, as users' programs do: a worker that is forked from a process with the
 # threads of several frameworks can hang.
@@ -54,6 +59,10 @@ test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that nee
 test-torch test-keras test-tensorflow test-transformers test-lightning: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
 	pytest tests/adapters/test_$*_*.py python/stepbridge/adapters/$*
 
+# About a minute each.
+.PHONY: test-versions
+test-versions: $(VERSIONS:%=build/versions/%/.tested) ## run the tests of an adapter on older versions that count differently
+
 .PHONY: test-conformance
 test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every framework
 	pytest tests/conformance
@@ -62,6 +71,8 @@ test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every 
 test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machine, from one wheel
 	python tools/pythons.py $(DONE)/wheels/*.whl
 
+# Older versions of a framework warn of what newer ones of what they use no longer want.
+OLDER := -W default -W error::stepbridge.StepbridgeWarning
 IN_LOWEST := PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(LOWEST)"
 # What asks about the repository, and the pages, which show what the newest versions print.
 NEWEST_ONLY := test_pages.py test_project.py test_release.py test_site.py test_demo.py test_layers.py
@@ -73,8 +84,8 @@ test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on 
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_tensorflow_*.py
-	$(IN_LOWEST) pytest --quiet tests/adapters/test_transformers_*.py
-	$(IN_LOWEST) pytest --quiet tests/adapters/test_lightning_*.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_transformers_*.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_*.py
 
 .PHONY: check
 check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
@@ -218,6 +229,22 @@ $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/cover
 $(LOWEST)/.done: pyproject.toml constraints-lowest.txt | $(DONE)/build
 	uv venv --quiet --clear --python "$$(python tools/pythons.py --find 3.10 3.11)" $(LOWEST)
 	uv pip install --quiet --python $(LOWEST) --constraint constraints-lowest.txt --requirements pyproject.toml --group test
+	@touch $@
+
+# The frameworks' own versions and what they need come from the index; what all tests share is pinned as everywhere.
+build/versions/%/.done: constraints.txt | $(DONE)/build
+	uv venv --quiet --clear --python $(VENV)/bin/python $(@D)
+	grep -E '^(torch|numpy|pytest|pytest-timeout|hypothesis|click|rich)==' constraints.txt > $(@D)/constraints.txt
+	uv pip install --quiet --python $(@D) --constraint $(@D)/constraints.txt --requirements pyproject.toml --group core \
+		torch $(subst @,==,$(subst +, ,$*))
+	@touch $@
+
+.PRECIOUS: build/versions/%/.done
+
+build/versions/%/.tested: build/versions/%/.done $(DONE)/wheel $(wildcard tests/adapters/*.py)
+	uv pip install --quiet --python $(@D) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
+	PATH="$(CURDIR)/$(@D)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(@D)" \
+		pytest --quiet $(OLDER) $(wildcard $(patsubst %,tests/adapters/test_$(firstword $(subst @, ,$*))_%.py,callback resuming use))
 	@touch $@
 
 $(DONE)/wheels-tools: pyproject.toml constraints.txt | $(DONE)/build

@@ -18,6 +18,8 @@ with contextlib.suppress(ImportError):
     importlib.import_module("triton")
 # The examples in docstrings share one process, and so one backend of Keras; those of TensorFlow need this one.
 os.environ["KERAS_BACKEND"] = "tensorflow"
+# Transformers before 5.0 imports TensorFlow where it is installed, and refuses Keras 3.
+os.environ["USE_TF"] = "0"
 
 # A shell makes what it runs in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -39,6 +39,7 @@ OF_FRAMEWORKS = {
     "docs/guides/pytorch.md": "torch",
     "docs/guides/keras.md": "keras",
     "docs/guides/tensorflow.md": "tensorflow",
+    "docs/guides/transformers.md": "transformers",
 }
 
 #: Languages of blocks that are looked at and not run.

@@ -316,6 +316,22 @@ DIVERGENCES: tuple[Divergence, ...] = (
         on="torch",
     ),
     Divergence(
+        "huggingface",
+        "global_step",
+        event="update before a further call of train()",
+        gains=-1,
+        where="train() begins at 0 with the weights as they are; so does auto_find_batch_size when memory ran out",
+        seen_on="transformers 5.24",
+    ),
+    Divergence(
+        "huggingface",
+        "global_step",
+        event="update that aligned_checkpoint adds",
+        gains=1,
+        where="a resume from aligned_checkpoint counts windows of the new size from the start of the run",
+        seen_on="transformers 5.24",
+    ),
+    Divergence(
         "pytorch",
         "iter",
         event="batch before a resume",

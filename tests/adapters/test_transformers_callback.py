@@ -44,7 +44,11 @@ def check(run: Run, *, samples: bool = True, first_step: int = 0, first_batch: i
         ({"accumulate": 1}, list(range(1, 15))),
         ({"accumulate": 1, "dataloader_drop_last": True}, list(range(1, 13))),
         ({"accumulate": 7}, [7, 14]),
-        ({"accumulate": 9}, [7, 14]),
+        pytest.param(
+            {"accumulate": 9},
+            [7, 14],
+            marks=pytest.mark.skipif(VERSION < (4, 52), reason="it trains 2 of 7 batches"),
+        ),
         ({"accumulate": 1, "max_steps": 9}, list(range(1, 10))),
     ],
     ids=["accumulate", "plain", "drop_last", "one window", "longer window", "max_steps"],
@@ -167,6 +171,7 @@ def test_the_state_in_a_checkpoint_is_that_of_its_moment(tmp_path: Path) -> None
         assert clock.batch == step
 
 
+@pytest.mark.skipif((4, 52) <= VERSION < (4, 57), reason="after a resume the last update of the run never comes")
 @pytest.mark.parametrize("restores", [False, True])
 def test_a_checkpoint_without_the_callback_and_back(tmp_path: Path, restores: bool) -> None:
     """A callback that is an ExportableState breaks the first save of such a run."""

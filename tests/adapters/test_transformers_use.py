@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+import transformers
 
 import stepbridge as sb
 from adapters.transformers_training import Model, make_trainer, train
@@ -16,6 +17,8 @@ from stepbridge.adapters.transformers import ClockCallback, ClockLR
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+VERSION = tuple(map(int, transformers.__version__.split(".")[:2]))
 
 
 def test_the_callback_twice_in_the_list(tmp_path: Path) -> None:
@@ -99,6 +102,7 @@ def test_the_rate_follows_the_clock(tmp_path: Path) -> None:
     assert moved == [0.0, 0.25, 0.5, 0.75, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
 
 
+@pytest.mark.skipif(VERSION < (4, 47), reason="4.46 cannot load what it saved with PyTorch 2.6 and newer")
 def test_the_rate_goes_on_after_a_resume(tmp_path: Path) -> None:
     phases: list[Any] = [("4st", 1.0, "linear"), ("14st", 0.0, "linear")]
     rates_of(tmp_path / "a", phases, save_strategy="steps", save_steps=5)

@@ -43,6 +43,9 @@ COLUMNS = {
     "tensorflow": Column(
         "TensorFlow loop", "tensorflow_loop", "tensorflow", "tensorflow", {"KERAS_BACKEND": "tensorflow"}
     ),
+    "transformers": Column(
+        "Hugging Face Trainer", "transformers_trainer", "transformers", "huggingface", {"USE_TF": "0"}
+    ),
     "tensorflow1": Column("TF1 session", "tensorflow_session", "tensorflow", "tensorflow", sees_open_windows=False),
 }
 
@@ -59,6 +62,22 @@ _REASONS = (
         "a hook sees updates only: it cannot know how many batches are pending when the data end",
         ("tensorflow1",),
         ("unknown length, carry",),
+    ),
+    (
+        "the Trainer flushes a window at an epoch's end",
+        ("transformers",),
+        ("accumulation, carry", "accumulation, drop"),
+    ),
+    (
+        "the Trainer begins a window anew after an epoch that was left, or that had no length",
+        ("transformers",),
+        ("unknown length, carry", *_LEFT_OPEN),
+    ),
+    ("the Trainer reports each batch", ("transformers",), _FUSED),
+    (
+        "no whole window of 3 samples fits the 8 that are done, so the Trainer cannot go on there",
+        ("transformers",),
+        ("resume in mid-epoch, other batch size",),
     ),
     ("PyTorch has no fused executions: each batch comes to the loop's body", ("torch",), _FUSED),
     ("Keras takes steps_per_execution=1 only on PyTorch", ("keras-torch",), _FUSED),

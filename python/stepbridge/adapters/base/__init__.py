@@ -6,6 +6,8 @@
 - `Watch` is an optimizer whose real updates are counted;
 - `Phases` is a schedule as data: points in any unit, and how a factor gets from one to the next;
 - `EpochOrder` is an order of samples that follows from a seed alone;
+- `ResumeCheck` says what a resume repeats and leaves out: where a framework goes on (a `ResumePoint`) next to where the
+  clock is (`point_of`), and which arguments changed;
 - `LogStep` is the step that a logger is given, and what the ledger says of it.
 
 The page "Writing an adapter" of the documentation makes an adapter of them.
@@ -18,17 +20,22 @@ from stepbridge.adapters.base._log_step import LogStep
 from stepbridge.adapters.base._order import EpochOrder
 from stepbridge.adapters.base._phases import Phases, Shape
 from stepbridge.adapters.base._watch import Watch, watches
+from stepbridge.checkpoints import ArgumentChange, ResumeCheck, ResumePoint, point_of
 
 __all__ = [
+    "ArgumentChange",
     "EpochOrder",
     "LogStep",
     "LoopDriver",
     "Phases",
+    "ResumeCheck",
+    "ResumePoint",
     "Shape",
     "Watch",
     "check_mismatch",
     "clock_or_options",
     "framework",
+    "point_of",
     "the_clock",
     "watches",
 ]
