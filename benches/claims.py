@@ -43,6 +43,7 @@ BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
 CALLBACK = "Keras: ClockCallback in a batch"
+FIT = "Lightning: ClockCallback in a batch, 4 a step"
 TRAINER = "Hugging Face Trainer: ClockCallback in a batch, 4 a step"
 IMPORT = "import numpy, stepbridge"
 EVERY_NAME = "import numpy; from stepbridge import *"
@@ -84,6 +85,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
     "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
+    "lightning_overhead": (Claim(FIT, "a callback with the same hooks that does nothing", COST, 3.0),),
     "transformers_overhead": (Claim(TRAINER, "a callback with the same hooks that does nothing", COST, 3.0),),
 }
 

@@ -1,4 +1,4 @@
-"""Saves every half epoch under Lightning, goes on in the middle of an epoch, and shows what the resume would do wrong."""
+"""Saves every half epoch under Lightning, and shows what a resume in the middle of an epoch does wrong."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ DATA = torch.arange(120.0).reshape(120, 1)
 
 
 class Model(lightning.LightningModule):
+    """A line."""
+
     def __init__(self) -> None:
         super().__init__()
         self.layer = torch.nn.Linear(1, 1)
 
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+    def training_step(self, batch: torch.Tensor, _batch_idx: int) -> torch.Tensor:
+        """Returns the loss."""
         return self.layer(batch / 120).mean()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Returns the optimizer."""
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 def fit(counting: ClockCallback, *others: lightning.Callback, epochs: int, resume: Path | None = None) -> None:
+    """Trains, from a checkpoint if one is given."""
     trainer = lightning.Trainer(
         max_epochs=epochs,
         accumulate_grad_batches=2,

@@ -76,7 +76,7 @@ class Unit(torch.optim.SGD):
         with torch.no_grad():
             for group in self.param_groups:
                 for weight in group["params"]:
-                    weight -= weight.grad.sign()
+                    weight.sub_(weight.grad.sign())
         return loss
 
 

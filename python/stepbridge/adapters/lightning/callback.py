@@ -88,7 +88,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._reporting = None if log_step is None else Reporting(LogStep(clock, log_step))
         self._planned: Planned | None = None
         self._watches: list[Watch] = []
-        self._advance = clock.advance
+        self._advance, self._count_one = clock.advance, clock.count_one
         #: What a checkpoint brought, until training begins.
         self._loaded: Mapping[str, Any] | None = None
         #: Where that was, until its first batch.
@@ -100,6 +100,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._phase = 0
         #: Batches of the epoch that were begun, as Lightning numbers them.
         self._ready = 0
+        #: The index of the running epoch's last batch; None where the Trainer learns it from the data.
+        self._last_index: int | None = None
         #: Whether a batch is begun and not counted; whether one of the epoch was begun, or counted.
         self._open = self._begun = self._inside = False
         #: Whether the running epoch ends before its data does.
@@ -146,7 +148,10 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             self._begun = True
             self._begin_epoch(trainer, batch_idx)
         self._open, self._ready = True, batch_idx + 1
-        self.is_last_batch = bool(trainer.is_last_batch) or self._ready == trainer.num_training_batches
+        if batch_idx == self._last_index:
+            self.is_last_batch = True
+        elif self._last_index is None:
+            self.is_last_batch = bool(trainer.is_last_batch)
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
         if self._open:
@@ -324,12 +329,18 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             if phase != self._phase or (place.last and phase):
                 self.driver.begin_run(run.plan, pending=phase)
         self._resumed = None
+        number = trainer.num_training_batches
+        self._last_index = None if number == float("inf") else int(number) - 1
 
     def _count(self) -> None:
         """Counts the batch at hand, before its update."""
         self._open, self._inside = False, True
         if not self.is_last_batch:
-            self._advance()
+            # Where the batch before closed no step, no update is to be settled, and nothing else follows the clock.
+            if self.clock.closes_step or self.clock.hooks:
+                self._advance()
+            else:
+                self._count_one()
             return
         if self._ends_early and self._planned is not None:
             short = self._ready % self._planned.arguments.accumulate_grad_batches
