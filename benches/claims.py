@@ -46,6 +46,7 @@ RAMP = "a stream with 1,000 changes of the batch size, out= given"
 REST = "PyTorch: clock.rest(loader) and its first batch, at sample 9,000,000 of 10,000,000"
 WATCHED = "PyTorch: clock.batches() and a watched optimizer"
 CALLBACK = "Keras: ClockCallback in a batch"
+FIT = "Lightning: ClockCallback in a batch, 4 a step"
 TRAINER = "Hugging Face Trainer: ClockCallback in a batch, 4 a step"
 IMPORT = "import numpy, stepbridge"
 EVERY_NAME = "import numpy; from stepbridge import *"
@@ -93,6 +94,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(REST, "nothing at all", MORE, 50.0),
     ),
     "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
+    "lightning_overhead": (Claim(FIT, "a callback with the same hooks that does nothing", COST, 3.0),),
     "transformers_overhead": (Claim(TRAINER, "a callback with the same hooks that does nothing", COST, 3.0),),
 }
 

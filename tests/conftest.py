@@ -33,6 +33,7 @@ collect_ignore_glob = [
     "adapters/tensorflow_*",
     "adapters/torch_*",
     "adapters/transformers_*",
+    "adapters/lightning_*",
     "conformance/drivers/*",
 ]
 

@@ -40,6 +40,7 @@ OF_FRAMEWORKS = {
     "docs/guides/keras.md": "keras",
     "docs/guides/tensorflow.md": "tensorflow",
     "docs/guides/transformers.md": "transformers",
+    "docs/guides/lightning.md": "lightning",
 }
 
 #: Languages of blocks that are looked at and not run.

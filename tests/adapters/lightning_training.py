@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import lightning as L
+import lightning
 import torch
 
 from stepbridge import StepbridgeWarning
@@ -19,7 +19,10 @@ from stepbridge.adapters.lightning import ClockCallback
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Data", "Event", "Model", "Run", "Stream", "Watcher", "loader_of", "make_trainer", "train"]
+__all__ = ["QUIET", "Data", "Event", "Model", "Run", "Stream", "Watcher", "loader_of", "make_trainer", "train"]
+
+#: Lightning warns of what a small run on the CPU is; what stepbridge warns of is an error.
+QUIET = ("ignore::Warning", "error::stepbridge.StepbridgeWarning")
 
 for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
     logging.getLogger(name).setLevel(logging.ERROR)
@@ -48,7 +51,7 @@ class Stream(torch.utils.data.IterableDataset[torch.Tensor]):
         return (torch.tensor([float(index)]) for index in range(self.samples))
 
 
-class Model(L.LightningModule):  # type: ignore[misc]  # mypy does not read Lightning
+class Model(lightning.LightningModule):  # type: ignore[misc]  # mypy does not read Lightning
     """One weight; it notes the samples of every batch that it is trained on, and each real update."""
 
     def __init__(self) -> None:
@@ -99,7 +102,7 @@ class Event:
     """Its batch, sample, step and closes_step."""
 
 
-class Watcher(L.Callback):  # type: ignore[misc]  # mypy does not read Lightning
+class Watcher(lightning.Callback):  # type: ignore[misc]  # mypy does not read Lightning
     """Comes after the ClockCallback, and notes each batch."""
 
     def __init__(self, counting: ClockCallback) -> None:
@@ -130,7 +133,7 @@ class Watcher(L.Callback):  # type: ignore[misc]  # mypy does not read Lightning
 class Run:
     """A run that is over."""
 
-    trainer: L.Trainer
+    trainer: lightning.Trainer
     counting: ClockCallback
     model: Model
     watcher: Watcher
@@ -143,20 +146,22 @@ class Run:
         return [sample for batch in self.model.trained for sample in batch]
 
 
-def make_trainer(counting: ClockCallback, *more: Any, accumulate: int = 3, epochs: int = 2, **options: Any) -> L.Trainer:
+def make_trainer(
+    counting: ClockCallback, *more: Any, accumulate: int = 3, epochs: int = 2, **options: Any
+) -> lightning.Trainer:
     """Returns a Trainer that is silent, on the CPU."""
     given = {
         "max_epochs": epochs,
         "accumulate_grad_batches": accumulate,
         "logger": False,
-        "enable_checkpointing": any(isinstance(one, L.pytorch.callbacks.ModelCheckpoint) for one in more),
+        "enable_checkpointing": any(isinstance(one, lightning.pytorch.callbacks.ModelCheckpoint) for one in more),
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "accelerator": "cpu",
         "devices": 1,
         **options,
     }
-    return L.Trainer(callbacks=[counting, *more], **given)
+    return lightning.Trainer(callbacks=[counting, *more], **given)
 
 
 def loader_of(data: Any, batch_size: int, *, stateful: bool = False, **options: Any) -> Any:
@@ -191,12 +196,16 @@ def train(
     watcher.save_epoch = {epoch: str(path) for epoch, path in (save_epoch or {}).items()}
     watcher.stop_at = stop_at
     trainer = make_trainer(counting, watcher, *more, **options)
-    loader = loader_of(Data() if data is None else data, batch_size, stateful=stateful, **({"shuffle": True} if shuffle else {}))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", StepbridgeWarning)
+        order = {"shuffle": True} if shuffle else {}
+        loader = loader_of(Data() if data is None else data, batch_size, stateful=stateful, **order)
         trainer.fit(
-            model, loader, loader_of(Data(6), 3) if validate else None, ckpt_path=None if resume is None else str(resume)
+            model,
+            loader,
+            loader_of(Data(6), 3) if validate else None,
+            ckpt_path=None if resume is None else str(resume),
         )
     told = [str(one.message) for one in caught if issubclass(one.category, StepbridgeWarning)]
     return Run(trainer, counting, model, watcher, told)

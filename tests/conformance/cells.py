@@ -23,6 +23,8 @@ class Column:
     """A checkpoint from inside an epoch begins that epoch again."""
     sees_open_windows: bool = True
     """Whether the adapter sees a batch that closes no step."""
+    reads_ahead: bool = False
+    """Whether the framework knows the last batch of data of unknown length when it trains it."""
 
 
 COLUMNS = {
@@ -46,6 +48,7 @@ COLUMNS = {
     "transformers": Column(
         "Hugging Face Trainer", "transformers_trainer", "transformers", "huggingface", {"USE_TF": "0"}
     ),
+    "lightning": Column("Lightning", "lightning_trainer", "lightning", "lightning", reads_ahead=True),
     "tensorflow1": Column("TF1 session", "tensorflow_session", "tensorflow", "tensorflow", sees_open_windows=False),
 }
 
@@ -74,6 +77,13 @@ _REASONS = (
         ("unknown length, carry", *_LEFT_OPEN),
     ),
     ("the Trainer reports each batch", ("transformers",), _FUSED),
+    (
+        "Lightning flushes a window at an epoch's end, also where its length is not known",
+        ("lightning",),
+        ("accumulation, carry", "accumulation, drop", "unknown length, carry"),
+    ),
+    ("Lightning drops the window of an epoch that is left", ("lightning",), _LEFT_OPEN),
+    ("Lightning reports each batch", ("lightning",), _FUSED),
     (
         "no whole window of 3 samples fits the 8 that are done, so the Trainer cannot go on there",
         ("transformers",),

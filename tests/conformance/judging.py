@@ -53,7 +53,7 @@ class Record:
 
     def position(self, seen: dict[str, Any]) -> list[int]:
         """Returns the position after an event; that an epoch is over is known in its last batch if its length is."""
-        if seen["last"] and self.scenario.known:
+        if seen["last"] and (self.scenario.known or self.column.reads_ahead):
             return [seen["epoch"] + 1, 0]
         return [seen["epoch"], seen["iter"] + 1]
 

@@ -33,6 +33,8 @@ class Checkpoint:
     """The version of the framework that wrote it, as far as the checkpoint has it."""
     later: int = 0
     """By how many epochs the clock's index is above the framework's."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What else its kind needs to tell where a resume goes on."""
     missing: str = ""
     """Why there is no clock, and what to do; empty where there is one."""
 

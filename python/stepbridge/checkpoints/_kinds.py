@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepbridge._errors import TimelineError
+from stepbridge.checkpoints._lightning_file import LightningFile
 from stepbridge.checkpoints._trainer_state import TrainerState
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "kind_of", "read_checkpoint"]
 
-KINDS: tuple[CheckpointKind, ...] = (TrainerState(),)
+KINDS: tuple[CheckpointKind, ...] = (TrainerState(), LightningFile())
 
 
 def kind_of(path: Path) -> CheckpointKind | None:

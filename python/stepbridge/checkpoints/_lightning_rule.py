@@ -2,8 +2,8 @@
 
 Seen in 2.4 to 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
 
-- A plain loader begins the epoch's data again. Lightning counts on from the batch of the checkpoint, so it trains as many
-  batches as are left in number.
+- A plain loader begins the epoch's data again. Lightning counts on from the batch of the checkpoint, so it trains as
+  many batches as are left in number.
 - Where the epoch now has no more batches than that, all of it is trained again.
 - A loader with a `state_dict` goes on at its own place.
 - What is saved in `on_train_batch_end` of an epoch's last batch goes on with the next epoch. There a loader with a
@@ -12,14 +12,12 @@ Seen in 2.4 to 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the ba
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
 from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stepbridge.clock import StepClock
 
 __all__ = ["LightningArguments", "LightningPlace", "goes_on_at", "lightning_check"]
@@ -125,6 +123,8 @@ def lightning_check(
         ends_at = (batches - index) * size
         ends_at = ends_at if whole is None else min(ends_at, whole)
     changes = () if before is None else _changes(before, now)
+    # Another number of ranks shares the data in another order.
+    shuffled = shuffled or any(change.name == "world_size" for change in changes)
     return ResumeCheck(
         "Lightning",
         reached,
@@ -140,7 +140,8 @@ def lightning_check(
 
 
 def _changes(before: LightningArguments, now: LightningArguments) -> tuple[ArgumentChange, ...]:
-    pairs: Mapping[str, tuple[Any, Any]] = dict(zip(now._fields, zip(before, now, strict=True), strict=True))
+    """What changes the number of batches; the accumulation does not move a resume."""
+    pairs = {name: (getattr(before, name), getattr(now, name)) for name in ("batch_size", "world_size")}
     return tuple(ArgumentChange(name, old, new) for name, (old, new) in pairs.items() if old != new)
 
 

@@ -67,7 +67,7 @@ class ResumeCheck:
     changes: tuple[ArgumentChange, ...] = ()
     """The arguments that differ, which is the cause."""
     cause: str = ""
-    """The cause where it is not in the arguments: a clause without a full stop."""
+    """The cause, as far as it is not in the arguments: a clause without a full stop."""
     remedy: str = ""
     """What to do: a clause without a full stop."""
     ends_at: Exact | None = None
@@ -139,7 +139,7 @@ class ResumeCheck:
                 sentences.append(f"What lies between {what}; the length of an epoch is not known.")
             elif int(amount):
                 sentences.append(f"{_counted(amount)} {what}.")
-        cause = ", ".join(map(str, self.changes)) or self.cause
+        cause = ", ".join([*map(str, self.changes), *filter(None, [self.cause])])
         if cause and not self.agrees:
             sentences.append(f"Cause: {cause}.")
         if self.remedy and not self.agrees:

@@ -124,32 +124,6 @@ class ClockEvents(ClockPlanning):
         self._entered = True
         return True
 
-    def _running_epoch(self) -> int | None:
-        """The index of the running epoch; None between two."""
-        # After an epoch's last batch the position is that of the next epoch, which has not begun.
-        return self._position[0] - self._is_whole if self._in_epoch else None
-
-    def _wanted(self, epoch: int | None) -> int:
-        """The epoch that a framework enters.
-
-        Raises:
-            TimelineError: it is over, or not planned.
-        """
-        running = self._running_epoch()
-        following = self._position[0] if running is None else running + 1
-        if epoch is None:
-            return following if running is None or not self.resumed_inside else running
-        wanted = whole_number("epoch", epoch, "ep")
-        planned = self.timeline.epochs
-        first = following if running is None else running
-        if wanted < first or (planned is not None and wanted >= planned and wanted > following):
-            expected = f"epoch {first} or a later one" + ("" if planned is None else f", of {planned} in all")
-            raise TimelineError(
-                f"{self.name}: cannot enter epoch {wanted} (an index from 0): expected {expected}, since the clock "
-                f"counted {self.batch} batches; StepClock(initial=...) and load_state_dict set where a run continues"
-            )
-        return wanted
-
     def _pass_over(self, wanted: int, *, tell: bool) -> None:
         """Ends the running epoch and those before `wanted`, of which nothing more is trained."""
         self._leave_rest(tell=tell)

@@ -1,7 +1,7 @@
 """What every adapter needs, and only adapters: one place for each mechanism that the frameworks share.
 
 - `framework` imports a framework: it says what to install where it is missing, and what is too old;
-- `the_clock` checks that a clock was given;
+- `the_clock`, `clock_or_options` and `check_mismatch` check what a user gave;
 - `LoopDriver` has one method for each event of a training loop;
 - `Watch` is an optimizer whose real updates are counted;
 - `Phases` is a schedule as data: points in any unit, and how a factor gets from one to the next;
@@ -13,7 +13,7 @@
 The page "Writing an adapter" of the documentation makes an adapter of them.
 """
 
-from stepbridge.adapters.base._clocks import the_clock
+from stepbridge.adapters.base._clocks import check_mismatch, clock_or_options, the_clock
 from stepbridge.adapters.base._driver import LoopDriver
 from stepbridge.adapters.base._framework import framework
 from stepbridge.adapters.base._log_step import LogStep
@@ -32,6 +32,8 @@ __all__ = [
     "ResumePoint",
     "Shape",
     "Watch",
+    "check_mismatch",
+    "clock_or_options",
     "framework",
     "point_of",
     "the_clock",

@@ -114,14 +114,16 @@ class LoopDriver:
         state: Mapping[str, Any],
         *,
         padding: int | None = None,
+        pending: Pending = "drop",
         strict: bool = False,
     ) -> None:
-        """Continues from a framework's checkpoint, by the plan of now. What an open window held is lost.
+        """Continues from a framework's checkpoint, by the plan of now.
 
         Args:
             plan: what the framework announces.
             state: what `state` returned.
             padding: copies that a distributed sampler adds to each epoch.
+            pending: what the framework makes of a window that was open.
             strict: whether a checkpoint of another plan is an error. Else it is a warning, and the run goes on with
                 other data.
 
@@ -135,12 +137,12 @@ class LoopDriver:
         if not used:
             self.begin_run(plan, padding=padding)
         try:
-            self.restore(state, pending="drop")
+            self.restore(state, pending=pending)
         except TimelineError as error:
             if strict or used:
                 raise
             # What cannot be read cannot be read as another run's either.
-            self.restore(state, pending="drop", changed=True)
+            self.restore(state, pending=pending, changed=True)
             warn(f"{error}. Training goes on, and the clock counts it as the same run with other data")
         if used:
             self.begin_run(plan, padding=padding)

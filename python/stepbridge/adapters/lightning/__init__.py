@@ -3,8 +3,8 @@
 - `ClockCallback(log_step="sample")` counts what the Trainer really trains on; the clock is saved in every checkpoint;
 - `ClockCheckpoint(counting, every="0.25ep")` is a `ModelCheckpoint` that saves in any unit, where a resume is exact.
 
-A loop of Lightning Fabric is your own: `clock_for`, `watch` and `clock.batches` of `stepbridge.adapters.torch` take what
-Fabric set up. What Lightning does to a step is in the docstring of the module that deals with it.
+A loop of Lightning Fabric is your own: `clock_for` and `watch` of `stepbridge.adapters.torch`, and `clock.batches`,
+take what Fabric set up. What Lightning does to a step is in the docstring of the module that deals with it.
 """
 
 from __future__ import annotations

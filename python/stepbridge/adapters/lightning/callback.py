@@ -2,9 +2,9 @@
 
 What Lightning does (seen on 2.4 to 2.6):
 
-- each batch brings `on_train_batch_start`, unless it is None. One that is trained brings `on_train_batch_end`, and first
-  `on_before_backward` or `on_before_optimizer_step` where there is a loss or an update. It is counted in the first of
-  these, which is before the update and before the scheduler. A batch that is refused with -1 brings none of them;
+- each batch brings `on_train_batch_start`, unless it is None. One that is trained brings `on_train_batch_end`, and
+  before that `on_before_backward` or `on_before_optimizer_step` where there is a loss or an update. It is counted in
+  the first of these, before the update and the scheduler. A batch that is refused with -1 brings none of them;
 - an epoch that is resumed has no `on_train_epoch_start`, and one after a checkpoint of its last batch has none either:
   an epoch begins with its first batch;
 - `trainer.is_last_batch` is known before the batch, also over a stream; between two epochs it is stale;
@@ -21,19 +21,19 @@ from weakref import WeakKeyDictionary, ref
 from lightning.pytorch import Callback
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.base import LogStep, LoopDriver
+from stepbridge.adapters.base import LogStep, LoopDriver, check_mismatch, clock_or_options
 from stepbridge.adapters.lightning.planning import Planned, planned
 from stepbridge.adapters.lightning.reporting import Reporting
 from stepbridge.adapters.torch import watch
 from stepbridge.checkpoints import STATE_KEY, LightningArguments, LightningPlace, goes_on_at, lightning_check
-from stepbridge.clock import StepClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepbridge.adapters.torch import Watch
     from stepbridge.checkpoints import ResumeCheck
-    from stepbridge.timeline import UnitLike
+    from stepbridge.clock import StepClock
+    from stepbridge.timeline import Pending, UnitLike
 
 __all__ = ["ClockCallback"]
 
@@ -46,12 +46,13 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
 
     The sizes of epochs and batches, the ranks and the accumulation are the Trainer's. The clock is saved in each of its
     checkpoints, and a resume is checked before the first batch is trained: where Lightning goes on at another sample
-    than the run has reached, or leaves out data, the difference, its cause and a remedy are a warning, or an error. After
-    the warning the clock counts on what is really trained.
+    than the run has reached, or leaves out data, the difference, its cause and a remedy are a warning, or an error.
+    After the warning the clock counts on what is really trained.
 
     Args:
         clock: the clock to keep; without one it makes its own, `callback.clock`.
-        log_step: what the loggers get as step: "sample", "step", "batch", "token" or "epoch"; None leaves them Lightning's.
+        log_step: what the loggers get as step: "sample", "step", "batch", "token" or "epoch"; None leaves it to
+            Lightning.
         mismatch: what a resume at another sample is: a warning, or an error before anything is trained.
         options: for a clock of its own, those of `StepClock`: `until`, `ledger`, `name`, or sizes that nobody knows, as
             `samples` and `batch_size` of a stream.
@@ -73,12 +74,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         mismatch: Literal["warn", "raise"] = "warn",
         **options: Any,
     ) -> None:
-        if clock is None:
-            clock = StepClock(**options)
-        elif options:
-            raise TimelineError(f"give a clock, or the options of one ({', '.join(options)}), not both")
-        if mismatch not in ("warn", "raise"):
-            raise TimelineError(f'unknown mismatch={mismatch!r}: expected "warn" or "raise"')
+        clock = clock_or_options(clock, options)
+        check_mismatch(mismatch)
         self.driver = LoopDriver(clock)
         self.clock = clock
         self.mismatch = mismatch
@@ -91,7 +88,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._reporting = None if log_step is None else Reporting(LogStep(clock, log_step))
         self._planned: Planned | None = None
         self._watches: list[Watch] = []
-        self._advance = clock.advance
+        self._advance, self._count_one = clock.advance, clock.count_one
         #: What a checkpoint brought, until training begins.
         self._loaded: Mapping[str, Any] | None = None
         #: Where that was, until its first batch.
@@ -99,8 +96,12 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._before: LightningArguments | None = None
         #: By how many epochs the clock's index is above the Trainer's.
         self._later = 0
+        #: Batches of the first window that count as done, as Lightning was expected to go on.
+        self._phase = 0
         #: Batches of the epoch that were begun, as Lightning numbers them.
         self._ready = 0
+        #: The index of the running epoch's last batch; None where the Trainer learns it from the data.
+        self._last_index: int | None = None
         #: Whether a batch is begun and not counted; whether one of the epoch was begun, or counted.
         self._open = self._begun = self._inside = False
         #: Whether the running epoch ends before its data does.
@@ -147,7 +148,10 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             self._begun = True
             self._begin_epoch(trainer, batch_idx)
         self._open, self._ready = True, batch_idx + 1
-        self.is_last_batch = bool(trainer.is_last_batch) or self._ready == trainer.num_training_batches
+        if batch_idx == self._last_index:
+            self.is_last_batch = True
+        elif self._last_index is None:
+            self.is_last_batch = bool(trainer.is_last_batch)
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
         if self._open:
@@ -180,8 +184,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         else:
             self.driver.end_epoch(cut=not self.is_last_batch)
         if self._ends_early and self._planned is not None:
-            # Its last window may have been a short one.
-            self.driver.begin_run(self._planned.plan)
+            # For its last window the clock's accumulation was another one.
+            self.clock.replan(self._planned.plan)
         self._begun = self._inside = self._ends_early = self.is_last_batch = False
         self._ready = 0
 
@@ -205,6 +209,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             "arguments": None if run is None else run.arguments._asdict(),
             "batches": None if run is None else run.batches,
             "epochs": None if run is None else run.epochs,
+            "shuffled": run is not None and run.shuffled,
+            "limited": run is not None and run.limited,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -232,12 +238,16 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         state = loaded.get("clock")
         if place is None or not isinstance(state, dict):
             raise TimelineError(
-                f"{self.clock.name}: the clock's entry in the checkpoint is damaged: it was not written by ClockCallback"
+                f"{self.clock.name}: the clock's entry in the checkpoint is damaged: it was not written by "
+                "ClockCallback"
             )
-        self.driver.continue_run(run.plan, state, padding=run.padding, strict=self.mismatch == "raise")
-        self._resumed = place._replace(stateful=place.stateful and run.stateful)
+        self._resumed = place = place._replace(stateful=place.stateful and run.stateful)
         self._before = LightningArguments.loaded(loaded.get("arguments"))
-        later, index = goes_on_at(self._resumed, run.batches)
+        later, index = goes_on_at(place, run.batches)
+        # Its windows end by the index of the batch, which goes on from the checkpoint; their gradients are lost.
+        self._phase = index % run.arguments.accumulate_grad_batches
+        pending: Pending = "drop" if place.last or not place.ready else self._phase
+        self.driver.continue_run(run.plan, state, padding=run.padding, pending=pending, strict=self.mismatch == "raise")
         if later > 1:
             # Nothing is trained in the epoch that Lightning skips, so this is the place to refuse it.
             epoch = self.clock.position.epoch - self._later + 1
@@ -253,8 +263,9 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
                 'known: mismatch="warn" accepts that'
             )
         clock.warn(
-            f"the checkpoint has no clock: it counts from the start of epoch {epoch} (an index from 0), which is right if "
-            "the checkpoint was saved at the end of an epoch, with the batch size, accumulation and ranks of now"
+            f"the checkpoint has no clock: it counts from the start of epoch {epoch} (an index from 0), which is "
+            "right if the checkpoint was saved at the end of an epoch, with the batch size, accumulation and ranks "
+            "of now"
         )
         if epoch:
             if self._planned is not None and self._planned.batches is not None:
@@ -313,17 +324,23 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         except TimelineError as error:
             clock.warn(f"{error}; it counts on from where it is")
             self.driver.begin_epoch()
-        accumulate = 1 if run is None else run.arguments.accumulate_grad_batches
-        if run is not None and place is not None and (again or index % accumulate):
-            # Its windows end by the index of the batch, which goes on from the checkpoint.
-            self.driver.begin_run(run.plan, pending=index % accumulate)
+        if run is not None and place is not None:
+            phase = index % run.arguments.accumulate_grad_batches
+            if phase != self._phase or (place.last and phase):
+                self.driver.begin_run(run.plan, pending=phase)
         self._resumed = None
+        number = trainer.num_training_batches
+        self._last_index = None if number == float("inf") else int(number) - 1
 
     def _count(self) -> None:
         """Counts the batch at hand, before its update."""
         self._open, self._inside = False, True
         if not self.is_last_batch:
-            self._advance()
+            # Where the batch before closed no step, no update is to be settled, and nothing else follows the clock.
+            if self.clock.closes_step or self.clock.hooks:
+                self._advance()
+            else:
+                self._count_one()
             return
         if self._ends_early and self._planned is not None:
             short = self._ready % self._planned.arguments.accumulate_grad_batches
@@ -339,7 +356,9 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             return
         epoch = trainer.current_epoch
         if self.check is None:
-            self.clock.warn(f"Lightning ended epoch {epoch} (an index from 0) without a batch: none of its data is trained")
+            self.clock.warn(
+                f"Lightning ended epoch {epoch} (an index from 0) without a batch: none of its data is trained"
+            )
         self.driver.begin_epoch(epoch + self._later, tell=False)
         self.driver.end_epoch(leaves_out=True)
         self._resumed = None

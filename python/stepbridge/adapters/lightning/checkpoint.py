@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from stepbridge._errors import TimelineError
 from stepbridge.adapters.lightning.callback import ClockCallback
 from stepbridge.timeline import as_quantity
 
@@ -33,10 +34,10 @@ class ClockCheckpoint(ModelCheckpoint):  # type: ignore[misc]  # mypy does not r
     Args:
         counting: the callback that the Trainer is given as well.
         every: how often: "0.25ep", "10_000sp", "500st".
-        options: those of `ModelCheckpoint`: `dirpath`, `filename`, `save_top_k`, `monitor`. When it saves is not theirs.
+        options: those of `ModelCheckpoint`: `dirpath`, `filename`, `save_top_k`, `monitor`. None says when to save.
 
     Raises:
-        TypeError: not a ClockCallback, `every` without a unit, or an option of `ModelCheckpoint` that says when to save.
+        TypeError: not a ClockCallback, `every` without a unit, or an option that says when to save.
     """
 
     _WHEN = ("every_n_train_steps", "every_n_epochs", "train_time_interval", "save_on_train_epoch_end")
@@ -58,10 +59,20 @@ class ClockCheckpoint(ModelCheckpoint):  # type: ignore[misc]  # mypy does not r
     @property
     def state_key(self) -> str:
         """Its name in a checkpoint; several of them differ in `every` or `monitor`."""
-        return self._generate_state_key(monitor=self.monitor, every=str(self.every))
+        key: str = self._generate_state_key(monitor=self.monitor, every=str(self.every))
+        return key
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Begins to look at the clock: what was crossed before is done."""
+        """Begins to look at the clock: what was crossed before is done.
+
+        Raises:
+            TimelineError: the Trainer does not have the callback.
+        """
+        if self.counting not in trainer.callbacks:
+            raise TimelineError(
+                f"{self.counting.clock.name}: a ClockCheckpoint follows this clock, and its ClockCallback is not in "
+                "the Trainer's callbacks: give the Trainer both"
+            )
         super().on_train_start(trainer, pl_module)
         self._trigger, self._due = self.counting.clock.trigger(self.every), False
 

@@ -5,7 +5,8 @@ What Lightning does (seen on 2.4 to 2.6):
 - an epoch's last window is flushed, also over a stream, as Lightning reads one batch ahead there. An epoch that is left
   (`on_train_batch_start` returns -1, `trainer.should_stop`) drops its open window;
 - `limit_train_batches` and `overfit_batches` end an epoch early; `trainer.num_training_batches` says where;
-- in manual optimization a window is what the author makes of it, and `accumulate_grad_batches` is refused;
+- in manual optimization a window is what the author makes of it, and `accumulate_grad_batches` is refused: it is what
+  the author of the clock gave, by default one batch;
 - on several ranks it puts a `DistributedSampler` into the loader.
 """
 
@@ -20,7 +21,7 @@ from stepbridge.checkpoints import LightningArguments
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
-    from stepbridge.timeline import Segment
+    from stepbridge.timeline import Boundary, OnCut, Segment
 
 __all__ = ["Planned", "planned"]
 
@@ -39,6 +40,8 @@ class Planned(NamedTuple):
     """Whether its loaders are in the checkpoint, and go on by themselves."""
     shuffled: bool
     """Whether a loader that begins again does so in another order."""
+    limited: bool
+    """Whether Lightning ends an epoch before its data does."""
     arguments: LightningArguments
 
 
@@ -55,20 +58,25 @@ def planned(trainer: Any, *, later: int, stated: Segment | None) -> Planned:
     batches = None if number == float("inf") else int(number)
     sizes: dict[str, Any] = loader_sizes(loaders[0]) if len(loaders) == 1 else {}
     padding = sizes.pop("padding", 0)
-    tokens = None
-    if stated is not None:
-        tokens = stated.tokens_per_sample
-        given = {"samples": stated.samples, "batch_size": stated.batch_size}
-        sizes.update({name: value for name, value in given.items() if value is not None})
+    tokens = None if stated is None else stated.tokens_per_sample
+    for name in ("samples", "batch_size"):
+        size = getattr(stated, name, None)
+        if size is not None:
+            sizes[name] = size
+    known = {**sizes}
     sizes, padding = _limited(sizes, batches, padding)
     accumulate = trainer.accumulate_grad_batches
     epochs = trainer.max_epochs
     ends = epochs is not None and epochs >= 0
+    boundary: Boundary = "flush"
+    on_cut: OnCut = "drop"
+    if not trainer.lightning_module.automatic_optimization and stated is not None:
+        accumulate, boundary, on_cut = stated.accumulate, stated.boundary, stated.on_cut
     plan = Timeline.plan(
         epochs=max(epochs + later, 1) if ends else None,
         accumulate=accumulate,
-        boundary="flush",
-        on_cut="drop",
+        boundary=boundary,
+        on_cut=on_cut,
         tokens_per_sample=tokens,
         **sizes,
     )
@@ -81,6 +89,7 @@ def planned(trainer: Any, *, later: int, stated: Segment | None) -> Planned:
         epochs if ends else None,
         bool(loaders) and all(hasattr(one, "state_dict") and hasattr(one, "load_state_dict") for one in loaders),
         any(isinstance(getattr(one, "sampler", None), RandomSampler) for one in loaders),
+        batches is not None and sizes != known,
         LightningArguments(size // ranks if size is not None and size % ranks == 0 else None, ranks, accumulate),
     )
 

@@ -1,8 +1,8 @@
 """The step that the loggers of the Trainer get.
 
-What Lightning does (seen on 2.4 to 2.6): a metric that is called `step` replaces the step of what is logged with it: the
-metrics of a batch, those of an epoch, those of a validation. It goes through the type of the tensor, of which float64 is
-exact. Metrics of a batch are logged where an update ended a window, every `log_every_n_steps`.
+What Lightning does (seen on 2.4 to 2.6): a metric that is called `step` replaces the step of what is logged with it: of
+the metrics of a batch, of an epoch, of a validation. It keeps the type of its tensor, and float64 is exact.
+Metrics of a batch are logged where an update ended a window, every `log_every_n_steps`.
 """
 
 from __future__ import annotations

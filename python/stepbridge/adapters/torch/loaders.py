@@ -21,7 +21,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Itera
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
-from stepbridge.adapters.torch.prepared import sizes_of_prepared
+from stepbridge.adapters.torch.prepared import inside_of_fabric, sizes_of_prepared
 from stepbridge.adapters.torch.rest import bind_order
 from stepbridge.clock import StepClock
 
@@ -67,7 +67,7 @@ def loader_sizes(loader: Iterable[Any], *, ranks: int | None = None) -> dict[str
     """Returns what a loader says of itself, in the words of StepClock; what it does not know is not in it.
 
     Args:
-        loader: a `DataLoader`, one that Accelerate prepared, or any iterable.
+        loader: a `DataLoader`, one that Accelerate or Fabric prepared, or any iterable.
         ranks: as in `clock_for`.
 
     Raises:
@@ -78,6 +78,7 @@ def loader_sizes(loader: Iterable[Any], *, ranks: int | None = None) -> dict[str
     >>> loader_sizes(DataLoader(range(10), batch_size=4))
     {'samples': 10, 'batch_size': 4, 'drop_last': False}
     """
+    loader = inside_of_fabric(loader)
     if not isinstance(loader, DataLoader):
         return _counted("batches_per_epoch", loader)
     prepared = sizes_of_prepared(loader, _length)

@@ -1,4 +1,4 @@
-"""What the loaders that Accelerate prepared say of their sizes. Accelerate is not imported here.
+"""What the loaders that Accelerate or Lightning Fabric prepared say of their sizes. Neither is imported here.
 
 What Accelerate does (seen on 1.0 and 1.15):
 
@@ -7,6 +7,8 @@ What Accelerate does (seen on 1.0 and 1.15):
 - `DataLoaderDispatcher` reads on rank 0 alone and shares out. Its last batch is only made divisible by the ranks.
 - `IterableDatasetShard` reads all of the stream on every rank; its last batch is filled up as well.
 - `skip_first_batches` returns a loader whose length is that of the rest.
+
+What Fabric does (seen on 2.4 and 2.6): its loader is not a DataLoader. It holds one, which has its DistributedSampler.
 """
 
 from __future__ import annotations
@@ -21,7 +23,15 @@ from stepbridge._errors import TimelineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["sizes_of_prepared"]
+__all__ = ["inside_of_fabric", "sizes_of_prepared"]
+
+
+def inside_of_fabric(loader: Any) -> Any:
+    """Returns the loader that one of Fabric holds; any other as it is."""
+    module = type(loader).__module__
+    if module not in ("lightning.fabric.wrappers", "lightning_fabric.wrappers"):
+        return loader
+    return vars(loader).get("_dataloader", loader)
 
 
 def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> dict[str, Any] | None:

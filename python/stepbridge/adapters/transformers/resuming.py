@@ -84,7 +84,7 @@ def resume_check(
         None if whole is None else Exact(whole, unit),
         planned.epochs,
         changes,
-        cause=_cause(args, planned),
+        cause="" if changes else _cause(args, planned),
         remedy=_remedy(reached, planned, changes, args),
     )
 
