@@ -32,6 +32,7 @@ collect_ignore_glob = [
     "adapters/torch_*",
     "adapters/transformers_*",
     "adapters/lightning_*",
+    "adapters/accelerate_*",
     "conformance/drivers/*",
 ]
 

@@ -74,6 +74,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         mismatch: Literal["warn", "raise"] = "warn",
         **options: Any,
     ) -> None:
+        # A clock of the user's may have an end of its own.
+        self._may_stop = clock is not None or options.get("until") is not None
         clock = clock_or_options(clock, options)
         check_mismatch(mismatch)
         self.driver = LoopDriver(clock)
@@ -164,7 +166,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._open:
             self._count()
-        if self.driver.should_stop:
+        if self._may_stop and self.driver.should_stop:
             trainer.should_stop = True
         if self._reporting is not None:
             self._reporting.batch(trainer, pl_module)
@@ -337,7 +339,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._open, self._inside = False, True
         if not self.is_last_batch:
             # Where the batch before closed no step, no update is to be settled, and nothing else follows the clock.
-            if self.clock.closes_step or self.clock.hooks:
+            clock = self.clock
+            if clock.closes_step or clock.hooks:
                 self._advance()
             else:
                 self._count_one()
