@@ -50,8 +50,8 @@ class AccelerateFolder:
         missing = (
             f"the checkpoint has {len(clocks)} clocks, and which one is the run's is not known"
             if clocks
-            else "the checkpoint has no clock, so which samples are trained is not known: make the clock with clock_for "
-            "of stepbridge.adapters.accelerate before accelerator.save_state"
+            else "the checkpoint has no clock, so which samples are trained is not known: make the clock with "
+            "clock_for of stepbridge.adapters.accelerate before accelerator.save_state"
         )
         return Checkpoint(path, self, counters, missing=missing)
 

@@ -92,9 +92,14 @@ class _Comparison:
     def __init__(self, clock: StepClock, accelerator: Any) -> None:
         self.clock, self.accelerator = clock, accelerator
         self._closed: bool | None = None
+        #: The accelerator's count at the batch before, and whether it ever moved: a loop may accumulate by hand.
+        self._step: int | None = None
+        self._counts = False
 
     def __call__(self) -> None:
         closed, self._closed = self._closed, self.clock.closes_step
+        before, self._step = self._step, self.accelerator.step
+        self._counts = self._counts or before not in (None, self._step)
         synced = self.accelerator.sync_gradients
-        if closed is not None and synced != closed:
+        if self._counts and closed is not None and synced != closed:
             self.clock.warn_once("accelerator.sync_gradients", closed, synced, _HINT)
