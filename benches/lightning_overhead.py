@@ -74,7 +74,7 @@ class Trainer:
     loggers = ()
     should_stop = False
     lightning_module = lightning.LightningModule()
-    train_dataloader = torch.utils.data.DataLoader(range(BATCHES))  # type: ignore[arg-type]  # a range is a data set
+    train_dataloader: torch.utils.data.DataLoader[int] = torch.utils.data.DataLoader(range(BATCHES))  # type: ignore[arg-type]
 
     def __init__(self, optimizer: Still) -> None:
         self.optimizers = [optimizer]

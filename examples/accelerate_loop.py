@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
@@ -13,7 +13,7 @@ from stepbridge.adapters.accelerate import clock_for, watch
 if TYPE_CHECKING:
     from stepbridge import StepClock
 
-DATA = torch.arange(120.0).reshape(120, 1)
+DATA: Any = torch.arange(120.0).reshape(120, 1)
 
 
 def train(batch_size: int, folder: str, *, resumed: bool) -> StepClock:

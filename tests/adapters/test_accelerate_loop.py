@@ -70,7 +70,8 @@ def test_an_epoch_that_is_left() -> None:
 
 def test_an_evaluation_that_is_left_inside_an_epoch_is_named() -> None:
     loop = Loop.made(epochs=3)
-    other = loop.accelerator.prepare(torch.utils.data.DataLoader(torch.zeros(6, 1), batch_size=3))
+    data: Any = torch.zeros(6, 1)
+    other = loop.accelerator.prepare(torch.utils.data.DataLoader(data, batch_size=3))
     with told() as caught:
         for epoch in loop.clock.epochs():
             for index, batch in enumerate(loop.clock.batches(loop.loader)):
@@ -182,7 +183,7 @@ def test_wrong_use() -> None:
     with pytest.raises(ValueError, match="watched already"):
         watch(loop.clock, loop.optimizer)
     with pytest.raises(TypeError, match="StepClock"):
-        watch(loop.accelerator, loop.optimizer)  # type: ignore[arg-type]
+        watch(loop.accelerator, loop.optimizer)
 
 
 def test_where(tmp_path: Path) -> None:
