@@ -84,9 +84,9 @@ test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on 
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_tensorflow_*.py
-	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_transformers_*.py
-	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_*.py
-	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_*.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_transformers_callback.py tests/adapters/test_transformers_use.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py tests/adapters/test_lightning_use.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_loop.py
 
 .PHONY: check
 check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
