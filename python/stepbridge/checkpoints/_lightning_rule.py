@@ -1,6 +1,6 @@
 """Where Lightning goes on after a resume.
 
-Seen in 2.4 to 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
+Seen in 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
 
 - A plain loader begins the epoch's data again. Lightning counts on from the batch of the checkpoint, so it trains as
   many batches as are left in number.

@@ -15,9 +15,11 @@ What Lightning does (seen on 2.4 to 2.6):
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary, ref
 
+import lightning
 from lightning.pytorch import Callback
 
 from stepbridge._errors import TimelineError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClockCallback"]
 
+_VERSION = tuple(map(int, re.findall(r"\d+", lightning.__version__)[:2]))
 #: Which callback keeps a clock while it trains.
 _KEEPERS: WeakKeyDictionary[StepClock, ref[ClockCallback]] = WeakKeyDictionary()
 
@@ -242,6 +245,11 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             raise TimelineError(
                 f"{self.clock.name}: the clock's entry in the checkpoint is damaged: it was not written by "
                 "ClockCallback"
+            )
+        if _VERSION < (2, 6) and place.ready:
+            self.clock.warn(
+                f"Lightning {lightning.__version__} resumes inside an epoch in another way than 2.6, with which this "
+                "is tested: what the clock counts after it may be wrong; resume from the end of an epoch"
             )
         self._resumed = place = place._replace(stateful=place.stateful and run.stateful)
         self._before = LightningArguments.loaded(loaded.get("arguments"))
