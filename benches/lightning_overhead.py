@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightning
 import torch
@@ -40,16 +40,16 @@ def measure() -> Iterator[Measured]:
 class Idle(lightning.Callback):  # type: ignore[misc]  # mypy does not read Lightning
     """A callback that overrides what ClockCallback does in each batch, and does nothing."""
 
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: object, pl_module: object, batch: object, batch_idx: int) -> None:
         """Do nothing."""
 
-    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
+    def on_before_backward(self, trainer: object, pl_module: object, loss: object) -> None:
         """Do nothing."""
 
-    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+    def on_before_optimizer_step(self, trainer: object, pl_module: object, optimizer: object) -> None:
         """Do nothing."""
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: object, pl_module: object, *_: object) -> None:
         """Do nothing."""
 
 
@@ -74,7 +74,7 @@ class Trainer:
     loggers = ()
     should_stop = False
     lightning_module = lightning.LightningModule()
-    train_dataloader = torch.utils.data.DataLoader(range(BATCHES))  # type: ignore[arg-type]  # a range is a data set
+    train_dataloader: torch.utils.data.DataLoader[int] = torch.utils.data.DataLoader(range(BATCHES))  # type: ignore[arg-type]
 
     def __init__(self, optimizer: Still) -> None:
         self.optimizers = [optimizer]

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -14,10 +15,10 @@ from torch.utils.data import DataLoader
 from stepbridge.adapters.lightning import ClockCallback, ClockCheckpoint
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-DATA = torch.arange(120.0).reshape(120, 1)
+DATA: Any = torch.arange(120.0).reshape(120, 1)
 
 
-class Model(lightning.LightningModule):
+class Model(lightning.LightningModule):  # type: ignore[misc]  # mypy does not read Lightning
     """A line."""
 
     def __init__(self) -> None:
@@ -26,7 +27,8 @@ class Model(lightning.LightningModule):
 
     def training_step(self, batch: torch.Tensor, _batch_idx: int) -> torch.Tensor:
         """Returns the loss."""
-        return self.layer(batch / 120).mean()
+        loss: torch.Tensor = self.layer(batch / 120).mean()
+        return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Returns the optimizer."""

@@ -23,9 +23,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # Transformers before 5.0 imports TensorFlow where it is installed, and refuses Keras 3.
 os.environ["USE_TF"] = "0"
 
-# A shell makes what it runs in the background ignore Ctrl-C, and so would every process that a test means to interrupt.
+# A shell makes what it runs in the background ignore Ctrl-C, and nohup the end of the terminal; so would every process
+# that a test means to interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # What worker processes run: programs that bring in a framework, with no examples in their docstrings.
 collect_ignore_glob = [
@@ -34,6 +37,7 @@ collect_ignore_glob = [
     "adapters/torch_*",
     "adapters/transformers_*",
     "adapters/lightning_*",
+    "adapters/accelerate_*",
     "conformance/drivers/*",
 ]
 

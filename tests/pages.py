@@ -41,6 +41,7 @@ OF_FRAMEWORKS = {
     "docs/guides/tensorflow.md": "tensorflow",
     "docs/guides/transformers.md": "transformers",
     "docs/guides/lightning.md": "lightning",
+    "docs/guides/accelerate.md": "accelerate",
 }
 
 #: Languages of blocks that are looked at and not run.

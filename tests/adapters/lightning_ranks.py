@@ -35,5 +35,5 @@ def trained(samples: int = 20, **options: Any) -> dict[str, Any]:
         "steps": [event.clock[2] for event in run.watcher.events],
         "updates": [event.updates for event in run.watcher.events],
         "counts": (clock.batch, clock.step, clock.applied, clock.sample, clock.padding),
-        "told": run.told,
+        "warned": run.warned,
     }

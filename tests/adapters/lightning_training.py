@@ -137,7 +137,7 @@ class Run:
     counting: ClockCallback
     model: Model
     watcher: Watcher
-    told: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
     """The warnings of stepbridge."""
 
     @property
@@ -207,5 +207,5 @@ def train(
             loader_of(Data(6), 3) if validate else None,
             ckpt_path=None if resume is None else str(resume),
         )
-    told = [str(one.message) for one in caught if issubclass(one.category, StepbridgeWarning)]
-    return Run(trainer, counting, model, watcher, told)
+    warned = [str(one.message) for one in caught if issubclass(one.category, StepbridgeWarning)]
+    return Run(trainer, counting, model, watcher, warned)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings(*QUIET)
 
 def agrees(run: Run) -> None:
     """Compares the clock with what the data set, the model and the optimizer noted."""
-    assert run.told == []
+    assert run.warned == []
     assert run.watcher.events
     for event in run.watcher.events:
         assert event.clock == (event.trained, event.samples, event.updates, event.closes), event
@@ -75,7 +75,7 @@ def test_a_loss_that_is_none() -> None:
 
 def test_a_stream() -> None:
     run = train(data=Stream())
-    assert run.told == []
+    assert run.warned == []
     for event in run.watcher.events:
         assert event.clock == (event.trained, None, event.updates, event.closes)
     # The last batch of an epoch is known before it is trained.
@@ -91,7 +91,7 @@ def test_an_overflow_is_no_update() -> None:
     clock = run.counting.clock
     # global_step counts the update that was skipped.
     assert (clock.step, clock.applied, len(model.updates), run.trainer.global_step) == (6, 5, 5, 6)
-    assert run.told == []
+    assert run.warned == []
 
 
 class Adversarial(Model):
@@ -124,7 +124,7 @@ def test_manual_optimization_with_two_optimizers() -> None:
     assert run.trainer.global_step == 11
     assert (clock.batch, clock.step, clock.applied, clock.sample) == (7, 7, 7, 20)
     assert (clock.updates_of("optimizer"), clock.updates_of("optimizer2")) == (7, 4)
-    assert run.told == []
+    assert run.warned == []
 
 
 class ByHand(Model):
@@ -146,7 +146,7 @@ class ByHand(Model):
 def test_manual_accumulation_is_what_the_author_says() -> None:
     run = train(ClockCallback(accumulate=2, boundary="carry", on_cut="carry"), model=ByHand(), accumulate=1)
     assert (run.counting.clock.step, run.counting.clock.applied, len(run.model.updates)) == (7, 7, 7)
-    assert run.told == []
+    assert run.warned == []
 
 
 def test_a_closure_that_is_evaluated_many_times() -> None:
@@ -179,7 +179,7 @@ def test_a_clock_goes_on_in_another_trainer() -> None:
     again = train(counting)
     assert (counting.clock.batch, counting.clock.sample, counting.clock.step) == (28, 80, 12)
     assert counting.clock.position == sb.Position(epoch=4, iter=0)
-    assert again.told == []
+    assert again.warned == []
 
 
 def test_until_stops_the_trainer() -> None:

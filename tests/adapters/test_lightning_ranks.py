@@ -44,12 +44,12 @@ def test_samples_are_those_of_all_ranks(
     for rank in ranks:
         assert rank["steps"] == rank["updates"]
         assert rank["counts"] == (2 * batches, 2 * steps, 2 * steps, 2 * samples, 2 * copies)
-        assert rank["told"] == []
+        assert rank["warned"] == []
 
 
 def test_an_end_of_an_epoch_goes_on_on_two_ranks(results: list[dict[str, Any]]) -> None:
     for rank in (result["end"] for result in results):
-        assert rank["told"] == []
+        assert rank["warned"] == []
         assert rank["counts"] == (7 + 4, 3 + 2, 3 + 2, 40, 0)
     assert {sample for result in results for batch in result["end"]["trained"] for sample in batch} == set(range(20))
 
@@ -57,7 +57,7 @@ def test_an_end_of_an_epoch_goes_on_on_two_ranks(results: list[dict[str, Any]]) 
 def test_the_middle_of_an_epoch_does_not(results: list[dict[str, Any]]) -> None:
     for rank in (result["inside"] for result in results):
         assert len(rank["trained"]) == 1
-        assert len(rank["told"]) == 1
-        assert "world_size 1 -> 2" in rank["told"][0]
-        assert "which samples is not known" in rank["told"][0]
+        assert len(rank["warned"]) == 1
+        assert "world_size 1 -> 2" in rank["warned"][0]
+        assert "which samples is not known" in rank["warned"][0]
         assert rank["counts"][:4] == (11, 5, 5, 35)

@@ -75,7 +75,7 @@ def test_the_warning_is_what_happens(
     again = len(set(range(done)) & set(trained))
     missing = skipped or len(set(range(done, 20)) - set(trained))
     clock, check = run.counting.clock, run.counting.check
-    assert len(run.told) == (1 if again or missing else 0)
+    assert len(run.warned) == (1 if again or missing else 0)
     assert (int(clock.repeated), int(clock.left_out)) == (again, missing)
     if check is not None:
         assert (check.repeated, check.left_out) == (sb.Exact(again, "sp"), sb.Exact(missing, "sp"))
@@ -101,7 +101,7 @@ def test_it_can_be_refused(tmp_path: Path, row: tuple[int, dict[str, Any], dict[
 
 def test_the_sentence(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, 10)
-    assert train(resume=path, batch_size=2).told == [
+    assert train(resume=path, batch_size=2).warned == [
         (
             "clock: Lightning resumes at epoch 1, sample 0; the run has trained 29 samples (epoch 1, sample 9). "
             "9 samples will be trained again. 6 samples will never be trained. Cause: batch_size 3 -> 2, the loader "
@@ -114,8 +114,8 @@ def test_the_sentence(tmp_path: Path) -> None:
 def test_a_shuffle_that_is_drawn_anew_is_not_called_the_same_samples(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, 10, shuffle=True)
     run = train(resume=path, shuffle=True)
-    assert len(run.told) == 1
-    assert "these are amounts and which samples is not known" in run.told[0]
+    assert len(run.warned) == 1
+    assert "these are amounts and which samples is not known" in run.warned[0]
     agrees(run, batches=10, samples=29, steps=4)
 
 
@@ -123,8 +123,8 @@ def test_a_stream_begins_again(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, 10, data=Stream())
     run = train(resume=path, data=Stream())
     assert run.trained == list(range(20))
-    assert len(run.told) == 1
-    assert "3 batches will be trained again" in run.told[0]
+    assert len(run.warned) == 1
+    assert "3 batches will be trained again" in run.warned[0]
     assert int(run.counting.clock.repeated) == 3
     for event in run.watcher.events:
         assert event.clock == (10 + event.trained, None, 4 + event.updates, event.closes)
@@ -147,14 +147,14 @@ def test_a_resume_of_a_resume(tmp_path: Path) -> None:
     second = train(resume=again, epochs=3)
     # Saved in epoch 2, batch 2.
     assert second.trained == list(range(15))
-    assert len(second.told) == 1
+    assert len(second.warned) == 1
     agrees(second, batches=16, samples=47, steps=6)
 
 
 def test_a_resume_after_an_epoch_that_was_left(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, "end", stop_at=4)
     run = train(resume=path)
-    assert run.told == []
+    assert run.warned == []
     assert run.trained == list(range(20))
     agrees(run, batches=4, samples=12, steps=1)
 
@@ -182,8 +182,8 @@ def test_a_checkpoint_without_a_clock(tmp_path: Path) -> None:
     assert "stepbridge" not in checkpoint["callbacks"]
     run = train(resume=path)
     assert run.trained == list(range(20))
-    assert len(run.told) == 1
-    assert "the checkpoint has no clock" in run.told[0]
+    assert len(run.warned) == 1
+    assert "the checkpoint has no clock" in run.warned[0]
     agrees(run, batches=7, samples=20, steps=3)
     with pytest.raises(sb.TimelineError, match='mismatch="warn" accepts that'):
         train(ClockCallback(mismatch="raise"), resume=path)
@@ -217,7 +217,7 @@ def test_a_damaged_entry(tmp_path: Path, parts: dict[str, Any]) -> None:
 def test_a_checkpoint_of_another_run(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, "end")
     run = train(resume=path, data=Data(30))
-    assert "samples=20 there, 30 here" in run.told[0]
+    assert "samples=20 there, 30 here" in run.warned[0]
     agrees(run, batches=7, samples=20, steps=3)
     with pytest.raises(sb.TimelineError, match="another plan"):
         train(ClockCallback(mismatch="raise"), resume=path, data=Data(30))

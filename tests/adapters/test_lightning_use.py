@@ -191,7 +191,7 @@ def test_the_sanity_check_moves_nothing() -> None:
     counting = ClockCallback(log_step="sample")
     run = train(counting, validate=True, num_sanity_val_steps=2, logger=Notes())
     assert run.counting.clock.batch == 14
-    assert run.told == []
+    assert run.warned == []
 
 
 def test_testing_from_a_checkpoint_leaves_the_clock(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_testing_from_a_checkpoint_leaves_the_clock(tmp_path: Path) -> None:
     run.trainer.test(run.model, loader_of(Data(), 3), ckpt_path=str(tmp_path / "a.ckpt"), verbose=False)
     assert counting.clock.batch == 14
     again = train(counting)
-    assert (again.counting.clock.batch, again.told) == (28, [])
+    assert (again.counting.clock.batch, again.warned) == (28, [])
 
 
 def test_without_lightning_it_says_what_to_install() -> None:

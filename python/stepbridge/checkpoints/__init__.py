@@ -6,6 +6,7 @@ adapters use it before the first batch after a resume.
 
 from __future__ import annotations
 
+from stepbridge.checkpoints._accelerate_folder import ACCELERATE_KEY
 from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
 from stepbridge.checkpoints._lightning_rule import LightningArguments, LightningPlace, goes_on_at, lightning_check
@@ -14,6 +15,7 @@ from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after
 from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
 
 __all__ = [
+    "ACCELERATE_KEY",
     "KINDS",
     "STATE_KEY",
     "ArgumentChange",

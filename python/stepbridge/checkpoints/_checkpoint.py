@@ -68,7 +68,7 @@ class CheckpointKind(Protocol):
         """
         ...
 
-    def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str]) -> ResumeCheck:
+    def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str], /) -> ResumeCheck:
         """Returns what a resume does if these arguments are others; see `Checkpoint.resume`."""
         ...
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepbridge._errors import TimelineError
+from stepbridge.checkpoints._accelerate_folder import AccelerateFolder
 from stepbridge.checkpoints._lightning_file import LightningFile
 from stepbridge.checkpoints._trainer_state import TrainerState
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "kind_of", "read_checkpoint"]
 
-KINDS: tuple[CheckpointKind, ...] = (TrainerState(), LightningFile())
+KINDS: tuple[CheckpointKind, ...] = (TrainerState(), LightningFile(), AccelerateFolder())
 
 
 def kind_of(path: Path) -> CheckpointKind | None:

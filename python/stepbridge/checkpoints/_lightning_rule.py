@@ -1,6 +1,6 @@
 """Where Lightning goes on after a resume.
 
-Seen in 2.4 to 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
+Seen in 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches of the epoch, and no samples.
 
 - A plain loader begins the epoch's data again. Lightning counts on from the batch of the checkpoint, so it trains as
   many batches as are left in number.
@@ -27,7 +27,7 @@ class LightningArguments(NamedTuple):
     """What decides how many batches an epoch has, and where a window ends."""
 
     batch_size: int | None
-    """The samples of a batch on one rank; None where nobody knows."""
+    """The samples of a batch on one rank; None if unknown."""
     world_size: int = 1
     accumulate_grad_batches: int = 1
 

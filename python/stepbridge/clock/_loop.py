@@ -135,6 +135,10 @@ class ClockLoop(ClockEvents):
         for missing in range(skip, 0, -1):
             if next(items, self) is self:
                 raise TimelineError(f"{self.name}: the loader ended {missing} batches before the position to resume at")
+        if self._looks_ahead and hasattr(loader, "end_of_dataloader"):
+            # Accelerate's loaders read ahead themselves; asked for the next batch, they forget that this is the last.
+            batches = self._batches_told(items, loader)
+            return told_where_zipped(batches, self._note_unseen) if is_zip_near() else batches
         if self._looks_ahead and is_stateful(loader):
             self.warn_once(
                 "the loader's state_dict in the body of the loop",
@@ -304,6 +308,17 @@ class ClockLoop(ClockEvents):
             if self.until_reached:
                 return self._leave()
             item = following
+        return self._finish()
+
+    def _batches_told(self, items: Iterator[Item], loader: Any) -> Iterator[Item]:  # noqa: ANN401 - it has a flag
+        """Knows the last batch from the loader."""
+        for item in items:
+            self.settle_updates()
+            self._advance(bool(loader.end_of_dataloader))
+            self._run_hooks()
+            yield item
+            if self.until_reached:
+                return self._leave()
         return self._finish()
 
     def _leave(self) -> None:

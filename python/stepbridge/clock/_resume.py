@@ -47,7 +47,12 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
 
 def is_stateful(loader: object) -> bool:
     """Whether a loader is saved with the clock and continues by itself, such as torchdata's StatefulDataLoader."""
-    return hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")
+    # Accelerate's loaders have both methods in any case, and say whether they keep a place.
+    return (
+        hasattr(loader, "state_dict")
+        and hasattr(loader, "load_state_dict")
+        and bool(getattr(loader, "use_stateful_dataloader", True))
+    )
 
 
 def not_empty(loader: Iterable[Item]) -> Iterator[Item]:

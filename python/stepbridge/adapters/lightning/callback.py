@@ -15,9 +15,11 @@ What Lightning does (seen on 2.4 to 2.6):
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary, ref
 
+import lightning
 from lightning.pytorch import Callback
 
 from stepbridge._errors import TimelineError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClockCallback"]
 
+_VERSION = tuple(map(int, re.findall(r"\d+", lightning.__version__)[:2]))
 #: Which callback keeps a clock while it trains.
 _KEEPERS: WeakKeyDictionary[StepClock, ref[ClockCallback]] = WeakKeyDictionary()
 
@@ -74,6 +77,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         mismatch: Literal["warn", "raise"] = "warn",
         **options: Any,
     ) -> None:
+        # A clock of the user's may have an end of its own.
+        self._may_stop = clock is not None or options.get("until") is not None
         clock = clock_or_options(clock, options)
         check_mismatch(mismatch)
         self.driver = LoopDriver(clock)
@@ -164,7 +169,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._open:
             self._count()
-        if self.driver.should_stop:
+        if self._may_stop and self.driver.should_stop:
             trainer.should_stop = True
         if self._reporting is not None:
             self._reporting.batch(trainer, pl_module)
@@ -240,6 +245,11 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             raise TimelineError(
                 f"{self.clock.name}: the clock's entry in the checkpoint is damaged: it was not written by "
                 "ClockCallback"
+            )
+        if _VERSION < (2, 6) and place.ready:
+            self.clock.warn(
+                f"Lightning {lightning.__version__} resumes inside an epoch in another way than 2.6, with which this "
+                "is tested: what the clock counts after it may be wrong; resume from the end of an epoch"
             )
         self._resumed = place = place._replace(stateful=place.stateful and run.stateful)
         self._before = LightningArguments.loaded(loaded.get("arguments"))
@@ -337,7 +347,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._open, self._inside = False, True
         if not self.is_last_batch:
             # Where the batch before closed no step, no update is to be settled, and nothing else follows the clock.
-            if self.clock.closes_step or self.clock.hooks:
+            clock = self.clock
+            if clock.closes_step or clock.hooks:
                 self._advance()
             else:
                 self._count_one()

@@ -1,0 +1,105 @@
+"""The clock of a loop over a prepared loader.
+
+What Accelerate does (seen on 1.0 and 1.15):
+
+- `accumulate()` counts its own entries, and syncs where the count is a multiple, or the loader at hand is at its end.
+  The count goes on where an epoch is left, and is 0 after the last batch;
+- with `sync_with_dataloader=False` a window goes on in the next epoch;
+- two entries in a batch count twice; and a loader that is left with `break` inside the training epoch stays the one
+  at hand, so that the end of the training loader is never seen again. In both the windows are not those of the plan;
+- `save_state` keeps the count, so that a resume inside a window goes on with it; the gradients are lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
+
+from stepbridge.adapters.torch import loader_sizes
+from stepbridge.checkpoints import ACCELERATE_KEY
+from stepbridge.clock import StepClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["clock_for"]
+
+_HINT = (
+    "a loader that is left with break inside the epoch hides the end of the training loader, and each accumulate() in "
+    "a batch counts: evaluate between the epochs, and give several models to one accumulate(a, b)"
+)
+
+
+def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **options: Any) -> StepClock:
+    """Makes the clock for a prepared loader, and registers it for `accelerator.save_state` and `load_state`.
+
+    The sizes are those of all ranks; the accumulation is the accelerator's. Where the accelerator then synchronises in
+    other batches than the plan closes a step in, the clock warns, once.
+
+    Args:
+        accelerator: the `Accelerator`.
+        loader: what `accelerator.prepare` returned.
+        epochs: how many are planned; None leaves the end open.
+        options: whatever else `StepClock` takes; a size given here is believed in place of the loader's.
+
+    Raises:
+        TypeError: not an accelerator, or a loader that was not prepared.
+        TimelineError: it is what `skip_first_batches` returned.
+
+    Warns:
+        StepbridgeWarning: the windows of the accelerator are not those of the clock.
+    """
+    if not hasattr(accelerator, "register_for_checkpointing"):
+        raise TypeError(f"clock_for takes an accelerate.Accelerator first, not {type(accelerator).__name__}")
+    sizes = loader_sizes(loader)
+    if not isinstance(loader, (DataLoaderShard, DataLoaderDispatcher)):
+        raise TypeError(
+            f"clock_for takes a loader that accelerator.prepare returned, not a {type(loader).__name__} that it did "
+            "not prepare"
+        )
+    flushes = accelerator.gradient_state.sync_with_dataloader
+    given = {
+        "accumulate": accelerator.gradient_accumulation_steps,
+        "boundary": "flush" if flushes else "carry",
+        "on_cut": "carry",
+    }
+    clock = StepClock(epochs=epochs, **{**given, **sizes, **options})
+    accelerator.register_for_checkpointing(_Saved(clock, accelerator))
+    clock.add_hook(_Comparison(clock, accelerator))
+    return clock
+
+
+class _Saved:
+    """The clock, as the accelerator saves and loads it."""
+
+    def __init__(self, clock: StepClock, accelerator: Any) -> None:
+        self.clock, self.accelerator = clock, accelerator
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the clock's state."""
+        return {ACCELERATE_KEY: self.clock.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continues from it; the accelerator's own count of the window is loaded before."""
+        accumulate = self.accelerator.gradient_accumulation_steps
+        self.clock.load_state_dict(state.get(ACCELERATE_KEY, state), pending=self.accelerator.step % accumulate)
+
+
+class _Comparison:
+    """Looks at each batch whether the one before was synchronised where the clock closed a step."""
+
+    def __init__(self, clock: StepClock, accelerator: Any) -> None:
+        self.clock, self.accelerator = clock, accelerator
+        self._closed: bool | None = None
+        #: The accelerator's count at the batch before, and whether it ever moved: a loop may accumulate by hand.
+        self._step: int | None = None
+        self._counts = False
+
+    def __call__(self) -> None:
+        closed, self._closed = self._closed, self.clock.closes_step
+        before, self._step = self._step, self.accelerator.step
+        self._counts = self._counts or before not in (None, self._step)
+        synced = self.accelerator.sync_gradients
+        if self._counts and closed is not None and synced != closed:
+            self.clock.warn_once("accelerator.sync_gradients", closed, synced, _HINT)
