@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -46,6 +48,17 @@ def main() -> None:
     for problem in (*logs.problems, *table.problems):
         print(f"  {problem.file}: {problem.reason}")
     print("The whole table: build/demo.parquet, for polars.read_parquet or pandas.read_parquet")
+    print(page())
+
+
+def page() -> str:
+    """Write the runs as one page, which needs plotly, and say where it is."""
+    arguments = ["plot", LOGS / "roberta_lora", "--axis", "epoch", "-o", OUT / "demo.html"]
+    command = [sys.executable, "-m", "stepbridge", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"There is no page of curves: {done.stderr.strip()}"
+    return "The curves on any axis: build/demo.html, for a browser"
 
 
 def sources() -> list[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drawing import Picture
+from two_sizes import axes
 
 import stepbridge as sb
 
@@ -251,7 +252,7 @@ def staircase() -> Picture:
     return picture
 
 
-DRAWN = {draw.__name__: draw for draw in (textbook, partial, accumulation, workers, skipped, resumed, staircase)}
+DRAWN = {draw.__name__: draw for draw in (textbook, partial, accumulation, workers, skipped, resumed, staircase, axes)}
 
 
 def main() -> int:

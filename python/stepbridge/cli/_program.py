@@ -22,13 +22,14 @@ from stepbridge.cli._exits import (
 from stepbridge.cli._infer import infer
 from stepbridge.cli._info import info
 from stepbridge.cli._plan import plan
+from stepbridge.cli._plot import plot
 from stepbridge.cli._printing import complain
 from stepbridge.cli._reindex import reindex
 from stepbridge.cli._where import where
 
 __all__ = ["run"]
 
-COMMANDS = (plan, convert, info, reindex, infer, where)
+COMMANDS = (plan, convert, info, reindex, infer, where, plot)
 
 
 class Commands(click.Group):

@@ -1,4 +1,4 @@
-"""`stepbridge where`: says where a run is that a checkpoint continues, and where a resume goes on."""
+"""`stepbridge where`: says what is known of a step of a run, or where a checkpoint is in the data."""
 
 from __future__ import annotations
 
@@ -7,113 +7,94 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._printing import failure, print_json, say
+from stepbridge.cli._completion import quantities
+from stepbridge.cli._plan_options import plan_options, timeline_of
+from stepbridge.cli._printing import failure, in_flags, print_json, say
+from stepbridge.cli._progress_bar import bar
+from stepbridge.cli._reading import Reading, reading_options
+from stepbridge.cli._step_options import as_meaning, misused, step_options
+from stepbridge.cli._where_checkpoint import as_changes, show_checkpoint
+from stepbridge.cli._where_step import as_fields, as_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from stepbridge.checkpoints import Checkpoint, ResumeCheck
-    from stepbridge.clock import StepClock
+    from stepbridge.timeline import PlanArguments
 
 EXAMPLES = (
+    Example("what step 5,000 of a run is", "stepbridge where runs/bert 5000"),
+    Example("what was logged after 2 epochs, for a program", "stepbridge where runs/bert 2ep --json"),
     Example("which samples a checkpoint has done", "stepbridge where checkpoint-4"),
     Example(
         "where a resume with other arguments goes on",
         "stepbridge where checkpoint-4 --resume-with per_device_train_batch_size=4,world_size=4",
     ),
-    Example("for a program", "stepbridge where checkpoint-4 --json"),
 )
 
 
-def as_changes(_context: click.Context, _parameter: click.Parameter, text: str | None) -> dict[str, str]:
-    """Reads `name=value,name=value`."""
-    changes: dict[str, str] = {}
-    for part in filter(None, (text or "").split(",")):
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise click.BadParameter(f"expected name=value, separated by commas, not {part!r}")
-        changes[name.strip()] = value.strip()
-    return changes
-
-
-@command(*EXAMPLES, short="Show where a checkpoint is in the data.")
-@click.argument("path", type=click.Path(exists=True))
+@command(*EXAMPLES, short="Show what a step of a run is, or where a checkpoint is.")
+@reading_options
+@click.argument("step", required=False, shell_complete=quantities)
+@click.option("--run", metavar="NAME", help="The run below PATH, if there are several. No other run is read.")
+@plan_options
+@step_options
+@click.option("--likely", is_flag=True, help="Take the likely timeline, if the log leaves several.")
 @click.option(
     "--resume-with",
     "changes",
     metavar="NAME=VALUE,...",
     callback=as_changes,
-    help="Arguments of the framework that are others in the resume.",
+    help="Of a checkpoint: arguments of the framework that are others in the resume.",
 )
 @as_json
-def where(path: str, *, changes: dict[str, str], as_json: bool) -> None:
-    """Show where the run of a checkpoint is, in samples, and where the framework goes on when it resumes from it.
+def where(
+    path: str,
+    step: str | None,
+    plan: PlanArguments,
+    reading: Reading,
+    *,
+    run: str | None,
+    changes: dict[str, str],
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - the library checks them
+) -> None:
+    """Show what STEP of the run at PATH is: its epoch, its samples, what frameworks show there, what was logged.
 
-    Nothing in the checkpoint is run or changed.
+    STEP is its number in the log, 12000, or an amount with a unit: 12_000ba, 3ep, 1_000_000sp, 50%.
+
+    Without STEP, PATH is a checkpoint: it shows where its run is, in samples, and where the framework goes on when it
+    resumes from it. Nothing in the checkpoint is run or changed.
     """
-    from stepbridge._errors import TimelineError  # noqa: PLC0415 - see _command.py
-    from stepbridge.checkpoints import read_checkpoint  # noqa: PLC0415
-
-    check, unknown = None, ""
-    try:
-        checkpoint = read_checkpoint(path)
-        if changes or checkpoint.clock is not None:
-            try:
-                check = checkpoint.resume(changes)
-            except TimelineError as error:
-                if changes:
-                    raise
-                unknown = str(error)
-    except (OSError, TimelineError) as error:
-        raise failure(str(error)) from error
-    if as_json:
-        print_json(facts(checkpoint, check))
-    else:
-        say(*lines(path, checkpoint, check, unknown))
-    if checkpoint.clock is None:
-        raise failure(f"{path}: {checkpoint.missing}")
-
-
-def lines(path: str, checkpoint: Checkpoint, check: ResumeCheck | None, unknown: str) -> Iterator[str]:
-    """Yields what is known, for people; `unknown` is why the resume is not."""
-    yield f"{path}: a checkpoint of {checkpoint.kind.title}"
-    yield "  its counters: " + ", ".join(f"{name} {value}" for name, value in checkpoint.counters.items())
-    if checkpoint.clock is None:
+    if step is None:
+        show_checkpoint(path, changes, as_json=as_json)
         return
-    from stepbridge.checkpoints import point_of  # noqa: PLC0415 - see _command.py
+    if changes:
+        message = "--resume-with is for checkpoints: leave out STEP, or leave out --resume-with"
+        raise click.UsageError(message)
+    from stepbridge._errors import NoLogsError  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs import locate_step  # noqa: PLC0415
 
-    counts = ", ".join(f"{name} {count:,}" for name, count in done(checkpoint.clock).items() if count is not None)
-    yield f"  the run has done: {counts} ({point_of(checkpoint.clock, later=checkpoint.later)})"
-    if checkpoint.arguments:
-        yield "  its arguments: " + ", ".join(f"{name}={value}" for name, value in checkpoint.arguments.items())
-    yield f"  a resume: {check or unknown}"
+    timeline = timeline_of(plan) if plan else None
+    with misused(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        try:
+            found = locate_step(
+                path,
+                as_step(step),
+                run=run,
+                timeline=timeline,
+                progress=watch,
+                **reading.options,
+                **as_meaning(options),
+            )
+        except NoLogsError as error:
+            raise failure(in_flags(error)) from error
+        except FileNotFoundError as error:
+            raise click.UsageError(in_flags(error)) from error
+    if as_json:
+        print_json(as_fields(found))
+    else:
+        say(*as_lines(path, found))
 
 
-def done(clock: StepClock) -> dict[str, int | None]:
-    """Returns what the run has done."""
-    return {"step": clock.step, "applied": clock.applied, "batch": clock.batch, "sample": clock.sample}
-
-
-def facts(checkpoint: Checkpoint, check: ResumeCheck | None) -> dict[str, Any]:
-    """Returns the same for programs; None where something is not known."""
-    clock = checkpoint.clock
-    resume = None
-    if check is not None:
-        resume = {
-            "unit": check.reached.done.unit,
-            "reached": {"epoch": check.reached.epoch, "done": int(check.reached.done)},
-            "goes_on": {"epoch": check.goes_on.epoch, "done": int(check.goes_on.done)},
-            "agrees": check.agrees,
-            "ends": check.ends,
-            "repeated": None if check.repeated is None else int(check.repeated),
-            "left_out": None if check.left_out is None else int(check.left_out),
-            "changes": {change.name: [change.before, change.now] for change in check.changes},
-        }
-    return {
-        "kind": checkpoint.kind.title,
-        "counters": checkpoint.counters,
-        "arguments": checkpoint.arguments,
-        "done": None if clock is None else done(clock),
-        "resume": resume,
-        "missing": checkpoint.missing or None,
-    }
+def as_step(text: str) -> int | str:
+    """Returns the number of a step, or an amount as the library reads it."""
+    digits = text.replace("_", "").replace(",", "")
+    return int(digits) if digits.lstrip("-").isdecimal() and digits.isascii() else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from stepbridge import _core
+from stepbridge import _core, _display
 from stepbridge.clock._trigger import Trigger
 from stepbridge.timeline import Answer, Location, Position, Quantity, QuantityLike, Timeline, UnitLike, as_quantity
 
@@ -149,6 +149,15 @@ class ClockReadings(_core.Clock):
     def trigger(self, quantity: QuantityLike) -> Trigger:
         """Returns an object that is true once where multiples of `quantity` were crossed since you asked it last."""
         return Trigger(self, quantity)
+
+    def _repr_html_(self) -> str:
+        """Returns the counts as a table, for a notebook."""
+        names = ("epoch", "iter", "step", "batch", "sample", "token")
+        epoch, iteration = self._position
+        counts = (epoch, iteration, self.step, self.batch, self.sample, self.token)
+        more = f"of {self.timeline!r}"
+        shown = [None if count is None else f"{count:,}" for count in counts]
+        return _display.as_html(f"{type(self).__name__} {self.name}: position and counts", names, [shown], more)
 
     def __repr__(self) -> str:
         epoch, iteration = self._position

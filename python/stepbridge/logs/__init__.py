@@ -1,6 +1,7 @@
 """Training logs: what was read below a path, and its records with epoch and iter as a table."""
 
 from stepbridge._problem import Problem
+from stepbridge.logs._located_step import LocatedStep, StepReading, StepValue, locate_step
 from stepbridge.logs._logs import Logs, read_logs
 from stepbridge.logs._options import FORMATS, OUTPUTS, Format, ReadOptions, ReindexOptions
 from stepbridge.logs._records import (
@@ -27,6 +28,7 @@ __all__ = [
     "ConfigSetting",
     "Format",
     "LeftOut",
+    "LocatedStep",
     "LogFile",
     "Logs",
     "Problem",
@@ -38,10 +40,13 @@ __all__ = [
     "RunSessions",
     "StepAssumption",
     "StepInfo",
+    "StepReading",
+    "StepValue",
     "Table",
     "TimelineInference",
     "TimelineSource",
     "UnreadFile",
+    "locate_step",
     "read_logs",
     "reindex",
 ]

@@ -1,4 +1,4 @@
-"""Passes tables to polars, pandas and pyarrow, which are imported only when they are used."""
+"""Passes tables to polars, pandas and pyarrow. Packages of an extra are imported only when they are used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from stepbridge._core import Table
 
-__all__ = ["to_arrow", "to_pandas", "to_polars"]
+__all__ = ["imported", "to_arrow", "to_pandas", "to_polars"]
 
 
 def to_arrow(table: Table) -> pa.Table:
     """Returns the table as a `pyarrow.Table`."""
-    pyarrow = _imported("pyarrow", "pandas")
+    pyarrow = imported("pyarrow", "pandas")
     rows: pa.Table = pyarrow.table(table)
     require_all_rows("pyarrow", pyarrow.__version__, rows.num_rows, len(table))
     return rows
@@ -25,7 +25,7 @@ def to_arrow(table: Table) -> pa.Table:
 
 def to_polars(table: Table) -> pl.DataFrame:
     """Returns the table as a `polars.DataFrame`, with `run` and `tag` as strings."""
-    polars = _imported("polars", "polars")
+    polars = imported("polars", "polars")
     frame: pl.DataFrame = polars.DataFrame(table)
     require_all_rows("polars", polars.__version__, frame.height, len(table))
     names = [name for name in ("run", "tag") if name in frame.columns]
@@ -34,7 +34,7 @@ def to_polars(table: Table) -> pl.DataFrame:
 
 def to_pandas(table: Table) -> pd.DataFrame:
     """Returns the table as a `pandas.DataFrame`."""
-    pandas = _imported("pandas", "pandas")
+    pandas = imported("pandas", "pandas")
     frame: pd.DataFrame = to_arrow(table).to_pandas()
     require_all_rows("pandas", pandas.__version__, len(frame), len(table))
     return frame
@@ -53,7 +53,7 @@ def require_all_rows(package: str, version: str, height: int, rows: int) -> None
         )
 
 
-def _imported(module: str, extra: str) -> Any:  # noqa: ANN401 - a package without its types
+def imported(module: str, extra: str) -> Any:  # noqa: ANN401 - a package without its types
     """Imports a package, or says why that fails.
 
     Raises:
@@ -62,8 +62,9 @@ def _imported(module: str, extra: str) -> Any:  # noqa: ANN401 - a package witho
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == module:
-            message = f"this needs {module}, which is not installed: pip install 'stepbridge[{extra}]'"
+        package = module.partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            message = f"this needs {package}, which is not installed: pip install 'stepbridge[{extra}]'"
         else:
-            message = f"this needs {module}, which is installed but cannot be imported: {error}"
+            message = f"this needs {package}, which is installed but cannot be imported: {error}"
         raise ImportError(message, name=module) from error

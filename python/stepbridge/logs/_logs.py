@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from stepbridge import _core
+from stepbridge import _core, _display
 from stepbridge._problem import Problem
 from stepbridge._text import counted, span
 from stepbridge.ledger._reading import ledger_from_rows
-from stepbridge.logs import _display
+from stepbridge.logs._curves import curves_of
 from stepbridge.logs._options import (
     ReadOptions,
     ReindexOptions,
@@ -241,11 +242,13 @@ class Logs:
         refuse_unknown("reindex", options, ReindexOptions.__optional_keys__)
         logs = self._core
         options.setdefault("plans", self._plan_file)
-        core, rows = logs.reindex(reindex_request(timeline, options))
+        request = reindex_request(timeline, options)
+        core, rows = logs.reindex(request)
         report = report_of(rows)
         if options.get("strict"):
             refuse_unplaced(report.problems)
-        return Table(core, report, _missing(logs, kept=options.get("keep_superseded", False)))
+        missing = _missing(logs, kept=options.get("keep_superseded", False))
+        return Table(core, report, missing, partial(curves_of, logs, request))
 
     def table(self, *, keep_superseded: bool = False) -> Table:
         """Returns the records as they were logged.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
+from stepbridge import _display
+from stepbridge._errors import StepbridgeWarning
 from stepbridge._text import counted
-from stepbridge.logs import _display, _export
+from stepbridge.logs import _export
 from stepbridge.logs._records import LeftOut, ReindexReport, StepAssumption, StepInfo, TimelineSource
 
 if TYPE_CHECKING:
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    from matplotlib.axes import Axes
 
     from stepbridge import _core
     from stepbridge._problem import Problem
+    from stepbridge.logs._curves import Axis, Curves
 
 __all__ = ["Table", "summary"]
 
@@ -29,17 +34,19 @@ class Table:
     PyCapsule interface, and share its memory.
     """
 
-    __slots__ = ("_core", "_missing", "_report")
+    __slots__ = ("_core", "_curves", "_missing", "_report")
 
     def __init__(
         self,
         core: _core.Table,
         report: ReindexReport | None = None,
         missing: tuple[LeftOut, ...] = (),
+        curves: Callable[..., Curves] | None = None,
     ) -> None:
         self._core = core
         self._report = report or ReindexReport()
         self._missing = missing
+        self._curves = curves
 
     def __len__(self) -> int:
         return len(self._core)
@@ -144,6 +151,50 @@ class Table:
         results  1000  0      999   0.348432     0.348432      1.1178  4.41928e-05
         """
         return Table(self._core.pivot(None if tags is None else list(tags)))
+
+    def plot(
+        self,
+        x: Axis = "epoch",
+        tags: str | Sequence[str] | None = None,
+        ax: Axes | None = None,
+        *,
+        smooth: float = 0.0,
+        log: bool = False,
+    ) -> Axes:
+        """Draws series of all runs on one axis with matplotlib.
+
+        "step" is the step as it was logged, "time" is hours since the run's first record, and the other axes count what
+        is complete after the step. What a later session repeated is grey, resumes are dotted lines, and epochs end at
+        ticks at the bottom. Of a long series some points are drawn, each exact: the first, last, lowest and highest
+        record of every part.
+
+        Args:
+            x: the axis: "step", "batch", "sample", "token", "epoch" or "time".
+            tags: the series, by name or as patterns with `*` and `?`; all by default.
+            ax: the axes to draw into; new ones by default.
+            smooth: the weight of what came before in a moving average over all records, from 0 on and below 1.
+            log: whether the values have a logarithmic scale.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: no run has such a tag or knows the axis; or `Logs.reindex` did not make the table.
+
+        Warns:
+            StepbridgeWarning: a run, or some of its records, have no place on the axis, and were left out.
+
+        >>> from stepbridge import read_logs
+        >>> ax = read_logs("demo/logs/roberta_lora").reindex().plot("epoch", "loss")
+        >>> ax.get_xlabel()
+        'epochs'
+        """
+        from stepbridge.logs._drawing import draw  # noqa: PLC0415 - who draws nothing does not wait for it
+
+        if self._curves is None:
+            raise ValueError("only a table that Logs.reindex returns can be plotted, not its head or its pivot")
+        drawn, left_out = draw(self._curves(tags, smooth=smooth), x, ax, log=log)
+        for clause in left_out:
+            warnings.warn(clause, StepbridgeWarning, stacklevel=2)
+        return drawn
 
     def __arrow_c_schema__(self) -> object:
         """Gives the columns' names and types to what speaks Arrow."""

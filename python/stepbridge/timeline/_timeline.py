@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepbridge import _core
+from stepbridge import _core, _display
 from stepbridge._errors import TimelineError
 from stepbridge._ledger_rows import read_rows
 from stepbridge.conventions import ConventionName, convention
@@ -411,6 +411,14 @@ class Timeline(Locator):
 
     def __repr__(self) -> str:
         return f"Timeline({self._core.describe()})"
+
+    def _repr_html_(self) -> str:
+        """Returns a row for each segment, for a notebook."""
+        names = ("epochs", "batches", "batch_size", "samples", "accumulate", "boundary")
+        rows = [[getattr(segment, name) for name in names] for segment in self.segments[: _display.MOST_ROWS]]
+        more = len(self.segments) - _display.MOST_ROWS
+        caption = f"Timeline: {self._core.describe()}"
+        return _display.as_html(caption, names, rows, f"… {more:,} more segments" if more > 0 else "")
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return Timeline.from_json, (self.to_json(),)

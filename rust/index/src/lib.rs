@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod curves;
 mod error;
 mod file_path;
 mod glob;
 pub mod infer;
+mod locate_step;
 mod logs;
 mod output;
 mod overview;
@@ -20,11 +22,13 @@ mod second_counters;
 mod streamed;
 mod table;
 
+pub use curves::{Curve, CurveOptions, CurvePoint, Curves, Done};
 pub use error::ReadError;
+pub use locate_step::{StepAnswer, StepPlace, StepQuery, StepReading, StepRecord};
 pub use logs::{ChainedRun, LedgerFile, Logs, RunLedger, SourceFile, UnreadFile};
 pub use output::{Output, TableWriter, WriteError};
 pub use overview::Overview;
 pub use repeated_series::RepeatedSeries;
-pub use runs::{read, read_bytes};
+pub use runs::{read, read_bytes, read_run};
 pub use streamed::{StreamError, StreamResult, Survey};
 pub use table::{PivotError, Superseded, Table};

@@ -4,12 +4,14 @@
 mod allocator;
 mod arrays;
 mod clock;
+mod curves;
 mod errors;
 mod interruptible;
 mod ledger;
 mod logs;
 mod request;
 mod rows;
+mod step;
 mod survey;
 mod table;
 mod timeline;

@@ -13,9 +13,10 @@ use pyo3::types::PyDict;
 use stepbridge_formats::{ReadOptions, readers};
 use stepbridge_index::infer::{infer, infer_shared};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
-use stepbridge_index::{LedgerFile, Logs, ReadError, Table, read};
+use stepbridge_index::{CurveOptions, LedgerFile, Logs, ReadError, Table, read, read_run};
 use stepbridge_records::{ConfigEntry, Records};
 
+use crate::curves::{CurvesRow, curves_row};
 use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::ledger;
@@ -24,6 +25,7 @@ use crate::rows::{
     FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, UnreadRow, assumption_rows, inference_row,
     problem_rows, source_rows, step_rows, unread_rows,
 };
+use crate::step::{QueryGiven, StepAnswerRow, answer_row};
 use crate::table::PyTable;
 
 /// The file of a ledger, its runs, its sessions, its problems.
@@ -53,6 +55,22 @@ impl PyLogs {
         let options = options.into_core()?;
         let logs = interruptible(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
         Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
+    }
+
+    /// Reads the logs of one run of those below a path.
+    #[staticmethod]
+    #[pyo3(signature = (path, run, options, watch=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    fn read_run(
+        py: Python<'_>,
+        path: PathBuf,
+        run: &str,
+        options: ReadRequest,
+        watch: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let options = options.into_core()?;
+        let logs = interruptible(py, watch.as_ref(), |progress| read_run(&path, run, &options, progress, threads()))?;
+        Ok(Self::of(Arc::new(logs.map_err(read_error)?)))
     }
 
     /// Reads the same logs a while later; None if nothing was added.
@@ -184,6 +202,37 @@ impl PyLogs {
         let runs = self.inner.records.runs.iter().cloned();
         let counts = py.detach(|| self.inner.records.sessions());
         runs.zip(counts).map(|(run, (sessions, superseded))| (run, sessions, superseded)).collect()
+    }
+
+    /// What is known of a step of a run: a number in its log, or an amount.
+    fn locate_step(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        query: QueryGiven,
+        request: ReindexRequest,
+    ) -> PyResult<StepAnswerRow> {
+        let (query, request) = (query.into_core()?, request.into_core()?);
+        let runs = &self.inner.records.runs;
+        let number = (0..).zip(runs).find(|(_, name)| *name == run).map(|(number, _)| number);
+        let number = number.ok_or_else(|| PyValueError::new_err(format!("there is no run {run:?}")))?;
+        let answer = py.detach(|| self.inner.locate_step(number, query, request.timelines(), &request.options));
+        Ok(answer_row(runs, run, answer.map_err(timeline_error)?))
+    }
+
+    /// The series as curves of at most so many points; `tags` are patterns, all tags if there are none.
+    #[pyo3(signature = (request, tags, *, points, smooth))]
+    fn curves<'py>(
+        &self,
+        py: Python<'py>,
+        request: ReindexRequest,
+        tags: Vec<String>,
+        points: usize,
+        smooth: f64,
+    ) -> PyResult<CurvesRow<'py>> {
+        let (request, asked) = (request.into_core()?, CurveOptions { tags, points, smooth });
+        let found = py.detach(|| self.inner.curves(request.timelines(), &request.options, &asked, threads()));
+        Ok(curves_row(py, &self.inner.records, found.map_err(timeline_error)?))
     }
 
     fn reindex(&self, py: Python<'_>, request: ReindexRequest) -> PyResult<(PyTable, ReportRow)> {

@@ -59,16 +59,20 @@ pub(crate) fn assumption_rows(assumed: &[StepAssumption]) -> Vec<AssumptionRow> 
 }
 
 pub(crate) fn source_rows(runs: &[String], origins: &[TimelineSource]) -> Vec<SourceRow> {
-    let row = |(run, origin): (&String, &TimelineSource)| match origin {
-        TimelineSource::Given => (run.clone(), "given", None),
-        TimelineSource::Ledger(file) => (run.clone(), "ledger", Some(file.clone())),
-        TimelineSource::Inferred => (run.clone(), "inferred", None),
-        TimelineSource::Shared(lender) => (run.clone(), "shared", Some(lender.clone())),
-        TimelineSource::Config(keys) => (run.clone(), "config", Some(keys.clone())),
-        TimelineSource::Likely(why) => (run.clone(), "likely", Some(why.clone())),
-        TimelineSource::None => (run.clone(), "none", None),
+    runs.iter().zip(origins).map(|(run, origin)| source_row(run, origin)).collect()
+}
+
+pub(crate) fn source_row(run: &str, origin: &TimelineSource) -> SourceRow {
+    let (name, of) = match origin {
+        TimelineSource::Given => ("given", None),
+        TimelineSource::Ledger(file) => ("ledger", Some(file)),
+        TimelineSource::Inferred => ("inferred", None),
+        TimelineSource::Shared(lender) => ("shared", Some(lender)),
+        TimelineSource::Config(keys) => ("config", Some(keys)),
+        TimelineSource::Likely(why) => ("likely", Some(why)),
+        TimelineSource::None => ("none", None),
     };
-    runs.iter().zip(origins).map(row).collect()
+    (run.to_owned(), name, of.cloned())
 }
 
 pub(crate) fn problem_rows(problems: &[Problem]) -> Vec<ProblemRow> {
@@ -98,11 +102,12 @@ fn scoped(meaning: StepMeaning) -> Scoped {
 }
 
 pub(crate) fn step_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
-    let row = |found: StepInfo| {
-        let StepInfo { run, format, series, step, basis, why } = found;
-        (run, format.name(), series, step.map(scoped), basis.name(), why)
-    };
-    found.into_iter().map(row).collect()
+    found.into_iter().map(step_row).collect()
+}
+
+pub(crate) fn step_row(found: StepInfo) -> StepsRow {
+    let StepInfo { run, format, series, step, basis, why } = found;
+    (run, format.name(), series, step.map(scoped), basis.name(), why)
 }
 
 pub(crate) fn inference_row(inferred: TimelineInference) -> InferenceRow {

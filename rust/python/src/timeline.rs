@@ -60,7 +60,7 @@ pub(crate) fn quantity((num, den, symbol): Amount) -> PyResult<Quantity> {
     Quantity::new(value, unit(&symbol)?).map_err(timeline_error)
 }
 
-fn amount(quantity: &Quantity) -> Amount {
+pub(crate) fn amount(quantity: &Quantity) -> Amount {
     (quantity.value.num(), quantity.value.den(), quantity.unit.symbol().to_owned())
 }
 

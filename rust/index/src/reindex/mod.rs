@@ -29,6 +29,7 @@ use part::PlacedPart;
 use place::Placer;
 
 pub use basis::StepBasis;
+pub(crate) use options::whole_run;
 pub use options::{ReindexOptions, RunRule, Timelines};
 pub use places::Places;
 pub use resolution::{LedgerClaim, Resolution, Resolutions, Withheld};

@@ -63,7 +63,7 @@ pub struct ReindexOptions {
 }
 
 /// The run that an attempt is of: `run` of `run#2`. What the caller states about a run holds for its attempts.
-pub(super) fn whole_run(attempt: &str) -> Option<&str> {
+pub(crate) fn whole_run(attempt: &str) -> Option<&str> {
     let (run, number) = attempt.rsplit_once('#')?;
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     is_number.then_some(run)

@@ -53,7 +53,7 @@ impl<'a> Placer<'a> {
     }
 
     /// Locates records of which the same is known.
-    fn part(&self, batch: &ColumnBatch, resolution: usize) -> (Places, PlaceTallies) {
+    pub(crate) fn part(&self, batch: &ColumnBatch, resolution: usize) -> (Places, PlaceTallies) {
         let known = &self.resolutions.list[resolution];
         let length = batch.len();
         match &known.withheld {

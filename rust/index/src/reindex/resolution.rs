@@ -95,7 +95,8 @@ impl Resolution {
     }
 
     /// The same for people.
-    pub(super) fn info(&self, runs: &[String]) -> StepInfo {
+    #[must_use]
+    pub fn info(&self, runs: &[String]) -> StepInfo {
         let undecided = match &self.withheld {
             Some(Withheld::Undecided(why)) => Some(why.clone()),
             _ => None,
@@ -140,14 +141,14 @@ pub(crate) enum BatchRows {
 
 impl BatchRows {
     /// The index in the batch of the n-th of these records.
-    pub(super) fn index(&self, nth: usize) -> usize {
+    pub(crate) fn index(&self, nth: usize) -> usize {
         match self {
             Self::Range(range) => range.start + nth,
             Self::Indices(indices) => indices[nth],
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
             Self::Indices(indices) => indices.len(),

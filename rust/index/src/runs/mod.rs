@@ -19,5 +19,5 @@ mod survey_filter;
 mod walk;
 
 pub(crate) use read::{MOST_THREADS, SMALL, survey};
-pub use read::{read, read_bytes};
+pub use read::{read, read_bytes, read_run};
 pub(crate) use sessions::SeriesBack;

@@ -20,10 +20,37 @@ use super::walk;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
 use crate::logs::Logs;
+use crate::reindex::whole_run;
 
 /// Reads every log below `path`, or the log that `path` is, on up to `threads` threads. The result does not depend on them.
 pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
     read_path(path, &FileOpener { options, progress, threads, survey: false })
+}
+
+/// Reads what `read` reads of one run, and no folder of another: the logs below the folder of the run, and the ledgers in those
+/// above it. All of `path` is read if that folder is not where the run is, or if the caller chains runs.
+pub fn read_run(
+    path: &Path,
+    run: &str,
+    options: &ReadOptions,
+    progress: &Progress,
+    threads: usize,
+) -> Result<Logs, ReadError> {
+    check_pattern(options.pattern.as_deref())?;
+    let opener = FileOpener { options, progress, threads, survey: false };
+    // A later attempt is in the folder of the first.
+    let names = [Some(run), whole_run(run)].into_iter().flatten();
+    let folders = names.filter(|name| options.chain.is_empty() && *name != "." && walk::is_inside(path, name));
+    for folder in folders {
+        let (problems, files) = opener.read_all(|emit| walk::files_of_run(path, folder, emit));
+        if let Ok(problems) = problems
+            && let Ok(logs) = gather(path, files, problems, options, progress)
+            && logs.records.runs.iter().any(|found| found == run)
+        {
+            return Ok(logs);
+        }
+    }
+    read_path(path, &opener)
 }
 
 /// In a survey each thread holds a batch of a log in memory, and one thread writes what they all read.

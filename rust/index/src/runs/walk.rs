@@ -7,21 +7,30 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use stepbridge_io::decompress;
 use stepbridge_records::{Problem, ProblemKind};
 
 use crate::file_path::FilePath;
+
+/// How the names of ledgers end.
+const LEDGER: &str = ".jsonl";
 
 /// Folders of version control. They hold copies of the files next to them.
 const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];
 
 /// Emits all files below a folder as they are found, in no order. Returns the folders and links that could not be followed.
 pub(super) fn files(root: &Path, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
+    files_below(root, Vec::new(), emit)
+}
+
+/// The same of a folder that has `names` itself: the folders from the root down to it.
+fn files_below(root: &Path, names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
     let mut walk = FolderWalk { emit, links: Vec::new(), problems: Vec::new(), visited: HashSet::new() };
     let real = fs::canonicalize(root)?;
     walk.visited.insert(real.clone());
     // A root that cannot be read is an error; a folder below it is a problem among others.
     fs::read_dir(root)?;
-    walk.folder(WalkedFolder { path: root.to_owned(), real, names: Vec::new() });
+    walk.folder(WalkedFolder { path: root.to_owned(), real, names });
     // Links come last: a file that was found under its own name is not read again under another name.
     while !walk.links.is_empty() {
         let mut links = std::mem::take(&mut walk.links);
@@ -32,6 +41,28 @@ pub(super) fn files(root: &Path, emit: &mut dyn FnMut(FilePath)) -> io::Result<V
     }
     walk.problems.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(walk.problems)
+}
+
+/// Whether a run's name is that of a folder below `root`.
+pub(super) fn is_inside(root: &Path, run: &str) -> bool {
+    run.split('/').all(|name| !matches!(name, "" | "." | "..")) && root.join(run).is_dir()
+}
+
+/// Emits the files of one run as `files` does: those below its folder, and those in the folders above it that may be its ledger.
+pub(super) fn files_of_run(root: &Path, run: &str, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in run.split('/') {
+        let above = root.join(names.join("/"));
+        for entry in fs::read_dir(&above)? {
+            let entry = entry?;
+            let file = FilePath { path: entry.path(), folder: names.clone(), name: shown(&entry.file_name()) };
+            if decompress::plain_name(&file.name).ends_with(LEDGER) && file.path.is_file() {
+                emit(file);
+            }
+        }
+        names.push(name.to_owned());
+    }
+    files_below(&root.join(run), names, emit)
 }
 
 /// A folder to read once.

@@ -1,0 +1,93 @@
+"""Writes curves as one page that needs nothing else: plotly.js, the points, and the script are all in it.
+
+Strangers wrote the names in logs. The page has them as JSON without any `<`, and its script shows them as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stepbridge._text import printable
+from stepbridge.logs._curves import AXIS_LABELS
+from stepbridge.logs._export import imported
+from stepbridge.timeline import Exact, Quantity
+
+if TYPE_CHECKING:
+    from stepbridge.logs._curves import Axis, Column, Curve, Curves, RunCurves
+
+__all__ = ["page"]
+
+TEMPLATE = Path(__file__).parent / "page.html"
+#: The columns of a curve that the page has.
+COLUMNS = ("value", "step", "wall_time", "epoch", "iter", "epochs", "batches", "samples", "tokens")
+#: A longer name is shown without its middle.
+LONGEST_NAME = 200
+
+
+def page(curves: Curves, axis: Axis, *, log: bool = False, smooth: float = 0.0) -> str:
+    """Returns the page, which begins with this axis.
+
+    Raises:
+        ValueError: no run knows the axis.
+        ImportError: plotly is not installed.
+    """
+    curves.on(axis)
+    tags = list(dict.fromkeys(curve.tag for curve in curves.curves))
+    runs = list(curves.runs)
+    data = {
+        "axes": AXIS_LABELS,
+        "axis": axis,
+        "log": log,
+        "smooth": smooth,
+        "tags": [shown(tag) for tag in tags],
+        "runs": [run_data(curves.runs[run]) for run in runs],
+        "curves": [curve_data(curve, runs, tags) for curve in curves.curves],
+    }
+    plotly = imported("plotly.offline", "plot").get_plotlyjs()
+    # A script ends at its closing tag, wherever that is; JSON says the same without the character.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    before, _, rest = TEMPLATE.read_text(encoding="utf-8").partition("/*PLOTLY*/")
+    middle, _, after = rest.partition("/*DATA*/")
+    return f"{before}{plotly}{middle}{text}{after}"
+
+
+def shown(name: str) -> str:
+    """Returns a name without control characters, and without its middle if it is very long."""
+    name = printable(name)
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+
+
+def run_data(run: RunCurves) -> dict[str, Any]:
+    """Returns what the page says of a run. The epoch that its records are in has an end too, if that is planned."""
+    ends = [list(end) for end in run.epoch_ends]
+    length = None
+    if run.timeline is not None:
+        end = run.timeline.convert(Quantity(len(ends) + 1, "ep"), "batch")
+        length = int(end) if isinstance(end, Exact) else None
+    begin = None if np.isnan(run.begin) else run.begin
+    return {"name": shown(run.run), "label": shown(run.label), "begin": begin, "ends": ends, "next": length}
+
+
+def curve_data(curve: Curve, runs: list[str], tags: list[str]) -> dict[str, Any]:
+    """Returns the points of a curve; a column of which nothing is known is left out."""
+    return {
+        "run": runs.index(curve.run),
+        "tag": tags.index(curve.tag),
+        "session": curve.session,
+        "superseded": curve.superseded,
+        "records": curve.records,
+        **{name: packed(getattr(curve, name)) for name in COLUMNS},
+    }
+
+
+def packed(column: Column) -> str | None:
+    """Returns the bytes of a column as text, every bit of each number."""
+    if np.isnan(column).all():
+        return None
+    return base64.b64encode(np.ascontiguousarray(column, "<f8").tobytes()).decode("ascii")
