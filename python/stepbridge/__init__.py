@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ReindexOptions,
         ReindexResult,
         RepeatedSeries,
+        RewriteResult,
         RunOverview,
         RunSessions,
         StepAssumption,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         UnreadFile,
         read_logs,
         reindex,
+        rewrite,
     )
     from stepbridge.timeline import (
         Answer,
@@ -111,6 +113,7 @@ __all__ = [
     "ReindexOptions",
     "ReindexResult",
     "RepeatedSeries",
+    "RewriteResult",
     "RunOverview",
     "RunSessions",
     "Segment",
@@ -135,4 +138,5 @@ __all__ = [
     "read_ledger",
     "read_logs",
     "reindex",
+    "rewrite",
 ]

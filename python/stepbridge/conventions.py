@@ -316,8 +316,8 @@ DIVERGENCES: tuple[Divergence, ...] = (
         on="torch",
     ),
     Divergence(
-        "huggingface", "global_step", event="update before a further call of train()", gains=-1, where="train() begins
-        at 0 with the weights as they are; so does auto_find_batch_size after running out of memory",
+        "huggingface", "global_step", event="update before a further call of train()", gains=-1, where="train() begins "
+        "at 0 with the weights as they are; so does auto_find_batch_size after running out of memory",
         seen_on="transformers 5.24",
     ),
     Divergence(

@@ -17,12 +17,14 @@ from stepbridge.logs._records import (
     TimelineSource,
     UnreadFile,
 )
+from stepbridge.logs._rewriting import Axis, RewriteResult, rewrite
 from stepbridge.logs._streaming import ReindexResult, reindex
 from stepbridge.logs._table import Table
 
 __all__ = [
     "FORMATS",
     "OUTPUTS",
+    "Axis",
     "ChainedRun",
     "ConfigSetting",
     "Format",
@@ -34,6 +36,7 @@ __all__ = [
     "ReindexOptions",
     "ReindexResult",
     "RepeatedSeries",
+    "RewriteResult",
     "RunOverview",
     "RunSessions",
     "StepAssumption",
@@ -44,4 +47,5 @@ __all__ = [
     "UnreadFile",
     "read_logs",
     "reindex",
+    "rewrite",
 ]
