@@ -84,7 +84,7 @@ def rewrite(
     options = placing_of(path, options)
 
     def written() -> RewriteResult:
-        return rewritten(path, output, cast("Axis", axis), timeline, reading, options, also=also)
+        return rewritten(path, output, timeline, reading, axis=cast("Axis", axis), also=also, **options)
 
     if not follow:
         with misused(), without_logs():
@@ -102,12 +102,12 @@ def rewrite(
 def rewritten(
     path: str,
     output: Path,
-    axis: Axis,
     timeline: Timeline | None,
     reading: Reading,
-    options: dict[str, Any],
     *,
+    axis: Axis,
     also: bool,
+    **options: Any,  # noqa: ANN401 - the library checks them
 ) -> RewriteResult:
     """Writes the event files once."""
     from stepbridge.logs._options import read_request, reindex_request  # noqa: PLC0415 - see _command.py
@@ -115,7 +115,7 @@ def rewritten(
 
     request = reindex_request(timeline, as_options(options))
     with bar("reading", "bytes", quiet=reading.quiet) as watch:
-        return write_axis(path, output, axis, read_request(reading.options), request, watch, also=also)
+        return write_axis(path, output, read_request(reading.options), request, axis=axis, also=also, progress=watch)
 
 
 @contextmanager

@@ -100,18 +100,19 @@ def rewrite(
     """
     refuse_unknown("rewrite", options, ReadAndReindexOptions.__optional_keys__ - _OF_TABLES)
     options.setdefault("plans", plan_file_at(path))
-    return write_axis(path, output, axis, read_request(options), reindex_request(timeline, options), progress, also=also)
+    reading, request = read_request(options), reindex_request(timeline, options)
+    return write_axis(path, output, reading, request, axis=axis, also=also, progress=progress)
 
 
 def write_axis(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    axis: Axis,
     reading: Mapping[str, object],
     request: Mapping[str, object],
-    progress: Callable[[int, int], object] | None = None,
     *,
-    also: bool = False,
+    axis: Axis,
+    also: bool,
+    progress: Callable[[int, int], object] | None = None,
 ) -> RewriteResult:
     """Does what `rewrite` does, for options as the core takes them."""
     records, files, runs, left_out, rows = _core.rewrite(path, reading, output, request, axis, progress, also=also)

@@ -48,7 +48,7 @@ fn rewrite_logs(
 pub(crate) fn axis_named(name: &str) -> PyResult<Axis> {
     Axis::parse(name).ok_or_else(|| {
         let known: Vec<&str> = Axis::ALL.iter().map(|(name, _)| *name).collect();
-        PyValueError::new_err(format!("there is no axis {name:?}; expected one of {}", known.join(", ")))
+        PyValueError::new_err(format!("there is no axis '{name}'; expected one of {}", known.join(", ")))
     })
 }
 
