@@ -256,7 +256,7 @@ def test_a_damaged_file_is_rewritten_as_far_as_it_is_read(tmp_path: Path) -> Non
     assert rewritten() == (30, set())
     # The version is in the first frame.
     first = 16 + int.from_bytes(whole[:8], "little")
-    for at in range(first, len(whole), 97):
+    for at in range(first, len(whole), 211):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
         written, kinds = rewritten()
         assert 24 <= written < 30, at
