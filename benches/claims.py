@@ -73,7 +73,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "rewrite": (
         Claim(REWRITTEN, "tensorboard's event loader and record writer", SPEED, 100.0),
-        Claim(REWRITTEN, "stepbridge read_logs", COST, 2.0),
+        Claim(REWRITTEN, "stepbridge read_logs, then a copy of the file", COST, 2.0),
     ),
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),

@@ -34,7 +34,7 @@ def measure() -> Iterator[Measured]:
     if found.records != scalars:
         message = f"{scalars} scalars were written, but rewritten: {found.records}"
         raise RuntimeError(message)
-    measured = pairs(ours, lambda: once(lambda: sb.read_logs(ONE)), REPEATS)
+    measured = pairs(ours, lambda: once(read_and_copy), REPEATS)
     yield Measured(reading, measured, "ms", 1e3)
     yield Measured(tensorboard, against(measured, partial(once, peer), 1), "ms", 1e3)
     shutil.rmtree(OUTPUT)
@@ -49,6 +49,12 @@ def ours() -> float:
 def rewritten() -> sb.RewriteResult:
     """Rewrite the file by epochs."""
     return sb.rewrite(ONE, OUTPUT, PLAN, axis="epoch", unit="step", base=0)
+
+
+def read_and_copy() -> None:
+    """Read the file, and write as many bytes as rewriting it does."""
+    sb.read_logs(ONE)
+    shutil.copyfile(FILE, BUILD / "events.copy")
 
 
 def peer() -> None:

@@ -82,13 +82,7 @@ impl PyTable {
     /// Writes event files into a folder.
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     #[pyo3(signature = (path, axis, watch=None))]
-    fn write_events(
-        &self,
-        py: Python<'_>,
-        path: PathBuf,
-        axis: &str,
-        watch: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    fn write_events(&self, py: Python<'_>, path: PathBuf, axis: &str, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let axis = axis_named(axis)?;
         let written = interruptible(py, watch.as_ref(), |progress| self.inner.write_events(&path, axis, progress))?;
         written.map_err(rewrite_error)

@@ -1,6 +1,7 @@
 //! Copies of logs in which the steps alone are others.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::SummaryLayout;
@@ -11,8 +12,8 @@ pub struct SummaryCopy<'a> {
     pub bytes: &'a dyn ReadAt,
     /// Where its summaries are, as its reader found them.
     pub layout: &'a SummaryLayout,
-    /// The new step of each summary, in the order of the file; one without a step is left out.
-    pub steps: &'a [Option<i64>],
+    /// Gives the new steps of a range of its summaries, in the order of the file; one without a step is left out.
+    pub steps: &'a (dyn Fn(Range<usize>) -> Vec<Option<i64>> + Sync),
     /// How many threads may share the work.
     pub threads: usize,
 }

@@ -10,6 +10,7 @@ use super::write::{push_frame, push_step};
 use crate::shared::copy::SummaryCopy;
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields, delimited, varint};
 use stepbridge_io::bytes::Window;
+use stepbridge_io::crc;
 use stepbridge_io::parallel;
 
 /// The numbers and keys of the fields that matter here.
@@ -39,13 +40,13 @@ pub(super) fn copy(job: &SummaryCopy, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn copy_block(job: &SummaryCopy, index: usize) -> io::Result<Vec<u8>> {
-    let SummaryCopy { bytes, layout, steps, .. } = job;
+    let SummaryCopy { bytes, layout, .. } = job;
     let (begin, before) = layout.blocks[index];
     let (end, after) = layout.blocks.get(index + 1).copied().unwrap_or((layout.end, layout.count));
     let changed = || io::Error::other("it was changed while it was read");
     let place = |number: u64| usize::try_from(number).map_err(|_| changed());
-    let steps = steps.get(place(before)?..place(after)?).ok_or_else(changed)?;
-    let mut copier = Copier { steps, malformed: &layout.malformed, changed: false, out: Vec::new() };
+    let steps = (job.steps)(place(before)?..place(after)?);
+    let mut copier = Copier { steps: &steps, malformed: &layout.malformed, changed: false, out: Vec::new() };
     copier.out.reserve(place(end.saturating_sub(begin))? / 16 * 17);
     let mut walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
     frame::walk(&mut Window::new(*bytes, layout.size), end, &mut walked, &mut copier)?;
@@ -66,10 +67,11 @@ struct Copier<'a> {
 }
 
 impl TakeFrame for Copier<'_> {
-    #[inline]
-    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames) {
+    #[expect(clippy::inline_always, reason = "the checksum is inlined only where this is")]
+    #[inline(always)]
+    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames, masked: impl Fn(&[u8]) -> u32 + Copy) {
         let copied = match Plain::of(payload) {
-            Some(plain) => self.plain(&plain),
+            Some(plain) => self.plain(&plain, masked),
             None if self.malformed.binary_search(&walked.end).is_ok() => Ok(()),
             None => self.event(payload),
         };
@@ -113,12 +115,13 @@ fn only(key: u8, bytes: &[u8]) -> Option<&[u8]> {
 }
 
 impl Copier<'_> {
-    #[inline]
-    fn plain(&mut self, plain: &Plain) -> Result<(), MalformedMessage> {
+    #[expect(clippy::inline_always, reason = "the checksum is inlined only where this is")]
+    #[inline(always)]
+    fn plain(&mut self, plain: &Plain, masked: impl Fn(&[u8]) -> u32) -> Result<(), MalformedMessage> {
         let (step, rest) = self.steps.split_first().ok_or(MalformedMessage)?;
         self.steps = rest;
         if let Some(step) = *step {
-            push_frame(&mut self.out, |out| {
+            push_frame(&mut self.out, masked, |out| {
                 out.extend_from_slice(plain.time);
                 push_step(out, step);
                 out.extend_from_slice(plain.summary);
@@ -143,7 +146,7 @@ impl Copier<'_> {
         self.steps = rest;
         if count == 0 {
             if !starts {
-                push_frame(&mut self.out, |out| out.extend_from_slice(payload));
+                push_frame(&mut self.out, crc::masked, |out| out.extend_from_slice(payload));
             }
             return Ok(());
         }
@@ -152,7 +155,7 @@ impl Copier<'_> {
             if !written.contains(step) {
                 written.push(*step);
                 let event = with_step(payload, steps, *step)?;
-                push_frame(&mut self.out, |out| out.extend_from_slice(&event));
+                push_frame(&mut self.out, crc::masked, |out| out.extend_from_slice(&event));
             }
         }
         Ok(())

@@ -26,10 +26,10 @@ use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use event::{EventColumns, EventVerdict};
 use frame::{FrameDamage, FrameDamageKind, WalkedFrames};
+use layout::LayoutBuilder;
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
 use stepbridge_records::{FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
-use layout::LayoutBuilder;
 use tags::Tags;
 pub use write::ScalarEvents;
 
@@ -170,7 +170,7 @@ struct Taking<'a> {
 impl frame::TakeFrame for Taking<'_> {
     #[expect(clippy::inline_always, reason = "a call for each of millions of records")]
     #[inline(always)]
-    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames) {
+    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames, _: impl Fn(&[u8]) -> u32 + Copy) {
         if walked.frames == TELLING {
             self.make_room(walked);
         }

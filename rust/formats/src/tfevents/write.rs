@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use crate::shared::proto::{delimited, push_varint};
 use stepbridge_io::crc;
 
-/// Appends a frame whose payload is what `fill` appends.
-pub(super) fn push_frame(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+/// Appends a frame whose payload is what `fill` appends; `masked` computes its checksums.
+#[inline]
+pub(super) fn push_frame(out: &mut Vec<u8>, masked: impl Fn(&[u8]) -> u32, fill: impl FnOnce(&mut Vec<u8>)) {
     const HEADER: usize = 12;
     let begin = out.len();
     out.extend_from_slice(&[0; HEADER]);
@@ -14,8 +15,8 @@ pub(super) fn push_frame(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     let payload = begin + HEADER;
     let length = ((out.len() - payload) as u64).to_le_bytes();
     out[begin..begin + 8].copy_from_slice(&length);
-    out[begin + 8..payload].copy_from_slice(&crc::masked(&length).to_le_bytes());
-    let checksum = crc::masked(&out[payload..]);
+    out[begin + 8..payload].copy_from_slice(&masked(&length).to_le_bytes());
+    let checksum = masked(&out[payload..]);
     out.extend_from_slice(&checksum.to_le_bytes());
 }
 
@@ -50,7 +51,7 @@ impl<W: Write> ScalarEvents<W> {
         if !self.begun {
             self.begun = true;
             let version = delimited(0x1a, b"brain.Event:2");
-            push_frame(&mut self.block, |out| {
+            push_frame(&mut self.block, crc::masked, |out| {
                 push_time(out, wall_time);
                 out.extend_from_slice(&version);
             });
@@ -59,7 +60,7 @@ impl<W: Write> ScalarEvents<W> {
         let number = (value as f32).to_le_bytes();
         let content = [&delimited(0x0a, tag.as_bytes())[..], &[0x15], &number].concat();
         let summary = delimited(0x2a, &delimited(0x0a, &content));
-        push_frame(&mut self.block, |out| {
+        push_frame(&mut self.block, crc::masked, |out| {
             push_time(out, wall_time);
             push_step(out, step);
             out.extend_from_slice(&summary);

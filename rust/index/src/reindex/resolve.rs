@@ -88,8 +88,8 @@ pub(crate) fn resolve(
                 resolutions.list.len() - 1
             };
             let resolution = &resolutions.list[at];
-            let assumes = is_evidence
-                && resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));
+            let assumes =
+                is_evidence && resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));
             if assumes && (0..rows.len()).any(|nth| resolution.contradicts(batch, rows.index(nth))) {
                 refuted.insert((batch.run, period));
             }

@@ -1,7 +1,9 @@
 //! Writes the files of runs: copies of event files, and event files of other logs.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use stepbridge_formats::{CopySummaries, ScalarEvents, SummaryCopy, named};
@@ -89,6 +91,7 @@ impl<'a> FileWriter<'a> {
         let written = match (copy, &log.facts.summaries, self.seen.get(log.path.path.as_path())) {
             (Some(copy), Some(layout), Some(seen)) => {
                 let steps = self.in_order(file, steps, layout);
+                let steps = |range| steps_in(&steps, range);
                 source::with_bytes(&log.path, seen, self.progress, |bytes| {
                     let job = SummaryCopy { bytes, layout, steps: &steps, threads };
                     copy_file(copy, &job, &mut out, self.progress)
@@ -105,33 +108,34 @@ impl<'a> FileWriter<'a> {
     }
 
     /// The steps of all summaries of a file, in its order: those of other runs are left out.
-    fn in_order(&self, file: &RunFile, steps: &[NewSteps], layout: &SummaryLayout) -> NewSteps {
+    fn in_order<'s>(
+        &self,
+        file: &RunFile,
+        steps: &'s [NewSteps],
+        layout: &SummaryLayout,
+    ) -> Vec<Cow<'s, [Option<i64>]>> {
         let batches = &self.logs.records.batches;
-        let of_file = self.batches[file.source].iter().copied();
+        let of_file = &self.batches[file.source];
         // Only values that are not numbers have ordinals here.
-        let (others, scalars): (Vec<usize>, Vec<usize>) = of_file.partition(|index| batches[*index].ordinals.is_some());
+        let (others, scalars): (Vec<usize>, Vec<usize>) =
+            of_file.iter().copied().partition(|index| batches[*index].ordinals.is_some());
+        if others.is_empty() && of_file.len() == file.batches.len() {
+            return scalars.into_iter().map(|index| Cow::Borrowed(&steps[index][..])).collect();
+        }
         let step = |index: usize, at: usize| steps[index][at].filter(|_| batches[index].run == file.run);
         let mut all = Vec::with_capacity(usize::try_from(layout.count).unwrap_or(0));
-        let own = |index: usize| others.is_empty() && batches[index].run == file.run;
         let mut next = others.iter().flat_map(|&index| (0..batches[index].len()).map(move |at| (index, at))).peekable();
-        let mut before = 0;
-        for index in scalars {
-            if own(index) {
-                all.extend_from_slice(&steps[index]);
-                continue;
-            }
-            for at in 0..batches[index].len() {
-                let comes =
-                    |(index, at): &(usize, usize)| batches[*index].ordinals.as_ref().is_some_and(|all| all[*at] <= before);
-                while let Some((index, at)) = next.next_if(comes) {
-                    all.push(step(index, at));
-                }
+        let scalars = scalars.into_iter().flat_map(|index| (0..batches[index].len()).map(move |at| (index, at)));
+        for (before, (index, at)) in (0_u64..).zip(scalars) {
+            let comes =
+                |(index, at): &(usize, usize)| batches[*index].ordinals.as_ref().is_some_and(|all| all[*at] <= before);
+            while let Some((index, at)) = next.next_if(comes) {
                 all.push(step(index, at));
-                before += 1;
             }
+            all.push(step(index, at));
         }
         all.extend(next.map(|(index, at)| step(index, at)));
-        all
+        vec![Cow::Owned(all)]
     }
 
     /// Writes the numbers of a log that is not an event file.
@@ -149,6 +153,21 @@ impl<'a> FileWriter<'a> {
         }
         events.finish().map(drop)
     }
+}
+
+/// The steps of a range of the summaries that these parts have together.
+fn steps_in(parts: &[Cow<[Option<i64>]>], range: Range<usize>) -> NewSteps {
+    let mut found = Vec::with_capacity(range.len());
+    let mut begin = 0;
+    for part in parts {
+        let end = begin + part.len();
+        let (from, until) = (range.start.max(begin), range.end.min(end));
+        if from < until {
+            found.extend_from_slice(&part[from - begin..until - begin]);
+        }
+        begin = end;
+    }
+    found
 }
 
 fn copy_file(copy: CopySummaries, job: &SummaryCopy, out: &mut OutputFile, progress: &Progress) -> io::Result<()> {

@@ -84,9 +84,8 @@ impl OutputFolder {
     pub(super) fn add(&self, file: OutputFile) -> Result<(), RewriteError> {
         let OutputFile { file, relative } = file;
         let path = self.path.join(&relative);
-        let file: NamedTempFile = file
-            .into_inner()
-            .map_err(|error| RewriteError::Io { path, source: error.into_error() })?;
+        let file: NamedTempFile =
+            file.into_inner().map_err(|error| RewriteError::Io { path, source: error.into_error() })?;
         // A run each may be more files than a process may hold open.
         self.state().waiting.push((file.into_temp_path(), relative));
         Ok(())

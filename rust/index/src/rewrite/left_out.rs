@@ -29,14 +29,14 @@ pub(super) struct LeftOutCounts {
 
 impl LeftOutCounts {
     /// Counts the values without a new step; `gone` are those that a later session superseded.
-    pub(super) fn of(batch: &ColumnBatch, steps: &[Option<i64>], gone: Option<BooleanBuffer>) -> Self {
+    pub(super) fn of(batch: &ColumnBatch, steps: &[Option<i64>], gone: Option<&BooleanBuffer>) -> Self {
         let kept = steps.iter().filter(|step| step.is_some()).count();
         let mut counts = Self { kept: kept as u64, ..Self::default() };
         if kept == steps.len() {
             return counts;
         }
         for (index, _) in steps.iter().enumerate().filter(|(_, step)| step.is_none()) {
-            if gone.as_ref().is_some_and(|gone| gone.value(index)) {
+            if gone.is_some_and(|gone| gone.value(index)) {
                 counts.superseded += 1;
             } else {
                 *counts.without_place.entry(batch.tag[index]).or_default() += 1;

@@ -21,10 +21,11 @@ use stepbridge_io::progress::Progress;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind};
 
 use crate::logs::Logs;
-use crate::reindex::part::PlacedPart;
 use crate::reindex::place::Placer;
 use crate::reindex::resolve::resolve;
-use crate::reindex::{Places, ReindexOptions, Resolutions, StepAssumption, StepInfo, TimelineSource, Timelines, report};
+use crate::reindex::{
+    Places, ReindexOptions, Resolutions, StepAssumption, StepInfo, TimelineSource, Timelines, report,
+};
 use crate::runs::read;
 use crate::table::superseded;
 
@@ -97,10 +98,15 @@ pub fn rewrite(
         let (places, parts) = placer.all(batch);
         (new_steps(batch, axis, &places), parts)
     });
-    let ((steps, counts), parts): ((Vec<NewSteps>, Vec<LeftOutCounts>), Vec<Vec<PlacedPart>>) = placed.into_iter().unzip();
+    let (mut steps, mut counts, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    for ((new_steps, left_out), placed_parts) in placed {
+        steps.push(new_steps);
+        counts.push(left_out);
+        parts.push(placed_parts);
+    }
     let problems = report::problems(records, &resolutions, &parts, &options);
     let left_out = left_out::sum(records, &counts);
-    let values = counts.iter().map(|counts| counts.kept).sum();
+    let values = counts.iter().map(|counts: &LeftOutCounts| counts.kept).sum();
     refuse_unplaced(&problems, values, axis, options.strict)?;
     let writer = FileWriter::new(&logs, &folder, progress, threads);
     let names: Vec<String> = records.runs.clone();
@@ -130,7 +136,7 @@ fn original(run: &str) -> String {
 fn new_steps(batch: &ColumnBatch, axis: Axis, places: &Places) -> (NewSteps, LeftOutCounts) {
     let mut steps = axis.steps(places);
     let gone = leave_out_superseded(batch, &mut steps);
-    let counts = LeftOutCounts::of(batch, &steps, gone);
+    let counts = LeftOutCounts::of(batch, &steps, gone.as_ref());
     (steps, counts)
 }
 

@@ -132,15 +132,14 @@ fn merged(scalars: &[&ColumnBatch], others: &[&ColumnBatch]) -> Vec<ColumnBatch>
             into.value.push(f64::NAN);
         }
     };
-    let mut before = 0;
-    for scalar in scalars.iter().flat_map(|batch| (0..batch.len()).map(|index| (*batch, index))) {
+    let scalars = scalars.iter().flat_map(|batch| (0..batch.len()).map(|index| (*batch, index)));
+    for (before, scalar) in (0_u64..).zip(scalars) {
         while let Some((batch, index)) =
             next.next_if(|(batch, index)| batch.ordinals.as_ref().is_some_and(|all| all[*index] <= before))
         {
             add(batch, index);
         }
         add(scalar.0, scalar.1);
-        before += 1;
     }
     next.for_each(|(batch, index)| add(batch, index));
     found.into_values().collect()

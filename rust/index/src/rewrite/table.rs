@@ -25,7 +25,8 @@ impl Table {
     /// session superseded are left out.
     pub fn write_events(&self, output: &Path, axis: Axis, progress: &Progress) -> Result<(), RewriteError> {
         let folder = OutputFolder::at(output, &input_of(&self.logs))?;
-        let batches: Vec<EventRows> = self.batches().iter().map(|batch| EventRows::of(batch, axis)).collect::<Result<_, _>>()?;
+        let batches: Vec<EventRows> =
+            self.batches().iter().map(|batch| EventRows::of(batch, axis)).collect::<Result<_, _>>()?;
         let mut files: BTreeMap<(i32, i32), FileRows> = BTreeMap::new();
         for (number, rows) in batches.iter().enumerate() {
             for row in (0..rows.steps.len()).filter(|row| rows.steps[*row].is_some()) {
@@ -89,7 +90,7 @@ impl<'a> EventRows<'a> {
             Axis::Epoch => micro_epochs(places.as_primitive::<Float64Type>().value(row)),
             _ => places.as_primitive::<Int64Type>().value(row).checked_add(1),
         };
-        let superseded = batch.column_by_name("superseded").map(|column| column.as_boolean());
+        let superseded = batch.column_by_name("superseded").map(AsArray::as_boolean);
         let is_kept = |row: usize| !places.is_null(row) && superseded.is_none_or(|superseded| !superseded.value(row));
         let steps = (0..batch.num_rows()).map(|row| if is_kept(row) { step(row) } else { None }).collect();
         Ok(Self { batch, steps, values: values.as_primitive::<Float64Type>().values() })
@@ -125,7 +126,9 @@ impl<'a> EventRows<'a> {
 fn input_of(logs: &Logs) -> PathBuf {
     match logs.files.as_slice() {
         [one] if one.path.folder.is_empty() => one.path.path.clone(),
-        [first, ..] => first.path.path.ancestors().nth(first.path.folder.len() + 1).unwrap_or(Path::new("/")).to_owned(),
+        [first, ..] => {
+            first.path.path.ancestors().nth(first.path.folder.len() + 1).unwrap_or(Path::new("/")).to_owned()
+        }
         [] => PathBuf::new(),
     }
 }
