@@ -33,6 +33,7 @@ ACCUMULATE = "accumulate=4, flush, out= given"
 ONE_THREAD = "one epoch length, out= given, one thread"
 SORTED_ONE_THREAD = SORTED + ", one thread"
 EVENTS = "one event file of 4 million scalars to a table with epoch and iter"
+REWRITTEN = "the same file to an event file by epochs"
 RUNS = "1,000 runs of 4,000 scalars each, the same"
 SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
@@ -70,6 +71,10 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(EVENTS, "tensorboard EventAccumulator", SPEED, 150.0),
         Claim(EVENTS, "tbparse", SPEED, 150.0),
         Claim(RUNS, SERVER, SPEED, 10.0),
+    ),
+    "rewrite": (
+        Claim(REWRITTEN, "tensorboard's event loader and record writer", SPEED, 100.0),
+        Claim(REWRITTEN, "stepbridge read_logs, then a copy of the file", COST, 2.0),
     ),
     "read_csv": (Claim(TABLE, "polars read_csv, unpivot, drop_nulls", SPEED, 1.0),),
     "read_wandb": (Claim(WANDB, "wandb 0.25, DataStore", SPEED, 20.0),),

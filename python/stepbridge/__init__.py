@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         ReindexOptions,
         ReindexResult,
         RepeatedSeries,
+        RewriteResult,
         RunOverview,
         RunSessions,
         StepAssumption,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         locate_step,
         read_logs,
         reindex,
+        rewrite,
     )
     from stepbridge.timeline import (
         Answer,
@@ -116,6 +118,7 @@ __all__ = [
     "ReindexOptions",
     "ReindexResult",
     "RepeatedSeries",
+    "RewriteResult",
     "RunOverview",
     "RunSessions",
     "Segment",
@@ -143,4 +146,5 @@ __all__ = [
     "read_ledger",
     "read_logs",
     "reindex",
+    "rewrite",
 ]

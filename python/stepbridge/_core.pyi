@@ -269,8 +269,19 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSessionRow], l
 
 FORMATS: list[str]
 OUTPUTS: list[str]
+AXES: list[str]
 
 def check_output(path: str | os.PathLike[str]) -> None: ...
+def rewrite(
+    path: str | os.PathLike[str],
+    options: Mapping[str, object],
+    output: str | os.PathLike[str],
+    request: Mapping[str, object],
+    axis: str,
+    watch: Callable[[int, int], object] | None = None,
+    *,
+    also: bool = False,
+) -> tuple[int, int, list[str], list[tuple[str, str | None, Literal["superseded", "no_place"], int]], ReportRows]: ...
 
 @final
 class Logs:
@@ -341,3 +352,6 @@ class Table:
     def __arrow_c_schema__(self) -> object: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def write(self, path: str | os.PathLike[str], watch: Callable[[int, int], object] | None = None) -> None: ...
+    def write_events(
+        self, path: str | os.PathLike[str], axis: str, watch: Callable[[int, int], object] | None = None
+    ) -> None: ...

@@ -87,7 +87,7 @@ def test_the_optimizers_own_accumulation_carries(saw: Any) -> None:
 def test_an_endless_dataset(saw: Any) -> None:
     found = saw("endless")
     kind, text = found["refused"]
-    assert kind == "ValueError"
+    assert kind == "TimelineError"
     assert "endless" in text
     assert "batches_per_epoch=" in text
     assert found["rows"] == counted([4, 4, 4], 2)
@@ -134,7 +134,7 @@ def test_what_a_dataset_says(saw: Any, name: str, stated: list[int | None]) -> N
 def test_datasets_that_make_no_clock(saw: Any) -> None:
     found = saw("refused_datasets")
     for name, kind, text in (
-        ("empty", "ValueError", "empty"),
+        ("empty", "TimelineError", "empty"),
         ("a list", "TypeError", "tf.data.Dataset, not list"),
         ("a graph", "RuntimeError", "StepClock(samples=..., batch_size=..., epochs=...)"),
         ("contradiction", "TimelineError", "not 3"),
@@ -193,7 +193,7 @@ def test_two_optimizers_have_counts_of_their_own(saw: Any) -> None:
     found = saw("two_optimizers")
     assert found["counts"] == [11, 6, 11, 12]
     assert found["seen"] == found["handles"] == [11, 6]
-    assert found["again"][0] == found["taken"][0] == "ValueError"
+    assert found["again"][0] == found["taken"][0] == "TimelineError"
     assert "'generator'" in found["again"][1]
     assert found["third"] == "optimizer2"
     (text,) = found["warned"]
@@ -236,7 +236,7 @@ def test_the_variable_follows(saw: Any) -> None:
     assert (found["dtype"], found["trainable"]) == ("int64", False)
     assert found["a graph"][0] == "RuntimeError"
     for name in ("tokens", "samples"):
-        assert found[name][0] == "ValueError"
+        assert found[name][0] == "TimelineError"
     assert found["no clock"][0] == "TypeError"
 
 

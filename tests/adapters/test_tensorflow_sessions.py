@@ -87,7 +87,7 @@ def test_accumulation_by_hand(saw: Any) -> None:
     assert [row[0] for row in found["rows"]] == list(range(1, 7))
     assert [row[1] for row in found["rows"]] == [row[2] for row in found["rows"]] == [3, 6, 7, 10, 13, 14]
     kind, text = found["unknown"]
-    assert kind == "ValueError"
+    assert kind == "TimelineError"
     assert "give the clock the lengths" in text
 
 
@@ -115,11 +115,11 @@ def test_an_input_that_begins_again_inside_the_epoch(saw: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "text"),
     [
-        ("unexplained", "ValueError", 'resume="continues" | "restart"'),
+        ("unexplained", "TimelineError", 'resume="continues" | "restart"'),
         ("past the end", "IndexError", "global step 10: 10st is past the end of the plan"),
-        ("ahead", "ValueError", "begins at global step 7, the clock is at step 12"),
+        ("ahead", "TimelineError", "begins at global step 7, the clock is at step 12"),
         ("learning", "TimelineError", "give the clock samples and batch_size"),
-        ("unknown word", "ValueError", "unknown resume='skip'"),
+        ("unknown word", "TimelineError", "unknown resume='skip'"),
         ("no clock", "TypeError", "not int"),
     ],
 )
@@ -177,7 +177,7 @@ def test_the_ledger_has_a_session_for_each_that_the_framework_made(saw: Any) -> 
 )
 def test_a_global_step_that_decreases(saw: Any, name: str, text: str) -> None:
     found = saw("a_global_step_that_is_assigned")[name]
-    assert found[0] == "ValueError"
+    assert found[0] == "TimelineError"
     assert text in found[1]
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from commands import PROGRAM
 
@@ -35,11 +36,11 @@ class Following(NamedTuple):
 
 
 @contextmanager
-def followed(folder: Path, *arguments: str) -> Iterator[Following]:
+def followed(folder: Path, *arguments: str, command: str = "reindex") -> Iterator[Following]:
     """Run the command, and end it as a person does; it must have gone on until then, and end well."""
-    command = [*PROGRAM, "reindex", *arguments, "--follow"]
+    typed = [*PROGRAM, command, *arguments, "--follow"]
     complaints: list[str] = []
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(typed, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield Following(process.stdout, complaints)
@@ -138,3 +139,19 @@ def test_a_table_in_the_folder_that_is_followed(ending: str, tmp_path: Path) -> 
         with log.open("a") as file:
             file.write(lines(range(20, 30)))
         assert following.stated.readline().startswith(f"out.{ending}: 29 records")
+
+
+def test_event_files_grow_while_the_run_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "runs" / "log.jsonl"
+    log.parent.mkdir()
+    log.write_text(lines(range(1, 11)))
+    with followed(tmp_path, "runs", "-o", "out", "--axis", "batch", *PLAN, command="rewrite") as following:
+        assert following.stated.readline().startswith("out: 10 values by batch in 1 event file")
+        (file,) = (tmp_path / "out").rglob("*tfevents*")
+        # TensorBoard keeps the file open.
+        shown = EventAccumulator(str(file))
+        assert [scalar.step for scalar in shown.Reload().Scalars("loss")] == list(range(1, 11))
+        with log.open("a") as more:
+            more.write(lines(range(11, 21)))
+        assert following.stated.readline().startswith("out: 20 values")
+        assert [scalar.step for scalar in shown.Reload().Scalars("loss")] == list(range(1, 21))

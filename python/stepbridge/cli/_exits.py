@@ -24,7 +24,7 @@ EXIT_CODES = (
     (NOTHING, "nothing could be read, or the result could not be written"),
     (WRONG_USE, "wrong use: an unknown option, a path that does not exist, a missing plan"),
     (FAULT, "an unexpected error: a fault in stepbridge or in how it is installed"),
-    (INTERRUPTED, "ended by Ctrl-C (reindex --follow ends with 0)"),
+    (INTERRUPTED, "ended by Ctrl-C (with --follow it ends with 0)"),
     (141, "the reader of the output went away, as `| head` does (a signal, on Unix)"),
     (143, "ended by SIGTERM (129: by SIGHUP); no file is left half written"),
 )

@@ -25,11 +25,12 @@ from stepbridge.cli._plan import plan
 from stepbridge.cli._plot import plot
 from stepbridge.cli._printing import complain
 from stepbridge.cli._reindex import reindex
+from stepbridge.cli._rewrite import rewrite
 from stepbridge.cli._where import where
 
 __all__ = ["run"]
 
-COMMANDS = (plan, convert, info, reindex, infer, where, plot)
+COMMANDS = (plan, convert, info, reindex, rewrite, infer, where, plot)
 
 
 class Commands(click.Group):

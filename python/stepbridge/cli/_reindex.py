@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,16 +13,17 @@ from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
+from stepbridge.cli._placing_options import as_options, following_options, placing_of, placing_options
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
 from stepbridge.cli._reading import Reading, nothing, read, reading_options, refusing, report
-from stepbridge.cli._step_options import as_meaning, misused, step_options
+from stepbridge.cli._step_options import misused, step_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from stepbridge.logs import Logs, ReindexOptions, ReindexResult, StepAssumption
+    from stepbridge.logs import Logs, ReindexResult, StepAssumption, TimelineSource
     from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
@@ -36,6 +36,9 @@ EXAMPLES = (
     Example("while the run goes on", "stepbridge reindex runs/bert -o bert.parquet --follow"),
 )
 
+
+#: What a command that follows logs shows each time.
+Result = TypeVar("Result")
 
 #: How many problems of one kind are named one by one.
 MOST_PROBLEMS = 5
@@ -52,14 +55,6 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
     return path
 
 
-def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    """Refuses what is not a number: click finds it in every range."""
-    if isnan(value):
-        message = "a time is a number, not nan"
-        raise click.BadParameter(message)
-    return value
-
-
 @command(*EXAMPLES, short="Write logs as one table with epoch and iter.")
 @reading_options
 @click.option(
@@ -72,39 +67,14 @@ def number(_context: click.Context, _parameter: click.Parameter, value: float) -
 )
 @plan_options
 @step_options
-@click.option(
-    "--series",
-    multiple=True,
-    metavar="TAGS=UNIT:BASE",
-    help="What the steps of some series count: 'val/*=epoch:1'. May be given several times.",
-)
+@placing_options
 @click.option(
     "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."
 )
-@click.option(
-    "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
-)
-@click.option(
-    "--likely",
-    is_flag=True,
-    help="Runs whose log leaves several timelines take the one with which each epoch has a record at its end.",
-)
-@click.option(
-    "--plan",
-    "plans",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    metavar="FILE",
-    help="A TOML file with plans by the names of runs; stepbridge.toml in PATH is used without it.",
-)
-@click.option("--strict", is_flag=True, help="Write nothing if a run has no timeline, or one that its log contradicts.")
 @click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
 @click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
 @click.option("--token", is_flag=True, help="Add the index of that batch's first token, where it is known.")
-@click.option("--follow", is_flag=True, help="Continue, and write the file again when the logs change, until Ctrl-C.")
-@click.option(
-    "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
-)
-@click.option("-v", "--verbose", is_flag=True, help="Name every problem, however many there are.")
+@following_options
 @as_json
 def reindex(
     path: str,
@@ -124,30 +94,20 @@ def reindex(
     not at all. Damage, and records that have no place or contradict the timeline, are named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    options = as_meaning(options)
-    options["series"] = dict(map(series_rule, options["series"]))
-    if options["plans"] is None:
-        from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415 - see _command.py
-
-        options["plans"] = plan_file_at(path)
+    options = placing_of(path, options)
     if follow:
+
+        def write(logs: Logs) -> ReindexResult:
+            return write_table(logs, output, timeline, options)
+
         with suppress(KeyboardInterrupt):
             shown: set[Problem] = set()
-            for result in followed(path, output, timeline, reading, interval, **options):
-                show(result if as_json else without(result, shown), as_json=as_json, verbose=verbose)
+            for result in followed(path, output, reading, interval, write):
+                fresh = result if as_json else result._replace(problems=without(result.problems, shown))
+                show(fresh, as_json=as_json, verbose=verbose)
                 shown.update(result.problems)
         return
     show(written(path, output, timeline, reading, **options), as_json=as_json, verbose=verbose)
-
-
-def series_rule(text: str) -> tuple[str, tuple[str, int]]:
-    """Returns pattern, unit and base of a value of `--series`."""
-    pattern, equals, meaning = text.rpartition("=")
-    unit, colon, base = meaning.partition(":")
-    if not (pattern and equals and unit and colon and base in {"0", "1"}):
-        message = f"{text!r} is not TAGS=UNIT:BASE, as in 'val/*=epoch:1'"
-        raise click.BadParameter(message, param_hint="--series")
-    return pattern, (unit, int(base))
 
 
 def written(
@@ -173,21 +133,16 @@ def written(
 
 
 def followed(
-    path: str,
-    output: Path,
-    timeline: Timeline | None,
-    reading: Reading,
-    interval: float,
-    **options: Any,  # noqa: ANN401 - the library checks them
-) -> Iterator[ReindexResult]:
-    """Writes the table, and again each time that the logs have changed.
+    path: str, output: Path, reading: Reading, interval: float, write: Callable[[Logs], Result]
+) -> Iterator[Result]:
+    """Writes the output, and again each time that the logs have changed.
 
     What is wrong at the beginning ends it. Later on, logs may be away for a moment, or just have begun anew: it says so
     once, and waits.
     """
     logs = read(path, reading)
     with misused():
-        yield write_table(logs, output, timeline, options)
+        yield write(logs)
     complaint = None
     written = True
     while True:
@@ -197,7 +152,7 @@ def followed(
                 complaint = None
                 continue
             written = False
-            result = write_table(logs, output, timeline, options)
+            result = write(logs)
         except (ValueError, OSError) as error:
             if str(error) != complaint:
                 complaint = str(error)
@@ -230,14 +185,9 @@ def write_table(logs: Logs, output: Path, timeline: Timeline | None, options: di
     )
 
 
-def without(result: ReindexResult, shown: set[Problem]) -> ReindexResult:
-    """Returns a result without the problems that were shown before."""
-    return result._replace(problems=tuple(problem for problem in result.problems if problem not in shown))
-
-
-def as_options(options: dict[str, Any]) -> ReindexOptions:
-    """Returns the command's options as those of the library, which have the same names."""
-    return options  # type: ignore[return-value]
+def without(problems: Iterable[Problem], shown: set[Problem]) -> tuple[Problem, ...]:
+    """Returns the problems that were not shown before."""
+    return tuple(problem for problem in problems if problem not in shown)
 
 
 def show(result: ReindexResult, *, as_json: bool, verbose: bool = False) -> None:
@@ -258,7 +208,7 @@ def show(result: ReindexResult, *, as_json: bool, verbose: bool = False) -> None
         )
         return
     counts = f"{counted(result.records, 'record')} of {counted(len(result.runs), 'run')}"
-    say(", ".join((f"{result.output}: {counts}", timeline_sources(result), *summary(result.left_out))))
+    say(", ".join((f"{result.output}: {counts}", timeline_sources(result.origins), *summary(result.left_out))))
     report_assumptions(result.assumed)
     report(result.problems, most=None if verbose else MOST_PROBLEMS)
 
@@ -291,12 +241,12 @@ def some_of(names: list[str]) -> list[str]:
     return [*names[:few], "..."] if len(names) > few else names
 
 
-def timeline_sources(result: ReindexResult) -> str:
+def timeline_sources(origins: Sequence[TimelineSource]) -> str:
     """Returns where the timelines come from."""
-    several = len({source.origin for source in result.origins}) > 1
+    several = len({source.origin for source in origins}) > 1
     clauses = []
     for kind in ("given", "ledger", "inferred", "config", "shared", "likely", "none"):
-        runs = [source for source in result.origins if source.origin == kind]
+        runs = [source for source in origins if source.origin == kind]
         if not runs:
             continue
         files = sorted({source.ledger for source in runs if source.ledger is not None})

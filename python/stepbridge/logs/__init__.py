@@ -18,12 +18,14 @@ from stepbridge.logs._records import (
     TimelineSource,
     UnreadFile,
 )
+from stepbridge.logs._rewriting import Axis, RewriteResult, rewrite
 from stepbridge.logs._streaming import ReindexResult, reindex
 from stepbridge.logs._table import Table
 
 __all__ = [
     "FORMATS",
     "OUTPUTS",
+    "Axis",
     "ChainedRun",
     "ConfigSetting",
     "Format",
@@ -36,6 +38,7 @@ __all__ = [
     "ReindexOptions",
     "ReindexResult",
     "RepeatedSeries",
+    "RewriteResult",
     "RunOverview",
     "RunSessions",
     "StepAssumption",
@@ -49,4 +52,5 @@ __all__ = [
     "locate_step",
     "read_logs",
     "reindex",
+    "rewrite",
 ]

@@ -200,6 +200,8 @@ class LeftOut(NamedTuple):
     images and histograms, which no table has."""
     records: int
     """How many."""
+    series: str | None = None
+    """The series; None if the number is that of all of them together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stepbridge import _display
 from stepbridge._errors import StepbridgeWarning
@@ -12,7 +13,6 @@ from stepbridge.logs import _export
 from stepbridge.logs._records import LeftOut, ReindexReport, StepAssumption, StepInfo, TimelineSource
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     import pandas as pd
@@ -231,17 +231,30 @@ class Table:
         """
         return _export.to_pandas(self._core)
 
-    def write(self, path: str | os.PathLike[str], *, progress: Callable[[int, int], object] | None = None) -> None:
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        axis: Literal["epoch", "batch"] | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> None:
         """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
 
         JSON has no NaN and no infinities: in .jsonl they are null. `progress` is called a few times a second with the
         number of rows that are written and the number of all rows.
 
+        A name that ends in "/", or an `axis`, makes a folder of event files for TensorBoard. Their steps are millionths
+        of an epoch, or with `axis="batch"` the batches done; rows without that place are not written. The values are
+        32-bit floats there. `stepbridge.rewrite` does this for logs, on more axes, and keeps images and histograms.
+
         Raises:
-            ValueError: the name has another ending.
+            ValueError: the name has another ending, or the table lacks the column of the axis.
             OSError: the system does not let it be written; what was there before still is.
         """
-        self._core.write(path, progress)
+        if axis is not None or os.fspath(path).endswith(("/", os.sep)):
+            self._core.write_events(path, axis or "epoch", progress)
+        else:
+            self._core.write(path, progress)
 
 
 def summary(left_out: Sequence[LeftOut]) -> list[str]:

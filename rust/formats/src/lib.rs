@@ -45,6 +45,7 @@ pub use registry::{
 pub use resemblance::{Lookalike, Resemblance, lookalike};
 pub use shared::config::ConfigFile;
 pub use shared::contents::FileContents;
+pub use shared::copy::{CopySummaries, SummaryCopy};
 pub use shared::example::{Example, ExampleUnits, Examples, Framing};
 pub use shared::head::{FileHead, HEAD, placeholder};
 pub use shared::input::Input;
@@ -53,3 +54,4 @@ pub use shared::options::{ChainOption, NamedColumns, ReadOptions};
 pub use shared::reader::FormatReader;
 pub use shared::sink::{BatchFilter, Sink};
 pub use text::{PatternError, check_pattern};
+pub use tfevents::ScalarEvents;

@@ -2,6 +2,7 @@
 //!
 //! Data goes one way. [`read`] gathers the files of runs into [`Logs`]; [`infer`] finds timelines from logged epochs;
 //! [`reindex`] gives every record its epoch and iter; a [`Table`] holds the columns, and [`output`](TableWriter) writes them.
+//! [`rewrite`] writes the logs on another axis, as event files.
 //! [`Survey`] does all of it for logs that do not fit into memory.
 
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ mod output;
 mod overview;
 pub mod reindex;
 mod repeated_series;
+pub mod rewrite;
 mod runs;
 mod second_counters;
 mod streamed;

@@ -65,7 +65,7 @@ pub struct ChainedRun {
 }
 
 /// A file that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceFile {
     /// Its format.
     pub format: Format,

@@ -386,7 +386,7 @@ fn stated(epochs: &EpochColumn) -> ArrayRef {
 }
 
 /// Which records are superseded.
-fn superseded(batch: &ColumnBatch) -> BooleanBuffer {
+pub(crate) fn superseded(batch: &ColumnBatch) -> BooleanBuffer {
     match batch.superseded_from {
         None => BooleanBuffer::new_unset(batch.len()),
         Some(_) => BooleanBuffer::collect_bool(batch.len(), |index| batch.is_superseded(index)),

@@ -10,6 +10,7 @@ mod interruptible;
 mod ledger;
 mod logs;
 mod request;
+mod rewrite;
 mod rows;
 mod step;
 mod survey;
@@ -27,5 +28,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     logs::register(module)?;
     module.add_class::<survey::PySurvey>()?;
+    rewrite::register(module)?;
     table::register(module)
 }

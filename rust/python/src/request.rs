@@ -31,7 +31,7 @@ impl ReadRequest {
         let Self { format, step_column: step, epoch_column: epoch, time_column: wall_time, pattern, chain } = self;
         let format = format.as_deref().map(named).transpose()?;
         let chain = chain.into_iter().map(|(runs, offsets)| ChainOption { runs, offsets }).collect();
-        Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern, chain })
+        Ok(ReadOptions { format, columns: NamedColumns { step, epoch, wall_time }, pattern, chain, summaries: false })
     }
 }
 
@@ -106,6 +106,7 @@ impl ReindexRequest {
                 batch,
                 sample,
                 token,
+                done: None,
                 share_timeline,
                 likely,
             },

@@ -16,6 +16,7 @@ use pyo3::types::PyCapsule;
 use stepbridge_index::{Output, Table, WriteError};
 
 use crate::interruptible::interruptible;
+use crate::rewrite::{axis_named, rewrite_error};
 
 #[pyclass(name = "Table", module = "stepbridge._core", frozen)]
 pub(crate) struct PyTable {
@@ -76,6 +77,15 @@ impl PyTable {
     fn pivot(&self, py: Python<'_>, tags: Option<Vec<String>>) -> PyResult<Self> {
         let inner = py.detach(|| self.inner.pivot(tags.as_deref()));
         inner.map(|inner| Self { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Writes event files into a folder.
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
+    #[pyo3(signature = (path, axis, watch=None))]
+    fn write_events(&self, py: Python<'_>, path: PathBuf, axis: &str, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let axis = axis_named(axis)?;
+        let written = interruptible(py, watch.as_ref(), |progress| self.inner.write_events(&path, axis, progress))?;
+        written.map_err(rewrite_error)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]

@@ -165,7 +165,7 @@ impl ColumnBatch {
 
 /// A batch whose tags have names of their own, before it joins the batches of other files. `columns.tag` counts in `tags`;
 /// `columns.run` and `columns.source` are not set yet.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaggedBatch {
     /// The names of tags by number. Some may have no record.
     pub tags: Vec<String>,

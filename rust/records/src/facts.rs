@@ -1,6 +1,8 @@
 //! Counts of what a file holds.
 
-use crate::batch::BatchRun;
+use std::sync::Arc;
+
+use crate::batch::{BatchRun, TaggedBatch};
 
 /// A record of a series with a counter of its own, next to the step that the other series had reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct CounterMark {
 pub type SeriesCounter = (BatchRun, String, Vec<CounterMark>);
 
 /// What a file holds besides its records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FileFacts {
     /// Its size in bytes.
     pub bytes: u64,
@@ -35,4 +37,23 @@ pub struct FileFacts {
     pub starts: Vec<(u64, i64)>,
     /// What a survey found of series whose step counts something else than the other steps of the file, by run and tag.
     pub second_counters: Vec<SeriesCounter>,
+    /// Where all of its summaries are, if the caller wants to copy them and the format can.
+    pub summaries: Option<Arc<SummaryLayout>>,
+}
+
+/// Where the summaries of a file are: its records, and the values between them that are not numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SummaryLayout {
+    /// Where blocks of frames begin, and how many summaries come before each.
+    pub blocks: Vec<(u64, u64)>,
+    /// Where reading ended.
+    pub end: u64,
+    /// How many bytes there were.
+    pub size: u64,
+    /// How many summaries there are.
+    pub count: u64,
+    /// Where frames begin that could not be read, though they are intact.
+    pub malformed: Vec<u64>,
+    /// The values that are not numbers, as records without a value. Their ordinals are how many records come before them.
+    pub others: TaggedBatch,
 }

@@ -22,7 +22,7 @@ pub use batch::{BatchRun, ColumnBatch, TaggedBatch};
 pub use config::{ConfigEntry, ConfigItem};
 pub use decimal::{Decimal, Precision};
 pub use epoch_column::{EpochColumn, EpochReader};
-pub use facts::{CounterMark, FileFacts, SeriesCounter};
+pub use facts::{CounterMark, FileFacts, SeriesCounter, SummaryLayout};
 pub use format::{Format, FormatDescription, FormatOptions, RepeatedRecords, ResumeSigns};
 pub use meaning::{EpochMeaning, SeriesMeaning, StepMeaning, StepScope, epoch_tag};
 pub use order_key::{OrderKey, OrderKeys, SupersededFrom};

@@ -15,9 +15,12 @@ pub struct TaggingWriter {
     alone: bool,
     /// Beginnings and ends of its tags, and what their steps are.
     tags: &'static [(&'static str, &'static str, StepMeaning)],
+    /// What the steps of its values that are not numbers are, whatever their tags.
+    pub others: Option<StepMeaning>,
 }
 
-/// Keras' `TensorBoard` callback logs epochs by their index, batches and evaluations by the updates so far. Megatron logs many
+/// Keras' `TensorBoard` callback logs epochs by their index, and with them histograms and images of weights; batches and
+/// evaluations by the updates so far. Megatron logs many
 /// tags twice, by iteration and by the samples so far.
 const WRITERS: [TaggingWriter; 2] = [
     TaggingWriter {
@@ -29,12 +32,14 @@ const WRITERS: [TaggingWriter; 2] = [
             ("batch_", "", StepMeaning::of_run(Unit::Step, 1)),
             ("evaluation_", "_vs_iterations", StepMeaning::of_run(Unit::Step, 1)),
         ],
+        others: Some(StepMeaning::of_run(Unit::Epoch, 0)),
     },
     TaggingWriter {
         name: "Megatron",
         folders: &[],
         alone: false,
         tags: &[("", " vs samples", StepMeaning::of_run(Unit::Sample, 1))],
+        others: None,
     },
 ];
 

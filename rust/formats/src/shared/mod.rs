@@ -3,6 +3,7 @@
 pub(crate) mod axes;
 pub(crate) mod config;
 pub(crate) mod contents;
+pub(crate) mod copy;
 pub(crate) mod example;
 pub(crate) mod head;
 pub(crate) mod input;

@@ -13,6 +13,8 @@ pub struct ReadOptions {
     pub pattern: Option<String>,
     /// Which runs in several folders are one.
     pub chain: Vec<ChainOption>,
+    /// Whether to note where all summaries are ([`stepbridge_records::FileFacts::summaries`]), to copy them.
+    pub summaries: bool,
 }
 
 /// Runs that are one, because the caller says so.

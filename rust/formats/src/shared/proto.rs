@@ -43,6 +43,11 @@ impl<'a> MessageFields<'a> {
         Self(message)
     }
 
+    /// What is left of the message.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// The next field: its number and its value.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<(u64, FieldValue<'a>)>, MalformedMessage> {
@@ -99,14 +104,19 @@ pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, MalformedMessage> {
 /// A field of bytes: its key, their length, and the bytes.
 pub(crate) fn delimited(key: u8, bytes: &[u8]) -> Vec<u8> {
     let mut field = vec![key];
-    let mut length = bytes.len();
-    while length > 0x7f {
-        field.push(0x80 | length.to_le_bytes()[0]);
-        length >>= 7;
-    }
-    field.push(length.to_le_bytes()[0]);
+    push_varint(&mut field, bytes.len() as u64);
     field.extend_from_slice(bytes);
     field
+}
+
+/// Appends a variable-length integer.
+#[inline]
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        out.push(0x80 | number.to_le_bytes()[0]);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::{Format, FormatDescription, ProblemKind};
 
 use super::config::ConfigFile;
+use super::copy::CopySummaries;
 use super::example::Examples;
 use super::head::{FileHead, HEAD};
 use super::input::Input;
@@ -31,6 +32,8 @@ pub struct FormatReader {
     pub explain_mismatch: fn(&FileHead) -> Option<(ProblemKind, &'static str)>,
     /// Reads all of it.
     pub read: fn(&mut Input, &mut Sink) -> io::Result<()>,
+    /// Copies its summaries with other steps, if the format has event files.
+    pub copy: Option<CopySummaries>,
     /// Whether it reads tables that this library wrote, if the caller names the format.
     pub reads_own_tables: bool,
     /// The files of a run's configuration that its writer leaves next to its logs.
@@ -50,6 +53,7 @@ impl FormatReader {
         matches_further: |_, _, _, _| Ok(false),
         explain_mismatch: |_| None,
         read: |_, _| Ok(()),
+        copy: None,
         reads_own_tables: false,
         configs: &[],
         examples: Examples::NONE,

@@ -38,6 +38,18 @@ pub(crate) struct EventColumns {
     pub(crate) others: u64,
     /// Where a session says that it starts: the number of scalars before it, and its step.
     pub(crate) starts: Vec<(u64, i64)>,
+    /// The values that are not scalars, if they are wanted.
+    pub(crate) kept: Option<Vec<OtherValue>>,
+}
+
+/// A value that is not a scalar.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OtherValue {
+    pub(crate) tag: u32,
+    pub(crate) step: i64,
+    pub(crate) wall_time: f64,
+    /// How many scalars come before it.
+    pub(crate) before: u64,
 }
 
 /// What an event held.
@@ -84,9 +96,9 @@ enum Content<'a> {
 }
 
 impl EventColumns {
-    /// Columns for a part of a file before which `known` was learned.
-    pub(crate) fn knowing(known: Tags) -> Self {
-        Self { tags: known, ..Self::default() }
+    /// Columns for a part of a file before which `known` was learned. `keeps` says whether other values are wanted.
+    pub(crate) fn knowing(known: Tags, keeps: bool) -> Self {
+        Self { tags: known, kept: keeps.then(Vec::new), ..Self::default() }
     }
 
     /// Appends the scalars of one event; of an event that is malformed, none.
@@ -105,11 +117,12 @@ impl EventColumns {
     /// Any event, field by field. Not inlined: the loop over those that are plain stays short.
     #[inline(never)]
     fn any_event(&mut self, payload: &[u8]) -> Result<EventVerdict, MalformedMessage> {
-        let before = (self.records.len(), self.others);
+        let before = (self.records.len(), self.others, self.kept.as_ref().map_or(0, Vec::len));
         let verdict = self.fields(payload);
         if verdict.is_err() {
             self.records.truncate(before.0);
             self.others = before.1;
+            self.kept.iter_mut().for_each(|kept| kept.truncate(before.2));
         }
         verdict
     }
@@ -190,19 +203,24 @@ impl EventColumns {
             Content::Simple(number) => f64::from(number),
             Content::Tensor(message) => match self.tensor(name, message, metadata)? {
                 Ok(number) => number,
-                Err(verdict) => {
-                    self.others += u64::from(verdict == EventVerdict::Sound);
-                    return Ok(verdict);
-                }
+                Err(EventVerdict::NotANumber) if self.kept.is_none() => return Ok(EventVerdict::NotANumber),
+                Err(_) => return Ok(self.other(name, step, wall_time)),
             },
-            Content::Other | Content::Nothing => {
-                self.others += 1;
-                return Ok(EventVerdict::Sound);
-            }
+            Content::Other | Content::Nothing => return Ok(self.other(name, step, wall_time)),
         };
         let tag = self.tags.number(name);
         self.records.push_timed(tag, step, wall_time, number);
         Ok(EventVerdict::Sound)
+    }
+
+    /// Counts a value that is not a scalar, and keeps it if it is wanted.
+    fn other(&mut self, name: &[u8], step: i64, wall_time: f64) -> EventVerdict {
+        self.others += 1;
+        if let Some(kept) = &mut self.kept {
+            let (tag, before) = (self.tags.number(name), self.records.len() as u64);
+            kept.push(OtherValue { tag, step, wall_time, before });
+        }
+        EventVerdict::Sound
     }
 
     /// The number in a tensor, if its tag holds scalars.

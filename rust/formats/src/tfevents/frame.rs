@@ -102,8 +102,9 @@ pub(crate) fn looks_like_frame(bytes: &[u8]) -> bool {
 
 /// What becomes of frames.
 pub(crate) trait TakeFrame {
-    /// Takes the payload of an intact frame, which begins where the walk is. Called once a frame, so inlined.
-    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames);
+    /// Takes the payload of an intact frame, which begins where the walk is. Called once a frame, so inlined. `masked` is the
+    /// checksum of frames.
+    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames, masked: impl Fn(&[u8]) -> u32 + Copy);
 }
 
 /// Continues from `walked.end`, where a frame must begin, to the first frame at or after `until`, and hands every intact
@@ -144,7 +145,7 @@ impl<S: ReadAt + ?Sized, T: TakeFrame> crc::ChecksumLoop for FrameWalk<'_, '_, S
                 match head(&bytes[used..], masked) {
                     FrameHead::Frame { payload } => {
                         let body = &bytes[used + HEADER..used + HEADER + payload];
-                        taker.take(body, walked);
+                        taker.take(body, walked, masked);
                         let whole = payload + HEADER + 4;
                         used += whole;
                         walked.end += whole as u64;

@@ -5,12 +5,15 @@
 //! said before. [`JoinedParts`] checks both when the parts are put together, and reads a part again that guessed wrong. So the
 //! result is that of one walk from the first byte to the last, whatever the number of threads.
 
+mod copy;
 mod event;
 mod frame;
+mod layout;
 mod tags;
 mod tensor;
 #[cfg(test)]
 pub(super) mod tests;
+mod write;
 
 use std::io;
 use std::sync::Arc;
@@ -23,10 +26,12 @@ use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
 use event::{EventColumns, EventVerdict};
 use frame::{FrameDamage, FrameDamageKind, WalkedFrames};
+use layout::LayoutBuilder;
 use stepbridge_io::bytes::{ReadAt, Window};
 use stepbridge_io::parallel;
 use stepbridge_records::{FormatDescription, Problem, ProblemKind, ResumeSigns, TaggedBatch};
 use tags::Tags;
+pub use write::ScalarEvents;
 
 /// The bytes of one part: large enough that looking for its beginning costs nothing, small enough to share out.
 const PART: u64 = 4 << 20;
@@ -47,13 +52,16 @@ fn parts(size: u64) -> u64 {
 }
 
 /// Reads the part number `index` of a file of `size` bytes, guessing where its first frame begins.
-fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64) -> FilePart {
+fn read_part<S: ReadAt + ?Sized>(source: &S, size: u64, index: u64, keeps: bool) -> FilePart {
     let mut window = Window::new(source, size);
     let boundary = index * PART;
     let until = boundary + PART;
     let begin = if index == 0 { Ok(Some(0)) } else { frame::search(&mut window, boundary, boundary, until) };
     match begin {
-        Ok(begin) => read_from(window, begin.unwrap_or(until.min(size)), until, Tags::default()),
+        Ok(begin) => {
+            let columns = EventColumns::knowing(Tags::default(), keeps);
+            read_from(window, begin.unwrap_or(until.min(size)), until, columns)
+        }
         Err(fault) => FilePart::unread(index, fault),
     }
 }
@@ -71,6 +79,7 @@ pub(super) static READER: FormatReader = FormatReader {
     matches: looks_like_event_file,
     // Damaged at its beginning, as far as can be seen there.
     read,
+    copy: Some(copy::copy),
     examples: Examples { file: "events.out.tfevents.1.host", framing: Framing::Events, all: &[EXAMPLE] },
     ..FormatReader::NONE
 };
@@ -100,13 +109,15 @@ fn looks_like_event_file(head: &FileHead) -> bool {
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let (bytes, size) = (input.bytes, input.size);
     let reached = input.mark.take().and_then(|mark| mark.downcast::<EventMark>().ok());
+    let keeps = input.options.summaries;
     let mut joined = JoinedParts::new(bytes, size, input.file, reached.as_deref());
+    joined.layout = keeps.then(LayoutBuilder::default);
     let first = usize::try_from(joined.position / PART).unwrap_or(usize::MAX);
     let count = usize::try_from(parts(size)).unwrap_or(usize::MAX).saturating_sub(first);
     parallel::in_order(
         count,
         input.threads,
-        |index| read_part(bytes, size, (first + index) as u64),
+        |index| read_part(bytes, size, (first + index) as u64, keeps),
         |index, part| {
             let index = (first + index) as u64;
             if let Some(tagged) = joined.part(index, part, sink)? {
@@ -115,8 +126,7 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
             sink.came_to((index + 1).saturating_mul(PART).min(size))
         },
     )?;
-    joined.finish(sink);
-    Ok(())
+    joined.finish(sink)
 }
 
 /// Where a reading ended, and what was known there.
@@ -138,8 +148,12 @@ impl FilePart {
 /// So many frames tell how long a frame of a part is.
 const TELLING: u64 = 64;
 
-fn read_from<S: ReadAt + ?Sized>(mut window: Window<'_, S>, begin: u64, until: u64, known: Tags) -> FilePart {
-    let mut columns = EventColumns::knowing(known);
+fn read_from<S: ReadAt + ?Sized>(
+    mut window: Window<'_, S>,
+    begin: u64,
+    until: u64,
+    mut columns: EventColumns,
+) -> FilePart {
     let mut walked = WalkedFrames { end: begin, ..WalkedFrames::default() };
     let end = until.min(window.size());
     let outcome = frame::walk(&mut window, until, &mut walked, &mut Taking { columns: &mut columns, begin, end });
@@ -156,7 +170,7 @@ struct Taking<'a> {
 impl frame::TakeFrame for Taking<'_> {
     #[expect(clippy::inline_always, reason = "a call for each of millions of records")]
     #[inline(always)]
-    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames) {
+    fn take(&mut self, payload: &[u8], walked: &mut WalkedFrames, _: impl Fn(&[u8]) -> u32 + Copy) {
         if walked.frames == TELLING {
             self.make_room(walked);
         }
@@ -201,6 +215,8 @@ struct JoinedParts<'a, S: ReadAt + ?Sized> {
     stopped: bool,
     /// Whether it is read from its first byte on.
     whole: bool,
+    /// Where all summaries are, if that is wanted.
+    layout: Option<LayoutBuilder>,
 }
 
 impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
@@ -215,6 +231,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             known: reached.map_or_else(Tags::default, |reached| reached.known.clone()),
             stopped: false,
             whole: reached.is_none(),
+            layout: None,
         }
     }
 
@@ -226,10 +243,12 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         }
         if part.begin != self.position || !self.known.would_not_change(&part.columns.tags) {
             let window = Window::new(self.source, self.size);
-            part = read_from(window, self.position, until, self.known.clone());
+            let columns = EventColumns::knowing(self.known.clone(), self.layout.is_some());
+            part = read_from(window, self.position, until, columns);
         }
-        let EventColumns { tags, records, others, starts } = part.columns;
+        let EventColumns { tags, records, others, starts, kept } = part.columns;
         self.known.learn(&tags);
+        let begin = self.position;
         self.position = part.walked.end;
         for damage in &part.walked.damage {
             sink.problem(problem(self.file, damage, self.frames, self.size));
@@ -241,28 +260,39 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         sink.facts.records_ok += part.walked.frames - part.walked.damage.len() as u64;
         sink.facts.non_numeric += others;
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
+        let before = self.scalars;
         self.scalars += records.len() as u64;
         let columns = records.into_columns(READER.format());
-        Ok(Some(TaggedBatch::new(tags.into_names()?, columns)))
+        let names = tags.into_names()?;
+        if let Some(layout) = &mut self.layout {
+            let malformed = part.walked.damage.iter().filter(|damage| damage.kind == FrameDamageKind::Malformed);
+            layout.block(begin, before, malformed.map(|damage| damage.offset));
+            layout.others(&kept.unwrap_or_default(), &names, before);
+        }
+        Ok(Some(TaggedBatch::new(names, columns)))
     }
 
     /// Reports a file that is not an event file at all.
-    fn finish(self, sink: &mut Sink) {
+    fn finish(mut self, sink: &mut Sink) -> io::Result<()> {
         let garbage = sink.problems.iter().any(|problem| problem.kind == ProblemKind::Corrupt);
         if self.whole && sink.facts.records_ok == 0 && garbage {
             sink.problems.clear();
             let reason = "it has the name of an event file, and it holds no valid record";
             sink.report(ProblemKind::NotALog, 0, self.size, reason);
-            return;
-        }
-        if self.stopped {
-            return;
+            return Ok(());
         }
         // What the file ended inside of is read again, once more of it is there.
         let torn = sink.problems.last().filter(|problem| problem.kind == ProblemKind::Truncated);
         let position = torn.and_then(|problem| problem.offset).unwrap_or(self.position);
         let frames = self.frames - u64::from(torn.is_some());
+        if let Some(layout) = self.layout.take() {
+            sink.facts.summaries = Some(Arc::new(layout.finish(position, self.size, self.scalars)?));
+        }
+        if self.stopped {
+            return Ok(());
+        }
         sink.mark = Some(Arc::new(EventMark { position, frames, known: self.known }));
+        Ok(())
     }
 
     fn unreadable(&mut self, fault: &io::Error, sink: &mut Sink) {

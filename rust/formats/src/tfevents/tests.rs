@@ -262,7 +262,7 @@ fn parts_agree_with_one_walk_whatever_stands_at_their_borders() {
         *byte = !*byte;
     }
     let size = damaged.len() as u64;
-    let serial = read_from(Window::new(&damaged[..], size), 0, size, Tags::default());
+    let serial = read_from(Window::new(&damaged[..], size), 0, size, EventColumns::default());
     let parts = self::read(&damaged);
     let values: Vec<f64> = parts.batches.iter().flat_map(|tagged| tagged.columns.value.clone()).collect();
     assert_eq!(values, serial.columns.records.into_columns(READER.format()).value);

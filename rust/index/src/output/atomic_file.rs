@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
 /// A file that is written under another name in the same folder. It is removed if it is dropped before it gets its own.
-pub(super) fn create(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn create(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }

@@ -1,6 +1,6 @@
 //! Writes tables as Parquet, Arrow IPC, CSV or JSON lines, each file completely or not at all.
 
-mod atomic_file;
+pub(crate) mod atomic_file;
 mod own;
 mod text;
 

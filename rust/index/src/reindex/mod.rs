@@ -7,6 +7,7 @@
 
 mod basis;
 mod compare;
+mod done;
 mod logged_positions;
 mod options;
 pub(crate) mod part;
@@ -47,7 +48,7 @@ pub fn reindex(
     options: &ReindexOptions,
     threads: usize,
 ) -> Result<ReindexResult, Error> {
-    let resolutions = resolve::resolve(records, &SecondCounters::of(records), ledgers, timelines, options)?;
+    let resolutions = resolve::resolve(records, &[], &SecondCounters::of(records), ledgers, timelines, options)?;
     let placer = Placer::new(records, &resolutions, options);
     let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
     let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
@@ -60,7 +61,7 @@ pub fn reindex(
 #[must_use]
 pub fn resolutions(records: &Records, ledgers: &[Option<RunLedger>], options: &ReindexOptions) -> Resolutions {
     let counters = SecondCounters::of(records);
-    resolve::resolve(records, &counters, ledgers, Timelines::Own, options).unwrap_or_default()
+    resolve::resolve(records, &[], &counters, ledgers, Timelines::Own, options).unwrap_or_default()
 }
 
 /// What the steps of every run are.

@@ -56,6 +56,8 @@ pub struct ReindexOptions {
     pub sample: bool,
     /// Whether to add the index of the first token of that batch.
     pub token: bool,
+    /// The unit of which to add how much is done, if there is one.
+    pub done: Option<Unit>,
     /// Whether a run whose log does not show its timeline takes that of the other runs, if they all have the same.
     pub share_timeline: bool,
     /// Whether a run whose log leaves several timelines takes the one that is likely, if there is one.

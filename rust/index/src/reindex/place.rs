@@ -2,11 +2,12 @@
 
 use stepbridge_timeline::{Invalid, MASKED, Mapper, Timeline, Unit};
 
+use super::basis::StepBasis;
 use super::options::ReindexOptions;
 use super::part::{PlaceTallies, PlacedPart};
 use super::places::{CountColumns, Places};
 use super::resolution::{BatchRows, Resolution, Resolutions, Withheld};
-use super::{compare, logged_positions};
+use super::{compare, done, logged_positions};
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope, epoch_tag};
 
@@ -25,7 +26,8 @@ impl<'a> Placer<'a> {
     pub(crate) fn new(records: &Records, resolutions: &'a Resolutions, options: &ReindexOptions) -> Self {
         let is_epoch: Vec<bool> = records.tags.iter().map(|tag| epoch_tag(tag).is_some()).collect();
         let epoch_tags = if is_epoch.contains(&true) { is_epoch } else { Vec::new() };
-        let columns = CountColumns { batch: options.batch, sample: options.sample, token: options.token };
+        let &ReindexOptions { batch, sample, token, done, .. } = options;
+        let columns = CountColumns { batch, sample, token, done };
         Self { resolutions, columns, epoch_tags }
     }
 
@@ -105,6 +107,9 @@ impl<'a> Placer<'a> {
             let sample = found(self.columns.sample, Unit::Sample);
             let token = found(self.columns.token, Unit::Token);
             (places.batch, places.sample, places.token) = (batch, sample, token);
+            places.done = self.columns.done.map(|unit| done::at_places(timeline, unit, &places));
+        } else if known.basis != StepBasis::Nothing {
+            places.done = self.columns.done.map(|unit| done::by_steps(batch, known.step, unit));
         }
         (places, seen)
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use stepbridge_timeline::MASKED;
+use stepbridge_timeline::{MASKED, Unit};
 
 use super::resolution::BatchRows;
 
@@ -21,6 +21,8 @@ pub struct Places {
     pub sample: Option<Vec<i64>>,
     /// Indices of their first tokens; -1 if they are not known.
     pub token: Option<Vec<i64>>,
+    /// How much of [`super::ReindexOptions::done`] is done; -1 if it is not known.
+    pub done: Option<Vec<i64>>,
 }
 
 /// The columns of counts that are asked for.
@@ -29,6 +31,7 @@ pub(super) struct CountColumns {
     pub(super) batch: bool,
     pub(super) sample: bool,
     pub(super) token: bool,
+    pub(super) done: Option<Unit>,
 }
 
 impl Places {
@@ -42,6 +45,7 @@ impl Places {
             batch: columns.batch.then(masked),
             sample: columns.sample.then(masked),
             token: columns.token.then(masked),
+            done: columns.done.map(|_| masked()),
         }
     }
 
@@ -58,8 +62,12 @@ impl Places {
         put(&mut self.epoch, rows, &part.epoch);
         put(&mut self.iter, rows, &part.iter);
         put(&mut self.epoch_float, rows, &part.epoch_float);
-        let columns =
-            [(&mut self.batch, &part.batch), (&mut self.sample, &part.sample), (&mut self.token, &part.token)];
+        let columns = [
+            (&mut self.batch, &part.batch),
+            (&mut self.sample, &part.sample),
+            (&mut self.token, &part.token),
+            (&mut self.done, &part.done),
+        ];
         for (column, part) in columns {
             if let (Some(column), Some(part)) = (column, part) {
                 put(column, rows, part);
@@ -76,7 +84,7 @@ impl Places {
         self.epoch[range.clone()].fill(MASKED);
         self.iter[range.clone()].fill(MASKED);
         self.epoch_float[range.clone()].fill(f64::NAN);
-        for column in [&mut self.batch, &mut self.sample, &mut self.token].into_iter().flatten() {
+        for column in [&mut self.batch, &mut self.sample, &mut self.token, &mut self.done].into_iter().flatten() {
             column[range.clone()].fill(MASKED);
         }
     }

@@ -21,11 +21,13 @@ use crate::infer::{EpochEvidence, StepHint, StepWord, TimelineInference};
 use crate::logs::RunLedger;
 use crate::second_counters::{SecondCounters, may_hold};
 
-/// Resolves what is known of records; `counters` are their second counters.
+/// Resolves what is known of records; `counters` are their second counters. `others` are records without a value, which are
+/// placed with them and are evidence of nothing.
 ///
 /// Fails if no record can be located at all: for a unit without locations, or samples of batches of unknown size.
 pub(crate) fn resolve(
     records: &Records,
+    others: &[ColumnBatch],
     counters: &SecondCounters,
     ledgers: &[Option<RunLedger>],
     timelines: Timelines,
@@ -53,7 +55,9 @@ pub(crate) fn resolve(
                 Some((TaggingWriter::of_run(name, &tags)?, own))
             });
             let notes = ledger.iter().flat_map(|found| &found.ledger.sessions).flat_map(|session| &session.series);
-            let series = SeriesOfRun { run: number, tags: &records.tags, writer, notes: notes.collect() };
+            let own = others.iter().filter(|batch| batch.run == number).flat_map(|batch| &batch.tag);
+            let others = own.copied().collect();
+            let series = SeriesOfRun { run: number, tags: &records.tags, writer, others, notes: notes.collect() };
             let classes = SeriesClasses::new(&series, &rules, counters);
             let mut run = ResolvedRun { number, hint, word, timelines, classes, contradicted: None };
             run.contradicted = run.contradicted_by(&evidence);
@@ -68,7 +72,8 @@ pub(crate) fn resolve(
     };
     let mut refuted: HashSet<(u32, usize)> = HashSet::new();
     let mut period_of: Vec<usize> = Vec::new();
-    for batch in records.batches.iter().filter(|batch| !batch.is_empty()) {
+    let placed = records.batches.iter().map(|batch| (batch, true)).chain(others.iter().map(|batch| (batch, false)));
+    for (batch, is_evidence) in placed.filter(|(batch, _)| !batch.is_empty()) {
         let Some(run) = runs.get(batch.run as usize) else { continue };
         for (rows, period, class) in resolutions.runs[batch.run as usize].pieces(batch) {
             let kind = SeriesKind::of(batch, class);
@@ -83,7 +88,8 @@ pub(crate) fn resolve(
                 resolutions.list.len() - 1
             };
             let resolution = &resolutions.list[at];
-            let assumes = resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));
+            let assumes =
+                is_evidence && resolution.basis == StepBasis::LedgerAssumed && !refuted.contains(&(batch.run, period));
             if assumes && (0..rows.len()).any(|nth| resolution.contradicts(batch, rows.index(nth))) {
                 refuted.insert((batch.run, period));
             }

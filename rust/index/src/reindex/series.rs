@@ -59,6 +59,8 @@ pub(super) struct SeriesOfRun<'a> {
     pub(super) tags: &'a [String],
     /// The writer of the run, and which tags it has.
     pub(super) writer: Option<(TaggingWriter, &'a BTreeSet<u32>)>,
+    /// Its tags of values that are not numbers.
+    pub(super) others: BTreeSet<u32>,
     /// What its ledger says of single tags.
     pub(super) notes: Vec<&'a SeriesStep>,
 }
@@ -66,7 +68,7 @@ pub(super) struct SeriesOfRun<'a> {
 impl SeriesClasses {
     /// The classes of a run. The first rule that fits a tag counts, then what its ledger says, then its writer.
     pub(super) fn new(of: &SeriesOfRun, rules: &[SeriesRule], counters: &SecondCounters) -> Self {
-        let &SeriesOfRun { run, tags, writer, ref notes } = of;
+        let &SeriesOfRun { run, tags, writer, ref others, ref notes } = of;
         let mut classes = Self::default();
         let number = |index: usize| u16::try_from(index + 1).unwrap_or(u16::MAX);
         for (index, rule) in rules.iter().enumerate() {
@@ -89,9 +91,11 @@ impl SeriesClasses {
                 classes.list.push(SeriesClass { name: note.tag.clone(), kind });
             }
         }
-        for &tag in writer.iter().flat_map(|(_, own)| *own) {
+        let own = writer.iter().flat_map(|(_, own)| *own).map(|tag| (*tag, false));
+        for (tag, is_other) in own.chain(others.iter().map(|tag| (*tag, true))) {
             let name = tags.get(tag as usize).cloned().unwrap_or_default();
-            let declared = writer.and_then(|(writer, _)| Some((writer.step(&name)?, writer.name)));
+            let step = |writer: TaggingWriter| if is_other { writer.others } else { writer.step(&name) };
+            let declared = writer.and_then(|(writer, _)| Some((step(writer)?, writer.name)));
             if let Some((step, writer)) = declared
                 && !classes.ruled.contains_key(&tag)
                 && classes.list.len() < usize::from(u16::MAX)

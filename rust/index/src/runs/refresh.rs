@@ -179,7 +179,8 @@ impl Logs {
         // complete now, or ends in the same way again.
         let is_of_the_end = |problem: &Problem| problem.kind == ProblemKind::Truncated;
         let mut contents = self.contents(known);
-        if !contents.problems.iter().all(is_of_the_end) {
+        // Where its summaries are was noted for a reading from its beginning.
+        if contents.facts.summaries.is_some() || !contents.problems.iter().all(is_of_the_end) {
             return None;
         }
         let ranges = known.seen.ranges.clone();

@@ -1,0 +1,99 @@
+"""The options that say how records get their place, for the commands that write them."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepbridge.cli._step_options import as_meaning
+
+if TYPE_CHECKING:
+    from stepbridge.cli._command import Function
+    from stepbridge.logs import ReindexOptions
+
+
+def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuses what is not a number: click finds it in every range."""
+    if isnan(value):
+        message = "a time is a number, not nan"
+        raise click.BadParameter(message)
+    return value
+
+
+PLACING = (
+    click.option(
+        "--series",
+        multiple=True,
+        metavar="TAGS=UNIT:BASE",
+        help="What the steps of some series count: 'val/*=epoch:1'. May be given several times.",
+    ),
+    click.option(
+        "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
+    ),
+    click.option(
+        "--likely",
+        is_flag=True,
+        help="Runs whose log leaves several timelines take the one with which each epoch has a record at its end.",
+    ),
+    click.option(
+        "--plan",
+        "plans",
+        type=click.Path(dir_okay=False, exists=True, path_type=Path),
+        metavar="FILE",
+        help="A TOML file with plans by the names of runs; stepbridge.toml in PATH is used without it.",
+    ),
+    click.option(
+        "--strict", is_flag=True, help="Write nothing if a run has no timeline, or one that its log contradicts."
+    ),
+)
+
+FOLLOWING = (
+    click.option("--follow", is_flag=True, help="Continue, and write it again when the logs change, until Ctrl-C."),
+    click.option(
+        "--interval", type=click.FloatRange(0.01, 3600), callback=number, default=2.0, metavar="SECONDS", hidden=True
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Name every problem, however many there are."),
+)
+
+
+def placing_options(command: Function) -> Function:
+    """Adds the options of `stepbridge.ReindexOptions` that no plan and no step has."""
+    for option in reversed(PLACING):
+        command = option(command)
+    return command
+
+
+def following_options(command: Function) -> Function:
+    """Adds `--follow` and `--verbose`."""
+    for option in reversed(FOLLOWING):
+        command = option(command)
+    return command
+
+
+def placing_of(path: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options as the library takes them."""
+    options = as_meaning(options)
+    options["series"] = dict(map(series_rule, options["series"]))
+    if options["plans"] is None:
+        from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415 - see _command.py
+
+        options["plans"] = plan_file_at(path)
+    return options
+
+
+def series_rule(text: str) -> tuple[str, tuple[str, int]]:
+    """Returns pattern, unit and base of a value of `--series`."""
+    pattern, equals, meaning = text.rpartition("=")
+    unit, colon, base = meaning.partition(":")
+    if not (pattern and equals and unit and colon and base in {"0", "1"}):
+        message = f"{text!r} is not TAGS=UNIT:BASE, as in 'val/*=epoch:1'"
+        raise click.BadParameter(message, param_hint="--series")
+    return pattern, (unit, int(base))
+
+
+def as_options(options: dict[str, Any]) -> ReindexOptions:
+    """Returns the command's options as those of the library, which have the same names."""
+    return options  # type: ignore[return-value]
