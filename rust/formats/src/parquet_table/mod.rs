@@ -32,7 +32,7 @@ use pages::PagesVerdict;
 use rows::TableRows;
 use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::open::open_file;
-use stepbridge_records::{FormatDescription, ProblemKind};
+use stepbridge_records::{FormatDescription, FormatOptions, ProblemKind};
 
 /// The key of the mark in the Arrow and Parquet files that this library writes.
 pub const OWN_TABLE: &str = "stepbridge.table";
@@ -49,7 +49,12 @@ const LARGE: u64 = 64 << 20;
 const RATIO: u64 = 200;
 
 pub(super) static READER: FormatReader = FormatReader {
-    description: FormatDescription { name: "parquet", title: "Parquet", ..FormatDescription::UNKNOWN },
+    description: FormatDescription {
+        name: "parquet",
+        title: "Parquet",
+        options: FormatOptions { columns: true, pattern: false },
+        ..FormatDescription::UNKNOWN
+    },
     // What the columns are is written at the end of the file.
     head_size: |name| HEAD as u64 + u64::from(has_ending(name)),
     matches_further,
