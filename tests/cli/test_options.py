@@ -78,7 +78,7 @@ def test_python_speaks_of_arguments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["step_column", "epoch_column", "time_column"])
 def test_a_column_is_named_only_where_a_format_has_such(option: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text('{"iteration": 9, "lr": 0.1, "total_loss": 0.5}\n', encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"^{option}= names a column in files of the formats jsonl and csv"):
+    with pytest.raises(ValueError, match=rf"^{option}= names a column in files of the formats .*csv"):
         sb.read_logs(tmp_path, **{option: "lr"})  # type: ignore[arg-type]
     sentence = complaint(1, "info", tmp_path, f"--{option.replace('_', '-')}", "lr")
     assert f"--{option.replace('_', '-')} names a column" in sentence

@@ -38,6 +38,10 @@ class Counted:
     tokens: int = 0
     repeated: int = 0
     left_out: int = 0
+    back_from: int = 0
+    "How far the running epoch's data was done before the loop went back in it; 0 if it did not."
+    not_again: int = 0
+    "Samples that were to be repeated, and were not."
     lengths: list[int] = field(default_factory=list)
 
     @property
@@ -65,13 +69,22 @@ class Counted:
     def end(self) -> None:
         """End the running epoch, whole or cut."""
         self.lengths.append(self.iter)
-        self.epoch, self.running, self.done, self.iter = self.epoch + 1, False, 0, 0
+        self.epoch, self.running, self.done, self.iter, self.back_from = self.epoch + 1, False, 0, 0, 0
 
     def enter(self, at: int) -> None:
         """Go on elsewhere in the running epoch."""
         self.repeated += max(self.done - at, 0)
         self.left_out += max(at - self.done, 0)
+        self.back_from = max(self.back_from, self.done) if at < self.done else 0
         self.done = at
+
+    def leave(self) -> None:
+        """Leave the running epoch, of whose data nothing more is trained."""
+        not_again = max(self.back_from - self.done, 0)
+        self.repeated -= not_again
+        self.not_again += not_again
+        self.left_out += self.samples - self.done - not_again
+        self.end()
 
 
 class Machine(RuleBasedStateMachine):
@@ -142,8 +155,7 @@ class Machine(RuleBasedStateMachine):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", sb.StepbridgeWarning)
             assert self.clock.begin_epoch(wanted, sample=at)
-        hand.left_out += hand.samples - hand.done
-        hand.end()
+        hand.leave()
         while hand.epoch < wanted:
             hand.left_out += hand.samples
             hand.end()
@@ -236,7 +248,9 @@ class Machine(RuleBasedStateMachine):
         if not self.hand.running and self.clock._ledger is not None and self.clock._ledger._session is not None:
             # A process that trained nothing left no line.
             assert last.timeline == self.clock.timeline
-        assert sum(entry.repeated for session in ledger.sessions for entry in session.entries) == self.hand.repeated
+        # An entry says what it was going to repeat.
+        entered = self.hand.repeated + self.hand.not_again
+        assert sum(entry.repeated for session in ledger.sessions for entry in session.entries) == entered
         assert sum(entry.left_out for session in ledger.sessions for entry in session.entries) == self.hand.left_out
 
 

@@ -41,14 +41,15 @@ def past_the_end(tmp_path: Path) -> sb.Table:
 def test_lengths_agree_or_say_why_not() -> None:
     logs = sb.read_logs(RESUMED)
     assert (len(logs), repr(logs)) == (34, "Logs(34 records, 3 superseded, 1 run, 7 tags)")
+    texts = sb.LeftOut("version_0", "not_a_number", 9)
     for table in (logs.table(), logs.reindex()):
         assert len(table) == table.num_rows == table.to_polars().height == 31
-        assert table.left_out == (sb.LeftOut("version_0", "superseded", 3),)
-        assert repr(table).startswith("Table(31 records, 3 superseded left out: run, tag, step, ")
+        assert table.left_out == (sb.LeftOut("version_0", "superseded", 3), texts)
+        assert repr(table).startswith("Table(31 records, 3 superseded left out, 9 not a number: run, tag, step, ")
     for table in (logs.table(keep_superseded=True), logs.reindex(keep_superseded=True)):
         assert len(table) == table.to_polars().height == 34
-        assert table.left_out == ()
-        assert repr(table).startswith("Table(34 records: run, tag, step, ")
+        assert table.left_out == (texts,)
+        assert repr(table).startswith("Table(34 records, 9 not a number: run, tag, step, ")
 
 
 def test_records_without_a_place_are_counted_by_run(past_the_end: sb.Table) -> None:
@@ -60,8 +61,8 @@ def test_records_without_a_place_are_counted_by_run(past_the_end: sb.Table) -> N
 
 def test_the_streamed_way_and_the_command_line_count_what_they_leave_out(tmp_path: Path) -> None:
     result = sb.reindex(RESUMED, tmp_path / "out.parquet")
-    assert (result.records, result.left_out) == (31, (sb.LeftOut(None, "superseded", 3),))
-    assert run("reindex", RESUMED, "-o", tmp_path / "out.csv").stdout.endswith(", 3 superseded left out\n")
+    assert (result.records, result.left_out) == (31, (sb.LeftOut(None, "superseded", 3), sb.LeftOut("version_0", "not_a_number", 9)))
+    assert run("reindex", RESUMED, "-o", tmp_path / "out.csv").stdout.endswith(", 3 superseded left out, 9 not a number\n")
     shown = json.loads(run("reindex", RESUMED, "-o", tmp_path / "out.csv", "--json").stdout)
     assert shown["left_out"] == [{"run": None, "reason": "superseded", "records": 3}]
     assert "34 records (3 superseded) of 7 tags" in run("info", RESUMED).stdout
