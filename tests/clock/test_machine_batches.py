@@ -137,7 +137,8 @@ class Machine(RuleBasedStateMachine):
         self.hand.end(cut=True)
         self.hand.running, self.hand.epochs = True, self.hand.epochs + 1
 
-    @precondition(lambda self: self.hand.running or self.hand.epoch < self.hand.epochs)
+    # After a change in an epoch that runs past its plan, a ledger does not know every step of that epoch.
+    @precondition(lambda self: (self.hand.running or self.hand.epoch < self.hand.epochs) and not self.hand.overlong)
     @rule(accumulate=st.integers(1, 4), pending=st.sampled_from(["flush", "drop", "carry"]))
     def change_accumulation(self, accumulate: int, pending: Any) -> None:
         hand = self.hand
@@ -208,9 +209,10 @@ class Machine(RuleBasedStateMachine):
         ledger = sb.read_ledger(self.folder)
         last, hand = ledger.sessions[-1], self.hand
         assert ledger.problems == ()
-        assert (last.batch, last.step) == (hand.batch, hand.step)
         assert self.clock._ledger is not None
+        # A process that trained nothing left no line.
         if self.clock._ledger._session is not None:
+            assert (last.batch, last.step) == (hand.batch, hand.step)
             for batch in hand.steps_at:
                 for unit in ("step", "token"):
                     assert last.timeline.convert(f"{batch}ba", unit) == self.clock.convert(f"{batch}ba", unit)
