@@ -6,6 +6,7 @@ The gradient is -1 and the rate 1, so each update moves the weight by the sum ov
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,8 @@ def make_trainer(
         "enable_model_summary": False,
         "accelerator": "cpu",
         "devices": 1,
+        # A checkpoint without a folder of its own would be saved where the tests are run.
+        "default_root_dir": tempfile.mkdtemp(),
         **options,
     }
     return lightning.Trainer(callbacks=[counting, *more], **given)

@@ -61,10 +61,18 @@ def test_records_without_a_place_are_counted_by_run(past_the_end: sb.Table) -> N
 
 def test_the_streamed_way_and_the_command_line_count_what_they_leave_out(tmp_path: Path) -> None:
     result = sb.reindex(RESUMED, tmp_path / "out.parquet")
-    assert (result.records, result.left_out) == (31, (sb.LeftOut(None, "superseded", 3), sb.LeftOut("version_0", "not_a_number", 9)))
-    assert run("reindex", RESUMED, "-o", tmp_path / "out.csv").stdout.endswith(", 3 superseded left out, 9 not a number\n")
+    assert (result.records, result.left_out) == (
+        31,
+        (sb.LeftOut(None, "superseded", 3), sb.LeftOut("version_0", "not_a_number", 9)),
+    )
+    assert run("reindex", RESUMED, "-o", tmp_path / "out.csv").stdout.endswith(
+        ", 3 superseded left out, 9 not a number\n"
+    )
     shown = json.loads(run("reindex", RESUMED, "-o", tmp_path / "out.csv", "--json").stdout)
-    assert shown["left_out"] == [{"run": None, "reason": "superseded", "records": 3}]
+    assert [tuple(entry.values()) for entry in shown["left_out"]] == [
+        (None, "superseded", 3, None),
+        ("version_0", "not_a_number", 9, None),
+    ]
     assert "34 records (3 superseded) of 7 tags" in run("info", RESUMED).stdout
 
 
