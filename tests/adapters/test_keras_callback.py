@@ -319,18 +319,18 @@ def test_a_loss_scale_that_a_policy_brings_in(backend: str) -> None:
 def test_what_is_refused_says_why(backend: str) -> None:
     stated = value(backend, "refused")
     begins = {
-        "a clock and options": "ValueError: give a clock, or the options of one",
+        "a clock and options": "TimelineError: give a clock, or the options of one",
         "no clock": "TypeError: expected a stepbridge.StepClock, not str",
-        "no phase": "ValueError: phases is empty",
-        "a shape": "ValueError: unknown shape 'round'",
-        "ends that go back": "ValueError: the phase that ends at 1ep (7ba) ends before",
-        "an end beyond": "ValueError: 9ep in batches is past the end (28ba)",
-        "unknown lengths": "ValueError: 1ep in batches is undetermined",
-        "no plan": "ValueError: where 1ep is depends on the run",
-        "a flush": "ValueError: Keras carries accumulated gradients",
+        "no phase": "TimelineError: phases is empty",
+        "a shape": "TimelineError: unknown shape 'round'",
+        "ends that go back": "TimelineError: the phase that ends at 1ep (7ba) ends before",
+        "an end beyond": "TimelineError: 9ep in batches is past the end (28ba)",
+        "unknown lengths": "TimelineError: 1ep in batches is undetermined",
+        "no plan": "TimelineError: where 1ep is depends on the run",
+        "a flush": "TimelineError: Keras carries accumulated gradients",
         "no schedule": "TypeError: drive takes a keras LearningRateSchedule, not function",
         "patience without a unit": "TypeError: patience needs a unit",
-        "steps by duration": "ValueError: a log's step is whole",
+        "steps by duration": "TimelineError: a log's step is whole",
     }
     assert stated.keys() == begins.keys()
     for name, begin in begins.items():
