@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from polars.testing import assert_frame_equal
 
 import stepbridge as sb
 from small_logs import small_log
@@ -171,3 +173,15 @@ def test_streamed_and_in_memory_agree(tmp_path: Path) -> None:
     assert pl.read_parquet(out).with_columns(pl.col("run", "tag", "source").cast(pl.String)).rows() == (
         table.with_columns(pl.col("run", "tag", "source").cast(pl.String)).rows()
     )
+
+
+def test_a_compressed_file_is_known_by_its_end(tmp_path: Path) -> None:
+    """It is further away than the first bytes that other formats are known by."""
+    table = pl.DataFrame({"step": range(20_000), "loss": [1 / (step + 1) for step in range(20_000)]})
+    table.write_parquet(tmp_path / "run.parquet", compression="uncompressed")
+    whole = (tmp_path / "run.parquet").read_bytes()
+    assert len(whole) > 1 << 17
+    (tmp_path / "run.parquet.gz").write_bytes(gzip.compress(whole))
+    plain, compressed = (sb.read_logs(tmp_path / name).to_polars() for name in ("run.parquet", "run.parquet.gz"))
+    assert_frame_equal(plain.drop("run", "source"), compressed.drop("run", "source"))
+    assert len(plain) == 20_000

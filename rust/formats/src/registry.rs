@@ -208,7 +208,7 @@ mod tests {
         let known = known_logs();
         assert_eq!(known.matches("MLflow").count(), 1);
         assert!(known.starts_with("a log of TensorBoard, "), "{known}");
-        assert!(known.ends_with("or Keras, or JSON lines, CSV or text with steps or epochs"), "{known}");
+        assert!(known.ends_with("or Keras, or Parquet, JSON lines, CSV or text with steps or epochs"), "{known}");
     }
 
     #[test]

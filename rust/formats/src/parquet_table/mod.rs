@@ -44,7 +44,8 @@ const END: usize = 8;
 const FOOTER: u64 = 16 << 20;
 /// How many rows are held at once.
 const ROWS: usize = 16 << 10;
-/// A row group above this size, and above this many times the size of the file, is not read.
+/// A row group above this size, and above this many times the size of the file, is not read. Nor is a compressed file with
+/// more content known for a table without `format=`.
 const LARGE: u64 = 64 << 20;
 const RATIO: u64 = 200;
 
@@ -55,8 +56,8 @@ pub(super) static READER: FormatReader = FormatReader {
         options: FormatOptions { columns: true, pattern: false },
         ..FormatDescription::UNKNOWN
     },
-    // What the columns are is written at the end of the file.
-    head_size: |name| HEAD as u64 + u64::from(has_ending(name)),
+    // The end of the file says what its columns are. Of a compressed file that takes all of the content.
+    head_size: |name| if has_ending(name) { LARGE } else { HEAD as u64 },
     matches_further,
     read,
     reads_own_tables: true,

@@ -19,6 +19,9 @@ use crate::shared::sink::Sink;
 use stepbridge_io::parallel;
 use stepbridge_records::{Decimal, Problem, ProblemKind};
 
+/// How many bytes of a line of names are looked at for quotes that are not closed.
+const LONGEST_NAMES: usize = 1 << 20;
+
 /// Where a reader stopped.
 struct TableMark {
     /// Where the first incomplete row begins.
@@ -92,6 +95,20 @@ pub(super) fn walk(kind: &TableKind, limits: TableLimits, input: &mut Input, sin
     Ok(())
 }
 
+/// The line that begins at an offset, after blanks; of a very long one the first part.
+fn line_at<'b>(begin: u64, size: u64, slow: &'b mut RowCutter) -> io::Result<&'b [u8]> {
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let left = usize::try_from(size.saturating_sub(begin)).unwrap_or(usize::MAX).min(LONGEST_NAMES);
+    let mut wanted = left.min(1 << 12);
+    // The window may hold more than is wanted, so that only a line with an end, or all that may be looked at, is the same each time.
+    while wanted < left && !slow.bytes(begin, wanted)?.trim_ascii_start().iter().any(is_end) {
+        wanted = left.min(2 * wanted);
+    }
+    let bytes = slow.bytes(begin, wanted)?;
+    let bytes = &bytes[..bytes.len().min(left)];
+    Ok(bytes.trim_ascii_start().split(is_end).next().unwrap_or_default())
+}
+
 impl<'a> TableWalk<'a> {
     /// Reads the line of names.
     fn begin(
@@ -111,9 +128,7 @@ impl<'a> TableWalk<'a> {
         let table = peek_with(&head, |line| Some((kind.separator)(line)))
             .filter(|table| table.begin > 0 && (kind.places)(&table.names, input.options).any());
         let begin = mark + table.map_or(0, |table| table.begin as u64);
-        let line = slow.bytes(begin, 1 << 12)?;
-        let line = line.trim_ascii_start();
-        let line = line.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+        let line = line_at(begin, input.size, slow)?;
         let separator = (kind.separator)(line);
         let (open, line) = (has_open_quote(line), unquoted(line, separator));
         slow.separated_by(separator);
