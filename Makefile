@@ -23,6 +23,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
 # The laws are tried with the same examples each time (tests/laws_profile.py).
 export HYPOTHESIS_PROFILE ?= ci
+export PROPTEST_RNG_SEED ?= 1
 unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
 
 INSTALL := uv pip install --quiet --constraint constraints.txt

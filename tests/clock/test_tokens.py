@@ -239,6 +239,8 @@ def test_bounds_hold_the_tokens_of_every_batch(epochs: list[list[int]], change: 
 
 
 def test_a_table_has_the_tokens_where_a_mark_says_them(tmp_path: Path) -> None:
+    # The wheel is also tested without any other package.
+    pytest.importorskip("polars")
     clock = sb.StepClock(batches_per_epoch=3, epochs=2, ledger=tmp_path, logged_as=("step", 1))
     with (tmp_path / "log.jsonl").open("w") as log:
         for epoch in clock.epochs():

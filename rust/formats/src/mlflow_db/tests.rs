@@ -41,7 +41,8 @@ fn records(read: &FileContents) -> Vec<(String, String, Option<i64>, f64, f64)> 
         let BatchRun::Named(run) = &tagged.run else { panic!("a run has a name") };
         for i in 0..tagged.columns.len() {
             let tag = tagged.tags[tagged.columns.tag[i] as usize].clone();
-            let time = tagged.columns.wall_time.as_ref().expect("times")[i];
+            // In a damaged file no record may have a time.
+            let time = tagged.columns.wall_time.as_ref().map_or(f64::NAN, |times| times[i]);
             records.push((run.clone(), tag, tagged.columns.step_of(i), time, tagged.columns.value[i]));
         }
     }
