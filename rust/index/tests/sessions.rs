@@ -152,6 +152,8 @@ proptest! {
             rows_expected.extend((begin..begin + length).map(|epoch| (attempt, session, epoch)));
         }
         let epochs: Vec<u32> = rows_expected.iter().map(|row| row.2).collect();
+        // What goes back and forth between two numbers may be two counters as well as short attempts.
+        prop_assume!(!epochs.windows(4).any(|four| four[..2] == four[2..] && four[0] != four[1]));
         let logs = keras(&epochs);
         let runs = logs.records.batches.iter().flat_map(|batch| vec![batch.run; batch.len()]);
         let found: Vec<_> = runs.zip(rows(&logs)).map(|(run, row)| (run, row.0, row.1)).collect();
