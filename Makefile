@@ -38,7 +38,7 @@ help: ## list the targets
 setup: $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/extension ## make .venv with everything that the tests and the checks need
 
 .PHONY: demo
-demo: $(DONE)/extension ## re-index real logs (no framework needed) and show the result
+demo: $(DONE)/extension $(DONE)/demo ## re-index real logs (no framework needed) and show the result
 	@python demo/demo.py
 
 .PHONY: test
@@ -229,7 +229,7 @@ $(DONE)/build: pyproject.toml constraints.txt | $(DONE)/venv
 	$(INSTALL) --requirements pyproject.toml --group build
 	@touch $@
 
-$(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/coverage: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
+$(DONE)/demo $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/coverage: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
 	$(INSTALL) --requirements pyproject.toml --group $*
 	@touch $@
 
