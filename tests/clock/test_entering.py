@@ -95,3 +95,44 @@ def test_batches_where_samples_are_not_known() -> None:
     assert (clock.repeated, clock.position) == (sb.Quantity(2, "ba"), (0, 6))
     clock.advance(6)
     assert clock.position == (1, 0)
+
+
+def test_a_loop_that_goes_on_and_then_back_counts_each_sample_once() -> None:
+    clock = sb.StepClock(samples=40, batch_size=1, epochs=3)
+    clock.begin_epoch()
+    clock.advance(10)
+    clock.begin_epoch(0, sample=20, tell=False)
+    assert (clock.repeated, clock.left_out) == (0, 10)
+    clock.advance(5)
+    clock.begin_epoch(0, sample=12, tell=False)
+    # 0 to 9 and 20 to 24 are trained. It goes on from 12: 10 and 11 never come, and 20 to 24 will come again.
+    assert (clock.repeated, clock.left_out) == (5, 2)
+    again = sb.StepClock()
+    again.load_state_dict(clock.state_dict())
+    for each in (clock, again):
+        each.begin_epoch(0)
+        each.advance(3)
+        each.end_epoch(leaves_out=True)
+        # It left the epoch at 15, before anything came again.
+        assert (each.repeated, each.left_out, each.sample) == (0, 40 - 10 - 5 - 3, 18)
+
+
+@pytest.mark.parametrize(
+    "parts", [[[1, 2], [3, 4]], [[2, 1], [0]], "x", [[1.5, 2], [0]], [[-1]], [1], [[1, 2, 3], [0]], {"a": 1}]
+)
+def test_parts_that_no_state_has_are_refused(parts: object) -> None:
+    clock = sb.StepClock(samples=40, batch_size=1, epochs=3)
+    with pytest.raises(sb.TimelineError, match="it was not made by state_dict"):
+        clock.load_state_dict(clock.state_dict() | {"trained": parts})
+
+
+def test_an_entry_before_the_first_batch_outlives_two_resumes() -> None:
+    clock = sb.StepClock(samples=20, batch_size=1, epochs=2)
+    clock.begin_epoch(0, sample=10, tell=False)
+    for _ in range(2):
+        state = clock.state_dict()
+        clock = sb.StepClock(samples=20, batch_size=2, epochs=2)
+        clock.load_state_dict(state)
+    clock.begin_epoch()
+    clock.advance(5)
+    assert (clock.sample, clock.position, clock.left_out) == (10, (1, 0), 10)

@@ -36,12 +36,16 @@ class Counted:
     pending: int = 0
     skipped: int = 0
     tokens: int = 0
-    repeated: int = 0
-    left_out: int = 0
-    back_from: int = 0
-    "How far the running epoch's data was done before the loop went back in it; 0 if it did not."
-    not_again: int = 0
-    "Samples that were to be repeated, and were not."
+    begin: int = 0
+    "The first sample since the loop went elsewhere in the running epoch."
+    seen: set[int] = field(default_factory=set)
+    "The samples of the running epoch that were trained before that."
+    again: int = 0
+    "Samples that were trained once more, as far as the loop went elsewhere since."
+    never: int = 0
+    "Samples of epochs that are over that were never trained."
+    entries: list[tuple[int, int]] = field(default_factory=list)
+    "What each entry was going to repeat, and left out."
     lengths: list[int] = field(default_factory=list)
 
     @property
@@ -66,24 +70,45 @@ class Counted:
         elif self.whole and self.boundary == "drop":
             self.pending = 0
 
+    @property
+    def repeated(self) -> int:
+        """What was trained again, and will be if the loop goes on as it is."""
+        return self.again + len([sample for sample in self.seen if sample >= self.begin])
+
+    @property
+    def left_out(self) -> int:
+        """What was left out, where the loop does not go back."""
+        return self.never + len(set(range(self.begin)) - self.seen)
+
+    def stop(self) -> None:
+        """The loop goes elsewhere, or the epoch ends."""
+        trained = set(range(self.begin, self.done))
+        self.again += len(trained & self.seen)
+        self.seen |= trained
+
     def end(self) -> None:
         """End the running epoch, whole or cut."""
+        self.never = self.left_out
+        self.stop()
         self.lengths.append(self.iter)
-        self.epoch, self.running, self.done, self.iter, self.back_from = self.epoch + 1, False, 0, 0, 0
+        self.epoch, self.running, self.done, self.iter, self.begin, self.seen = self.epoch + 1, False, 0, 0, 0, set()
 
     def enter(self, at: int) -> None:
         """Go on elsewhere in the running epoch."""
-        self.repeated += max(self.done - at, 0)
-        self.left_out += max(at - self.done, 0)
-        self.back_from = max(self.back_from, self.done) if at < self.done else 0
-        self.done = at
+        done = self.done
+        self.stop()
+        if at != done:
+            repeated = len([sample for sample in self.seen if sample >= at])
+            self.entries.append((repeated, len(set(range(done, at)) - self.seen)))
+        self.begin = self.done = at
 
     def leave(self) -> None:
         """Leave the running epoch, of whose data nothing more is trained."""
-        not_again = max(self.back_from - self.done, 0)
-        self.repeated -= not_again
-        self.not_again += not_again
-        self.left_out += self.samples - self.done - not_again
+        before = self.left_out
+        self.stop()
+        self.begin = self.done = self.samples
+        if self.left_out > before:
+            self.entries.append((0, self.left_out - before))
         self.end()
 
 
@@ -157,8 +182,7 @@ class Machine(RuleBasedStateMachine):
             assert self.clock.begin_epoch(wanted, sample=at)
         hand.leave()
         while hand.epoch < wanted:
-            hand.left_out += hand.samples
-            hand.end()
+            hand.leave()
         hand.running = True
         hand.enter(at)
 
@@ -248,10 +272,8 @@ class Machine(RuleBasedStateMachine):
         if not self.hand.running and self.clock._ledger is not None and self.clock._ledger._session is not None:
             # A process that trained nothing left no line.
             assert last.timeline == self.clock.timeline
-        # An entry says what it was going to repeat.
-        entered = self.hand.repeated + self.hand.not_again
-        assert sum(entry.repeated for session in ledger.sessions for entry in session.entries) == entered
-        assert sum(entry.left_out for session in ledger.sessions for entry in session.entries) == self.hand.left_out
+        entries = [(entry.repeated, entry.left_out) for session in ledger.sessions for entry in session.entries]
+        assert entries == self.hand.entries
 
 
 TestMachine = Machine.TestCase

@@ -294,3 +294,14 @@ def test_a_stream_of_two_sizes_skips_the_batches_of_its_plan() -> None:
     again.load_state_dict(clock.state_dict())
     for _ in again.epochs():
         assert list(again.batches(range(8), resume="skip")) == [5, 6, 7]
+
+
+def test_tokens_that_are_counted_before_the_first_epoch_are_in_clock_and_ledger(tmp_path: Path) -> None:
+    clock = sb.StepClock(samples=2, batch_size=1, epochs=1, ledger=tmp_path)
+    clock.add_tokens(7)
+    clock.begin_epoch()
+    clock.advance(2)
+    clock.end_epoch()
+    clock.end_run()
+    (session,) = sb.read_ledger(tmp_path).sessions
+    assert session.timeline == clock.timeline

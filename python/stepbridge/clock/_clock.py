@@ -8,6 +8,7 @@ from stepbridge._errors import TimelineError
 from stepbridge.clock._loop import ClockLoop, Resume
 from stepbridge.clock._resume import batches_at
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
+from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Pending, Timeline, as_quantity
 from stepbridge.timeline._plan import stated_arguments
 
@@ -97,6 +98,8 @@ class StepClock(ClockLoop):
             "repeated": self._repeated,
             "left_out": self._left_out,
             "longer": self._longer or self._next_longer,
+            "trained": self._trained.state(),
+            "replanned": bool(self._next_longer) and self._replanned,
             "order": self._order if self._position[1] else None,
             "later": self._later(),
             "marks": timeline._core.tokens_to_json(),
@@ -157,7 +160,8 @@ class StepClock(ClockLoop):
         self._padding = state["padding"]
         self._repeated, self._left_out = state.get("repeated", 0), state.get("left_out", 0)
         self._longer, self._next_longer = (longer, 0) if self._in_epoch else (0, longer)
-        self._order, self._replanned = state.get("order"), differs
+        self._trained = TrainedParts.of_state(state.get("trained", []))
+        self._order, self._replanned = state.get("order"), differs or bool(state.get("replanned"))
         self._resized = differs and self._has_other_batches(own, saved)
         self._just_loaded, self._rest = True, None
         if self._ledger is not None:

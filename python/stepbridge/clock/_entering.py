@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stepbridge._errors import TimelineError
 from stepbridge.clock._followers import ClockFollowers
+from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Exact, Quantity, whole_number
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class ClockEntering(ClockFollowers):
         self._repeated = self._left_out = 0
         #: By how much the running epoch is longer than its data, in the same unit.
         self._longer = self._next_longer = 0
-        #: How far the data of the running epoch was done where the loop went back in it.
-        self._went_back_from = 0
+        #: Which parts of the running epoch's data were trained.
+        self._trained = TrainedParts()
         #: Whether the plan of such an epoch was replaced since it was entered.
         self._replanned = False
         #: Whether a resume changed the number of batches in the running epoch, and nobody knows their sizes.
@@ -187,8 +188,26 @@ class ClockEntering(ClockFollowers):
         if self._data_of(epoch) is not None:
             self._enter(done, at)
         self._longer = counted - at
-        self._went_back_from = max(self._went_back_from, done) if at < done else 0
-        self._note_entry(epoch, at, repeated=max(done - at, 0), left_out=max(at - done, 0), unit=unit, tell=tell)
+        before, now = self._trained, self._trained.entered_at(done, at)
+        self._trained = now
+        # An entry says what it repeats and leaves out; what an earlier one was going to, and does not, comes off again.
+        left_out = max(at - done, 0) - now.again_between(done, at)
+        self._repeated -= before.again_from(done)
+        self._left_out += now.missing_before_begin() - before.missing_before_begin() - left_out
+        self._note_entry(epoch, at, repeated=now.again_from(at), left_out=left_out, unit=unit, tell=tell)
+
+    def _count_not_again(self) -> None:
+        """Takes off `repeated` what the loop was going to train again in the running epoch, and did not."""
+        if self._trained.earlier:
+            self._repeated -= self._trained.again_from(self._data_done())
+            self._trained = TrainedParts()
+
+    def _never_trained(self, epoch: int) -> int:
+        """How much of the running epoch's data is never trained if the loop leaves it now, beyond what is counted."""
+        whole = self._data_of(epoch)
+        if whole is None or self._is_whole:
+            return 0
+        return self._trained.missing_of(whole, self._data_done()) - self._trained.missing_before_begin()
 
     def _note_entry(
         self, epoch: int, at: int, *, repeated: int, left_out: int, unit: Literal["sp", "ba"], tell: bool

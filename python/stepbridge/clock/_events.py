@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from stepbridge import _core
 from stepbridge._errors import TimelineError
 from stepbridge.clock._planning import ClockPlanning
+from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Timeline, whole_number
 from stepbridge.timeline._arguments import positive
 
@@ -129,22 +130,18 @@ class ClockEvents(ClockPlanning):
         self._leave_rest(tell=tell)
         while self._position[0] < wanted:
             passed = self._position[0]
-            whole, unit = self._data_of(passed), self._data_unit
             if not self._enter_next(goes_on=False):
                 return
+            missing, unit = self._never_trained(passed), self._data_unit
             self._finish(cut=True)
-            self._note_entry(passed + 1, 0, repeated=0, left_out=whole or 0, unit=unit, tell=tell)
+            self._note_entry(passed + 1, 0, repeated=0, left_out=missing, unit=unit, tell=tell)
 
     def _leave_rest(self, *, tell: bool) -> None:
         """Ends the running epoch, if there is one; what is left of its data is never trained."""
         running = self._running_epoch()
         if running is None:
             return
-        whole, done, unit = self._data_of(running), self._data_done(), self._data_unit
-        # Where the loop went back and did not get as far again, less is trained twice.
-        not_again = max(self._went_back_from - done, 0)
-        self._repeated -= not_again
-        missing = 0 if whole is None or self._is_whole else max(whole - done - not_again, 0)
+        missing, unit = self._never_trained(running), self._data_unit
         self._finish(cut=True)
         if missing:
             self._note_entry(running + 1, 0, repeated=0, left_out=missing, unit=unit, tell=tell)
@@ -245,9 +242,10 @@ class ClockEvents(ClockPlanning):
             return
         epoch, seen = self._position
         cut = cut and not self._is_whole
+        self._count_not_again()
         planned = self._end_epoch(cut)
         self._resumed, self._longer, self._resized = False, 0, False
-        self._went_back_from = 0
+        self._trained = TrainedParts()
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
@@ -284,8 +282,9 @@ class ClockEvents(ClockPlanning):
             self._begin_again(epoch, batch, sample, tell=tell)
             return
         self._resumed = False
+        self._count_not_again()
         self._restart_epoch(self._longer)
-        self._longer, self._resized = 0, False
+        self._longer, self._resized, self._trained = 0, False, TrainedParts()
         if self._ledger is not None:
             self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
             self._ledger.record_change(self, self._padding)
@@ -314,6 +313,7 @@ class ClockEvents(ClockPlanning):
             if at and self._data_of(following) is not None:
                 self._enter(0, at)
             self._longer = -at
+            self._trained = TrainedParts([(0, known[0])], at)
             self._note_entry(following, at, repeated=max(sum(known) - at, 0), left_out=0, unit=unit, tell=tell)
 
     def _plan_further(self, epochs: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
+from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import whole_number
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     try:
         wrong = [f"{key}={count!r}" for key, count in counts.items() if whole_number(key, count) < 0]
         whole_number("longer", state.get("longer", 0))
-    except (TypeError, OverflowError) as error:
+        TrainedParts.of_state(state.get("trained", []))
+    except (TypeError, OverflowError, TimelineError) as error:
         raise TimelineError(f"{name}: the state's {error}: it was not made by state_dict()") from error
     wrong += [f"{key} of type {type(state[key]).__name__}" for key in _TEXTS if not isinstance(state[key], str)]
     wrong += [

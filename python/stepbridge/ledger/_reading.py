@@ -83,9 +83,9 @@ class EpochEntry(NamedTuple):
     at: int
     """How much of the epoch's data is done where it is entered."""
     repeated: int
-    """How much is trained again."""
+    """How much is trained again if the loop goes on to the end; `StepClock.repeated` has what came."""
     left_out: int
-    """How much is never trained."""
+    """How much is never trained, if the loop does not go back to it."""
 
 
 class SeriesStep(NamedTuple):
