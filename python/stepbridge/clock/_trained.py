@@ -69,11 +69,12 @@ class TrainedParts:
         Raises:
             TimelineError: it is nothing that `state` gives.
         """
-        match state:
-            case []:
-                return cls()
-            case [*earlier, [begin]] if all(isinstance(part, list) and len(part) == 2 for part in earlier):
-                ends = [whole_number("trained", end) for part in earlier for end in part]
-                if ends == sorted(ends) and min(ends, default=0) >= 0 <= whole_number("trained", begin):
-                    return cls([(ends[at], ends[at + 1]) for at in range(0, len(ends), 2)], begin)
+        if state == []:
+            return cls()
+        if isinstance(state, list) and all(isinstance(part, list) for part in state):
+            *earlier, last = state
+            ends = [whole_number("trained", end) for part in earlier for end in part]
+            paired = all(len(part) == 2 for part in earlier)  # noqa: PLR2004 - from, and up to
+            if paired and len(last) == 1 and [0, *ends] == sorted([0, *ends]) and whole_number("trained", last[0]) >= 0:
+                return cls([(begin, end) for begin, end in earlier], last[0])
         raise TimelineError(f"trained={state!r} is no list of parts of an epoch")
