@@ -74,7 +74,7 @@ class TrainedParts:
         if isinstance(state, list) and all(isinstance(part, list) for part in state):
             *earlier, last = state
             ends = [whole_number("trained", end) for part in earlier for end in part]
-            paired = all(len(part) == 2 for part in earlier)  # noqa: PLR2004 - from, and up to
+            paired = all(len(part) == 2 for part in earlier)
             if paired and len(last) == 1 and [0, *ends] == sorted([0, *ends]) and whole_number("trained", last[0]) >= 0:
                 return cls([(begin, end) for begin, end in earlier], last[0])
         raise TimelineError(f"trained={state!r} is no list of parts of an epoch")
