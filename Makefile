@@ -172,7 +172,7 @@ known-logs: $(DONE)/test $(DONE)/extension ## write docs/known_logs.md from the 
 .PHONY: bench
 bench: $(DONE)/bench $(DONE)/extension ## measure each claim next to its peer, write benches/RESULTS.md and its chart
 	rm $(DONE)/extension
-	maturin develop --uv --profile measured --quiet
+	maturin develop --uv --release --quiet
 	python benches/run.py && missed=0 || missed=$$?; python tools/chart.py; exit $$missed
 
 .PHONY: bench-parts

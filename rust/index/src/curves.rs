@@ -105,7 +105,7 @@ impl Logs {
         threads: usize,
     ) -> Result<Curves, Error> {
         let records = &self.records;
-        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options)?;
+        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options, 1)?;
         let options = ReindexOptions { batch: true, ..options.clone() };
         let placer = Placer::new(records, &resolutions, &options);
         let located = parallel::map(records.batches.len(), threads, |index| {

@@ -112,7 +112,7 @@ impl Logs {
         options: &ReindexOptions,
     ) -> Result<StepAnswer, Error> {
         let records = &self.records;
-        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options)?;
+        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options, 1)?;
         let options = ReindexOptions { batch: true, sample: true, token: true, ..options.clone() };
         let placer = Placer::new(records, &resolutions, &options);
         let of_run = || records.batches.iter().filter(|batch| batch.run == run && !batch.is_empty());

@@ -99,7 +99,7 @@ impl Logs {
 
     /// The series that count by a counter of their own.
     pub(crate) fn second_counters(&self) -> SecondCounters {
-        let mut counters = SecondCounters::of(&self.records);
+        let mut counters = SecondCounters::of(&self.records, 1);
         let Records { runs, tags, .. } = &self.records;
         let number = |names: &[String], name: &str| {
             names.iter().position(|known| known == name).and_then(|index| u32::try_from(index).ok())

@@ -7,10 +7,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, CounterMark, Records};
 
 /// How many marks of a series are kept.
 const MOST_MARKS: usize = 1 << 12;
+/// How many records are looked at together: all of them count with the others, or each is looked at.
+const BLOCK: usize = 1 << 8;
 /// How many series of a file are followed at once.
 const MOST_SERIES: usize = 1 << 16;
 
@@ -21,26 +24,26 @@ pub(crate) struct SecondCounters {
 }
 
 impl SecondCounters {
-    /// Finds them in records of whole files.
-    pub(crate) fn of(records: &Records) -> Self {
-        let mut files: HashMap<(u32, u32), CounterFold> = HashMap::new();
-        let mut order = Vec::new();
+    /// Finds them in records of whole files, on up to `threads` threads.
+    pub(crate) fn of(records: &Records, threads: usize) -> Self {
+        let mut files: Vec<(u32, Vec<&ColumnBatch>)> = Vec::new();
+        let mut known: HashMap<(u32, u32), usize> = HashMap::new();
         // Of a survey only some of the records are here; what all of them showed is in the facts of the files.
         for batch in records.batches.iter().filter(|batch| may_hold(batch) && batch.ordinals.is_none()) {
-            let key = (batch.run, batch.source);
-            files
-                .entry(key)
-                .or_insert_with(|| {
-                    order.push(key);
-                    CounterFold::default()
-                })
-                .add(batch);
+            let at = *known.entry((batch.run, batch.source)).or_insert_with(|| {
+                files.push((batch.run, Vec::new()));
+                files.len() - 1
+            });
+            files[at].1.push(batch);
         }
+        let found = parallel::map(files.len(), threads, |file| {
+            let mut fold = CounterFold::default();
+            files[file].1.iter().for_each(|batch| fold.add(batch));
+            fold.finish()
+        });
         let mut counters = Self::default();
-        for key in order {
-            if let Some(file) = files.remove(&key) {
-                counters.add(key.0, file.finish());
-            }
+        for ((run, _), found) in files.iter().zip(found) {
+            counters.add(*run, found);
         }
         counters
     }
@@ -131,17 +134,20 @@ struct SeriesState {
 
 impl CounterFold {
     pub(crate) fn add(&mut self, batch: &ColumnBatch) {
-        if batch.tag.iter().all(|&tag| self.plain.get(tag as usize) == Some(&true)) {
-            // Only how far they are matters of series that count with the others.
-            self.reached = self.reached.max(batch.highest_step());
-            return;
-        }
-        for (index, &tag) in batch.tag.iter().enumerate() {
-            let Some(step) = batch.step_of(index) else { continue };
-            if self.plain.get(tag as usize) != Some(&true) {
-                self.record(tag, step);
+        for begin in (0..batch.len()).step_by(BLOCK) {
+            let block = begin..batch.len().min(begin + BLOCK);
+            if batch.tag[block.clone()].iter().all(|&tag| self.is_plain(tag)) {
+                // Only how far they are matters of series that count with the others.
+                self.reached = self.reached.max(batch.highest_step(block));
+                continue;
             }
-            self.reached = Some(self.reached.map_or(step, |reached| reached.max(step)));
+            for index in block {
+                let Some(step) = batch.step_of(index) else { continue };
+                if !self.is_plain(batch.tag[index]) {
+                    self.record(batch.tag[index], step);
+                }
+                self.reached = Some(self.reached.map_or(step, |reached| reached.max(step)));
+            }
         }
     }
 
@@ -152,7 +158,7 @@ impl CounterFold {
                 let marks = reached.map(|reached| CounterMark { value: step, reached }).into_iter().collect();
                 self.series.insert(tag, SeriesState { last: step, reached: self.reached, rises: 0, marks });
             } else {
-                self.is_plain(tag);
+                self.set_plain(tag);
             }
             return;
         };
@@ -171,12 +177,16 @@ impl CounterFold {
             Some(_) if step < series.last && series.rises > 0 => (series.last, series.reached) = (step, None),
             _ => {
                 self.series.remove(&tag);
-                self.is_plain(tag);
+                self.set_plain(tag);
             }
         }
     }
 
-    fn is_plain(&mut self, tag: u32) {
+    fn is_plain(&self, tag: u32) -> bool {
+        self.plain.get(tag as usize) == Some(&true)
+    }
+
+    fn set_plain(&mut self, tag: u32) {
         let tag = tag as usize;
         if tag >= self.plain.len() {
             self.plain.resize(tag + 1, false);

@@ -146,7 +146,7 @@ impl Survey {
     ) -> Result<StreamResult, StreamError> {
         let records = &self.logs.records;
         let ledgers = self.logs.run_ledgers();
-        let resolutions = resolve(records, &[], &self.logs.second_counters(), &ledgers, timelines, options)?;
+        let resolutions = resolve(records, &[], &self.logs.second_counters(), &ledgers, timelines, options, 1)?;
         let placer = Placer::new(records, &resolutions, options);
         let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
         let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();

@@ -146,12 +146,12 @@ impl ColumnBatch {
         if missing { None } else { self.step.as_ref().map(|step| step[index]) }
     }
 
-    /// The highest step of all records that have one.
+    /// The highest step of the records in `range` that have one.
     #[must_use]
-    pub fn highest_step(&self) -> Option<i64> {
+    pub fn highest_step(&self, range: Range<usize>) -> Option<i64> {
         match (&self.step, &self.step_missing) {
-            (Some(step), None) => step.iter().copied().max(),
-            _ => (0..self.len()).filter_map(|index| self.step_of(index)).max(),
+            (Some(step), None) => step[range].iter().copied().max(),
+            _ => range.filter_map(|index| self.step_of(index)).max(),
         }
     }
 

@@ -63,7 +63,7 @@ pub fn infer_shared(records: &Records, word: StepWord) -> BTreeMap<String, Timel
 }
 
 fn evidence_of(records: &Records, word: StepWord) -> EpochEvidence<'_> {
-    EpochEvidence::new(records, &SecondCounters::of(records), &vec![word; records.runs.len()])
+    EpochEvidence::new(records, &SecondCounters::of(records, 1), &vec![word; records.runs.len()])
 }
 
 /// What the logs of all runs state of their epochs.

@@ -48,7 +48,8 @@ pub fn reindex(
     options: &ReindexOptions,
     threads: usize,
 ) -> Result<ReindexResult, Error> {
-    let resolutions = resolve::resolve(records, &[], &SecondCounters::of(records), ledgers, timelines, options)?;
+    let counters = SecondCounters::of(records, threads);
+    let resolutions = resolve::resolve(records, &[], &counters, ledgers, timelines, options, threads)?;
     let placer = Placer::new(records, &resolutions, options);
     let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
     let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
@@ -60,8 +61,8 @@ pub fn reindex(
 /// What is known of the records before they are placed, each run on its own timeline.
 #[must_use]
 pub fn resolutions(records: &Records, ledgers: &[Option<RunLedger>], options: &ReindexOptions) -> Resolutions {
-    let counters = SecondCounters::of(records);
-    resolve::resolve(records, &[], &counters, ledgers, Timelines::Own, options).unwrap_or_default()
+    let counters = SecondCounters::of(records, 1);
+    resolve::resolve(records, &[], &counters, ledgers, Timelines::Own, options, 1).unwrap_or_default()
 }
 
 /// What the steps of every run are.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use stepbridge_io::parallel;
 use stepbridge_records::{
     ColumnBatch, CounterMark, EpochMeaning, Format, Records, StepMeaning, StepScope, TaggingWriter,
 };
@@ -21,7 +22,7 @@ use crate::infer::{EpochEvidence, StepHint, StepWord, TimelineInference};
 use crate::logs::RunLedger;
 use crate::second_counters::{SecondCounters, may_hold};
 
-/// Resolves what is known of records; `counters` are their second counters. `others` are records without a value, which are
+/// Resolves what is known of records, on up to `threads` threads; `counters` are their second counters. `others` are records without a value, which are
 /// placed with them and are evidence of nothing.
 ///
 /// Fails if no record can be located at all: for a unit without locations, or samples of batches of unknown size.
@@ -32,11 +33,12 @@ pub(crate) fn resolve(
     ledgers: &[Option<RunLedger>],
     timelines: Timelines,
     options: &ReindexOptions,
+    threads: usize,
 ) -> Result<Resolutions, Error> {
     let words: Vec<StepWord> = records.runs.iter().map(|run| options.word(run)).collect();
     let evidence = EpochEvidence::new(records, counters, &words);
     let inferred = inferred(records, &evidence, ledgers, timelines, options);
-    let written = undeclared_tags(records);
+    let written = undeclared_tags(records, threads);
     let mut given = HashMap::new();
     let runs: Vec<ResolvedRun> = (0..)
         .zip(&records.runs)
@@ -104,19 +106,34 @@ pub(crate) fn resolve(
 }
 
 /// The tags of each run whose steps no format declares.
-fn undeclared_tags(records: &Records) -> HashMap<u32, BTreeSet<u32>> {
+fn undeclared_tags(records: &Records, threads: usize) -> HashMap<u32, BTreeSet<u32>> {
+    let own = parallel::map(records.batches.len(), threads, |index| {
+        let batch = &records.batches[index];
+        if may_hold(batch) { tags_of(batch, records.tags.len()) } else { Vec::new() }
+    });
     let mut found: HashMap<u32, BTreeSet<u32>> = HashMap::new();
-    // In which batch, counted from 1, each tag was seen last: a set is asked once a tag and batch, not once a record.
-    let mut seen = vec![0_usize; records.tags.len()];
-    for (number, batch) in (1..).zip(&records.batches).filter(|(_, batch)| may_hold(batch)) {
-        let own = found.entry(batch.run).or_default();
-        for &tag in &batch.tag {
-            if std::mem::replace(&mut seen[tag as usize], number) != number {
-                own.insert(tag);
-            }
-        }
+    for (batch, tags) in records.batches.iter().zip(own).filter(|(_, tags)| !tags.is_empty()) {
+        found.entry(batch.run).or_default().extend(tags);
     }
     found
+}
+
+/// The tags of a batch, each once; `count` are those of all batches.
+fn tags_of(batch: &ColumnBatch, count: usize) -> Vec<u32> {
+    let mut tags = Vec::new();
+    if count > batch.len() {
+        tags.extend_from_slice(&batch.tag);
+        tags.sort_unstable();
+        tags.dedup();
+        return tags;
+    }
+    let mut seen = vec![false; count];
+    for &tag in &batch.tag {
+        if !std::mem::replace(&mut seen[tag as usize], true) {
+            tags.push(tag);
+        }
+    }
+    tags
 }
 
 /// The ledger of a run, if it has any session.

@@ -89,7 +89,7 @@ pub fn rewrite(
     let counters = others::second_counters(&logs, &others);
     let mut options = options.clone();
     axis.ask(&mut options);
-    let resolutions = resolve(&logs.records, &others, &counters, &logs.run_ledgers(), timelines, &options)?;
+    let resolutions = resolve(&logs.records, &others, &counters, &logs.run_ledgers(), timelines, &options, 1)?;
     logs.records.batches.extend(others);
     let records = &logs.records;
     let placer = Placer::new(records, &resolutions, &options);

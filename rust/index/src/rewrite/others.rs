@@ -106,7 +106,7 @@ pub(super) fn second_counters(logs: &Logs, others: &[ColumnBatch]) -> SecondCoun
         }
         let scalars: Vec<&ColumnBatch> = logs.records.batches.iter().filter(of_file).collect();
         let merged = Records { batches: merged(&scalars, &own), ..Records::default() };
-        let found = SecondCounters::of(&merged);
+        let found = SecondCounters::of(&merged, 1);
         let tags: HashSet<u32> = own.iter().flat_map(|batch| &batch.tag).copied().collect();
         for batch in &merged.batches {
             let more = found.of_run(batch.run).filter(|(tag, _)| tags.contains(tag));
