@@ -32,11 +32,9 @@ def _on_rank(work: Callable[..., Any], rank: int, ranks: int, folder: Path, argu
     torch.set_num_threads(1)
     warnings.filterwarnings("error", category=StepbridgeWarning)
     meeting = f"file://{folder}/meeting"
+    # The group ends with its process: torch 2.4's destroy_process_group can wait for a thread that waits for the GIL.
     distributed.init_process_group("gloo", meeting, timedelta(seconds=60), ranks, rank)
-    try:
-        return work(rank, folder, *arguments)
-    finally:
-        distributed.destroy_process_group()
+    return work(rank, folder, *arguments)
 
 
 def gathered(thing: Any) -> list[Any]:
