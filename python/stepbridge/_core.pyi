@@ -273,7 +273,7 @@ AXES: list[str]
 
 def check_output(path: str | os.PathLike[str]) -> None: ...
 def rewrite(
-    path: str | os.PathLike[str],
+    paths: str | os.PathLike[str] | tuple[str, list[str]],
     options: Mapping[str, object],
     output: str | os.PathLike[str],
     request: Mapping[str, object],
@@ -287,7 +287,7 @@ def rewrite(
 class Logs:
     @staticmethod
     def read(
-        path: str | os.PathLike[str],
+        paths: str | os.PathLike[str] | tuple[str, list[str]],
         options: Mapping[str, object],
         watch: Callable[[int, int], object] | None = None,
     ) -> Logs: ...
@@ -326,7 +326,7 @@ class Logs:
 class Survey:
     @staticmethod
     def read(
-        path: str | os.PathLike[str],
+        paths: str | os.PathLike[str] | tuple[str, list[str]],
         options: Mapping[str, object],
         watch: Callable[[int, int], object] | None = None,
         *,

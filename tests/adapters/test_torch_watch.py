@@ -389,7 +389,7 @@ def test_a_watched_optimizer_and_scaler_are_saved_as_ever() -> None:
     watch(sb.StepClock(), loop.optimizer, loop.scaler)
     assert (loop.optimizer.state_dict(), loop.scaler.state_dict()) == states
     copied = pickle.loads(pickle.dumps(loop.optimizer))
-    assert not copied._optimizer_step_post_hooks
+    assert not getattr(copied, "_optimizer_step_post_hooks", None)
 
 
 def test_the_counts_go_on_from_the_checkpoint() -> None:

@@ -57,7 +57,7 @@ def test_no_command_shows_the_help() -> None:
     [
         pytest.param(("help",), "No such command 'help'. See `stepbridge --help`.", id="no such command"),
         pytest.param(("plan", "1000", "200"), "(1000 200). See `stepbridge plan --help`.", id="too many arguments"),
-        pytest.param(("info",), "Missing argument 'PATH'. See `stepbridge info --help`.", id="too few"),
+        pytest.param(("info",), "Missing argument 'PATH...'. See `stepbridge info --help`.", id="too few"),
         pytest.param(
             ("reindex", "runs"), "'-o' / '--output'. See `stepbridge reindex --help`.", id="an option is missing"
         ),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Options of the command line alone.
-OWN = {"output", "follow", "json", "debug", "help", "quiet", "verbose"}
+OWN = {"output", "follow", "json", "debug", "help", "quiet", "verbose", "root"}
 #: Options that choose `Timeline.stream`, and that call `Timeline.change` and `batch_size_ramp`.
 CALLS = {"stream", "change", "ramp"}
 

@@ -12,6 +12,7 @@ from stepbridge.cli._step_options import as_meaning, misused, step_options
 
 if TYPE_CHECKING:
     from stepbridge.logs import TimelineInference
+    from stepbridge.logs._paths import LogPaths
 
 EXAMPLES = (
     Example("how long the epochs of a run were", "stepbridge infer runs/bert"),
@@ -23,7 +24,7 @@ EXAMPLES = (
 @reading_options
 @step_options
 @as_json
-def infer(path: str, reading: Reading, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the library checks them
+def infer(path: LogPaths, reading: Reading, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - the library checks them
     """Show the timeline of each run below PATH, as far as its log states epochs, and the evidence for it.
 
     If its log states none, give `reindex` a plan.

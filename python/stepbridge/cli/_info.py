@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stepbridge.ledger import Ledger
     from stepbridge.logs import Logs, Problem, UnreadFile
+    from stepbridge.logs._paths import LogPaths
 
 EXAMPLES = (
     Example("what a folder holds", "stepbridge info runs"),
@@ -37,7 +38,7 @@ MOST_ALIKE = 3
 @command(*EXAMPLES, short="Show what logs there are.")
 @reading_options
 @as_json
-def info(path: str, reading: Reading, *, as_json: bool) -> None:
+def info(path: LogPaths, reading: Reading, *, as_json: bool) -> None:
     """Show the logs below PATH: their runs, formats, records and tags.
 
     "a step is" says what the logged steps count, and how that is known: the format declares it, the run's ledger

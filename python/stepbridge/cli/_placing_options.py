@@ -12,7 +12,9 @@ from stepbridge.cli._step_options import as_meaning
 
 if TYPE_CHECKING:
     from stepbridge.cli._command import Function
+    from stepbridge.cli._reading import Reading
     from stepbridge.logs import ReindexOptions
+    from stepbridge.logs._paths import LogPaths
 
 
 def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
@@ -73,14 +75,12 @@ def following_options(command: Function) -> Function:
     return command
 
 
-def placing_of(path: str, options: dict[str, Any]) -> dict[str, Any]:
+def placing_of(path: LogPaths, reading: Reading, options: dict[str, Any]) -> dict[str, Any]:
     """Returns the options as the library takes them."""
     options = as_meaning(options)
     options["series"] = dict(map(series_rule, options["series"]))
     if options["plans"] is None:
-        from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415 - see _command.py
-
-        options["plans"] = plan_file_at(path)
+        options["plans"] = reading.plan_file(path)
     return options
 
 

@@ -17,11 +17,13 @@ from stepbridge.cli._step_options import as_meaning, misused, step_options
 
 if TYPE_CHECKING:
     from stepbridge.logs._curves import Axis, Curves
+    from stepbridge.logs._paths import LogPaths
     from stepbridge.timeline import PlanArguments
 
 EXAMPLES = (
     Example("the loss of a run by epoch, in the terminal", "stepbridge plot runs/bert --axis epoch --tags loss"),
     Example("a picture", "stepbridge plot runs/bert -o loss.svg --tags loss --smooth 0.6"),
+    Example("two runs of a folder with more", "stepbridge plot runs/bert runs/mnist --axis step --tags '*loss*'"),
     Example("a page with all tags and all axes", "stepbridge plot runs/bert -o bert.html"),
 )
 AXES = ("step", "batch", "sample", "token", "epoch", "time")
@@ -66,7 +68,7 @@ def known_ending(_context: click.Context, _parameter: click.Parameter, path: Pat
 @click.option("--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others share.")
 @click.option("--likely", is_flag=True, help="Take the likely timeline of runs whose log leaves several.")
 def plot(
-    path: str,
+    path: LogPaths,
     plan: PlanArguments,
     reading: Reading,
     *,
@@ -77,21 +79,20 @@ def plot(
     log: bool,
     **options: Any,  # noqa: ANN401 - the library checks them
 ) -> None:
-    """Draw the series of all runs below PATH on one axis.
+    """Draw the series of all runs below the paths on one axis.
 
     "step" is the step as it was logged, "time" is hours since the run's first record; the others count what is complete
     after the step. What a later session repeated is grey. Runs that do not know the axis are named on stderr.
     """
     from stepbridge.logs._curves import curves_of  # noqa: PLC0415 - see _command.py
     from stepbridge.logs._options import reindex_request  # noqa: PLC0415
-    from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415
 
     timeline = timeline_of(plan) if plan else None
     logs = read(path, reading)
     if not tags and len(logs.tags) > MOST_TAGS and (output is None or output.suffix != ".html"):
         some = ", ".join(logs.tags[: 2 * MOST_TAGS])
         raise click.UsageError(f"there are {len(logs.tags):,} tags: name some with --tags ({some}, ...)")
-    meaning: Any = {**as_meaning(options), "plans": plan_file_at(path)}
+    meaning: Any = {**as_meaning(options), "plans": reading.plan_file(path)}
     with misused():
         # The page smooths by itself, so that it can show the values too.
         average = 0.0 if output is not None and output.suffix == ".html" else smooth

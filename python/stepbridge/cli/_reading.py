@@ -14,12 +14,21 @@ from stepbridge.cli._printing import complain, failure, in_flags
 from stepbridge.cli._progress_bar import bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from stepbridge.cli._command import Function
     from stepbridge.logs import Logs, Problem, ReadOptions
+    from stepbridge.logs._paths import LogPaths
 
-path_argument = click.argument("path", type=click.Path())
+several_paths = click.argument("path", type=click.Path(), nargs=-1, required=True, metavar="PATH...")
+one_path = click.argument("path", type=click.Path())
+root_option = click.option(
+    "--root",
+    type=click.Path(file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="The folder that the names of runs are relative to; without it, PATH, or the folder that holds all paths.",
+)
 
 #: One option for each key of `stepbridge.ReadOptions`.
 OPTIONS = {
@@ -57,23 +66,48 @@ class Reading(NamedTuple):
 
     options: ReadOptions
     quiet: bool
+    root: str | None = None
+
+    def core_paths(self, path: LogPaths) -> str | tuple[str, list[str]]:
+        """Returns what is read, as the core takes it."""
+        from stepbridge.logs._paths import core_paths  # noqa: PLC0415 - see _command.py
+
+        return core_paths(path, self.root)
+
+    def plan_file(self, path: LogPaths) -> Path | None:
+        """Returns the `stepbridge.toml` that holds for what is read; None if there is none."""
+        from stepbridge.logs._paths import root_of  # noqa: PLC0415 - see _command.py
+        from stepbridge.logs._run_plans import plan_file_at  # noqa: PLC0415
+
+        return plan_file_at(root_of(path, self.root))
 
 
 def reading_options(command: Function) -> Function:
-    """Adds the argument PATH and the options of reading to a command, which gets the latter as one `reading`."""
+    """Adds one or more PATH and the options of reading to a command, which gets the latter as one `reading`."""
+    return _with_options(command, several_paths, root_option)
 
+
+def reading_options_of_one(command: Function) -> Function:
+    """The same, for a command that reads one path."""
+    return _with_options(command, one_path)
+
+
+def _with_options(command: Function, *first: Callable[[Function], Function]) -> Function:
     @functools.wraps(command)
     def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through
         options = {name: arguments.pop(name) for name in OPTIONS}
         options["pattern"] = "\n".join(options["pattern"]) or None
         options["chain"] = dict(map(_chain, options["chain"]))
-        reading = Reading(cast("ReadOptions", options), arguments.pop("quiet"))
-        return command(reading=reading, **arguments)
+        reading = Reading(cast("ReadOptions", options), arguments.pop("quiet"), arguments.pop("root", None))
+        path = arguments.pop("path")
+        path = path[0] if isinstance(path, tuple) and len(path) == 1 else path
+        return command(path=path, reading=reading, **arguments)
 
-    decorated: Any = gathered
-    for option in reversed((path_argument, *OPTIONS.values(), quiet_option)):
+    decorated = cast("Function", gathered)
+    options: list[Callable[[Function], Function]] = [*first, *OPTIONS.values(), quiet_option]
+    for option in reversed(options):
         decorated = option(decorated)
-    return cast("Function", decorated)
+    return decorated
 
 
 def _chain(text: str) -> tuple[str, list[int] | None]:
@@ -88,12 +122,12 @@ def _chain(text: str) -> tuple[str, list[int] | None]:
         raise click.UsageError(message) from None
 
 
-def read(path: str, reading: Reading) -> Logs:
+def read(path: LogPaths, reading: Reading) -> Logs:
     """Reads every log below a path. A path that does not exist is wrong use; nothing readable below it ends with 1."""
     from stepbridge.logs import read_logs  # noqa: PLC0415 - see _command.py
 
     with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
-        logs = read_logs(path, progress=watch, **reading.options)
+        logs = read_logs(path, root=reading.root, progress=watch, **reading.options)
     if not len(logs) and logs.problems:
         raise failure(nothing(path, logs.problems))
     return logs
@@ -110,9 +144,10 @@ def refusing() -> Iterator[None]:
         raise failure(in_flags(error)) from error
 
 
-def nothing(path: str, problems: Sequence[Problem]) -> str:
+def nothing(path: LogPaths, problems: Sequence[Problem]) -> str:
     """Returns why there is no record at all."""
-    return f"no record could be read at '{path}': {problems[0].file}: {problems[0].reason}"
+    where = f"'{path}'" if isinstance(path, str) else f"{len(cast('Sequence[object]', path)):,} paths"
+    return f"no record could be read at {where}: {problems[0].file}: {problems[0].reason}"
 
 
 def report(problems: Iterable[Problem], *, most: int | None = None) -> None:

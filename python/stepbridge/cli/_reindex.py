@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stepbridge.logs import Logs, ReindexResult, StepAssumption, TimelineSource
+    from stepbridge.logs._paths import LogPaths
     from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
@@ -77,7 +78,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 @following_options
 @as_json
 def reindex(
-    path: str,
+    path: LogPaths,
     output: Path,
     plan: PlanArguments,
     reading: Reading,
@@ -94,7 +95,7 @@ def reindex(
     not at all. Damage, and records that have no place or contradict the timeline, are named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    options = placing_of(path, options)
+    options = placing_of(path, reading, options)
     if follow:
 
         def write(logs: Logs) -> ReindexResult:
@@ -111,7 +112,7 @@ def reindex(
 
 
 def written(
-    path: str,
+    path: LogPaths,
     output: Path,
     timeline: Timeline | None,
     reading: Reading,
@@ -125,7 +126,7 @@ def written(
         # At a prompt, a table in which nothing has a place shows that a plan was forgotten.
         request = {**reindex_request(timeline, as_options(options)), "some_place": True}
     with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
-        survey = _core.Survey.read(path, read_request(reading.options), watch)
+        survey = _core.Survey.read(reading.core_paths(path), read_request(reading.options), watch)
     if not len(survey) and (problems := survey.logs().problems()):
         raise failure(nothing(path, [Problem(*row) for row in problems]))
     with misused(), bar("writing", "bytes", quiet=reading.quiet) as watch:
@@ -133,7 +134,7 @@ def written(
 
 
 def followed(
-    path: str, output: Path, reading: Reading, interval: float, write: Callable[[Logs], Result]
+    path: LogPaths, output: Path, reading: Reading, interval: float, write: Callable[[Logs], Result]
 ) -> Iterator[Result]:
     """Writes the output, and again each time that the logs have changed.
 

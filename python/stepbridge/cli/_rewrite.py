@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from stepbridge._problem import Problem
     from stepbridge.logs import Axis, RewriteResult
+    from stepbridge.logs._paths import LogPaths
     from stepbridge.timeline import PlanArguments, Timeline
 
 EXAMPLES = (
@@ -62,7 +63,7 @@ MOST_SERIES = 5
 @following_options
 @as_json
 def rewrite(
-    path: str,
+    path: LogPaths,
     output: Path,
     plan: PlanArguments,
     reading: Reading,
@@ -81,7 +82,7 @@ def rewrite(
     files are kept. What a later session replaced, and what has no place on the axis, is left out and named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    options = placing_of(path, options)
+    options = placing_of(path, reading, options)
 
     def written() -> RewriteResult:
         return rewritten(path, output, timeline, reading, axis=cast("Axis", axis), also=also, **options)
@@ -100,7 +101,7 @@ def rewrite(
 
 
 def rewritten(
-    path: str,
+    path: LogPaths,
     output: Path,
     timeline: Timeline | None,
     reading: Reading,
@@ -115,7 +116,8 @@ def rewritten(
 
     request = reindex_request(timeline, as_options(options))
     with bar("reading", "bytes", quiet=reading.quiet) as watch:
-        return write_axis(path, output, read_request(reading.options), request, axis=axis, also=also, progress=watch)
+        paths, options_read = reading.core_paths(path), read_request(reading.options)
+        return write_axis(paths, output, options_read, request, axis=axis, also=also, progress=watch)
 
 
 @contextmanager

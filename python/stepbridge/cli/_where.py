@@ -11,7 +11,7 @@ from stepbridge.cli._completion import quantities
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
-from stepbridge.cli._reading import Reading, reading_options
+from stepbridge.cli._reading import Reading, reading_options_of_one
 from stepbridge.cli._step_options import as_meaning, misused, step_options
 from stepbridge.cli._where_checkpoint import as_changes, show_checkpoint
 from stepbridge.cli._where_step import as_fields, as_lines
@@ -31,7 +31,7 @@ EXAMPLES = (
 
 
 @command(*EXAMPLES, short="Show what a step of a run is, or where a checkpoint is.")
-@reading_options
+@reading_options_of_one
 @click.argument("step", required=False, shell_complete=quantities)
 @click.option("--run", metavar="NAME", help="The run below PATH, if there are several. No other run is read.")
 @plan_options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stepbridge import _core
@@ -18,7 +19,6 @@ from stepbridge.logs._run_plans import plan_file_at
 from stepbridge.timeline import Answer, Quantity, Timeline, Unit, as_quantity, whole_number
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     from typing_extensions import Unpack
@@ -153,7 +153,7 @@ def locate_step(
     options.setdefault("plans", plan_file_at(path))
     request = reindex_request(timeline, cast("ReindexOptions", options))
     if run is None or options.get("share_timeline"):
-        logs = _core.Logs.read(path, read_request(options), progress)
+        logs = _core.Logs.read(os.fspath(path), read_request(options), progress)
     else:
         logs = _core.Logs.read_run(path, run, read_request(options), progress)
     name = _run_named(path, logs.runs(), run)

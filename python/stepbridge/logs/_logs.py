@@ -17,6 +17,7 @@ from stepbridge.logs._options import (
     refuse_unknown,
     reindex_request,
 )
+from stepbridge.logs._paths import LogPaths, core_paths, root_of
 from stepbridge.logs._records import (
     ChainedRun,
     ConfigSetting,
@@ -291,8 +292,9 @@ class Logs:
 
 
 def read_logs(
-    path: str | os.PathLike[str],
+    path: LogPaths,
     *,
+    root: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], object] | None = None,
     **options: Unpack[ReadOptions],
 ) -> Logs:
@@ -301,7 +303,9 @@ def read_logs(
     The format follows from each file's content. What cannot be read is listed in `problems`; the rest is kept.
 
     Args:
-        path: a folder or a file. Files compressed with gzip or zstd are read as they are.
+        path: a folder or a file, or several. Files compressed with gzip or zstd are read as they are.
+        root: the folder that the names of runs are relative to, where it is not `path`; of several paths, it is the
+            folder that holds them all, unless you name one above it.
         progress: called a few times a second with the number of bytes that are read and the number of all bytes.
         **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, as
             `stepbridge.ReadOptions` describes them.
@@ -311,7 +315,7 @@ def read_logs(
         PermissionError: it may not be read.
         NoLogsError: it holds no log, or none that can be read.
         PatternError: the pattern is not valid; the message names the column.
-        ValueError: there is no such format, or runs cannot be chained as `chain` says.
+        ValueError: there is no such format, runs cannot be chained as `chain` says, or a path is not below the root.
 
     >>> logs = read_logs("demo/logs/roberta_lora")
     >>> logs
@@ -320,7 +324,8 @@ def read_logs(
     ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
     """
     refuse_unknown("read_logs", options, ReadOptions.__optional_keys__)
-    return Logs(_core.Logs.read(path, read_request(options), progress), plan_file_at(path))
+    core = _core.Logs.read(core_paths(path, root), read_request(options), progress)
+    return Logs(core, plan_file_at(root_of(path, root)))
 
 
 def _table(core: _core.Logs, *, keep_superseded: bool) -> Table:

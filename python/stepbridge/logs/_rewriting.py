@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepbridge import _core
 from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
+from stepbridge.logs._paths import LogPaths, core_paths, root_of
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
 from stepbridge.logs._run_plans import plan_file_at
 
@@ -54,10 +55,11 @@ class RewriteResult(NamedTuple):
 
 
 def rewrite(
-    path: str | os.PathLike[str],
+    path: LogPaths,
     output: str | os.PathLike[str],
     timeline: Timelines = None,
     *,
+    root: str | os.PathLike[str] | None = None,
     axis: Axis,
     also: bool = False,
     progress: Callable[[int, int], object] | None = None,
@@ -73,12 +75,13 @@ def rewrite(
     `left_out` counts both.
 
     Args:
-        path: a folder or a file.
+        path: a folder or a file, or several.
         output: a folder that does not exist, is empty, or was written by `rewrite` before. It must not lie in `path`. A
             file that only grows is appended to, so that a TensorBoard that shows it goes on.
         timeline: as `Logs.reindex` takes it.
         axis: "epoch", "sample", "token", "batch" or "step".
         also: whether to write each run a second time, as `name.original`, with the steps that it logged.
+        root: as `read_logs` takes it.
         progress: called a few times a second with the number of bytes that are read and the number of all bytes.
         **options: those of `stepbridge.ReadOptions` and of `stepbridge.ReindexOptions`, but for those that add columns.
 
@@ -99,13 +102,13 @@ def rewrite(
     (119, 1)
     """
     refuse_unknown("rewrite", options, ReadAndReindexOptions.__optional_keys__ - _OF_TABLES)
-    options.setdefault("plans", plan_file_at(path))
+    options.setdefault("plans", plan_file_at(root_of(path, root)))
     reading, request = read_request(options), reindex_request(timeline, options)
-    return write_axis(path, output, reading, request, axis=axis, also=also, progress=progress)
+    return write_axis(core_paths(path, root), output, reading, request, axis=axis, also=also, progress=progress)
 
 
 def write_axis(
-    path: str | os.PathLike[str],
+    paths: str | tuple[str, list[str]],
     output: str | os.PathLike[str],
     reading: Mapping[str, object],
     request: Mapping[str, object],
@@ -115,7 +118,7 @@ def write_axis(
     progress: Callable[[int, int], object] | None = None,
 ) -> RewriteResult:
     """Does what `rewrite` does, for options as the core takes them."""
-    records, files, runs, left_out, rows = _core.rewrite(path, reading, output, request, axis, progress, also=also)
+    records, files, runs, left_out, rows = _core.rewrite(paths, reading, output, request, axis, progress, also=also)
     report = report_of(rows)
     return RewriteResult(
         os.fspath(output),

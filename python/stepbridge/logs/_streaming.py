@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
+from stepbridge.logs._paths import LogPaths, core_paths, root_of
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, others_of, report_of
 from stepbridge.logs._run_plans import plan_file_at
 
@@ -44,10 +45,11 @@ class ReindexResult(NamedTuple):
 
 
 def reindex(
-    path: str | os.PathLike[str],
+    path: LogPaths,
     output: str | os.PathLike[str],
     timeline: Timelines = None,
     *,
+    root: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], object] | None = None,
     **options: Unpack[ReadAndReindexOptions],
 ) -> ReindexResult:
@@ -57,9 +59,10 @@ def reindex(
     is left out. The file is written whole or not at all.
 
     Args:
-        path: a folder or a file.
+        path: a folder or a file, or several.
         output: the file to write: .parquet, .csv, .jsonl or .arrow, as its name ends.
         timeline: as `Logs.reindex` takes it.
+        root: as `read_logs` takes it.
         progress: called a few times a second with the number of bytes that are read and the number of all bytes, both
             readings together.
         **options: those of `stepbridge.ReadOptions` and of `stepbridge.ReindexOptions`.
@@ -73,11 +76,11 @@ def reindex(
         ValueError: no record can be located in that unit, or the output's name has another ending.
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
-    options.setdefault("plans", plan_file_at(path))
+    options.setdefault("plans", plan_file_at(root_of(path, root)))
     request = reindex_request(timeline, options)
     _core.check_output(output)
     first = progress and (lambda done, total: progress(done, 2 * total))
-    survey = _core.Survey.read(path, read_request(options), first)
+    survey = _core.Survey.read(core_paths(path, root), read_request(options), first)
     return write_survey(survey, output, request, progress and (lambda done, total: progress(total + done, 2 * total)))
 
 

@@ -20,6 +20,14 @@ pub enum ReadError {
         /// The path that the caller gave.
         path: PathBuf,
     },
+    /// One of several paths does not lie below their root.
+    #[error("'{}' does not lie in '{}'; give a root that holds all paths", path.display(), root.display())]
+    Outside {
+        /// The path.
+        path: PathBuf,
+        /// The root that the caller gave.
+        root: PathBuf,
+    },
     /// The system refuses to read it.
     #[error("'{}' cannot be read ({source}); check that it is a file or a folder and who may read it", path.display())]
     Unreadable {

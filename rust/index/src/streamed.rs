@@ -18,6 +18,7 @@ use stepbridge_records::{ColumnBatch, Problem, ProblemKind, Records, SupersededF
 use stepbridge_timeline::Error;
 
 use crate::error::ReadError;
+use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 use crate::output::{TableWriter, WriteError, refuse_input};
 use crate::reindex::part::{PlacedPart, Tally};
@@ -100,29 +101,34 @@ fn first(problems: &[Problem]) -> String {
 }
 
 impl Survey {
-    /// Reads all logs below a path for the first time.
-    pub fn new(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Self, ReadError> {
-        Self::below(SMALL, path, options, progress, threads)
+    /// Reads all logs below the paths for the first time.
+    pub fn new(
+        paths: &LogPaths,
+        options: &ReadOptions,
+        progress: &Progress,
+        threads: usize,
+    ) -> Result<Self, ReadError> {
+        Self::below(SMALL, paths, options, progress, threads)
     }
 
     /// The same, but reads small logs as large ones are read.
     pub fn in_pieces(
-        path: &Path,
+        paths: &LogPaths,
         options: &ReadOptions,
         progress: &Progress,
         threads: usize,
     ) -> Result<Self, ReadError> {
-        Self::below(0, path, options, progress, threads)
+        Self::below(0, paths, options, progress, threads)
     }
 
     fn below(
         small: u64,
-        path: &Path,
+        paths: &LogPaths,
         options: &ReadOptions,
         progress: &Progress,
         threads: usize,
     ) -> Result<Self, ReadError> {
-        let (logs, whole) = survey(path, options, progress, threads, small)?;
+        let (logs, whole) = survey(paths, options, progress, threads, small)?;
         Ok(Self { logs: Arc::new(logs), whole, options: options.clone() })
     }
 

@@ -119,13 +119,13 @@ fn every_output_takes_every_log() {
         fs::create_dir(&logs_folder).unwrap();
         let expected = write_logs(&logs_folder, superseded);
         let (options, progress) = (ReadOptions::default(), Progress::default());
-        let logs = Arc::new(read(&logs_folder, &options, &progress, 2).unwrap());
+        let logs = Arc::new(read(&logs_folder.as_path().into(), &options, &progress, 2).unwrap());
         let places = Arc::new(
             reindex(&logs.records, &logs.run_ledgers(), Timelines::Own, &ReindexOptions::default(), 2).unwrap(),
         );
         let plain = Table::new(&logs, None, superseded, 2).unwrap();
         let placed = Table::new(&logs, Some(&places), superseded, 2).unwrap();
-        let survey = Survey::in_pieces(&logs_folder, &options, &progress, 2).unwrap();
+        let survey = Survey::in_pieces(&logs_folder.as_path().into(), &options, &progress, 2).unwrap();
         for (ending, output) in Output::ALL {
             for (name, table) in [("plain", &plain), ("placed", &placed)] {
                 assert!(table.batches().len() > 1, "several batches share a dictionary");

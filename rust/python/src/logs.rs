@@ -13,14 +13,14 @@ use pyo3::types::PyDict;
 use stepbridge_formats::{ReadOptions, readers};
 use stepbridge_index::infer::{infer, infer_shared};
 use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
-use stepbridge_index::{CurveOptions, LedgerFile, Logs, ReadError, Table, read, read_run};
+use stepbridge_index::{CurveOptions, LedgerFile, LogPaths, Logs, ReadError, Table, read, read_run};
 use stepbridge_records::{ConfigEntry, Records};
 
 use crate::curves::{CurvesRow, curves_row};
 use crate::errors::{NoLogsError, PatternError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::ledger;
-use crate::request::{ReadRequest, ReindexRequest, kept, step_word};
+use crate::request::{PathsRequest, ReadRequest, ReindexRequest, kept, step_word};
 use crate::rows::{
     FileRow, InferenceRow, OverviewRow, ProblemRow, ReportRow, StepsRow, UnreadRow, assumption_rows, inference_row,
     problem_rows, source_rows, step_rows, unread_rows,
@@ -34,14 +34,14 @@ type LedgerRow<'py> = (String, Vec<String>, Vec<Bound<'py, PyDict>>, Vec<Problem
 #[pyclass(name = "Logs", module = "stepbridge._core", frozen)]
 pub(crate) struct PyLogs {
     pub(crate) inner: Arc<Logs>,
-    path: PathBuf,
+    paths: LogPaths,
     options: ReadOptions,
 }
 
 impl PyLogs {
     /// Logs that cannot be refreshed.
     pub(crate) fn of(inner: Arc<Logs>) -> Self {
-        Self { inner, path: PathBuf::new(), options: ReadOptions::default() }
+        Self { inner, paths: LogPaths::default(), options: ReadOptions::default() }
     }
 }
 
@@ -49,12 +49,17 @@ impl PyLogs {
 impl PyLogs {
     /// Calls `watch` a few times a second with how many bytes are read and how many there are.
     #[staticmethod]
-    #[pyo3(signature = (path, options, watch=None))]
+    #[pyo3(signature = (paths, options, watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
-    fn read(py: Python<'_>, path: PathBuf, options: ReadRequest, watch: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let options = options.into_core()?;
-        let logs = interruptible(py, watch.as_ref(), |progress| read(&path, &options, progress, threads()))?;
-        Ok(Self { inner: Arc::new(logs.map_err(read_error)?), path, options })
+    fn read(
+        py: Python<'_>,
+        paths: PathsRequest,
+        options: ReadRequest,
+        watch: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let (paths, options) = (paths.into_core(), options.into_core()?);
+        let logs = interruptible(py, watch.as_ref(), |progress| read(&paths, &options, progress, threads()))?;
+        Ok(Self { inner: Arc::new(logs.map_err(read_error)?), paths, options })
     }
 
     /// Reads the logs of one run of those below a path.
@@ -77,11 +82,11 @@ impl PyLogs {
     #[pyo3(signature = (watch=None))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn refresh(&self, py: Python<'_>, watch: Option<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
-        let (path, options) = (&self.path, &self.options);
+        let (paths, options) = (&self.paths, &self.options);
         let again =
-            interruptible(py, watch.as_ref(), |progress| self.inner.refresh(path, options, progress, threads()))?;
+            interruptible(py, watch.as_ref(), |progress| self.inner.refresh(paths, options, progress, threads()))?;
         let again = again.map_err(read_error)?;
-        Ok(again.map(|logs| Self { inner: Arc::new(logs), path: path.clone(), options: options.clone() }))
+        Ok(again.map(|logs| Self { inner: Arc::new(logs), paths: paths.clone(), options: options.clone() }))
     }
 
     fn __len__(&self) -> usize {
@@ -268,7 +273,7 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         // The caller who cancelled raises its own exception.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
         ReadError::Pattern(_) => PatternError::new_err(text),
-        ReadError::Chain { .. } | ReadError::NoColumns { .. } => PyValueError::new_err(text),
+        ReadError::Chain { .. } | ReadError::NoColumns { .. } | ReadError::Outside { .. } => PyValueError::new_err(text),
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }

@@ -1,17 +1,34 @@
 //! What Python asks for: a dictionary each for reading and for re-indexing. `stepbridge.logs` describes their keys.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use stepbridge_formats::{ChainOption, FormatReader, NamedColumns, ReadOptions, readers};
-use stepbridge_index::Superseded;
 use stepbridge_index::infer::StepWord;
 use stepbridge_index::reindex::{ReindexOptions, RunRule, SeriesRule, Timelines};
+use stepbridge_index::{LogPaths, Superseded};
 use stepbridge_timeline::{Timeline, Unit};
 
 use crate::errors::timeline_error;
 use crate::timeline::PyTimeline;
+
+/// A folder or file, or the root of several and these.
+#[derive(FromPyObject)]
+pub(crate) enum PathsRequest {
+    One(PathBuf),
+    Several(PathBuf, Vec<PathBuf>),
+}
+
+impl PathsRequest {
+    pub(crate) fn into_core(self) -> LogPaths {
+        match self {
+            Self::One(root) => LogPaths { root, below: Vec::new() },
+            Self::Several(root, below) => LogPaths { root, below },
+        }
+    }
+}
 
 /// How to read logs.
 #[derive(FromPyObject)]

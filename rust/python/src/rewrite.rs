@@ -9,7 +9,7 @@ use stepbridge_index::rewrite::{self, Axis, LeftOut, RewriteError, RewriteReques
 use crate::errors::{TimelineError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::logs::{read_error, threads};
-use crate::request::{ReadRequest, ReindexRequest};
+use crate::request::{PathsRequest, ReadRequest, ReindexRequest};
 use crate::rows::{ReportRow, assumption_rows, problem_rows, source_rows, step_rows};
 
 /// The run, the series, the reason, how many values.
@@ -20,11 +20,11 @@ type RewriteRow = (u64, usize, Vec<String>, Vec<LeftOutRow>, ReportRow);
 
 /// Calls `watch` a few times a second with how many bytes are read and how many there are.
 #[pyfunction(name = "rewrite")]
-#[pyo3(signature = (path, options, output, request, axis, watch=None, *, also=false))]
+#[pyo3(signature = (paths, options, output, request, axis, watch=None, *, also=false))]
 #[expect(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
 fn rewrite_logs(
     py: Python<'_>,
-    path: PathBuf,
+    paths: PathsRequest,
     options: ReadRequest,
     output: PathBuf,
     request: ReindexRequest,
@@ -32,10 +32,11 @@ fn rewrite_logs(
     watch: Option<Bound<'_, PyAny>>,
     also: bool,
 ) -> PyResult<RewriteRow> {
+    let paths = paths.into_core();
     let (options, call, axis) = (options.into_core()?, request.into_core()?, axis_named(axis)?);
     let request = RewriteRequest { output: &output, axis, also };
     let written = interruptible(py, watch.as_ref(), |progress| {
-        rewrite::rewrite(&path, &options, call.timelines(), &call.options, &request, progress, threads())
+        rewrite::rewrite(&paths, &options, call.timelines(), &call.options, &request, progress, threads())
     })?;
     let RewriteResult { values, files, runs, left_out, problems, assumed, steps, origins } =
         written.map_err(rewrite_error)?;

@@ -11,7 +11,7 @@ use stepbridge_index::{StreamError, Survey};
 use crate::errors::{TimelineError, timeline_error};
 use crate::interruptible::interruptible;
 use crate::logs::{PyLogs, read_error, threads};
-use crate::request::{ReadRequest, ReindexRequest};
+use crate::request::{PathsRequest, ReadRequest, ReindexRequest};
 use crate::rows::{ReportRow, assumption_rows, problem_rows, source_rows, step_rows};
 use crate::table::write_error;
 
@@ -25,18 +25,18 @@ impl PySurvey {
     /// Calls `watch` a few times a second with how many bytes are read and how many there are. `in_pieces`: reads small logs
     /// as large ones are read.
     #[staticmethod]
-    #[pyo3(signature = (path, options, watch=None, *, in_pieces=false))]
+    #[pyo3(signature = (paths, options, watch=None, *, in_pieces=false))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 hands over")]
     fn read(
         py: Python<'_>,
-        path: PathBuf,
+        paths: PathsRequest,
         options: ReadRequest,
         watch: Option<Bound<'_, PyAny>>,
         in_pieces: bool,
     ) -> PyResult<Self> {
-        let options = options.into_core()?;
+        let (paths, options) = (paths.into_core(), options.into_core()?);
         let new = if in_pieces { Survey::in_pieces } else { Survey::new };
-        let survey = interruptible(py, watch.as_ref(), |progress| new(&path, &options, progress, threads()))?;
+        let survey = interruptible(py, watch.as_ref(), |progress| new(&paths, &options, progress, threads()))?;
         Ok(Self { inner: survey.map_err(read_error)? })
     }
 

@@ -35,9 +35,9 @@ struct FolderState {
 }
 
 impl OutputFolder {
-    /// Checks a folder, which need not exist and must not lie in `input`. Nothing is written yet.
-    pub(super) fn at(path: &Path, input: &Path) -> Result<Self, RewriteError> {
-        refuse_input(path, input)?;
+    /// Checks a folder, which need not exist and must not lie in an input. Nothing is written yet.
+    pub(super) fn at(path: &Path, inputs: &[PathBuf]) -> Result<Self, RewriteError> {
+        inputs.iter().try_for_each(|input| refuse_input(path, input))?;
         let folder = |before| Self { path: path.to_owned(), before, state: Mutex::default() };
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(folder(BTreeSet::new())),
@@ -253,8 +253,8 @@ mod tests {
 
     use super::*;
 
-    fn nothing() -> &'static Path {
-        Path::new("no such input")
+    fn nothing() -> &'static [PathBuf] {
+        &[]
     }
 
     fn written(path: &Path, files: &[(&str, &str, &str)]) -> Result<usize, RewriteError> {

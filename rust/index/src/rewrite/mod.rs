@@ -20,6 +20,7 @@ use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind};
 
+use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 use crate::reindex::place::Placer;
 use crate::reindex::resolve::resolve;
@@ -72,9 +73,9 @@ pub struct RewriteResult {
 /// The new step of each value of a batch; `None` for those that are left out.
 type NewSteps = Vec<Option<i64>>;
 
-/// Reads all logs below a path, and writes their values on another axis: all files, or none.
+/// Reads all logs below the paths, and writes their values on another axis: all files, or none.
 pub fn rewrite(
-    path: &Path,
+    paths: &LogPaths,
     read_options: &ReadOptions,
     timelines: Timelines,
     options: &ReindexOptions,
@@ -83,8 +84,8 @@ pub fn rewrite(
     threads: usize,
 ) -> Result<RewriteResult, RewriteError> {
     let RewriteRequest { output, axis, also } = *request;
-    let folder = OutputFolder::at(output, path)?;
-    let mut logs = read(path, &ReadOptions { summaries: true, ..read_options.clone() }, progress, threads)?;
+    let folder = OutputFolder::at(output, paths.all())?;
+    let mut logs = read(paths, &ReadOptions { summaries: true, ..read_options.clone() }, progress, threads)?;
     let others = others::batches(&mut logs);
     let counters = others::second_counters(&logs, &others);
     let mut options = options.clone();

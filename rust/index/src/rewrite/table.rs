@@ -24,7 +24,7 @@ impl Table {
     /// Writes the rows that have a place on the axis into event files in a folder: all files, or none. Rows that a later
     /// session superseded are left out.
     pub fn write_events(&self, output: &Path, axis: Axis, progress: &Progress) -> Result<(), RewriteError> {
-        let folder = OutputFolder::at(output, &input_of(&self.logs))?;
+        let folder = OutputFolder::at(output, &[input_of(&self.logs)])?;
         let batches: Vec<EventRows> =
             self.batches().iter().map(|batch| EventRows::of(batch, axis)).collect::<Result<_, _>>()?;
         let mut files: BTreeMap<(i32, i32), FileRows> = BTreeMap::new();

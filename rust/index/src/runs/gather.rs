@@ -1,7 +1,5 @@
 //! Gathers what became of the files: leaves out copies, merges names, assigns ledgers, and marks sessions.
 
-use std::path::Path;
-
 use stepbridge_formats::ReadOptions;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ConfigEntry, Problem};
@@ -12,11 +10,12 @@ use super::refresh_state::SeenFile;
 use super::{chain, config_for_run, dedup, ledger_for_run, merge, sessions};
 use crate::error::ReadError;
 use crate::file_path::FilePath;
+use crate::log_paths::LogPaths;
 use crate::logs::{LedgerFile, Logs, UnreadFile};
 
 /// Makes logs of files. `problems` are those of no file.
 pub(super) fn gather(
-    path: &Path,
+    paths: &LogPaths,
     files: Vec<OpenedFile>,
     problems: Vec<Problem>,
     options: &ReadOptions,
@@ -28,7 +27,7 @@ pub(super) fn gather(
     }
     let SortedFiles { seen, mut logs, configs, ledgers, mut broken, own, unread } = sort_out(files);
     if logs.is_empty() {
-        let path = path.to_owned();
+        let path = paths.root.clone();
         broken.splice(0..0, problems);
         return Err(if !broken.is_empty() {
             ReadError::NothingReadable { path, problems: broken }
@@ -47,7 +46,7 @@ pub(super) fn gather(
     let unfollowed = problems.clone();
     let copies = dedup::remove_copies(&mut logs);
     let merged = merge::merge(logs, [problems, broken, copies].concat());
-    let mut logs = merged.map_err(|error| ReadError::Unreadable { path: path.to_owned(), source: error.into() })?;
+    let mut logs = merged.map_err(|error| ReadError::Unreadable { path: paths.root.clone(), source: error.into() })?;
     sessions::split_writers(&mut logs);
     for found in &ledgers {
         logs.records.problems.extend(found.ledger.problems.iter().cloned());

@@ -1,5 +1,6 @@
 //! Reads all logs below a path.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -19,12 +20,13 @@ use super::refresh_state::SeenFile;
 use super::walk;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
+use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 use crate::reindex::whole_run;
 
-/// Reads every log below `path`, or the log that `path` is, on up to `threads` threads. The result does not depend on them.
-pub fn read(path: &Path, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
-    read_path(path, &FileOpener { options, progress, threads, survey: false })
+/// Reads every log below the paths, or the logs that they are, on up to `threads` threads. The result does not depend on them.
+pub fn read(paths: &LogPaths, options: &ReadOptions, progress: &Progress, threads: usize) -> Result<Logs, ReadError> {
+    read_paths(paths, &FileOpener { options, progress, threads, survey: false })
 }
 
 /// Reads what `read` reads of one run, and no folder of another: the logs below the folder of the run, and the ledgers in those
@@ -44,13 +46,13 @@ pub fn read_run(
     for folder in folders {
         let (problems, files) = opener.read_all(|emit| walk::files_of_run(path, folder, emit));
         if let Ok(problems) = problems
-            && let Ok(logs) = gather(path, files, problems, options, progress)
+            && let Ok(logs) = gather(&path.into(), files, problems, options, progress)
             && logs.records.runs.iter().any(|found| found == run)
         {
             return Ok(logs);
         }
     }
-    read_path(path, &opener)
+    read_paths(&path.into(), &opener)
 }
 
 /// In a survey each thread holds a batch of a log in memory, and one thread writes what they all read.
@@ -61,14 +63,14 @@ pub(crate) const SMALL: u64 = 16 << 20;
 /// The same, but keeps only the records that sessions and timelines follow from, unless the logs have less than `small` bytes. Also returns whether
 /// all records were kept.
 pub(crate) fn survey(
-    path: &Path,
+    paths: &LogPaths,
     options: &ReadOptions,
     progress: &Progress,
     threads: usize,
     small: u64,
 ) -> Result<(Logs, bool), ReadError> {
     let mut size = 0_u64;
-    list(path, &mut |file| {
+    list(paths, &mut |file| {
         let compressed = decompress::plain_name(&file.name) != file.name;
         let bytes = fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
         // What a compressed file holds is not known before it is read.
@@ -76,15 +78,15 @@ pub(crate) fn survey(
     })?;
     let small = size < small;
     let threads = if small { threads } else { threads.min(MOST_THREADS) };
-    Ok((read_path(path, &FileOpener { options, progress, threads, survey: !small })?, small))
+    Ok((read_paths(paths, &FileOpener { options, progress, threads, survey: !small })?, small))
 }
 
-fn read_path(path: &Path, opener: &FileOpener) -> Result<Logs, ReadError> {
+fn read_paths(paths: &LogPaths, opener: &FileOpener) -> Result<Logs, ReadError> {
     check_pattern(opener.options.pattern.as_deref())?;
     let begin = SystemTime::now();
-    let (problems, files) = opener.read_all(|emit| list(path, emit));
-    let logs = gather(path, files, problems?, opener.options, opener.progress)?;
-    check_columns(path, &logs, opener.options)?;
+    let (problems, files) = opener.read_all(|emit| list(paths, emit));
+    let logs = gather(paths, files, problems?, opener.options, opener.progress)?;
+    check_columns(&paths.root, &logs, opener.options)?;
     logs.refresh.verify(begin);
     Ok(logs)
 }
@@ -117,39 +119,74 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
     let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
     let opened = vec![OpenedFile { path, seen: SeenFile::default(), outcome }];
-    let logs = gather(root, opened, Vec::new(), options, &progress)?;
+    let logs = gather(&root.into(), opened, Vec::new(), options, &progress)?;
     check_columns(root, &logs, options)?;
     Ok(logs)
 }
 
-/// Emits the files at or below a path, in no order. Returns the folders and links that could not be followed.
-pub(super) fn list(path: &Path, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Problem>, ReadError> {
+/// Emits the files at or below the paths, in no order and each once. Returns the folders and links that could not be followed.
+pub(super) fn list(paths: &LogPaths, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Problem>, ReadError> {
+    if paths.below.is_empty() {
+        return list_path(&paths.root, Vec::new(), emit);
+    }
+    let mut found = HashSet::new();
+    let mut once = |file: FilePath| {
+        if found.insert(file.path.clone()) {
+            emit(file);
+        }
+    };
+    let mut problems = Vec::new();
+    for path in &paths.below {
+        let outside = |_| ReadError::Outside { path: path.clone(), root: paths.root.clone() };
+        let inside = path.strip_prefix(&paths.root).map_err(outside)?;
+        let mut folder = paths.root.clone();
+        let mut names: Vec<String> = Vec::new();
+        for name in inside {
+            // A ledger above a run may be its own.
+            ledger_in(&folder, &names, &mut once);
+            folder.push(name);
+            names.push(walk::shown(name));
+        }
+        problems.extend(list_path(path, names, &mut once)?);
+    }
+    Ok(problems)
+}
+
+fn ledger_in(folder: &Path, names: &[String], emit: &mut dyn FnMut(FilePath)) {
+    let ledger = folder.join(NAME);
+    if ledger.is_file() {
+        emit(FilePath { path: ledger, folder: names.to_vec(), name: NAME.to_owned() });
+    }
+}
+
+/// Emits the files at or below one path, of which `names` are the folders from the root down to it, itself included.
+fn list_path(path: &Path, mut names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Problem>, ReadError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ReadError::NotFound { path: path.to_owned() },
         _ => ReadError::Unreadable { path: path.to_owned(), source },
     };
     let kind = fs::metadata(path).map_err(unreadable)?;
     if kind.is_dir() {
-        return walk::files(path, emit).map_err(unreadable);
+        return walk::files(path, names, emit).map_err(unreadable);
     }
     if !kind.is_file() {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a folder")));
     }
     // A file that cannot be opened is an error here; in a folder it is a problem among others.
     open_file(path).map_err(unreadable)?;
+    names.pop();
     let name = path.file_name().map_or_else(String::new, walk::shown);
     // The ledger next to a log belongs to it.
-    let ledger = path.with_file_name(NAME);
-    if name != NAME && ledger.is_file() {
-        emit(FilePath { path: ledger, folder: Vec::new(), name: NAME.to_owned() });
+    if name != NAME {
+        ledger_in(&path.with_file_name(""), &names, emit);
     }
     // So does the configuration.
     for config in config_names().into_iter().filter(|config| **config != *name) {
         let file = path.with_file_name(config);
         if file.is_file() {
-            emit(FilePath { path: file, folder: Vec::new(), name: config.to_owned() });
+            emit(FilePath { path: file, folder: names.clone(), name: config.to_owned() });
         }
     }
-    emit(FilePath { path: path.to_owned(), folder: Vec::new(), name });
+    emit(FilePath { path: path.to_owned(), folder: names, name });
     Ok(Vec::new())
 }

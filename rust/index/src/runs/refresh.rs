@@ -24,6 +24,7 @@ use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
+use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 
 /// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
@@ -40,23 +41,23 @@ struct KnownLog<'a> {
 }
 
 impl Logs {
-    /// Reads the logs below a path again, which were read with these options; `None` if nothing has changed.
+    /// Reads the logs below the paths again, which were read with these options; `None` if nothing has changed.
     pub fn refresh(
         &self,
-        path: &Path,
+        paths: &LogPaths,
         options: &ReadOptions,
         progress: &Progress,
         threads: usize,
     ) -> Result<Option<Self>, ReadError> {
         let begin = SystemTime::now();
         let opener = FileOpener { options, progress, threads, survey: false };
-        let mut paths = Vec::new();
-        let problems = list(path, &mut |file| paths.push(file))?;
-        paths.sort();
+        let mut found = Vec::new();
+        let problems = list(paths, &mut |file| found.push(file))?;
+        found.sort();
         if options.format.is_none_or(|reader| !reader.reads_own_tables) {
-            self.leave_out_own_tables(&mut paths, threads);
+            self.leave_out_own_tables(&mut found, threads);
         }
-        if problems == self.refresh.unfollowed && self.nothing_changed(&paths, threads) {
+        if problems == self.refresh.unfollowed && self.nothing_changed(&found, threads) {
             self.refresh.verify(begin);
             return Ok(None);
         }
@@ -68,19 +69,19 @@ impl Logs {
         for (index, batch) in self.records.batches.iter().enumerate() {
             batches_of[batch.source as usize].push(index);
         }
-        let files = parallel::map(paths.len(), threads, |index| {
-            let path = paths[index].path.as_path();
+        let files = parallel::map(found.len(), threads, |index| {
+            let path = found[index].path.as_path();
             let known = files.get(path).zip(seen.get(path));
             let known = known.map(|(&file, seen)| KnownLog { file, batches: &batches_of[file], seen });
             match known {
                 // Formats whose files are compared with each other need all of their records, as they were read.
                 Some(known) if survey_filter::applies_to(self.files[known.file].format, path) => {
-                    self.read_again(&opener, &paths[index], known)
+                    self.read_again(&opener, &found[index], known)
                 }
-                _ => opener.read_file(paths[index].clone(), 2),
+                _ => opener.read_file(found[index].clone(), 2),
             }
         });
-        let logs = gather(path, files, problems, options, progress)?;
+        let logs = gather(paths, files, problems, options, progress)?;
         logs.refresh.verify(begin);
         Ok(Some(logs))
     }

@@ -18,13 +18,9 @@ const LEDGER: &str = ".jsonl";
 /// Folders of version control. They hold copies of the files next to them.
 const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];
 
-/// Emits all files below a folder as they are found, in no order. Returns the folders and links that could not be followed.
-pub(super) fn files(root: &Path, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
-    files_below(root, Vec::new(), emit)
-}
-
-/// The same of a folder that has `names` itself: the folders from the root down to it.
-fn files_below(root: &Path, names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
+/// Emits all files below a folder as they are found, in no order; `names` are the folders from the root of all paths down to
+/// it, itself included. Returns the folders and links that could not be followed.
+pub(super) fn files(root: &Path, names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
     let mut walk = FolderWalk { emit, links: Vec::new(), problems: Vec::new(), visited: HashSet::new() };
     let real = fs::canonicalize(root)?;
     walk.visited.insert(real.clone());
@@ -62,7 +58,7 @@ pub(super) fn files_of_run(root: &Path, run: &str, emit: &mut dyn FnMut(FilePath
         }
         names.push(name.to_owned());
     }
-    files_below(&root.join(run), names, emit)
+    files(&root.join(run), names, emit)
 }
 
 /// A folder to read once.
