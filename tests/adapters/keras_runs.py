@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -11,7 +12,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BACKENDS = ("tensorflow", "jax", "torch")
+#: The lowest version differs from the newest in what these tests count on.
+KERAS_3_10 = importlib.metadata.version("keras").startswith("3.10.")
+#: What it cannot do on JAX: evaluate inside a fit (a TypeError of its own), and find a gradient that is not finite.
+NOT_ON_JAX = (
+    "evaluated_and_predicted_inside",
+    "evaluated_inside_with_unstated_sizes",
+    "updates_left_out",
+    "updates_left_out_fused",
+    "updates_left_out_of_windows",
+)
 TESTS = Path(__file__).parent.parent
 
 
@@ -36,6 +49,8 @@ def results(backend: str) -> dict[str, Any]:
 
 def result(backend: str, scenario: str) -> dict[str, Any]:
     """One scenario's: "value", and "warned", the warnings of stepbridge."""
+    if KERAS_3_10 and backend == "jax" and scenario in NOT_ON_JAX:
+        pytest.skip("Keras 3.10 does not do this on JAX")
     found: dict[str, Any] = results(backend)[scenario]
     assert "error" not in found, found["error"]
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from adapters.keras_runs import BACKENDS, result, results, value
+from adapters.keras_runs import BACKENDS, KERAS_3_10, result, results, value
 from stepbridge.conventions import PHANTOM
 
 pytestmark = pytest.mark.parametrize("backend", BACKENDS)
@@ -199,7 +199,9 @@ def test_two_fits_with_another_number_of_batches_an_execution(backend: str) -> N
     if refused(backend, "two_fits_with_other_fusion"):
         return
     found = value(backend, "two_fits_with_other_fusion")
-    assert [row["keras"] for row in found["rows"]] == [1, 3, 5, 7, 3, 7, 3, 7]
+    # Keras 3.10 gives the number of an execution's first batch, newer ones that of its last.
+    numbers = [0, 2, 4, 6, 0, 4, 0, 4] if KERAS_3_10 else [1, 3, 5, 7, 3, 7, 3, 7]
+    assert [row["keras"] for row in found["rows"]] == numbers
     assert [row["clock"][0] for row in found["rows"]] == [2, 4, 6, 7, 11, 14, 18, 21]
     assert [row["tally"][0] for row in found["rows"]] == [2, 4, 6, 7, 11, 14, 18, 21]
 
