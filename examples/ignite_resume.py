@@ -37,13 +37,13 @@ def train(loader: Any, state: dict[str, Any] | None = None) -> tuple[StepClock, 
     return clock, states
 
 
-_, states = train(DataLoader(DATA, batch_size=3))
+states = train(DataLoader(DATA, batch_size=3))[1]
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    clock, _ = train(DataLoader(DATA, batch_size=3), states[0])
+    clock = train(DataLoader(DATA, batch_size=3), states[0])[0]
 print(*(one.message for one in caught if "Ignite resumes" in str(one.message)))
 print(f"plain: sample {clock.sample}, trained again {clock.repeated}, never {clock.left_out}")
 
-_, states = train(StatefulDataLoader(DATA, batch_size=3))
-clock, _ = train(StatefulDataLoader(DATA, batch_size=3), states[0])
+saved = train(StatefulDataLoader(DATA, batch_size=3))[1]
+clock = train(StatefulDataLoader(DATA, batch_size=3), saved[0])[0]
 print(f"stateful: sample {clock.sample}, trained again {clock.repeated}, never {clock.left_out}")

@@ -76,7 +76,9 @@ class Loop:
         engine = create_supervised_trainer(
             model, optimizer, lambda output, _: -output.mean(), gradient_accumulation_steps=accumulate
         )
-        return cls.around(engine, model, optimizer, accumulate, loader(data, batch_size, **(loading or {})), options, given)
+        return cls.around(
+            engine, model, optimizer, accumulate, loader(data, batch_size, **(loading or {})), options, given
+        )
 
     @classmethod
     def around(
@@ -134,8 +136,6 @@ class Loop:
     def saved_at(self, iteration: int, **run: Any) -> dict[str, Any]:
         """Trains, and returns the state after an iteration."""
         states: list[dict[str, Any]] = []
-        self.engine.add_event_handler(
-            Events.ITERATION_COMPLETED(once=iteration), lambda: states.append(self.state())
-        )
+        self.engine.add_event_handler(Events.ITERATION_COMPLETED(once=iteration), lambda: states.append(self.state()))
         self.run(**run)
         return states[0]

@@ -23,7 +23,7 @@ def train_state(tx: Any) -> TrainState:
     return TrainState.create(apply_fn=None, params={"w": jnp.zeros(())}, tx=tx)
 
 
-class Model(nnx.Module):
+class Model(nnx.Module):  # type: ignore[misc]  # mypy does not read flax
     def __init__(self) -> None:
         self.w = nnx.Param(jnp.zeros(()))
 
@@ -90,7 +90,7 @@ def test_an_optimizer_of_nnx(k: int | None, unit: str) -> None:
     watched = watch(clock, optimizer)
     loss = nnx.grad(lambda model: -jnp.sum(model.w[...]))
 
-    @nnx.jit
+    @nnx.jit  # type: ignore[untyped-decorator]
     def step(model: Any, optimizer: Any) -> None:
         optimizer.update(model, loss(model))
 

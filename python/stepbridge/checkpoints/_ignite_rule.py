@@ -51,7 +51,7 @@ class IgnitePlace(NamedTuple):
 
     epoch: int
     """The epoch that it enters, an index from 0."""
-    index: int
+    batch: int
     """Batches of it that the engine takes for done."""
     length: int | None
     """Batches of an epoch, as the engine counts."""
@@ -62,7 +62,7 @@ class IgnitePlace(NamedTuple):
     @property
     def skipped(self) -> int:
         """The batches of now that the loader leaves out, if it does not go on at its own place."""
-        return self.index % (self.batches or self.length or 1) if self.start == "skips" else 0
+        return self.batch % (self.batches or self.length or 1) if self.start == "skips" else 0
 
 
 def ignite_check(
@@ -94,7 +94,7 @@ def ignite_check(
     inside = int(reached.done) if place.start == "continues" else place.skipped * size
     ends_at = None
     if place.length is not None and whole is not None:
-        ends_at = inside + (place.length - place.index) * size
+        ends_at = inside + (place.length - place.batch) * size
         # The last batch may be partial.
         ends_at = None if whole <= ends_at < whole + size else ends_at
     changes: tuple[ArgumentChange, ...] = ()
@@ -122,9 +122,11 @@ def _cause(place: IgnitePlace, reached: ResumePoint, *, resized: bool, unknown: 
     causes = []
     if place.epoch != reached.epoch:
         causes.append("Ignite takes the iteration over epoch_length for the epoch, and an epoch had another length")
-    if place.index and place.start == "begins":
-        order = ", perhaps in another order, so that these are amounts and which samples is not known" if unknown else ""
-        causes.append(f"the loader begins the epoch again{order}, and Ignite counts on from batch {place.index}")
+    if place.batch and place.start == "begins":
+        order = (
+            ", perhaps in another order, so that these are amounts and which samples is not known" if unknown else ""
+        )
+        causes.append(f"the loader begins the epoch again{order}, and Ignite counts on from batch {place.batch}")
     if resized and None not in (place.batches, place.length) and place.batches != place.length:
         causes.append(f"epoch_length stays {place.length}, where the loader now has {place.batches} batches")
     return "; ".join(causes)

@@ -42,7 +42,9 @@ def framework(module: str, *, title: str, tested: str, adapter: str | None = Non
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise ImportError(f"stepbridge.adapters.{adapter} needs {title}: pip install 'stepbridge[{adapter}]'") from error
+        raise ImportError(
+            f"stepbridge.adapters.{adapter} needs {title}: pip install 'stepbridge[{adapter}]'"
+        ) from error
     version = str(getattr(sys.modules[module], "__version__", ""))
     if _is_older(version, tested):
         warn(

@@ -102,7 +102,7 @@ class Phases:
         return self._converted("ba", timeline)
 
     def in_steps(self, timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
-        """Returns the phases with their ends in steps; see `in_batches`. An end inside a window counts from the next."""
+        """Returns the phases with their ends in steps; see `in_batches`."""
         return self._converted("st", timeline)
 
     def _converted(self, unit: Literal["ba", "st"], timeline: Timeline | None) -> list[tuple[int, float, Shape]]:

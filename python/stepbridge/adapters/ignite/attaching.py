@@ -166,13 +166,17 @@ class Attachment:
     def _start(self, engine: Engine) -> None:
         """The run begins, or goes on."""
         clock, iteration = self.clock, engine.state.iteration
+        # A run that an exception ended goes on inside its epoch, as one that was loaded does; one that was terminated
+        # enters the next epoch.
+        inside = clock.in_epoch and clock.position.iter > 0 and not self._terminated
         loaded, self._loaded = self._loaded, None
-        self._open = self._ends_early = self._partial = False
-        self.check = self._place = None
+        self._warn_of_open_batch()
+        self._ends_early = self._partial = False
+        check = self.check = self._place = None
         moved = iteration != self._iteration and bool(iteration)
         if loaded is not None:
             self._later = loaded["later"]
-        elif self._terminated or not (iteration or clock.resumed_inside):
+        elif self._terminated or not (iteration or inside):
             # What was trained before stays; the engine enters a new epoch.
             self.driver.end_epoch(cut=True)
             self._later = clock.position.epoch - (engine.state.epoch if iteration else 0)
@@ -188,11 +192,11 @@ class Attachment:
             self.driver.begin_run(run.plan, padding=run.padding, pending=pending if clock.batch else None)
             if moved and not clock.batch:
                 self._begin_without_a_clock(engine, run)
-        if loaded is not None or moved or clock.resumed_inside:
-            self._check(engine, run, loaded)
+        if loaded is not None or moved or inside:
+            check = self._check(engine, run, loaded)
         if clock.plan != run.plan:
             self.driver.begin_run(run.plan, padding=run.padding, pending=pending)
-        if run.uneven and (self.check is None or self.check.agrees):
+        if run.uneven and (check is None or check.agrees):
             clock.warn_once(
                 "epoch_length",
                 f"{run.arguments.batches}, the batches of the loader",
@@ -232,17 +236,17 @@ class Attachment:
             )
         clock.warn(
             f"the checkpoint has no clock: it counts from where Ignite takes the run to be (epoch {place.epoch}, batch "
-            f"{place.index}, indices from 0), which is right if batch size, accumulation and ranks are those of the "
+            f"{place.batch}, indices from 0), which is right if batch size, accumulation and ranks are those of the "
             "checkpoint, and no epoch was left early"
         )
         try:
             clock.move_to(f"{engine.state.iteration}ba")
         except (TimelineError, IndexError):
             # Inside a window, or at a place that the plan does not know.
-            clock.begin_epoch(place.epoch, batch=place.index, tell=False)
+            clock.begin_epoch(place.epoch, batch=place.batch, tell=False)
 
-    def _check(self, engine: Engine, run: Planned, loaded: Mapping[str, Any] | None) -> None:
-        """Says where Ignite goes on at another point than the run has reached.
+    def _check(self, engine: Engine, run: Planned, loaded: Mapping[str, Any] | None) -> ResumeCheck:
+        """Says where Ignite goes on, and warns where that is another point than the run has reached.
 
         Raises:
             TimelineError: it does, and `mismatch` is "raise".
@@ -261,11 +265,11 @@ class Attachment:
         self.check = check
         if run.data is not None and check.goes_on.done.unit == "sp":
             run.data.begin(int(check.goes_on.done))
-        if check.agrees:
-            return
-        if self._strict:
-            raise TimelineError(f"{self.clock.name}: {check}")
-        self.clock.warn(str(check))
+        if not check.agrees:
+            if self._strict:
+                raise TimelineError(f"{self.clock.name}: {check}")
+            self.clock.warn(str(check))
+        return check
 
     # --- an epoch ---
 
@@ -335,16 +339,17 @@ class Attachment:
 
     def _set_size(self, samples: int, size: int) -> None:
         """Plans the size of the batch at hand where it is not that of the plan."""
-        clock = self.clock
-        if samples == size:
-            if self._partial:
-                clock.change(batch_size=size)
-                self._partial = False
+        clock, planned = self.clock, self.clock.plan.segments[-1]
+        if samples == size and not self._partial:
             return
-        whole = clock.plan.segments[-1].samples
-        if whole is None or whole - int(clock.epoch_done) != samples:
+        if samples != size and planned.samples is not None and planned.samples - int(clock.epoch_done) == samples:
+            # The plan has it there.
+            return
+        self._partial = samples != size
+        if planned.samples is None and planned.batches is not None:
+            clock.change(batch_size=samples, batches_per_epoch=planned.batches)
+        else:
             clock.change(batch_size=samples)
-            self._partial = True
 
     def _complete(self, engine: Engine) -> None:
         self._open = False
@@ -359,5 +364,5 @@ class Attachment:
                 "the last batch",
                 "one that the engine trained",
                 f"batch {self.clock.batch}, which was counted and whose iteration did not end",
-                "end an epoch or a run in ITERATION_COMPLETED, not before; an exception that a handler takes ends it too",
+                "end an epoch or a run in ITERATION_COMPLETED; an exception that a handler takes ends one before",
             )

@@ -47,7 +47,7 @@ class Planned(NamedTuple):
     shuffled: bool
     """Whether a loader that begins again does so in another order."""
     uneven: bool
-    """Whether samples cannot be counted, as an epoch is no pass over the data and the last batch of a pass is partial."""
+    """Whether samples cannot be counted: an epoch is not a pass over the data, whose last batch is partial."""
     arguments: IgniteArguments
 
 
@@ -153,5 +153,6 @@ def place_of(engine: Any, run: Planned) -> IgnitePlace:
         start = "continues"
     elif isinstance(engine, DeterministicEngine):
         start = "skips"
-    epoch, index = (0, iteration) if length is None else divmod(iteration, length)
-    return IgnitePlace(epoch, index, length, start, run.arguments.batches)
+    # The next epoch is `state.epoch + 1`, which counts from 1; its batches go by the iteration.
+    batch = iteration if length is None else iteration % length
+    return IgnitePlace(engine.state.epoch, batch, length, start, run.arguments.batches)

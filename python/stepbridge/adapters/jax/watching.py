@@ -5,25 +5,20 @@ A jitted step calls no Python, so the counters are read when the next batch is a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from stepbridge.adapters import base
 from stepbridge.adapters.base import CounterUpdates, the_clock
 from stepbridge.adapters.jax.states import read_counters, step_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stepbridge.adapters.jax.states import Counters
     from stepbridge.clock import StepClock, Updates
-
-    #: What returns the state of now.
-    GetState: TypeAlias = Callable[[], Any]
 
 __all__ = ["Watch", "watch"]
 
 
-def watch(clock: StepClock, get_state: GetState, name: str | None = None) -> Watch:
+def watch(clock: StepClock, get_state: Any, name: str | None = None) -> Watch:
     """Counts the optimizer's real updates on the clock: `clock.applied`.
 
     An update that `apply_if_finite` leaves out counts in `clock.step`, not in `clock.applied`. Where `MultiSteps`
@@ -60,13 +55,11 @@ def watch(clock: StepClock, get_state: GetState, name: str | None = None) -> Wat
     (3, 2)
     """
     the_clock(clock)
-    if not callable(get_state):
-        if not type(get_state).__module__.startswith("flax.nnx"):
-            raise TypeError(
-                f"watch takes a function that returns the state of now, lambda: state, not {type(get_state).__name__}: "
-                "a state that is given as it is stays what it was"
-            )
-        return Watch(clock, get_state, name)
+    if not callable(get_state) and not type(get_state).__module__.startswith("flax.nnx"):
+        raise TypeError(
+            f"watch takes a function that returns the state of now, lambda: state, not {type(get_state).__name__}: "
+            "a state that is given as it is stays what it was"
+        )
     return Watch(clock, get_state, name)
 
 
