@@ -41,6 +41,8 @@ class Counters(NamedTuple):
     """Updates that `apply_if_finite` left out."""
     calls: int | None
     """The `step` of a flax state; None where there is none."""
+    refuses: bool = False
+    """Whether `should_skip_update_fn` of `MultiSteps` refused the last batch, as far as the state says it."""
     in_doubt: bool = False
     """Whether `apply_if_finite` may have let an update through that counts as left out here."""
 
@@ -83,7 +85,8 @@ def read_counters(state: Any) -> Counters:
         applied = closed or 0
         if inside:
             applied = applied - left_out if counted is None else counted
-        return Counters(applied, closed, pending, left_out, calls, in_doubt and bool(inside))
+        refuses = any(_refuses(window.skip_state) for window in windows)
+        return Counters(applied, closed, pending, left_out, calls, refuses, in_doubt and bool(inside))
     if checks and counted is not None:
         return Counters(counted, None, None, left_out, calls)
     outside = calls if calls is not None else _one(_counts([state]), "count", largest=True)
@@ -92,7 +95,14 @@ def read_counters(state: Any) -> Counters:
             "watch finds nothing in this state that counts updates: give it a flax TrainState or nnx.Optimizer, or the "
             "state of an optimizer that counts, such as optax.adam or optax.MultiSteps"
         )
-    return Counters(outside - left_out, None, None, left_out, calls, in_doubt)
+    return Counters(outside - left_out, None, None, left_out, calls, in_doubt=in_doubt)
+
+
+def _refuses(skip_state: Any) -> bool:
+    """Whether a batch was refused; a function of one's own may keep it under another name, or not at all."""
+    if isinstance(skip_state, dict) and "should_skip" in skip_state:
+        return bool(_number(skip_state["should_skip"]))
+    return bool(jax.tree_util.tree_leaves(skip_state))
 
 
 def _innermost(state: Any, kind: type[Any]) -> list[Any]:

@@ -83,8 +83,6 @@ class Watch(base.CounterWatch):
         #: The counters after the batch before, and after the batch at hand.
         self._before: Counters | None = None
         self._now = counters
-        #: By how much the `step` of a flax state is above the clock's batches.
-        self._ahead: int | None = None
         super().__init__(clock, get_state, name, "the updates in the optimizer's state")
 
     def read(self) -> int:
@@ -99,9 +97,12 @@ class Watch(base.CounterWatch):
         return before is not None and (self._now.left_out > before.left_out or self._refused(before))
 
     def _refused(self, before: Counters) -> bool:
-        """Whether MultiSteps left the batch at hand out of its window."""
+        """Whether MultiSteps left the batch at hand out of its window, and was not only not called."""
         now = self._now
-        return now.pending is not None and (now.closed, now.pending) == (before.closed, before.pending)
+        if now.pending is None or (now.closed, now.pending) != (before.closed, before.pending):
+            return False
+        called = now.refuses if now.calls is None else now.calls != before.calls
+        return called or now.left_out > before.left_out
 
     def _counting(self, updates: Updates) -> CounterUpdates:
         return _StateUpdates(self, updates)
@@ -122,13 +123,13 @@ class Watch(base.CounterWatch):
             )
         if now.pending is not None and self._refused(before) and clock.pending != now.pending:
             clock.change(pending=now.pending)
-        if now.calls is None or self.unit != "batch":
+        if now.calls is None or before.calls is None or self.unit != "batch":
             return
-        if self._ahead is None:
-            self._ahead = now.calls - clock.batch
-        if now.calls != clock.batch + self._ahead:
+        # A loop that adds up gradients by itself calls MultiSteps where a window closes only.
+        waits = now.calls == before.calls and not now.pending and not clock.closes_step
+        if now.calls != before.calls + 1 and not waits:
             hint = "with optax.MultiSteps it counts batches: apply gradients once in each"
-            clock.warn_once("state.step", clock.batch + self._ahead, now.calls, hint)
+            clock.warn_once("state.step", before.calls + 1, now.calls, hint)
 
 
 class _StateUpdates(CounterUpdates):
