@@ -14,7 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 import stepbridge as sb
 from conformance.drivers.torch_loop import Model, Stream
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from conformance.windows import Window
 from stepbridge.adapters.ignite import attach
 
@@ -176,6 +176,7 @@ class Run:
         assert abs(moved - seen.updates) < 1e-3, f"the weight moved by {moved}, which is no number of updates"
         seen.iter = seen.batches - self.before - 1
         seen.own = {"ignite": {"epoch": state.epoch, "iteration": state.iteration}}
+        add_tokens(self.clock, seen, self.scenario)
         self.events.append(take_down(self.clock, deepcopy(seen)))
         if seen.batches != self.stops:
             return
