@@ -91,7 +91,7 @@ test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on 
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py tests/adapters/test_lightning_use.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_loop.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_ignite_engine.py tests/adapters/test_ignite_resuming.py
-	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py tests/adapters/test_jax_use.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py tests/adapters/test_jax_flax.py tests/adapters/test_jax_use.py
 
 .PHONY: check
 check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error

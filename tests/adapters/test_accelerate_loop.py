@@ -184,12 +184,13 @@ def test_a_stateful_loader_with_another_batch_size_is_named(tmp_path: Path) -> N
     second = Loop.made(batch_size=2, dataloader_config=config)
     with pytest.warns(sb.StepbridgeWarning) as caught:
         second.accelerator.load_state(str(tmp_path))
-    assert [str(one.message) for one in caught if one.category is sb.StepbridgeWarning] == [
+    (said,) = [str(one.message) for one in caught if one.category is sb.StepbridgeWarning]
+    assert said == (
         "clock: Accelerate resumes at epoch 1, sample 6; the run has trained 29 samples (epoch 1, sample 9). 3 samples "
         "will be trained again. Cause: samples a batch over all ranks 3 -> 2, the stateful loader goes on after 3 "
-        'batches, whatever their size. Remedy: prepare the loader without use_stateful_dataloader, and take '
+        "batches, whatever their size. Remedy: prepare the loader without use_stateful_dataloader, and take "
         'clock.batches(loader, resume="skip"); or resume with the batch size and the ranks of the checkpoint.'
-    ]
+    )
     assert [int(value) for value in next(iter(second.loader))[:, 0]] == [6, 7]
     third = Loop.made(batch_size=2, dataloader_config=config, options={"mismatch": "raise"})
     with pytest.raises(sb.TimelineError, match="3 samples will be trained again"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import flax
 import jax
 import jax.numpy as jnp
 import optax
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::Warning", "error::stepbridge.St
 
 def train_state(tx: Any) -> TrainState:
     return TrainState.create(apply_fn=None, params={"w": jnp.zeros(())}, tx=tx)
+
+
+#: Where the optimizer keeps the model.
+OLD = tuple(map(int, flax.__version__.split(".")[:2])) < (0, 11)
 
 
 class Model(nnx.Module):  # type: ignore[misc]  # mypy does not read flax
@@ -92,7 +97,10 @@ def test_an_optimizer_of_nnx(k: int | None, unit: str) -> None:
 
     @nnx.jit  # type: ignore[untyped-decorator]
     def step(model: Any, optimizer: Any) -> None:
-        optimizer.update(model, loss(model))
+        if OLD:
+            optimizer.update(loss(model))
+        else:
+            optimizer.update(model, loss(model))
 
     for _ in clock.epochs():
         for _batch in clock.batches(batches()):

@@ -94,7 +94,8 @@ def options_for(policy: SavePolicy) -> ocp.CheckpointManagerOptions:
 def test_orbax_saves_by_the_clock(tmp_path: Path) -> None:
     loop = Loop.made(optax.MultiSteps(optax.sgd(1.0), 3), 3)
     policy = SavePolicy(loop.clock, "1ep")
-    with ocp.CheckpointManager(tmp_path, options=options_for(policy)) as manager:
+    names = ("state", "clock")
+    with ocp.CheckpointManager(tmp_path, options=options_for(policy), item_names=names) as manager:
         asked = []
         for _ in loop.clock.epochs():
             for _batch in loop.clock.batches(range(7)):

@@ -49,6 +49,7 @@ COLUMNS = {
         "Hugging Face Trainer", "transformers_trainer", "transformers", "huggingface", {"USE_TF": "0"}
     ),
     "lightning": Column("Lightning", "lightning_trainer", "lightning", "lightning", reads_ahead=True),
+    "accelerate": Column("Accelerate", "accelerate_loop", "accelerate", "accelerate", {"USE_TF": "0"}),
     "ignite": Column("Ignite", "ignite_engine", "ignite", "ignite"),
     "jax": Column(
         "JAX loop",
@@ -97,6 +98,8 @@ _REASONS = (
         ("ignite",),
         ("resume in mid-epoch, other batch size",),
     ),
+    ("Accelerate flushes a window at an epoch's end, or carries it", ("accelerate",), ("accumulation, drop",)),
+    ("with Accelerate each batch comes to the loop's body", ("accelerate",), _FUSED),
     ("Ignite reports each batch", ("ignite",), _FUSED),
     ("JAX puts no batch of an odd size on two devices", ("jax",), ("two workers, padded",)),
     (

@@ -67,7 +67,6 @@ def conversions(record: Record) -> None:
             _forth(timeline, event["seen"])
             _back(timeline, event["seen"]["attempted"], closers)
 
-
     _tokens_of_epochs(record, last)
 
 

@@ -90,7 +90,7 @@ class Loop(Trainer):
     def placed(self, batch: Any) -> Any:
         """Returns a batch where it is trained."""
         devices = jax.devices()[: self.scenario.workers]
-        return jax.device_put(batch, NamedSharding(Mesh(np.array(devices), ("data",)), PartitionSpec("data")))
+        return jax.device_put(batch, NamedSharding(Mesh(np.array(devices), ("data",)), PartitionSpec("data")))  # type: ignore[no-untyped-call]
 
     def update(self, pending: int) -> None:
         """Updates with the mean gradient, where optax does not do it."""

@@ -65,11 +65,12 @@ def clock_for(
 
     Raises:
         TypeError: not an accelerator, or a loader that was not prepared.
-        TimelineError: it is what `skip_first_batches` returned; another word for `mismatch`; in `load_state`: the loader
-            goes on at another sample, and `mismatch` is "raise".
+        TimelineError: it is what `skip_first_batches` returned; another word for `mismatch`; in `load_state`: the
+            loader goes on at another sample, and `mismatch` is "raise".
 
     Warns:
-        StepbridgeWarning: the loader goes on at another sample; the windows of the accelerator are not those of the clock.
+        StepbridgeWarning: the loader goes on at another sample; the windows of the accelerator are not those of the
+            clock.
     """
     if not hasattr(accelerator, "register_for_checkpointing"):
         raise TypeError(f"clock_for takes an accelerate.Accelerator first, not {type(accelerator).__name__}")

@@ -38,7 +38,7 @@ class ClockEarlyStopping:
 
     Raises:
         TypeError: not a clock, or an amount without a unit.
-        TimelineError: another word for `mode`; in a run: the clock does not know its position in the unit of `patience`.
+        TimelineError: another word for `mode`; the clock does not know its position in that unit.
 
     >>> from stepbridge import StepClock
     >>> clock = StepClock(batches_per_epoch=5, epochs=10)
