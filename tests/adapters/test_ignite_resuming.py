@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import stepbridge as sb
+from adapters import ignite_training
 from adapters.ignite_training import DATA, Loop, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning", "error::stepbridge.StepbridgeWarning")
@@ -45,6 +46,8 @@ def test_inside_an_epoch_with_a_plain_loader() -> None:
         "and Ignite counts on from batch 3. Remedy: save at the end of an epoch and resume from there, or give the "
         "trainer a torchdata.stateful_dataloader.StatefulDataLoader, and save and load it too."
     )
+    # It points at the line that calls the engine.
+    assert [one.filename for one in caught if one.category is sb.StepbridgeWarning] == [ignite_training.__file__]
     assert again.model.trained == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
     times = Counter([*before, *flat(again.model.trained)])
     assert sorted(times.values()) == [1] * 8 + [2] * 3 + [3] * 9

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stepbridge._errors import warn
+from stepbridge._errors import pass_over, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ def framework(module: str, *, title: str, tested: str, adapter: str | None = Non
         raise ImportError(
             f"stepbridge.adapters.{adapter} needs {title}: pip install 'stepbridge[{adapter}]'"
         ) from error
+    pass_over(module)
     version = str(getattr(sys.modules[module], "__version__", ""))
     if _is_older(version, tested):
         warn(
