@@ -287,6 +287,16 @@ def test_handlers_in_any_unit(quantity: str, due: list[int]) -> None:
     assert fired == due
 
 
+def test_epochs_of_unknown_length_are_due_at_their_ends() -> None:
+    loop = Loop.made(data=Stream())
+    fired: list[int] = []
+    loop.engine.add_event_handler(
+        Events.EPOCH_COMPLETED(event_filter=every(loop.clock, "1ep")), lambda: fired.append(loop.clock.batch)
+    )
+    loop.run()
+    assert fired == [7, 14]
+
+
 def test_the_step_of_loggers(tmp_path: Path) -> None:
     loop = Loop.made(options={"ledger": tmp_path / "run"})
     steps = global_step(loop.clock), global_step(loop.clock, "sample")
@@ -348,7 +358,7 @@ def test_wrong_use() -> None:
     with pytest.raises(sb.TimelineError, match="Attachment"):
         loop.counting.load_state_dict(loop.clock.state_dict())
     clock, engine = sb.StepClock(), Engine(lambda *_: None)
-    attach(engine, clock).remove()
+    attach(engine, clock, loop.optimizer).remove()
     engine.run([0] * 3)
     assert clock.batch == 0
     attach(Engine(lambda *_: None), clock)

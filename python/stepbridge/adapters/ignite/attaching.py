@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stepbridge.adapters.ignite.planning import Planned
+    from stepbridge.adapters.torch import Watch
     from stepbridge.checkpoints import IgnitePlace, ResumeCheck
     from stepbridge.clock import StepClock
     from stepbridge.timeline import Boundary, OnCut, Pending
@@ -85,9 +86,10 @@ def attach(
             f"{clock.name}: the clock is attached to {which} already, and each batch would count twice: give each "
             "engine a clock of its own, or remove() the first attachment"
         )
+    watched = None
     if optimizer is not None:
-        watch(clock, optimizer, scaler if scaler is not None else getattr(engine.state, "scaler", None))
-    counting = Attachment(engine, clock, boundary, on_cut, mismatch)
+        watched = watch(clock, optimizer, scaler if scaler is not None else getattr(engine.state, "scaler", None))
+    counting = Attachment(engine, clock, watched, boundary=boundary, on_cut=on_cut, mismatch=mismatch)
     _ENGINES[clock] = ref(engine)
     return counting
 
@@ -96,10 +98,19 @@ class Attachment:
     """A clock that counts what an engine trains; made by `attach`. It belongs into the checkpoint."""
 
     def __init__(
-        self, engine: Engine, clock: StepClock, boundary: Boundary | None, on_cut: OnCut | None, mismatch: str
+        self,
+        engine: Engine,
+        clock: StepClock,
+        watched: Watch | None,
+        *,
+        boundary: Boundary | None,
+        on_cut: OnCut | None,
+        mismatch: str,
     ) -> None:
         self.driver = LoopDriver(clock)
         self.clock = clock
+        self.watched = watched
+        """The optimizer whose updates count, if one was given."""
         self.check: ResumeCheck | None = None
         """Where the last resume went on, next to where the run was; None where training began anew."""
         self._boundary, self._on_cut, self._strict = boundary, on_cut, mismatch == "raise"
@@ -132,7 +143,9 @@ class Attachment:
         self._handles = [engine.add_event_handler(event, handler) for event, handler in handlers.items()]
 
     def remove(self) -> None:
-        """Detaches the clock from the engine; what it counted stays."""
+        """Detaches the clock from the engine and its optimizer; what it counted stays."""
+        if self.watched is not None:
+            self.watched.remove()
         for handle in self._handles:
             handle.remove()
         _ENGINES.pop(self.clock, None)
