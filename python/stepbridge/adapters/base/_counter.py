@@ -33,7 +33,7 @@ class CounterWatch(Watch):
     hint = "a step of the clock is one update: apply gradients once where clock.closes_step is true"
 
     def __init__(self, clock: StepClock, optimizer: Any, name: str | None, counter: str | None = None) -> None:
-        # A variable or a function that nobody else holds still counts.
+        # A variable or a function that is held nowhere else still counts.
         self._kept = optimizer
         super().__init__(clock, optimizer, name)
         self.counter = f"{self.name}.iterations" if counter is None else counter
@@ -68,7 +68,7 @@ class CounterWatch(Watch):
     def __call__(self) -> None:
         """What the clock calls: a batch is at hand, and its update still to come."""
         self.check()
-        self.updates.stand()
+        self.updates.start()
 
 
 class CounterUpdates(PolledUpdates):
@@ -84,7 +84,7 @@ class CounterUpdates(PolledUpdates):
         self._mine = self.applied
         self._since = 0
 
-    def stand(self) -> None:
+    def start(self) -> None:
         """Records the counter before the first update; by then what is to be restored has been."""
         if self._seen is not None and self._mine == self.applied:
             return

@@ -4,7 +4,7 @@ What optax and flax do (seen on optax 0.2.3 and 0.2.8, flax 0.10 and 0.12):
 
 - `MultiStepsState.gradient_step` counts the windows that were closed, `mini_step` the batches of the open one. A batch
   that `should_skip_update_fn` refuses moves neither, so its window closes a batch later;
-- `apply_if_finite` leaves out an update whose gradients are not finite, and all that it wraps stands still:
+- `apply_if_finite` leaves out an update whose gradients are not finite, and nothing that it wraps moves:
   `total_notfinite` counts these. After `max_consecutive_errors` of them it gives up and lets them through;
 - `TrainState.step` and `nnx.Optimizer.step` count calls: updates, but batches where `MultiSteps` accumulates, and also
   the calls whose update `apply_if_finite` left out;
@@ -75,7 +75,7 @@ def read_counters(state: Any) -> Counters:
     windows = _innermost(state, MultiStepsState)
     checks = _innermost(state, ApplyIfFiniteState)
     left_out = _one([_number(check.total_notfinite) for check in checks], "total_notfinite") or 0
-    # What is inside of apply_if_finite stands still where it leaves an update out.
+    # Nothing inside of apply_if_finite moves where it leaves an update out.
     counted = _one(_counts(check.inner_state for check in checks), "count", largest=True)
     in_doubt = counted is None and any(_number(check.notfinite_count) > 1 for check in checks)
     if windows:

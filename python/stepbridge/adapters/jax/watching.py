@@ -139,9 +139,9 @@ class _StateUpdates(CounterUpdates):
 
     _watch: Watch
 
-    def stand(self) -> None:
+    def start(self) -> None:
         """Records the counters before the first update."""
-        super().stand()
+        super().start()
         if self._watch._before is None:
             self._watch._before = self._watch._now
 

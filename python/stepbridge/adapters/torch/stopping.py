@@ -73,7 +73,7 @@ class ClockEarlyStopping:
         self.best: float | None = None
         """The best value so far."""
         self.stopped_at: Location | None = None
-        """Where it said to stop: the batch after which it did; None: it did not."""
+        """Where it stopped: the batch after which `step` returned True; None: it did not."""
         self._best_at: int | Fraction = clock.elapsed(self._patience.unit) if clock.batch else 0
 
     def step(self, value: SupportsFloat) -> bool:
