@@ -49,7 +49,7 @@ test-rust: | $(DONE)/rust ## run the tests of the Rust crates
 	cargo test --workspace --quiet
 
 .PHONY: test-python
-test-python: test-core test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-versions test-conformance ## run the Python tests and every example in the docs
+test-python: test-core test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax test-versions test-conformance ## run the Python tests and every example in the docs
 
 # The tests of each framework run in their own process, as users' programs do: a worker that is forked from a process with the
 # threads of several frameworks can hang.
@@ -58,8 +58,8 @@ test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that nee
 	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
 	pytest tests/adapters/test_base_*.py python/stepbridge/adapters/base
 
-.PHONY: test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate
-test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
+.PHONY: test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax
+test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
 	pytest tests/adapters/test_$*_*.py python/stepbridge/adapters/$*
 
 # About a minute each.
@@ -90,6 +90,8 @@ test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on 
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_transformers_callback.py tests/adapters/test_transformers_use.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py tests/adapters/test_lightning_use.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_loop.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_ignite_engine.py tests/adapters/test_ignite_resuming.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py tests/adapters/test_jax_flax.py tests/adapters/test_jax_use.py
 
 .PHONY: check
 check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error

@@ -38,6 +38,8 @@ collect_ignore_glob = [
     "adapters/transformers_*",
     "adapters/lightning_*",
     "adapters/accelerate_*",
+    "adapters/ignite_*",
+    "adapters/jax_*",
     "conformance/drivers/*",
 ]
 

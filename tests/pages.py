@@ -42,6 +42,8 @@ OF_FRAMEWORKS = {
     "docs/guides/transformers.md": "transformers",
     "docs/guides/lightning.md": "lightning",
     "docs/guides/accelerate.md": "accelerate",
+    "docs/guides/ignite.md": "ignite",
+    "docs/guides/jax.md": "jax",
 }
 
 #: Languages of blocks that are looked at and not run.

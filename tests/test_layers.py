@@ -119,7 +119,7 @@ def adapter(module: str) -> str | None:
 
 
 #: The frameworks that are made of another one, whose adapter theirs may use by its public names.
-MADE_OF = {"transformers": "torch", "lightning": "torch", "accelerate": "torch"}
+MADE_OF = {"transformers": "torch", "lightning": "torch", "accelerate": "torch", "ignite": "torch"}
 
 
 def crossing_imports(module: str, imports: set[str]) -> set[str]:
@@ -179,7 +179,8 @@ def text_of(framework: str) -> str:
 
 def test_no_mechanism_is_in_two_adapters() -> None:
     frameworks = {name for name in map(adapter, ADAPTERS) if name is not None}
-    assert frameworks == {"base", "torch", "keras", "tensorflow", "transformers", "lightning", "accelerate"}
+    with_optimizers_of_torch = {"torch", "transformers", "lightning", "accelerate", "ignite"}
+    assert frameworks == {"base", "keras", "tensorflow", "jax", *with_optimizers_of_torch}
     assert shared_runs({name: text_of(name) for name in frameworks}) == []
 
 

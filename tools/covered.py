@@ -28,7 +28,7 @@ CORE = (
     "--ignore=tests/logs/test_hostile.py",
     "--deselect=tests/logs/test_faults.py::test_a_bomb_takes_little_memory",
 )
-ADAPTERS = ("torch", "keras", "tensorflow", "transformers", "lightning", "accelerate")
+ADAPTERS = ("torch", "keras", "tensorflow", "transformers", "lightning", "accelerate", "ignite", "jax")
 #: Code of tests does not count.
 TESTS = r"(/tests/|/tests\.rs$|_tests\.rs$)"
 

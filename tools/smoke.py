@@ -96,7 +96,7 @@ def ran(*command: object) -> str:
 
 def the_adapters() -> None:
     """An adapter without its framework says what to install."""
-    for name in ("torch", "keras", "tensorflow", "transformers", "lightning", "accelerate"):
+    for name in ("torch", "keras", "tensorflow", "transformers", "lightning", "accelerate", "ignite", "jax"):
         said = missing(importlib.import_module, f"stepbridge.adapters.{name}")
         assert f"stepbridge[{name}]" in said, said
 

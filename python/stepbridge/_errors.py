@@ -12,6 +12,7 @@ __all__ = [
     "StepbridgeWarning",
     "TimelineError",
     "UnitMismatchError",
+    "pass_over",
     "warn",
 ]
 
@@ -42,13 +43,20 @@ class StepbridgeWarning(UserWarning):
 
 #: Modules between our code and the caller's; those of the import system are there while an adapter is imported.
 _IMPORTS = "importlib._bootstrap"
-_PASSED_OVER = ("stepbridge.", "contextlib", _IMPORTS)
+_passed_over: tuple[str, ...] = ("stepbridge.", "contextlib", _IMPORTS)
+
+
+def pass_over(module: str) -> None:
+    """Takes a framework that calls an adapter for no caller: its users' own line is further up."""
+    global _passed_over  # noqa: PLW0603 - one list for the process, which adapters add their framework to
+    if f"{module}." not in _passed_over:
+        _passed_over = (*_passed_over, f"{module}.")
 
 
 def warn(text: str) -> None:
     """Warns with a `StepbridgeWarning` that points at the code which called stepbridge, however deep this is."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PASSED_OVER):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_passed_over):
         # `warnings` does not count the frames of an import either.
         level, frame = level + (not frame.f_globals["__name__"].startswith(_IMPORTS)), frame.f_back
     warnings.warn(text, StepbridgeWarning, stacklevel=level)

@@ -210,5 +210,8 @@ def train(
             loader_of(Data(6), 3) if validate else None,
             ckpt_path=None if resume is None else str(resume),
         )
-    warned = [str(one.message) for one in caught if issubclass(one.category, StepbridgeWarning)]
+    ours = [one for one in caught if issubclass(one.category, StepbridgeWarning)]
+    # Each points at the line that calls the Trainer.
+    assert all(one.filename == __file__ for one in ours)
+    warned = [str(one.message) for one in ours]
     return Run(trainer, counting, model, watcher, warned)

@@ -172,6 +172,49 @@ def test_an_overflow_is_no_update() -> None:
     assert (clock.step, clock.applied, watched.applied) == (7, 6, 6)
 
 
+def test_a_stateful_loader_with_another_batch_size_is_named(tmp_path: Path) -> None:
+    """It goes on after 3 batches of 2, at sample 6, where 9 are trained."""
+    config = DataLoaderConfiguration(use_stateful_dataloader=True)
+    first = Loop.made(dataloader_config=config)
+    for _ in first.clock.epochs():
+        for batch in first.clock.batches(first.loader):
+            first.batch(batch)
+            if first.clock.batch == 10:
+                first.accelerator.save_state(str(tmp_path))
+    second = Loop.made(batch_size=2, dataloader_config=config)
+    with pytest.warns(sb.StepbridgeWarning) as caught:
+        second.accelerator.load_state(str(tmp_path))
+    (said,) = [str(one.message) for one in caught if one.category is sb.StepbridgeWarning]
+    assert said == (
+        "clock: Accelerate resumes at epoch 1, sample 6; the run has trained 29 samples (epoch 1, sample 9). 3 samples "
+        "will be trained again. Cause: samples a batch over all ranks 3 -> 2, the stateful loader goes on after 3 "
+        "batches, whatever their size. Remedy: prepare the loader without use_stateful_dataloader, and take "
+        'clock.batches(loader, resume="skip"); or resume with the batch size and the ranks of the checkpoint.'
+    )
+    assert [int(value) for value in next(iter(second.loader))[:, 0]] == [6, 7]
+    third = Loop.made(batch_size=2, dataloader_config=config, options={"mismatch": "raise"})
+    with pytest.raises(sb.TimelineError, match="3 samples will be trained again"):
+        third.accelerator.load_state(str(tmp_path))
+
+
+def test_a_resume_by_skip_first_batches(tmp_path: Path) -> None:
+    """The loop makes the loader of what is left by itself, and says that it continues."""
+    first = Loop.made()
+    for _ in first.clock.epochs():
+        for batch in first.clock.batches(first.loader):
+            first.batch(batch)
+            if first.clock.batch == 10:
+                first.accelerator.save_state(str(tmp_path))
+    second = Loop.made()
+    second.accelerator.load_state(str(tmp_path))
+    for _ in second.clock.epochs():
+        left = skip_first_batches(second.loader, second.clock.position.iter)
+        for batch in second.clock.batches(left, resume="continues"):
+            second.batch(batch)
+    assert second.trained == first.trained[10:]
+    assert (second.clock.batch, second.clock.sample) == (14, 40)
+
+
 def test_wrong_use() -> None:
     loop = Loop.made()
     with pytest.raises(TypeError, match=r"takes an accelerate\.Accelerator first"):

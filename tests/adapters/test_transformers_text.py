@@ -17,6 +17,7 @@ from transformers import (
 )
 
 import adapters.transformers_training  # noqa: F401  # sets what Transformers reads when it is imported
+import stepbridge as sb
 from stepbridge.adapters.transformers import ClockCallback
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def test_tokens_without_padding(tmp_path: Path) -> None:
     )
     trainer.train()
     assert counts.tokens == [sum(seen[:end]) for end in range(1, 15)]
-    assert counting.clock.token == 2 * sum(len(text["ids"]) for text in TEXTS)
+    of_epoch = sum(len(text["ids"]) for text in TEXTS)
+    assert counting.clock.token == 2 * of_epoch
+    # The first batch of an epoch is not in the epoch before.
+    assert counting.clock.convert("1ep", "token") == sb.Exact(of_epoch, "tok")
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # TRL's own

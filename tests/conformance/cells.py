@@ -49,6 +49,15 @@ COLUMNS = {
         "Hugging Face Trainer", "transformers_trainer", "transformers", "huggingface", {"USE_TF": "0"}
     ),
     "lightning": Column("Lightning", "lightning_trainer", "lightning", "lightning", reads_ahead=True),
+    "accelerate": Column("Accelerate", "accelerate_loop", "accelerate", "accelerate", {"USE_TF": "0"}),
+    "ignite": Column("Ignite", "ignite_engine", "ignite", "ignite"),
+    "jax": Column(
+        "JAX loop",
+        "jax_loop",
+        "optax",
+        "optax",
+        {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+    ),
     "tensorflow1": Column("TF1 session", "tensorflow_session", "tensorflow", "tensorflow", sees_open_windows=False),
 }
 
@@ -84,6 +93,15 @@ _REASONS = (
     ),
     ("Lightning drops the window of an epoch that is left", ("lightning",), _LEFT_OPEN),
     ("Lightning reports each batch", ("lightning",), _FUSED),
+    (
+        "an engine keeps the length of an epoch in batches, so inside an epoch it cannot go on with others",
+        ("ignite",),
+        ("resume in mid-epoch, other batch size",),
+    ),
+    ("Accelerate flushes a window at an epoch's end, or carries it", ("accelerate",), ("accumulation, drop",)),
+    ("with Accelerate each batch comes to the loop's body", ("accelerate",), _FUSED),
+    ("Ignite reports each batch", ("ignite",), _FUSED),
+    ("JAX puts no batch of an odd size on two devices", ("jax",), ("two workers, padded",)),
     (
         "no whole window of 3 samples fits the 8 that are done, so the Trainer cannot go on there",
         ("transformers",),

@@ -34,6 +34,7 @@ def counts(record: Record) -> None:
         assert clock["location"] == [seen["epoch"], seen["iter"]]
         assert clock["position"] == record.position(seen)
         # Copies are counted when their epoch is over.
+        assert clock["token"] == seen["tokens"]
         assert clock["padding"] == record.copies_by(seen["epoch"])
 
 
@@ -65,6 +66,16 @@ def conversions(record: Record) -> None:
         for timeline in (sb.Timeline.from_json(event["timeline"]), last):
             _forth(timeline, event["seen"])
             _back(timeline, event["seen"]["attempted"], closers)
+
+    _tokens_of_epochs(record, last)
+
+
+def _tokens_of_epochs(record: Record, timeline: sb.Timeline) -> None:
+    """Compares the tokens that are done at the end of each epoch, which the clock marks."""
+    if record.scenario.tokens:
+        ends = [event["seen"] for event in record.events if event["seen"]["last"]]
+        done = [timeline.convert(f"{seen['epoch'] + 1}ep", "token") for seen in ends]
+        assert done == [sb.Exact(seen["tokens"], "tok") for seen in ends]
 
 
 def _forth(timeline: sb.Timeline, seen: dict[str, Any]) -> None:

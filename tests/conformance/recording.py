@@ -9,8 +9,9 @@ from stepbridge.conventions import CONVENTIONS
 
 if TYPE_CHECKING:
     import stepbridge as sb
+    from conformance.scenarios import Scenario
 
-__all__ = ["Event", "Seen", "take_down"]
+__all__ = ["Event", "Seen", "add_tokens", "take_down"]
 
 
 @dataclass(slots=True)
@@ -23,6 +24,8 @@ class Seen:
     """Samples that passed through the model, copies included."""
     copies: int = 0
     """Samples among them that a distributed sampler added."""
+    tokens: int = 0
+    """Tokens that the scenario's loop counted."""
     updates: int = 0
     """Updates that changed the weight: each one moves it by 1."""
     attempted: int = 0
@@ -53,6 +56,14 @@ class Event:
     seen: Seen
 
 
+def add_tokens(clock: sb.StepClock, seen: Seen, scenario: Scenario) -> None:
+    """Counts the tokens of the batch at hand, as a loop or a callback does it, where the scenario has tokens."""
+    if scenario.tokens:
+        tokens = 10 + 7 * seen.batches % 5
+        seen.tokens += tokens
+        clock.add_tokens(tokens)
+
+
 def take_down(clock: sb.StepClock, seen: Seen) -> dict[str, Any]:
     """Returns the event at hand, as what JSON can hold."""
     return asdict(
@@ -63,6 +74,7 @@ def take_down(clock: sb.StepClock, seen: Seen) -> dict[str, Any]:
                 "applied": clock.applied,
                 "sample": clock.sample,
                 "padding": clock.padding,
+                "token": clock.token,
                 "location": list(clock.location),
                 "position": list(clock.position),
                 "closes_step": clock.closes_step,

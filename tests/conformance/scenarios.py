@@ -47,6 +47,8 @@ class Scenario:
     overflows: tuple[int, ...] = ()
     """Samples whose gradient is infinite: a loss scaler leaves the update of their batch out."""
     workers: int = 1
+    tokens: bool = False
+    """Whether each batch has another number of tokens, which the loop counts."""
 
     @property
     def resumes_inside(self) -> bool:
@@ -134,6 +136,11 @@ SCENARIOS = (
         "two fits",
         "2 epochs with batches of 4, then a second call for 2 more with batches of 3",
         legs=(Leg(epochs=2), Leg(epochs=4, begins="again", batch_size=3)),
+    ),
+    Scenario(
+        "tokens",
+        "each batch has another number of tokens; the loop, or a callback after the clock's, counts them",
+        tokens=True,
     ),
     Scenario("two workers", "two workers share each batch: 2 samples each, in the last one 1", workers=2),
     Scenario(

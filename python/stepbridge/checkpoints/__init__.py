@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from stepbridge.checkpoints._accelerate_folder import ACCELERATE_KEY
 from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
+from stepbridge.checkpoints._ignite_rule import IgniteArguments, IgnitePlace, LoaderStart, ignite_check
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
 from stepbridge.checkpoints._lightning_rule import LightningArguments, LightningPlace, goes_on_at, lightning_check
 from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
@@ -21,8 +22,11 @@ __all__ = [
     "ArgumentChange",
     "Checkpoint",
     "CheckpointKind",
+    "IgniteArguments",
+    "IgnitePlace",
     "LightningArguments",
     "LightningPlace",
+    "LoaderStart",
     "ResumeCheck",
     "ResumePoint",
     "TrainerArguments",
@@ -30,6 +34,7 @@ __all__ = [
     "clock_from",
     "goes_on_after",
     "goes_on_at",
+    "ignite_check",
     "kind_of",
     "lightning_check",
     "point_of",

@@ -71,12 +71,12 @@ class ResumeCheck:
     remedy: str = ""
     """What to do: a clause without a full stop."""
     ends_at: Exact | None = None
-    """Where the framework ends the epoch that it enters, if that is before the end of its data."""
+    """Where the framework ends the epoch that it enters, if that is not the end of its data."""
 
     @property
     def agrees(self) -> bool:
         """Whether the framework goes on where the run is, and trains all that is left."""
-        return (self.reached == self.goes_on or self._ahead == 0) and not self._short
+        return (self.reached == self.goes_on or self._ahead == 0) and not self._short and not self._over
 
     @property
     def repeated(self) -> Exact | None:
@@ -113,6 +113,13 @@ class ResumeCheck:
             return 0
         return max(int(self.epoch_data) - int(self.ends_at), 0)
 
+    @property
+    def _over(self) -> int:
+        """What the framework trains again as it ends the epoch that it enters only after its data."""
+        if self.ends_at is None or self.epoch_data is None:
+            return 0
+        return max(int(self.ends_at) - int(self.epoch_data), 0)
+
     def _amount(self, sign: Literal[1, -1]) -> Exact | None:
         ahead = self._ahead
         if ahead is not None and self.ends_at is not None:
@@ -120,7 +127,8 @@ class ResumeCheck:
             same = self.reached.epoch == self.goes_on.epoch
             done = int(self.reached.done) if same else 0
             if sign < 0:
-                return Exact(max(min(done, int(self.ends_at)) - int(self.goes_on.done), 0), self.goes_on.done.unit)
+                again = max(min(done, int(self.ends_at)) - int(self.goes_on.done), 0) + self._over
+                return Exact(again, self.goes_on.done.unit)
             missing = 0 if self.epoch_data is None else int(self.epoch_data) - max(done, int(self.ends_at))
             return Exact(max(missing, 0) + (0 if same else max(ahead, 0)), self.goes_on.done.unit)
         if ahead is None:

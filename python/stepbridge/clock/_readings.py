@@ -84,6 +84,11 @@ class ClockReadings(_core.Clock):
         return self._resumed and not self._entered
 
     @property
+    def pending(self) -> int:
+        """Batches that are done of the accumulation window that is open; 0 where none is."""
+        return self._pending
+
+    @property
     def padding(self) -> int:
         """Copies that the sampler added in the epochs complete so far; `sample` does not count them."""
         return self._padding

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from stepbridge.adapters.keras import ClockCallback
 
 if TYPE_CHECKING:
@@ -248,6 +248,7 @@ class Run:
             "epoch left out of initial_epoch": seen.epoch - self.keras_epoch,
             "skipped update": skipped,
         }
+        add_tokens(clock, seen, self.scenario)
         self.events.append(take_down(clock, deepcopy(seen)))
 
     def at_end(self) -> bool:

@@ -14,7 +14,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 from torch import distributed
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from stepbridge.adapters.lightning import ClockCallback
 
 if TYPE_CHECKING:
@@ -209,6 +209,7 @@ class Run:
         seen.last = len(self.in_epoch) == self.scenario.samples
         own = {"epoch": trainer.current_epoch, "batch_idx": index, "global_step": trainer.global_step}
         seen.own = {"lightning": own}
+        add_tokens(self.counting.clock, seen, self.scenario)
         self.events.append(take_down(self.counting.clock, deepcopy(seen)))
         if self.dies and seen.batches == self.stops and not seen.last:
             trainer.save_checkpoint(self.path)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from conformance.windows import Window
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class Play:
         # What the loop of enumerate(loader) prints in this process.
         seen.own["pytorch"] = {"epoch": seen.epoch, "iter": seen.iter - self.before}
         seen.happened = {"batch before a resume": self.before, "skipped update": seen.attempted - seen.updates}
+        add_tokens(trainer.clock, seen, self.scenario)
         self.events.append(take_down(trainer.clock, deepcopy(seen)))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 import stepbridge as sb
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from conformance.windows import Window
 from stepbridge.adapters.tensorflow import GlobalStepHook
 
@@ -218,6 +218,7 @@ class Run:
             seen.updates = round(-float(weight))
             assert abs(float(weight) + seen.updates) < 1e-3, f"the weight is {weight}: no number of updates"
             seen.own = {"tensorflow": {"global_step": int(step)}}
+            add_tokens(self.clock, seen, self.scenario)
             self.events.append(take_down(self.clock, deepcopy(seen)))
 
 

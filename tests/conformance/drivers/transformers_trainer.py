@@ -10,7 +10,7 @@ import torch
 from torch import distributed
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from conformance.recording import Seen, take_down
+from conformance.recording import Seen, add_tokens, take_down
 from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ class Run:
             "update before a further call of train()": self.earlier,
             "update that aligned_checkpoint adds": self.renumbered,
         }
+        add_tokens(self.counting.clock, seen, self.scenario)
         self.events.append(take_down(self.counting.clock, deepcopy(seen)))
         if seen.batches == self.stops:
             # One who goes on in the same call leaves the epoch; a process that dies has saved just now.

@@ -7,18 +7,23 @@ What Accelerate does (seen on 1.0 and 1.15):
 - with `sync_with_dataloader=False` a window goes on in the next epoch;
 - two entries in a batch count twice; and a loader that is left with `break` inside the training epoch stays the one
   at hand, so that the end of the training loader is never seen again. In both the windows are not those of the plan;
-- `save_state` keeps the count, so that a resume inside a window goes on with it; the gradients are lost.
+- `save_state` keeps the count, so that a resume inside a window goes on with it; the gradients are lost;
+- with `use_stateful_dataloader=True` it keeps the batches that the loader yielded, and no samples: with another batch
+  size a loader goes on after so many batches of the new size.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 
+from stepbridge._errors import TimelineError
+from stepbridge.adapters.base import ArgumentChange, ResumeCheck, ResumePoint, check_mismatch, point_of
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import ACCELERATE_KEY
 from stepbridge.clock import StepClock
+from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +36,20 @@ _HINT = (
 )
 
 
-def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **options: Any) -> StepClock:
+_REMEDY = (
+    'prepare the loader without use_stateful_dataloader, and take clock.batches(loader, resume="skip"); or resume with '
+    "the batch size and the ranks of the checkpoint"
+)
+
+
+def clock_for(
+    accelerator: Any,
+    loader: Any,
+    *,
+    epochs: int | None = None,
+    mismatch: Literal["warn", "raise"] = "warn",
+    **options: Any,
+) -> StepClock:
     """Makes the clock for a prepared loader, and registers it for `accelerator.save_state` and `load_state`.
 
     The sizes are those of all ranks; the accumulation is the accelerator's. Where the accelerator then synchronises in
@@ -41,14 +59,18 @@ def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **opt
         accelerator: the `Accelerator`.
         loader: what `accelerator.prepare` returned.
         epochs: how many are planned; None leaves the end open.
+        mismatch: what it is where `load_state` sets a stateful loader to another sample than the run has reached: a
+            warning, or an error.
         options: whatever else `StepClock` takes; a size given here is believed in place of the loader's.
 
     Raises:
         TypeError: not an accelerator, or a loader that was not prepared.
-        TimelineError: it is what `skip_first_batches` returned.
+        TimelineError: it is what `skip_first_batches` returned; another word for `mismatch`; in `load_state`: the
+            loader goes on at another sample, and `mismatch` is "raise".
 
     Warns:
-        StepbridgeWarning: the windows of the accelerator are not those of the clock.
+        StepbridgeWarning: the loader goes on at another sample; the windows of the accelerator are not those of the
+            clock.
     """
     if not hasattr(accelerator, "register_for_checkpointing"):
         raise TypeError(f"clock_for takes an accelerate.Accelerator first, not {type(accelerator).__name__}")
@@ -58,6 +80,7 @@ def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **opt
             f"clock_for takes a loader that accelerator.prepare returned, not a {type(loader).__name__} that it did "
             "not prepare"
         )
+    check_mismatch(mismatch)
     flushes = accelerator.gradient_state.sync_with_dataloader
     given = {
         "accumulate": accelerator.gradient_accumulation_steps,
@@ -65,7 +88,7 @@ def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **opt
         "on_cut": "carry",
     }
     clock = StepClock(epochs=epochs, **{**given, **sizes, **options})
-    accelerator.register_for_checkpointing(_Saved(clock, accelerator))
+    accelerator.register_for_checkpointing(_Saved(clock, accelerator, loader, strict=mismatch == "raise"))
     clock.add_hook(_Comparison(clock, accelerator))
     return clock
 
@@ -73,8 +96,9 @@ def clock_for(accelerator: Any, loader: Any, *, epochs: int | None = None, **opt
 class _Saved:
     """The clock, as the accelerator saves and loads it."""
 
-    def __init__(self, clock: StepClock, accelerator: Any) -> None:
-        self.clock, self.accelerator = clock, accelerator
+    def __init__(self, clock: StepClock, accelerator: Any, loader: Any, *, strict: bool) -> None:
+        self.clock, self.accelerator, self.strict = clock, accelerator, strict
+        self.stateful = bool(getattr(loader, "use_stateful_dataloader", False))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state."""
@@ -84,6 +108,33 @@ class _Saved:
         """Continues from it; the accelerator's own count of the window is loaded before."""
         accumulate = self.accelerator.gradient_accumulation_steps
         self.clock.load_state_dict(state.get(ACCELERATE_KEY, state), pending=self.accelerator.step % accumulate)
+        if self.stateful and self.clock.resumed_inside:
+            self._check()
+
+    def _check(self) -> None:
+        """Compares where a stateful loader goes on with where the run is.
+
+        Raises:
+            TimelineError: they differ, and that was asked for.
+        """
+        clock, reached = self.clock, point_of(self.clock)
+        planned, batches, done = clock.plan.segments[-1], clock.position.iter, int(reached.done)
+        size, unit = planned.batch_size, reached.done.unit
+        if size is None or unit != "sp" or done == batches * size:
+            return
+        check = ResumeCheck(
+            "Accelerate",
+            reached,
+            ResumePoint(reached.epoch, Exact(batches * size, unit)),
+            Exact(clock.sample or 0, unit),
+            None if planned.samples is None else Exact(planned.samples, unit),
+            changes=(ArgumentChange("samples a batch over all ranks", done // batches, size),),
+            cause=f"the stateful loader goes on after {batches} batches, whatever their size",
+            remedy=_REMEDY,
+        )
+        if self.strict:
+            raise TimelineError(f"{clock.name}: {check}")
+        clock.warn(str(check))
 
 
 class _Comparison:

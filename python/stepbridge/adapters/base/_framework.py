@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stepbridge._errors import warn
+from stepbridge._errors import pass_over, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,15 +16,16 @@ __all__ = ["framework"]
 
 
 @contextmanager
-def framework(module: str, *, title: str, tested: str) -> Iterator[None]:
+def framework(module: str, *, title: str, tested: str, adapter: str | None = None) -> Iterator[None]:
     """Guards the import of a framework, which is the only thing inside.
 
     It is imported first and alone: so a missing framework is told apart from a broken one.
 
     Args:
-        module: its module, which is also the name of our extra and of our adapter.
+        module: its module.
         title: what its users call it.
         tested: the lowest version that the adapter is tested with.
+        adapter: the name of our extra and of our adapter; by default that of the module.
 
     Raises:
         ImportError: it is not installed.
@@ -35,16 +36,20 @@ def framework(module: str, *, title: str, tested: str) -> Iterator[None]:
     >>> with framework("json", title="JSON", tested="1.0"):
     ...     import json
     """
+    adapter = module if adapter is None else adapter
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise ImportError(f"stepbridge.adapters.{module} needs {title}: pip install 'stepbridge[{module}]'") from error
+        raise ImportError(
+            f"stepbridge.adapters.{adapter} needs {title}: pip install 'stepbridge[{adapter}]'"
+        ) from error
+    pass_over(module)
     version = str(getattr(sys.modules[module], "__version__", ""))
     if _is_older(version, tested):
         warn(
-            f"stepbridge.adapters.{module} is tested with {title} {tested} and newer; this is {version}: "
+            f"stepbridge.adapters.{adapter} is tested with {title} {tested} and newer; this is {version}: "
             "what it counts may be wrong here, so upgrade, or compare its counts with your own"
         )
 

@@ -10,12 +10,12 @@ from stepbridge._errors import TimelineError
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from stepbridge.clock import StepClock
     from stepbridge.timeline import QuantityLike, Unit
 
-__all__ = ["Phase", "Phases", "Shape", "batches_at_end"]
+__all__ = ["Phase", "Phases", "Shape"]
 
 #: How a factor gets to its next value.
 Shape: TypeAlias = Literal["linear", "cosine", "hold"]
@@ -99,13 +99,47 @@ class Phases:
         Raises:
             TimelineError: ends that go back, or one that the timeline cannot tell in batches.
         """
+        return self._converted("ba", timeline)
+
+    def in_steps(self, timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
+        """Returns the phases with their ends in steps; see `in_batches`."""
+        return self._converted("st", timeline)
+
+    def _converted(self, unit: Literal["ba", "st"], timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
         converted: list[tuple[int, float, Shape]] = []
         for end, factor, shape in self._phases:
-            batches = batches_at_end(end, timeline)
-            if converted and batches < converted[-1][0]:
-                raise TimelineError(f"the phase that ends at {end} ({batches}ba) ends before the one in front of it")
-            converted.append((batches, factor, shape))
+            number = count_at_end(end, unit, timeline)
+            if converted and number < converted[-1][0]:
+                raise TimelineError(f"the phase that ends at {end} ({number}{unit}) ends before the one in front of it")
+            converted.append((number, factor, shape))
         return converted
+
+    @staticmethod
+    def compiled(
+        phases: Sequence[tuple[int, float, Shape]],
+        start: float,
+        count: Any,
+        *,
+        where: Callable[[Any, Any, Any], Any],
+        share: Callable[[Any, int], Any],
+        cos: Callable[[Any], Any],
+    ) -> Any:
+        """Returns the factor at a count that is a tensor of a framework.
+
+        Args:
+            phases: what `in_batches` or `in_steps` returned.
+            start: the factor at the start of the run.
+            count: the batches or steps that are done.
+            where: the framework's choice between two values.
+            share: a whole tensor divided by a number, as a fraction.
+            cos: the framework's cosine.
+        """
+        factor: Any = phases[-1][1]
+        begins = [(0, start), *((end, value) for end, value, _ in phases)]
+        for (begin, before), (end, after, shape) in reversed(list(zip(begins, phases, strict=False))):
+            passed = share(count - begin, max(end - begin, 1))
+            factor = where(count < end, Phases.between(before, after, shape, passed, cos), factor)
+        return factor
 
     @staticmethod
     def between(first: Any, last: Any, shape: Shape, progress: Any, cos: Callable[[Any], Any] = math.cos) -> Any:
@@ -116,22 +150,24 @@ class Phases:
         return first + (last - first) * share
 
 
-def batches_at_end(amount: Quantity, timeline: Timeline | None) -> int:
-    """Returns the batches after which an amount of a run is done.
+def count_at_end(amount: Quantity, unit: Literal["ba", "st"], timeline: Timeline | None) -> int:
+    """Returns the batches or steps after which an amount of a run is done.
 
     Raises:
         TimelineError: the timeline does not tell.
     """
-    if amount.unit == "ba":
+    if amount.unit == unit:
         return whole_number("the end of a phase", amount.value)
     if timeline is None:
         raise TimelineError(f"where {amount} is depends on the run: give a plan, a clock or a Timeline")
-    answer = timeline.convert(amount, "batch")
+    name: Literal["batch", "step"] = "batch" if unit == "ba" else "step"
+    answer = timeline.convert(amount, name)
     if isinstance(answer, Exact):
         return int(answer)
-    if isinstance(answer, Between) and answer.upper is not None:
-        return int(answer.upper.value)
-    raise TimelineError(f"{amount} in batches is {answer}: {timeline!r}")
+    if isinstance(answer, Between) and (answer.upper is not None or unit == "st"):
+        # The window that is open at the end of the run is never closed.
+        return int((answer.lower if answer.upper is None else answer.upper).value)
+    raise TimelineError(f"{amount} in {name}{'es' if unit == 'ba' else 's'} is {answer}: {timeline!r}")
 
 
 def _in_unit(clock: StepClock, reached: Quantity, unit: Unit) -> int | Fraction:

@@ -77,12 +77,14 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
 
     def __call__(self, step: Any) -> Any:
         """Returns the rate for the batch with this index in the run; Keras calls it."""
-        step = ops.convert_to_tensor(step)
-        factor: Any = self.phases[-1][1]
-        begins = [(0, self.start), *((end, value) for end, value, _ in self.phases)]
-        for (begin, before), (end, after, shape) in reversed(list(zip(begins, self.phases, strict=False))):
-            passed = ops.cast(step - begin, "float32") / max(end - begin, 1)
-            factor = ops.where(step < end, Phases.between(before, after, shape, passed, ops.cos), factor)
+        factor = Phases.compiled(
+            self.phases,
+            self.start,
+            ops.convert_to_tensor(step),
+            where=ops.where,
+            share=lambda batches, whole: ops.cast(batches, "float32") / whole,
+            cos=ops.cos,
+        )
         return self.rate * factor
 
     def get_config(self) -> dict[str, Any]:

@@ -19,10 +19,9 @@ import tensorflow as tf
 from stepbridge.adapters import base
 from stepbridge.adapters.base import the_clock
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
-from stepbridge.clock import PolledUpdates
 
 if TYPE_CHECKING:
-    from stepbridge.clock import StepClock, Updates
+    from stepbridge.clock import StepClock
 
     #: A Keras optimizer, or the variable that another one raises.
     Counting: TypeAlias = tf.keras.optimizers.Optimizer | tf.Variable
@@ -68,113 +67,28 @@ def watch(clock: StepClock, optimizer: Counting, name: str | None = None) -> Wat
     return Watch(clock, optimizer, name)
 
 
-class Watch(base.Watch):
+class Watch(base.CounterWatch):
     """An optimizer that is watched; made by `watch`.
 
     Its count leaves out the update of the batch at hand until `sync`.
     """
 
-    updates: _CounterUpdates
-
     def __init__(self, clock: StepClock, optimizer: Counting, name: str | None) -> None:
-        #: Kept, as the clock reads it: a variable that nobody else holds still counts.
-        self._kept = optimizer
-        #: Whether it may leave an update out on purpose.
-        self.scales = hasattr(optimizer, "inner_optimizer")
-        super().__init__(clock, optimizer, name)
-        #: What warnings call the counter.
-        self.counter = _counter(optimizer, self.name)
-        clock.add_hook(self)
-
-    def _counting(self, updates: Updates) -> Updates:
-        return _CounterUpdates(self, updates)
+        counter = None if hasattr(optimizer, "iterations") else str(optimizer.name).removesuffix(":0")
+        super().__init__(clock, optimizer, name, counter)
 
     def read(self) -> int:
         """Returns the optimizer's own counter."""
         return int(getattr(self._kept, "iterations", self._kept).numpy())
 
-    def sync(self) -> None:
-        """Reads the counter now: for after the update, where `clock.applied` is wanted in the same batch."""
-        self.clock.settle_updates()
+    @property
+    def left_out(self) -> bool:
+        """Whether it may leave an update out on purpose."""
+        return hasattr(self._kept, "inner_optimizer")
 
-    def remove(self) -> None:
-        """Ends the watch after the batch at hand; the counts stay. A second call does nothing."""
-        if self in self.clock.hooks:
-            self.sync()
-            self.clock.remove_hook(self)
-        super().remove()
-
-    def __call__(self) -> None:
-        """What the clock calls: a batch is at hand, and its update still to come."""
+    def check(self) -> None:
+        """Checks that no function is traced."""
         refuse_tracing(self.clock)
-        self.updates.stand()
-
-
-class _CounterUpdates(PolledUpdates):
-    """The updates of an optimizer by its own counter."""
-
-    __slots__ = ("_mine", "_seen", "_since", "_watch")
-
-    def __init__(self, watch: Watch, updates: Updates) -> None:
-        super().__init__(updates)
-        self._watch = watch
-        self._seen: int | None = None
-        # What was counted here; where `applied` is another number, a checkpoint was loaded.
-        self._mine = self.applied
-        self._since = 0
-
-    def stand(self) -> None:
-        """Records the counter before the first update; by then what is to be restored has been."""
-        if self._seen is not None and self._mine == self.applied:
-            return
-        clock, watch = self._watch.clock, self._watch
-        self._seen, self._mine = watch.read(), self.applied
-        before = clock.applied - int(clock.closes_step)
-        # Counted by a checkpoint, else as old as the clock; where several take turns, perhaps younger.
-        expected = self.applied or before
-        fewer = not self.alone and self._seen < expected
-        if self._seen != expected and not fewer:
-            adopt = f'StepClock(initial="{self._seen}st") begins there'
-            clock.warn_once(
-                watch.counter,
-                f"{expected} before batch {clock.batch}",
-                self._seen,
-                adopt if self._seen > expected else "restore the optimizer with the clock",
-            )
-
-    def poll(self) -> None:
-        """Counts what the optimizer has counted since."""
-        seen = self._watch.read()
-        before, self._seen = self._seen if self._seen is not None else seen, seen
-        for _ in range(before, seen):
-            self.count()
-            self._since += 1
-        self._mine = self.applied
-        if seen < before:
-            self.assume_applied()
-            hint = "it was set back while the clock went on"
-            self._watch.clock.warn_once(self._watch.counter, f"{before} or more", seen, hint)
-
-    def settle(self) -> None:
-        """Says where the batch brought another number of updates than one, for no known reason."""
-        clock, watch = self._watch.clock, self._watch
-        since, self._since = self._since, 0
-        missing = self.missing
-        if missing and watch.scales:
-            self.explain()
-        if clock.closes_step and (since > 1 or (missing and not watch.scales and self.alone)):
-            self.explain()
-            clock.warn_once(
-                watch.counter,
-                f"one more after batch {clock.batch}",
-                f"{since} more ({self._seen})",
-                "a step of the clock is one update: apply gradients once where clock.closes_step is true",
-            )
-
-
-def _counter(optimizer: Counting, name: str) -> str:
-    """What warnings call the counter."""
-    return f"{name}.iterations" if hasattr(optimizer, "iterations") else str(optimizer.name).removesuffix(":0")
 
 
 def _check_counter(optimizer: object) -> None:

@@ -6,6 +6,7 @@
 - `clock_for(loader, epochs=90)` makes the clock that a loader needs, a distributed one included;
 - `clock.rest(loader)` is what is left of an epoch that is resumed; `EpochOrder(seed)` is a shuffle for any resume;
 - `ClockLR`, `ClockLambdaLR` and `drive` are learning rate schedules in any unit;
+- `ClockEarlyStopping` says when a metric has not improved for so long, in any unit;
 - `SummaryWriter` is TensorBoard's, with the clock's step where none is given;
 - `no_sync` and `ClockJoin` are for DistributedDataParallel.
 
@@ -41,12 +42,14 @@ from stepbridge.adapters.torch.driving import Driven, drive
 from stepbridge.adapters.torch.loaders import clock_for, loader_sizes
 from stepbridge.adapters.torch.rest import EpochOrder
 from stepbridge.adapters.torch.schedules import ClockLambdaLR, ClockLR
+from stepbridge.adapters.torch.stopping import ClockEarlyStopping
 from stepbridge.adapters.torch.watching import Watch, watch
 
 if TYPE_CHECKING:
     from stepbridge.adapters.torch.writer import SummaryWriter
 
 __all__ = [
+    "ClockEarlyStopping",
     "ClockJoin",
     "ClockLR",
     "ClockLambdaLR",

@@ -164,16 +164,18 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self._inside:
             self._enter()
-        if self._tokens is not None:
-            self._count_tokens(state)
         self._advance()
+        if self._tokens is not None:
+            # They are those of the batch that was just counted.
+            self._count_tokens(state)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not self._inside:
             self._enter()
-        if self._tokens is not None:
-            self._count_tokens(state)
         self._advance()
+        if self._tokens is not None:
+            # They are those of the batch that was just counted.
+            self._count_tokens(state)
 
     def on_optimizer_step(
         self,
