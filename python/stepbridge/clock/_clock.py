@@ -90,7 +90,7 @@ class StepClock(ClockLoop):
             "epochs": self._position[0],
             "skipped": self.step - self.applied + missing,
             "token": self.token,
-            "padding": self._padding,
+            "padding": self.padding,
             "optimizers": {} if self._tracker is None else self._tracker.state(),
         }
         # What older versions do not know is there only where it says something.

@@ -217,9 +217,9 @@ class ClockEntering(ClockFollowers):
         self._left_out += left_out
         if self._ledger is not None:
             self._ledger.record_entry(
-                self, self._padding, epoch=epoch, unit=unit, at=at, repeated=repeated, left_out=left_out
+                self, self.padding, epoch=epoch, unit=unit, at=at, repeated=repeated, left_out=left_out
             )
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
         kind, what = ("repeated", "is trained again") if repeated else ("left_out", "is never trained")
         if tell and (repeated or left_out) and kind not in self._warned:
             self._warned.add(kind)

@@ -101,7 +101,7 @@ class ClockEvents(ClockPlanning):
                 self._enter_at(at, tell=tell)
             return True
         if self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+            self._ledger.open_session(self, self.padding, running=self._in_epoch and not self.resumed_inside)
         self._pass_over(wanted, tell=tell)
         if not self._enter_next(goes_on=False):
             return False
@@ -112,7 +112,7 @@ class ClockEvents(ClockPlanning):
     def _enter_next(self, *, goes_on: bool) -> bool:
         """Begins the next epoch, or goes on inside the running one; returns whether one is running."""
         if self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+            self._ledger.open_session(self, self.padding, running=self._in_epoch and not self.resumed_inside)
         if not goes_on:
             self._finish(cut=True)
             if not self._begin_epoch():
@@ -226,7 +226,7 @@ class ClockEvents(ClockPlanning):
             StepbridgeWarning: the data ended after fewer batches than planned.
         """
         if self.resumed_inside and self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=False)
+            self._ledger.open_session(self, self.padding, running=False)
         if leaves_out:
             self._leave_rest(tell=False)
         else:
@@ -249,7 +249,7 @@ class ClockEvents(ClockPlanning):
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self._padding, cut=cut, skipped=self._skips)
+            self._ledger.record_epoch(self, self.padding, cut=cut, skipped=self._skips)
             self._skips = []
         if planned is not None and not cut:
             self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
@@ -286,8 +286,8 @@ class ClockEvents(ClockPlanning):
         self._restart_epoch(self._longer)
         self._longer, self._resized, self._trained = 0, False, TrainedParts()
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_epoch(self, self.padding, cut=True, skipped=self._skips)
+            self._ledger.record_change(self, self.padding)
             self._skips = []
         self._begin_epoch()
         self._entered = True
@@ -342,7 +342,7 @@ class ClockEvents(ClockPlanning):
         """
         self._mark()
         if self._ledger is not None:
-            self._ledger.record_stop(self, self._padding)
+            self._ledger.record_stop(self, self.padding)
 
     def _warn_longer(self) -> None:
         epoch, iteration = self.location

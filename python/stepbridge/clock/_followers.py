@@ -111,7 +111,7 @@ class ClockFollowers(ClockReadings):
     def _record_marks(self) -> None:
         """Writes the new marks of counted tokens into the ledger, if there is one."""
         if self._ledger is not None:
-            self._ledger.record_marks(self, self._padding)
+            self._ledger.record_marks(self, self.padding)
         self._take_new_marks()
 
     def add_hook(self, hook: Callable[[], object]) -> None:
@@ -171,7 +171,7 @@ class ClockFollowers(ClockReadings):
         """
         if self._ledger is not None:
             symbol = None if unit is None else unit_symbol(unit)
-            self._ledger.record_series(self, self._padding, tag, symbol, base, by=by)
+            self._ledger.record_series(self, self.padding, tag, symbol, base, by=by)
 
     def record_logged_step(self, unit: UnitLike, base: Base, *, by: str) -> None:
         """Records in the ledger, if there is one, what a logger is given as its step.

@@ -65,7 +65,7 @@ class ClockPlanning(ClockEntering):
             )
         self._change(**arguments)
         if self._ledger is not None:
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
 
     def replan(self, plan: Timeline, *, pending: Pending | None = None, padding: int | None = None) -> None:
         """Lets the run follow another plan from the batch at hand on; what was observed stays.
@@ -86,7 +86,7 @@ class ClockPlanning(ClockEntering):
         else:
             self._set_run(plan, plan, 0, 0)
         if self._ledger is not None:
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
 
     def move_to(self, quantity: QuantityLike, *, tokens: int | None = None) -> None:
         """Moves the clock to another point of its timeline, forth or back, as a restored run does.
@@ -113,7 +113,7 @@ class ClockPlanning(ClockEntering):
         batch, epochs = batches_at(timeline, amount, str(amount))
         counted = self._tokens_at(timeline, batch, tokens)
         if self._ledger is not None:
-            self._ledger.record_stop(self, self._padding)
+            self._ledger.record_stop(self, self.padding)
             self._ledger.forget_session()
         self._set_run(self._plan, timeline, batch, epochs)
         if counted is not None:

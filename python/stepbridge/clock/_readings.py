@@ -21,7 +21,8 @@ class ClockReadings(_core.Clock):
     def __init__(self, plan: Timeline, *, name: str, until: QuantityLike | None) -> None:
         self.name = name
         self._until = None if until is None else as_quantity("until", until)
-        self._padding = 0
+        #: Copies in the epochs that have ended, and in each epoch.
+        self._padding = self._padding_each = 0
         #: Whether a resume left the clock inside the running epoch, and whether `begin_epoch` has entered it since.
         self._resumed = False
         self._entered = False
@@ -86,7 +87,9 @@ class ClockReadings(_core.Clock):
     @property
     def padding(self) -> int:
         """Copies that the sampler added in the epochs complete so far; `sample` does not count them."""
-        return self._padding
+        # After an epoch's last batch the epoch is complete, before the loop has ended it.
+        whole = self._is_whole and not self._is_stream
+        return self._padding + (self._padding_each if whole else 0)
 
     def elapsed(self, unit: UnitLike) -> int | Fraction:
         """Returns how much of `unit` is done, the batch at hand included; whole, except for epochs and the duration.

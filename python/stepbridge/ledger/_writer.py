@@ -146,6 +146,7 @@ class LedgerWriter:
                 iter=iteration,
                 step=clock.step,
                 segments=clock._planned(),
+                done=clock._running_past_plan(),
             ),
         )
 

@@ -137,6 +137,11 @@ impl PyClock {
         segments_json(&self.cursor.running())
     }
 
+    /// The same, if the running epoch is at the end of its plan or went on past it.
+    fn _running_past_plan(&self) -> Option<String> {
+        self.cursor.running_past_plan().map(|parts| segments_json(&parts))
+    }
+
     /// What is planned from here on, in the same form.
     fn _planned(&self) -> String {
         segments_json(&self.cursor.planned())

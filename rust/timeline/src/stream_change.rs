@@ -74,27 +74,27 @@ pub(crate) fn resize_stream(rest: &[Segment], change: &Change) -> Result<Vec<Seg
     Ok(changed)
 }
 
-/// Gives the rest of a stream as many batches as `steps` steps take, at its end.
-pub(crate) fn keep_steps(rest: &mut Vec<Segment>, steps: u64, entry: Option<Entry>, window: Window) {
-    let Some(first) = rest.first() else { return };
-    let (mut steps, accumulate) = (steps, first.accumulate);
-    let phase = match entry.unwrap_or(first.entry) {
-        Entry::Flush => {
-            steps = steps.saturating_sub(u64::from(window.pending > 0));
-            0
-        }
-        Entry::Drop => 0,
-        Entry::Phase(phase) => phase,
-        Entry::Continue => (window.pending - window.spilled).min(accumulate - 1),
-    };
-    let wanted = (u128::from(steps) * u128::from(accumulate)).saturating_sub(u128::from(phase));
-    let mut left = u64::try_from(wanted).unwrap_or(MAX_COUNT).min(MAX_COUNT);
-    let last = rest.len() - 1;
+/// Gives the rest of a stream as many batches as `steps` steps take, at its end. `window` is open where the rest begins, and
+/// `entry` decides what becomes of it.
+pub(crate) fn keep_steps(rest: &mut Vec<Segment>, mut steps: u64, entry: Option<Entry>, mut window: Window) {
+    let (parts, mut length) = (rest.len(), None);
     for (at, part) in rest.iter_mut().enumerate() {
-        let batches = if at == last { left } else { part.batches.unwrap_or(left).min(left) };
-        part.batches = Some(batches);
-        part.last_batch_size = part.batch_size;
-        left -= batches;
+        match if at == 0 { entry.unwrap_or(part.entry) } else { part.entry } {
+            Entry::Flush => {
+                steps = steps.saturating_sub(u64::from(window.pending > 0));
+                window = Window::default();
+            }
+            Entry::Drop => window = Window::default(),
+            Entry::Phase(phase) => window.phase = phase,
+            Entry::Continue if length == Some(part.accumulate) => {}
+            Entry::Continue => window.count_towards(part.accumulate),
+        }
+        length = Some(part.accumulate);
+        let wanted = (u128::from(steps) * u128::from(part.accumulate)).saturating_sub(u128::from(window.phase));
+        let wanted = u64::try_from(wanted).unwrap_or(MAX_COUNT).min(MAX_COUNT);
+        let batches = part.batches.filter(|_| at + 1 < parts).map_or(wanted, |batches| batches.min(wanted));
+        (part.batches, part.last_batch_size) = (Some(batches), part.batch_size);
+        steps = steps.saturating_sub(window.count(batches, part.accumulate));
     }
     rest.retain(|part| part.batches != Some(0));
 }
