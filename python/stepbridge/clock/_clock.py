@@ -10,7 +10,9 @@ from stepbridge.clock._resume import batches_at
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
 from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Pending, Timeline, as_quantity
+from stepbridge.timeline._arguments import flag
 from stepbridge.timeline._plan import stated_arguments
+from stepbridge.timeline._segment import pending_window
 
 if TYPE_CHECKING:
     import os
@@ -128,6 +130,8 @@ class StepClock(ClockLoop):
         """
         if self._iterating:
             raise RuntimeError(f"{self.name}: load_state_dict belongs before epochs()")
+        flag("changed", changed)
+        decision = pending_window(pending)
         check_state(self.name, state)
         timeline, saved = Timeline.from_json(state["timeline"]), Timeline.from_json(state["plan"])
         if marks := state.get("marks"):
@@ -146,7 +150,7 @@ class StepClock(ClockLoop):
                 'no optimizer saves them, "carry" where the loop saved and loaded them'
             )
         if differs:
-            trial._set_plan(own._core, pending, longer)
+            trial._set_plan(own._core, decision, longer)
         elif trial._pending:
             trial.change(pending=pending)
         trial._skip(state["skipped"])

@@ -175,10 +175,10 @@ class ClockEntering(ClockFollowers):
             at = of_sample
         whole = self._data_of(epoch)
         if at is not None and (at < 0 or (whole is not None and at >= whole and at > 0)):
+            given = " and ".join(f"{name}={value}" for name, value in (("batch", batch), ("sample", sample)) if value)
+            point = given if at < 0 else f"{Quantity(at, unit)} ({given})"
             have = "it has" if whole is None else f"it has {Quantity(whole, unit)} in all"
-            raise TimelineError(
-                f"{self.name}: cannot enter epoch {epoch} (an index from 0) after {Quantity(max(at, 0), unit)}: {have}"
-            )
+            raise TimelineError(f"{self.name}: cannot enter epoch {epoch} (an index from 0) after {point}: {have}")
         return at
 
     def _enter_at(self, at: int, *, tell: bool) -> None:

@@ -20,7 +20,7 @@ from stepbridge._errors import TimelineError
 from stepbridge.clock._planning import ClockPlanning
 from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Timeline, whole_number
-from stepbridge.timeline._arguments import positive
+from stepbridge.timeline._arguments import flag, positive
 
 if TYPE_CHECKING:
     import os
@@ -175,7 +175,7 @@ class ClockEvents(ClockPlanning):
             raise RuntimeError(
                 f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`, or after begin_epoch()"
             )
-        batches = positive("batches", batches, "ba")
+        batches, last = positive("batches", batches, "ba"), flag("last", last)
         self.settle_updates()
         if not self._advance_many(batches, last):
             self._warn_longer()
@@ -225,6 +225,8 @@ class ClockEvents(ClockPlanning):
         Warns:
             StepbridgeWarning: the data ended after fewer batches than planned.
         """
+        flag("cut", cut)
+        flag("leaves_out", leaves_out)
         if self.resumed_inside and self._ledger is not None:
             self._ledger.open_session(self, self.padding, running=False)
         if leaves_out:

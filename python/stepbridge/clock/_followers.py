@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
 from stepbridge.clock._updates import Updates, UpdateTracker
-from stepbridge.ledger._writer import LedgerWriter
+from stepbridge.ledger._writer import LedgerWriter, checked_base
 from stepbridge.timeline import unit_symbol
-from stepbridge.timeline._arguments import count
+from stepbridge.timeline._arguments import count, text
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +65,7 @@ class ClockFollowers(ClockReadings):
         >>> clock.step, clock.applied, clock.updates_of("sgd")
         (3, 2, 2)
         """
-        return self._tracking().add(name)
+        return self._tracking().add(text("name", name))
 
     def _tracking(self) -> UpdateTracker:
         if self._tracker is None:
@@ -79,7 +79,7 @@ class ClockFollowers(ClockReadings):
             TimelineError: no optimizer of that name is watched.
         """
         optimizers = {} if self._tracker is None else self._tracker.optimizers
-        if name not in optimizers:
+        if text("name of an optimizer", name) not in optimizers:
             watched = ", ".join(optimizers) or "none"
             raise TimelineError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
         return optimizers[name].applied
@@ -115,7 +115,13 @@ class ClockFollowers(ClockReadings):
         self._take_new_marks()
 
     def add_hook(self, hook: Callable[[], object]) -> None:
-        """Calls `hook` after each advance, before the loop's body sees the batch."""
+        """Calls `hook` after each advance, before the loop's body sees the batch.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(hook):
+            raise TypeError(f"hook must be a function without arguments, not {type(hook).__name__} ({hook!r})")
         self._hooks.append(hook)
 
     def remove_hook(self, hook: Callable[[], object]) -> None:
@@ -124,6 +130,8 @@ class ClockFollowers(ClockReadings):
         Raises:
             TimelineError: it was not added.
         """
+        if hook not in self._hooks:
+            raise TimelineError(f"{self.name}: the hook {hook!r} was not added, so it cannot be removed")
         self._hooks.remove(hook)
 
     @property
@@ -169,8 +177,8 @@ class ClockFollowers(ClockReadings):
             base: 0 if the first one is 0, 1 if it is 1.
             by: the writer that saw it.
         """
+        symbol, base = None if unit is None else unit_symbol(unit), checked_base(base)
         if self._ledger is not None:
-            symbol = None if unit is None else unit_symbol(unit)
             self._ledger.record_series(self, self.padding, tag, symbol, base, by=by)
 
     def record_logged_step(self, unit: UnitLike, base: Base, *, by: str) -> None:

@@ -10,6 +10,7 @@ from stepbridge.clock._resume import batches_at
 from stepbridge.timeline import Between, Exact, Pending, Quantity, Timeline, as_quantity
 from stepbridge.timeline._arguments import count
 from stepbridge.timeline._plan import change_arguments
+from stepbridge.timeline._segment import pending_window
 
 if TYPE_CHECKING:
     import os
@@ -78,10 +79,13 @@ class ClockPlanning(ClockEntering):
         Raises:
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
+        if not isinstance(plan, Timeline):
+            raise TypeError(f"plan must be a Timeline, such as Timeline.plan(...) makes, not {type(plan).__name__}")
+        decision = pending_window(pending)
         if padding is not None:
             self._padding_each = count("padding", padding, "sp")
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
-            self._set_plan(plan._core, pending, self._longer)
+            self._set_plan(plan._core, decision, self._longer)
             self._plan, self._bounded = plan, plan.epochs is not None
         else:
             self._set_run(plan, plan, 0, 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stepbridge import _core, _display
 from stepbridge.clock._trigger import Trigger
 from stepbridge.timeline import Answer, Location, Position, Quantity, QuantityLike, Timeline, UnitLike, as_quantity
+from stepbridge.timeline._arguments import text
 
 if TYPE_CHECKING:
     from stepbridge.conventions import ConventionName
@@ -19,7 +20,9 @@ class ClockReadings(_core.Clock):
     """The readable half of `StepClock`."""
 
     def __init__(self, plan: Timeline, *, name: str, until: QuantityLike | None) -> None:
-        self.name = name
+        if not isinstance(plan, Timeline):
+            raise TypeError(f"plan must be a Timeline, such as Timeline.plan(...) makes, not {type(plan).__name__}")
+        self.name = text("name", name)
         self._until = None if until is None else as_quantity("until", until)
         #: Copies in the epochs that have ended, and in each epoch.
         self._padding = self._padding_each = 0
@@ -108,7 +111,7 @@ class ClockReadings(_core.Clock):
         4/5 800 1/5
         1 1000 1/4
         """
-        num, den = self._elapsed(unit)
+        num, den = self._elapsed(text("unit", unit))
         return num if den == 1 else Fraction(num, den)
 
     def reached(self, quantity: QuantityLike) -> bool:

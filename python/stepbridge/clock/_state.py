@@ -44,6 +44,8 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     Raises:
         TimelineError: it is incomplete, holds what no state holds, or a newer stepbridge saved it.
     """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{name}: state must be what state_dict() returned, a dict, not {type(state).__name__}")
     version = state.get("version")
     if version != STATE_VERSION:
         newer = isinstance(version, int) and version > STATE_VERSION

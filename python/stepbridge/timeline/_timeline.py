@@ -232,6 +232,8 @@ class Timeline(Locator):
         Raises:
             TimelineError: it is not a timeline's JSON, or a newer stepbridge wrote it.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str that to_json wrote, not {type(text).__name__} ({text!r})")
         return cls._of(_core.Timeline.from_json(text))
 
     @classmethod
