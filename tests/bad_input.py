@@ -87,7 +87,7 @@ def clock(**more: Any) -> sb.StepClock:
 
 
 def refuse_all(argument: str, call: Callable[[Any], object], values: list[Any]) -> None:
-    """Check that a function refuses all values in one sentence that names the argument, and leaves its clock as it was."""
+    """Check that a function refuses all values in one sentence with the argument, and leaves its clock as it was."""
     wrong, untouched = [], clock().state_dict()
     for value in values:
         made.clear()
