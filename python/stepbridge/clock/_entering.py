@@ -45,6 +45,10 @@ class ClockEntering(ClockFollowers):
         self._replanned = False
         #: Whether a resume changed the number of batches in the running epoch, and nobody knows their sizes.
         self._resized = False
+        #: In which order the loader yields the running epoch, as its adapter says; None if unknown.
+        self._order: str | None = None
+        #: What `rest` returned, until batches are taken from it.
+        self._rest: object = None
 
     @property
     def repeated(self) -> Exact:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from stepbridge import _core
 from stepbridge._errors import TimelineError
 from stepbridge.clock._planning import ClockPlanning
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Timeline, whole_number
 from stepbridge.timeline._arguments import flag, positive
@@ -46,8 +47,6 @@ class ClockEvents(ClockPlanning):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
-        #: In which order the loader yields the running epoch, as its adapter says; None if unknown.
-        self._order: str | None = None
 
     # --- the run ---
 
@@ -251,8 +250,8 @@ class ClockEvents(ClockPlanning):
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self.padding, cut=cut, skipped=self._skips)
-            self._skips = []
+            self._ledger.record_epoch(self, self.padding, cut=cut, skipped=self._skips.runs)
+        self._skips = SkippedSteps()
         if planned is not None and not cut:
             self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
 
@@ -283,14 +282,14 @@ class ClockEvents(ClockPlanning):
         if epoch is not None or batch is not None or sample is not None:
             self._begin_again(epoch, batch, sample, tell=tell)
             return
-        self._resumed = False
+        self._resumed, self._padding = False, self.padding
         self._count_not_again()
         self._restart_epoch(self._longer)
         self._longer, self._resized, self._trained = 0, False, TrainedParts()
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self.padding, cut=True, skipped=self._skips)
+            self._ledger.record_epoch(self, self.padding, cut=True, skipped=self._skips.runs)
             self._ledger.record_change(self, self.padding)
-            self._skips = []
+        self._skips = SkippedSteps()
         self._begin_epoch()
         self._entered = True
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._updates import Updates, UpdateTracker
 from stepbridge.ledger._writer import LedgerWriter, checked_base
 from stepbridge.timeline import unit_symbol
@@ -39,8 +40,8 @@ class ClockFollowers(ClockReadings):
         self._hooks: list[Callable[[], object]] = []
         #: Whether several advances count as one, at whose end hooks run.
         self._held = False
-        #: Steps of the running epoch that were not applied: runs of the first one's number, from 1, and how many.
-        self._skips: list[list[int]] = []
+        #: Steps that were not applied: those of the run, and those that the next line of the ledger has.
+        self._skipped, self._skips = SkippedSteps(), SkippedSteps()
         self._ledger: LedgerWriter | None = None
         if ledger is not None:
             self._ledger = LedgerWriter(ledger, name=name, logged_as=logged_as)
@@ -92,12 +93,9 @@ class ClockFollowers(ClockReadings):
         """
         steps = count("steps", steps, "st")
         self._skip(steps)
-        if self._ledger is not None and steps:
-            first = self.step - steps + 1
-            if self._skips and sum(self._skips[-1]) == first:
-                self._skips[-1][1] += steps
-            else:
-                self._skips.append([first, steps])
+        if steps:
+            self._skipped.add(self.step - steps + 1, steps)
+            self._skips.add(self.step - steps + 1, steps)
 
     def settle_updates(self) -> None:
         """Decides now whether the step of the batch at hand was applied, and not only when the next batch comes."""

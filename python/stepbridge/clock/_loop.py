@@ -45,8 +45,6 @@ class ClockLoop(ClockEvents):
         self._iterating = False
         #: Whether a state was loaded and no loader was asked for batches since.
         self._just_loaded = False
-        #: What `rest` returned, until batches are taken from it.
-        self._rest: object = None
         #: Whether a batch may have been counted that the body of the loop never saw.
         self._perhaps_unseen = False
 
