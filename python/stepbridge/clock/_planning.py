@@ -135,7 +135,7 @@ class ClockPlanning(ClockEntering):
         """Forgets at which points of its data the running epoch was entered, as the clock moves to another one.
 
         Raises:
-            TimelineError: the clock moves back in such an epoch or to one before it; the timeline does not tell its data.
+            TimelineError: the clock moves back in such an epoch, or to one before it.
         """
         if batch == self.batch:
             return
