@@ -30,8 +30,6 @@ class Counted:
     each: int | None
     "Tokens in a sample."
     end: tuple[str, int] | None
-    last_sample: int | None = None
-    "Where an end in tokens is: at the end of a whole batch."
     batch: int = 0
     sizes: list[int] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
@@ -76,13 +74,7 @@ class Counted:
         if self.end is None:
             return False
         unit, amount = self.end
-        return self.step >= amount if unit == "steps" else self.sample >= (self.last_sample or 0)
-
-    def resize(self, size: int) -> None:
-        """Take batches of another size from here on. The last one of them is whole."""
-        self.size = size
-        if self.last_sample is not None:
-            self.last_sample = self.sample - (self.sample - self.last_sample) // size * size
+        return self.step >= amount if unit == "steps" else self.sample * (self.each or 1) >= amount
 
     def take(self) -> None:
         """Train one batch."""
@@ -128,9 +120,6 @@ class Machine(RuleBasedStateMachine):
             until = None
         self.folder = tempfile.mkdtemp()
         self.hand = Counted(size, accumulate, samples, each, end)
-        if end is not None and end[0] == "tokens" and each is not None:
-            self.hand.last_sample = -(-end[1] // each)
-            self.hand.resize(size)
         self.until = until
         options: dict[str, Any] = {} if end is None else {end[0]: end[1]}
         self.plan = sb.Timeline.stream(
@@ -172,7 +161,7 @@ class Machine(RuleBasedStateMachine):
     @rule(size=st.integers(1, 9))
     def change_size(self, size: int) -> None:
         self.clock.change(batch_size=size)
-        self.hand.resize(size)
+        self.hand.size = size
 
     @precondition(lambda self: self.at_front and not self.hand.over)
     @rule(accumulate=st.integers(1, 4), pending=st.sampled_from(["flush", "drop", "carry"]))

@@ -139,8 +139,8 @@ class Timeline(Locator):
             samples: samples of one pass over the data. Without it, epochs are not known, and all else is exact.
             tokens_per_sample: tokens in each sample.
             steps: after how many steps it ends. Without `steps` and `tokens` it has no end.
-            tokens: after how many tokens it ends: 300_000_000_000, "300Btok". Its last batch is whole; a later change
-                of the batch size keeps the end of that batch.
+            tokens: after how many tokens it ends: 300_000_000_000, "300Btok". The batch that
+                reaches them is the last one, also after a change of the batch size.
             accumulate: batches in a step.
 
         Raises:

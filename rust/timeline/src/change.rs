@@ -89,7 +89,7 @@ impl Timeline {
         let (mut segments, rest) = self.split(batch, None);
         let entry = self.entry(batch, &rest, change)?;
         let mut changed = match change.resizes() {
-            true if self.is_stream() => resize_stream(&rest, change)?,
+            true if self.is_stream() => resize_stream(&rest, self.samples_after(batch)?.unwrap_or_default(), change)?,
             true => self.resize(batch, &rest, change)?,
             false => rest.clone(),
         };
