@@ -87,3 +87,27 @@ def test_copies_stay_where_a_whole_epoch_begins_again() -> None:
     clock.advance(2)
     clock.restart_epoch()
     assert clock.padding == 2
+
+
+@pytest.mark.parametrize(
+    ("calls", "runs"),
+    [
+        ([(2, 1), (2, 1)], [(1, 2)]),
+        ([(2, 1), (5, 4)], [(1, 5)]),
+        ([(2, 1), (3, 1)], [(2, 2)]),
+        ([(2, 1), (4, 1)], [(2, 1), (4, 1)]),
+        ([(2, 1), (4, 1), (4, 1)], [(2, 3)]),
+        ([(2, 1), (4, 1), (5, 3)], [(1, 5)]),
+    ],
+)
+def test_updates_that_are_reported_late_are_the_last_ones_that_were_not_yet(
+    calls: list[tuple[int, int]], runs: list[tuple[int, int]]
+) -> None:
+    clock = sb.StepClock(batches_per_epoch=9, epochs=1)
+    clock.begin_epoch()
+    for step, steps in calls:
+        if step > clock.step:
+            clock.advance(step - clock.step)
+        clock.skip_update(steps)
+    assert clock.state_dict()["skips"] == [list(run) for run in runs]
+    assert clock.applied == clock.step - sum(count for _, count in runs)

@@ -29,11 +29,11 @@ class SkippedSteps:
         """How many there are."""
         return self.unknown + sum(count for _, count in self.runs)
 
-    def add(self, first: int, count: int) -> None:
-        """Adds a run."""
-        if self.runs and sum(self.runs[-1]) == first:
-            first, count = self.runs[-1][0], self.runs.pop()[1] + count
-        self.runs.append((first, count))
+    def add(self, last: int, count: int) -> None:
+        """Adds the last `count` of the first `last` steps that are not among them yet."""
+        while self.runs and sum(self.runs[-1]) > last - count:
+            count += self.runs.pop()[1]
+        self.runs.append((last - count + 1, count))
 
     def until(self, step: int) -> SkippedSteps:
         """Those among the first `step` steps."""
