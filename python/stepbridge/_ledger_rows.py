@@ -33,6 +33,8 @@ def read_rows(path: str | os.PathLike[str]) -> LedgerRows:
         PermissionError, OSError: the system does not let it be read.
         TimelineError: it is not a ledger, a newer stepbridge wrote it, or no session of it can be read.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a path, not {type(path).__name__} ({path!r})")
     path = os.fspath(path)
     try:
         sessions, problems, _ = _core.read_ledger(path)

@@ -38,6 +38,10 @@ class Counted:
     phase: int = 0
     "How many of them count towards its end."
     tokens: int = 0
+    copies: int = 0
+    "Those that the sampler adds to each epoch."
+    ended: int = 0
+    "Copies in the epochs that are over."
     lengths: list[int] = field(default_factory=list)
     steps_at: dict[int, int] = field(default_factory=lambda: {0: 0})
 
@@ -52,6 +56,10 @@ class Counted:
     @property
     def position(self) -> tuple[int, int]:
         return (self.epoch + 1, 0) if self.whole else (self.epoch, self.iter)
+
+    @property
+    def padding(self) -> int:
+        return self.ended + (self.copies if self.whole else 0)
 
     def close(self, how: str) -> None:
         """End the open window."""
@@ -78,6 +86,8 @@ class Counted:
             # A short update needs to know the last batch before it is trained.
             left = cut or (self.boundary == "flush" and self.pending)
             self.close(self.on_cut if left else self.boundary if self.boundary != "flush" else "carry")
+        if self.whole or (not cut and self.overlong):
+            self.ended += self.copies
         self.lengths.append(self.iter)
         self.epoch, self.running, self.iter = self.epoch + 1, False, 0
 
@@ -91,27 +101,51 @@ class Machine(RuleBasedStateMachine):
         boundary=st.sampled_from(["flush", "carry", "drop", "spill"]),
         on_cut=st.sampled_from(["carry", "drop", "spill"]),
         epochs=st.integers(1, 5),
+        copies=st.integers(0, 2),
+        until=st.none() | st.tuples(st.sampled_from(["ba", "st", "ep"]), st.integers(1, 30)),
     )
-    def begin(self, length: int, accumulate: int, boundary: Any, on_cut: Any, epochs: int) -> None:
+    def begin(
+        self,
+        length: int,
+        accumulate: int,
+        boundary: Any,
+        on_cut: Any,
+        epochs: int,
+        copies: int,
+        until: tuple[str, int] | None,
+    ) -> None:
         self.folder = tempfile.mkdtemp()
-        self.hand = Counted(length, accumulate, boundary, on_cut, epochs)
+        self.hand = Counted(length, accumulate, boundary, on_cut, epochs, copies=copies)
+        self.until = until
+        self.options: dict[str, Any] = {
+            "padding": copies,
+            "until": None if until is None else f"{until[1]}{until[0]}",
+            "ledger": self.folder,
+        }
         self.clock = sb.StepClock(
             batches_per_epoch=length,
             accumulate=accumulate,
             boundary=boundary,
             on_cut=on_cut,
             epochs=epochs,
-            ledger=self.folder,
+            **self.options,
         )
         self.clock._mark_every(0)
 
     @precondition(lambda self: not self.hand.running and self.hand.epoch < self.hand.epochs)
     @rule()
     def begin_epoch(self) -> None:
-        assert self.clock.begin_epoch()
-        self.hand.running = True
+        assert self.clock.begin_epoch() is not self.reached
+        self.hand.running = not self.reached
 
-    @precondition(lambda self: self.hand.running)
+    @property
+    def reached(self) -> bool:
+        if self.until is None:
+            return False
+        unit, amount = self.until
+        return {"ba": self.hand.batch, "st": self.hand.step, "ep": self.hand.position[0]}[unit] >= amount
+
+    @precondition(lambda self: self.hand.running and not (self.clock.resumed_inside and self.reached))
     @rule(batches=st.integers(1, 12))
     def advance(self, batches: int) -> None:
         with warnings.catch_warnings():
@@ -137,8 +171,7 @@ class Machine(RuleBasedStateMachine):
         self.hand.end(cut=True)
         self.hand.running, self.hand.epochs = True, self.hand.epochs + 1
 
-    # After a change in an epoch that runs past its plan, a ledger does not know every step of that epoch.
-    @precondition(lambda self: (self.hand.running or self.hand.epoch < self.hand.epochs) and not self.hand.overlong)
+    @precondition(lambda self: self.hand.running or self.hand.epoch < self.hand.epochs)
     @rule(accumulate=st.integers(1, 4), pending=st.sampled_from(["flush", "drop", "carry"]))
     def change_accumulation(self, accumulate: int, pending: Any) -> None:
         hand = self.hand
@@ -150,7 +183,7 @@ class Machine(RuleBasedStateMachine):
             hand.close(pending)
         hand.phase = min(hand.phase, accumulate - 1)
 
-    @precondition(lambda self: self.hand.running and not self.hand.whole and not self.hand.overlong)
+    @precondition(lambda self: self.hand.running and not self.hand.whole)
     @rule(more=st.integers(1, 5))
     def change_length(self, more: int) -> None:
         self.clock.change(batches_per_epoch=self.hand.iter + more)
@@ -167,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         hand = self.hand
         state = json.loads(json.dumps(self.clock.state_dict()))
         self.clock.end_run()
-        self.clock = sb.StepClock(ledger=self.folder)
+        self.clock = sb.StepClock(**self.options)
         self.clock._mark_every(0)
         self.clock.load_state_dict(state, pending="carry")
         if hand.running and hand.iter == 0:
@@ -189,6 +222,8 @@ class Machine(RuleBasedStateMachine):
             assert one.position == hand.position
             assert one.reached(f"{hand.step}st")
             assert not one.reached(f"{hand.step + 1}st")
+        assert (clock.padding, again.padding) == (hand.padding, hand.padding)
+        assert clock.until_reached == self.reached
         timeline = clock.timeline
         assert again.timeline == timeline == sb.Timeline.from_json(timeline.to_json())
         assert hash(again.timeline) == hash(timeline)

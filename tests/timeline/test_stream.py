@@ -285,3 +285,47 @@ def test_a_thousand_changes_cost_little() -> None:
     for number in (0, 77_777, 123_456, 399_999):
         assert plan.locate(number, unit="batch") == (epoch[number], iteration[number])
     assert len(sb.Timeline.plan(samples=12_345, batch_size=ramp, epochs=100).segments) >= 1000
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 40, 200])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_resume_with_a_smaller_batch_size_goes_on_for_the_steps_that_are_left(size: int, accumulate: int) -> None:
+    """The new plan alone would have ended before the samples that are done."""
+    first = sb.StepClock(sb.Timeline.stream(batch_size=50, steps=12))
+    first.begin_epoch()
+    first.advance(10)
+    again = sb.StepClock(sb.Timeline.stream(batch_size=size, steps=12, accumulate=accumulate))
+    again.load_state_dict(first.state_dict())
+    again.begin_epoch()
+    again.advance(2 * accumulate)
+    assert (again.step, again.sample, again.finished) == (12, 500 + 2 * accumulate * size, True)
+
+
+@pytest.mark.parametrize(("size", "batches"), [(1, 17), (4, 5), (10, 2), (16, 2), (17, 1), (100, 1)])
+def test_an_end_in_tokens_is_kept_to_the_batch_that_reaches_it(size: int, batches: int) -> None:
+    """100 tokens, of which 33 samples of 2 are 66: 17 samples are left, whatever the batches were before."""
+    plan = sb.Timeline.stream(batch_size=11, tokens_per_sample=2, tokens=100)
+    first = sb.StepClock(plan)
+    first.begin_epoch()
+    first.advance(3)
+    state = first.state_dict()
+    first.change(batch_size=size)
+    again = sb.StepClock(sb.Timeline.stream(batch_size=size, tokens_per_sample=2, tokens=100))
+    again.load_state_dict(state)
+    for clock in (first, again):
+        assert clock.timeline.batches == 3 + batches
+        assert clock.timeline == plan.change(at="3ba", batch_size=size)
+
+
+def test_a_plan_that_ends_before_what_is_done_is_refused() -> None:
+    first = sb.StepClock(sb.Timeline.stream(batch_size=11, tokens_per_sample=2, tokens=100))
+    first.begin_epoch()
+    first.advance(5)
+    assert first.finished
+    over = sb.StepClock(sb.Timeline.stream(batch_size=3, tokens_per_sample=2, tokens=100))
+    over.load_state_dict(first.state_dict())
+    assert over.finished
+    with pytest.raises(sb.TimelineError, match="ends before the 55 samples"):
+        sb.StepClock(sb.Timeline.stream(batch_size=3, tokens_per_sample=2, tokens=60)).load_state_dict(
+            first.state_dict()
+        )

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from stepbridge._errors import TimelineError
 from stepbridge.clock._loop import ClockLoop, Resume
 from stepbridge.clock._resume import batches_at
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan
 from stepbridge.clock._trained import TrainedParts
-from stepbridge.timeline import Pending, Timeline, as_quantity
+from stepbridge.timeline import Pending, Timeline, as_quantity, whole_number
+from stepbridge.timeline._arguments import flag
 from stepbridge.timeline._plan import stated_arguments
+from stepbridge.timeline._segment import pending_window
 
 if TYPE_CHECKING:
     import os
@@ -75,7 +78,9 @@ class StepClock(ClockLoop):
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
         if initial is not None:
             amount = as_quantity("initial", initial)
-            self._set_run(plan, plan, *batches_at(plan, amount, f"initial={str(amount)!r}"))
+            batch, epochs = batches_at(plan, amount, f"initial={str(amount)!r}")
+            self._set_run(plan, plan, batch, epochs)
+            self._padding = whole_number("padding", epochs * self._padding_each)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state: ints, strings and dicts only, so that any checkpoint format holds it."""
@@ -90,7 +95,7 @@ class StepClock(ClockLoop):
             "epochs": self._position[0],
             "skipped": self.step - self.applied + missing,
             "token": self.token,
-            "padding": self._padding,
+            "padding": self.padding,
             "optimizers": {} if self._tracker is None else self._tracker.state(),
         }
         # What older versions do not know is there only where it says something.
@@ -100,6 +105,7 @@ class StepClock(ClockLoop):
             "longer": self._longer or self._next_longer,
             "trained": self._trained.state(),
             "replanned": bool(self._next_longer) and self._replanned,
+            "skips": self._skips_of_state(missing=missing),
             "order": self._order if self._position[1] else None,
             "later": self._later(),
             "marks": timeline._core.tokens_to_json(),
@@ -128,6 +134,8 @@ class StepClock(ClockLoop):
         """
         if self._iterating:
             raise RuntimeError(f"{self.name}: load_state_dict belongs before epochs()")
+        flag("changed", changed)
+        decision = pending_window(pending)
         check_state(self.name, state)
         timeline, saved = Timeline.from_json(state["timeline"]), Timeline.from_json(state["plan"])
         if marks := state.get("marks"):
@@ -146,7 +154,7 @@ class StepClock(ClockLoop):
                 'no optimizer saves them, "carry" where the loop saved and loaded them'
             )
         if differs:
-            trial._set_plan(own._core, pending, longer)
+            trial._set_plan(own._core, decision, longer)
         elif trial._pending:
             trial.change(pending=pending)
         trial._skip(state["skipped"])
@@ -156,6 +164,8 @@ class StepClock(ClockLoop):
         if later is not None:
             self._plan_later(later, self._plan._core)
         self._skip(state["skipped"])
+        self._skipped = SkippedSteps.of_state(state.get("skips", []), state["skipped"])
+        self._skips = SkippedSteps()
         self._set_tokens(state["token"])
         self._padding = state["padding"]
         self._repeated, self._left_out = state.get("repeated", 0), state.get("left_out", 0)
@@ -168,6 +178,12 @@ class StepClock(ClockLoop):
             self._ledger.forget_session()
         if state["optimizers"]:
             self._tracking().load(state["optimizers"])
+
+    def _skips_of_state(self, *, missing: bool) -> list[list[int]]:
+        skipped = SkippedSteps(self._skipped.runs)
+        if missing:
+            skipped.add(self.step, 1)
+        return skipped.state()
 
     @staticmethod
     def _has_other_batches(own: Timeline, saved: Timeline) -> bool:

@@ -45,6 +45,10 @@ class ClockEntering(ClockFollowers):
         self._replanned = False
         #: Whether a resume changed the number of batches in the running epoch, and nobody knows their sizes.
         self._resized = False
+        #: In which order the loader yields the running epoch, as its adapter says; None if unknown.
+        self._order: str | None = None
+        #: What `rest` returned, until batches are taken from it.
+        self._rest: object = None
 
     @property
     def repeated(self) -> Exact:
@@ -175,10 +179,10 @@ class ClockEntering(ClockFollowers):
             at = of_sample
         whole = self._data_of(epoch)
         if at is not None and (at < 0 or (whole is not None and at >= whole and at > 0)):
+            given = " and ".join(f"{name}={value}" for name, value in (("batch", batch), ("sample", sample)) if value)
+            point = given if at < 0 else f"{Quantity(at, unit)} ({given})"
             have = "it has" if whole is None else f"it has {Quantity(whole, unit)} in all"
-            raise TimelineError(
-                f"{self.name}: cannot enter epoch {epoch} (an index from 0) after {Quantity(max(at, 0), unit)}: {have}"
-            )
+            raise TimelineError(f"{self.name}: cannot enter epoch {epoch} (an index from 0) after {point}: {have}")
         return at
 
     def _enter_at(self, at: int, *, tell: bool) -> None:
@@ -217,9 +221,9 @@ class ClockEntering(ClockFollowers):
         self._left_out += left_out
         if self._ledger is not None:
             self._ledger.record_entry(
-                self, self._padding, epoch=epoch, unit=unit, at=at, repeated=repeated, left_out=left_out
+                self, self.padding, epoch=epoch, unit=unit, at=at, repeated=repeated, left_out=left_out
             )
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
         kind, what = ("repeated", "is trained again") if repeated else ("left_out", "is never trained")
         if tell and (repeated or left_out) and kind not in self._warned:
             self._warned.add(kind)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from stepbridge import _core
 from stepbridge._errors import TimelineError
 from stepbridge.clock._planning import ClockPlanning
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Timeline, whole_number
-from stepbridge.timeline._arguments import positive
+from stepbridge.timeline._arguments import flag, positive
 
 if TYPE_CHECKING:
     import os
@@ -46,8 +47,6 @@ class ClockEvents(ClockPlanning):
         logged_as: tuple[UnitLike, Base] | None,
     ) -> None:
         super().__init__(plan, name=name, until=until, padding=padding, ledger=ledger, logged_as=logged_as)
-        #: In which order the loader yields the running epoch, as its adapter says; None if unknown.
-        self._order: str | None = None
 
     # --- the run ---
 
@@ -101,7 +100,7 @@ class ClockEvents(ClockPlanning):
                 self._enter_at(at, tell=tell)
             return True
         if self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+            self._ledger.open_session(self, self.padding, running=self._in_epoch and not self.resumed_inside)
         self._pass_over(wanted, tell=tell)
         if not self._enter_next(goes_on=False):
             return False
@@ -112,7 +111,7 @@ class ClockEvents(ClockPlanning):
     def _enter_next(self, *, goes_on: bool) -> bool:
         """Begins the next epoch, or goes on inside the running one; returns whether one is running."""
         if self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=self._in_epoch and not self.resumed_inside)
+            self._ledger.open_session(self, self.padding, running=self._in_epoch and not self.resumed_inside)
         if not goes_on:
             self._finish(cut=True)
             if not self._begin_epoch():
@@ -175,7 +174,7 @@ class ClockEvents(ClockPlanning):
             raise RuntimeError(
                 f"{self.name}: advance() belongs inside `for epoch in clock.epochs():`, or after begin_epoch()"
             )
-        batches = positive("batches", batches, "ba")
+        batches, last = positive("batches", batches, "ba"), flag("last", last)
         self.settle_updates()
         if not self._advance_many(batches, last):
             self._warn_longer()
@@ -225,8 +224,10 @@ class ClockEvents(ClockPlanning):
         Warns:
             StepbridgeWarning: the data ended after fewer batches than planned.
         """
+        flag("cut", cut)
+        flag("leaves_out", leaves_out)
         if self.resumed_inside and self._ledger is not None:
-            self._ledger.open_session(self, self._padding, running=False)
+            self._ledger.open_session(self, self.padding, running=False)
         if leaves_out:
             self._leave_rest(tell=False)
         else:
@@ -249,8 +250,8 @@ class ClockEvents(ClockPlanning):
         if not cut and planned is None:
             self._padding = whole_number("padding", self._padding + self._padding_each)
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self._padding, cut=cut, skipped=self._skips)
-            self._skips = []
+            self._ledger.record_epoch(self, self.padding, cut=cut, skipped=self._skips.runs)
+        self._skips = SkippedSteps()
         if planned is not None and not cut:
             self.warn(f"epoch {epoch} (an index from 0) ended after {seen} batches, expected {planned}")
 
@@ -281,14 +282,14 @@ class ClockEvents(ClockPlanning):
         if epoch is not None or batch is not None or sample is not None:
             self._begin_again(epoch, batch, sample, tell=tell)
             return
-        self._resumed = False
+        self._resumed, self._padding = False, self.padding
         self._count_not_again()
         self._restart_epoch(self._longer)
         self._longer, self._resized, self._trained = 0, False, TrainedParts()
         if self._ledger is not None:
-            self._ledger.record_epoch(self, self._padding, cut=True, skipped=self._skips)
-            self._ledger.record_change(self, self._padding)
-            self._skips = []
+            self._ledger.record_epoch(self, self.padding, cut=True, skipped=self._skips.runs)
+            self._ledger.record_change(self, self.padding)
+        self._skips = SkippedSteps()
         self._begin_epoch()
         self._entered = True
 
@@ -342,7 +343,7 @@ class ClockEvents(ClockPlanning):
         """
         self._mark()
         if self._ledger is not None:
-            self._ledger.record_stop(self, self._padding)
+            self._ledger.record_stop(self, self.padding)
 
     def _warn_longer(self) -> None:
         epoch, iteration = self.location

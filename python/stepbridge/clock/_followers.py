@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from stepbridge._errors import TimelineError, warn
 from stepbridge.clock._readings import ClockReadings
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._updates import Updates, UpdateTracker
-from stepbridge.ledger._writer import LedgerWriter
+from stepbridge.ledger._writer import LedgerWriter, checked_base
 from stepbridge.timeline import unit_symbol
-from stepbridge.timeline._arguments import count
+from stepbridge.timeline._arguments import count, text
 
 if TYPE_CHECKING:
     import os
@@ -39,8 +40,8 @@ class ClockFollowers(ClockReadings):
         self._hooks: list[Callable[[], object]] = []
         #: Whether several advances count as one, at whose end hooks run.
         self._held = False
-        #: Steps of the running epoch that were not applied: runs of the first one's number, from 1, and how many.
-        self._skips: list[list[int]] = []
+        #: Steps that were not applied: those of the run, and those that the next line of the ledger has.
+        self._skipped, self._skips = SkippedSteps(), SkippedSteps()
         self._ledger: LedgerWriter | None = None
         if ledger is not None:
             self._ledger = LedgerWriter(ledger, name=name, logged_as=logged_as)
@@ -65,7 +66,7 @@ class ClockFollowers(ClockReadings):
         >>> clock.step, clock.applied, clock.updates_of("sgd")
         (3, 2, 2)
         """
-        return self._tracking().add(name)
+        return self._tracking().add(text("name", name))
 
     def _tracking(self) -> UpdateTracker:
         if self._tracker is None:
@@ -79,7 +80,7 @@ class ClockFollowers(ClockReadings):
             TimelineError: no optimizer of that name is watched.
         """
         optimizers = {} if self._tracker is None else self._tracker.optimizers
-        if name not in optimizers:
+        if text("name of an optimizer", name) not in optimizers:
             watched = ", ".join(optimizers) or "none"
             raise TimelineError(f"{self.name}: no optimizer called {name!r} is watched: there are {watched}")
         return optimizers[name].applied
@@ -92,12 +93,9 @@ class ClockFollowers(ClockReadings):
         """
         steps = count("steps", steps, "st")
         self._skip(steps)
-        if self._ledger is not None and steps:
-            first = self.step - steps + 1
-            if self._skips and sum(self._skips[-1]) == first:
-                self._skips[-1][1] += steps
-            else:
-                self._skips.append([first, steps])
+        if steps:
+            self._skipped.add(self.step, steps)
+            self._skips.add(self.step, steps)
 
     def settle_updates(self) -> None:
         """Decides now whether the step of the batch at hand was applied, and not only when the next batch comes."""
@@ -111,11 +109,17 @@ class ClockFollowers(ClockReadings):
     def _record_marks(self) -> None:
         """Writes the new marks of counted tokens into the ledger, if there is one."""
         if self._ledger is not None:
-            self._ledger.record_marks(self, self._padding)
+            self._ledger.record_marks(self, self.padding)
         self._take_new_marks()
 
     def add_hook(self, hook: Callable[[], object]) -> None:
-        """Calls `hook` after each advance, before the loop's body sees the batch."""
+        """Calls `hook` after each advance, before the loop's body sees the batch.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(hook):
+            raise TypeError(f"hook must be a function without arguments, not {type(hook).__name__} ({hook!r})")
         self._hooks.append(hook)
 
     def remove_hook(self, hook: Callable[[], object]) -> None:
@@ -124,6 +128,8 @@ class ClockFollowers(ClockReadings):
         Raises:
             TimelineError: it was not added.
         """
+        if hook not in self._hooks:
+            raise TimelineError(f"{self.name}: the hook {hook!r} was not added, so it cannot be removed")
         self._hooks.remove(hook)
 
     @property
@@ -169,9 +175,9 @@ class ClockFollowers(ClockReadings):
             base: 0 if the first one is 0, 1 if it is 1.
             by: the writer that saw it.
         """
+        symbol, base = None if unit is None else unit_symbol(unit), checked_base(base)
         if self._ledger is not None:
-            symbol = None if unit is None else unit_symbol(unit)
-            self._ledger.record_series(self, self._padding, tag, symbol, base, by=by)
+            self._ledger.record_series(self, self.padding, tag, symbol, base, by=by)
 
     def record_logged_step(self, unit: UnitLike, base: Base, *, by: str) -> None:
         """Records in the ledger, if there is one, what a logger is given as its step.

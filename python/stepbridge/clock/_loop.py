@@ -45,8 +45,6 @@ class ClockLoop(ClockEvents):
         self._iterating = False
         #: Whether a state was loaded and no loader was asked for batches since.
         self._just_loaded = False
-        #: What `rest` returned, until batches are taken from it.
-        self._rest: object = None
         #: Whether a batch may have been counted that the body of the loop never saw.
         self._perhaps_unseen = False
 
@@ -125,6 +123,10 @@ class ClockLoop(ClockEvents):
         """
         if not self._in_epoch:
             raise RuntimeError(f"{self.name}: batches() belongs inside `for epoch in clock.epochs():`")
+        if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+            raise TypeError(
+                f"loader must be something to go over, such as a DataLoader or a list, not {type(loader).__name__}"
+            )
         kind = None if self._position[1] or loader is self._rest else kind_of(loader)
         if kind is not None:
             self._order = kind.order(loader, self._position[0])

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from stepbridge._errors import TimelineError
 from stepbridge.clock._entering import ClockEntering
 from stepbridge.clock._resume import batches_at
+from stepbridge.clock._skipped import SkippedSteps
+from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import Between, Exact, Pending, Quantity, Timeline, as_quantity
 from stepbridge.timeline._arguments import count
 from stepbridge.timeline._plan import change_arguments
+from stepbridge.timeline._segment import pending_window
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +68,7 @@ class ClockPlanning(ClockEntering):
             )
         self._change(**arguments)
         if self._ledger is not None:
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
 
     def replan(self, plan: Timeline, *, pending: Pending | None = None, padding: int | None = None) -> None:
         """Lets the run follow another plan from the batch at hand on; what was observed stays.
@@ -78,15 +81,18 @@ class ClockPlanning(ClockEntering):
         Raises:
             TimelineError: the plan has other than equal epochs, ends before the running epoch, or `pending` is missing.
         """
+        if not isinstance(plan, Timeline):
+            raise TypeError(f"plan must be a Timeline, such as Timeline.plan(...) makes, not {type(plan).__name__}")
+        decision = pending_window(pending)
         if padding is not None:
             self._padding_each = count("padding", padding, "sp")
         if self.batch or self._in_epoch or self._position[0] or pending is not None:
-            self._set_plan(plan._core, pending, self._longer)
+            self._set_plan(plan._core, decision, self._longer)
             self._plan, self._bounded = plan, plan.epochs is not None
         else:
             self._set_run(plan, plan, 0, 0)
         if self._ledger is not None:
-            self._ledger.record_change(self, self._padding)
+            self._ledger.record_change(self, self.padding)
 
     def move_to(self, quantity: QuantityLike, *, tokens: int | None = None) -> None:
         """Moves the clock to another point of its timeline, forth or back, as a restored run does.
@@ -94,7 +100,7 @@ class ClockPlanning(ClockEntering):
         What lies between is not counted as trained. In the ledger a new session begins there.
 
         Args:
-            quantity: the point.
+            quantity: the point. Each epoch between counts `padding` copies.
             tokens: how many tokens are done there, if the loop counts them and the timeline does not know it.
 
         Raises:
@@ -112,12 +118,37 @@ class ClockPlanning(ClockEntering):
         timeline = self.timeline
         batch, epochs = batches_at(timeline, amount, str(amount))
         counted = self._tokens_at(timeline, batch, tokens)
+        self.settle_updates()
+        self._forget_entries(batch, epochs)
+        copies = self.padding + (epochs - self._position[0]) * self._padding_each
         if self._ledger is not None:
-            self._ledger.record_stop(self, self._padding)
+            self._ledger.record_stop(self, self.padding)
             self._ledger.forget_session()
         self._set_run(self._plan, timeline, batch, epochs)
+        self._padding = max(copies, 0)
+        self._skipped, self._skips = self._skipped.until(self.step), SkippedSteps()
+        self._skip(self._skipped.total)
         if counted is not None:
             self._set_tokens(counted)
+
+    def _forget_entries(self, batch: int, epochs: int) -> None:
+        """Forgets at which points of its data the running epoch was entered, as the clock moves to another one.
+
+        Raises:
+            TimelineError: the clock moves back in such an epoch, or to one before it.
+        """
+        if batch == self.batch:
+            return
+        running = self._running_epoch()
+        if (self._longer or self._trained.earlier) and running is not None and epochs <= running:
+            raise TimelineError(
+                f"{self.name}: cannot move to batch {batch}, as the running epoch was entered at another point of its "
+                "data: how much of that was done at a batch is not known: load the state that was saved there"
+            )
+        self._longer = self._next_longer = 0
+        self._trained, self._resized, self._rest = TrainedParts(), False, None
+        if epochs != running:
+            self._order = None
 
     def _tokens_at(self, timeline: Timeline, batch: int, stated: int | None) -> int | None:
         """The tokens that are counted after so many batches; None where the clock does not count them.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stepbridge import _core, _display
 from stepbridge.clock._trigger import Trigger
 from stepbridge.timeline import Answer, Location, Position, Quantity, QuantityLike, Timeline, UnitLike, as_quantity
+from stepbridge.timeline._arguments import text
 
 if TYPE_CHECKING:
     from stepbridge.conventions import ConventionName
@@ -19,9 +20,12 @@ class ClockReadings(_core.Clock):
     """The readable half of `StepClock`."""
 
     def __init__(self, plan: Timeline, *, name: str, until: QuantityLike | None) -> None:
-        self.name = name
+        if not isinstance(plan, Timeline):
+            raise TypeError(f"plan must be a Timeline, such as Timeline.plan(...) makes, not {type(plan).__name__}")
+        self.name = text("name", name)
         self._until = None if until is None else as_quantity("until", until)
-        self._padding = 0
+        #: Copies in the epochs that have ended, and in each epoch.
+        self._padding = self._padding_each = 0
         #: Whether a resume left the clock inside the running epoch, and whether `begin_epoch` has entered it since.
         self._resumed = False
         self._entered = False
@@ -91,7 +95,9 @@ class ClockReadings(_core.Clock):
     @property
     def padding(self) -> int:
         """Copies that the sampler added in the epochs complete so far; `sample` does not count them."""
-        return self._padding
+        # After an epoch's last batch the epoch is complete, before the loop has ended it.
+        whole = self._is_whole and not self._is_stream
+        return self._padding + (self._padding_each if whole else 0)
 
     def elapsed(self, unit: UnitLike) -> int | Fraction:
         """Returns how much of `unit` is done, the batch at hand included; whole, except for epochs and the duration.
@@ -110,7 +116,7 @@ class ClockReadings(_core.Clock):
         4/5 800 1/5
         1 1000 1/4
         """
-        num, den = self._elapsed(unit)
+        num, den = self._elapsed(text("unit", unit))
         return num if den == 1 else Fraction(num, den)
 
     def reached(self, quantity: QuantityLike) -> bool:

@@ -30,6 +30,8 @@ def batches_at(timeline: Timeline, amount: Quantity, what: str) -> tuple[int, in
         IndexError: it is past the end of the plan.
     """
     answer = timeline.convert(amount, "batch")
+    if isinstance(answer, Exact) and timeline.is_stream:
+        return int(answer), 0  # its batches run on: where it is does not depend on epochs
     if isinstance(answer, Exact):
         epochs = timeline.convert(f"{int(answer)}ba", "epoch")
         if isinstance(epochs, Exact):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
+from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._trained import TrainedParts
 from stepbridge.timeline import whole_number
 
@@ -44,6 +45,8 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
     Raises:
         TimelineError: it is incomplete, holds what no state holds, or a newer stepbridge saved it.
     """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{name}: state must be what state_dict() returned, a dict, not {type(state).__name__}")
     version = state.get("version")
     if version != STATE_VERSION:
         newer = isinstance(version, int) and version > STATE_VERSION
@@ -60,6 +63,7 @@ def check_state(name: str, state: Mapping[str, Any]) -> None:
         wrong = [f"{key}={count!r}" for key, count in counts.items() if whole_number(key, count) < 0]
         whole_number("longer", state.get("longer", 0))
         TrainedParts.of_state(state.get("trained", []))
+        SkippedSteps.of_state(state.get("skips", []), whole_number("skipped", state["skipped"]))
     except (TypeError, OverflowError, TimelineError) as error:
         raise TimelineError(f"{name}: the state's {error}: it was not made by state_dict()") from error
     wrong += [f"{key} of type {type(state[key]).__name__}" for key in _TEXTS if not isinstance(state[key], str)]

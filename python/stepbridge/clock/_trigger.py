@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
@@ -9,8 +10,6 @@ from stepbridge.timeline import QuantityLike, as_quantity
 from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stepbridge import _core
 
 __all__ = ["Trigger"]
@@ -51,6 +50,9 @@ class Trigger:
         Raises:
             TimelineError: it belongs to another amount, or what it has seen is negative.
         """
+        given: object = state
+        if not isinstance(given, Mapping) or not {"quantity", "seen"} <= given.keys():
+            raise TimelineError(f"state must be what the trigger's state_dict() returned, not {given!r}")
         if state["quantity"] != str(self._quantity):
             raise TimelineError(f"this trigger is for {self._quantity}, the state for {state['quantity']}")
         self._seen = count("seen", state["seen"])

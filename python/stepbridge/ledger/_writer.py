@@ -21,12 +21,12 @@ from stepbridge._errors import TimelineError, warn
 from stepbridge._ledger_rows import LEDGER_NAME
 from stepbridge.ledger._locked_file import FileInUseError, FileReplacedError, LockedFile
 from stepbridge.ledger._reading import ASSUMED_STEP, Base, LoggedStep
-from stepbridge.timeline import UnitLike, whole_number
+from stepbridge.timeline import UnitLike, unit_symbol, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["LedgerWriter", "rank"]
+__all__ = ["LedgerWriter", "checked_base", "rank"]
 
 
 def rank() -> int:
@@ -59,6 +59,8 @@ class LedgerWriter:
     ) -> None:
         from pathlib import Path  # noqa: PLC0415 - numpy does without it; it is a seventh of our own import time
 
+        if not isinstance(where, (str, os.PathLike)):
+            raise TypeError(f"ledger must be a folder or a file's name, not {type(where).__name__} ({where!r})")
         path = Path(where)
         self.path = path if path.suffix == ".jsonl" and not path.is_dir() else path / LEDGER_NAME
         self.name = name
@@ -78,6 +80,9 @@ class LedgerWriter:
         #: Tags that are logged by a step of their own: unit, base, and who saw it.
         self._series: dict[str, tuple[str | None, Base, str]] = {}
         if logged_as is not None:
+            given: object = logged_as
+            if not isinstance(given, tuple) or len(given) != 2:
+                raise TypeError(f'logged_as must be a unit and a base, such as ("step", 1), not {given!r}')
             unit, base = logged_as
             self._stated.append(_logged_step(unit, base, by="StepClock(logged_as=...)"))
 
@@ -146,6 +151,7 @@ class LedgerWriter:
                 iter=iteration,
                 step=clock.step,
                 segments=clock._planned(),
+                done=clock._running_past_plan(),
             ),
         )
 
@@ -417,15 +423,25 @@ def _counts(clock: _core.Clock) -> tuple[int, int, int, int | None]:
     return clock.batch, clock._position[0], clock.step, clock.sample
 
 
+def checked_base(base: Base) -> Base:
+    """Returns a base if it is 0 or 1.
+
+    Raises:
+        TypeError: it is not an integer.
+        TimelineError: it is another one.
+    """
+    if whole_number("base", base) not in (0, 1):
+        raise TimelineError(f"base must be 0 or 1, not {base}")
+    return base
+
+
 def _logged_step(unit: UnitLike, base: Base, *, by: str) -> LoggedStep:
-    symbol = _core.parse_unit(unit)[0]
+    symbol = unit_symbol(unit)
     if symbol == "dur":
         raise TimelineError(
-            f'logged_as: loggers are given a "step", "batch", "sample", "token" or "epoch", not {unit!r}'
+            f'logged_as: unit={unit!r}: loggers are given a "step", "batch", "sample", "token" or "epoch"'
         )
-    if whole_number("base", base) not in (0, 1):
-        raise TimelineError(f"logged_as: base must be 0 or 1, not {base}")
-    return LoggedStep(symbol, base, stated=True, by=by)
+    return LoggedStep(symbol, checked_base(base), stated=True, by=by)
 
 
 def _logged_line(line: tuple[int, int], logged: LoggedStep) -> str:

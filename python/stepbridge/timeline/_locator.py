@@ -89,7 +89,7 @@ class Locator:
         >>> plan.locate([0, 1, 2])
         (array([0, 0, 0]), array([1, 3, 4]))
         """
-        base, invalid = whole_number("base", base), _checked_invalid(invalid)
+        base, invalid, unit = whole_number("base", base), _checked_invalid(invalid), _checked_unit(unit)
         if is_number(n):
             if out is not None:
                 raise TypeError("out= takes the answer for an array; a single number is answered by a Location")
@@ -148,7 +148,7 @@ class Locator:
         >>> Timeline.plan(samples=1000, batch_size=200, epochs=5).index(4, 4, unit="step")
         24
         """
-        base, invalid = whole_number("base", base), _checked_invalid(invalid)
+        base, invalid, unit = whole_number("base", base), _checked_invalid(invalid), _checked_unit(unit)
         if is_number(epoch) and is_number(iter):
             at = whole_number("epoch", epoch, "ep"), whole_number("iter", iter, "ba")
             return self._core.index(*at, unit, base, invalid)
@@ -162,6 +162,12 @@ class Locator:
         out = np.empty(epochs.shape, np.int64)
         self._core.index_array(flat(epochs), flat(iters), unit, base, out.reshape(-1), invalid)
         return out
+
+
+def _checked_unit(unit: UnitLike) -> UnitLike:
+    if not isinstance(unit, str):
+        raise TypeError(f'unit must be a str such as "step", not {type(unit).__name__} ({unit!r})')
+    return unit
 
 
 def _checked_invalid(invalid: Invalid) -> Invalid:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from stepbridge import _core
 from stepbridge._errors import TimelineError, UnitMismatchError
-from stepbridge.timeline._arguments import MAX_COUNT, whole_number
+from stepbridge.timeline._arguments import MAX_COUNT, text, whole_number
 from stepbridge.timeline._values import Value
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Quantity(Value):
     unit: Unit
 
     def __init__(self, value: int | Fraction, unit: Unit) -> None:
-        symbol, name, counted = _core.parse_unit(unit)
+        symbol, name, counted = _core.parse_unit(text("unit", unit))
         if isinstance(value, Fraction) and value.denominator > 1:
             if counted:
                 raise TypeError(f"a count of {name}s comes whole, not {value}")
@@ -69,6 +69,8 @@ class Quantity(Value):
             TimelineError: the text is not a quantity; the message shows what was not understood.
             OverflowError: the number passes 2**63 - 1.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"a quantity's text must be a str such as '3ep', not {type(text).__name__}")
         return _parse(text)
 
     @classmethod
@@ -131,8 +133,6 @@ QuantityLike: TypeAlias = Quantity | str
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> Quantity:
-    if not isinstance(text, str):
-        raise TypeError(f"a quantity's text must be a str such as '3ep', not {type(text).__name__}")
     return Quantity._of(_core.parse_quantity(text))
 
 
@@ -146,6 +146,9 @@ def as_quantity(name: str, quantity: object) -> Quantity:
     if isinstance(quantity, Quantity):
         return quantity
     if isinstance(quantity, str):
-        return _parse(quantity)
+        try:
+            return _parse(quantity)
+        except (TimelineError, OverflowError) as error:
+            raise type(error)(f"{name}: {error}") from None
     given = f"{quantity!r} ({type(quantity).__name__})"
     raise TypeError(f"{name} needs a unit: give a str such as '12ba' or a Quantity, not {given}")

@@ -139,7 +139,8 @@ class Timeline(Locator):
             samples: samples of one pass over the data. Without it, epochs are not known, and all else is exact.
             tokens_per_sample: tokens in each sample.
             steps: after how many steps it ends. Without `steps` and `tokens` it has no end.
-            tokens: after how many tokens it ends: 300_000_000_000, "300Btok".
+            tokens: after how many tokens it ends: 300_000_000_000, "300Btok". The batch that
+                reaches them is the last one, also after a change of the batch size.
             accumulate: batches in a step.
 
         Raises:
@@ -232,6 +233,8 @@ class Timeline(Locator):
         Raises:
             TimelineError: it is not a timeline's JSON, or a newer stepbridge wrote it.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str that to_json wrote, not {type(text).__name__} ({text!r})")
         return cls._of(_core.Timeline.from_json(text))
 
     @classmethod

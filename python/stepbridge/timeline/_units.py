@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from stepbridge import _core
+from stepbridge.timeline._arguments import text
 
 __all__ = ["Unit", "UnitLike", "unit_symbol"]
 
@@ -20,9 +21,10 @@ def unit_symbol(unit: UnitLike) -> Unit:
     """Returns the symbol of a unit.
 
     Raises:
+        TypeError: it is not a str.
         TimelineError: it is not a unit; the message lists them.
 
     >>> unit_symbol("step")
     'st'
     """
-    return _core.parse_unit(unit)[0]
+    return _core.parse_unit(text("unit", unit))[0]

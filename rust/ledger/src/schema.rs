@@ -158,6 +158,10 @@ pub struct ChangeLine {
     pub step: u64,
     /// The plan from there on.
     pub segments: Vec<Segment>,
+    /// The parts done of an epoch that is at the end of its plan or went on past it: all of them, or those since the session began
+    /// inside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Segment>,
 }
 
 /// Which step the loggers of the run are given.

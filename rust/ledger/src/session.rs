@@ -218,7 +218,7 @@ impl OpenSession {
                     line.batch, line.epoch, line.iter
                 ));
             }
-            self.replay.change(line.batch, line.segments.clone());
+            self.replay.change(line.batch, line.segments.clone(), &line.done);
             if let Err(error) = self.replay.timeline() {
                 self.end();
                 return Err(error.to_string());

@@ -90,6 +90,7 @@ fn change(session: u64, (epoch, iter): (u64, u64), batch: u64, segments: &[Segme
         iter,
         step: batch,
         segments,
+        done: Vec::new(),
     })
 }
 

@@ -17,8 +17,11 @@ const REMEMBERED: usize = 16;
 /// Between two marks of counted tokens that neither an epoch nor a change makes.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
-/// Calls of `add_tokens` after which the time is looked at.
-const LOOK_EVERY: u8 = 8;
+/// Calls of `add_tokens` after which the time is looked at, while batches are fast; if they are slow, at each call.
+const LOOK_EVERY: u8 = 64;
+
+/// Batches are fast if so many calls take less than this.
+const FAST: Duration = Duration::from_secs(1);
 
 #[pyclass(name = "Clock", module = "stepbridge._core", subclass)]
 pub(crate) struct PyClock {
@@ -27,7 +30,8 @@ pub(crate) struct PyClock {
     /// When a mark was last made because of the time, and how long until the next one.
     marked: Instant,
     mark_every: Duration,
-    /// Calls since the time was last looked at, which takes longer than to add tokens.
+    /// When the time was last looked at, which takes longer than to add tokens, and calls until it is again.
+    looked: Instant,
     unlooked: u8,
 }
 
@@ -38,7 +42,8 @@ impl PyClock {
     fn new(_args: &Bound<'_, PyAny>, _options: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let nothing = stepbridge_timeline::Timeline::from_segments([]).map_err(timeline_error)?;
         let cursor = Cursor::new(&nothing, 0, 0).map_err(timeline_error)?;
-        Ok(Self { cursor, asked: Vec::new(), marked: Instant::now(), mark_every: MARK_EVERY, unlooked: 0 })
+        let now = Instant::now();
+        Ok(Self { cursor, asked: Vec::new(), marked: now, mark_every: MARK_EVERY, looked: now, unlooked: 1 })
     }
 
     /// Sets the position after the first `batch` batches and `epochs` complete epochs of a timeline.
@@ -137,6 +142,11 @@ impl PyClock {
         segments_json(&self.cursor.running())
     }
 
+    /// The same, if the running epoch is at the end of its plan or went on past it.
+    fn _running_past_plan(&self) -> Option<String> {
+        self.cursor.running_past_plan().map(|parts| segments_json(&parts))
+    }
+
     /// What is planned from here on, in the same form.
     fn _planned(&self) -> String {
         segments_json(&self.cursor.planned())
@@ -199,6 +209,7 @@ impl PyClock {
     fn _mark_every(&mut self, seconds: f64) -> PyResult<()> {
         self.mark_every =
             Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        self.unlooked = 1;
         Ok(())
     }
 
@@ -315,10 +326,11 @@ impl PyClock {
     /// Returns whether there are marks that the ledger does not have.
     fn count_tokens(&mut self, tokens: u64) -> PyResult<bool> {
         self.cursor.add_tokens(tokens).map_err(timeline_error)?;
-        self.unlooked += 1;
-        if self.unlooked == LOOK_EVERY || self.mark_every.is_zero() {
-            self.unlooked = 0;
+        self.unlooked -= 1;
+        if self.unlooked == 0 {
             let now = Instant::now();
+            let fast = now.duration_since(self.looked) < FAST && !self.mark_every.is_zero();
+            (self.looked, self.unlooked) = (now, if fast { LOOK_EVERY } else { 1 });
             if now.duration_since(self.marked) >= self.mark_every {
                 self.marked = now;
                 self.cursor.mark_next();

@@ -101,7 +101,8 @@ fn ledger_epoch(
 }
 
 #[pyfunction]
-#[pyo3(signature = (line, time, *, batch, epoch, iter, step, segments))]
+#[pyo3(signature = (line, time, *, batch, epoch, iter, step, segments, done=None))]
+#[expect(clippy::too_many_arguments, reason = "the fields of the line")]
 fn ledger_change(
     line: LineOf,
     time: f64,
@@ -110,9 +111,11 @@ fn ledger_change(
     iter: u64,
     step: u64,
     segments: &str,
+    done: Option<&str>,
 ) -> PyResult<String> {
     let (session, n) = line;
     let segments = self::segments(segments)?;
+    let done = done.map(self::segments).transpose()?.unwrap_or_default();
     Ok(ledger::write_line(&ChangeLine {
         kind: LineKind::Change,
         session,
@@ -123,6 +126,7 @@ fn ledger_change(
         iter,
         step,
         segments,
+        done,
     }))
 }
 

@@ -89,7 +89,7 @@ impl Timeline {
         let (mut segments, rest) = self.split(batch, None);
         let entry = self.entry(batch, &rest, change)?;
         let mut changed = match change.resizes() {
-            true if self.is_stream() => resize_stream(&rest, change)?,
+            true if self.is_stream() => resize_stream(&rest, self.samples_after(batch)?.unwrap_or_default(), change)?,
             true => self.resize(batch, &rest, change)?,
             false => rest.clone(),
         };
@@ -262,6 +262,12 @@ impl Timeline {
             // The last part says whether the epoch is cut.
             let left = left_over(first, &rest[..running], done, change)?;
             changed.push(Segment { cut: last.cut && left.epochs.is_some(), ..left });
+            if last.batches.is_none() && left.batches.is_some() {
+                // The later epochs were in one segment with this one, while its length was not known.
+                let later = last.epochs.map(|epochs| epochs.saturating_sub(1));
+                let later = Segment { epochs: later, joins: false, entry: Entry::Continue, ..*last };
+                changed.push(resized(&later, change)?);
+            }
         }
         for segment in &rest[running..] {
             changed.push(resized(segment, change)?);

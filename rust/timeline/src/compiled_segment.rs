@@ -42,6 +42,18 @@ impl Window {
         Self { phase: 0, spilled: self.pending, ..self }
     }
 
+    /// Counts batches in windows of `accumulate`; returns how many steps they close.
+    pub(crate) fn count(&mut self, batches: u64, accumulate: u64) -> u64 {
+        // The first window is closed by the batches that it lacks, each later one by `accumulate` batches.
+        let counted = self.phase + batches;
+        let (full, phase) = (counted / accumulate, counted % accumulate);
+        *self = match full {
+            0 => Self { pending: self.pending + batches, phase, spilled: self.spilled },
+            _ => Self { pending: phase, phase, spilled: 0 },
+        };
+        full
+    }
+
     /// Lets the pending batches count towards a window of another length.
     pub(crate) fn count_towards(&mut self, accumulate: u64) {
         self.phase = (self.pending - self.spilled).min(accumulate - 1);
@@ -114,12 +126,9 @@ impl CompiledSegment {
 
     /// The window that is open after `batches` batches, if windows run through all epochs and nothing ends one early.
     fn left_open(&self, batches: u64) -> Window {
-        let counted = self.window0.phase + batches;
-        let phase = counted % self.accumulate;
-        if counted < self.accumulate {
-            return Window { pending: self.window0.pending + batches, phase, spilled: self.window0.spilled };
-        }
-        Window { pending: phase, phase, spilled: 0 }
+        let mut window = self.window0;
+        window.count(batches, self.accumulate);
+        window
     }
 
     /// The window that is open after the first `batches` batches. After all of them: what `tail` leaves open.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::canonical::combined_decision;
+use crate::error::MAX_COUNT;
 use crate::segment::{Entry, Segment};
 
 /// What is planned from a point on; the first segment may continue an epoch that is running there.
@@ -100,7 +101,9 @@ impl PlannedSegments {
 
     /// Epochs in a running epoch of unknown length and all later ones, which are one segment of a timeline.
     pub(crate) fn unknown_epochs(&self) -> Option<u64> {
-        self.0.front().map_or(Some(0), |next| next.epochs).map(|later| later + 1)
+        let later = self.0.iter().filter(|segment| !segment.joins);
+        let sum = later.map(|segment| segment.epochs).try_fold(1_u64, |sum, more| sum.checked_add(more?));
+        sum.filter(|epochs| *epochs < MAX_COUNT)
     }
 }
 

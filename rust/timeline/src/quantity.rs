@@ -117,28 +117,29 @@ impl Quantity {
         if unit.is_empty() {
             return Err(not_understood(text, &format!("{number:?} has no unit")));
         }
+        let large = || Error::overflow(format!("the amount {:?}", shown(text)));
         let (unit, scale, times) = match (unit, Unit::parse(unit)) {
             ("%", _) => (Unit::Duration, 100, 1),
             (_, Ok(unit)) => (unit, 1, 1),
             (unit, Err(_)) => match multiplied(unit) {
                 Some((unit, times)) => (unit, 1, times),
-                None => return Err(not_understood(text, &format!("{unit:?} is not a unit"))),
+                None => return Err(not_understood(text, &format!("{:?} is not a unit", shown(unit)))),
             },
         };
         let (num, den) = parse_number(number).map_err(|why| match why {
-            NumberError::Text(part) => not_understood(text, &format!("{part:?} is not a number")),
+            NumberError::Text(part) => not_understood(text, &format!("{:?} is not a number", shown(&part))),
             NumberError::Zero => not_understood(text, "its denominator is 0"),
-            NumberError::Large => Error::overflow(format!("the amount {text:?}")),
+            NumberError::Large => large(),
         })?;
         let value = den
             .checked_mul(scale)
-            .ok_or_else(|| Error::overflow(format!("the amount {text:?}")))
+            .ok_or_else(large)
             .and_then(|den| {
-                let num = num.checked_mul(times).ok_or_else(|| Error::overflow(format!("the amount {text:?}")))?;
+                let num = num.checked_mul(times).ok_or_else(large)?;
                 Ratio::new(num, den)
             })
             .map_err(|error| match error {
-                Error::Overflow { .. } => Error::overflow(format!("the amount {text:?}")),
+                Error::Overflow { .. } => large(),
                 other => other,
             })?;
         Self::new(value, unit).map_err(|_| not_understood(text, &format!("{} come whole", unit.plural())))
@@ -161,7 +162,16 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// As much of a text as a message shows.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn not_understood(text: &str, why: &str) -> Error {
+    let text = shown(text);
     Error::Quantity(format!(
         "{text:?} is not a quantity: {why}; expected a number and a unit, such as \"3ep\", \"500st\", \"12_000ba\", \"1/3ep\" or \"10%\" (units: samples (sp), tokens (tok), batches (ba), steps (st), epochs (ep), durations (dur), each also after k, M, B or T)"
     ))

@@ -94,8 +94,9 @@ impl Replay {
             batches += u128::from(segment.epochs.unwrap_or(0)) * u128::from(segment.batches.unwrap_or(0));
             epochs += u128::from(segment.epochs.filter(|_| !segment.joins).unwrap_or(0));
         }
-        // An epoch that the position is inside has begun and is not complete.
-        (batches, epochs) == (u128::from(self.batch), u128::from(self.epochs) + u128::from(self.iter > 0))
+        // An epoch that the position is inside has begun and is not complete. A stream is one epoch, also at its end.
+        let begun = u128::from(self.epochs) + u128::from(self.iter > 0);
+        batches == u128::from(self.batch) && (epochs == begun || self.stream)
     }
 
     /// Adds an epoch that ended; `parts` are those since it began, or since the replay started. See [`Replay::follows`].
@@ -141,8 +142,14 @@ impl Replay {
     }
 
     /// Sets the plan from `batch` on. If an epoch is running, the first segment continues it, and may be of unknown length
-    /// although later ones are not.
-    pub fn change(&mut self, batch: u64, planned: Vec<Segment>) {
+    /// although later ones are not. `done` are the parts of the running epoch, as for `end_epoch`; none where they follow from
+    /// the plan before.
+    pub fn change(&mut self, batch: u64, planned: Vec<Segment>, done: &[Segment]) {
+        if self.follows(self.epochs, batch, done) && !done.is_empty() {
+            self.running = done.to_vec();
+            (self.planned, self.known, self.gap) = (planned.into(), true, false);
+            return;
+        }
         let before: u64 = self.running.iter().filter_map(|part| part.batches).sum();
         let mut left = batch.saturating_sub(self.batch).saturating_sub(before);
         let mut begins = self.running.is_empty();
@@ -173,13 +180,18 @@ impl Replay {
     /// or no length was, the rest of the epoch has no known length.
     pub fn leave(&mut self, parts: &[Segment]) -> Result<(), Error> {
         let Some(last) = parts.last().filter(|_| self.known && !self.gap && !self.stream) else { return Ok(()) };
+        let batches = |parts: &[Segment]| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?));
+        if !self.running.is_empty() && batches(&self.running) == batches(parts) {
+            return Ok(()); // nothing was done since a change, which says what is to come
+        }
         let mut planned = self.planned.clone();
         let begun = self.iter > 0 || !self.running.is_empty();
         let first = if begun { None } else { planned.take_epoch() };
         let mut before = self.running.iter().chain(&first).map(|part| part.batches);
         let length = planned.epoch_length(before.try_fold(0_u64, |sum, more| sum.checked_add(more?)));
-        let done = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?));
-        let Some(done) = done.filter(|done| length.is_none_or(|length| *done > length)) else { return Ok(()) };
+        let Some(done) = batches(parts).filter(|done| length.is_none_or(|length| *done > length)) else {
+            return Ok(());
+        };
         for part in parts {
             append(&mut self.observed, *part)?;
         }

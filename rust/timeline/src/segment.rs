@@ -35,8 +35,8 @@ pub enum StreamEnd {
     Endless,
     /// After a number of steps.
     Steps,
-    /// After a number of samples.
-    Samples,
+    /// After a number of samples: the batch that reaches it is the last one.
+    Samples(u64),
 }
 
 impl StreamEnd {
@@ -46,7 +46,7 @@ impl StreamEnd {
         match self {
             Self::Endless => "endless",
             Self::Steps => "steps",
-            Self::Samples => "samples",
+            Self::Samples(_) => "samples",
         }
     }
 }
@@ -158,7 +158,11 @@ impl Segment {
             ("accumulate", Some(self.accumulate)),
             ("tokens_per_sample", self.tokens_per_sample),
         ];
-        for (name, value) in counts {
+        let end = match self.stream {
+            Some(StreamEnd::Samples(samples)) => Some(samples),
+            _ => None,
+        };
+        for (name, value) in counts.into_iter().chain([("the samples of a stream", end)]) {
             if value.is_some_and(|value| value > MAX_COUNT) {
                 return Err(Error::overflow(name));
             }

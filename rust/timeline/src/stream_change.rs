@@ -24,13 +24,9 @@ impl Timeline {
     pub(crate) fn resume_stream(&self, batch: u64, plan: &Self, change: &Change) -> Result<Self, Error> {
         let (before, rest) = self.split(batch, None);
         let samples = self.samples_after(batch)?.unwrap_or_default();
-        let wanted = plan.point_at_sample(u128::from(samples), 1)?;
-        let at = wanted.map(|point| if point.is_whole() { point.batch } else { point.batch + 1 });
-        let at =
-            at.ok_or_else(|| Error::invalid(format!("the plan ends before the {samples} samples that are done")))?;
-        let (_, mut planned) = plan.split(at, None);
-        for segment in &mut planned {
-            segment.joins = batch > 0;
+        let mut planned = after_samples(plan.segments(), samples);
+        for (at, part) in planned.iter_mut().enumerate() {
+            part.joins = batch > 0 || at > 0;
         }
         let entry = self.entry(batch, &rest, change)?;
         let ends = plan.segments().last().and_then(|last| last.stream);
@@ -43,6 +39,13 @@ impl Timeline {
             })?;
             keep_steps(&mut planned, left, entry, self.window_at(batch));
         }
+        if let Some(StreamEnd::Samples(end)) = ends {
+            let last = before.last().and_then(|last| last.batch_size).unwrap_or_default();
+            if samples >= end.saturating_add(last.max(1)) {
+                return Err(Error::invalid(format!("the plan ends before the {samples} samples that are done")));
+            }
+            keep_samples(&mut planned, end.saturating_sub(samples));
+        }
         if let (Some(first), Some(entry)) = (planned.first_mut(), entry) {
             first.entry = entry;
         }
@@ -50,8 +53,27 @@ impl Timeline {
     }
 }
 
-/// The rest of a stream with another batch size. Where it ends after a number of samples, it has as many batches as they fill.
-pub(crate) fn resize_stream(rest: &[Segment], change: &Change) -> Result<Vec<Segment>, Error> {
+/// The parts of a stream that come after so many samples, where its last batch size has no end.
+fn after_samples(parts: &[Segment], samples: u64) -> Vec<Segment> {
+    let mut left = samples;
+    let mut after = Vec::with_capacity(parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        let size = part.batch_size.unwrap_or(1);
+        let done = left.div_ceil(size);
+        match part.batches.filter(|_| at + 1 < parts.len()) {
+            Some(batches) if done >= batches => left = left.saturating_sub(batches.saturating_mul(size)),
+            batches => {
+                let batches = batches.map(|batches| batches - done);
+                after.push(Segment { batches, last_batch_size: batches.and(part.batch_size), ..*part });
+                left = 0;
+            }
+        }
+    }
+    after
+}
+
+/// The rest of a stream with another batch size, after `done` samples.
+pub(crate) fn resize_stream(rest: &[Segment], done: u64, change: &Change) -> Result<Vec<Segment>, Error> {
     if change.batches.is_some() {
         return Err(Error::invalid("a stream has no batches_per_epoch: its epochs are amounts of samples"));
     }
@@ -60,41 +82,50 @@ pub(crate) fn resize_stream(rest: &[Segment], change: &Change) -> Result<Vec<Seg
         return Err(Error::invalid("the samples of one pass over the data of a stream cannot change"));
     }
     let Some(size) = change.batch_size else { return Ok(rest.to_vec()) };
-    let samples =
-        rest.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.batches?.checked_mul(part.batch_size?)?));
     let mut changed: Vec<Segment> = rest
         .iter()
         .map(|part| Segment { batch_size: Some(size), last_batch_size: part.batches.and(Some(size)), ..*part })
         .collect();
-    if let (Some(samples), Some(Some(StreamEnd::Samples)), Some(first)) =
-        (samples, rest.last().map(|last| last.stream), changed.first().copied())
-    {
-        changed = vec![Segment { batches: Some(samples.div_ceil(size)), ..first }];
+    if let Some(Some(StreamEnd::Samples(end))) = rest.last().map(|last| last.stream) {
+        keep_samples(&mut changed, end.saturating_sub(done));
     }
     Ok(changed)
 }
 
-/// Gives the rest of a stream as many batches as `steps` steps take, at its end.
-pub(crate) fn keep_steps(rest: &mut Vec<Segment>, steps: u64, entry: Option<Entry>, window: Window) {
-    let Some(first) = rest.first() else { return };
-    let (mut steps, accumulate) = (steps, first.accumulate);
-    let phase = match entry.unwrap_or(first.entry) {
-        Entry::Flush => {
-            steps = steps.saturating_sub(u64::from(window.pending > 0));
-            0
-        }
-        Entry::Drop => 0,
-        Entry::Phase(phase) => phase,
-        Entry::Continue => (window.pending - window.spilled).min(accumulate - 1),
-    };
-    let wanted = (u128::from(steps) * u128::from(accumulate)).saturating_sub(u128::from(phase));
-    let mut left = u64::try_from(wanted).unwrap_or(MAX_COUNT).min(MAX_COUNT);
-    let last = rest.len() - 1;
+/// Gives the rest of a stream as many batches as so many samples fill, at its end; the last one is whole.
+fn keep_samples(rest: &mut Vec<Segment>, samples: u64) {
+    let (mut left, parts) = (samples, rest.len());
     for (at, part) in rest.iter_mut().enumerate() {
-        let batches = if at == last { left } else { part.batches.unwrap_or(left).min(left) };
-        part.batches = Some(batches);
-        part.last_batch_size = part.batch_size;
-        left -= batches;
+        let size = part.batch_size.unwrap_or(1);
+        let wanted = left.div_ceil(size);
+        let batches = part.batches.filter(|_| at + 1 < parts).map_or(wanted, |batches| batches.min(wanted));
+        (part.batches, part.last_batch_size) = (Some(batches), part.batch_size);
+        left = left.saturating_sub(batches.saturating_mul(size));
+    }
+    rest.retain(|part| part.batches != Some(0));
+}
+
+/// Gives the rest of a stream as many batches as `steps` steps take, at its end. `window` is open where the rest begins, and
+/// `entry` decides what becomes of it.
+pub(crate) fn keep_steps(rest: &mut Vec<Segment>, mut steps: u64, entry: Option<Entry>, mut window: Window) {
+    let (parts, mut length) = (rest.len(), None);
+    for (at, part) in rest.iter_mut().enumerate() {
+        match if at == 0 { entry.unwrap_or(part.entry) } else { part.entry } {
+            Entry::Flush => {
+                steps = steps.saturating_sub(u64::from(window.pending > 0));
+                window = Window::default();
+            }
+            Entry::Drop => window = Window::default(),
+            Entry::Phase(phase) => window.phase = phase,
+            Entry::Continue if length == Some(part.accumulate) => {}
+            Entry::Continue => window.count_towards(part.accumulate),
+        }
+        length = Some(part.accumulate);
+        let wanted = (u128::from(steps) * u128::from(part.accumulate)).saturating_sub(u128::from(window.phase));
+        let wanted = u64::try_from(wanted).unwrap_or(MAX_COUNT).min(MAX_COUNT);
+        let batches = part.batches.filter(|_| at + 1 < parts).map_or(wanted, |batches| batches.min(wanted));
+        (part.batches, part.last_batch_size) = (Some(batches), part.batch_size);
+        steps = steps.saturating_sub(window.count(batches, part.accumulate));
     }
     rest.retain(|part| part.batches != Some(0));
 }

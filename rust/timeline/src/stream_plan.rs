@@ -36,7 +36,7 @@ impl Timeline {
         let end = match plan.end {
             None => StreamEnd::Endless,
             Some(Quantity { unit: Unit::Step, .. }) => StreamEnd::Steps,
-            Some(_) => StreamEnd::Samples,
+            Some(quantity) => StreamEnd::Samples(samples_at(quantity, plan.tokens_per_sample, plan.samples)?),
         };
         let whole = |quantity: Quantity| quantity.value.num() / quantity.value.den();
         // What is left until the end, in batches and in samples.

@@ -77,7 +77,10 @@ proptest! {
                 Event::Change(change) => cursor.change(change).map(|()| {
                     let at = cursor.position();
                     assert!(replay.changes_at(at.epoch, at.iter, cursor.batch()));
-                    replay.change(cursor.batch(), cursor.planned());
+                    let done = cursor.running_past_plan().unwrap_or_default();
+                    replay.change(cursor.batch(), cursor.planned(), &done);
+                    let (Ok(replayed), Ok(seen)) = (replay.timeline(), cursor.timeline()) else { return };
+                    assert_eq!(replayed, seen, "after {event:?}");
                 }),
                 Event::End(cut) => {
                     ended = running;

@@ -120,6 +120,7 @@ impl Cursor {
                 self.window.open.spilled = self.window.spilled_before;
             }
             (self.now.length, self.now.epoch_samples) = (None, None);
+            self.record.past_plan = true;
             self.planned.take_extra(&part.segment, self.window.ended_early)
         });
         self.part = Some(RunningPart::begin(next, self.now.sample));

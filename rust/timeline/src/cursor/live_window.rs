@@ -53,13 +53,8 @@ impl LiveWindow {
         planned: impl FnOnce() -> Entry,
     ) -> u64 {
         debug_assert!(self.open.phase < part.accumulate, "a full window is closed");
-        // The first window is closed by the batches that it lacks, each later one by `accumulate` batches.
-        let counted = self.open.phase + batches;
-        let (full, phase) = (counted / part.accumulate, counted % part.accumulate);
-        self.open = match full {
-            0 => Window { pending: self.open.pending + batches, phase, spilled: self.open.spilled },
-            _ => Window { pending: phase, phase, spilled: 0 },
-        };
+        let full = self.open.count(batches, part.accumulate);
+        let phase = self.open.phase;
         self.spilled_before = self.open.spilled;
         self.ended_early = match part.boundary {
             _ if phase == 0 => Entry::Continue,

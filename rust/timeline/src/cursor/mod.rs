@@ -162,6 +162,14 @@ impl Cursor {
         self.record.running.iter().copied().chain(done).collect()
     }
 
+    /// Those parts, if the running epoch is at the end of its plan or went on past it: then they do not follow from the plan and
+    /// the number of batches.
+    #[must_use]
+    pub fn running_past_plan(&self) -> Option<Vec<Segment>> {
+        let ends = self.is_whole() && !self.is_stream();
+        (ends || self.record.past_plan).then(|| self.running())
+    }
+
     /// What is planned from here on; the first segment continues the running epoch, if there is one. Later segments are
     /// listed although the length of the running epoch may not be known, so that they have no place on a timeline.
     #[must_use]

@@ -13,6 +13,8 @@ pub(super) struct Record {
     pub(super) running: Vec<Segment>,
     /// The parts of the last complete epoch since the cursor was made.
     pub(super) ended: Vec<Segment>,
+    /// Whether the running epoch went on past its plan since then, so that no plan says what its parts are.
+    pub(super) past_plan: bool,
 }
 
 impl Record {
@@ -27,6 +29,7 @@ impl Record {
     pub(super) fn end_epoch(&mut self, last: Segment) -> Result<(), Error> {
         self.add_part(last)?;
         self.ended = std::mem::take(&mut self.running);
+        self.past_plan = false;
         Ok(())
     }
 

@@ -20,13 +20,33 @@ impl Cursor {
         let changed = now.change(at, change)?;
         // A change that changes nothing must not divide the running epoch into parts.
         if changed == now {
+            self.change_extra(change.batch_size, change.accumulate);
             return Ok(());
         }
         let later = if self.hides_later() { Some(self.changed_later(change)?) } else { None };
         self.move_to(&changed, change.batch_size, change.accumulate)?;
         if let Some(later) = later {
-            self.plan_later(later);
+            self.set_later(later)?;
         }
+        Ok(())
+    }
+
+    /// At the end of the run: batches past it, which no plan has, come in the new sizes.
+    fn change_extra(&mut self, size: Option<u64>, accumulate: Option<u64>) {
+        let Some(part) = self.part.filter(|_| self.is_whole() && self.at_end()) else { return };
+        let entry = self.window.ended_early;
+        let before = self.planned.extra.unwrap_or(Segment { entry, ..of_unknown_length(&part.segment) });
+        let (batch_size, accumulate) = (size.or(before.batch_size), accumulate.unwrap_or(before.accumulate));
+        self.planned.extra = Some(Segment { batch_size, accumulate, ..before });
+    }
+
+    /// Plans the epochs after the running one. What is decided for the window that is open before them stays.
+    fn set_later(&mut self, mut later: Vec<Segment>) -> Result<(), Error> {
+        if let (Some(first), Some(next)) = (later.first_mut(), self.planned.segments.first_mut()) {
+            first.entry = next.entry;
+        }
+        self.planned.segments = later.into();
+        self.planned.run = RunLength::of(&self.timeline()?);
         Ok(())
     }
 
@@ -79,6 +99,7 @@ impl Cursor {
     pub(super) fn go_on_as(&mut self, mut next: Self) {
         next.record.running = self.running();
         next.record.ended = std::mem::take(&mut self.record.ended);
+        next.record.past_plan = self.record.past_plan;
         next.now.token = self.now.token;
         next.tokens = std::mem::take(&mut self.tokens);
         next.tokens.due = true;
