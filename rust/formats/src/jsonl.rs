@@ -3,8 +3,10 @@
 //! What the step counts, and from where, is not known. A line with an epoch and no step closes its epoch; epochs count from
 //! the first such line's, if that is 0 or 1.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use crate::csv::are_metrics;
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{
@@ -74,11 +76,30 @@ pub(super) static READER: FormatReader = FormatReader {
 fn is_log(head: &FileHead) -> bool {
     let counters = || STEPS.into_iter().chain([EPOCH]);
     lines(head).is_some_and(|seen| {
-        seen.objects.iter().all(|keys| {
-            let counted = counters().filter(|name| keys.numbers.contains(*name)).count();
+        let all = seen.objects.iter().all(|keys| {
+            let counted = counters().filter(|name| keys.numbers.contains_key(*name)).count();
             counted > 0 && keys.numbers.len() > counted
-        })
+        });
+        all && (has_metrics(&seen) || counts_upwards(&seen))
     })
+}
+
+/// Whether keys of the objects are named as those of metrics are.
+fn has_metrics(seen: &ProbedLines) -> bool {
+    let names: BTreeSet<&String> = seen.objects.iter().flat_map(|keys| keys.numbers.keys()).collect();
+    are_metrics(&names.into_iter().cloned().collect::<Vec<_>>())
+}
+
+/// Whether the steps of the objects, in their epochs, seldom go back: the steps of a data set begin again all the time.
+fn counts_upwards(seen: &ProbedLines) -> bool {
+    const OBJECTS_PER_FALL: usize = 8;
+    let place = |keys: &ProbedKeys| {
+        let step = STEPS.into_iter().find_map(|name| keys.numbers.get(name)).copied();
+        (keys.numbers.get(EPOCH).copied(), step)
+    };
+    let places: Vec<_> = seen.objects.iter().map(place).collect();
+    let falls = places.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    falls * OBJECTS_PER_FALL <= places.len()
 }
 
 /// What is seen of a file of lines that are all objects.
@@ -93,7 +114,7 @@ fn lines(head: &FileHead) -> Option<ProbedLines> {
 fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
     // A key of a nested object has the names of both.
     let has = |keys: &ProbedKeys, name: &str| {
-        keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
+        keys.numbers.contains_key(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
     };
     columns.counters().next().is_some()
         && lines(head)
@@ -229,6 +250,21 @@ mod tests {
                 read.batches.iter().map(|it| (it.columns.step_of(0), it.columns.meaning.epoch)).collect();
             assert_eq!(found, steps.into_iter().zip(epochs).collect::<Vec<_>>(), "{text}");
             assert!(read.problems.is_empty(), "{text}: {:?}", read.problems);
+        }
+    }
+
+    #[test]
+    fn data_is_no_log() {
+        let objects = |object: &dyn Fn(u32) -> String| (0..30).map(object).collect::<Vec<_>>().join("\n") + "\n";
+        for (text, expected) in [
+            (objects(&|i| format!("{{\"step\": {i}, \"x\": 0.5}}")), true),
+            (objects(&|i| format!("{{\"step\": {}, \"x\": 0.5}}", i % 20)), true),
+            (objects(&|i| format!("{{\"step\": {}, \"loss\": 0.5}}", i % 4)), true),
+            (objects(&|i| format!("{{\"epoch\": {}, \"step\": {}, \"x\": 0.5}}", i / 4, i % 4)), true),
+            (objects(&|i| format!("{{\"id\": {i}, \"step\": {}, \"price\": 0.5, \"val\": 1}}", i % 4)), false),
+            (objects(&|i| format!("{{\"question\": \"q\", \"step\": {}, \"length\": 5}}", i % 3)), false),
+        ] {
+            assert_eq!(is_log(&FileHead { name: "a.jsonl", folder: &[], bytes: text.as_bytes() }), expected, "{text}");
         }
     }
 

@@ -209,11 +209,11 @@ fn aligned_table(head: &FileHead) -> Option<String> {
 fn json_lines(head: &FileHead) -> Option<String> {
     let seen = probe(head);
     let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
-    let with_metric = seen.objects.iter().filter(|keys| keys.numbers.iter().any(|key| is_metric(key))).count();
+    let with_metric = seen.objects.iter().filter(|keys| keys.numbers.keys().any(|key| is_metric(key))).count();
     if !several || 2 * with_metric <= seen.objects.len() {
         return None;
     }
-    let keys: Vec<String> = seen.objects.first().map(|keys| keys.numbers.iter().cloned().collect()).unwrap_or_default();
+    let keys: Vec<String> = seen.objects.first().map(|keys| keys.numbers.keys().cloned().collect()).unwrap_or_default();
     Some(format!(
         "not every object has a key step or epoch; name the one that holds it with step_column= or epoch_column= (there are {})",
         listed(&keys)

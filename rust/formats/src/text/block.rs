@@ -194,19 +194,20 @@ impl<'a> BlockReading<'a> {
                 return;
             }
             count += 1;
+            let tag = pair.tag();
             match pair.value {
-                PairValue::Number(value) => self.push(target, &mut values, pair.key, value),
+                PairValue::Number(value) => self.push(target, &mut values, &tag, value),
                 PairValue::Text(text) => {
                     let grouped =
                         number::grouped(text).filter(|(_, length)| compiled.line.grouped && *length == text.len());
                     match grouped {
-                        Some((value, _)) => self.push(target, &mut values, pair.key, value),
-                        None => self.text(target, pair.key, text, range),
+                        Some((value, _)) => self.push(target, &mut values, &tag, value),
+                        None => self.text(target, &tag, text, range),
                     }
                 }
             }
             if let Some(average) = pair.average {
-                self.push(target, &mut values, &[pair.key, b"/avg"].concat(), average);
+                self.push(target, &mut values, &[&tag, &b"/avg"[..]].concat(), average);
             }
         });
         values.length = total;
