@@ -143,6 +143,8 @@ def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     if not has_steps and step.unit == "ep":
         return f"epochs from {step.base} ({SOURCES[step.source]})"
     whose = "a step" if step.series is None else f"that of {step.series}"
+    if step.unit is None and not has_steps:
+        return f"epochs: {step.reason}" if step.series is None else f"{whose}: {step.reason}"
     if step.unit is None:
         return f"{whose} is not known ({SOURCES[step.source]})"
     noun = NOUNS[step.unit]

@@ -110,7 +110,13 @@ pub(super) fn listed(names: &[String]) -> String {
 fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
     let has_steps = places(names, &ReadOptions::default()).step.is_some();
     let base = first.and_then(Decimal::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
-    let epoch = if has_steps { base.map(EpochMeaning::In) } else { base.map(EpochMeaning::Ends) };
+    let has_fraction = first.is_some_and(|first| first.whole().is_none());
+    let epoch = match base {
+        Some(base) if has_steps => Some(EpochMeaning::In(base)),
+        Some(base) => Some(EpochMeaning::Ends(base)),
+        // So much is done.
+        None => (has_fraction && !has_steps).then_some(EpochMeaning::Elapsed),
+    };
     SeriesMeaning { step: None, epoch }
 }
 

@@ -38,18 +38,23 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        let mut epochs_from = None;
+        let mut closed = None;
         let mut lines = JsonLines::new(&input.options.columns, &first);
         json_lines::look(&lines, input, |row, damaged_before| {
             if row.step.is_some() || row.odd || row.epoch.is_none() {
                 return ControlFlow::Continue(());
             }
-            epochs_from = row.epoch.and_then(Decimal::whole).and_then(|epoch| u8::try_from(epoch).ok());
-            // After a line that is damaged, a 1 may be the second epoch.
-            epochs_from = epochs_from.filter(|epoch| *epoch == 0 || !damaged_before);
+            closed = match row.epoch.map(Decimal::whole) {
+                Some(Some(0)) => Some(EpochMeaning::Ends(0)),
+                // After a line that is damaged, a 1 may be the second epoch.
+                Some(Some(1)) if !damaged_before => Some(EpochMeaning::Ends(1)),
+                // So much is done.
+                Some(None) => Some(EpochMeaning::Elapsed),
+                _ => None,
+            };
             ControlFlow::Break(())
         })?;
-        lines.epochs_from = epochs_from.filter(|first| *first < 2);
+        lines.closed = closed;
         json_lines::read(&lines, input, sink)
     },
     examples: Examples::objects(
@@ -122,8 +127,8 @@ fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
-    /// From where the epochs of lines without a step count, if they begin at 0 or 1.
-    epochs_from: Option<u8>,
+    /// What the epochs of lines without a step are, if they begin at 0, at 1 or with a fraction.
+    closed: Option<EpochMeaning>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -136,7 +141,7 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
-            epochs_from: None,
+            closed: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -160,6 +165,17 @@ fn top_keys(line: &[u8]) -> Vec<String> {
     keys
 }
 
+impl JsonLines<'_> {
+    /// Whether the epoch of a line without a step places it.
+    fn closes(&self, epoch: Option<Decimal>) -> bool {
+        match self.closed {
+            Some(EpochMeaning::Elapsed) => epoch.is_some(),
+            Some(_) => epoch.and_then(Decimal::whole).is_some(),
+            None => false,
+        }
+    }
+}
+
 impl Dialect for JsonLines<'_> {
     fn format(&self) -> Format {
         READER.format()
@@ -179,16 +195,14 @@ impl Dialect for JsonLines<'_> {
 
     // A line with an epoch and no step closes its epoch, as a row of a table does.
     fn kinds(&self) -> Vec<RecordKind> {
-        let closing = SeriesMeaning { step: None, epoch: self.epochs_from.map(EpochMeaning::Ends) };
+        let closing = SeriesMeaning { step: None, epoch: self.closed };
         vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: closing, prefix: "" }]
     }
 
     fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
         match (row.step, row.odd) {
             (Some(_), _) | (None, true) => RowPlacement::Kind(TIMED_BY_STEP),
-            (None, false) if self.epochs_from.is_some() && row.epoch.and_then(Decimal::whole).is_some() => {
-                RowPlacement::Kind(CLOSING)
-            }
+            (None, false) if self.closes(row.epoch) => RowPlacement::Kind(CLOSING),
             (None, false) => RowPlacement::Unplaced(TIMED_BY_STEP),
         }
     }
@@ -238,7 +252,11 @@ mod tests {
                 vec![Some(EpochMeaning::Ends(1))],
             ),
             ("{\"epoch\": 6, \"loss\": 1}\n{\"epoch\": 7, \"loss\": 2}\n", vec![None], vec![None]),
-            ("{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n", vec![None], vec![None]),
+            (
+                "{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Elapsed)],
+            ),
             (
                 "{\"step\": 9, \"epoch\": 0, \"loss\": 1}\n{\"epoch\": 0, \"val\": 2}\n",
                 vec![Some(9), None],

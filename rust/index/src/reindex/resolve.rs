@@ -244,7 +244,7 @@ impl ResolvedRun {
             contradiction: period.contradiction.clone(),
             has_step: kind.has_step,
             claim,
-            withheld: self.contradicted.clone().map(Withheld::Contradicted),
+            withheld: self.contradicted.clone().map(Withheld::Contradicted).or_else(|| self.unplaced(kind)),
         }
     }
 
@@ -282,6 +282,19 @@ impl ResolvedRun {
         (StepMeaning::of_run(Unit::Epoch, base), basis)
     }
 
+    /// Why records without a step have no place, if nothing places them.
+    fn unplaced(&self, kind: SeriesKind) -> Option<Withheld> {
+        let why = match (kind.has_step, kind.has_epoch) {
+            (true, _) => return None,
+            (false, false) => "they state neither a step nor an epoch",
+            (false, true) if self.epoch(kind).is_some() => return None,
+            (false, true) => {
+                "their epochs do not begin at 0 or 1, and nothing says from which of them they count: say it with base= (0 or 1)"
+            }
+        };
+        Some(Withheld::Unplaced(why.to_owned()))
+    }
+
     /// What the logged epochs of the run show of a series. That steps begin again with each epoch applies only to steps with
     /// an epoch.
     fn hint_of(&self, kind: SeriesKind) -> Option<StepHint> {
@@ -295,7 +308,8 @@ impl ResolvedRun {
             hint => kind.meaning.epoch.or(hint.map(|hint| hint.epoch)),
         };
         match self.word.base.filter(|_| !kind.has_step) {
-            Some(base) => epoch.map(|epoch| based(epoch, base)),
+            // A record with an epoch alone closes it.
+            Some(base) => Some(epoch.map_or(EpochMeaning::Ends(base), |epoch| based(epoch, base))),
             None => epoch,
         }
     }
