@@ -154,7 +154,7 @@ def test_columns_that_are_named(tmp_path: Path) -> None:
 
 def test_epochs_that_begin_later_have_no_place_until_the_caller_says_their_base(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    # The columns are those of Keras; so may be the file of a `fit(initial_epoch=3)`, or the table of a loop that counts from 1.
+    # The columns are those of Keras: a `fit(initial_epoch=3)` may have written it, or a loop that counts from 1.
     path.write_text("epoch,accuracy,loss\r\n3,0.5,0.75\r\n4,0.5,0.5\r\n", encoding="utf-8")
     logs = read_logs(path)
     table = logs.reindex()

@@ -13,6 +13,14 @@ const DEEPSPEED: [ShapeLine; 2] = [
     line("epoch={_}/micro_step={_}/global_step={step}, {*}", Comma),
 ];
 
+/// Of the arguments that are printed before training: a name, points, and the value.
+const ARGUMENTS: [ShapeLine; 4] = [
+    setting("global_batch_size ..{global_batch_size}", ConfigItem::StepSamples),
+    setting("micro_batch_size ..{micro_batch_size}", ConfigItem::RankBatch),
+    setting("data_parallel_size ..{data_parallel_size}", ConfigItem::Ranks),
+    setting("train_iters ..{train_iters}", ConfigItem::StepLimit),
+];
+
 pub(super) const SHAPES: &[TextShape] = &[
     // trainer.global_step before it is raised: 80 samples are consumed where batches of 8 show step 9.
     TextShape {
@@ -57,9 +65,10 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &MEGATRON,
-        also: &DEEPSPEED,
+        also: &[DEEPSPEED[0], DEEPSPEED[1], ARGUMENTS[0], ARGUMENTS[1], ARGUMENTS[2], ARGUMENTS[3]],
         examples: &[Example {
-            text: " iteration      199/  317892 | consumed samples:       152832 | elapsed time per iteration (ms): 14287.5 | \
+            text: "  global_batch_size ............................... 256\n\
+               \u{20}iteration      199/  317892 | consumed samples:       152832 | elapsed time per iteration (ms): 14287.5 | \
                learning rate: 2.407E-04 | lm loss: 5.905366E+00 |\n\
                (min, max) time across ranks (ms):\n\
                \u{20}[2024-03-07 15:27:17] iteration      200/  317892 | lm loss: 5.897035E+00 |\n\
@@ -74,7 +83,7 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "lm loss PPL@-/200=240",
             ],
             meanings: &["Step 1 of run", "Step 1 of run"],
-            prose: 2,
+            prose: 3,
         }],
     },
     // global_step is raised before the line is printed; epochs are those of a range().
