@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use stepbridge_records::{
-    ColumnBatch, CounterMark, EpochMeaning, Format, Records, StepMeaning, StepScope, TaggingWriter,
-};
+use stepbridge_records::{ColumnBatch, CounterMark, EpochMeaning, Records, StepMeaning, StepScope, TaggingWriter};
 use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::basis::StepBasis;
@@ -236,7 +234,7 @@ impl ResolvedRun {
             step,
             epoch: self.epoch(kind),
             basis,
-            why: self.why(kind.format, basis, period),
+            why: self.why(kind, basis, period),
             timeline: period.timeline.clone(),
             unknown: period.unknown.clone(),
             ratio_only: period.ratio_only,
@@ -315,7 +313,15 @@ impl ResolvedRun {
     }
 
     /// One clause on why steps are taken to have this meaning.
-    fn why(&self, format: Format, basis: StepBasis, period: &Period) -> String {
+    fn why(&self, kind: SeriesKind, basis: StepBasis, period: &Period) -> String {
+        let format = kind.format;
+        if basis == StepBasis::Format && !kind.has_step && kind.meaning.epoch == Some(EpochMeaning::Elapsed) {
+            return format!(
+                "the format {} declares how many epochs are done; one that is printed as a whole number ends an epoch or begins \
+                 the next, so that it has epoch_float and no epoch",
+                format.name()
+            );
+        }
         let (file, by) = period.ledger.as_ref().map_or(("", ""), |ledger| (ledger.file.as_str(), ledger.by.as_str()));
         match basis {
             StepBasis::Caller => "the caller says it".to_owned(),
