@@ -16,6 +16,9 @@ use super::shapes::{CompiledLine, ShapeKey, Takes};
 use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{ConfigItem, Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
 
+/// So few sorts of lines are looked for without a look at the pairs of bytes first.
+const FEW: usize = 3;
+
 /// What lines are looked for.
 pub(super) struct ShapePlan<'a> {
     pub(super) lines: Vec<PlannedLine<'a>>,
@@ -152,7 +155,8 @@ impl<'a> BlockReading<'a> {
         if line.len() < 2 {
             return None;
         }
-        let bigrams = Bigrams::of(line);
+        // A look at a few patterns costs less than one at all pairs.
+        let bigrams = if plan.lines.len() > FEW { Bigrams::of(line) } else { Bigrams::ALL };
         plan.lines.iter().position(|sought| sought.compiled.fits(line, bigrams, captures))
     }
 
