@@ -260,3 +260,66 @@ def test_a_length_that_the_text_log_states_is_that_of_its_twin(
     else:
         assert found.timeline is None
         assert source.origin == "none"
+
+
+@pytest.mark.parametrize(("planned", "found"), [(8, 1), (9, 0), (10, 0), (20, 0)])
+def test_more_epochs_than_are_planned_contradict_the_configuration(
+    planned: int, found: int, lightning: Callable[[str], Path]
+) -> None:
+    folder = lightning(f"max_epochs: {planned}\n")
+    # Ten epochs; rows after the last one may have the number of the next. A row in the second epoch settles the length.
+    (folder / "metrics.csv").write_text(ROWS.replace("0,24,1.0\n", "0,24,1.0\n1,25,1.0\n"))
+    reasons = [problem.reason for problem in sb.read_logs(folder).reindex().problems]
+    assert (
+        sum("(8 epochs) contradicts the epochs of the log, which go up to 9" in reason for reason in reasons) == found
+    )
+
+
+HF_HEADER = """\
+[INFO|trainer.py:2414] 2024-01-01 10:00:00,123 >> ***** Running training *****
+[INFO|trainer.py:2415] 2024-01-01 10:00:00,123 >>   Num examples = 1,600
+[INFO|trainer.py:2416] 2024-01-01 10:00:00,123 >>   Num Epochs = 4
+[INFO|trainer.py:2417] 2024-01-01 10:00:00,123 >>   Instantaneous batch size per device = 16
+[INFO|trainer.py:2420] 2024-01-01 10:00:00 >>   Total train batch size (w. parallel, distributed & accumulation) = 64
+[INFO|trainer.py:2421] 2024-01-01 10:00:00,123 >>   Gradient Accumulation steps = 2
+[INFO|trainer.py:2422] 2024-01-01 10:00:00,123 >>   Total optimization steps = 1,200
+"""
+
+
+def test_what_a_text_log_prints_before_its_first_step(tmp_path: Path) -> None:
+    lines = "".join(
+        f"{{'loss': 0.5, 'epoch': {step / 300:.2f}, 'global_step/max_steps': '{step}/1200'}}\n" for step in (100, 200)
+    )
+    (tmp_path / "swift.log").write_text(HF_HEADER + lines + HF_HEADER + lines.replace("0.5,", "0.25,"))
+    logs = sb.read_logs(tmp_path)
+    assert settings(logs) == {
+        "Num Epochs": ("epochs", 4, True),
+        "Instantaneous batch size per device": ("batch_size_per_rank", 16, True),
+        "Total train batch size": ("samples_per_step", 64, True),
+        "Gradient Accumulation steps": ("accumulate", 2, True),
+        "Total optimization steps": ("steps", 1200, True),
+    }
+    # The rounded epochs leave several lengths, of which 1200 / 4 is one.
+    assert logs.reindex().origins[0].origin == "config"
+    (tmp_path / "swift.log").unlink()
+    arguments = {"global_batch_size": 256, "micro_batch_size": 4, "data_parallel_size": 8, "train_iters": 500000}
+    dump = "".join(f"  {name} {'.' * (48 - len(name))} {value}\n" for name, value in arguments.items())
+    line = " iteration {0}/ 500000 | consumed samples: {1} | lm loss: 5.5E+00 |\n"
+    (tmp_path / "m.log").write_text(
+        f"------ arguments ------\n  train_samples ................. None\n{dump}------ end of arguments ------\n"
+        + "".join(line.format(step, 256 * step) for step in (10, 20, 30))
+    )
+    assert settings(sb.read_logs(tmp_path)) == {
+        "global_batch_size": ("samples_per_step", 256, True),
+        "micro_batch_size": ("batch_size_per_rank", 4, True),
+        "data_parallel_size": ("ranks", 8, True),
+        "train_iters": ("step_limit", 500000, True),
+    }
+
+
+def test_final_results_hold_the_number_of_samples(tmp_path: Path) -> None:
+    history = [{"epoch": round(step / 25, 2), "loss": 0.5, "step": step} for step in (10, 20)]
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": history}))
+    results = {"epoch": 3.0, "eval_samples": 100, "train_loss": 0.5, "train_runtime": 9.5, "train_samples": 1600}
+    (tmp_path / "all_results.json").write_text(json.dumps(results))
+    assert settings(sb.read_logs(tmp_path)) == {"train_samples": ("samples", 1600, True)}

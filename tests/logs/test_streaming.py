@@ -17,6 +17,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 import stepbridge as sb
 from conftest import DATA
+from small_logs import small_log
 from stepbridge import _core
 from stepbridge.logs._options import ReindexOptions, read_request, reindex_request
 from stepbridge.logs._streaming import write_survey
@@ -191,3 +192,32 @@ def _varint(number: int) -> bytes:
         out.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes([*out, number])
+
+
+@pytest.mark.parametrize(
+    ("chain", "steps"),
+    [
+        ("PPO_*", ([100, 200, 300], [200, 300, 400])),
+        ({"PPO_*": [300]}, ([100, 200, 300], [100, 200, 300])),
+        ({"PPO_*": [300, 450]}, ([100, 200, 300], [100, 200], [50, 150])),
+    ],
+)
+def test_chained_runs_are_what_they_are_in_memory(chain: Any, steps: tuple[list[int], ...], tmp_path: Path) -> None:
+    for number, of_run in enumerate(steps, 1):
+        folder = tmp_path / "logs" / f"PPO_{number}"
+        folder.mkdir(parents=True)
+        rows = [(step, step + number / 10) for step in of_run]
+        (folder / "progress.csv").write_bytes(small_log("sb3", rows))
+    plan = sb.Timeline.plan(batches_per_epoch=100)
+    for options in ({}, {"keep_superseded": True}):
+        convention: dict[str, Any] = {"unit": "batch", "base": 1, **options}
+        expected = sb.read_logs(tmp_path / "logs", chain=chain).reindex(plan, **convention).to_polars()
+        survey = _core.Survey.read(tmp_path / "logs", read_request({"chain": chain}), in_pieces=True)
+        written = write_survey(survey, tmp_path / "out.parquet", reindex_request(plan, convention))
+        frame = pl.read_parquet(written.output)
+        assert_frame_equal(
+            frame.cast({cs.categorical(): pl.String}),
+            expected.cast({cs.categorical(): pl.String}),
+            check_row_order=True,
+        )
+        assert frame["run"].unique().to_list() == ["PPO_1"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 import pytest
 
+from commands import printed
+from stepbridge import Timeline
 from stepbridge.logs import Logs, read_logs
 
 if TYPE_CHECKING:
@@ -148,3 +150,31 @@ def test_columns_that_are_named(tmp_path: Path) -> None:
     assert logs.to_polars().select("step", "wall_time", "value").rows() == [(3, 1700000000.5, 0.5)]
     missing = read_logs(path, format="csv", step_column="m")
     assert [problem.reason for problem in missing.problems] == ["there is no column 'm'; there are n, t, x"]
+
+
+def test_epochs_that_begin_later_have_no_place_until_the_caller_says_their_base(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    # The columns are those of Keras: a `fit(initial_epoch=3)` may have written it, or a loop that counts from 1.
+    path.write_text("epoch,accuracy,loss\r\n3,0.5,0.75\r\n4,0.5,0.5\r\n", encoding="utf-8")
+    logs = read_logs(path)
+    table = logs.reindex()
+    assert [step.source for step in logs.steps] == ["undecided"]
+    assert [(each.reason, each.records) for each in table.left_out] == [("no_place", 4)]
+    (problem,) = table.problems
+    assert problem.kind == "undecided"
+    assert "say it with base= (0 or 1)" in problem.reason
+    assert "epochs do not begin at 0 or 1" in printed("info", path)
+    for base, epochs in ((0, [3, 3, 4, 4]), (1, [2, 2, 3, 3])):
+        assert logs.reindex(base=base).to_polars()["epoch"].to_list() == epochs
+    keras = read_logs(path, format="keras_csv").reindex().to_polars()
+    assert keras["epoch"].to_list() == [3, 3, 4, 4]
+
+
+def test_records_that_state_no_place_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    lines = "".join(f"[2022-01-01 INFO] Step {step}/100; acc: 5.5; 1/2 tok/s;\n" for step in (50, 100))
+    path.write_text(lines + "[2022-01-01 INFO] Validation perplexity: 12.5\n", encoding="utf-8")
+    table = read_logs(path).reindex(Timeline.plan(batches_per_epoch=50))
+    assert table.to_polars()["epoch"].to_list() == [0, 1, None]
+    (problem,) = table.problems
+    assert problem.reason == "1 record has no epoch: of run train, they state neither a step nor an epoch"

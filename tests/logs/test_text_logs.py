@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from commands import printed
 from stepbridge import Timeline, read_logs
 
 if TYPE_CHECKING:
@@ -362,3 +363,15 @@ def test_a_shape_is_found_after_other_text(tmp_path: Path) -> None:
     assert read_logs(tmp_path / "train.log").files[0].records_ok == 3
     (tmp_path / "console").write_text("other text\n" * 300_000 + known)
     assert read_logs(tmp_path / "console", format="text").files[0].records_ok == 3
+
+
+def test_why_a_record_at_a_whole_epoch_has_no_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"{{'loss': 0.5, 'epoch': {epoch}}}\n" for epoch in (0.5, 1.0, 1.5, 2.0)), encoding="utf-8")
+    logs = read_logs(path)
+    table = logs.reindex().to_polars()
+    assert table["epoch"].to_list() == [0, None, 1, None]
+    assert table["epoch_float"].to_list() == [0.5, 1.0, 1.5, 2.0]
+    why = "a whole number ends an epoch or begins the next, so that it has epoch_float and no epoch"
+    assert why in logs.steps[0].reason
+    assert why in " ".join(printed("info", path).split())

@@ -73,9 +73,13 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]], right: It
 
 def print_lines(lines: Iterable[tuple[str, bool]]) -> None:
     """Prints lines, each with whether it is a head, which a terminal shows in colour."""
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        # Colours take a third of the time of a list of 10,000 runs.
+        click.echo("".join(f"{line}\n" for line, _ in lines))
+        return
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    text = Text(end="")
+    text = Text(end="", no_wrap=True)
     for line, is_head in lines:
         text.append(line + "\n", "bold cyan" if is_head else None)
     click.echo(rendered(text), nl=False, color=True)

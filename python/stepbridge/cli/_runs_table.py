@@ -140,9 +140,13 @@ def _what(format_: str, texts: Sequence[str]) -> str:
 
 def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     """Returns what a step is in words: "a step is the n-th update (declared by the format)"."""
+    if not has_steps and step.unit == "ep" and "epochs are done" in step.reason:
+        return step.reason
     if not has_steps and step.unit == "ep":
         return f"epochs from {step.base} ({SOURCES[step.source]})"
     whose = "a step" if step.series is None else f"that of {step.series}"
+    if step.unit is None and not has_steps:
+        return f"epochs: {step.reason}" if step.series is None else f"{whose}: {step.reason}"
     if step.unit is None:
         return f"{whose} is not known ({SOURCES[step.source]})"
     noun = NOUNS[step.unit]

@@ -15,7 +15,9 @@ use crate::shared::input::Input;
 use crate::shared::options::{NamedColumns, ReadOptions};
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, FirstRows, PlaceColumns, STEPS, TableHead, TableKind, peek, position, separator};
+use crate::shared::table::{
+    self, FirstRows, PlaceColumns, STEPS, TableHead, TableKind, is_step, peek, position, separator,
+};
 use stepbridge_records::{Decimal, EpochMeaning, FormatDescription, FormatOptions, SeriesMeaning};
 
 const EPOCHS: [&str; 1] = ["epoch"];
@@ -35,27 +37,14 @@ const METRICS: [&str; 12] = [
     "bleu",
     "psnr",
     "rmse",
-    "f1",
+    "f1score",
 ];
 /// Words that say so only alone.
-const WORDS: [&str; 16] = [
-    "acc",
-    "lr",
-    "train",
-    "val",
-    "valid",
-    "validation",
-    "eval",
-    "mse",
-    "mae",
-    "ppl",
-    "nll",
-    "elbo",
-    "auc",
-    "iou",
-    "miou",
-    "dice",
-];
+const WORDS: [&str; 11] = ["acc", "lr", "mse", "mae", "ppl", "nll", "elbo", "auc", "iou", "miou", "dice"];
+/// Words that a metric has next to others, and other data as well.
+const WEAK: [&str; 9] = ["train", "val", "valid", "validation", "eval", "test", "f1", "precision", "recall"];
+/// Words that no metric has: columns that number things (`train_id`).
+const NUMBERING: [&str; 6] = ["id", "ids", "no", "number", "index", "name"];
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -121,7 +110,13 @@ pub(super) fn listed(names: &[String]) -> String {
 fn meaning(names: &[String], first: Option<Decimal>) -> SeriesMeaning {
     let has_steps = places(names, &ReadOptions::default()).step.is_some();
     let base = first.and_then(Decimal::whole).and_then(|first| u8::try_from(first).ok()).filter(|first| *first < 2);
-    let epoch = if has_steps { base.map(EpochMeaning::In) } else { base.map(EpochMeaning::Ends) };
+    let has_fraction = first.is_some_and(|first| first.whole().is_none());
+    let epoch = match base {
+        Some(base) if has_steps => Some(EpochMeaning::In(base)),
+        Some(base) => Some(EpochMeaning::Ends(base)),
+        // So much is done.
+        None => (has_fraction && !has_steps).then_some(EpochMeaning::Elapsed),
+    };
     SeriesMeaning { step: None, epoch }
 }
 
@@ -144,7 +139,7 @@ fn matches(head: &FileHead) -> bool {
     let PlaceColumns { step, epoch, .. } = places(&table.names, &ReadOptions::default());
     let Some(place) = step.or(epoch) else { return false };
     let candidates: Vec<usize> = metrics(&table).collect();
-    if candidates.is_empty() {
+    if candidates.is_empty() || !are_metrics(&table.names) {
         return false;
     }
     let below = table.below();
@@ -188,9 +183,42 @@ fn metrics(table: &TableHead) -> impl Iterator<Item = usize> {
 
 /// Whether this is the name of a metric.
 pub(super) fn is_metric(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
-    METRICS.iter().any(|metric| name.contains(metric)) || words.any(|word| WORDS.contains(&word))
+    strength(name) != MetricStrength::None
+}
+
+/// How much a name shows that it is a metric's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MetricStrength {
+    None,
+    /// A word that other data have as well, alone.
+    Weak,
+    Strong,
+}
+
+fn strength(name: &str) -> MetricStrength {
+    let name = name.trim().to_ascii_lowercase();
+    let words: Vec<&str> = name.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    if METRICS.iter().any(|metric| name.contains(metric)) || has(&WORDS) {
+        MetricStrength::Strong
+    } else if !has(&WEAK) || has(&NUMBERING) {
+        MetricStrength::None
+    } else if words.len() > 1 {
+        MetricStrength::Strong
+    } else {
+        MetricStrength::Weak
+    }
+}
+
+/// Whether names of columns are those of a log: `val` alone, or `f1` among coordinates, may be data. Two such words, or nothing
+/// but them, are a log's.
+pub(super) fn are_metrics(names: &[String]) -> bool {
+    let of = |sought: MetricStrength| names.iter().filter(|name| strength(name) == sought).count();
+    let is_place = |name: &&String| {
+        is_step(name) || name.eq_ignore_ascii_case("epoch") || TIMES.iter().any(|time| name.eq_ignore_ascii_case(time))
+    };
+    let others = names.len() - names.iter().filter(is_place).count();
+    of(MetricStrength::Strong) > 0 || of(MetricStrength::Weak) > 1 || of(MetricStrength::Weak) == others
 }
 
 /// Whether most columns hold numbers, or nothing.
@@ -234,6 +262,13 @@ mod tests {
             ("epoch,train_loss\n1,1\n1,2\n", false),
             ("ra,dec,epoch,accuracy\n1,2,2015.5,3\n", false),
             ("step,price,volume\n1,2,3\n", false),
+            ("epoch,train,val\n1,0.5,0.6\n2,0.4,0.5\n", true),
+            ("epoch,val\n1,0.5\n2,0.4\n", true),
+            ("epoch,val_top1\n1,0.5\n2,0.4\n", true),
+            ("id,step,price,val\n0,0,9.5,1\n1,0,9.25,0\n2,1,9.0,1\n", false),
+            ("step,train_id,speed,valid\n0,7,80.5,1\n1,7,81.5,0\n", false),
+            ("iteration,x,y,f1\n0,1,2,0.5\n1,1,2,0.25\n", false),
+            ("epoch,ra,dec,mag,train\n0,1,2,0.5,1\n1,1,2,0.25,0\n", false),
             ("step,loss\n1,high\n", false),
             ("step,loss\n", false),
             ("steps,loss\n1,2\n", false),

@@ -3,8 +3,10 @@
 //! What the step counts, and from where, is not known. A line with an epoch and no step closes its epoch; epochs count from
 //! the first such line's, if that is 0 or 1.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use crate::csv::are_metrics;
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{
@@ -36,18 +38,23 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        let mut epochs_from = None;
+        let mut closed = None;
         let mut lines = JsonLines::new(&input.options.columns, &first);
         json_lines::look(&lines, input, |row, damaged_before| {
             if row.step.is_some() || row.odd || row.epoch.is_none() {
                 return ControlFlow::Continue(());
             }
-            epochs_from = row.epoch.and_then(Decimal::whole).and_then(|epoch| u8::try_from(epoch).ok());
-            // After a line that is damaged, a 1 may be the second epoch.
-            epochs_from = epochs_from.filter(|epoch| *epoch == 0 || !damaged_before);
+            closed = match row.epoch.map(Decimal::whole) {
+                Some(Some(0)) => Some(EpochMeaning::Ends(0)),
+                // After a line that is damaged, a 1 may be the second epoch.
+                Some(Some(1)) if !damaged_before => Some(EpochMeaning::Ends(1)),
+                // So much is done.
+                Some(None) => Some(EpochMeaning::Elapsed),
+                _ => None,
+            };
             ControlFlow::Break(())
         })?;
-        lines.epochs_from = epochs_from.filter(|first| *first < 2);
+        lines.closed = closed;
         json_lines::read(&lines, input, sink)
     },
     examples: Examples::objects(
@@ -74,11 +81,30 @@ pub(super) static READER: FormatReader = FormatReader {
 fn is_log(head: &FileHead) -> bool {
     let counters = || STEPS.into_iter().chain([EPOCH]);
     lines(head).is_some_and(|seen| {
-        seen.objects.iter().all(|keys| {
-            let counted = counters().filter(|name| keys.numbers.contains(*name)).count();
+        let all = seen.objects.iter().all(|keys| {
+            let counted = counters().filter(|name| keys.numbers.contains_key(*name)).count();
             counted > 0 && keys.numbers.len() > counted
-        })
+        });
+        all && (has_metrics(&seen) || counts_upwards(&seen))
     })
+}
+
+/// Whether keys of the objects are named as those of metrics are.
+fn has_metrics(seen: &ProbedLines) -> bool {
+    let names: BTreeSet<&String> = seen.objects.iter().flat_map(|keys| keys.numbers.keys()).collect();
+    are_metrics(&names.into_iter().cloned().collect::<Vec<_>>())
+}
+
+/// Whether the steps of the objects, in their epochs, seldom go back: the steps of a data set begin again all the time.
+fn counts_upwards(seen: &ProbedLines) -> bool {
+    const OBJECTS_PER_FALL: usize = 8;
+    let place = |keys: &ProbedKeys| {
+        let step = STEPS.into_iter().find_map(|name| keys.numbers.get(name)).copied();
+        (keys.numbers.get(EPOCH).copied(), step)
+    };
+    let places: Vec<_> = seen.objects.iter().map(place).collect();
+    let falls = places.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    falls * OBJECTS_PER_FALL <= places.len()
 }
 
 /// What is seen of a file of lines that are all objects.
@@ -93,7 +119,7 @@ fn lines(head: &FileHead) -> Option<ProbedLines> {
 fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
     // A key of a nested object has the names of both.
     let has = |keys: &ProbedKeys, name: &str| {
-        keys.numbers.contains(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
+        keys.numbers.contains_key(name) || name.split_once('.').is_some_and(|(outer, _)| keys.others.contains(outer))
     };
     columns.counters().next().is_some()
         && lines(head)
@@ -101,8 +127,8 @@ fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
-    /// From where the epochs of lines without a step count, if they begin at 0 or 1.
-    epochs_from: Option<u8>,
+    /// What the epochs of lines without a step are, if they begin at 0, at 1 or with a fraction.
+    closed: Option<EpochMeaning>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -115,7 +141,7 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
-            epochs_from: None,
+            closed: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -139,6 +165,17 @@ fn top_keys(line: &[u8]) -> Vec<String> {
     keys
 }
 
+impl JsonLines<'_> {
+    /// Whether the epoch of a line without a step places it.
+    fn closes(&self, epoch: Option<Decimal>) -> bool {
+        match self.closed {
+            Some(EpochMeaning::Elapsed) => epoch.is_some(),
+            Some(_) => epoch.and_then(Decimal::whole).is_some(),
+            None => false,
+        }
+    }
+}
+
 impl Dialect for JsonLines<'_> {
     fn format(&self) -> Format {
         READER.format()
@@ -158,16 +195,14 @@ impl Dialect for JsonLines<'_> {
 
     // A line with an epoch and no step closes its epoch, as a row of a table does.
     fn kinds(&self) -> Vec<RecordKind> {
-        let closing = SeriesMeaning { step: None, epoch: self.epochs_from.map(EpochMeaning::Ends) };
+        let closing = SeriesMeaning { step: None, epoch: self.closed };
         vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: closing, prefix: "" }]
     }
 
     fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
         match (row.step, row.odd) {
             (Some(_), _) | (None, true) => RowPlacement::Kind(TIMED_BY_STEP),
-            (None, false) if self.epochs_from.is_some() && row.epoch.and_then(Decimal::whole).is_some() => {
-                RowPlacement::Kind(CLOSING)
-            }
+            (None, false) if self.closes(row.epoch) => RowPlacement::Kind(CLOSING),
             (None, false) => RowPlacement::Unplaced(TIMED_BY_STEP),
         }
     }
@@ -217,7 +252,11 @@ mod tests {
                 vec![Some(EpochMeaning::Ends(1))],
             ),
             ("{\"epoch\": 6, \"loss\": 1}\n{\"epoch\": 7, \"loss\": 2}\n", vec![None], vec![None]),
-            ("{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n", vec![None], vec![None]),
+            (
+                "{\"epoch\": 0.5, \"loss\": 1}\n{\"epoch\": 1.0, \"loss\": 2}\n",
+                vec![None],
+                vec![Some(EpochMeaning::Elapsed)],
+            ),
             (
                 "{\"step\": 9, \"epoch\": 0, \"loss\": 1}\n{\"epoch\": 0, \"val\": 2}\n",
                 vec![Some(9), None],
@@ -229,6 +268,21 @@ mod tests {
                 read.batches.iter().map(|it| (it.columns.step_of(0), it.columns.meaning.epoch)).collect();
             assert_eq!(found, steps.into_iter().zip(epochs).collect::<Vec<_>>(), "{text}");
             assert!(read.problems.is_empty(), "{text}: {:?}", read.problems);
+        }
+    }
+
+    #[test]
+    fn data_is_no_log() {
+        let objects = |object: &dyn Fn(u32) -> String| (0..30).map(object).collect::<Vec<_>>().join("\n") + "\n";
+        for (text, expected) in [
+            (objects(&|i| format!("{{\"step\": {i}, \"x\": 0.5}}")), true),
+            (objects(&|i| format!("{{\"step\": {}, \"x\": 0.5}}", i % 20)), true),
+            (objects(&|i| format!("{{\"step\": {}, \"loss\": 0.5}}", i % 4)), true),
+            (objects(&|i| format!("{{\"epoch\": {}, \"step\": {}, \"x\": 0.5}}", i / 4, i % 4)), true),
+            (objects(&|i| format!("{{\"id\": {i}, \"step\": {}, \"price\": 0.5, \"val\": 1}}", i % 4)), false),
+            (objects(&|i| format!("{{\"question\": \"q\", \"step\": {}, \"length\": 5}}", i % 3)), false),
+        ] {
+            assert_eq!(is_log(&FileHead { name: "a.jsonl", folder: &[], bytes: text.as_bytes() }), expected, "{text}");
         }
     }
 

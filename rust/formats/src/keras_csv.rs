@@ -69,11 +69,9 @@ fn matches(head: &FileHead) -> bool {
     if !is_sorted_as_keras(&table) || table.names.iter().any(|name| is_step(name)) {
         return false;
     }
-    // Whoever counts from 1 is not Keras, whose columns anyone may have.
+    // Whoever counts from 1 is not Keras, whose columns anyone may have; what begins later may count from 0 or from 1.
     match table.below().first_count(0) {
-        Some(FirstCount { count: 0, .. }) => true,
-        // After damage, nothing shows from where it counts.
-        Some(FirstCount { count, is_first }) => count != 1 && is_first,
+        Some(FirstCount { count, .. }) => count == 0,
         None => false,
     }
 }
@@ -103,7 +101,8 @@ mod tests {
         for (text, expected) in [
             ("epoch,acc,loss\r\n0,0.5,1\r\n", true),
             ("epoch;loss;val_loss\n0;1;2\n", true),
-            ("epoch\tloss\n3\t1\n", true),
+            ("epoch\tloss\n3\t1\n", false),
+            ("epoch\tloss\n0\t1\n", true),
             ("epoch,accuracy,loss,val_accuracy,val_loss\n0,1,1,NA,NA\n", true),
             ("epoch,loss,mae,val_loss,val_mae\n0,1,1,NA,NA\n", true),
             ("epoch,acc,loss\n1,0.5,1\n", false),

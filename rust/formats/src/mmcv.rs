@@ -41,7 +41,7 @@ pub(super) static READER: FormatReader = FormatReader {
         let environment = head.text().starts_with(b"{\"env_info\"") && head.name.ends_with(".log.json");
         let seen = probe(head);
         let of_mode = |keys: &json_lines::ProbedKeys| {
-            keys.others.contains("mode") && keys.numbers.contains("epoch") && keys.numbers.contains("iter")
+            keys.others.contains("mode") && keys.numbers.contains_key("epoch") && keys.numbers.contains_key("iter")
         };
         environment || seen.objects.iter().any(of_mode) && seen.objects.iter().skip(1).all(of_mode)
     },

@@ -147,7 +147,8 @@ fn table(head: &FileHead) -> Option<String> {
     Some(if below.is_ragged() {
         format!("many of its rows do not have {} cells as its line of names has; mend them", table.names.len())
     } else if has_place {
-        "its steps or epochs do not count upwards; if it is a log all the same, give format=\"csv\"".to_owned()
+        "its names, or the order of its steps, are not those of a log; if it is one all the same, give format=\"csv\""
+            .to_owned()
     } else {
         format!(
             "no column is called step or epoch; name the one that holds it with step_column= or epoch_column= (there are {})",
@@ -209,11 +210,11 @@ fn aligned_table(head: &FileHead) -> Option<String> {
 fn json_lines(head: &FileHead) -> Option<String> {
     let seen = probe(head);
     let several = seen.objects.len() > 1 || matches!(head.name.rsplit_once('.'), Some((_, "jsonl" | "ndjson")));
-    let with_metric = seen.objects.iter().filter(|keys| keys.numbers.iter().any(|key| is_metric(key))).count();
+    let with_metric = seen.objects.iter().filter(|keys| keys.numbers.keys().any(|key| is_metric(key))).count();
     if !several || 2 * with_metric <= seen.objects.len() {
         return None;
     }
-    let keys: Vec<String> = seen.objects.first().map(|keys| keys.numbers.iter().cloned().collect()).unwrap_or_default();
+    let keys: Vec<String> = seen.objects.first().map(|keys| keys.numbers.keys().cloned().collect()).unwrap_or_default();
     Some(format!(
         "not every object has a key step or epoch; name the one that holds it with step_column= or epoch_column= (there are {})",
         listed(&keys)
@@ -325,6 +326,7 @@ mod tests {
     fn what_looks_like_a_log_and_what_does_not() {
         for (name, text, expected) in [
             ("a.csv", "n,loss\n1,0.5\n2,0.4\n", Some(Resemblance::Table)),
+            ("a.csv", "id,step,price,val\n0,0,9.5,1\n1,0,9.25,0\n", Some(Resemblance::Table)),
             ("a.csv", "epoch,loss\n3,0.5\n1,0.4\n", Some(Resemblance::Table)),
             ("a.csv", "name,age\nx,3\ny,4\n", None),
             ("a.csv", "id,loss,text\n1,0.5,x,y\n", None),

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::shared::config::{ConfigFile, json_settings};
 use crate::shared::contents::FileContents;
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::reader::FormatReader;
@@ -34,6 +35,13 @@ pub(super) static READER: FormatReader = FormatReader {
         read(&input.whole()?, input.file)?.emit_to(sink);
         Ok(())
     },
+    configs: &[ConfigFile {
+        names: &["all_results.json", "train_results.json"],
+        below: None,
+        settings: |_, text| json_settings(text.as_bytes()),
+        // The examples of the training data. The rest are final values.
+        item: |key| (key == "train_samples").then_some((ConfigItem::Samples, true)),
+    }],
     examples: Examples { file: "trainer_state.json", framing: Framing::List, all: &[PLAIN, STRANGE] },
     ..FormatReader::NONE
 };

@@ -222,7 +222,9 @@ fn index_of(known: &Resolution, number: i64) -> u64 {
 /// Why no record of a series has a place that a timeline gives.
 fn why_without_place(known: &Resolution) -> Option<String> {
     match &known.withheld {
-        Some(Withheld::Undecided(why) | Withheld::Contradicted(why)) => return Some(why.clone()),
+        Some(Withheld::Undecided(why) | Withheld::Unplaced(why) | Withheld::Contradicted(why)) => {
+            return Some(why.clone());
+        }
         Some(Withheld::Refuted) => {
             return Some("the log contradicts what the ledger only assumes of its steps".to_owned());
         }

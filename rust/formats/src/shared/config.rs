@@ -28,7 +28,7 @@ pub(crate) type NamedItem = (ConfigItem, bool);
 const DEPTH: usize = 8;
 
 /// Larger numbers are no plan: some frameworks write the largest integer for "no end".
-const MOST: u64 = 1 << 53;
+pub(crate) const MOST: u64 = 1 << 53;
 
 impl ConfigFile {
     /// Whether a file with this name, in these folders, is of this kind.

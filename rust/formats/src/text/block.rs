@@ -14,7 +14,10 @@ use super::pattern::{Captures, is_blank};
 use super::rows::{RankRows, TextRows};
 use super::shapes::{CompiledLine, ShapeKey, Takes};
 use crate::shared::value_tally::ValueTally;
-use stepbridge_records::{Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
+use stepbridge_records::{ConfigItem, Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
+
+/// So few sorts of lines are looked for without a look at the pairs of bytes first.
+const FEW: usize = 3;
 
 /// What lines are looked for.
 pub(super) struct ShapePlan<'a> {
@@ -68,6 +71,8 @@ pub(super) struct TextBlock {
     pub(super) texts: HashMap<String, ValueTally>,
     /// What the next block begins in.
     pub(super) inside: OpenLine,
+    /// What lines say of the run's configuration: the item, its name, and the number.
+    pub(super) settings: Vec<(ConfigItem, String, u64)>,
     /// For lines that say where they are in the epoch and in the run: each epoch's first step, as they come.
     pub(super) starts: Vec<(i64, i64)>,
     /// The file's last line, where it has no end.
@@ -150,7 +155,8 @@ impl<'a> BlockReading<'a> {
         if line.len() < 2 {
             return None;
         }
-        let bigrams = Bigrams::of(line);
+        // A look at a few patterns costs less than one at all pairs.
+        let bigrams = if plan.lines.len() > FEW { Bigrams::of(line) } else { Bigrams::ALL };
         plan.lines.iter().position(|sought| sought.compiled.fits(line, bigrams, captures))
     }
 
@@ -159,6 +165,11 @@ impl<'a> BlockReading<'a> {
         let plan = self.plan;
         let PlannedLine { compiled, meaning } = &plan.lines[index];
         let captures = std::mem::take(&mut self.captures);
+        if let Some(item) = compiled.line.setting {
+            self.setting(item, compiled, line);
+            self.captures = captures;
+            return;
+        }
         let rank = rank_of(&line[..captures.begin]);
         let LineCounters { mut place, counts_run, iter, total } =
             self.counters(compiled, *meaning, &captures, line, range);
@@ -194,19 +205,20 @@ impl<'a> BlockReading<'a> {
                 return;
             }
             count += 1;
+            let tag = pair.tag();
             match pair.value {
-                PairValue::Number(value) => self.push(target, &mut values, pair.key, value),
+                PairValue::Number(value) => self.push(target, &mut values, &tag, value),
                 PairValue::Text(text) => {
                     let grouped =
                         number::grouped(text).filter(|(_, length)| compiled.line.grouped && *length == text.len());
                     match grouped {
-                        Some((value, _)) => self.push(target, &mut values, pair.key, value),
-                        None => self.text(target, pair.key, text, range),
+                        Some((value, _)) => self.push(target, &mut values, &tag, value),
+                        None => self.text(target, &tag, text, range),
                     }
                 }
             }
             if let Some(average) = pair.average {
-                self.push(target, &mut values, &[pair.key, b"/avg"].concat(), average);
+                self.push(target, &mut values, &[&tag, &b"/avg"[..]].concat(), average);
             }
         });
         values.length = total;
@@ -227,6 +239,16 @@ impl<'a> BlockReading<'a> {
         }
         self.block.sound += 1;
         self.captures = captures;
+    }
+
+    /// Takes a number of the configuration, the last word of a line. What is none (`None`) says nothing.
+    fn setting(&mut self, item: ConfigItem, compiled: &CompiledLine, line: &[u8]) {
+        self.block.prose += 1;
+        let word = line.trim_ascii_end().rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
+        let number = whole(word).and_then(|number| u64::try_from(number).ok());
+        self.block
+            .settings
+            .extend(number.zip(compiled.pattern.tags.first()).map(|(number, name)| (item, name.clone(), number)));
     }
 
     /// Takes what a line says of its place.

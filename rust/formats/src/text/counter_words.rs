@@ -44,7 +44,7 @@ impl Counter {
     }
 }
 
-const WORDS: [(&str, CounterSlot, bool); 12] = [
+const WORDS: [(&str, CounterSlot, bool); 13] = [
     ("epoch", CounterSlot::Epoch, false),
     ("ep", CounterSlot::Epoch, false),
     ("batch", CounterSlot::Batch, true),
@@ -52,12 +52,16 @@ const WORDS: [(&str, CounterSlot, bool); 12] = [
     ("iter", CounterSlot::Batch, false),
     ("iters", CounterSlot::Batch, false),
     ("itr", CounterSlot::Batch, false),
+    (MARKED, CounterSlot::Batch, false),
     ("iteration", CounterSlot::Batch, false),
     ("step", CounterSlot::Step, false),
     ("global_step", CounterSlot::Step, false),
     ("globalstep", CounterSlot::Step, false),
     ("update", CounterSlot::Step, false),
 ];
+
+/// A word of English that counts only with a mark after it: `it: 20`.
+const MARKED: &str = "it";
 
 /// The counters of a line, from left to right.
 pub(super) fn counters(line: &[u8]) -> Vec<Counter> {
@@ -73,7 +77,9 @@ pub(super) fn counters(line: &[u8]) -> Vec<Counter> {
         }
         let word = at..at + letters;
         at = word.end;
-        if letters > 11 || word.start > 0 && line[word.start - 1].is_ascii_digit() {
+        // `3epoch` has no counter of its own, nor have the parameters of an address (`?step=3&epoch=1`).
+        let before = word.start.checked_sub(1).map(|at| line[at]);
+        if letters > 11 || before.is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'?' | b'&')) {
             continue;
         }
         let name = &line[word.clone()];
@@ -99,6 +105,10 @@ fn counter(line: &[u8], word: Range<usize>, slot: CounterSlot, of_data: bool) ->
     let mark = |byte: &&u8| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'#' | b'[' | b'(' | b'\'' | b'"');
     let marks = rest.iter().take(12).take_while(mark).count();
     (marks > 0).then_some(())?;
+    let blanks_alone = rest[..marks].iter().all(|byte| matches!(byte, b' ' | b'\t'));
+    if blanks_alone && line[word.clone()].eq_ignore_ascii_case(MARKED.as_bytes()) {
+        return None;
+    }
     let digits = |at: usize| line[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let begin = word.end + marks;
     let length = digits(begin);
@@ -170,8 +180,9 @@ const JUDGED_PARTS: [&str; 6] = ["loss", "accuracy", "perplexity", "reward", "le
 /// Whether a name is of something that training is judged by.
 pub(super) fn is_judged(key: &[u8]) -> bool {
     let key = String::from_utf8_lossy(key).to_ascii_lowercase();
-    // A name is a few words; what is longer is a sentence.
+    // A name is a few words; what is longer, or holds the end of one, is a sentence.
     key.split_whitespace().count() <= 4
+        && !key.contains(". ")
         && (JUDGED_PARTS.iter().any(|part| key.contains(part))
             || key.split(|char: char| !char.is_ascii_alphanumeric()).any(|word| JUDGED.contains(&word)))
 }

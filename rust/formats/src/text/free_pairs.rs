@@ -35,7 +35,7 @@ fn next(text: &[u8]) -> Option<(Option<Pair<'_>>, usize)> {
     let Some((number, length)) = number_of(key, value) else {
         let length = value.iter().take_while(|byte| !(is_blank(**byte) || matches!(byte, b',' | b';' | b'|'))).count();
         let printed = &value[..length];
-        let pair = Pair { key, value: PairValue::Text(printed), printed, average: None };
+        let pair = Pair { key, value: PairValue::Text(printed), printed, average: None, section: &[] };
         let is_pair = is_key(key) && !printed.is_empty();
         return Some((is_pair.then_some(pair), value_at + length));
     };
@@ -44,7 +44,8 @@ fn next(text: &[u8]) -> Option<(Option<Pair<'_>>, usize)> {
     let mean = brackets(&text[end..]);
     end += mean.map_or(0, |(_, length)| length);
     end += unit_word(&text[end..]);
-    let pair = Pair { key, value: PairValue::Number(number), printed, average: mean.and_then(|(mean, _)| mean) };
+    let average = mean.and_then(|(mean, _)| mean);
+    let pair = Pair { key, value: PairValue::Number(number), printed, average, section: &[] };
     Some((is_key(key).then_some(pair), end))
 }
 

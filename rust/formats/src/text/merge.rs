@@ -8,9 +8,10 @@ use super::context::Headings;
 use super::line_place::Rank;
 use super::rows::{RankRows, TextRows};
 use super::shapes::Takes;
+use crate::shared::config::MOST;
 use crate::shared::sink::Sink;
 use crate::shared::value_tally::ValueTally;
-use stepbridge_records::{BatchRun, ProblemKind, TaggedBatch, TooManyTags};
+use stepbridge_records::{BatchRun, ConfigEntry, ProblemKind, TaggedBatch, TooManyTags};
 
 /// What the blocks of a file gave so far.
 pub(super) struct BlockMerge<'a, 'b> {
@@ -57,6 +58,10 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
     }
 
     pub(super) fn take(&mut self, mut block: TextBlock) -> Result<(), TooManyTags> {
+        let file = self.sink.file();
+        for (item, key, value) in block.settings.drain(..).filter(|(.., value)| (1..MOST).contains(value)) {
+            self.sink.config.push(ConfigEntry { item, key, value, file: file.to_owned(), sure: true });
+        }
         self.orphans(&mut block)?;
         self.lengths(&mut block);
         if block.inside != OpenLine::Unknown {

@@ -1,5 +1,7 @@
 //! Keys and values as loggers print them after the head of a line.
 
+use std::borrow::Cow;
+
 use super::number;
 use super::pattern::is_blank;
 
@@ -24,6 +26,8 @@ pub(super) enum PairStyle {
     Colon,
     /// `key: value key: value`, whatever is between.
     Free,
+    /// `[section] key=value, key=value, [section] key=value`.
+    Sections,
 }
 
 /// The value of a key.
@@ -43,6 +47,18 @@ pub(super) struct Pair<'a> {
     pub(super) printed: &'a [u8],
     /// The average in brackets after it (`6.943 (6.94)`).
     pub(super) average: Option<f64>,
+    /// The section that it is in; empty if there are none.
+    pub(super) section: &'a [u8],
+}
+
+impl<'a> Pair<'a> {
+    /// The key, with the section in front.
+    pub(super) fn tag(&self) -> Cow<'a, [u8]> {
+        match self.section {
+            [] => Cow::Borrowed(self.key),
+            section => Cow::Owned([section, b"/", self.key].concat()),
+        }
+    }
 }
 
 /// Names longer than this are none.
@@ -57,18 +73,22 @@ pub(super) fn each<'a>(text: &'a [u8], pairs: PairStyle, mut take: impl FnMut(Pa
     let mut rest = text;
     // The first key of an object may lack its opening quote: the pattern has it.
     let mut quote = if pairs == PairStyle::Object { Quotes::at(text) } else { Quotes::Plain };
+    let mut section = &[][..];
     while !rest.is_empty() {
         let (mut item, next) = match pairs {
             PairStyle::None | PairStyle::Free => return,
-            PairStyle::Comma | PairStyle::Object => split(rest, comma(rest, quote), 1),
+            PairStyle::Comma | PairStyle::Object | PairStyle::Sections => split(rest, comma(rest, quote), 1),
             PairStyle::Bar => split(rest, memchr::memchr(b'|', rest), 1),
             PairStyle::Tab => split(rest, memchr::memchr(b'\t', rest), 1),
             PairStyle::Dash => split(rest, memchr::memmem::find(rest, b" - "), 3),
             PairStyle::Colon => split(rest, memchr::memmem::find(rest, b" : "), 3),
             PairStyle::Wide => split_wide(rest),
         };
+        if let Some((name, rest)) = section_of(item).filter(|_| pairs == PairStyle::Sections) {
+            (section, item) = (name, rest);
+        }
         while let Some((pair, glued)) = pair(item) {
-            take(pair);
+            take(Pair { section, ..pair });
             item = glued;
         }
         if quote != Quotes::Plain {
@@ -76,6 +96,13 @@ pub(super) fn each<'a>(text: &'a [u8], pairs: PairStyle, mut take: impl FnMut(Pa
         }
         rest = next;
     }
+}
+
+/// The section that begins with an item, and the item itself.
+fn section_of(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inside = trim_start(item).strip_prefix(b"[")?;
+    let close = memchr::memchr(b']', inside)?;
+    Some((&inside[..close], &inside[close + 1..]))
 }
 
 /// What quotes mean in a text.
@@ -188,10 +215,11 @@ fn pair(item: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     let glued = number::decimal(value).filter(|length| is_glued(&value[*length..])).unwrap_or(value.len());
     let (value, glued) = value.split_at(glued);
     let Some((number, length)) = number_of(key, value) else {
-        return Some((Pair { key, value: PairValue::Text(value), printed: value, average: None }, glued));
+        return Some((Pair { key, value: PairValue::Text(value), printed: value, average: None, section: &[] }, glued));
     };
     let printed = &value[..length];
-    Some((Pair { key, value: PairValue::Number(number), printed, average: average(&value[length..]) }, glued))
+    let average = average(&value[length..]);
+    Some((Pair { key, value: PairValue::Number(number), printed, average, section: &[] }, glued))
 }
 
 /// Whether a key with its mark begins here, directly after a number.
@@ -271,7 +299,7 @@ mod tests {
     fn read(text: &str, pairs: PairStyle) -> Vec<String> {
         let mut all = Vec::new();
         each(text.as_bytes(), pairs, |pair| {
-            let key = String::from_utf8_lossy(pair.key).into_owned();
+            let key = String::from_utf8_lossy(&pair.tag()).into_owned();
             let value = match pair.value {
                 PairValue::Number(number) => number.to_string(),
                 PairValue::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
@@ -325,6 +353,7 @@ mod tests {
                 &["Time=0.1 (0.2)", "Tok/s=9 (8)", "LR=0.002"],
             ),
             (PairStyle::Wide, "Time: 0.5s,  99.0/s  (0.6s, 9/s)  LR: 1e-6", &["Time=0.5", "LR=0.000001"]),
+            (PairStyle::Sections, "[train] a=1, b=2.5, [valid] a=3", &["train/a=1", "train/b=2.5", "valid/a=3"]),
             (PairStyle::Object, "loss': 1,234.5, 'a': 'b, c: 5', 'd': 1}", &["loss=1234.5", "a='b, c: 5'", "d=1"]),
             (PairStyle::Object, "loss': 0.5, 'epoch': '0.1'}", &["loss=0.5", "epoch=0.1"]),
             (PairStyle::Object, "\"model\":\"nin\",\"lr\":0.1,\"x\":true}", &["model='nin'", "lr=0.1", "x='true'"]),

@@ -142,7 +142,9 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
             if let Some(epoch) = refuting {
                 return TimelineInference::unknown(InferenceFailure::Outside { epoch }.text(pairs));
             }
-            let contradiction = config::contradiction(pairs, &fit.timeline);
+            let epoch = hint(pairs, meaning).epoch;
+            let contradiction =
+                config::contradiction(pairs, &fit.timeline).or_else(|| config::more_epochs(&kept, epoch));
             let Fit { timeline, evidence, checked, ratio_only, open_epoch } = fit;
             let outcome = InferenceOutcome::Known { timeline, evidence, checked };
             let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };

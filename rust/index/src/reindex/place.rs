@@ -59,7 +59,7 @@ impl<'a> Placer<'a> {
         let known = &self.resolutions.list[resolution];
         let length = batch.len();
         match &known.withheld {
-            Some(Withheld::Undecided(_) | Withheld::Contradicted(_)) => {
+            Some(Withheld::Undecided(_) | Withheld::Unplaced(_) | Withheld::Contradicted(_)) => {
                 let mut seen = PlaceTallies::default();
                 (0..length).for_each(|index| seen.withheld.add(index));
                 (Places::nowhere(length, self.columns), seen)

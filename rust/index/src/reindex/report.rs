@@ -87,7 +87,10 @@ fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<Place
         for (at, part) in parts.iter().enumerate() {
             let known = &resolutions.list[part.resolution];
             let of_run = RunTally { source: batch.source, resolution: part.resolution, withheld: 0 };
-            if matches!(known.withheld, Some(Withheld::Undecided(_) | Withheld::Contradicted(_))) {
+            if matches!(
+                known.withheld,
+                Some(Withheld::Undecided(_) | Withheld::Unplaced(_) | Withheld::Contradicted(_))
+            ) {
                 let tally = tallies.withheld.entry((batch.run, known.series.as_deref())).or_insert(of_run);
                 tally.withheld += part.seen.withheld.count;
                 continue;
@@ -142,6 +145,7 @@ fn problems_of_runs(records: &Records, resolutions: &Resolutions, tallies: &Tall
                 );
                 (ProblemKind::Undecided, reason)
             }
+            Some(Withheld::Unplaced(why)) => (ProblemKind::Undecided, format!("{have} no epoch: of run {name}, {why}")),
             Some(Withheld::Contradicted(why)) => (
                 ProblemKind::Contradicted,
                 format!("{have} no epoch: the plan given for run {name} is not its own; {why}"),

@@ -65,6 +65,8 @@ pub enum Withheld {
     Refuted,
     /// Two meanings fit, and nothing decides. One clause for people.
     Undecided(String),
+    /// Their lines state nothing that places them, or nothing says from what it counts. One clause for people.
+    Unplaced(String),
     /// The log contradicts the timeline that the caller gives. One clause for people.
     Contradicted(String),
 }
@@ -98,7 +100,7 @@ impl Resolution {
     #[must_use]
     pub fn info(&self, runs: &[String]) -> StepInfo {
         let undecided = match &self.withheld {
-            Some(Withheld::Undecided(why)) => Some(why.clone()),
+            Some(Withheld::Undecided(why) | Withheld::Unplaced(why)) => Some(why.clone()),
             _ => None,
         };
         StepInfo {
@@ -118,6 +120,7 @@ pub(super) struct SeriesKind {
     pub(super) format: Format,
     pub(super) meaning: SeriesMeaning,
     pub(super) has_step: bool,
+    pub(super) has_epoch: bool,
     pub(super) may_restart: bool,
     /// The class of their series; 0 for those that no rule names.
     pub(super) class: u16,
@@ -126,7 +129,8 @@ pub(super) struct SeriesKind {
 impl SeriesKind {
     pub(super) fn of(batch: &ColumnBatch, class: u16) -> Self {
         let &ColumnBatch { format, meaning, .. } = batch;
-        Self { format, meaning, has_step: batch.step.is_some(), may_restart: may_restart(batch), class }
+        let (has_step, has_epoch) = (batch.step.is_some(), batch.epoch.is_some());
+        Self { format, meaning, has_step, has_epoch, may_restart: may_restart(batch), class }
     }
 }
 

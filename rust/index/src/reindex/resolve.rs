@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use stepbridge_io::parallel;
-use stepbridge_records::{
-    ColumnBatch, CounterMark, EpochMeaning, Format, Records, StepMeaning, StepScope, TaggingWriter,
-};
+use stepbridge_records::{ColumnBatch, CounterMark, EpochMeaning, Records, StepMeaning, StepScope, TaggingWriter};
 use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::basis::StepBasis;
@@ -253,7 +251,7 @@ impl ResolvedRun {
             step,
             epoch: self.epoch(kind),
             basis,
-            why: self.why(kind.format, basis, period),
+            why: self.why(kind, basis, period),
             timeline: period.timeline.clone(),
             unknown: period.unknown.clone(),
             ratio_only: period.ratio_only,
@@ -261,7 +259,7 @@ impl ResolvedRun {
             contradiction: period.contradiction.clone(),
             has_step: kind.has_step,
             claim,
-            withheld: self.contradicted.clone().map(Withheld::Contradicted),
+            withheld: self.contradicted.clone().map(Withheld::Contradicted).or_else(|| self.unplaced(kind)),
         }
     }
 
@@ -299,6 +297,19 @@ impl ResolvedRun {
         (StepMeaning::of_run(Unit::Epoch, base), basis)
     }
 
+    /// Why records without a step have no place, if nothing places them.
+    fn unplaced(&self, kind: SeriesKind) -> Option<Withheld> {
+        let why = match (kind.has_step, kind.has_epoch) {
+            (true, _) => return None,
+            (false, false) => "they state neither a step nor an epoch",
+            (false, true) if self.epoch(kind).is_some() => return None,
+            (false, true) => {
+                "their epochs do not begin at 0 or 1, and nothing says from which of them they count: say it with base= (0 or 1)"
+            }
+        };
+        Some(Withheld::Unplaced(why.to_owned()))
+    }
+
     /// What the logged epochs of the run show of a series. That steps begin again with each epoch applies only to steps with
     /// an epoch.
     fn hint_of(&self, kind: SeriesKind) -> Option<StepHint> {
@@ -312,13 +323,22 @@ impl ResolvedRun {
             hint => kind.meaning.epoch.or(hint.map(|hint| hint.epoch)),
         };
         match self.word.base.filter(|_| !kind.has_step) {
-            Some(base) => epoch.map(|epoch| based(epoch, base)),
+            // A record with an epoch alone closes it.
+            Some(base) => Some(epoch.map_or(EpochMeaning::Ends(base), |epoch| based(epoch, base))),
             None => epoch,
         }
     }
 
     /// One clause on why steps are taken to have this meaning.
-    fn why(&self, format: Format, basis: StepBasis, period: &Period) -> String {
+    fn why(&self, kind: SeriesKind, basis: StepBasis, period: &Period) -> String {
+        let format = kind.format;
+        if basis == StepBasis::Format && !kind.has_step && kind.meaning.epoch == Some(EpochMeaning::Elapsed) {
+            return format!(
+                "the format {} declares how many epochs are done; one that is printed as a whole number ends an epoch or begins \
+                 the next, so that it has epoch_float and no epoch",
+                format.name()
+            );
+        }
         let (file, by) = period.ledger.as_ref().map_or(("", ""), |ledger| (ledger.file.as_str(), ledger.by.as_str()));
         match basis {
             StepBasis::Caller => "the caller says it".to_owned(),

@@ -1,6 +1,6 @@
 //! Looks at the objects at the beginning of a file, from which formats are recognised.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines::is_marker;
 use crate::shared::head::{FileHead, HEAD};
@@ -19,7 +19,7 @@ pub(crate) struct ProbedLines {
 /// The keys of an object.
 #[derive(Debug, Default)]
 pub(crate) struct ProbedKeys {
-    pub(crate) numbers: BTreeSet<String>,
+    pub(crate) numbers: BTreeMap<String, f64>,
     pub(crate) others: BTreeSet<String>,
 }
 
@@ -66,8 +66,10 @@ pub(super) fn object(line: &[u8]) -> Option<ProbedKeys> {
     if !cursor.take(b'}').ok()? {
         loop {
             let name = cursor.name().ok()?.into_owned();
-            let number = matches!(cursor.value().ok()?, JsonValue::Number { .. });
-            if number { &mut keys.numbers } else { &mut keys.others }.insert(name);
+            match cursor.value().ok()? {
+                JsonValue::Number { value, .. } => drop(keys.numbers.insert(name, value)),
+                _ => drop(keys.others.insert(name)),
+            }
             if cursor.take(b'}').ok()? {
                 break;
             }
@@ -80,11 +82,11 @@ pub(super) fn object(line: &[u8]) -> Option<ProbedKeys> {
 impl ProbedLines {
     /// Whether there are objects, and each has a number with this name.
     pub(crate) fn all_have(&self, name: &str) -> bool {
-        !self.objects.is_empty() && self.objects.iter().all(|keys| keys.numbers.contains(name))
+        !self.objects.is_empty() && self.objects.iter().all(|keys| keys.numbers.contains_key(name))
     }
 
     /// Whether some object has a number with one of these names.
     pub(crate) fn any_has(&self, names: &[&str]) -> bool {
-        self.objects.iter().any(|keys| names.iter().any(|name| keys.numbers.contains(*name)))
+        self.objects.iter().any(|keys| names.iter().any(|name| keys.numbers.contains_key(*name)))
     }
 }

@@ -43,6 +43,8 @@ struct Form {
     lines: usize,
     /// How many lines have each name of what training is judged by.
     judged: HashMap<Vec<u8>, usize>,
+    /// Whether one of them has a number that may be a measurement.
+    measured: bool,
     tracks: CounterTracks,
 }
 
@@ -70,6 +72,7 @@ impl GeneralSurvey {
                     template: template.clone(),
                     lines: 0,
                     judged: HashMap::new(),
+                    measured: false,
                     tracks: CounterTracks::default(),
                 });
                 self.forms.len() - 1
@@ -78,6 +81,7 @@ impl GeneralSurvey {
         };
         let form = &mut self.forms[at];
         form.lines += 1;
+        form.measured |= template.measured;
         if let Some(name) = judged.filter(|name| form.judged.len() < FORMS || form.judged.contains_key(name)) {
             *form.judged.entry(name).or_default() += 1;
         }
@@ -88,7 +92,8 @@ impl GeneralSurvey {
     /// The lines of the file, if enough of them have one form and count on.
     pub(super) fn shape(&self) -> Option<GeneralShape> {
         // Names repeat in a log; in other text they do not.
-        let records = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
+        let repeats = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
+        let records = |form: &&Form| form.measured && repeats(form);
         let main = self.forms.iter().filter(records).max_by_key(|form| form.lines)?;
         if main.lines < ENOUGH || !main.tracks.go_on() {
             return None;
@@ -133,7 +138,13 @@ impl Form {
         let counts = self.has(CounterSlot::Batch) || self.has(CounterSlot::Step);
         let in_epoch = step.is_some_and(|step| step.scope == stepbridge_records::StepScope::Epoch);
         let mut pattern = self.template.pattern.clone();
-        if counts && !(self.has(CounterSlot::Batch) && self.has(CounterSlot::Step)) {
+        let mut both = self.has(CounterSlot::Batch) && self.has(CounterSlot::Step);
+        if both && self.tracks.accumulate() {
+            // The batches place the line.
+            pattern = pattern.replace("{step:1}", "{_}").replace("{steps}", "{_}");
+            both = false;
+        }
+        if counts && !both {
             // One counter places the line, whatever its word is: in its epoch, or of the run.
             let (from, to) = if in_epoch { ("step", "iter") } else { ("iter", "step") };
             pattern = pattern.replace(&format!("{{{from}:1}}"), &format!("{{{to}:1}}"));

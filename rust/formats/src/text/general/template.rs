@@ -18,6 +18,8 @@ pub(super) struct Template {
     pub(super) partial: bool,
     /// The first name after them of what training is judged by.
     pub(super) judged: Option<Vec<u8>>,
+    /// Whether a number with such a name may be a measurement: it has a fraction, or is a share or a reward.
+    pub(super) measured: bool,
 }
 
 /// A line whose first counter comes later is prose.
@@ -69,12 +71,13 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     let marks =
         rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
     let (marks, rest) = rest.split_at(marks);
-    let (mut values, mut judged) = (0, None);
+    let (mut values, mut judged, mut measured) = (0, None, false);
     free_pairs::each(rest, |pair| {
-        if let PairValue::Number(_) = pair.value {
+        if let PairValue::Number(number) = pair.value {
             values += 1;
-            if judged.is_none() && is_judged(pair.key) {
-                judged = Some(pair.key.to_vec());
+            if is_judged(pair.key) {
+                measured |= is_measured(pair.key, number, pair.printed);
+                judged = judged.take().or_else(|| Some(pair.key.to_vec()));
             }
         }
     });
@@ -88,7 +91,7 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         // Prose after a counter.
         pattern.push_str("{_}");
     }
-    Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged })
+    Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged, measured })
 }
 
 /// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
@@ -96,12 +99,12 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
     let mut first = None;
     let mut values = 0;
     free_pairs::each(line, |pair| {
-        if let PairValue::Number(_) = pair.value {
+        if let PairValue::Number(number) = pair.value {
             values += 1;
-            first = first.or(Some((pair.key, pair.printed)));
+            first = first.or(Some((pair.key, pair.printed, number)));
         }
     });
-    let (key, printed) = first.filter(|(key, _)| is_judged(key))?;
+    let (key, printed, number) = first.filter(|(key, ..)| is_judged(key))?;
     let offset = |part: &[u8]| part.as_ptr() as usize - line.as_ptr() as usize;
     let (key_at, value_at) = (offset(key), offset(printed));
     if key_at > NEAR || !crate::text::shapes::is_prefix(&line[..key_at]) {
@@ -127,7 +130,15 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
         values,
         partial: is_partial(line),
         judged: Some(key.to_vec()),
+        measured: is_measured(key, number, printed),
     })
+}
+
+/// Whether a number is printed as measurements are. Counts of lost files or precise hits have no fraction.
+fn is_measured(key: &[u8], number: f64, printed: &[u8]) -> bool {
+    let is_in_key = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    let is_reward = is_in_key(b"reward") || is_in_key(b"return");
+    is_reward || !number.is_finite() || printed.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E' | b'%'))
 }
 
 impl Template {

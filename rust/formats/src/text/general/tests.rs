@@ -40,6 +40,10 @@ fn meanings_follow_from_how_numbers_go_on() {
         // No epoch: over the run. 9, 19, 29 are indices of an update that is printed after every tenth.
         (lines(&|_, b| format!("Update {}: ppl=0.5", (b + 1) * 10), 1, 4), &["Step 1 of run"]),
         (lines(&|_, b| format!("Update {}: ppl=0.5", b * 10 + 9), 1, 4), &["Step 0 of run"]),
+        (lines(&|e, b| format!("ep: {e}, it: {b}, d_loss: 0.5"), 2, 4), &["Batch 0 of epoch; In(0)"]),
+        (lines(&|e, b| format!("step {} reward {}", e * 4 + b, b * 10), 2, 4), &["Step 0 of run"]),
+        // Four batches an update: that count is of updates that are done, or of the one that is going on.
+        (lines(&|_, b| format!("iter {} step {}: loss 0.5", b + 1, (b + 1) / 4), 1, 9), &["Batch 1 of run"]),
         // A line an epoch, and one that is somewhere in it.
         (lines(&|e, b| format!("Epoch {}/4 ### {}/9 0:01 loss: 0.5", e + 1, b + 1), 4, 1), &["In(1)"]),
         (lines(&|e, _| format!("Finished epoch {} | train loss 0.5 | val loss 0.25", e + 1), 4, 1), &["Ends(1)"]),
@@ -98,6 +102,14 @@ fn other_programs_are_no_training() {
         // A chain of blocks.
         "Imported new chain segment blocks=1 epoch 12 slot 384 txs=120 mgas=8.5\nImported epoch 12 slot 385 txs=99\n\
          Imported new chain segment blocks=1 epoch 13 slot 416 txs=121 mgas=8.5\n",
+        // Addresses with parameters, counts that are called as measurements are, a recipe.
+        "GET /api/epoch?step=10&loss=0.1 HTTP/1.1\nGET /api/epoch?step=20&loss=0.2 HTTP/1.1\n\
+         GET /api/epoch?step=30&loss=0.3 HTTP/1.1\nGET /api/epoch?step=40&loss=0.4 HTTP/1.1\n",
+        "Step 1: data loss: 0 files, map: 1\nStep 2: data loss: 0 files, map: 2\nStep 3: data loss: 0 files, map: 3\n",
+        "batch 1 of 9: precision 1 recall 2\nbatch 2 of 9: precision 2 recall 4\nbatch 3 of 9: precision 3 recall 6\n",
+        "Step 1: Heat at 101 degrees. lr 0.5\nStep 2: Heat at 102 degrees. lr 0.5\nStep 3: Heat at 103 degrees. lr 0.5\n",
+        // "it" as a word.
+        "it 1 loss 0.5\nit 2 loss 0.5\nit 3 loss 0.5\n",
         // The same place again and again.
         "step 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\n",
     ] {

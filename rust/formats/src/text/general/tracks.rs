@@ -24,6 +24,7 @@ struct CountTrack {
     highest: i64,
     rises: usize,
     falls: usize,
+    stays: usize,
     /// Whether it began again when the epoch rose, and whether it went on.
     again: usize,
     on: usize,
@@ -83,16 +84,23 @@ impl CounterTracks {
         self.epoch_stays > 0
     }
 
+    /// Whether several batches make one update: the count of updates mostly stays while that of batches rises. Whether it then is
+    /// that of updates that are done, or of the one that is going on, does not show.
+    pub(super) fn accumulate(&self) -> bool {
+        self.batch.rises > 0 && self.step.stays * 2 >= self.batch.rises
+    }
+
     /// What the number that places a line means; `None` where nothing shows it.
     pub(super) fn step(&self, has_epoch: bool, counters: &[Counter]) -> Option<StepMeaning> {
         let counter = |slot: CounterSlot| counters.iter().find(|counter| counter.slot == slot);
         let (track, counter) = match (counter(CounterSlot::Step), counter(CounterSlot::Batch)) {
+            (Some(_), Some(batch)) if self.accumulate() => (&self.batch, batch),
             // Of two counts the step is that of the run.
             (Some(step), _) => (&self.step, step),
             (None, batch) => (&self.batch, batch?),
         };
         let base = u8::from(!(track.zero || track.even));
-        let of_data = counter.of_data;
+        let of_data = counter.of_data || counter.slot == CounterSlot::Batch && self.accumulate();
         if !has_epoch {
             return Some(StepMeaning::of_run(if of_data { Unit::Batch } else { Unit::Step }, base));
         }
@@ -121,6 +129,7 @@ impl CountTrack {
                 self.highest = number;
             } else {
                 self.rises += usize::from(number > last);
+                self.stays += usize::from(number == last);
                 self.interval = match self.interval {
                     None => (number > last).then(|| number - last),
                     // Several lines may have one number.

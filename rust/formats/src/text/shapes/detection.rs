@@ -73,11 +73,11 @@ pub(super) const SHAPES: &[TextShape] = &[
     // get_current_batch, the number of updates that were made.
     TextShape {
         name: "darknet",
-        source: "darknet, examples/detector.c, train_detector",
+        source: "darknet, examples/detector.c, train_detector; classifier.c, train_classifier",
         either: false,
         common: false,
         after: &[],
-        lines: &[line("{step:1}: {loss}, {avg} avg, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins(), line("{step:1}: {loss}, {avg} avg loss, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins()],
+        lines: &[line("{step:1}: {loss}, {avg} avg, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins(), line("{step:1}: {loss}, {avg} avg loss, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins(), line("{step:1}, {epoch:elapsed}: {loss}, {avg} avg, {rate} rate, {seconds} seconds, {images} images", PairStyle::None).begins()],
         also: &[],
         examples: &[Example {
  text: "Loaded: 0.000031 seconds\n\
@@ -93,6 +93,13 @@ pub(super) const SHAPES: &[TextShape] = &[
  records: &["loss@-/1=744.5", "avg@-/1=775.25", "rate@-/1=0", "seconds@-/1=5.5", "images@-/1=64", "loss@-/2=742.5", "avg@-/2=772.25", "rate@-/2=0", "seconds@-/2=5.25", "images@-/2=128"],
  meanings: &["Step 1 of run"],
  prose: 0,
+}, Example {
+ text: "Loaded: 0.000031 seconds\n\
+               1, 0.003: 6.5, 6.5 avg, 0.100000 rate, 5.5 seconds, 128 images\n\
+               2, 0.005: 6.25, 6.475 avg, 0.100000 rate, 5.25 seconds, 256 images\n",
+ records: &["loss@0.003/1=6.5", "avg@0.003/1=6.5", "rate@0.003/1=0.1", "seconds@0.003/1=5.5", "images@0.003/1=128", "loss@0.005/2=6.25", "avg@0.005/2=6.475", "rate@0.005/2=0.1", "seconds@0.005/2=5.25", "images@0.005/2=256"],
+ meanings: &["Step 1 of run; Elapsed"],
+ prose: 1,
 }],
     },
     // Both from 0.

@@ -11,6 +11,19 @@ fn has_fraction(line: &[u8]) -> bool {
     number[digits..].starts_with(b".")
 }
 
+/// What the Trainer, and scripts that are written after it, print before the first step. The number of examples is not among
+/// them: an evaluation prints it in the same words, and some scripts print how many batches there are.
+const HEADER: [ShapeLine; 5] = [
+    setting("Num Epochs = {Num Epochs}", ConfigItem::Epochs),
+    setting("Instantaneous batch size per device = {Instantaneous batch size per device}", ConfigItem::RankBatch),
+    setting(
+        "Total train batch size (w. parallel, distributed & accumulation) = {Total train batch size}",
+        ConfigItem::StepSamples,
+    ),
+    setting("Gradient Accumulation steps = {Gradient Accumulation steps}", ConfigItem::Accumulate),
+    setting("Total optimization steps = {Total optimization steps}", ConfigItem::Steps),
+];
+
 pub(super) const SHAPES: &[TextShape] = &[
     // The dictionaries of log_history, with their step.
     TextShape {
@@ -28,7 +41,7 @@ pub(super) const SHAPES: &[TextShape] = &[
             ])
             .needs("global_step/max_steps")
             .epoch(Elapsed)],
-        also: &[],
+        also: &HEADER,
         examples: &[Example {
             text: "{'loss': 1.25, 'acc': 0.5, 'grad_norm': 2.5, 'learning_rate': 1e-05, 'memory(GiB)': 12.5, \
                'train_speed(iter/s)': 0.25, 'epoch': 0.01, 'global_step/max_steps': '1/93', 'percentage': '1.08%', \
@@ -62,7 +75,7 @@ pub(super) const SHAPES: &[TextShape] = &[
             check: Some(has_fraction),
             ..line("{{'{*}", Object).keys(&[("epoch", ShapeKey::Epoch)]).needs("'epoch': ").epoch(Elapsed)
         }],
-        also: &[],
+        also: &HEADER,
         examples: &[Example {
             text: "{'loss': 0.5, 'learning_rate': 1e-05, 'epoch': 0.25}\n  5%|#    | 10/200 [00:01<00:20]\r\
                {'eval_loss': 0.75, 'eval_runtime': 1.5, 'epoch': 1.0}\n{'loss': '0.25', 'grad_norm': 'nan', 'epoch': '1.5'}\n",
@@ -86,7 +99,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &[line("Steps: {_}| {step:1}/{steps} [{*}", Comma).bar()],
-        also: &[],
+        also: &HEADER,
         examples: &[Example {
             text: "\rSteps:   0%|          | 1/300 [00:01<01:00,  5.00it/s]\rSteps:   0%|          | 1/300 \
                [00:01<01:00,  5.00it/s, lr=1e-5, step_loss=2.5]\rSteps:   1%|          | 2/300 [00:02<01:00,  \

@@ -182,7 +182,9 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &[
-            line("Epoch {epoch:1} (global_step {step:1}) finished, time:{epoch time} {_}", PairStyle::None).sets(),
+            line("Epoch {epoch:1} (global_step {step:1}) finished, time:{epoch time} second", PairStyle::None).sets(),
+            // `1 minute 10 seconds`
+            line("Epoch {epoch:1} (global_step {step:1}) finished, time:{_}", PairStyle::None).sets(),
             ShapeLine {
                 takes: Takes::Place,
                 ..line("@monitor.py:{_}] {*}", Free).step(StepMeaning::of_run(Unit::Step, 1)).epoch(In(1))

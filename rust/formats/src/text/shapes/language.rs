@@ -27,6 +27,11 @@ const NUM_UPDATES: &[(&str, ShapeKey)] = &[("num_updates", ShapeKey::Step)];
 const UPDATES: &[(&str, ShapeKey)] =
     &[("num_updates", ShapeKey::Step), ("train_num_updates", ShapeKey::Step), ("valid_num_updates", ShapeKey::Step)];
 
+/// Whether a line does not name a collection: the tags of several would be mixed.
+fn has_no_collection(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b" collection=").is_none()
+}
+
 pub(super) const SHAPES: &[TextShape] = &[
     // Lines inside an epoch, and a summary of it; with --log-format json both are objects. Where in the epoch a line is, is
     // an index in old versions and a count in new ones; num_updates is the count of the updates.
@@ -155,7 +160,9 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &[
-            line("[valid] Ep. {epoch:1} : Up. {step:1} : {*}", Free).prefix("valid/"),
+            line("[valid] Ep. {epoch:1} : Up. {step:1} : {*}", Free)
+                .keys(&[("stalled", ShapeKey::Ignored), ("times (last best", ShapeKey::Ignored)])
+                .prefix("valid/"),
             line("Ep. {epoch:1} : Up. {step:1} : Sen. {Sen.} : {*}", Colon).grouped(),
         ],
         also: &[],
@@ -163,10 +170,12 @@ pub(super) const SHAPES: &[TextShape] = &[
             text: "[2019-01-01 10:00:40] Ep. 1 : Up. 100 : Sen. 6,400 : Cost 1.25 : Time 10.12s : 12345.67 words/s : \
                L.r. 1.0000e-04\n\
                [2019-01-01 10:00:50] [valid] Ep. 1 : Up. 100 : cross-entropy : 123.5 : new best\n\
+               [2019-01-01 10:00:50] [valid] Ep. 1 : Up. 100 : bleu : 12.5 : stalled 2 times (last best: 13.5)\n\
                [2019-01-01 10:01:20] Ep. 2 : Up. 200 : Sen. 12,800 : Cost 0.875 * 64,123 @ 1,024 after 128,246 : \
                Time 10.5s : 12345.67 words/s : L.r. 1.0000e-04\n",
             records: &[
                 "valid/cross-entropy@1/100=123.5",
+                "valid/bleu@1/100=12.5",
                 "Sen.@1/100=6400",
                 "Cost@1/100=1.25",
                 "Time@1/100=10.12",
@@ -189,7 +198,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[
             line("{epoch:1}epoch:train:{_}-{iter:1}batch: {*}", Comma),
-            line("{epoch:1}epoch results: {_}[valid] {*}", Comma).prefix("valid/"),
+            line("{epoch:1}epoch results: {*}", Sections).epoch(Ends(1)),
         ],
         also: &[],
         examples: &[Example {
@@ -198,7 +207,8 @@ pub(super) const SHAPES: &[TextShape] = &[
                [host] 2022-01-01 10:00:00,123 (trainer:732) INFO: 1epoch:train:101-200batch: iter_time=0.001, \
                loss_att=2.25, acc=0.625, optim0_lr0=1.0e-05, train_time=0.4\n\
                [host] 2022-01-01 10:00:00,123 (trainer:338) INFO: 1epoch results: [train] loss_att=2.375, time=1 \
-               minute and 2.5 seconds, total_count=200, [valid] loss_att=1.5, acc=0.75, total_count=20\n",
+               minute and 2.5 seconds, total_count=200, [valid] loss_att=1.5, acc=0.75, total_count=20, [att_plot] time=2.5 seconds, \
+               total_count=0\n",
             records: &[
                 "iter_time@1/100=0.001",
                 "loss_att@1/100=2.5",
@@ -210,9 +220,13 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "acc@1/200=0.625",
                 "optim0_lr0@1/200=0.00001",
                 "train_time@1/200=0.4",
+                "train/loss_att@1/-=2.375",
+                "train/total_count@1/-=200",
                 "valid/loss_att@1/-=1.5",
                 "valid/acc@1/-=0.75",
                 "valid/total_count@1/-=20",
+                "att_plot/time@1/-=2.5",
+                "att_plot/total_count@1/-=0",
             ],
             meanings: &["Batch 1 of epoch; In(1)", "; Ends(1)"],
             prose: 0,
@@ -226,12 +240,18 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &[line("Step {step:1}/{steps}; {*}", Free).needs("tok/s")],
-        also: &[],
+        // An evaluation comes at a step of its own, which nothing prints.
+        also: &[
+            line("Validation perplexity: {Validation perplexity}", PairStyle::None).begins(),
+            line("Validation accuracy: {Validation accuracy}", PairStyle::None).begins(),
+        ],
         examples: &[Example {
             text: "[2022-01-01 10:00:00,123 INFO] Step 50/100000; acc:   0.25; ppl: 12345.5; xent: 9.5; lr: 0.00001; \
                1234/5678 tok/s;     12 sec\n\
                [2022-01-01 10:00:10,123 INFO] Step 100/100000; acc: 5.5; ppl: 1234.5; xent: 7.25; lr: 0.00002; \
-               sents: 1600; bsz: 32/ 28/ 2; 1234/5678 tok/s; 24 sec;\n",
+               sents: 1600; bsz: 32/ 28/ 2; 1234/5678 tok/s; 24 sec;\n\
+               [2022-01-01 10:00:20,123 INFO] Validation perplexity: 12.5\n\
+               [2022-01-01 10:00:20,123 INFO] Validation accuracy: 45.5\n",
             records: &[
                 "acc@-/50=0.25",
                 "ppl@-/50=12345.5",
@@ -242,8 +262,10 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "xent@-/100=7.25",
                 "lr@-/100=0.00002",
                 "sents@-/100=1600",
+                "Validation perplexity@-/-=12.5",
+                "Validation accuracy@-/-=45.5",
             ],
-            meanings: &["Step 1 of run"],
+            meanings: &["Step 1 of run", "", ""],
             prose: 0,
         }],
     },
@@ -334,6 +356,37 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "learning_rate@0/20=0.0012",
             ],
             meanings: &["Step 1 of run; In(0)"],
+            prose: 0,
+        }],
+    },
+    // The step that the caller gives; the examples of Flax give that of the last update or the number of updates.
+    TextShape {
+        name: "clu",
+        source: "CLU, clu/metric_writers/logging_writer.py, LoggingWriter.write_scalars; examples of Flax, T5X",
+        either: true,
+        common: false,
+        after: &[],
+        lines: &[
+            line("logging_writer.py:{_}] [{step}] collection=train {*}", Comma).prefix("train/"),
+            line("logging_writer.py:{_}] [{step}] collection=valid {*}", Comma).prefix("valid/"),
+            line("logging_writer.py:{_}] [{step}] collection=eval {*}", Comma).prefix("eval/"),
+            line("logging_writer.py:{_}] [{step}] collection=test {*}", Comma).prefix("test/"),
+            ShapeLine { check: Some(has_no_collection), ..line("logging_writer.py:{_}] [{step}] {*}", Comma) },
+        ],
+        also: &[],
+        examples: &[Example {
+            text: "I0101 10:00:00.123456 140 logging_writer.py:48] [100] accuracy=0.125, loss=2.5\n\
+               I0101 10:00:10.123456 140 logging_writer.py:48] [200] accuracy=0.25, loss=2.25\n\
+               I0101 10:00:10.123456 140 logging_writer.py:48] [200] collection=eval accuracy=0.375, loss=2.125\n",
+            records: &[
+                "eval/accuracy@-/200=0.375",
+                "eval/loss@-/200=2.125",
+                "accuracy@-/100=0.125",
+                "loss@-/100=2.5",
+                "accuracy@-/200=0.25",
+                "loss@-/200=2.25",
+            ],
+            meanings: &["Step 1 of run", "Step 1 of run"],
             prose: 0,
         }],
     },

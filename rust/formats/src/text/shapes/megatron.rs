@@ -13,6 +13,14 @@ const DEEPSPEED: [ShapeLine; 2] = [
     line("epoch={_}/micro_step={_}/global_step={step}, {*}", Comma),
 ];
 
+/// Of the arguments that are printed before training: a name, points, and the value.
+const ARGUMENTS: [ShapeLine; 4] = [
+    setting("global_batch_size ..{global_batch_size}", ConfigItem::StepSamples),
+    setting("micro_batch_size ..{micro_batch_size}", ConfigItem::RankBatch),
+    setting("data_parallel_size ..{data_parallel_size}", ConfigItem::Ranks),
+    setting("train_iters ..{train_iters}", ConfigItem::StepLimit),
+];
+
 pub(super) const SHAPES: &[TextShape] = &[
     // trainer.global_step before it is raised: 80 samples are consumed where batches of 8 show step 9.
     TextShape {
@@ -57,9 +65,10 @@ pub(super) const SHAPES: &[TextShape] = &[
         common: false,
         after: &[],
         lines: &MEGATRON,
-        also: &DEEPSPEED,
+        also: &[DEEPSPEED[0], DEEPSPEED[1], ARGUMENTS[0], ARGUMENTS[1], ARGUMENTS[2], ARGUMENTS[3]],
         examples: &[Example {
-            text: " iteration      199/  317892 | consumed samples:       152832 | elapsed time per iteration (ms): 14287.5 | \
+            text: "  global_batch_size ............................... 256\n\
+               \u{20}iteration      199/  317892 | consumed samples:       152832 | elapsed time per iteration (ms): 14287.5 | \
                learning rate: 2.407E-04 | lm loss: 5.905366E+00 |\n\
                (min, max) time across ranks (ms):\n\
                \u{20}[2024-03-07 15:27:17] iteration      200/  317892 | lm loss: 5.897035E+00 |\n\
@@ -74,7 +83,7 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "lm loss PPL@-/200=240",
             ],
             meanings: &["Step 1 of run", "Step 1 of run"],
-            prose: 2,
+            prose: 3,
         }],
     },
     // global_step is raised before the line is printed; epochs are those of a range().
@@ -187,45 +196,99 @@ pub(super) const SHAPES: &[TextShape] = &[
             prose: 0,
         }],
     },
-    // train_gpt2.cu prints step + 1, train_gpt2.c the step of its loop.
+    // step + 1.
     TextShape {
         name: "llm_c",
-        source: "llm.c, train_gpt2.cu and train_gpt2.c, main",
+        source: "llm.c, train_gpt2.cu and train_gpt2.py, main",
         either: false,
         common: false,
         after: &[],
-        lines: &[
-            line("step {step}/{steps} | {*}", Bar).needs(" tok/s"),
-            line("step {step:0}: train loss {train loss} (took {took} ms)", PairStyle::None),
-        ],
-        also: &[],
-        examples: &[
-            Example {
-                text: "step    1/19560 | loss 11.009 (+nanz)| norm 15.25 (+nanz)| lr 8.5e-07 | 3200.5 ms | 38.0% bf16 MFU \
+        lines: &[line("step {step}/{steps} | {*}", Bar).needs(" tok/s").sets()],
+        // It comes before the next update, and so after as many as the line before says.
+        also: &[ShapeLine {
+            takes: Takes::Place,
+            ends: true,
+            ..line("val loss {val loss}", PairStyle::None).begins().step(StepMeaning::of_run(Unit::Step, 1))
+        }],
+        examples: &[Example {
+            text: "step    1/19560 | loss 11.009 (+nanz)| norm 15.25 (+nanz)| lr 8.5e-07 | 3200.5 ms | 38.0% bf16 MFU \
                | 163835 tok/s\n\
                val loss 10.5\n\
                step    2/19560 | loss 10.875 (+nanz)| norm 9.5 (+nanz)| lr 1.5e-06 | 3100.5 ms | 38.5% bf16 MFU | \
                163840 tok/s\n",
-                records: &[
-                    "loss@-/1=11.009",
-                    "norm@-/1=15.25",
-                    "lr@-/1=0.00000085",
-                    "loss@-/2=10.875",
-                    "norm@-/2=9.5",
-                    "lr@-/2=0.0000015",
-                ],
-                meanings: &["Step 1 of run"],
-                prose: 1,
-            },
-            Example {
-                text: "val loss 5.325\n\
+            records: &[
+                "val loss@-/1=10.5",
+                "loss@-/1=11.009",
+                "norm@-/1=15.25",
+                "lr@-/1=0.00000085",
+                "loss@-/2=10.875",
+                "norm@-/2=9.5",
+                "lr@-/2=0.0000015",
+            ],
+            meanings: &["Step 1 of run", "Step 1 of run"],
+            prose: 0,
+        }],
+    },
+    // The step of its loop.
+    TextShape {
+        name: "llm_c_cpu",
+        source: "llm.c, train_gpt2.c, main",
+        either: false,
+        common: false,
+        after: &[],
+        lines: &[line("step {step:0}: train loss {train loss} (took {took} ms)", PairStyle::None).sets()],
+        also: &[ShapeLine {
+            takes: Takes::Place,
+            ends: true,
+            ..line("val loss {val loss}", PairStyle::None).begins().step(StepMeaning::of_run(Unit::Step, 0))
+        }],
+        examples: &[Example {
+            text: "val loss 5.325\n\
                step 0: train loss 5.356 (took 1452.125 ms)\n\
-               step 1: train loss 4.301 (took 1288.5 ms)\n",
-                records: &["train loss@-/0=5.356", "took@-/0=1452.125", "train loss@-/1=4.301", "took@-/1=1288.5"],
-                meanings: &["Step 0 of run"],
-                prose: 1,
-            },
+               step 1: train loss 4.301 (took 1288.5 ms)\n\
+               val loss 4.25\n",
+            records: &[
+                "val loss@-/-=5.325",
+                "val loss@-/1=4.25",
+                "train loss@-/0=5.356",
+                "took@-/0=1452.125",
+                "train loss@-/1=4.301",
+                "took@-/1=1288.5",
+            ],
+            meanings: &["Step 0 of run", "Step 0 of run"],
+            prose: 0,
+        }],
+    },
+    // A loss of training is that of the update with this index. An evaluation comes before it, and so after as many updates.
+    TextShape {
+        name: "llm_c_log",
+        source: "llm.c, llmc/logger.h and train_gpt2.py, main.log",
+        either: false,
+        common: false,
+        after: &[],
+        lines: &[
+            line("s:{step:0} {*}", Free).begins().needs(" trl:"),
+            ShapeLine { ends: true, ..line("s:{step:1} tel:{tel}", PairStyle::None).begins() },
+            ShapeLine { ends: true, ..line("s:{step:1} eval:{eval}", PairStyle::None).begins() },
         ],
+        also: &[],
+        examples: &[Example {
+            text: "s:0 tel:11.0\ns:0 eval:0.25\ns:0 trl:11.009 lr:0.000001 norm:15.25\n\
+               s:1 trl:10.875 lr:0.000002 norm:9.5\ns:2 tel:10.5\n",
+            records: &[
+                "trl@-/0=11.009",
+                "lr@-/0=0.000001",
+                "norm@-/0=15.25",
+                "trl@-/1=10.875",
+                "lr@-/1=0.000002",
+                "norm@-/1=9.5",
+                "tel@-/0=11",
+                "tel@-/2=10.5",
+                "eval@-/0=0.25",
+            ],
+            meanings: &["Step 0 of run", "Step 1 of run", "Step 1 of run"],
+            prose: 0,
+        }],
     },
     // Evaluations come before the update of their step, and so after as many.
     TextShape {

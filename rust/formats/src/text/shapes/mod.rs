@@ -23,7 +23,7 @@ use super::bigrams::Bigrams;
 use super::line_place::LinePlace;
 use super::pairs::PairStyle;
 use super::pattern::{Captures, Pattern};
-use stepbridge_records::{EpochMeaning, SeriesMeaning, StepMeaning, Unit};
+use stepbridge_records::{ConfigItem, EpochMeaning, SeriesMeaning, StepMeaning, Unit};
 
 /// Every shape, by family.
 const FAMILIES: [&[TextShape]; 11] = [
@@ -109,6 +109,8 @@ pub(super) struct ShapeLine {
     pub(super) bar: bool,
     /// Whether commas in its numbers part thousands.
     pub(super) grouped: bool,
+    /// What its number says of the run's configuration, if it is one of that.
+    pub(super) setting: Option<ConfigItem>,
 }
 
 /// What a line takes from a heading before it.
@@ -151,7 +153,13 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         check: None,
         bar: false,
         grouped: false,
+        setting: None,
     }
+}
+
+/// A line that ends with a number of the run's configuration. The field in its pattern only names it.
+const fn setting(pattern: &'static str, item: ConfigItem) -> ShapeLine {
+    ShapeLine { setting: Some(item), begins: true, ..line(pattern, PairStyle::None) }
 }
 
 /// A heading: a line that ends with the place that it gives.

@@ -38,7 +38,8 @@ pub(super) const SHAPES: &[TextShape] = &[
             prose: 1,
         }],
     },
-    // global_step is raised before it is printed; an evaluation comes at a step of its own.
+    // global_step is raised before it is printed. The first versions call it iter and raise it after that. An evaluation comes
+    // at a step of its own.
     TextShape {
         name: "paddleocr",
         source: "PaddleOCR, tools/program.py, train",
@@ -47,7 +48,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[
             line("epoch: [{epoch:1}/{epochs}], global_step: {step:1}, {*}", Comma).sets(),
-            line("epoch: [{epoch:1}/{epochs}], iter: {step:1}, {*}", Comma).sets(),
+            line("epoch: [{epoch:1}/{epochs}], iter: {step:0}, {*}", Comma).sets(),
             line("cur metric, {*}", Comma).prefix("eval/").under(In(1)),
         ],
         also: &[],
@@ -80,7 +81,7 @@ pub(super) const SHAPES: &[TextShape] = &[
                 text: "epoch: [1/500], iter: 10, lr: 0.0005, loss: 25.5\n\
                epoch: [1/500], iter: 20, lr: 0.0005, loss: 20.5\n",
                 records: &["lr@1/10=0.0005", "loss@1/10=25.5", "lr@1/20=0.0005", "loss@1/20=20.5"],
-                meanings: &["Step 1 of run; In(1)"],
+                meanings: &["Step 0 of run; In(1)"],
                 prose: 0,
             },
         ],

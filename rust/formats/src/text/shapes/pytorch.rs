@@ -19,19 +19,42 @@ pub(super) const SHAPES: &[TextShape] = &[
         either: false,
         common: false,
         after: &[],
-        lines: &[line("Train Epoch: {epoch:1} [{samples_in_epoch:0}/{samples_per_epoch} ({_}%)] {*}", Tab)],
-        also: &[],
-        examples: &[Example {
-            text: "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.5\n\
+        lines: &[line("Train Epoch: {epoch:1} [{samples_in_epoch:0}/{samples_per_epoch} ({_}%)] {*}", Tab).sets()],
+        // The test after each epoch; vae/main.py prints both means.
+        also: &[
+            line("Test set: Average loss: {Average loss}, Accuracy: {_}/{_} ({Accuracy}%)", PairStyle::None)
+                .prefix("test/")
+                .under(Ends(1)),
+            line("====> Epoch: {epoch:1} Average loss: {Average loss}", PairStyle::None).epoch(Ends(1)).sets(),
+            line("====> Test set loss: {loss}", PairStyle::None).prefix("test/").under(Ends(1)),
+        ],
+        examples: &[
+            Example {
+                text: "Train Epoch: 1 [0/60000 (0%)]\tLoss: 2.5\n\
                Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.25\n\
                \n\
                Test set: Average loss: 0.0625, Accuracy: 9850/10000 (98%)\n\
                \n\
                Train Epoch: 2 [0/60000 (0%)]\tLoss: 0.25\n",
-            records: &["Loss@1/0=2.5", "Loss@1/640=2.25", "Loss@2/0=0.25"],
-            meanings: &["Sample 0 of epoch; In(1)"],
-            prose: 3,
-        }],
+                records: &[
+                    "Loss@1/0=2.5",
+                    "Loss@1/640=2.25",
+                    "Loss@2/0=0.25",
+                    "test/Average loss@1/-=0.0625",
+                    "test/Accuracy@1/-=98",
+                ],
+                meanings: &["Sample 0 of epoch; In(1)", "; Ends(1)"],
+                prose: 2,
+            },
+            Example {
+                text: "Train Epoch: 1 [0/60000 (0%)]\tLoss: 550.5\n\
+               Train Epoch: 1 [1280/60000 (2%)]\tLoss: 250.25\n\
+               ====> Epoch: 1 Average loss: 164.5\n====> Test set loss: 127.5\n",
+                records: &["Loss@1/0=550.5", "Loss@1/1280=250.25", "Average loss@1/-=164.5", "test/loss@1/-=127.5"],
+                meanings: &["Sample 0 of epoch; In(1)", "; Ends(1)", "; Ends(1)"],
+                prose: 0,
+            },
+        ],
     },
     // Epochs from 0; batches from 1, and from 0 before 2022.
     TextShape {
@@ -40,8 +63,12 @@ pub(super) const SHAPES: &[TextShape] = &[
         either: true,
         common: false,
         after: &[],
-        lines: &[line("Epoch: [{epoch:0}][{iter}/{iters}] {*}", Tab)],
-        also: &[],
+        lines: &[line("Epoch: [{epoch:0}][{iter}/{iters}] {*}", Tab).sets()],
+        // The means of the validation after the epoch.
+        also: &[
+            line("* Acc@1 {Acc@1} Acc@5 {Acc@5}", PairStyle::None).begins().prefix("val/").under(Ends(0)),
+            line("* Prec@1 {Prec@1} Prec@5 {Prec@5}", PairStyle::None).begins().prefix("val/").under(Ends(0)),
+        ],
         examples: &[
             Example {
                 text: "Epoch: [0][   1/5005]\tTime  5.5 ( 5.5)\tLoss 7.0e+00 (7.0e+00)\tAcc@1   0.00 (  0.00)\n\
@@ -60,10 +87,18 @@ pub(super) const SHAPES: &[TextShape] = &[
                 prose: 0,
             },
             Example {
-                text: "Epoch: [0][0/5005]\tLoss 7.0 (7.0)\nEpoch: [0][10/5005]\tLoss 6.5 (6.75)\n",
-                records: &["Loss@0/0=7", "Loss/avg@0/0=7", "Loss@0/10=6.5", "Loss/avg@0/10=6.75"],
-                meanings: &["Batch 0 of epoch; In(0)"],
-                prose: 0,
+                text: "Epoch: [0][0/5005]\tLoss 7.0 (7.0)\nEpoch: [0][10/5005]\tLoss 6.5 (6.75)\n\
+               Test: [0/196]\tLoss 6.0 (6.0)\n *   Acc@1 12.5 Acc@5 30.25\n",
+                records: &[
+                    "Loss@0/0=7",
+                    "Loss/avg@0/0=7",
+                    "Loss@0/10=6.5",
+                    "Loss/avg@0/10=6.75",
+                    "val/Acc@1@0/-=12.5",
+                    "val/Acc@5@0/-=30.25",
+                ],
+                meanings: &["Batch 0 of epoch; In(0)", "; Ends(0)"],
+                prose: 1,
             },
         ],
     },
@@ -226,6 +261,8 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[
             line("Iteration {step:0} ({_}), loss = {loss}", PairStyle::None).sets(),
+            // NVIDIA's prints how many epochs are done, to a tenth.
+            line("Iteration {step:0} ({_}), {_}ep, loss = {loss}", PairStyle::None).sets(),
             // Scikit-learn prints the same after "Iteration", counted from 1.
             line("solver.cpp:{_}] Iteration {step:0}, loss = {loss}", PairStyle::None).sets(),
             line("Iteration {step:0}, lr = {lr}", PairStyle::None),

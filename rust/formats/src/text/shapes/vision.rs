@@ -6,6 +6,13 @@ use super::prelude::*;
 const SLOWFAST: &[(&str, ShapeKey)] =
     &[("epoch", ShapeKey::Epoch), ("iter", ShapeKey::Iter), ("_type", ShapeKey::Ignored)];
 
+/// Whether a line is of the last batch: `[  48/48]`.
+fn is_last(line: &[u8]) -> bool {
+    let inside = memchr::memchr(b'[', line).map(|at| &line[at + 1..]).unwrap_or_default();
+    let mut numbers = inside.split(|byte| matches!(byte, b'/' | b']')).map(<[u8]>::trim_ascii);
+    numbers.next().is_some_and(|number| !number.is_empty() && numbers.next() == Some(number))
+}
+
 pub(super) const SHAPES: &[TextShape] = &[
     // Both from 0. With accumulation the updates are its batches, in the count and in the total.
     TextShape {
@@ -14,13 +21,18 @@ pub(super) const SHAPES: &[TextShape] = &[
         either: false,
         common: false,
         after: &[],
-        lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Wide)],
-        also: &[],
+        lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Wide).sets()],
+        // Its means are those of the whole validation once all batches are in them.
+        also: &[ShapeLine {
+            check: Some(is_last),
+            ..line("Test: [{_}/{_}] {*}", Wide).begins().prefix("test/").under(Ends(0))
+        }],
         examples: &[Example {
             text: "Train: 0 [   0/1251 (  0%)]  Loss: 6.94 (6.94)  Time: 3.512s,  291.57/s  (3.512s,  291.57/s)  LR: 1.000e-06  \
                Data: 1.2 (1.2)\n\
                Train: 0 [  50/1251 (  4%)]  Loss: 6.93 (6.94)  Time: 0.5s, 2000.00/s  (0.6s, 1800.00/s)  LR: 1.000e-06  Data: 0.01 (0.03)\n\
-               Test: [   0/48]  Time: 1.5 (1.5)  Loss:   0.9 ( 0.9)\n",
+               Test: [   0/48]  Time: 1.5 (1.5)  Loss:   0.9 ( 0.9)\n\
+               Test: [  48/48]  Time: 0.5 (0.75)  Loss:  0.75 ( 0.8)\n",
             records: &[
                 "Loss@0/0=6.94",
                 "Loss/avg@0/0=6.94",
@@ -34,8 +46,12 @@ pub(super) const SHAPES: &[TextShape] = &[
                 "LR@0/50=0.000001",
                 "Data@0/50=0.01",
                 "Data/avg@0/50=0.03",
+                "test/Time@0/-=0.5",
+                "test/Time/avg@0/-=0.75",
+                "test/Loss@0/-=0.75",
+                "test/Loss/avg@0/-=0.8",
             ],
-            meanings: &["Batch 0 of epoch; In(0)"],
+            meanings: &["Batch 0 of epoch; In(0)", "; Ends(0)"],
             prose: 1,
         }],
     },
@@ -48,13 +64,15 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[line("Train Epoch: {epoch:0} [{samples_in_epoch}/{samples_per_epoch} ({_}%)] {*}", Free)
             .needs("Batch (t): ")],
-        also: &[],
+        // evaluate() gets how many epochs are done.
+        also: &[line("Eval Epoch: {epoch:1} {*}", Free).prefix("eval/").epoch(Ends(1))],
         examples: &[
             Example {
                 text: "2023-01-01,10:00:00 | INFO | Train Epoch: 0 [   128/100000 (0%)] Data (t): 0.0125 Batch (t): 0.5, \
                500.5/s, 500.5/s/gpu LR: 0.000125 Logit Scale: 14.25 Contrastive_loss: 2.5 (2.75) Loss: 2.5 (2.75)\n\
                2023-01-01,10:00:50 | INFO | Train Epoch: 0 [ 12928/100000 (13%)] Data (t): 0.0125 Batch (t): 0.5, \
-               500.5/s, 500.5/s/gpu LR: 0.000250 Logit Scale: 14.5 Contrastive_loss: 1.5 (2.0) Loss: 1.5 (2.0)\n",
+               500.5/s, 500.5/s/gpu LR: 0.000250 Logit Scale: 14.5 Contrastive_loss: 1.5 (2.0) Loss: 1.5 (2.0)\n\
+               2023-01-01,10:01:50 | INFO | Eval Epoch: 1 imagenet-zeroshot-val-top1: 0.125\timagenet-zeroshot-val-top5: 0.25\n",
                 records: &[
                     "Data (t)@0/128=0.0125",
                     "Batch (t)@0/128=0.5",
@@ -72,8 +90,10 @@ pub(super) const SHAPES: &[TextShape] = &[
                     "Contrastive_loss/avg@0/12928=2",
                     "Loss@0/12928=1.5",
                     "Loss/avg@0/12928=2",
+                    "eval/imagenet-zeroshot-val-top1@1/-=0.125",
+                    "eval/imagenet-zeroshot-val-top5@1/-=0.25",
                 ],
-                meanings: &["Sample 1 of epoch; In(0)"],
+                meanings: &["Sample 1 of epoch; In(0)", "; Ends(1)"],
                 prose: 0,
             },
             Example {
