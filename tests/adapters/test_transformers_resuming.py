@@ -11,6 +11,7 @@ import pytest
 import transformers
 
 import stepbridge as sb
+from adapters import transformers_training
 from adapters.transformers_training import Data, Stream, make_trainer, train
 from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
 
@@ -36,7 +37,10 @@ def resumed(saved: Path, folder: Path, step: int, counting: ClockCallback, **opt
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", sb.StepbridgeWarning)
         run = train(folder, counting, resume=saved / f"checkpoint-{step}", **options)
-    return run, [str(one.message) for one in caught if one.category is sb.StepbridgeWarning]
+    ours = [one for one in caught if one.category is sb.StepbridgeWarning]
+    # Each points at the line that calls the Trainer.
+    assert all(one.filename == transformers_training.__file__ for one in ours)
+    return run, [str(one.message) for one in ours]
 
 
 #: The checkpoint, what is different, where the Trainer goes on: (epoch, sample) as measured; None: at the end.
