@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import polars.selectors as cs
@@ -213,7 +213,9 @@ def test_chained_runs_are_what_they_are_in_memory(chain: Any, steps: tuple[list[
         convention: dict[str, Any] = {"unit": "batch", "base": 1, **options}
         expected = sb.read_logs(tmp_path / "logs", chain=chain).reindex(plan, **convention).to_polars()
         survey = _core.Survey.read(tmp_path / "logs", read_request({"chain": chain}), in_pieces=True)
-        written = write_survey(survey, tmp_path / "out.parquet", reindex_request(plan, convention))
+        written = write_survey(
+            survey, tmp_path / "out.parquet", reindex_request(plan, cast("sb.ReindexOptions", convention))
+        )
         frame = pl.read_parquet(written.output)
         assert_frame_equal(
             frame.cast({cs.categorical(): pl.String}),

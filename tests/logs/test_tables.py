@@ -6,7 +6,7 @@ import csv
 import math
 import random
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 import pytest
@@ -164,7 +164,8 @@ def test_epochs_that_begin_later_have_no_place_until_the_caller_says_their_base(
     assert problem.kind == "undecided"
     assert "say it with base= (0 or 1)" in problem.reason
     assert "epochs do not begin at 0 or 1" in printed("info", path)
-    for base, epochs in ((0, [3, 3, 4, 4]), (1, [2, 2, 3, 3])):
+    found: list[tuple[Literal[0, 1], list[int]]] = [(0, [3, 3, 4, 4]), (1, [2, 2, 3, 3])]
+    for base, epochs in found:
         assert logs.reindex(base=base).to_polars()["epoch"].to_list() == epochs
     keras = read_logs(path, format="keras_csv").reindex().to_polars()
     assert keras["epoch"].to_list() == [3, 3, 4, 4]
