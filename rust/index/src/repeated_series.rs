@@ -124,7 +124,9 @@ mod tests {
             "{\"step\": 1, \"train_loss\": 0.123456, \"acc\": 0.5, \"lr\": 1}\n\
              {\"step\": 2, \"train_loss\": 0.1, \"acc\": 0.75, \"lr\": 1}\n",
         );
-        let read = || crate::runs::read(&folder.path().into(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");
+        let read = || {
+            crate::runs::read(&folder.path().into(), &ReadOptions::default(), &Progress::default(), 1).expect("logs")
+        };
         let found = read().repeated_series();
         let expected = RepeatedSeries { run: ".".into(), file: "log.jsonl".into(), other: "log.csv".into(), tags: 2 };
         assert_eq!(found, [expected]);

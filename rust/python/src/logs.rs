@@ -273,7 +273,9 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         // The caller who cancelled raises its own exception.
         ReadError::Cancelled => PyKeyboardInterrupt::new_err(text),
         ReadError::Pattern(_) => PatternError::new_err(text),
-        ReadError::Chain { .. } | ReadError::NoColumns { .. } | ReadError::Outside { .. } => PyValueError::new_err(text),
+        ReadError::Chain { .. } | ReadError::NoColumns { .. } | ReadError::Outside { .. } => {
+            PyValueError::new_err(text)
+        }
         ReadError::EmptyFolder { .. }
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }

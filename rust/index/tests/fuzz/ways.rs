@@ -41,7 +41,7 @@ pub(crate) fn check(target: &Target, bytes: &[u8], random: &mut Random) -> Resul
 }
 
 fn look(path: &Path, options: &ReadOptions, threads: usize) -> Result<Logs, String> {
-    read(path, options, &Progress::default(), threads).map_err(|error| error.to_string())
+    read(&path.into(), options, &Progress::default(), threads).map_err(|error| error.to_string())
 }
 
 /// `SQLite` gives what happens to be in memory for some rows of a damaged page.
@@ -118,8 +118,8 @@ fn streamed(logs: &Logs, folder: &Path, options: &ReadOptions, random: &mut Rand
     let (one, other) = (output.path().join("memory.csv"), output.path().join("streamed.csv"));
     let logs = std::sync::Arc::new(logs.clone());
     let in_memory = reindex(&logs.records, &logs.run_ledgers(), timelines(), &reindexing, 2);
-    let survey =
-        Survey::in_pieces(folder, options, &Progress::default(), 2).map_err(|error| format!("streamed: {error}"))?;
+    let survey = Survey::in_pieces(&folder.into(), options, &Progress::default(), 2)
+        .map_err(|error| format!("streamed: {error}"))?;
     let written = survey.write(timelines(), &reindexing, superseded, &other, &Progress::default(), 2);
     match (in_memory, written) {
         (Ok(places), Ok(written)) => {
@@ -163,7 +163,7 @@ fn refreshed(
         appended.map_err(|error| error.to_string())?;
         from = to;
         logs = match logs {
-            Ok(logs) => match logs.refresh(folder, options, &Progress::default(), 2) {
+            Ok(logs) => match logs.refresh(&folder.into(), options, &Progress::default(), 2) {
                 Ok(None) => Ok(logs),
                 Ok(Some(logs)) => Ok(logs),
                 Err(error) => Err(error.to_string()),

@@ -93,7 +93,8 @@ mod tests {
         std::fs::write(folder.path().join("scalars.json"), &more).expect("written");
         std::fs::write(folder.path().join("20230101_000000.json"), lines).expect("written");
         std::fs::write(folder.path().join("20230102_000000.json"), lines.replace("2.0", "3.0")).expect("written");
-        let logs = crate::runs::read(&folder.path().into(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");
+        let logs =
+            crate::runs::read(&folder.path().into(), &ReadOptions::default(), &Progress::default(), 1).expect("logs");
         let kinds: Vec<_> = logs.records.problems.iter().map(|problem| (&problem.file[..], problem.kind)).collect();
         assert_eq!(kinds, [("20230101_000000.json", ProblemKind::Repeated)]);
         assert_eq!((logs.files.len(), logs.records.len()), (2, 9));
