@@ -17,7 +17,9 @@ LAST = {"lightning_resume.py": "batch 36, step 18, sample 360, repeated 0"}
 
 
 @pytest.mark.filterwarnings(*QUIET)
-def test_the_guide_runs() -> None:
+def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A Trainer saves its own checkpoints where it is run.
+    monkeypatch.chdir(tmp_path)
     assert run(PAGE) == languages(PAGE.read_text(encoding="utf-8")).total() > 0
 
 
