@@ -70,7 +70,7 @@ NO_BASES = [*NO_INTEGERS, -1, 2, 2**63, None]
 NO_MAPPINGS = [None, 3, "state", [], Odd(), [("a", 1)]]
 
 
-#: What is tried: a name for the test, the argument as the message has to name it, the call, the values.
+#: The calls: a name for the test, the argument as the message has to name it, the call, the values.
 Entry = tuple[str, str, Callable[[Any], object], list[Any]]
 
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from accelerate.state import AcceleratorState
 
-from pages import languages, page_of, run
+from adapters.guides import every_block_runs, examples_of, printed_by
 
-PAGE = page_of("accelerate")
-EXAMPLES = Path(__file__).parents[2] / "examples"
 LAST = {"accelerate_loop.py": "batch 30, step 15, applied 15, sample 240"}
 
 
 @pytest.mark.filterwarnings("ignore::Warning", "error::stepbridge.StepbridgeWarning")
 def test_the_guide_runs() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
-    assert run(PAGE) == languages(PAGE.read_text(encoding="utf-8")).total() > 0
+    every_block_runs("accelerate")
 
 
 def test_every_example_is_here() -> None:
-    assert {path.name for path in EXAMPLES.glob("accelerate_*.py")} == set(LAST)
+    assert examples_of("accelerate") == set(LAST)
 
 
 @pytest.mark.parametrize("name", LAST)
 def test_the_last_line(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == LAST[name]
+    assert printed_by(name)[-1] == LAST[name]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import adapters.transformers_training  # noqa: F401  # sets what Transformers reads when it is imported
-from pages import languages, page_of, run
-
-PAGE = page_of("transformers")
+from adapters.guides import every_block_runs
 
 
 def test_the_guide_runs() -> None:
-    assert run(PAGE) == languages(PAGE.read_text(encoding="utf-8")).total() > 0
+    every_block_runs("transformers")

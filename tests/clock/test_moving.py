@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def skipping(**options: object) -> sb.StepClock:
-    """A clock after 8 steps, of which the second, the third and the seventh were skipped."""
+    """A clock after 8 steps; the second, the third and the seventh were skipped."""
     clock = sb.StepClock(sb.Timeline.plan(batches_per_epoch=5, epochs=3), **options)  # type: ignore[arg-type]
     for _ in clock.epochs():
         for number in clock.batches(range(5)):

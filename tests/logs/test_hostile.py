@@ -240,8 +240,8 @@ def test_a_hostile_file_ends_soon_in_bounded_memory(name: str, command: str, tmp
     FILES[name](path)
     output = ("-o", tmp_path / "out.parquet", "--batches-per-epoch", 10) if command == "reindex" else ()
     code, peak, stated = ended(command, tmp_path / "logs", *output)
-    # 2: it has no record with a place.
-    assert code in (0, 1, 2)
+    # The one record of this database has neither a step nor an epoch, so that no table can place anything.
+    assert code in ({2} if (name, command) == ("mlflow.db", "reindex") else {0, 1})
     assert "Traceback" not in stated
     assert "panicked" not in stated
     assert peak < LIMITS[command], f"{peak} MB"

@@ -80,7 +80,7 @@ fn join(merged: &mut Vec<Segment>, part: Segment) -> Result<(), Error> {
             before.batches = Some(sum.ok_or_else(|| Error::overflow("the batches of one epoch"))?);
             (before.last_batch_size, before.cut) = (part.last_batch_size, part.cut);
         }
-        // What is done of an endless stream, and what is to come.
+        // The part of an endless stream that is done, and the rest.
         (Some(_), None) if part.stream.is_some() && continues_alike(before, &part) => {
             (before.batches, before.last_batch_size) = (None, None);
         }

@@ -46,7 +46,7 @@ def _on_rank(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any
 
 
 class Stream(IterableDataset[tuple[torch.Tensor]]):
-    """The numbers of the samples, and nobody knows how many there are."""
+    """The numbers of the samples, without a length."""
 
     def __init__(self, samples: int) -> None:
         self.samples = samples

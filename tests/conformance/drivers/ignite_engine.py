@@ -169,7 +169,7 @@ class Run:
             self.optimizer.zero_grad()
 
     def note(self) -> None:
-        """Takes down a batch, after its update."""
+        """Records a batch, after its update."""
         seen, state = self.seen, self.engine.state
         moved = -self.model.layer.weight.item()
         seen.updates = round(moved)

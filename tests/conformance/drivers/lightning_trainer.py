@@ -59,7 +59,7 @@ def play(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
 
 
 class Stream(torch.utils.data.IterableDataset[torch.Tensor]):
-    """The numbers of the samples, and nobody knows how many there are."""
+    """The numbers of the samples, without a length."""
 
     def __init__(self, samples: int) -> None:
         self.samples = samples

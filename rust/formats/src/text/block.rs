@@ -241,7 +241,7 @@ impl<'a> BlockReading<'a> {
         self.captures = captures;
     }
 
-    /// Takes a number of the configuration, the last word of a line. What is none (`None`) says nothing.
+    /// Takes a number of the configuration, the last word of a line. `None` has no meaning there.
     fn setting(&mut self, item: ConfigItem, compiled: &CompiledLine, line: &[u8]) {
         self.block.prose += 1;
         let word = line.trim_ascii_end().rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();

@@ -159,7 +159,7 @@ fn ledger_in(folder: &Path, names: &[String], emit: &mut dyn FnMut(FilePath)) {
     }
 }
 
-/// Emits the files at or below one path, of which `names` are the folders from the root down to it, itself included.
+/// Emits the files at or below one path. `names` are the folders from the root down to it, itself included.
 fn list_path(path: &Path, mut names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> Result<Vec<Problem>, ReadError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ReadError::NotFound { path: path.to_owned() },
