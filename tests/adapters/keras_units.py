@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,6 +12,9 @@ import numpy as np
 import stepbridge as sb
 from adapters.keras_counting import BACKEND, FOLDER, arrays, fitted, kernel, model_of, number, scenario
 from stepbridge.adapters.keras import ClockCallback, ClockEarlyStopping, ClockSchedule, ClockTensorBoard, drive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Rates(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -29,15 +33,20 @@ class Rates(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         self.before = now
 
 
-def rates(schedule: Any, accumulate: int | None = None, epochs: int = 4, size: int = 2) -> list[float]:
-    """The rates that really were applied, batch by batch: the loss is the output, and the input is 1."""
+def rates(schedule: Any, accumulate: int | None = None, sizes: Sequence[int] = (2, 2, 2, 2)) -> list[float]:
+    """The rates that really were applied, batch by batch: the loss is the output, and the input is 1.
+
+    Args:
+        sizes: the batch size of each epoch.
+    """
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     optimizer = keras.optimizers.SGD(schedule, gradient_accumulation_steps=accumulate)
     model.compile(optimizer, loss=lambda _y, out: keras.ops.mean(out))
     seen = Rates()
     ones = np.ones((13, 1), "float32")
-    model.fit(ones, ones, batch_size=size, epochs=epochs, verbose=0, callbacks=[seen])
+    for size, epochs in Counter(sizes).items():
+        model.fit(ones, ones, batch_size=size, epochs=epochs, verbose=0, callbacks=[seen])
     return seen.rates
 
 
@@ -57,8 +66,18 @@ def schedule_by_a_clock_over_windows() -> Any:
 
 
 @scenario
+def schedule_across_a_change() -> Any:
+    """One epoch in batches of 2, then three in batches of 4, through phases in epochs and in samples."""
+    changed = PLAN.change(at="7ba", batch_size=4)
+    return {
+        end: rates(ClockSchedule(0.1, [(end, 0.0, shape)], changed), sizes=(2, 4, 4, 4))
+        for end, shape in (("4ep", "linear"), ("39sp", "cosine"))
+    }
+
+
+@scenario
 def schedule_is_serialised() -> Any:
-    made = ClockSchedule(0.1, PHASES, PLAN, start=0.0)
+    made = ClockSchedule(0.1, PHASES, PLAN.change(at="15ba", batch_size=4), start=0.0)
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(made)))
     again = keras.saving.deserialize_keras_object(config)
     path = FOLDER / f"scheduled-{BACKEND}.keras"
@@ -100,6 +119,7 @@ class Metric(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no ty
 
 
 def stopped(values: list[float], patience: str, **options: Any) -> list[Any]:
+    """Trains until it stops, and gives how many batches that took and where it stopped."""
     counting = ClockCallback(samples=13, batch_size=2)
     stop = ClockEarlyStopping("fake", patience, clock=counting.clock, mode="min", **options)
     model = model_of(run_eagerly=True)
@@ -128,6 +148,22 @@ def patience() -> Any:
     callbacks = [Metric(improves_until(13)), keras_own]
     model.fit(*arrays(), batch_size=2, epochs=9, verbose=0, callbacks=callbacks)
     return mine | {"keras, 2 epochs": number(model.layers[0].batches)}
+
+
+@scenario
+def patience_across_a_change() -> Any:
+    """One epoch in batches of 2, then batches of 4; the metric improves in the first batch alone."""
+
+    def stops(patience: str) -> Any:
+        counting = ClockCallback(samples=13, batch_size=2)
+        stop = ClockEarlyStopping("fake", patience, clock=counting.clock, mode="min", check="1ba")
+        model = model_of(run_eagerly=True)
+        metric = Metric([-1.0] + [0.0] * 40)
+        for size, epochs in ((2, 1), (4, 5)):
+            model.fit(*arrays(), batch_size=size, epochs=epochs, verbose=0, callbacks=[counting, metric, stop])
+        return [number(model.layers[0].batches), list(stop.stopped_at)]
+
+    return {patience: stops(patience) for patience in ("2ep", "19sp", "10ba")}
 
 
 @scenario

@@ -6,6 +6,7 @@ import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import stepbridge as sb
@@ -112,18 +113,36 @@ def test_phases_live_and_compiled_are_the_same_factor() -> None:
     plan = sb.Timeline.plan(samples=1000, batch_size=200, epochs=4)
     phases = Phases([("4st", 1.0, "linear"), ("2ep", 0.5, "hold"), ("100%", 0.0, "cosine")], start=0.0)
     ends = phases.in_batches(plan)
-    assert ends == [(4, 1.0, "linear"), (10, 0.5, "hold"), (20, 0.0, "cosine")]
+    assert ends == [(4, 1.0, "linear", ()), (10, 0.5, "hold", ()), (20, 0.0, "cosine", ())]
     clock = sb.StepClock(plan)
     for _ in clock.epochs():
         for _ in clock.batches(range(5)):
             begin, factor = 0, 0.0
-            for end, after, shape in ends:
+            for end, after, shape, _ in ends:
                 if clock.batch < end:
                     share = float(Fraction(clock.batch - begin, end - begin))
                     factor = Phases.between(factor, after, shape, share)
                     break
                 begin, factor = end, after
             assert phases.factor(clock) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+def test_a_compiled_phase_changes_its_pace_where_the_batch_size_changes(shape: Any) -> None:
+    """Two epochs of batches of 4, then of 8, and of 4 from inside an epoch on: after each batch both factors agree."""
+    plan = sb.Timeline.plan(samples=40, batch_size=4, epochs=4)
+    plan = plan.change(at="2ep", batch_size=8).change(at="22ba", batch_size=4)
+    phases = Phases([("1ep", 1.0, "linear"), ("100%", 0.0, shape)], start=0.0)
+    ends = phases.in_batches(plan)
+    assert {20, 22} <= {at for at, _ in ends[1].knots}
+    clock = sb.StepClock(plan)
+    # The third epoch has two batches of 8 and six of 4.
+    for _, length in zip(clock.epochs(), (10, 10, 8, 10), strict=True):
+        for _ in clock.batches(range(length)):
+            share = lambda passed, whole: np.asarray(passed, "float64") / whole  # noqa: E731
+            found = Phases.compiled(ends, 0.0, np.int64(clock.batch), share=share, numeric=np)
+            assert phases.factor(clock) == pytest.approx(float(found), abs=1e-6)
+    assert clock.batch == plan.batches
 
 
 @pytest.mark.parametrize(

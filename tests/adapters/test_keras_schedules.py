@@ -29,6 +29,16 @@ def test_over_windows_time_is_counted_in_batches(backend: str) -> None:
     assert value(backend, "schedule_by_a_clock_over_windows") == pytest.approx(expected, abs=2e-5)
 
 
+def test_a_phase_in_data_keeps_its_pace_across_a_change_of_the_batch_size(backend: str) -> None:
+    found = value(backend, "schedule_across_a_change")
+    # Epoch 0 takes 7 batches, the others 4 each: what is done after each of them, in epochs.
+    done = [batch / 7 for batch in range(7)] + [1 + batch / 4 for batch in range(12)]
+    assert found["4ep"] == pytest.approx([0.1 * (1 - epochs / 4) for epochs in done], abs=2e-5)
+    # 39 samples are three epochs, after 15 batches.
+    cosine = [0.1 * (1 + math.cos(math.pi * min(epochs / 3, 1))) / 2 for epochs in done]
+    assert found["39sp"] == pytest.approx(cosine, abs=2e-5)
+
+
 def test_it_is_serialised_with_the_model(backend: str) -> None:
     assert value(backend, "schedule_is_serialised") == {"equal": True, "kind": "ClockSchedule"}
 

@@ -29,5 +29,15 @@ def test_in_epochs_it_stops_where_keras_does(backend: str) -> None:
     assert found["keras, 2 epochs"] == found["2ep"][0]
 
 
+def test_patience_is_an_amount_of_data_across_a_change_of_the_batch_size(backend: str) -> None:
+    # The best is after batch 1, at sample 2. Two epochs more end inside the first batch (of 4) of epoch 2.
+    # 19 samples more are sample 21, after two batches of epoch 1; 10 batches more are batch 11.
+    assert value(backend, "patience_across_a_change") == {
+        "2ep": [12, [2, 1]],
+        "19sp": [9, [1, 2]],
+        "10ba": [11, [2, 0]],
+    }
+
+
 def test_the_best_weights_are_restored(backend: str) -> None:
     assert value(backend, "patience_restores_the_best_weights") == {"epochs": 3, "best": True}

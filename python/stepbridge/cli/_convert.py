@@ -10,7 +10,7 @@ import click
 from stepbridge.cli._command import Example, as_json, command
 from stepbridge.cli._completion import quantities, units
 from stepbridge.cli._plan_options import plan_options, timeline_of
-from stepbridge.cli._printing import print_json, say
+from stepbridge.cli._printing import in_flags, print_json, say
 
 if TYPE_CHECKING:
     from stepbridge.timeline import Answer, PlanArguments
@@ -47,11 +47,11 @@ def convert(quantity: str, unit: str, plan: PlanArguments, *, as_json: bool) -> 
     try:
         answer = timeline.convert(quantity, unit)  # type: ignore[arg-type]  # the library checks the unit
     except (ValueError, OverflowError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_flags(error)) from error
     if as_json:
         print_json(as_fields(answer))
     else:
-        say(str(answer))
+        say(in_flags(answer))
 
 
 def as_fields(answer: Answer) -> dict[str, object]:

@@ -28,6 +28,8 @@ UNLIMITED = 10_000
 ARGUMENT = re.compile(r"(?<![\w'\"])([a-z_]+)=(?![\w'\"=])")
 #: The subject of an error of Python's, as in "batch_size must be at least 1".
 SUBJECT = re.compile(r"\A([a-z_]+)(?= must )")
+#: An argument in the middle of a sentence; only names of arguments have an underscore.
+NAME = re.compile(r"(?<![\w'\"`./-])([a-z]+(?:_[a-z]+)+)(?![\w'\"`(/])")
 
 
 def say(*lines: str) -> None:
@@ -101,8 +103,10 @@ def in_flags(sentence: object) -> str:
     context = click.get_current_context(silent=True)
     options = [] if context is None else [each for each in context.command.params if isinstance(each, click.Option)]
     flags = {option.name: max(option.opts, key=len) for option in options}
-    text = SUBJECT.sub(lambda found: flags.get(found[1], found[0]), str(sentence))
-    return ARGUMENT.sub(lambda found: flags.get(found[1], found[0]), text)
+    text = str(sentence)
+    for pattern in (SUBJECT, ARGUMENT, NAME):
+        text = pattern.sub(lambda found: flags.get(found[1], found[0]), text)
+    return text
 
 
 def failure(sentence: str) -> click.ClickException:

@@ -105,8 +105,8 @@ impl Logs {
         threads: usize,
     ) -> Result<Curves, Error> {
         let records = &self.records;
-        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options, 1)?;
         let options = ReindexOptions { batch: true, ..options.clone() };
+        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, &options, 1)?;
         let placer = Placer::new(records, &resolutions, &options);
         let located = parallel::map(records.batches.len(), threads, |index| {
             let batch = &records.batches[index];
@@ -121,7 +121,7 @@ impl Logs {
             let points = kept.iter().map(|&nth| {
                 let (batch, index) = rows[nth];
                 let (places, known) = &located[batch];
-                let known = known.get(index).and_then(|known| resolutions.list.get(*known as usize));
+                let known = known.get(index).and_then(|known| resolutions.list.get(*known));
                 CurvePoint { value: values[nth], ..point(&records.batches[batch], index, places, known) }
             });
             let session = key.session.saturating_sub(first[key.run as usize]) + 1;
@@ -178,11 +178,11 @@ fn first_sessions(records: &Records) -> Vec<u32> {
 }
 
 /// The index of what is known of each record; past the list for those of which nothing is.
-fn resolution_of_rows(resolutions: &Resolutions, batch: &ColumnBatch) -> Vec<u32> {
-    let mut known = vec![u32::MAX; batch.len()];
+fn resolution_of_rows(resolutions: &Resolutions, batch: &ColumnBatch) -> Vec<usize> {
+    let mut known = vec![usize::MAX; batch.len()];
     for (rows, at) in resolutions.parts(batch) {
         for nth in 0..rows.len() {
-            known[rows.index(nth)] = u32::try_from(at).unwrap_or(u32::MAX);
+            known[rows.index(nth)] = at;
         }
     }
     known

@@ -92,8 +92,8 @@ pub struct StepRecord {
 enum Target {
     /// The number that a log has for it.
     Number(i64),
-    /// The batch at a location.
-    Batch(Location),
+    /// The batch with this index in the run.
+    Batch(u64),
     /// A number of epochs: only records that state such a number are there.
     Epochs(f64),
     /// It is not known what it is.
@@ -112,8 +112,10 @@ impl Logs {
         options: &ReindexOptions,
     ) -> Result<StepAnswer, Error> {
         let records = &self.records;
-        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, options, 1)?;
-        let options = ReindexOptions { batch: true, sample: true, token: true, ..options.clone() };
+        // What is known of samples and tokens is told; they need not be known.
+        let options = ReindexOptions { batch: true, ..options.clone() };
+        let resolutions = resolve(records, &[], &self.second_counters(), &self.run_ledgers(), timelines, &options, 1)?;
+        let options = ReindexOptions { sample: true, token: true, ..options };
         let placer = Placer::new(records, &resolutions, &options);
         let of_run = || records.batches.iter().filter(|batch| batch.run == run && !batch.is_empty());
         let first = of_run().map(|batch| batch.session).min().unwrap_or(0);
@@ -187,7 +189,7 @@ fn place_of_number(placer: &Placer, at: usize, known: &Resolution, number: i64) 
     (one.tag, one.value, one.step) = (vec![0], vec![f64::NAN], Some(vec![number]));
     let (places, seen) = placer.part(&one, at);
     let place = StepPlace::of(&places, known);
-    if place.epoch.is_some() || place.epoch_float.is_some() && seen.zero.count == 0 {
+    if place.epoch.is_some() || place.batch.is_some() || place.epoch_float.is_some() && seen.zero.count == 0 {
         return Ok(place);
     }
     Err(why_nowhere(known, number, &seen))
@@ -209,7 +211,7 @@ fn why_nowhere(known: &Resolution, number: i64, seen: &PlaceTallies) -> String {
     if seen.before_start.count > 0 {
         return format!("a step counts from {}, so that there is no step {number}", known.step.base);
     }
-    match known.timeline.as_deref().map(|timeline| timeline.locate(known.step.unit, index_of(known, number))) {
+    match known.timeline.as_deref().map(|timeline| timeline.batch_with(known.step.unit, index_of(known, number))) {
         Some(Err(error)) => error.to_string(),
         _ => format!("the timeline has no place for step {number}"),
     }
@@ -251,24 +253,24 @@ fn place_of_amount(known: &Resolution, amount: Quantity) -> (Target, Result<Step
     }
     match batch_of(timeline, amount) {
         Ok((at, batch)) => {
-            let index = |unit| timeline.index(unit, at).ok();
+            let index = |unit| timeline.index_of_batch(unit, batch).ok();
             let place = StepPlace {
-                epoch: Some(at.epoch),
-                iter: Some(at.iter),
-                epoch_float: timeline.epoch_float(at.epoch, at.iter),
+                epoch: at.map(|at| at.epoch),
+                iter: at.map(|at| at.iter),
+                epoch_float: at.and_then(|at| timeline.epoch_float(at.epoch, at.iter)),
                 batch: Some(batch),
                 sample: index(Unit::Sample),
                 token: index(Unit::Token),
                 done: Some(Quantity::whole(batch + 1, Unit::Batch)),
             };
-            (Target::Batch(at), Ok(place))
+            (Target::Batch(batch), Ok(place))
         }
         Err(why) => stated(why),
     }
 }
 
-/// The batch that completes an amount: where it is, and its index in the run.
-fn batch_of(timeline: &Timeline, amount: Quantity) -> Result<(Location, u64), String> {
+/// The batch that completes an amount: where it is, if epochs are known, and its index in the run.
+fn batch_of(timeline: &Timeline, amount: Quantity) -> Result<(Option<Location>, u64), String> {
     let done = match timeline.convert(amount, Unit::Batch).map_err(|error| error.to_string())? {
         Answer::Exact(done) => done.value.num(),
         Answer::Between(lower, Some(upper)) if upper.value.num() == lower.value.num() + 1 => upper.value.num(),
@@ -281,7 +283,8 @@ fn batch_of(timeline: &Timeline, amount: Quantity) -> Result<(Location, u64), St
         Answer::Undetermined(why) => return Err(why),
     };
     let batch = done.checked_sub(1).ok_or("nothing has happened yet")?;
-    timeline.locate(Unit::Batch, batch).map(|at| (at, batch)).map_err(|error| error.to_string())
+    let at = timeline.has_epochs().then(|| timeline.locate(Unit::Batch, batch)).transpose();
+    at.map(|at| (at, batch)).map_err(|error| error.to_string())
 }
 
 impl StepPlace {
@@ -310,8 +313,7 @@ fn is_at(target: &Target, batch: &ColumnBatch, index: usize, places: Option<&Pla
     match (target, places) {
         (Target::Number(number), _) => batch.step_of(index) == Some(*number),
         (Target::Batch(at), Some(places)) => {
-            u64::try_from(places.epoch[index]).is_ok_and(|epoch| epoch == at.epoch)
-                && u64::try_from(places.iter[index]).is_ok_and(|iter| iter == at.iter)
+            places.batch.as_deref().is_some_and(|batch| u64::try_from(batch[index]).is_ok_and(|batch| batch == *at))
         }
         #[expect(clippy::float_cmp, reason = "a record states exactly this number, or it is not there")]
         (Target::Epochs(epochs), Some(places)) => places.epoch_float[index] == *epochs,

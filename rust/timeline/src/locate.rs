@@ -106,30 +106,55 @@ impl Timeline {
     /// Finds the index (from 0) of the batch at a location, of the step to which it contributes, or of its first sample.
     pub fn index(&self, unit: Unit, at: Location) -> Result<u64, Error> {
         let (segment, batch) = self.find_location(at)?;
+        self.index_in(segment, batch, unit, || format!("epoch {}, iter {}", at.epoch, at.iter))
+    }
+
+    /// Finds the batch (an index in the run) in which the batch, step, sample or token with index `index` is; of a step, the
+    /// one that closes it. Streams know it without their epochs.
+    pub fn batch_with(&self, unit: Unit, index: u64) -> Result<u64, Error> {
+        let (segment, batch) = self.find(unit, index)?;
+        Ok(segment.batch0 + batch)
+    }
+
+    /// The same as [`Self::index`] of a batch of which only the index in the run is known.
+    pub fn index_of_batch(&self, unit: Unit, batch: u64) -> Result<u64, Error> {
+        let (segment, within) = self.find(Unit::Batch, batch)?;
+        self.index_in(segment, within, unit, || format!("batch {batch}"))
+    }
+
+    fn index_in(
+        &self,
+        segment: &CompiledSegment,
+        batch: u64,
+        unit: Unit,
+        name: impl Fn() -> String,
+    ) -> Result<u64, Error> {
         match unit {
             Unit::Batch => Ok(segment.batch0 + batch),
             Unit::Step => segment.contributes_to(batch).map(|step| segment.step0 + step).ok_or_else(|| {
                 Error::OutOfRange(format!(
-                    "the batch at epoch {}, iter {} (indices from 0) contributes to no step: its accumulation window never closes",
-                    at.epoch, at.iter
+                    "the batch at {} (indices from 0) contributes to no step: its accumulation window never closes",
+                    name()
                 ))
             }),
             Unit::Sample => match (segment.sample0, segment.samples_within(batch)) {
                 // The sample itself is counted, too.
                 (Some(before), Some(within)) => Ok(total(u128::from(before) + within + 1, Unit::Sample)? - 1),
-                _ => Err(sizes_unknown(&format!("the first sample of epoch {}, iter {}", at.epoch, at.iter))),
+                _ => Err(sizes_unknown(&format!("the first sample of {}", name()))),
             },
             Unit::Token if !self.marks.is_empty() => {
                 let done = segment.batch0 + batch;
                 self.marks.exact(done).ok_or_else(|| {
-                    Error::Undetermined(format!("the tokens of the first {done} batches are not known: no mark is there"))
+                    Error::Undetermined(format!(
+                        "the tokens of the first {done} batches are not known: no mark is there"
+                    ))
                 })
             }
             Unit::Token => {
                 let Some(each) = self.tokens_per_sample() else { return Err(Error::Undetermined(NO_TOKENS.into())) };
-                let first = u128::from(self.index(Unit::Sample, at)?) * u128::from(each);
+                let sample = self.index_in(segment, batch, Unit::Sample, name)?;
                 // The token itself is counted, too.
-                Ok(total(first + 1, Unit::Token)? - 1)
+                Ok(total(u128::from(sample) * u128::from(each) + 1, Unit::Token)? - 1)
             }
             Unit::Epoch | Unit::Duration => Err(no_location(unit)),
         }

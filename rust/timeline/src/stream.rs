@@ -30,6 +30,12 @@ impl Timeline {
         self.segments().first().is_some_and(|first| first.stream.is_some())
     }
 
+    /// Whether batches have an epoch. Those of a stream have one only where the samples of one pass are known.
+    #[must_use]
+    pub fn has_epochs(&self) -> bool {
+        !self.is_stream() || self.pass().is_some()
+    }
+
     /// The samples of one pass over the data of a stream, if known.
     pub(crate) fn pass(&self) -> Option<u64> {
         self.segments().first().filter(|first| first.stream.is_some()).and_then(|first| first.samples)

@@ -19,12 +19,13 @@ from stepbridge.adapters.base._driver import LoopDriver
 from stepbridge.adapters.base._framework import framework
 from stepbridge.adapters.base._log_step import LogStep
 from stepbridge.adapters.base._order import EpochOrder
-from stepbridge.adapters.base._phases import Phases, Shape
+from stepbridge.adapters.base._phases import CompiledPhase, Phases, Shape
 from stepbridge.adapters.base._watch import Watch, watches
 from stepbridge.checkpoints import ArgumentChange, ResumeCheck, ResumePoint, point_of
 
 __all__ = [
     "ArgumentChange",
+    "CompiledPhase",
     "CounterUpdates",
     "CounterWatch",
     "EpochOrder",

@@ -6,6 +6,8 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
 from stepbridge._errors import TimelineError
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
@@ -13,9 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from stepbridge.clock import StepClock
-    from stepbridge.timeline import QuantityLike, Unit
+    from stepbridge.timeline import Answer, QuantityLike, Unit
 
-__all__ = ["Phase", "Phases", "Shape"]
+    #: Divides a whole tensor of a framework by numbers.
+    Share: TypeAlias = Callable[[Any, Any], Any]
+
+__all__ = ["CompiledPhase", "Phase", "Phases", "Shape"]
 
 #: How a factor gets to its next value.
 Shape: TypeAlias = Literal["linear", "cosine", "hold"]
@@ -30,6 +35,19 @@ class Phase(NamedTuple):
     """The factor there."""
     shape: Shape
     """How it gets there: "linear", "cosine", or "hold" (it stays, and jumps at the end)."""
+
+
+class CompiledPhase(NamedTuple):
+    """One part of a schedule in a framework's own count; equal to a tuple of the same."""
+
+    end: int
+    """Where it ends, in batches or steps."""
+    factor: float
+    """The factor there."""
+    shape: Shape
+    """How it gets there."""
+    knots: tuple[tuple[int, float], ...] = ()
+    """Counts inside it at which the pace changes, and the share of the phase that is done there."""
 
 
 class Phases:
@@ -54,8 +72,8 @@ class Phases:
     >>> clock.advance(2)
     >>> phases.factor(clock)
     0.5
-    >>> phases.in_batches(Timeline.plan(batches_per_epoch=4, epochs=3))
-    [(4, 1.0, 'linear'), (12, 0.0, 'cosine')]
+    >>> [tuple(phase) for phase in phases.in_batches(Timeline.plan(batches_per_epoch=4, epochs=3))]
+    [(4, 1.0, 'linear', ()), (12, 0.0, 'cosine', ())]
     """
 
     def __init__(self, phases: Iterable[tuple[QuantityLike, float, Shape]], *, start: float = 1.0) -> None:
@@ -90,8 +108,10 @@ class Phases:
             begin, factor = end, following
         return factor
 
-    def in_batches(self, timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
+    def in_batches(self, timeline: Timeline | None) -> list[CompiledPhase]:
         """Returns the phases with their ends in batches, for a framework that compiles a schedule.
+
+        Where the size of a batch changes inside a phase, the pace changes too, so that the factor is that of the data.
 
         Args:
             timeline: the run; not needed where all ends are batches. An end inside a batch counts from the next one.
@@ -101,44 +121,39 @@ class Phases:
         """
         return self._converted("ba", timeline)
 
-    def in_steps(self, timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
+    def in_steps(self, timeline: Timeline | None) -> list[CompiledPhase]:
         """Returns the phases with their ends in steps; see `in_batches`."""
         return self._converted("st", timeline)
 
-    def _converted(self, unit: Literal["ba", "st"], timeline: Timeline | None) -> list[tuple[int, float, Shape]]:
-        converted: list[tuple[int, float, Shape]] = []
+    def _converted(self, unit: Literal["ba", "st"], timeline: Timeline | None) -> list[CompiledPhase]:
+        converted: list[CompiledPhase] = []
+        begin = Quantity(0, unit)
         for end, factor, shape in self._phases:
             number = count_at_end(end, unit, timeline)
-            if converted and number < converted[-1][0]:
+            if number < begin.value:
                 raise TimelineError(f"the phase that ends at {end} ({number}{unit}) ends before the one in front of it")
-            converted.append((number, factor, shape))
+            knots = () if timeline is None else _knots(begin, Quantity(number, unit), end.unit, timeline)
+            converted.append(CompiledPhase(number, factor, shape, knots))
+            begin = Quantity(number, unit)
         return converted
 
     @staticmethod
-    def compiled(
-        phases: Sequence[tuple[int, float, Shape]],
-        start: float,
-        count: Any,
-        *,
-        where: Callable[[Any, Any, Any], Any],
-        share: Callable[[Any, int], Any],
-        cos: Callable[[Any], Any],
-    ) -> Any:
+    def compiled(phases: Sequence[CompiledPhase], start: float, count: Any, *, share: Share, numeric: Any) -> Any:
         """Returns the factor at a count that is a tensor of a framework.
 
         Args:
             phases: what `in_batches` or `in_steps` returned.
             start: the factor at the start of the run.
             count: the batches or steps that are done.
-            where: the framework's choice between two values.
-            share: a whole tensor divided by a number, as a fraction.
-            cos: the framework's cosine.
+            share: a whole tensor divided by numbers, as a fraction.
+            numeric: what has the framework's `where`, `cos`, `clip` and `sum` by these names, as numpy does.
         """
-        factor: Any = phases[-1][1]
-        begins = [(0, start), *((end, value) for end, value, _ in phases)]
-        for (begin, before), (end, after, shape) in reversed(list(zip(begins, phases, strict=False))):
-            passed = share(count - begin, max(end - begin, 1))
-            factor = where(count < end, Phases.between(before, after, shape, passed, cos), factor)
+        factor: Any = phases[-1].factor
+        begins = [(0, start), *((phase.end, phase.factor) for phase in phases)]
+        for (begin, before), phase in reversed(list(zip(begins, phases, strict=False))):
+            passed = _passed(phase, begin, count, share, numeric)
+            value = Phases.between(before, phase.factor, phase.shape, passed, numeric.cos)
+            factor = numeric.where(count < phase.end, value, factor)
         return factor
 
     @staticmethod
@@ -170,11 +185,45 @@ def count_at_end(amount: Quantity, unit: Literal["ba", "st"], timeline: Timeline
     raise TimelineError(f"{amount} in {name}{'es' if unit == 'ba' else 's'} is {answer}: {timeline!r}")
 
 
+def _passed(phase: CompiledPhase, begin: int, count: Any, share: Share, numeric: Any) -> Any:
+    """Returns the share of a phase that is done at a count."""
+    if not phase.knots:
+        return share(count - begin, max(phase.end - begin, 1))
+    at, done = zip((begin, 0.0), *phase.knots, (phase.end, 1.0), strict=True)
+    pieces = numeric.clip(share(count - np.array(at[:-1], "int32"), np.diff(at).astype("float32")), 0.0, 1.0)
+    return numeric.sum(pieces * np.diff(done).astype("float32"))
+
+
+def _knots(begin: Quantity, end: Quantity, unit: Unit, timeline: Timeline) -> tuple[tuple[int, float], ...]:
+    """Where the timeline changes inside a phase whose time is counted in a unit, and which share is done there."""
+    if unit == end.unit:
+        return ()
+    first, last = _at_least(timeline.convert(begin, unit)), _at_least(timeline.convert(end, unit))
+    knots: dict[int, float] = {}
+    batch = 0
+    for segment in timeline.segments:
+        if batch and first is not None and last is not None and first < last:
+            change = Quantity(batch, "ba")
+            count, done = _at_least(timeline.convert(change, end.unit)), _at_least(timeline.convert(change, unit))
+            if count is not None and done is not None and begin.value < count < end.value:
+                knots[int(count)] = float((Fraction(done) - first) / (last - first))
+        if segment.epochs is None or segment.batches is None:
+            break
+        batch += segment.epochs * segment.batches
+    return tuple(sorted(knots.items()))
+
+
+def _at_least(answer: Answer) -> int | Fraction | None:
+    """What is done for certain; `None` where nothing is known."""
+    if isinstance(answer, Between):
+        return answer.lower.value
+    return answer.value if isinstance(answer, Exact) else None
+
+
 def _in_unit(clock: StepClock, reached: Quantity, unit: Unit) -> int | Fraction:
     """The end of a phase, in the unit of the next; inside an accumulation window the steps done by then."""
     answer = clock.convert(reached, unit)
-    if isinstance(answer, Exact):
-        return answer.value
-    if isinstance(answer, Between):
-        return answer.lower.value
+    done = _at_least(answer)
+    if done is not None:
+        return done
     raise TimelineError(f"{clock.name}: {reached} in {unit}, where the next phase begins, is {answer}")

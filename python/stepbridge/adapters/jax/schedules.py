@@ -69,9 +69,8 @@ def schedule(
             ends,
             given.start,
             jnp.asarray(count),
-            where=jnp.where,
             share=lambda passed, whole: passed.astype(jnp.float32) / whole,
-            cos=jnp.cos,
+            numeric=jnp,
         )
 
     return rate_at

@@ -9,7 +9,7 @@ left out by LossScaleOptimizer) moves the schedule as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 from keras import ops
@@ -20,13 +20,10 @@ from stepbridge.clock import StepClock
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stepbridge.adapters.base import Shape
     from stepbridge.timeline import QuantityLike
-
-    #: Phases as their author gives them.
-    Given: TypeAlias = Sequence[tuple[QuantityLike, float, Shape]]
 
 __all__ = ["ClockSchedule", "DrivenSchedule", "drive"]
 
@@ -68,12 +65,14 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         name: str = "ClockSchedule",
     ) -> None:
         super().__init__()
-        if plan is None:
-            # Whole numbers are the batches of `get_config`.
-            ends = [Quantity(end, "ba") if isinstance(end, int) else end for end, _, _ in phases]
-            phases = [(end, factor, shape) for end, (_, factor, shape) in zip(ends, phases, strict=True)]
         self.rate, self.start, self.name = float(rate), float(start), name
-        self.phases = Phases(cast("Given", phases), start=start).in_batches(_timeline(plan))
+        given, knots = [], []
+        for end, factor, shape, *inside in cast("Iterable[tuple[Any, ...]]", phases):
+            # Whole numbers are the batches of `get_config`, which adds the knots inside a phase.
+            given.append((Quantity(end, "ba") if plan is None and isinstance(end, int) else end, factor, shape))
+            knots.append(tuple((int(at), float(share)) for at, share in inside[0]) if inside else ())
+        converted = Phases(given, start=start).in_batches(_timeline(plan))
+        self.phases = [phase._replace(knots=phase.knots or kept) for phase, kept in zip(converted, knots, strict=True)]
 
     def __call__(self, step: Any) -> Any:
         """Returns the rate for the batch with this index in the run; Keras calls it."""
@@ -81,15 +80,14 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
             self.phases,
             self.start,
             ops.convert_to_tensor(step),
-            where=ops.where,
             share=lambda batches, whole: ops.cast(batches, "float32") / whole,
-            cos=ops.cos,
+            numeric=ops,
         )
         return self.rate * factor
 
     def get_config(self) -> dict[str, Any]:
         """Returns what `from_config` makes an equal schedule of; the ends are batches by now."""
-        phases = [list(phase) for phase in self.phases]
+        phases = [[*phase[:3], [list(knot) for knot in phase.knots]] for phase in self.phases]
         return {"rate": self.rate, "phases": phases, "start": self.start, "name": self.name}
 
 

@@ -21,14 +21,21 @@ pub(super) fn at_places(timeline: &Timeline, unit: Unit, places: &Places) -> Vec
 }
 
 fn at(timeline: &Timeline, unit: Unit, epoch: i64, iter: i64, epochs: f64) -> Option<i64> {
-    let amount = match (u64::try_from(epoch), u64::try_from(iter)) {
+    match (u64::try_from(epoch), u64::try_from(iter)) {
         (Ok(epoch), Ok(iter)) => {
-            let batch = timeline.index(Unit::Batch, Location { epoch, iter }).ok()?;
-            Quantity::whole(batch.checked_add(1)?, Unit::Batch)
+            after_batch(timeline, unit, timeline.index(Unit::Batch, Location { epoch, iter }).ok()?)
         }
         // The end of an epoch, or the start of the run.
-        _ => Quantity::whole(whole(epochs)?, Unit::Epoch),
-    };
+        _ => after(timeline, unit, Quantity::whole(whole(epochs)?, Unit::Epoch)),
+    }
+}
+
+/// How much of a unit is done after a batch of the run, if it is known.
+pub(super) fn after_batch(timeline: &Timeline, unit: Unit, batch: u64) -> Option<i64> {
+    after(timeline, unit, Quantity::whole(batch.checked_add(1)?, Unit::Batch))
+}
+
+fn after(timeline: &Timeline, unit: Unit, amount: Quantity) -> Option<i64> {
     let done = match timeline.convert(amount, unit).ok()? {
         Answer::Exact(done) => done,
         // Inside a window, the updates before it are done.

@@ -8,6 +8,7 @@
 mod basis;
 mod compare;
 mod done;
+mod epochless;
 mod logged_positions;
 mod options;
 pub(crate) mod part;

@@ -140,6 +140,21 @@ fn of_ledger(found: RunLedger, unit: Option<Unit>, options: &ReindexOptions) -> 
 
 /// Refuses a unit in which no record can be located.
 pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: &ReindexOptions) -> Result<(), Error> {
+    let counts = options.batch || options.sample || options.token || options.done.is_some();
+    if counts && unit != Unit::Epoch && !timeline.has_epochs() {
+        let sample = options.sample.then(|| timeline.index_of_batch(Unit::Sample, 0));
+        let token = options.token.then(|| timeline.index_of_batch(Unit::Token, 0));
+        return match [Some(timeline.batch_with(unit, 0)), sample, token].into_iter().flatten().find_map(Result::err) {
+            Some(error @ (Error::Invalid(_) | Error::Undetermined(_))) => Err(error),
+            _ => Ok(()),
+        };
+    }
+    if unit != Unit::Epoch
+        && let (false, Err(Error::Undetermined(why))) = (timeline.has_epochs(), timeline.locate(unit, 0))
+    {
+        let counts = "or ask for batch=, sample= or token=, which need no epochs";
+        return Err(Error::Undetermined(format!("{why}; {counts}")));
+    }
     let asked = if options.sample { Unit::Sample } else { unit };
     for unit in [unit, asked] {
         if unit != Unit::Epoch

@@ -7,7 +7,7 @@ use super::options::ReindexOptions;
 use super::part::{PlaceTallies, PlacedPart};
 use super::places::{CountColumns, Places};
 use super::resolution::{BatchRows, Resolution, Resolutions, Withheld};
-use super::{compare, done, logged_positions};
+use super::{compare, done, epochless, logged_positions};
 use crate::infer::PrintedRange;
 use stepbridge_records::{ColumnBatch, EpochColumn, EpochMeaning, Records, StepMeaning, StepScope, epoch_tag};
 
@@ -86,6 +86,10 @@ impl<'a> Placer<'a> {
             }
             (StepMeaning { unit: Unit::Epoch, base, .. }, timeline) => {
                 by_epoch(batch, base, timeline, &mut places, &mut seen);
+            }
+            (step, Some(timeline)) if !timeline.has_epochs() => {
+                epochless::rows(batch, step, timeline, self.columns, &mut places, &mut seen);
+                return (places, seen);
             }
             (step, Some(timeline)) => {
                 by_timeline(batch, step, timeline, &mut places, &mut seen);

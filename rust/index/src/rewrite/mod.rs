@@ -20,6 +20,7 @@ use stepbridge_io::parallel;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ColumnBatch, Problem, ProblemKind};
 
+use crate::error::ReadError;
 use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 use crate::reindex::place::Placer;
@@ -86,7 +87,8 @@ pub fn rewrite(
     let RewriteRequest { output, axis, also } = *request;
     let folder = OutputFolder::at(output, paths.all())?;
     let mut logs = read(paths, &ReadOptions { summaries: true, ..read_options.clone() }, progress, threads)?;
-    let others = others::batches(&mut logs);
+    let others = others::batches(&mut logs)
+        .map_err(|error| ReadError::Unreadable { path: paths.root.clone(), source: error.into() })?;
     let counters = others::second_counters(&logs, &others);
     let mut options = options.clone();
     axis.ask(&mut options);

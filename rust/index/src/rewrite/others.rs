@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use stepbridge_records::{ColumnBatch, OrderKey, Records, SupersededFrom};
+use stepbridge_records::{ColumnBatch, OrderKey, Records, SupersededFrom, TagTable, TooManyTags};
 
 use crate::logs::Logs;
 use crate::second_counters::SecondCounters;
@@ -19,8 +19,9 @@ struct FileSpan {
 /// The values of all files that are not numbers, as records without a value; their tags are added to those of the logs.
 ///
 /// Such a value belongs to the session of the next record of its file. A later session supersedes it as it does records.
-pub(super) fn batches(logs: &mut Logs) -> Vec<ColumnBatch> {
-    let mut numbers: HashMap<String, u32> = logs.records.tags.iter().cloned().zip(0..).collect();
+pub(super) fn batches(logs: &mut Logs) -> Result<Vec<ColumnBatch>, TooManyTags> {
+    let mut numbers = TagTable::default();
+    logs.records.tags.iter().for_each(|tag| _ = numbers.number(tag.as_bytes()));
     let mut spans: Vec<Vec<FileSpan>> = logs.files.iter().map(|_| Vec::new()).collect();
     let mut counts = vec![0; spans.len()];
     for batch in &logs.records.batches {
@@ -32,7 +33,7 @@ pub(super) fn batches(logs: &mut Logs) -> Vec<ColumnBatch> {
     let mut found = Vec::new();
     for ((source, file), spans) in (0..).zip(&logs.files).zip(spans) {
         let Some(others) = file.facts.summaries.as_ref().map(|summaries| &summaries.others) else { continue };
-        let tags: Vec<u32> = others.tags.iter().map(|tag| number(&mut numbers, &mut logs.records.tags, tag)).collect();
+        let tags: Vec<u32> = others.tags.iter().map(|tag| numbers.number(tag.as_bytes())).collect();
         let mut all = others.columns.clone();
         all.tag.iter_mut().for_each(|tag| *tag = tags[*tag as usize]);
         all.step.iter_mut().flatten().for_each(|step| *step = step.saturating_add(file.offset));
@@ -53,18 +54,9 @@ pub(super) fn batches(logs: &mut Logs) -> Vec<ColumnBatch> {
             begin = end;
         }
     }
+    logs.records.tags = numbers.into_names()?;
     supersede(&mut found);
-    found
-}
-
-fn number(numbers: &mut HashMap<String, u32>, tags: &mut Vec<String>, tag: &str) -> u32 {
-    if let Some(&number) = numbers.get(tag) {
-        return number;
-    }
-    let number = u32::try_from(tags.len()).unwrap_or(u32::MAX);
-    tags.push(tag.to_owned());
-    numbers.insert(tag.to_owned(), number);
-    number
+    Ok(found)
 }
 
 /// Notes what later sessions repeated: each series from the first value on that a later session has of it.

@@ -62,15 +62,16 @@ pub(super) fn chain(logs: &mut Logs, options: &[ChainOption]) -> Result<(), Read
     Ok(())
 }
 
-/// A name, with its numbers as numbers.
-fn natural(name: &str) -> Vec<(String, u64)> {
+/// A name, with its numbers as numbers of any length: how many digits each has, and which.
+fn natural(name: &str) -> Vec<(&str, usize, &str)> {
     let mut parts = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
         let text = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
         let (before, after) = rest.split_at(text);
         let digits = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
-        parts.push((before.to_owned(), after[..digits].parse().unwrap_or(u64::MAX)));
+        let number = after[..digits].trim_start_matches('0');
+        parts.push((before, number.len(), number));
         rest = &after[digits..];
     }
     parts
@@ -200,8 +201,12 @@ mod tests {
 
     #[test]
     fn numbers_in_names_are_in_their_order() {
-        let mut names = ["PPO_10", "PPO_2", "PPO_1", "a/version_0", "PPO_1#2"];
-        names.sort_by_cached_key(|name| natural(name));
-        assert_eq!(names, ["PPO_1", "PPO_1#2", "PPO_2", "PPO_10", "a/version_0"]);
+        let mut names =
+            ["PPO_10", "PPO_2", "PPO_1", "a/version_0", "PPO_1#2", "t30000000000000000001", "t030000000000000000000"];
+        names.sort_by_cached_key(|&name| natural(name));
+        assert_eq!(
+            names,
+            ["PPO_1", "PPO_1#2", "PPO_2", "PPO_10", "a/version_0", "t030000000000000000000", "t30000000000000000001"]
+        );
     }
 }

@@ -25,7 +25,7 @@ impl Table {
         Self { schema: self.schema.clone(), batches, logs: self.logs.clone() }
     }
 
-    /// How many records of each run have neither an epoch nor a position after their step; runs without such records have
+    /// How many records of each run have neither an epoch, a position after their step, nor a batch, sample or token; runs without such records have
     /// no entry. A table without these columns says nothing about places, and has no entries.
     #[must_use]
     pub fn without_place(&self) -> BTreeMap<String, u64> {
@@ -35,7 +35,7 @@ impl Table {
     }
 }
 
-/// Counts the records of a batch that have neither an epoch nor a position, by run.
+/// Counts the records of a batch that have no place, by run.
 pub(crate) fn count_without_place(batch: &RecordBatch, counts: &mut BTreeMap<String, u64>) {
     let (Some(epoch), Some(position)) = (batch.column_by_name("epoch"), batch.column_by_name("epoch_float")) else {
         return;
@@ -43,7 +43,11 @@ pub(crate) fn count_without_place(batch: &RecordBatch, counts: &mut BTreeMap<Str
     if epoch.null_count() == 0 || position.null_count() == 0 {
         return;
     }
-    for row in (0..batch.num_rows()).filter(|&row| epoch.is_null(row) && position.is_null(row)) {
+    // Records of a stream whose epochs are not known are placed by these.
+    let counted: Vec<_> =
+        ["batch", "sample", "token"].into_iter().filter_map(|name| batch.column_by_name(name)).collect();
+    let has_none = |row| epoch.is_null(row) && position.is_null(row) && counted.iter().all(|count| count.is_null(row));
+    for row in (0..batch.num_rows()).filter(|&row| has_none(row)) {
         if let Some(run) = name(batch, "run", row) {
             match counts.get_mut(run) {
                 Some(count) => *count += 1,
