@@ -15,6 +15,7 @@ import pytest
 import stepbridge as sb
 from commands import LOGS
 from known_logs import DATA, POSTED
+from table_rows import same_rows, sorted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
 LINES = '{"step": 1, "epoch": 0, "loss": 1}\n{"step": 2, "epoch": 1, "loss": 2}\n'
 FOLDERS = [LOGS, *(sorted(path for path in DATA.iterdir() if path.is_dir()) if DATA.exists() else []), POSTED]
-
-
-def rows(table: sb.Table) -> Counter[str]:
-    """Count the rows of a table; what is not a number is equal to itself."""
-    return Counter(map(repr, table.to_arrow().to_pylist()))
 
 
 def differences(folder: Path, **options: Any) -> list[str]:
@@ -50,7 +46,7 @@ def differences(folder: Path, **options: Any) -> list[str]:
         )
     if sorted(map(repr, problems)) != sorted(map(repr, whole.problems)):
         differing.append(f"problems {set(problems) ^ set(whole.problems)}")
-    if sum(map(rows, tables), Counter()) != rows(table):
+    if not same_rows(sorted_rows(*(part.to_arrow() for part in tables)), sorted_rows(table.to_arrow())):
         differing.append("records")
     placed = Counter(problem for part in tables for problem in part.problems)
     if placed != Counter(table.problems):

@@ -103,7 +103,7 @@ def index(
     listing = _listed(root, reading, noted.get("files", {}) if noted.get("settings") == settings else {})
     groups = _with_unreadable(listing, root)
     parts = [part for part in range(store.parts) if shard is None or part % shard[1] == shard[0] - 1]
-    work = _Work(store, listing.problems, request, settings)
+    work = _Work(store, listing, request, settings)
     by_part = _by_part(groups, store, parts)
     done, total = 0, sum(group.size for part in by_part.values() for group in part)
     if regrouped := _regrouped(noted.get("groups", ()), groups):
@@ -122,14 +122,27 @@ def index(
     return IndexResult(os.fspath(table), work.runs, work.records, work.replaced, removed, tuple(work.problems))
 
 
+class _PartChange(NamedTuple):
+    """What has to be done in a part."""
+
+    changed: list[RunGroup]
+    """The groups to read."""
+    kept: list[RunRow]
+    left: list[RunRow]
+    """The rows of runs that leave the table, or are read again."""
+    leaving: set[str]
+    """Their groups, and those that are read."""
+    is_needed: bool
+
+
 class _Work:
     """What one call does, part by part."""
 
-    def __init__(
-        self, store: TableFolder, problems: tuple[Problem, ...], request: Mapping[str, Any], settings: str
-    ) -> None:
+    def __init__(self, store: TableFolder, listing: GroupListing, request: Mapping[str, Any], settings: str) -> None:
         self._store = store
-        self._problems_of = {problem.file: problem for problem in problems}
+        self._problems_of = {problem.file: problem for problem in listing.problems}
+        self._listed = listing.entries.keys() | {file.file for group in listing.groups for file in group.files}
+        self._root = Path(listing.groups[0].root)
         self._request = request
         self._settings = settings
         self.runs = 0
@@ -150,40 +163,45 @@ class _Work:
 
     def update(self, part: int, groups: list[RunGroup]) -> None:
         """Brings one part up to date."""
-        with self._store.locked(part):
-            held = _by_group(self._store.rows(part))
-            interrupted = self._store.interrupted(part)
-            changed = [group for group in groups if self._is_changed(group, held.get(group.name), interrupted)]
-            gone = [name for name in held.keys() - {group.name for group in groups} if not self._is_hidden(name)]
-            again = {group.name for group in changed}
-            kept = [row for name, rows in held.items() if name not in again and name not in gone for row in rows]
-            rows = self._replace(part, kept, changed, gone, held) if again or gone or interrupted is not None else []
-        self.runs += sum(row["run"] is not None for row in (*kept, *rows))
-        self.records += sum(row["records"] for row in (*kept, *rows))
+        change = self._change(part, groups)
+        rows: list[RunRow] = []
+        if change.is_needed:
+            with self._store.locked(part):
+                # Another process may have done it meanwhile.
+                change = self._change(part, groups)
+                rows = self._replace(part, change) if change.is_needed else []
+        self.runs += sum(row["run"] is not None for row in (*change.kept, *rows))
+        self.records += sum(row["records"] for row in (*change.kept, *rows))
 
-    def _replace(
-        self,
-        part: int,
-        kept: list[RunRow],
-        changed: list[RunGroup],
-        gone: Iterable[str],
-        held: Mapping[str, list[RunRow]],
-    ) -> list[RunRow]:
+    def _change(self, part: int, groups: list[RunGroup]) -> _PartChange:
+        held = _by_group(self._store.rows(part))
+        interrupted = self._store.interrupted(part)
+        changed = [group for group in groups if self._is_changed(group, held.get(group.name), interrupted)]
+        absent = held.keys() - {group.name for group in groups}
+        gone = {name for name in absent if self._is_gone(name, held[name])}
+        leaving = {*gone, *(group.name for group in changed)}
+        return _PartChange(
+            changed,
+            kept=[row for name, rows in held.items() if name not in leaving for row in rows],
+            left=[row for name, rows in held.items() if name in leaving for row in rows],
+            leaving=leaving,
+            is_needed=bool(leaving) or interrupted is not None,
+        )
+
+    def _replace(self, part: int, change: _PartChange) -> list[RunRow]:
         rows: list[RunRow] = []
         outputs: list[Path] = []
         try:
-            for read in read_groups(changed, self._request, self._settings, self._store.temporary):
+            for read in read_groups(change.changed, self._request, self._settings, self._store.temporary):
                 rows += read.rows
                 outputs += [read.output] if read.output is not None else []
             self._add_unreadable(rows)
-            self._store.replace(part, kept, rows, {*gone, *(group.name for group in changed)}, outputs)
+            self._store.replace(part, change.kept, rows, change.leaving, outputs)
         finally:
             for output in outputs:
                 output.unlink(missing_ok=True)
-        before = {row["run"] for name in (*gone, *(group.name for group in changed)) for row in held.get(name, ())}
-        now = {row["run"] for row in rows}
         self.replaced += [row["run"] for row in rows if row["run"] is not None]
-        self.removed |= {run for run in before - now if run is not None}
+        self.removed |= {row["run"] for row in change.left if row["run"] is not None}
         self.problems += [Problem(**problem) for row in rows for problem in row["problems"]]
         return rows
 
@@ -196,8 +214,12 @@ class _Work:
         fresh = any(file.is_fresh for file in group.files)
         return fresh or held != {(file.file, file.size, file.e_tag) for file in group.files}
 
+    def _is_gone(self, group: str, rows: list[RunRow]) -> bool:
+        """Whether the files of a group are gone, and not in a folder that cannot be read, or newer than the listing."""
+        files = [file["file"] for row in rows for file in row["files"] if file["file"] not in self._listed]
+        return not self._is_hidden(group) and not any((self._root / file).exists() for file in files)
+
     def _is_hidden(self, group: str) -> bool:
-        """Whether a group may be there and not be seen, because a folder around it cannot be read."""
         return any(group == folder or group.startswith(f"{folder}/") for folder in self._problems_of)
 
     def _add_unreadable(self, rows: Iterable[RunRow]) -> None:
