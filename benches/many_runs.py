@@ -97,12 +97,13 @@ def make_runs(root: Path, count: int) -> None:
 
 
 def grow(root: Path, every: int) -> int:
-    """Append to some of the runs. Return how many."""
+    """Write some of the runs anew. Return how many."""
     folders = sorted(root.glob("sweep*/run*"))[::every]
     for folder in folders:
         shutil.rmtree(folder)
         folder.mkdir()
         lines(folder, len(folders))
+        settle(folder)
     return len(folders)
 
 
@@ -148,7 +149,6 @@ def main(count: int, root: Path) -> None:
     timed("first index", index, size)
     timed("nothing changed", index, size)
     changed = grow(runs, CHANGED)
-    settle(runs)
     timed(f"{changed:,} runs changed", index, size)
     begin = time.perf_counter()
     rows = pl.read_parquet(target / "runs" / "*.parquet", columns=["run", "part"]).sort("run")

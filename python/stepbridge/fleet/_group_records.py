@@ -80,11 +80,13 @@ def _alone(group: RunGroup, request: Mapping[str, Any], settings: str, output: P
         return GroupRecords((group,), [_failed(group, error, settings)], None)
 
 
-def batches_of(output: Path, *, keep_superseded: bool) -> Iterator[pa.RecordBatch]:
+def batches_of(
+    output: Path, *, keep_superseded: bool, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yields the records of a file that `read_groups` wrote."""
     parquet, compute = imported("pyarrow.parquet", "index"), imported("pyarrow.compute", "index")
     with parquet.ParquetFile(output) as file:
-        for batch in file.iter_batches():
+        for batch in file.iter_batches(columns=columns):
             if keep_superseded or "superseded" not in batch.schema.names:
                 yield batch
             else:
@@ -154,7 +156,8 @@ def _counts(output: Path) -> tuple[dict[str, int], dict[str, int], dict[str, int
         for found in compute.value_counts(runs).to_pylist():
             counts[found["values"]] = counts.get(found["values"], 0) + found["counts"]
 
-    for batch in batches_of(output, keep_superseded=True):
+    columns = ("run", "epoch", "epoch_float", "superseded")
+    for batch in batches_of(output, keep_superseded=True, columns=columns):
         runs, kept = batch.column("run"), batch
         if "superseded" in batch.schema.names:
             add(superseded, runs.filter(batch.column("superseded")))

@@ -51,7 +51,10 @@ class ParquetFolder(TableFolder):
         """Writes the records of a part, then its rows: each is one rename."""
         pyarrow = imported("pyarrow", "index")
         records = self._path("records", part)
-        if outputs or records.exists():
+        if len(outputs) == 1 and all(row["run"] is None for row in kept) and self._is_whole(outputs[0]):
+            _flush(outputs[0])
+            outputs[0].replace(records)
+        elif outputs or records.exists():
             held = batches_of(records, keep_superseded=True) if kept and records.exists() else ()
             self._write(records, self._schema, records_of_part(held, kept, outputs, self._schema))
         schema = runs_schema()
@@ -70,8 +73,18 @@ class ParquetFolder(TableFolder):
                 for batch in batches:
                     if batch.num_rows:
                         writer.write_table(pyarrow.Table.from_batches([batch]).select(schema.names).cast(marked))
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+            _flush(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _is_whole(self, output: Path) -> bool:
+        """Whether a file of records is as the table has them."""
+        schema = imported("pyarrow.parquet", "index").read_schema(output)
+        return bool(schema.remove_metadata().equals(self._schema.remove_metadata()))
+
+
+def _flush(path: Path) -> None:
+    """Brings a file to the disk, before it gets its name."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
