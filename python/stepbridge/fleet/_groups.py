@@ -188,8 +188,8 @@ def find_runs(
     >>> import stepbridge as sb
     >>> for group in sb.find_runs("demo/logs"):
     ...     print(group.name, len(group.files), len(group.read()))
-    mnist_cnn/csv/version_0 1 1200
-    mnist_cnn/tensorboard/version_0 3 2400
+    mnist_cnn/csv/version_0 1 184
+    mnist_cnn/tensorboard/version_0 3 34
     roberta_lora/results 1 119
     """
     refuse_unknown("find_runs", options, ReadOptions.__optional_keys__)
