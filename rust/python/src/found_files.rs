@@ -1,6 +1,6 @@
 //! `_core.find_files`: the files below the paths, and what each of them is.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use pyo3::prelude::*;
@@ -23,7 +23,7 @@ fn find_files(
     py: Python<'_>,
     paths: PathsRequest,
     options: ReadRequest,
-    known: HashMap<String, String>,
+    known: BTreeMap<String, String>,
     watch: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(Vec<FoundRow>, Vec<ProblemRow>)> {
     let (paths, options) = (paths.into_core(), options.into_core()?);

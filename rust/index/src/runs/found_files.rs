@@ -2,7 +2,7 @@
 //!
 //! It is for those who read the files of a folder in several groups: a group needs all files that are read together.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -59,7 +59,7 @@ pub enum FileRole {
 pub fn find_files(
     paths: &LogPaths,
     options: &ReadOptions,
-    known: &HashMap<String, String>,
+    known: &BTreeMap<String, String>,
     progress: &Progress,
     threads: usize,
 ) -> Result<(Vec<FoundFile>, Vec<Problem>), ReadError> {
@@ -76,7 +76,7 @@ pub fn find_files(
     Ok((found, problems))
 }
 
-fn found_file(opener: &FileOpener, path: &FilePath, begin: SystemTime, known: &HashMap<String, String>) -> FoundFile {
+fn found_file(opener: &FileOpener, path: &FilePath, begin: SystemTime, known: &BTreeMap<String, String>) -> FoundFile {
     // The stamp is older than what is read: a change in between shows next time.
     let stamp = FileStamp::now(path);
     let (file, e_tag) = (path.shown(), stamp.e_tag(begin));
@@ -110,16 +110,16 @@ mod tests {
         fs::write(folder.path().join("events.out.tfevents.1.host"), "").expect("written");
         let long_ago = SystemTime::now() - std::time::Duration::from_secs(60);
         fs::File::options().append(true).open(&log).expect("open").set_modified(long_ago).expect("set");
-        let find = |known: &HashMap<String, String>| {
+        let find = |known: &BTreeMap<String, String>| {
             let (options, progress) = (ReadOptions::default(), Progress::default());
             find_files(&folder.path().into(), &options, known, &progress, 2).expect("files").0
         };
-        let found = find(&HashMap::new());
+        let found = find(&BTreeMap::new());
         let names: Vec<&str> = found.iter().map(|found| &found.file[..]).collect();
         assert_eq!(names, ["events.out.tfevents.1.host", "log.csv", "notes.txt"]);
         assert!(matches!(found[0].role, FileRole::Broken(_)) && matches!(found[2].role, FileRole::Other));
         assert!(matches!(found[1].role, FileRole::Log(_)));
-        let known: HashMap<_, _> = found.into_iter().map(|found| (found.file, found.e_tag)).collect();
+        let known: BTreeMap<_, _> = found.into_iter().map(|found| (found.file, found.e_tag)).collect();
         assert!(!known["log.csv"].ends_with('?') && known["notes.txt"].ends_with('?'));
         assert!(matches!(find(&known)[1].role, FileRole::Known));
         fs::write(&log, "step,loss\n1,0.5\n2,0.25\n").expect("written");
