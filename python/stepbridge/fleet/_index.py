@@ -56,7 +56,8 @@ class IndexResult(NamedTuple):
     removed: list[str]
     """The runs that were removed, because their files are gone."""
     problems: tuple[Problem, ...]
-    """What could not be read or placed of the runs that were read. The table `runs` has the problems of all runs."""
+    """What could not be listed, and what could not be read or placed of the runs that were read. The table `runs` has
+    the problems of all runs."""
 
 
 def index(
@@ -119,7 +120,8 @@ def index(
     if shard is None:
         store.finish()
     removed = sorted(work.removed - set(work.replaced))
-    return IndexResult(os.fspath(table), work.runs, work.records, work.replaced, removed, tuple(work.problems))
+    problems = dict.fromkeys((*work.problems, *listing.problems))
+    return IndexResult(os.fspath(table), work.runs, work.records, work.replaced, removed, tuple(problems))
 
 
 class _PartChange(NamedTuple):
@@ -155,9 +157,11 @@ class _Work:
         """Removes groups from a part."""
         with self._store.locked(part):
             rows = self._store.rows(part)
-            names = {name for name in names if not self._is_hidden(name)}
-            if gone := [row for row in rows if row["group"] in names]:
-                kept = [row for row in rows if row["group"] not in names]
+            gone_groups = {
+                name for name, held in _by_group(rows).items() if name in names and not self._is_away(name, held)
+            }
+            if gone := [row for row in rows if row["group"] in gone_groups]:
+                kept = [row for row in rows if row["group"] not in gone_groups]
                 self._store.replace(part, kept, [], {row["group"] for row in gone}, [])
                 self.removed |= {row["run"] for row in gone if row["run"] is not None}
 
@@ -206,6 +210,8 @@ class _Work:
         return rows
 
     def _is_changed(self, group: RunGroup, rows: list[RunRow] | None, interrupted: frozenset[str] | None) -> bool:
+        if rows is not None and self._is_away(group.name, rows):
+            return False
         if rows is None or any(row["settings"] != self._settings for row in rows):
             return True
         if interrupted is not None and group.name in interrupted:
@@ -215,12 +221,17 @@ class _Work:
         return fresh or held != {(file.file, file.size, file.e_tag) for file in group.files}
 
     def _is_gone(self, group: str, rows: list[RunRow]) -> bool:
-        """Whether the files of a group are gone, and not in a folder that cannot be read, or newer than the listing."""
-        files = [file["file"] for row in rows for file in row["files"] if file["file"] not in self._listed]
-        return not self._is_hidden(group) and not any((self._root / file).exists() for file in files)
+        """Whether the files of a group are gone, and not away for now, or newer than the listing."""
+        held = [file for row in rows for file in row["files"] if file["e_tag"] != UNREADABLE]
+        files = [file["file"] for file in held if file["file"] not in self._listed]
+        return not self._is_away(group, rows) and not any((self._root / file).exists() for file in files)
 
-    def _is_hidden(self, group: str) -> bool:
-        return any(group == folder or group.startswith(f"{folder}/") for folder in self._problems_of)
+    def _is_away(self, group: str, rows: list[RunRow]) -> bool:
+        """Whether a folder around a group, or a file of it that was read before, cannot be read now."""
+        if any(group == folder or group.startswith(f"{folder}/") for folder in self._problems_of):
+            return True
+        held = (file for row in rows for file in row["files"] if file["e_tag"] != UNREADABLE)
+        return any(file["file"] in self._problems_of for file in held)
 
     def _add_unreadable(self, rows: Iterable[RunRow]) -> None:
         """Names in the rows the files that cannot be opened, and why."""
