@@ -76,6 +76,8 @@ def test_every_example_in_the_help_runs(command: str, tmp_path: Path) -> None:
     if command == "plot":
         # The wheel is also tested without any other package.
         pytest.importorskip("matplotlib")
+    if command == "index":
+        pytest.importorskip("pyarrow")
     lay_out(tmp_path)
     for arguments in examples(printed(command, "--help")):
         stated = followed(arguments, tmp_path) if "--follow" in arguments else printed(*arguments, cwd=tmp_path)
