@@ -49,14 +49,23 @@ test-rust: | $(DONE)/rust ## run the tests of the Rust crates
 	cargo test --workspace --quiet
 
 .PHONY: test-python
-test-python: test-core test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax test-versions test-conformance ## run the Python tests and every example in the docs
+test-python: test-core test-spark test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax test-versions test-conformance ## run the Python tests and every example in the docs
 
 # The tests of each framework run in their own process, as users' programs do: a worker that is forked from a process with the
 # threads of several frameworks can hang.
 .PHONY: test-core
 test-core: $(DONE)/test $(DONE)/docs $(DONE)/extension ## run the tests that need no framework
-	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=python/stepbridge/adapters
+	pytest tests python/stepbridge --ignore=tests/adapters --ignore=tests/conformance --ignore=tests/spark --ignore=python/stepbridge/adapters --ignore=python/stepbridge/spark.py
 	pytest tests/adapters/test_base_*.py python/stepbridge/adapters/base
+
+.PHONY: test-spark
+test-spark: $(DONE)/test $(DONE)/extension ## run the tests of the data source on Sail, which has Spark's API and needs no JVM
+	pytest tests/spark
+
+# Spark itself needs a JVM (Debian: apt install default-jre-headless), so that CI leaves it out.
+.PHONY: test-spark-jvm
+test-spark-jvm: build/spark/.done $(DONE)/wheel ## run the same tests on Spark 4, where a JVM is installed
+	PATH="$(CURDIR)/build/spark/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/build/spark" STEPBRIDGE_SPARK=jvm pytest tests/spark
 
 .PHONY: test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax
 test-torch test-keras test-tensorflow test-transformers test-lightning test-accelerate test-ignite test-jax: test-%: $(DONE)/test $(DONE)/extension ## run the tests of one adapter
@@ -83,7 +92,7 @@ NEWEST_ONLY := test_pages.py test_project.py test_release.py test_site.py test_d
 .PHONY: test-lowest
 test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on the lowest versions that pyproject.toml names
 	uv pip install --quiet --python $(LOWEST) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
-	$(IN_LOWEST) pytest --quiet tests --ignore=tests/adapters --ignore=tests/conformance $(NEWEST_ONLY:%=--ignore=tests/%)
+	$(IN_LOWEST) pytest --quiet tests --ignore=tests/adapters --ignore=tests/conformance --ignore=tests/spark $(NEWEST_ONLY:%=--ignore=tests/%)
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_tensorflow_*.py
@@ -255,6 +264,12 @@ build/versions/%/.tested: build/versions/%/.done $(DONE)/wheel $(wildcard tests/
 	uv pip install --quiet --python $(@D) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
 	PATH="$(CURDIR)/$(@D)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(@D)" \
 		pytest --quiet $(OLDER) $(wildcard $(patsubst %,tests/adapters/test_$(firstword $(subst @, ,$*))_%.py,callback resuming use))
+	@touch $@
+
+build/spark/.done: constraints.txt $(DONE)/wheel
+	uv venv --quiet --clear --python $(VENV)/bin/python $(@D)
+	uv pip install --quiet --python $(@D) --constraint constraints.txt --requirements pyproject.toml --group core \
+		pyspark pyarrow pandas $(DONE)/wheels/*.whl
 	@touch $@
 
 $(DONE)/wheels-tools: pyproject.toml constraints.txt | $(DONE)/build

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOGS = ROOT / "demo" / "logs"
 PROGRAM = (sys.executable, "-m", "stepbridge")
-NAMES = ("plan", "convert", "info", "reindex", "rewrite", "infer", "where", "plot")
+NAMES = ("plan", "convert", "info", "reindex", "index", "rewrite", "infer", "where", "plot")
 
 
 def run(

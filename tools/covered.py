@@ -25,6 +25,7 @@ CORE = (
     "tests",
     "--ignore=tests/adapters",
     "--ignore=tests/conformance",
+    "--ignore=tests/spark",
     "--ignore=tests/logs/test_hostile.py",
     "--deselect=tests/logs/test_faults.py::test_a_bomb_takes_little_memory",
 )

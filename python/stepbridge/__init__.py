@@ -20,6 +20,16 @@ if TYPE_CHECKING:
         UnitMismatchError,
     )
     from stepbridge.clock import StepClock, Trigger, Updates
+    from stepbridge.fleet import (
+        TABLE_SCHEMA,
+        FoundRuns,
+        IndexResult,
+        ListedFile,
+        RunGroup,
+        TableSchema,
+        find_runs,
+        index,
+    )
     from stepbridge.ledger import (
         EpochEntry,
         Ledger,
@@ -74,7 +84,7 @@ else:
     import importlib
 
     # Whoever uses none of the names waits for none of these modules: `stepbridge --help` has no use for numpy.
-    _MODULES = ("_errors", "timeline", "conventions", "ledger", "clock", "logs")
+    _MODULES = ("_errors", "timeline", "conventions", "ledger", "clock", "logs", "fleet")
 
     def __getattr__(name: str) -> object:
         """Loads a public name, or a module that holds some, when it is first used."""
@@ -93,15 +103,19 @@ else:
 
 
 __all__ = [
+    "TABLE_SCHEMA",
     "Answer",
     "Between",
     "ChainedRun",
     "ConfigSetting",
     "EpochEntry",
     "Exact",
+    "FoundRuns",
+    "IndexResult",
     "Ledger",
     "LedgerSession",
     "LeftOut",
+    "ListedFile",
     "LocatedStep",
     "Location",
     "LogFile",
@@ -119,6 +133,7 @@ __all__ = [
     "ReindexResult",
     "RepeatedSeries",
     "RewriteResult",
+    "RunGroup",
     "RunOverview",
     "RunSessions",
     "Segment",
@@ -132,6 +147,7 @@ __all__ = [
     "StepbridgeWarning",
     "Supersession",
     "Table",
+    "TableSchema",
     "Timeline",
     "TimelineError",
     "TimelineInference",
@@ -142,6 +158,8 @@ __all__ = [
     "UnreadFile",
     "Updates",
     "__version__",
+    "find_runs",
+    "index",
     "locate_step",
     "read_ledger",
     "read_logs",

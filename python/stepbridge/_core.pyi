@@ -280,6 +280,16 @@ FORMATS: list[str]
 OUTPUTS: list[str]
 AXES: list[str]
 
+FoundRole: TypeAlias = Literal["table", "log", "ledger", "config", "other", "broken", "known"]
+#: File, path, size, e-tag, role, how many folders above its run is, its problem.
+FoundRow: TypeAlias = tuple[str, str, int, str, FoundRole, int, ProblemRow | None]
+
+def find_files(
+    paths: str | os.PathLike[str] | tuple[str, list[str]],
+    options: Mapping[str, object],
+    known: Mapping[str, str],
+    watch: Callable[[int, int], object] | None = None,
+) -> tuple[list[FoundRow], list[ProblemRow]]: ...
 def check_output(path: str | os.PathLike[str]) -> None: ...
 def rewrite(
     paths: str | os.PathLike[str] | tuple[str, list[str]],
@@ -341,6 +351,7 @@ class Survey:
         *,
         in_pieces: bool = False,
     ) -> Survey: ...
+    def is_whole(self) -> bool: ...
     def __len__(self) -> int: ...
     def logs(self) -> Logs: ...
     def write(
@@ -352,6 +363,8 @@ class Survey:
 
 @final
 class Table:
+    @staticmethod
+    def empty(*, keep_superseded: bool) -> Table: ...
     def __len__(self) -> int: ...
     def column_names(self) -> list[str]: ...
     def head(self, count: int) -> Table: ...

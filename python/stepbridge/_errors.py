@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import TYPE_CHECKING, Any
+
+from stepbridge._problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "NoLogsError",
@@ -26,7 +32,15 @@ class TimelineError(StepbridgeError, ValueError):
 
 
 class NoLogsError(StepbridgeError, ValueError):
-    """A path holds no training log, or none that can be read."""
+    """A path holds no training log, or none that can be read; `problems` says what is wrong with each."""
+
+    def __init__(self, message: str = "", problems: Iterable[Sequence[Any]] = ()) -> None:
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = tuple(Problem(*row) for row in problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keeps the problems where the error passes to another process."""
+        return type(self), (str(self), self.problems)
 
 
 class PatternError(StepbridgeError, ValueError):

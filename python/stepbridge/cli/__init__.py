@@ -1,4 +1,4 @@
-"""The command line: `stepbridge plan`, `convert`, `info`, `infer`, `reindex`, `rewrite`, `where`, `plot`.
+"""The command line: `stepbridge plan`, `convert`, `info`, `infer`, `reindex`, `index`, `rewrite`, `where`, `plot`.
 
 It asks the library and prints the answer; it does no arithmetic. Every failure is one sentence on stderr and an exit
 code of `_exits.py`. This module is small because Ctrl-C must end the command without a traceback from here on, while

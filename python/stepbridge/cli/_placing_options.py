@@ -33,9 +33,6 @@ PLACING = (
         help="What the steps of some series count: 'val/*=epoch:1'. May be given several times.",
     ),
     click.option(
-        "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
-    ),
-    click.option(
         "--likely",
         is_flag=True,
         help="Runs whose log leaves several timelines take the one with which each epoch has a record at its end.",
@@ -46,6 +43,13 @@ PLACING = (
         type=click.Path(dir_okay=False, exists=True, path_type=Path),
         metavar="FILE",
         help="A TOML file with plans by the names of runs; stepbridge.toml in PATH is used without it.",
+    ),
+)
+
+#: Those that make a run depend on the others, or on all of them.
+PLACING_ALL = (
+    click.option(
+        "--share-timeline", is_flag=True, help="Runs without a timeline take the one that the others below PATH share."
     ),
     click.option(
         "--strict", is_flag=True, help="Write nothing if a run has no timeline, or one that its log contradicts."
@@ -63,6 +67,13 @@ FOLLOWING = (
 
 def placing_options(command: Function) -> Function:
     """Adds the options of `stepbridge.ReindexOptions` that no plan and no step has."""
+    for option in reversed((*PLACING, *PLACING_ALL)):
+        command = option(command)
+    return command
+
+
+def placing_options_of_each(command: Function) -> Function:
+    """Adds those of them that concern each run alone."""
     for option in reversed(PLACING):
         command = option(command)
     return command

@@ -19,6 +19,7 @@ from stepbridge.cli._exits import (
     print_traceback,
     unexpected,
 )
+from stepbridge.cli._index import index
 from stepbridge.cli._infer import infer
 from stepbridge.cli._info import info
 from stepbridge.cli._plan import plan
@@ -30,7 +31,7 @@ from stepbridge.cli._where import where
 
 __all__ = ["run"]
 
-COMMANDS = (plan, convert, info, reindex, rewrite, infer, where, plot)
+COMMANDS = (plan, convert, info, reindex, index, rewrite, infer, where, plot)
 
 
 class Commands(click.Group):

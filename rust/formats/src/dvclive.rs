@@ -31,6 +31,7 @@ pub(super) static READER: FormatReader = FormatReader {
         };
         table.is_some_and(|table| is_metric(&table.names))
     },
+    folders_above: |_, folder| plots_of(folder).map_or(0, |plots| folder.len() - plots),
     read: |input, sink| table::read(&KIND, input, sink),
     examples: Examples::rows("loss.tsv", &[Example::text("step\tloss\n", |i, one, _| format!("{i}\t{one}"))]),
     ..FormatReader::NONE
@@ -49,13 +50,17 @@ static KIND: TableKind = TableKind {
     in_folder: metric_of,
 };
 
+/// Which of these folders is the `plots` of a run.
+fn plots_of(folder: &[String]) -> Option<usize> {
+    folder.windows(2).rposition(|two| two == FOLDERS)
+}
+
 /// The records of a metric in the folder of its run, under its whole name.
 fn metric_of(folder: &[String], batch: TaggedBatch) -> TaggedBatch {
     let seconds = |milliseconds: f64| milliseconds / 1000.0;
     let wall_time = batch.columns.wall_time.map(|times| times.into_iter().map(seconds).collect());
     let columns = ColumnBatch { wall_time, ..batch.columns };
-    let metrics = folder.windows(2).rposition(|two| two == FOLDERS);
-    let Some(plots) = metrics else { return TaggedBatch { columns, ..batch } };
+    let Some(plots) = plots_of(folder) else { return TaggedBatch { columns, ..batch } };
     let above = folder[plots + FOLDERS.len()..].join("/");
     let whole = |tag: String| if above.is_empty() { tag } else { format!("{above}/{tag}") };
     TaggedBatch {

@@ -5,6 +5,7 @@
 //! that it has folders of its own, one of which may be called `metrics` too.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::shared::config::{ConfigFile, Setting, common_item, whole};
@@ -32,6 +33,7 @@ pub(super) static READER: FormatReader = FormatReader {
     },
     // Metrics are called as their author likes.
     matches,
+    folders_above,
     read,
     examples: Examples {
         file: "loss",
@@ -147,15 +149,26 @@ fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
 
 /// The name of the metric, and whose it is.
 fn place(input: &Input) -> (String, BatchRun) {
-    let path: Vec<String> =
-        input.path.parent().into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect();
-    let below = path.len().saturating_sub(input.folder.len());
-    let metrics = inside_run(path.iter().map(String::as_str))
-        .or_else(|| input.folder.iter().position(|folder| folder == METRICS).map(|index| below + index))
-        .or_else(|| path.iter().rposition(|folder| folder == METRICS));
+    let (path, metrics) = metrics_of(input.path, input.folder);
     let Some(metrics) = metrics else { return (input.name.to_owned(), BatchRun::Folder) };
     let names: Vec<&str> = path[metrics + 1..].iter().map(String::as_str).chain([input.name]).collect();
     (names.join("/"), BatchRun::Above((path.len() - metrics).min(input.folder.len())))
+}
+
+/// The folders of a file, and which of them is the `metrics` of its run.
+fn metrics_of(path: &Path, folder: &[String]) -> (Vec<String>, Option<usize>) {
+    let path: Vec<String> =
+        path.parent().into_iter().flatten().map(|name| name.to_string_lossy().into_owned()).collect();
+    let below = path.len().saturating_sub(folder.len());
+    let metrics = inside_run(path.iter().map(String::as_str))
+        .or_else(|| folder.iter().position(|folder| folder == METRICS).map(|index| below + index))
+        .or_else(|| path.iter().rposition(|folder| folder == METRICS));
+    (path, metrics)
+}
+
+fn folders_above(path: &Path, folder: &[String]) -> usize {
+    let (path, metrics) = metrics_of(path, folder);
+    metrics.map_or(0, |metrics| (path.len() - metrics).min(folder.len()))
 }
 
 impl MetricLines<'_> {

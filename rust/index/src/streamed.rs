@@ -138,6 +138,12 @@ impl Survey {
         &self.logs
     }
 
+    /// Whether they hold all records.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Writes every record with its place to a file, completely or not at all.
     ///
     /// Records that were added after the first reading are not written.

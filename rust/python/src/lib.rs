@@ -6,6 +6,7 @@ mod arrays;
 mod clock;
 mod curves;
 mod errors;
+mod found_files;
 mod interruptible;
 mod ledger;
 mod logs;
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     clock::register(module)?;
     ledger::register(module)?;
     logs::register(module)?;
+    found_files::register(module)?;
     module.add_class::<survey::PySurvey>()?;
     rewrite::register(module)?;
     table::register(module)

@@ -280,8 +280,8 @@ pub(crate) fn read_error(error: ReadError) -> PyErr {
         | ReadError::NoLogs { .. }
         | ReadError::NotALog { .. }
         | ReadError::OnlyLedger { .. }
-        | ReadError::OwnTable { .. }
-        | ReadError::NothingReadable { .. } => NoLogsError::new_err(text),
+        | ReadError::OwnTable { .. } => NoLogsError::new_err(text),
+        ReadError::NothingReadable { problems, .. } => NoLogsError::new_err((text, problem_rows(&problems))),
     }
 }
 

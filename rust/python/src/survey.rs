@@ -45,6 +45,11 @@ impl PySurvey {
         PyLogs::of(Arc::clone(self.inner.logs()))
     }
 
+    /// Whether the logs hold all records.
+    fn is_whole(&self) -> bool {
+        self.inner.is_whole()
+    }
+
     /// How many records there are.
     fn __len__(&self) -> usize {
         let records: u64 = self.inner.logs().files.iter().map(|file| file.facts.records).sum();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -13,9 +14,11 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use stepbridge_index::reindex::ReindexResult;
 use stepbridge_index::{Output, Table, WriteError};
 
 use crate::interruptible::interruptible;
+use crate::request::kept;
 use crate::rewrite::{axis_named, rewrite_error};
 
 #[pyclass(name = "Table", module = "stepbridge._core", frozen)]
@@ -25,6 +28,15 @@ pub(crate) struct PyTable {
 
 #[pymethods]
 impl PyTable {
+    /// The table of no records.
+    #[staticmethod]
+    #[pyo3(signature = (*, keep_superseded))]
+    fn empty(keep_superseded: bool) -> PyResult<Self> {
+        let places = Arc::new(ReindexResult::default());
+        let inner = Table::new(&Arc::default(), Some(&places), kept(keep_superseded), 1);
+        inner.map(|inner| Self { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     fn __len__(&self) -> usize {
         self.inner.rows()
     }

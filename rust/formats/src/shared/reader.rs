@@ -1,6 +1,7 @@
 //! What a format provides.
 
 use std::io;
+use std::path::Path;
 
 use stepbridge_io::bytes::ReadAt;
 use stepbridge_records::{Format, FormatDescription, ProblemKind};
@@ -30,6 +31,9 @@ pub struct FormatReader {
     pub matches_further: fn(name: &str, bytes: &dyn ReadAt, size: u64, &ReadOptions) -> io::Result<bool>,
     /// What is wrong with a file whose name is claimed and whose first bytes do not match. `None` if it is read all the same.
     pub explain_mismatch: fn(&FileHead) -> Option<(ProblemKind, &'static str)>,
+    /// How many folders above its own the run of a file is, by the path of the file and by its folders below the path that the
+    /// caller gave.
+    pub folders_above: fn(path: &Path, folder: &[String]) -> usize,
     /// Reads all of it.
     pub read: fn(&mut Input, &mut Sink) -> io::Result<()>,
     /// Copies its summaries with other steps, if the format has event files.
@@ -52,6 +56,7 @@ impl FormatReader {
         head_size: |_| HEAD as u64,
         matches_further: |_, _, _, _| Ok(false),
         explain_mismatch: |_| None,
+        folders_above: |_, _| 0,
         read: |_, _| Ok(()),
         copy: None,
         reads_own_tables: false,

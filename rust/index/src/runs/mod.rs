@@ -6,6 +6,7 @@ mod counted_file;
 mod dedup;
 mod file_kind;
 mod file_outcome;
+mod found_files;
 mod gather;
 mod ledger_for_run;
 mod log_file;
@@ -18,6 +19,7 @@ mod sessions;
 mod survey_filter;
 mod walk;
 
+pub use found_files::{FileRole, FoundFile, find_files};
 pub(crate) use read::{MOST_THREADS, SMALL, survey};
 pub use read::{read, read_bytes, read_run};
 pub(crate) use sessions::SeriesBack;

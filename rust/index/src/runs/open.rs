@@ -21,6 +21,7 @@ use stepbridge_records::{ConfigEntry, Problem, ProblemKind, TaggedBatch};
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
+use super::found_files::FileRole;
 use super::refresh_state::{FileStamp, SeenFile};
 use super::sessions::SeriesBack;
 use super::survey_filter::{self, SurveyFilter};
@@ -57,6 +58,23 @@ struct ReadTask<'a> {
     recorder: Option<&'a ReadRecorder>,
     /// Where an earlier reading ended.
     mark: Option<&'a Mark>,
+}
+
+/// What the first bytes of a file show.
+struct FirstLook {
+    compression: Option<Compression>,
+    /// Its first bytes, decompressed, and what ended that.
+    decompressed: Option<Vec<u8>>,
+    stop: Option<DecompressStop>,
+    shows: Shows,
+}
+
+enum Shows {
+    /// A table that this library wrote.
+    OwnTable,
+    /// The configuration of a run.
+    Config(Vec<ConfigEntry>),
+    Kind(FileKind),
 }
 
 impl<'a> ReadTask<'a> {
@@ -137,6 +155,50 @@ impl FileOpener<'_> {
         Ok((outcome, recorder.into_ranges()))
     }
 
+    /// What a file is, by its name and its first bytes.
+    pub(super) fn role_of(&self, path: &FilePath) -> FileRole {
+        let role = || -> io::Result<FileRole> {
+            let (opened, metadata) = open_file(&path.path)?;
+            let counted = CountedFile { bytes: &opened, progress: self.progress, recorder: None };
+            let (file, size) = (FileWithHead::new(counted, HEAD)?, metadata.len());
+            let FirstLook { stop, shows, .. } = self.look(path, &file, size)?;
+            Ok(match shows {
+                Shows::Config(_) => FileRole::Config,
+                Shows::OwnTable | Shows::Kind(FileKind::Other) => FileRole::Other,
+                Shows::Kind(FileKind::Ledger) => FileRole::Ledger,
+                Shows::Kind(FileKind::Log(reader)) => FileRole::Log(reader),
+                Shows::Kind(FileKind::Broken(kind, reason)) => {
+                    FileRole::Broken(broken(&path.shown(), kind, reason, size, stop.as_ref()))
+                }
+            })
+        };
+        role().unwrap_or_else(|error| FileRole::Broken(unreadable_problem(path, &error)))
+    }
+
+    /// Looks at the first bytes of a file, and at more of it if they show nothing.
+    fn look(&self, path: &FilePath, file: &FileWithHead, size: u64) -> io::Result<FirstLook> {
+        let bytes: &dyn ReadAt = file;
+        let name = decompress::plain_name(&path.name);
+        let compression = Compression::of(&file.head);
+        let (decompressed, stop) = match compression {
+            None => (None, None),
+            Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
+        };
+        let first = decompressed.as_ref().unwrap_or(&file.head);
+        let reads_own = self.options.format.is_some_and(|reader| reader.reads_own_tables);
+        let shows = if !reads_own && is_own_table(first, bytes, size)? {
+            Shows::OwnTable
+        } else if config_above(name, &path.folder).is_some()
+            && let Some(entries) = read_config(path, name, first, bytes, size, compression)?
+        {
+            Shows::Config(entries)
+        } else {
+            let head = FileHead { name, folder: &path.folder, bytes: first };
+            Shows::Kind(kind_of(&head, self.options, bytes, size, compression)?)
+        };
+        Ok(FirstLook { compression, decompressed, stop, shows })
+    }
+
     fn read_into(
         &self,
         path: &FilePath,
@@ -149,33 +211,20 @@ impl FileOpener<'_> {
         let bytes: &dyn ReadAt = &file;
         let shown = path.shown();
         let name = decompress::plain_name(&path.name);
-        let compression = Compression::of(&file.head);
-        let (decompressed, stop) = match compression {
-            None => (None, None),
-            Some(compression) => compression.head(bytes, HEAD).map(|(head, stop)| (Some(head), stop))?,
-        };
+        let FirstLook { compression, decompressed, stop, shows } = self.look(path, &file, size)?;
         let first = decompressed.as_ref().unwrap_or(&file.head);
-        let reads_own = self.options.format.is_some_and(|reader| reader.reads_own_tables);
-        if !reads_own && is_own_table(first, bytes, size)? {
-            return Ok(FileOutcome::OwnTable);
-        }
         let head = FileHead { name, folder: &path.folder, bytes: first };
-        if config_above(name, &path.folder).is_some()
-            && let Some(entries) = read_config(path, name, first, &file, size, compression)?
-        {
-            return Ok(FileOutcome::Config(entries));
-        }
-        let kind = kind_of(&head, self.options, bytes, size, compression)?;
-        match (&kind, stop) {
-            (FileKind::Other, _) => return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?)),
-            (FileKind::Broken(ProblemKind::Empty, _), Some(stop)) => {
-                return Ok(FileOutcome::Broken(vec![stop_problem(&stop, &shown, size, 0)]));
+        let kind = match shows {
+            Shows::OwnTable => return Ok(FileOutcome::OwnTable),
+            Shows::Config(entries) => return Ok(FileOutcome::Config(entries)),
+            Shows::Kind(FileKind::Other) => {
+                return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
             }
-            (FileKind::Broken(kind, reason), _) => {
-                return Ok(FileOutcome::Broken(vec![Problem::new(shown, *kind, *reason).at(0, size)]));
+            Shows::Kind(FileKind::Broken(kind, reason)) => {
+                return Ok(FileOutcome::Broken(vec![broken(&shown, kind, reason, size, stop.as_ref())]));
             }
-            (FileKind::Ledger | FileKind::Log(_), _) => {}
-        }
+            Shows::Kind(kind @ (FileKind::Ledger | FileKind::Log(_))) => kind,
+        };
         let large = matches!(kind, FileKind::Log(_)) && size > LARGE;
         if threads == 1 && large {
             return Ok(FileOutcome::Large);
@@ -296,8 +345,20 @@ fn looks_like(
 }
 
 fn unreadable(path: &FilePath, error: &io::Error) -> FileOutcome {
+    FileOutcome::Broken(vec![unreadable_problem(path, error)])
+}
+
+fn unreadable_problem(path: &FilePath, error: &io::Error) -> Problem {
     let reason = format!("the system does not let it be read ({error})");
-    FileOutcome::Broken(vec![Problem::new(path.shown(), ProblemKind::Unreadable, reason)])
+    Problem::new(path.shown(), ProblemKind::Unreadable, reason)
+}
+
+/// The problem of a file that should be a log and is not.
+fn broken(shown: &str, kind: ProblemKind, reason: &'static str, size: u64, stop: Option<&DecompressStop>) -> Problem {
+    match (kind, stop) {
+        (ProblemKind::Empty, Some(stop)) => stop_problem(stop, shown, size, 0),
+        _ => Problem::new(shown, kind, reason).at(0, size),
+    }
 }
 
 /// The problem of a compressed file of `compressed` bytes from which `decompressed` bytes were read.

@@ -1,6 +1,6 @@
 //! What a later reading needs to know of this one.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -108,6 +108,28 @@ impl FileStamp {
             write_ahead: write_ahead(file),
         }
     }
+
+    /// The same as one text. It ends with `?` if the file may yet change at `now` and keep its size and its time, because the clock of
+    /// the file system is coarse: later on the text is another one.
+    pub(crate) fn e_tag(&self, now: SystemTime) -> String {
+        // Another machine of a cluster may know the device by another number.
+        let (inode, changed) = self.identity.as_ref().map_or((0, (0, 0)), |known| (known.inode, known.changed));
+        let mut tag = format!("{inode:x}-{:x}-{:x}-{:x}-{:x}", time(self.modified), changed.0, changed.1, self.size);
+        if let Some((size, modified)) = self.write_ahead {
+            // Writing to a string does not fail.
+            let _ = write!(tag, "-{size:x}-{:x}", time(modified));
+        }
+        let is_fresh = |time: SystemTime| time + CLOCK >= now;
+        let times = [self.modified, self.write_ahead.and_then(|(_, modified)| modified)];
+        if self.modified.is_none() || times.into_iter().flatten().any(is_fresh) {
+            tag.push('?');
+        }
+        tag
+    }
+}
+
+fn time(time: Option<SystemTime>) -> u64 {
+    time.map_or(0, since_1970)
 }
 
 #[cfg(unix)]

@@ -50,6 +50,11 @@ fn home(folder: &[String]) -> &[String] {
     }
 }
 
+/// Whether a folder is a checkpoint of the training in the folder above it.
+pub(in crate::runs) fn is_in_checkpoint(folder: &[String]) -> bool {
+    home(folder) != folder
+}
+
 fn is_checkpoint(name: &str) -> bool {
     name == "last-checkpoint"
         || name
@@ -64,7 +69,7 @@ fn groups(files: &[LogFile]) -> Vec<Vec<usize>> {
     states.sort_by_key(|&index| home(&files[index].folder));
     states
         .chunk_by(|&one, &other| home(&files[one].folder) == home(&files[other].folder))
-        .filter(|group| group.iter().any(|&index| home(&files[index].folder) != &files[index].folder[..]))
+        .filter(|group| group.iter().any(|&index| is_in_checkpoint(&files[index].folder)))
         .map(<[usize]>::to_vec)
         .collect()
 }
@@ -75,7 +80,7 @@ fn repeats(files: &[LogFile], group: &[usize]) -> Vec<(usize, usize)> {
     longest_first.sort_by_key(|&index| {
         let contents = &files[index].contents;
         let step = contents.batches.first().and_then(|batch| batch.columns.evidence.first()).map(|(step, _)| *step);
-        let in_checkpoint = home(&files[index].folder) != &files[index].folder[..];
+        let in_checkpoint = is_in_checkpoint(&files[index].folder);
         (std::cmp::Reverse(records(contents)), std::cmp::Reverse(step), in_checkpoint, index)
     });
     let mut kept: Vec<usize> = Vec::new();

@@ -5,6 +5,8 @@ mod copies;
 
 use stepbridge_records::Problem;
 
+pub(super) use checkpoints::is_in_checkpoint;
+
 use super::log_file::LogFile;
 
 /// Removes the copies from `files`, which are in order, and returns a problem for each.
