@@ -23,7 +23,8 @@ PACKAGES = {
     "clock": {"timeline", "ledger"},
     "checkpoints": {"timeline", "clock"},
     "adapters": {"timeline", "clock", "checkpoints"},
-    "logs": {"timeline", "ledger"},
+    "remote": {"ledger"},
+    "logs": {"timeline", "ledger", "remote"},
     "cli": {"timeline", "ledger", "logs", "clock", "checkpoints"},
 }
 
@@ -191,6 +192,6 @@ def test_the_check_of_mechanisms_can_fail() -> None:
 
 
 def test_modules_that_are_not_public_begin_with_an_underscore() -> None:
-    for name in ("timeline", "ledger", "clock", "checkpoints", "logs", "cli"):
+    for name in ("timeline", "ledger", "clock", "checkpoints", "remote", "logs", "cli"):
         files = {path.name for path in (ROOT / "stepbridge" / name).glob("*.py")}
         assert {file for file in files if not file.startswith("_")} == set()

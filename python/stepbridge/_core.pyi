@@ -279,6 +279,15 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSessionRow], l
 FORMATS: list[str]
 OUTPUTS: list[str]
 AXES: list[str]
+COMPANIONS: list[str]
+
+def is_needed_whole(
+    name: str,
+    folder: Sequence[str],
+    size: int,
+    options: Mapping[str, object],
+    fetch: Callable[[int, int], bytes],
+) -> bool: ...
 
 def check_output(path: str | os.PathLike[str]) -> None: ...
 def rewrite(

@@ -9,6 +9,7 @@ mod errors;
 mod interruptible;
 mod ledger;
 mod logs;
+mod remote;
 mod request;
 mod rewrite;
 mod rows;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     logs::register(module)?;
     module.add_class::<survey::PySurvey>()?;
+    remote::register(module)?;
     rewrite::register(module)?;
     table::register(module)
 }
