@@ -1,7 +1,7 @@
 """Measures reading 10,000 small runs from a local S3 server, next to a plain copy of the same bytes from it.
 
-Both list the bucket first. The copy makes as many requests at a time as stepbridge does, with obstore, and writes files;
-it neither asks whether an object is the one that was listed, nor looks at what it holds.
+Both list the bucket first. The copy makes as many requests at a time as stepbridge does, with obstore, and writes
+files; it neither asks whether an object is the one that was listed, nor looks at what it holds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def settings(server: ObjectServer) -> dict[str, Any]:
 
 def write(store: S3Store) -> None:
     """Put the runs, many at a time."""
-    log = "".join(json.dumps({"step": step, "epoch": step // 10, "loss": 1 / (step + 1)}) + "\n" for step in range(ROWS))
+    log = "".join(
+        json.dumps({"step": step, "epoch": step // 10, "loss": 1 / (step + 1)}) + "\n" for step in range(ROWS)
+    )
     with ThreadPoolExecutor(REQUESTS) as pool:
         for _ in pool.map(lambda run: obstore.put(store, f"{run:05}/log.jsonl", log.encode()), range(RUNS)):
             pass

@@ -288,7 +288,6 @@ def is_needed_whole(
     options: Mapping[str, object],
     fetch: Callable[[int, int], bytes],
 ) -> bool: ...
-
 def check_output(path: str | os.PathLike[str]) -> None: ...
 def rewrite(
     paths: str | os.PathLike[str] | tuple[str, list[str]],

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,16 +64,15 @@ def test_it_is_gone_with_the_process(objects: ObjectServer, bucket: str, tmp_pat
 def test_it_is_gone_after_sigterm_and_after_sigkill(objects: ObjectServer, bucket: str, tmp_path: Path) -> None:
     objects.put(f"{bucket}/log.jsonl", LOG)
     typed = [sys.executable, "-c", READ, f"s3://{bucket}", "wait"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     for number, left in ((signal.SIGTERM, 0), (signal.SIGKILL, 1)):
-        with subprocess.Popen(typed, env=environment(objects, tmp_path), **pipes) as process:
+        with subprocess.Popen(typed, env=environment(objects, tmp_path), stdin=PIPE, stdout=PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline().startswith(b"10 stepbridge-remote-")
             process.send_signal(number)
         assert process.returncode == -number
         assert len(list(tmp_path.iterdir())) == left
     # The next process removes what the one that was killed left, and nothing of one that runs.
-    with subprocess.Popen(typed, env=environment(objects, tmp_path), **pipes) as process:
+    with subprocess.Popen(typed, env=environment(objects, tmp_path), stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout is not None
         assert len(process.stdout.readline().split()) == 2
         done = subprocess.run(typed[:-1], env=environment(objects, tmp_path), capture_output=True, check=True)
@@ -88,9 +88,7 @@ def test_a_command_that_is_ended_leaves_nothing(objects: ObjectServer, bucket: s
     scratch.mkdir()
     plan = ("--batches-per-epoch", "5", "--unit", "step", "--base", "1", "--follow")
     typed = [*PROGRAM, "reindex", f"s3://{bucket}", "-o", "out.csv", *plan]
-    with subprocess.Popen(
-        typed, cwd=tmp_path, env=environment(objects, scratch), stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(typed, cwd=tmp_path, env=environment(objects, scratch), stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("out.csv: 10 records")
         assert len(list(scratch.iterdir())) == 1
@@ -106,8 +104,7 @@ def test_a_command_whose_output_nobody_reads_leaves_nothing(objects: ObjectServe
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     typed = [*PROGRAM, "info", f"s3://{bucket}", "--json"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(typed, env=environment(objects, scratch), **pipes) as process:
+    with subprocess.Popen(typed, env=environment(objects, scratch), stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None

@@ -69,10 +69,10 @@ def test_an_object_that_is_replaced_while_it_is_read(records: int, objects: Obje
     seen: Counter[str] = Counter()
     # A large file is looked at first; then its ranges are read.
     moment = 1 if records == 100 else 3
+    newer = lines(range(1, records + 51), loss=0.75)
 
     def rule(method: str, path: str, _: str) -> Answer | None:
         seen[path] += method == "GET"
-        newer = lines(range(1, records + 51), loss=0.75)
         if method == "GET" and "log.jsonl" in path and seen[path] == moment:
             return Answer(first=lambda: objects.put(f"{bucket}/a/log.jsonl", newer))
         return None
@@ -136,9 +136,15 @@ def test_errors_of_a_store(objects: ObjectServer, bucket: str) -> None:
         sb.read_logs("s3://no-such-bucket/runs", storage_options=options)
     with pytest.raises(FileNotFoundError, match=rf"^there is no file or folder 's3://{bucket}/runs'; give a log"):
         sb.read_logs(f"s3://{bucket}/runs", storage_options=options)
-    with in_front(objects, refused) as front, pytest.raises(PermissionError, match=rf"^'s3://{bucket}' may not be read"):
+    with (
+        in_front(objects, refused) as front,
+        pytest.raises(PermissionError, match=rf"^'s3://{bucket}' may not be read"),
+    ):
         sb.read_logs(f"s3://{bucket}", storage_options=front.server.options)
-    with in_front(objects, failing) as front, pytest.raises(ConnectionError, match="could not be listed: .*status 500"):
+    with (
+        in_front(objects, failing) as front,
+        pytest.raises(ConnectionError, match=r"could not be listed: .*status 500"),
+    ):
         sb.read_logs(f"s3://{bucket}", storage_options=front.server.options)
     gone = {**options, "endpoint": "http://127.0.0.1:9"}
     with pytest.raises(ConnectionError, match="could not be listed: the connection was refused"):
@@ -195,7 +201,9 @@ def test_a_library_that_is_not_installed() -> None:
 
 
 def test_a_scheme_that_nothing_reads() -> None:
-    with pytest.raises(ValueError, match=r"^nothing reads addresses that begin with 'gopher://': expected one of .*file"):
+    with pytest.raises(
+        ValueError, match=r"^nothing reads addresses that begin with 'gopher://': expected one of .*file"
+    ):
         sb.read_logs("gopher://host/runs")
 
 
@@ -219,14 +227,14 @@ def test_no_secret_is_shown(objects: ObjectServer, bucket: str, tmp_path: Path) 
                 try:
                     result = act(f"s3://{bucket}", storage_options=options)
                     shown.append(repr(getattr(result, "problems", result)))
-                except OSError:
+                except OSError:  # noqa: PERF203 - each act fails in its own way
                     shown.append(traceback.format_exc())
             done = run("info", "--debug", f"s3://{bucket}", env=environment)
             shown += [done.stdout, done.stderr]
     done = run("info", f"s3://{bucket}", "--storage-options", f"secret_access_key:{SECRET}")
     shown += [done.stdout, done.stderr]
     for options in ({"secret_access_key": SECRET, "no": 1}, {"secret_access_key": SECRET, "region": object()}):
-        with pytest.raises(ValueError, match="storage_options|options of the store") as caught:
+        with pytest.raises(ValueError, match=r"storage_options|options of the store") as caught:
             sb.read_logs(f"s3://{bucket}", storage_options=options)
         shown.append("".join(traceback.format_exception(caught.value)))
     assert len(shown) > 15

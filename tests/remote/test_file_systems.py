@@ -33,7 +33,7 @@ def test_the_memory_of_a_process() -> None:
     assert (logs.refresh(), logs.runs) == (7, ["a", "a#2"])
     assert [file[:2] for file in listing("memory://here")] == [("a/log.jsonl", 2 * len(LOG))]
     assert sb.read_logs("memory://here/a/log.jsonl").runs == [".", ".#2"]
-    with pytest.raises(FileNotFoundError, match="^there is no file or folder 'memory://nothing'"):
+    with pytest.raises(FileNotFoundError, match=r"^there is no file or folder 'memory://nothing'"):
         sb.read_logs("memory://nothing")
 
 
@@ -50,20 +50,20 @@ def test_a_folder_of_this_machine(tmp_path: Path, demo: Path) -> None:
 
 
 def test_an_fsspec_file_that_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fsspec.implementations.local import LocalFileSystem
-
+    local = type(fsspec.filesystem("file"))
     log = tmp_path / "log.jsonl"
     log.write_bytes(b"".join(b'{"step": %06d, "loss": 0.5}\n' % step for step in range(300_000)))
     newer = log.read_bytes().replace(b"0.5", b"0.7")
-    plain, calls = LocalFileSystem.cat_file, []
+    plain = local.cat_file
+    calls: list[str] = []
 
-    def cat_file(self: LocalFileSystem, path: str, **options: object) -> bytes:
+    def cat_file(self: object, path: str, **options: object) -> bytes:
         calls.append(path)
         if len(calls) == 3:
             log.write_bytes(newer)
         return bytes(plain(self, path, **options))
 
-    monkeypatch.setattr(LocalFileSystem, "cat_file", cat_file)
+    monkeypatch.setattr(local, "cat_file", cat_file)
     logs = sb.read_logs(f"file://{tmp_path}")
     assert logs.problems == ()
     assert set(logs.to_polars()["value"]) == {0.7}
@@ -86,7 +86,9 @@ def test_an_address_is_shown_without_its_password() -> None:
     address = parse_address("FTP://me:pass:word@host:21/runs//a/")
     assert str(address) == "ftp://me@host:21/runs/a"
     assert address.url == "ftp://me:pass:word@host:21/runs/a"
-    assert str(parse_address("abfss://box@account.dfs.core.windows.net/x")) == "abfss://box@account.dfs.core.windows.net/x"
+    assert (
+        str(parse_address("abfss://box@account.dfs.core.windows.net/x")) == "abfss://box@account.dfs.core.windows.net/x"
+    )
     assert str(parse_address("file:///runs")) == "file:///runs"
     for text in ("https://host/x?sig=secret", "https://me:secret@host/../x"):
         with pytest.raises(ValueError, match=r"\?|written|write it out") as caught:

@@ -12,6 +12,7 @@ import pytest
 import stepbridge as sb
 from commands import run
 from conftest import DATA
+from object_server import in_front
 from stepbridge.remote import RemoteFile, listing
 
 if TYPE_CHECKING:
@@ -61,8 +62,6 @@ def size_of(folder: Path) -> int:
 def test_large_files_are_fetched_in_ranges_and_others_in_part(
     objects: ObjectServer, bucket: str, tmp_path: Path
 ) -> None:
-    from object_server import in_front
-
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "log.jsonl").write_bytes(lines(range(400_000)))
     (tmp_path / "run" / "model.bin").write_bytes(os.urandom(9_000_000))
@@ -92,10 +91,10 @@ def test_one_file_has_its_ledger_its_plan_and_its_configuration(
 
 
 def test_several_addresses_and_a_root(objects: ObjectServer, bucket: str, tmp_path: Path) -> None:
-    with sb.StepClock(samples=10, batch_size=2, ledger=tmp_path / "stepclock.jsonl") as clock:
-        for _ in clock.epochs(2):
-            for _ in clock.batches(range(5)):
-                pass
+    clock = sb.StepClock(samples=10, batch_size=2, epochs=2, ledger=tmp_path)
+    for _ in clock.epochs():
+        for _ in clock.batches(range(5)):
+            pass
     for run_ in ("a", "b", "c"):
         (tmp_path / run_).mkdir()
         (tmp_path / run_ / "log.jsonl").write_bytes(lines(range(1, 11)))
@@ -154,7 +153,9 @@ def test_every_command_that_reads_logs(
     local = run(command[0], DEMO / "roberta_lora", *command[1:], cwd=tmp_path / "here")
     assert (remote.returncode, remote.stderr) == (0, local.stderr) == (local.returncode, remote.stderr)
     assert remote.stdout == local.stdout
-    assert {path.name for path in (tmp_path / "there").iterdir()} == {path.name for path in (tmp_path / "here").iterdir()}
+    assert {path.name for path in (tmp_path / "there").iterdir()} == {
+        path.name for path in (tmp_path / "here").iterdir()
+    }
 
 
 def test_a_listing_reads_nothing(objects: ObjectServer, bucket: str) -> None:

@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
@@ -72,7 +72,7 @@ def test_google_cloud_storage(server: Answers) -> None:
     assert (logs.runs, len(logs)) == (["."], 10)
     assert server.asked[0].startswith("/bucket?")
     assert "prefix=runs%2F" in server.asked[0]
-    assert server.asked[1].startswith('/bucket/runs%2Flog.jsonl "one"')
+    assert server.asked[1].startswith('/bucket/runs%2Flog%2Ejsonl "one"')
 
 
 @pytest.mark.parametrize("scheme", ["az", "azure"])

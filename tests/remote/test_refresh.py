@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,8 +94,7 @@ def test_a_bucket_is_followed(command: tuple[str, ...], objects: ObjectServer, b
     plan = ("--batches-per-epoch", "5", "--unit", "step", "--base", "1", "--interval", "0.05", "--follow")
     typed = [*PROGRAM, command[0], f"s3://{bucket}", *command[1:], *plan]
     environment = {**os.environ, **objects.environment, "TMPDIR": str(tmp_path)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(typed, cwd=tmp_path, env=environment, text=True, **pipes) as process:
+    with subprocess.Popen(typed, cwd=tmp_path, env=environment, text=True, stdout=PIPE, stderr=PIPE) as process:
         try:
             assert process.stdout is not None
             assert ": 19 " in process.stdout.readline()

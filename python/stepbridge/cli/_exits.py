@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -92,13 +91,18 @@ def escape_what_cannot_be_encoded() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def code_of(error: SystemExit) -> int:
+    """Returns the exit code of a command that click ended: shell completion, or an output that is no longer read."""
+    code = error.code if isinstance(error.code, int) else NOTHING
+    outlived = sys.platform != "win32" and signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
+    return READER_GONE if code == NOTHING and outlived else code
+
+
 def output_failed(error: OSError, *, debug: bool) -> int:
     """Reports what the system refused and no command expects: above all, to print."""
     # What could not be printed is thrown away, else Python would try, and complain, again when it ends.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if error.errno == errno.EPIPE:
-        return READER_GONE
     print_traceback(error, debug=debug)
     what = error if error.filename is not None else f"the output could not be written: {error.strerror or error}"
     complain(str(what), command="stepbridge")

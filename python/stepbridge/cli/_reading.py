@@ -41,7 +41,8 @@ def byte_count(_context: click.Context, _parameter: click.Parameter, text: str |
     if found is None:
         raise click.BadParameter(f"expected bytes, such as 500MB or 64GiB, not {text!r}")
     power = " kMGT".index(found[2] or " ")
-    return int(found[1]) * (1024 if found[3] else 1000) ** power
+    unit: int = (1024 if found[3] else 1000) ** power
+    return int(found[1]) * unit
 
 
 def by_key(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str] | None:
@@ -95,7 +96,7 @@ OPTIONS = {
         multiple=True,
         callback=by_key,
         metavar="KEY=VALUE",
-        help="What the store of an address needs: region=eu-central-1. Secrets belong into the environment. May be given several times.",
+        help="What the store of an address needs: region=eu-central-1. Secrets belong into the environment.",
     ),
     "cache_limit": click.option(
         "--cache-limit",

@@ -131,7 +131,7 @@ def written(
     if not len(survey) and (problems := survey.logs().problems()):
         raise failure(nothing(path, [Problem(*row) for row in problems]))
     with misused(), source.naming(), bar("writing", "bytes", quiet=reading.quiet) as watch:
-        return write_survey(survey, source, output, request, watch)
+        return write_survey(survey, output, request, watch, unfetched=source.problems)
 
 
 def followed(

@@ -16,7 +16,6 @@ from stepbridge.logs._options import (
     refuse_unknown,
     reindex_request,
 )
-from stepbridge.logs._paths import LogPaths
 from stepbridge.logs._records import (
     ChainedRun,
     ConfigSetting,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from stepbridge.conventions import ConventionName
     from stepbridge.ledger import Ledger
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
     from stepbridge.timeline import UnitLike
 
 __all__ = ["Logs", "read_logs"]

@@ -66,7 +66,7 @@ class ReadOptions(TypedDict, total=False):
     `{"PPO_*": [10_000, 20_000]}`.
     """
     storage_options: Mapping[str, object] | None
-    """What the store of an address needs (`s3://`, `gs://`, `az://`), by the names of obstore: `region`, `endpoint`,
+    """What the store of an address needs (`s3://`, `gs://`, `az://`), by obstore's names: `region`, `endpoint`,
     `access_key_id`, `skip_signature`, ...; `client_options`, `retry_config` and `credential_provider` are passed on too.
     Without it, the store is asked as the environment says it (`AWS_REGION`, ...). For other addresses, the arguments of
     the file system of fsspec."""

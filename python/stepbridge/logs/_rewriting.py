@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepbridge import _core
 from stepbridge.logs._options import ReadAndReindexOptions, refuse_unknown, reindex_request
-from stepbridge.logs._paths import LogPaths
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
 from stepbridge.logs._source import LogSource, open_source
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from stepbridge._problem import Problem
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
 
 __all__ = ["Axis", "RewriteResult", "rewrite", "write_axis"]
 

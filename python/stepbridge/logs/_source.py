@@ -104,7 +104,9 @@ def open_source(
             raise ValueError("storage_options= is for addresses, such as s3://bucket/runs; leave it out for a path")
         return LogSource(core_paths(paths, root), root_of(paths, root), request)
     if len(remote) < len(given) + (root is not None):
-        raise ValueError("paths of this machine and addresses cannot be read together, or below one root: name one kind")
+        raise ValueError(
+            "paths of this machine and addresses cannot be read together, or below one root: name one kind"
+        )
     from stepbridge.remote import Mirror  # noqa: PLC0415 - nothing of it is loaded for local paths
 
     mirror = Mirror(

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge.logs._options import ReadAndReindexOptions, refuse_unknown, reindex_request
-from stepbridge.logs._paths import LogPaths
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, others_of, report_of
-from stepbridge.logs._source import LogSource, open_source
+from stepbridge.logs._source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
 
 __all__ = ["ReindexResult", "reindex", "write_survey"]
 
@@ -84,20 +84,21 @@ def reindex(
         first = progress and (lambda done, total: progress(done, 2 * total))
         survey = _core.Survey.read(source.paths, source.request, first)
         second = progress and (lambda done, total: progress(total + done, 2 * total))
-        return write_survey(survey, source, output, request, second)
+        return write_survey(survey, output, request, second, unfetched=source.problems)
 
 
 def write_survey(
     survey: _core.Survey,
-    source: LogSource,
     output: str | os.PathLike[str],
     request: Mapping[str, object],
     progress: Callable[[int, int], object] | None = None,
+    *,
+    unfetched: tuple[Problem, ...] = (),
 ) -> ReindexResult:
-    """Reads logs a second time, and writes every record with its place."""
+    """Reads logs a second time, and writes every record with its place. `unfetched`: what could not be fetched."""
     records, without_place, rows = survey.write(output, request, progress)
     logs, report = survey.logs(), report_of(rows)
-    unread = (*source.problems, *(Problem(*row) for row in logs.problems()))
+    unread = (*unfetched, *(Problem(*row) for row in logs.problems()))
     superseded = len(survey) - records
     left_out = [LeftOut(None, "superseded", superseded)] if superseded else []
     left_out += others_of(logs.files())

@@ -37,6 +37,11 @@ class Address(NamedTuple):
         return _PASSWORD.sub(r"\1", self.authority)
 
     @property
+    def folders(self) -> tuple[str, ...]:
+        """The host and the names."""
+        return (self.host, *self.names)
+
+    @property
     def path(self) -> str:
         """The names as one path."""
         return "/".join(self.names)

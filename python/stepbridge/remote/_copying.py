@@ -16,6 +16,8 @@ from stepbridge.remote._store import BrokenError, RemoteFile, ReplacedError, aga
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from typing_extensions import Self
+
     from stepbridge.remote._address import Address
     from stepbridge.remote._store import Store
 
@@ -64,7 +66,7 @@ class Copier:
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="stepbridge-remote")
 
-    def __enter__(self) -> Copier:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,9 +192,7 @@ def _newest(copy: RemoteCopy, make: Callable[[RemoteFile], None]) -> RemoteFile:
     return copy.file
 
 
-def _next(
-    running: dict[Future[Result], Item], ended: SimpleQueue[Future[Result]]
-) -> tuple[Item, Result | Exception]:
+def _next(running: dict[Future[Result], Item], ended: SimpleQueue[Future[Result]]) -> tuple[Item, Result | Exception]:
     """Waits until some work has ended, and returns its result."""
     while True:
         try:

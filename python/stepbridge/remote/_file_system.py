@@ -126,11 +126,10 @@ def _file(info: Mapping[str, Any], name: str) -> RemoteFile:
 
 def _installed(library: Any) -> Iterator[str]:  # noqa: ANN401 - a module
     """Gives the schemes of the file systems that are installed."""
-    known = library.registry.known_implementations
+    # The package has a dictionary of the same name.
+    known = import_module("fsspec.registry").known_implementations
     for scheme in library.available_protocols():
-        module = known.get(scheme, {}).get("class", "").partition(".")[0]
-        if scheme in library.registry.registry or module not in ("", "fsspec"):
-            if scheme in library.registry.registry or find_spec(module) is not None:
-                yield scheme
-        elif "err" not in known[scheme]:
+        found = known.get(scheme, {})
+        module = found.get("class", "fsspec").partition(".")[0]
+        if find_spec(module) is not None and (module != "fsspec" or "err" not in found):
             yield scheme

@@ -76,6 +76,10 @@ class Mirror:
         for address in self._addresses:
             if address.authority not in self._stores:
                 self._stores[address.authority] = open_store(address, storage_options)
+        # The root, or the folder that holds all addresses.
+        paths = [address.folders for address in (self._addresses if self._root is None else [self._root])]
+        alike = takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))
+        self._base = tuple(names[0] for names in alike)
         self._folder = CacheFolder()
         self._updating = threading.Lock()
         self._copied: dict[Path, RemoteFile] = {}
@@ -192,7 +196,7 @@ class Mirror:
         folders: dict[Address, None] = {}
         for address in self._addresses:
             folder = address
-            while self._root is not None and folder.names and self._root.holds(folder.parent):
+            while folder.names and folder.parent.folders[: len(self._base)] == self._base:
                 folder = folder.parent
                 folders[folder] = None
         return folders
@@ -237,7 +241,7 @@ class Mirror:
             try:
                 self._copied[copy.target] = copier.copy_large(copy, report)
                 self._begun.discard(copy.target)
-            except Exception as error:  # noqa: BLE001 - a problem of this file; the others are read
+            except Exception as error:  # noqa: BLE001, PERF203 - a problem of this file; the others are read
                 failed[copy] = error
         return failed
 
@@ -274,17 +278,7 @@ class Mirror:
 
     def _relative(self, address: Address) -> tuple[str, ...]:
         """Returns the folders from the root of all runs down to a file."""
-        root = self._common if self._root is None else (self._root.host, *self._root.names)
-        return (address.host, *address.names[:-1])[len(root) :]
-
-    @property
-    def _common(self) -> tuple[str, ...]:
-        """The folder that holds all addresses."""
-        paths = [(address.host, *address.names) for address in self._addresses]
-        if len(paths) == 1:
-            return paths[0]
-        alike = takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))
-        return tuple(names[0] for names in alike)
+        return address.parent.folders[len(self._base) :]
 
     def _local(self, address: Address) -> Path:
         return self._folder.files.joinpath(address.scheme, address.host or _NO_HOST, *address.names)

@@ -24,27 +24,29 @@ __all__ = ["ObjectStore"]
 _CLASSES = {"s3": "S3Store", "s3a": "S3Store", "gs": "GCSStore"}
 #: Arguments of those classes that are not their configuration.
 _ARGUMENTS = ("client_options", "retry_config", "credential_provider")
-#: A connection that gives nothing for so long is broken. `_copying` makes the next attempt.
-_CLIENT = {"connect_timeout": "10s", "read_timeout": "20s", "timeout": "10min"}
+#: A request that takes longer is given up. `again` makes the next attempt.
+_CLIENT = {"connect_timeout": "10s", "timeout": "60s"}
 _NO_RETRY = {"max_retries": 0, "retry_timeout": timedelta(seconds=30)}
 #: The longest answers to a listing have so many files.
 _PAGE = 1000
 
-_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
-_REFUSED = re.compile(
-    r"AccessDenied|Forbidden|Unauthorized|status:? (?:401|403)|169\.254\.169\.254|metadata\.google|credential|"
-    r"InvalidAccessKeyId|SignatureDoesNotMatch|AuthenticationFailed",
-    re.IGNORECASE,
-)
+#: What the store answers, by the code in its answer.
+_CODE = re.compile(r"<Code>(\w+)")
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_STATUS = re.compile(r"\bstatus: (\d{3})")
+_REFUSED = frozenset({"401", "403"})
+#: Where a machine in a cloud gets its credentials; whoever has none elsewhere asks there.
+_MACHINE = re.compile(r"https?://(?:169\.254\.169\.254|metadata\.google)")
+#: Lines of an error that hold names and settings, which say nothing of what happened.
+_ASIDE = re.compile(r"://|path:|timeout:|elapsed:|<")
 #: How a request fails, by what obstore says, as a clause for people.
 _CAUSES = (
     (r"dns error|failed to lookup", "its host is not known"),
     (r"refused", "the connection was refused"),
     (r"timed? ?out", "there was no answer in time"),
-    (r"incomplete|closed|reset|broken pipe|end of file|eof|decod|body", "the connection broke"),
     (r"certificate|tls|ssl", "the connection is not safe: check the certificate"),
+    (r"incomplete|closed|reset|broken ?pipe|eof|decode|interrupted|body", "the connection broke"),
 )
-_STATUS = re.compile(r"status:? (?:code )?(\d{3})", re.IGNORECASE)
 
 
 class ObjectStore:
@@ -62,17 +64,19 @@ class ObjectStore:
         if not container:
             raise ValueError(f"'{address}' names no bucket: expected {address.scheme}://bucket/folder")
         config = {name: value for name, value in options.items() if name not in _ARGUMENTS}
+        given: dict[str, Any] = {name: options[name] for name in _ARGUMENTS if name in options}
+        # As `client_options=`, they would take the place of those in the environment.
+        client = given.get("client_options", {})
+        config = {**{name: value for name, value in _CLIENT.items() if name not in client}, **config}
         if account:
             config.setdefault("account_name", account.partition(".")[0])
-        given: dict[str, Any] = {name: options[name] for name in _ARGUMENTS if name in options}
-        given["client_options"] = {**_CLIENT, **given.get("client_options", {})}
         given.setdefault("retry_config", _NO_RETRY)
         self._bucket = address._replace(names=())
         try:
             store = getattr(stores, _CLASSES.get(address.scheme, "AzureStore"))
             self._store: Any = store(container, config=config, **given)
         except self._errors.UnknownConfigurationKeyError:
-            known = ", ".join(sorted(config))
+            known = ", ".join(sorted(options))
             text = f"storage_options= holds a key that '{address}' does not know, among {known}; obstore lists them"
             raise ValueError(text) from None
         except (self._errors.BaseError, ValueError, TypeError):
@@ -97,7 +101,8 @@ class ObjectStore:
             try:
                 meta = self._library.head(self._store, address.path)
             except FileNotFoundError as error:
-                if _NO_BUCKET.search(str(error)):
+                code = _CODE.search(str(error))
+                if code is not None and code[1] in _NO_BUCKET:
                     raise
                 return None
             return _file(meta, address.parent)
@@ -130,17 +135,18 @@ class ObjectStore:
 
     def _error(self, address: Address, error: Exception) -> Exception:
         text = str(error)
-        if _NO_BUCKET.search(text):
+        code, status = _CODE.search(text), _STATUS.search(text)
+        if code is not None and code[1] in _NO_BUCKET:
             return FileNotFoundError(f"there is no bucket '{self._bucket}'; check its name and its region")
         if isinstance(error, FileNotFoundError):
             return FileNotFoundError(f"there is no file '{address}'")
-        if _REFUSED.search(text):
+        if (status is not None and status[1] in _REFUSED) or _MACHINE.search(text):
             return no_permission(address)
-        for pattern, cause in _CAUSES:
-            if re.search(pattern, text, re.IGNORECASE):
-                return BrokenError(cause)
-        status = _STATUS.search(text)
-        return BrokenError(f"the store answered with status {status[1]}" if status else "the request failed")
+        if status is not None:
+            return BrokenError(f"the store answered with status {status[1]}")
+        facts = "\n".join(line for line in text.partition("Debug source")[2].splitlines() if not _ASIDE.search(line))
+        causes = (cause for pattern, cause in _CAUSES if re.search(pattern, facts, re.IGNORECASE))
+        return BrokenError(next(causes, "the request failed"))
 
 
 def _file(meta: Mapping[str, Any], folder: Address) -> RemoteFile:

@@ -69,7 +69,7 @@ def again(request: Callable[[], Result], sleep: Callable[[float], object] = time
     for seconds in _WAITS:
         try:
             return request()
-        except BrokenError:
+        except BrokenError:  # noqa: PERF203 - each attempt may fail
             if sleep(seconds) is True:
                 raise
     try:
