@@ -39,7 +39,7 @@ def measure() -> Iterator[Measured]:
     (claim,) = CLAIMS["remote_read"]
     with object_server() as server:
         server.put("bench", b"")
-        store = S3Store("bench", config=settings(server), client_options={"allow_http": True})
+        store = S3Store("bench", client_options={"allow_http": True}, **settings(server))
         write(store)
         if len(read(server)) != RUNS * ROWS:
             message = "not every record was read"

@@ -159,13 +159,13 @@ def locate_step(
             logs = _core.Logs.read_run(str(source.paths), run, source.request, progress)
     name = _run_named(source.name, logs.runs(), run)
     query = asked._amount if isinstance(asked, Quantity) else asked
-    sessions, source, rows = logs.locate_step(name, query, request)
+    sessions, origin, rows = logs.locate_step(name, query, request)
     if not rows:
         raise ValueError(f"run {name!r} has no series with a step: ask for an amount, such as '3ep'")
     attempt = name.rpartition("#")[2] if "#" in name else "1"
     readings = tuple(_reading(row) for row in rows)
     number = int(attempt) if attempt.isdecimal() else 1
-    return LocatedStep(name, asked, number, sessions, TimelineSource(*source), readings)
+    return LocatedStep(name, asked, number, sessions, TimelineSource(*origin), readings)
 
 
 def _run_named(path: str, runs: list[str], run: str | None) -> str:

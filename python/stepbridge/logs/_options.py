@@ -67,7 +67,7 @@ class ReadOptions(TypedDict, total=False):
     """
     storage_options: Mapping[str, object] | None
     """What the store of an address needs (`s3://`, `gs://`, `az://`), by obstore's names: `region`, `endpoint`,
-    `access_key_id`, `skip_signature`, ...; `client_options`, `retry_config` and `credential_provider` are passed on too.
+    `access_key_id`, `skip_signature`, ...; `client_options`, `retry_config`, `credential_provider` are passed on too.
     Without it, the store is asked as the environment says it (`AWS_REGION`, ...). For other addresses, the arguments of
     the file system of fsspec."""
     cache_limit: int | None

@@ -82,12 +82,16 @@ class Copier:
         ended: SimpleQueue[Future[Result]] = SimpleQueue()
         for item in items:
             if len(running) >= 2 * most:
-                yield _next(running, ended)
+                done, of = _next(running, ended)
+                result = _result_of(of)
+                yield done, result
             future = self._pool.submit(work, item)
             running[future] = item
             future.add_done_callback(ended.put)
         while running:
-            yield _next(running, ended)
+            done, of = _next(running, ended)
+            result = _result_of(of)
+            yield done, result
 
     def sleep(self, seconds: float) -> bool:
         """Waits before the next attempt; returns whether there is to be none."""
@@ -192,14 +196,21 @@ def _newest(copy: RemoteCopy, make: Callable[[RemoteFile], None]) -> RemoteFile:
     return copy.file
 
 
-def _next(running: dict[Future[Result], Item], ended: SimpleQueue[Future[Result]]) -> tuple[Item, Result | Exception]:
-    """Waits until some work has ended, and returns its result."""
+def _next(running: dict[Future[Result], Item], ended: SimpleQueue[Future[Result]]) -> tuple[Item, Future[Result]]:
+    """Waits until some work has ended."""
     while True:
         try:
             future = ended.get(timeout=_PERIOD)
         except Empty:
             continue
-        error = future.exception()
-        if error is not None and not isinstance(error, Exception):
-            raise error
-        return running.pop(future), future.result() if error is None else error
+        return running.pop(future), future
+
+
+def _result_of(future: Future[Result]) -> Result | Exception:
+    """Returns what some work returned, or the error that ended it."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if not isinstance(error, Exception):
+        raise error
+    return error

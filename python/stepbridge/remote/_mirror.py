@@ -174,8 +174,8 @@ class Mirror:
                 folders[address.parent] = None
         names = {*_core.COMPANIONS, *self._above}
         databases = {copy.address.names[-1] + ending for copy in found.values() for ending in _NEXT_TO_DATABASES}
-        for folder, listed in copier.each(lambda folder: self._store(folder).files_in(folder), folders):
-            for file in [] if isinstance(listed, Exception) else listed:
+        for folder, near in copier.each(lambda folder: self._store(folder).files_in(folder), folders):
+            for file in [] if isinstance(near, Exception) else near:
                 if file.name in names or file.name in databases:
                     add(folder, file)
         above = [folder.below(name) for folder in self._folders_above() for name in self._above]
@@ -256,8 +256,8 @@ class Mirror:
         kept = sum(self._copied[target].size for target in others)
         if kept + wanted > self._limit:
             raise OSError(
-                f"the logs at '{self._addresses[0]}' have {kept + wanted:,} bytes, and copies of {self._limit:,} may be "
-                "on the disk while they are read: give a larger cache_limit=, or the addresses of fewer runs"
+                f"the logs at '{self._addresses[0]}' have {kept + wanted:,} bytes, and copies of {self._limit:,} may "
+                "be on the disk while they are read: give a larger cache_limit=, or the addresses of fewer runs"
             )
         if wanted > (free := self._folder.free):
             raise OSError(
