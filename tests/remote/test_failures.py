@@ -242,3 +242,25 @@ def test_no_secret_is_shown(objects: ObjectServer, bucket: str, tmp_path: Path) 
         assert SECRET not in text
         assert token not in text
         assert "Signature=" not in text
+
+
+def test_a_ledger_that_may_be_there_is_not_passed_over(objects: ObjectServer, bucket: str) -> None:
+    objects.put(f"{bucket}/x/a/log.jsonl", lines(range(1, 11)))
+    root, address = f"s3://{bucket}/x", f"s3://{bucket}/x/a"
+
+    def read(status: int, address: str, **root: str) -> sb.Logs:
+        def rule(method: str, path: str, _: str) -> Answer | None:
+            return Answer(status=status) if (method == "HEAD" and "stepclock" in path) or "delimiter" in path else None
+
+        with in_front(objects, rule) as front:
+            return sb.read_logs(address, storage_options=front.server.options, **root)
+
+    logs = read(403, address, root=root)
+    assert (logs.runs, [problem.file for problem in logs.problems]) == (["a"], ["stepclock.jsonl"])
+    assert logs.problems[0].reason.endswith("; the logs were read without it, if it is there")
+    logs = read(403, f"{address}/log.jsonl")
+    assert (len(logs), [problem.file for problem in logs.problems]) == (10, ["stepclock.jsonl"])
+    with pytest.raises(ConnectionError, match=r"stepclock\.jsonl' cannot be read: .*status 500"):
+        read(500, address, root=root)
+    with pytest.raises(ConnectionError, match=r"stepclock\.jsonl' cannot be read: .*status 500"):
+        read(500, f"{address}/log.jsonl")

@@ -42,7 +42,9 @@ def test_the_logs_of_the_demo(objects: ObjectServer, bucket: str) -> None:
     assert len(logs) == 337
 
 
-@pytest.mark.parametrize("kind", ["tfevents", "text", "wandb", "mlflow", "lightning", "mmengine", "trainer_state", "ultralytics"])
+@pytest.mark.parametrize(
+    "kind", ["tfevents", "text", "wandb", "mlflow", "lightning", "mmengine", "trainer_state", "ultralytics"]
+)
 def test_real_logs(kind: str, objects: ObjectServer, bucket: str) -> None:
     if not (DATA / kind).is_dir():
         pytest.skip(f"no real logs at {DATA / kind}")

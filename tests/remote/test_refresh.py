@@ -106,3 +106,18 @@ def test_a_bucket_is_followed(command: tuple[str, ...], objects: ObjectServer, b
             process.kill()
     assert (process.returncode, complaints) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} == {command[2]}
+
+
+def test_a_folder_takes_the_place_of_a_file_and_a_file_that_of_a_folder(objects: ObjectServer, bucket: str) -> None:
+    objects.put(f"{bucket}/a", lines(range(1, 11)))
+    objects.put(f"{bucket}/b/log.jsonl", lines(range(1, 11)))
+    address = f"s3://{bucket}"
+    logs = sb.read_logs(address, storage_options=objects.options)
+    assert logs.runs == [".", "b"]
+    objects.delete(f"{bucket}/a")
+    objects.delete(f"{bucket}/b/log.jsonl")
+    objects.put(f"{bucket}/a/log.jsonl", lines(range(1, 13)))
+    objects.put(f"{bucket}/b", lines(range(1, 14)))
+    assert logs.refresh() == 5
+    assert logs.problems == ()
+    assert same(logs, objects, address)

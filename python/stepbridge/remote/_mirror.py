@@ -20,7 +20,7 @@ from stepbridge.remote._address import Address, parse_address
 from stepbridge.remote._cache_folder import CacheFolder
 from stepbridge.remote._copying import SMALL, Copier, RemoteCopy
 from stepbridge.remote._opening import files_at, open_store
-from stepbridge.remote._store import RemoteFile, Store
+from stepbridge.remote._store import RemoteFile, Store, again
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -111,8 +111,7 @@ class Mirror:
         with self._updating, Copier(self._request, self._folder.unfinished) as copier:
             copies, problems = self._list(copier)
             for target in self._copied.keys() - copies.keys():
-                target.unlink(missing_ok=True)
-                del self._copied[target]
+                self._forget(target)
             stale = [copy for copy in copies.values() if not self._is_copied(copy)]
             failed = self._copy(copier, stale, progress)
         if failed and not self._copied:
@@ -122,6 +121,16 @@ class Mirror:
             older = "; what was read of it before is kept" if copy.target in self._copied else ""
             problems.append(_problem(copy.shown, f"{_clause(error)}{older}"))
         self.problems = tuple(sorted(problems, key=lambda problem: problem.file))
+
+    def _forget(self, target: Path) -> None:
+        """Removes the copy of a file that is gone, and the folders that held nothing else."""
+        target.unlink(missing_ok=True)
+        del self._copied[target]
+        self._begun.discard(target)
+        for folder in target.parents:
+            if folder == self._folder.files or any(folder.iterdir()):
+                break
+            folder.rmdir()
 
     def remove(self) -> None:
         """Removes all copies."""
@@ -162,6 +171,13 @@ class Mirror:
             else:
                 found[copy.target] = copy
 
+        def missing(address: Address, error: Exception) -> None:
+            """A ledger that may be there decides where records are: nothing is read without knowing it."""
+            if not isinstance(error, PermissionError):
+                raise ConnectionError(f"'{address}' cannot be read: {_clause(error)}") from None
+            name = "/".join((*self._relative(address), address.names[-1]))
+            problems[name] = _problem(name, f"{_clause(error)}; the logs were read without it, if it is there")
+
         folders: dict[Address, None] = {}
         listings = copier.each(lambda it: files_at(self._store(it), it, copier.sleep), self._addresses)
         for address, listed in listings:
@@ -174,22 +190,20 @@ class Mirror:
                 folders[address.parent] = None
         names = {*_core.COMPANIONS, *self._above}
         databases = {copy.address.names[-1] + ending for copy in found.values() for ending in _NEXT_TO_DATABASES}
-        for folder, near in copier.each(lambda folder: self._store(folder).files_in(folder), folders):
-            for file in [] if isinstance(near, Exception) else near:
+        for folder, near in copier.each(lambda it: again(lambda: self._store(it).files_in(it), copier.sleep), folders):
+            if isinstance(near, Exception):
+                missing(folder.below(self._above[0]), near)
+                continue
+            for file in near:
                 if file.name in names or file.name in databases:
                     add(folder, file)
         above = [folder.below(name) for folder in self._folders_above() for name in self._above]
-        for address, stated in copier.each(lambda address: self._store(address).stat(address), above):
-            if isinstance(stated, RemoteFile):
+        for address, stated in copier.each(lambda it: again(lambda: self._store(it).stat(it), copier.sleep), above):
+            if isinstance(stated, Exception):
+                missing(address, stated)
+            elif stated is not None:
                 add(address.parent, stated)
-        # S3's console marks a folder by a file without content that has its name.
-        holders = {folder for target in found for folder in target.parents}
-        for target in [target for target in found if target in holders]:
-            copy = found.pop(target)
-            if copy.file.size:
-                reason = "a folder has the same name, which a disk cannot hold; it was left out"
-                problems[copy.shown] = _problem(copy.shown, reason)
-        return found, list(problems.values())
+        return found, [*problems.values(), *_without_folders(found)]
 
     def _folders_above(self) -> Iterable[Address]:
         """Gives the folders from the root down to each address."""
@@ -282,6 +296,15 @@ class Mirror:
 
     def _local(self, address: Address) -> Path:
         return self._folder.files.joinpath(address.scheme, address.host or _NO_HOST, *address.names)
+
+
+def _without_folders(found: dict[Path, RemoteCopy]) -> Iterator[Problem]:
+    """Leaves out files that have the name of a folder; the console of S3 marks a folder by one without content."""
+    holders = {folder for target in found for folder in target.parents}
+    for target in [target for target in found if target in holders]:
+        copy = found.pop(target)
+        if copy.file.size:
+            yield _problem(copy.shown, "a folder has the same name, which a disk cannot hold; it was left out")
 
 
 def _is_name(name: str) -> bool:
