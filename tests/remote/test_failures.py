@@ -248,12 +248,12 @@ def test_a_ledger_that_may_be_there_is_not_passed_over(objects: ObjectServer, bu
     objects.put(f"{bucket}/x/a/log.jsonl", lines(range(1, 11)))
     root, address = f"s3://{bucket}/x", f"s3://{bucket}/x/a"
 
-    def read(status: int, address: str, **root: str) -> sb.Logs:
+    def read(status: int, address: str, root: str | None = None) -> sb.Logs:
         def rule(method: str, path: str, _: str) -> Answer | None:
             return Answer(status=status) if (method == "HEAD" and "stepclock" in path) or "delimiter" in path else None
 
         with in_front(objects, rule) as front:
-            return sb.read_logs(address, storage_options=front.server.options, **root)
+            return sb.read_logs(address, root=root, storage_options=front.server.options)
 
     logs = read(403, address, root=root)
     assert (logs.runs, [problem.file for problem in logs.problems]) == (["a"], ["stepclock.jsonl"])

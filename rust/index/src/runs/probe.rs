@@ -96,15 +96,17 @@ mod tests {
 
     #[test]
     fn logs_are_read_whole_and_other_files_are_not() {
-        let rows: String = (0..200_000).map(|step| format!("{{\"step\": {step}, \"loss\": 0.5}}\n")).collect();
+        let rows: String =
+            (0..200_000).map(|step| format!("{{\"step\": {step}, \"loss\": 0.5}}\n")).collect::<Vec<_>>().concat();
         assert_eq!(probe("log.jsonl", rows.as_bytes()), (true, true));
-        let table: String = (0..200_000).map(|step| format!("{},{step},0.5\n", step / 100)).collect();
+        let table: String =
+            (0..200_000).map(|step| format!("{},{step},0.5\n", step / 100)).collect::<Vec<_>>().concat();
         assert_eq!(probe("metrics.csv", format!("epoch,step,loss\n{table}").as_bytes()), (true, true));
         let weights: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
         for name in ["model.safetensors", "model.bin", "weights.log", "weights.csv", "x.parquet", "x.gz"] {
             assert_eq!(probe(name, &weights), (false, false), "{name}");
         }
-        let text: String = (0..200_000).map(|line| format!("line {line} of a book\n")).collect();
+        let text: String = (0..200_000).map(|line| format!("line {line} of a book\n")).collect::<Vec<_>>().concat();
         for name in ["book.txt", "book.log", "book.md"] {
             assert_eq!(probe(name, text.as_bytes()), (false, false), "{name}");
         }
