@@ -51,7 +51,8 @@ def test_a_folder_of_this_machine(tmp_path: Path, demo: Path) -> None:
 
 def test_an_fsspec_file_that_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     local = type(fsspec.filesystem("file"))
-    log = tmp_path / "log.jsonl"
+    log, other = tmp_path / "runs" / "log.jsonl", tmp_path / "new"
+    log.parent.mkdir()
     log.write_bytes(b"".join(b'{"step": %06d, "loss": 0.5}\n' % step for step in range(300_000)))
     newer = log.read_bytes().replace(b"0.5", b"0.7")
     plain = local.cat_file
@@ -60,11 +61,13 @@ def test_an_fsspec_file_that_is_replaced_while_it_is_read(tmp_path: Path, monkey
     def cat_file(self: object, path: str, **options: object) -> bytes:
         calls.append(path)
         if len(calls) == 3:
-            log.write_bytes(newer)
+            # At once, as a store does it: in between there is no file that is half of one.
+            other.write_bytes(newer)
+            other.replace(log)
         return bytes(plain(self, path, **options))
 
     monkeypatch.setattr(local, "cat_file", cat_file)
-    logs = sb.read_logs(f"file://{tmp_path}")
+    logs = sb.read_logs(f"file://{log.parent}")
     assert logs.problems == ()
     assert set(logs.to_polars()["value"]) == {0.7}
 
