@@ -212,7 +212,8 @@ licences: $(DONE)/venv | $(DONE)/rust ## write THIRD-PARTY-LICENSES.txt from Car
 .PHONY: pins
 pins: $(DONE)/venv ## write constraints.txt and constraints-lowest.txt from the ranges in pyproject.toml
 	uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --upgrade \
-		--group build --group test --group lint --group docs --group bench --group wheels --group audit --group coverage \
+		--group build --group test --group object-server --group lint --group docs --group bench --group wheels \
+		--group audit --group coverage \
 		--output-file constraints.txt
 	uv pip compile --quiet pyproject.toml --resolution lowest-direct --python-version 3.10 --no-annotate --no-header \
 		--upgrade --group test --output-file constraints-lowest.txt
@@ -241,7 +242,7 @@ $(DONE)/build: pyproject.toml constraints.txt | $(DONE)/venv
 	@touch $@
 
 $(DONE)/demo $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit $(DONE)/coverage: $(DONE)/%: pyproject.toml constraints.txt | $(DONE)/build
-	$(INSTALL) --requirements pyproject.toml --group $*
+	$(INSTALL) --requirements pyproject.toml --group $* $(if $(filter test bench,$*),--group object-server)
 	@touch $@
 
 # The lowest versions have wheels for these two alone.

@@ -40,6 +40,7 @@ TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
 STREAMED = "stepbridge reindex of a 4 GB event file to Parquet"
 WANDB = "W&B offline file of 500,000 records to a table"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
+REMOTE = "10,000 runs of 50 JSON lines each from a local S3 server"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 TOKENS = "the same, with add_tokens in each batch"
@@ -82,6 +83,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(LINES, "polars read_ndjson and unpivot", SPEED, 2.0),
         Claim(LINES, "polars scan_ndjson and unpivot, lazy", SPEED, 1.0),
     ),
+    "remote_read": (Claim(REMOTE, "a plain copy of the bytes from the same server, obstore", COST, 3.0),),
     "peak_memory": (Claim(STREAMED, "peak memory", MEMORY, 256.0),),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),

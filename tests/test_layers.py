@@ -23,8 +23,9 @@ PACKAGES = {
     "clock": {"timeline", "ledger"},
     "checkpoints": {"timeline", "clock"},
     "adapters": {"timeline", "clock", "checkpoints"},
-    "logs": {"timeline", "ledger"},
-    "fleet": {"timeline", "ledger", "logs"},
+    "remote": {"ledger"},
+    "logs": {"timeline", "ledger", "remote"},
+    "fleet": {"timeline", "ledger", "logs", "remote"},
     "cli": {"timeline", "ledger", "logs", "fleet", "clock", "checkpoints"},
 }
 
@@ -192,6 +193,6 @@ def test_the_check_of_mechanisms_can_fail() -> None:
 
 
 def test_modules_that_are_not_public_begin_with_an_underscore() -> None:
-    for name in ("timeline", "ledger", "clock", "checkpoints", "logs", "fleet", "cli"):
+    for name in ("timeline", "ledger", "clock", "checkpoints", "remote", "logs", "fleet", "cli"):
         files = {path.name for path in (ROOT / "stepbridge" / name).glob("*.py")}
         assert {file for file in files if not file.startswith("_")} == set()

@@ -279,6 +279,7 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[list[LedgerSessionRow], l
 FORMATS: list[str]
 OUTPUTS: list[str]
 AXES: list[str]
+COMPANIONS: list[str]
 
 FoundRole: TypeAlias = Literal["table", "log", "ledger", "config", "other", "broken", "known"]
 #: File, path, size, e-tag, role, how many folders above its run is, its problem.
@@ -290,6 +291,13 @@ def find_files(
     known: Mapping[str, str],
     watch: Callable[[int, int], object] | None = None,
 ) -> tuple[list[FoundRow], list[ProblemRow]]: ...
+def is_needed_whole(
+    name: str,
+    folder: Sequence[str],
+    size: int,
+    options: Mapping[str, object],
+    fetch: Callable[[int, int], bytes],
+) -> bool: ...
 def check_output(path: str | os.PathLike[str]) -> None: ...
 def rewrite(
     paths: str | os.PathLike[str] | tuple[str, list[str]],

@@ -97,7 +97,9 @@ def test_what_is_quoted_from_a_log_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_keyword_argument_that_does_not_exist_is_a_type_error(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,loss\n0,1\n1,2\n", encoding="utf-8")
-    expected = r"read_logs\(\) got an unexpected keyword argument 'step'; expected one of chain, epoch_column, format"
+    expected = (
+        r"read_logs\(\) got an unexpected keyword argument 'step'; expected one of cache_limit, chain, epoch_column"
+    )
     with pytest.raises(TypeError, match=expected):
         sb.read_logs(log, step="step")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="unexpected keyword argument 'lend'"):

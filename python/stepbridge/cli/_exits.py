@@ -17,6 +17,7 @@ NOTHING = 1
 WRONG_USE = 2
 FAULT = 70
 INTERRUPTED = 130
+READER_GONE = 141
 
 #: As `stepbridge --help` prints them.
 EXIT_CODES = (
@@ -25,7 +26,7 @@ EXIT_CODES = (
     (WRONG_USE, "wrong use: an unknown option, a path that does not exist, a missing plan"),
     (FAULT, "an unexpected error: a fault in stepbridge or in how it is installed"),
     (INTERRUPTED, "ended by Ctrl-C (with --follow it ends with 0)"),
-    (141, "the reader of the output went away, as `| head` does (a signal, on Unix)"),
+    (READER_GONE, "the reader of the output went away, as `| head` does (a signal, on Unix)"),
     (143, "ended by SIGTERM (129: by SIGHUP); no file is left half written"),
 )
 
@@ -34,10 +35,19 @@ def end_with_the_reader() -> None:
     """Lets the system end the process when its output is no longer read, as it ends any program.
 
     Python turns that signal off and raises an error instead, which would have to be caught at every print. The command
-    line opens no sockets, and prints only when its files are written: nothing is left half done.
+    line prints only when its files are written: nothing is left half done.
     """
     if sys.platform != "win32":
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def outlive_broken_connections() -> None:
+    """Turns that signal off for a command that reads remote logs: a server that goes away would end it too.
+
+    When its output is no longer read, it ends with the same exit code, and removes its copies.
+    """
+    if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 class TerminatedError(BaseException):
@@ -79,6 +89,13 @@ def escape_what_cannot_be_encoded() -> None:
         reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def code_of(error: SystemExit) -> int:
+    """Returns the exit code of a command that click ended: shell completion, or an output that is no longer read."""
+    code = error.code if isinstance(error.code, int) else NOTHING
+    outlived = sys.platform != "win32" and signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
+    return READER_GONE if code == NOTHING and outlived else code
 
 
 def output_failed(error: OSError, *, debug: bool) -> int:

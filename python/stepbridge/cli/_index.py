@@ -103,7 +103,8 @@ def index(
     named.
     """
     timeline = timeline_of(plan) if plan else None
-    options = placing_of(path, reading, options)
+    refuse(path)
+    options = placing_of(reading, options)
 
     def indexed() -> IndexResult:
         from stepbridge.fleet import index as index_runs  # noqa: PLC0415 - see _command.py
@@ -129,6 +130,16 @@ def index(
             fresh = result if as_json else result._replace(problems=without(result.problems, shown))
             show(fresh, as_json=as_json, verbose=verbose)
             shown.update(result.problems)
+
+
+def refuse(path: str) -> None:
+    """Ends the command before anything is fetched, if the path is an address."""
+    from stepbridge.fleet._groups import refuse_address  # noqa: PLC0415 - see _command.py
+
+    try:
+        refuse_address(path)
+    except ValueError as error:
+        raise click.UsageError(in_flags(error)) from error
 
 
 def first(indexed: Callable[[], IndexResult]) -> IndexResult:

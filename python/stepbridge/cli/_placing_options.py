@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from stepbridge.cli._command import Function
     from stepbridge.cli._reading import Reading
     from stepbridge.logs import ReindexOptions
-    from stepbridge.logs._paths import LogPaths
 
 
 def number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
@@ -86,12 +85,12 @@ def following_options(command: Function) -> Function:
     return command
 
 
-def placing_of(path: LogPaths, reading: Reading, options: dict[str, Any]) -> dict[str, Any]:
+def placing_of(reading: Reading, options: dict[str, Any]) -> dict[str, Any]:
     """Returns the options as the library takes them."""
     options = as_meaning(options)
     options["series"] = dict(map(series_rule, options["series"]))
     if options["plans"] is None:
-        options["plans"] = reading.plan_file(path)
+        options["plans"] = reading.source.plan_file
     return options
 
 

@@ -92,7 +92,7 @@ def plot(
     if not tags and len(logs.tags) > MOST_TAGS and (output is None or output.suffix != ".html"):
         some = ", ".join(logs.tags[: 2 * MOST_TAGS])
         raise click.UsageError(f"there are {len(logs.tags):,} tags: name some with --tags ({some}, ...)")
-    meaning: Any = {**as_meaning(options), "plans": reading.plan_file(path)}
+    meaning: Any = {**as_meaning(options), "plans": reading.source.plan_file}
     with misused():
         # The page smooths by itself, so that it can show the values too.
         average = 0.0 if output is not None and output.suffix == ".html" else smooth

@@ -12,6 +12,7 @@ from stepbridge.cli._exits import (
     INTERRUPTED,
     WRONG_USE,
     TerminatedError,
+    code_of,
     end_when_asked,
     end_with_the_reader,
     escape_what_cannot_be_encoded,
@@ -79,10 +80,8 @@ def run(arguments: list[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except TerminatedError as error:
-        return error.exit_code
-    except SystemExit:
-        raise  # shell completion ends so
+    except (TerminatedError, SystemExit) as error:
+        return error.exit_code if isinstance(error, TerminatedError) else code_of(error)
     except OSError as error:
         return output_failed(error, debug=session.debug)
     except BaseException as error:  # noqa: BLE001 - a panic of the Rust core is not an Exception

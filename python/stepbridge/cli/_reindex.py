@@ -95,7 +95,7 @@ def reindex(
     not at all. Damage, and records that have no place or contradict the timeline, are named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    options = placing_of(path, reading, options)
+    options = placing_of(reading, options)
     if follow:
 
         def write(logs: Logs) -> ReindexResult:
@@ -119,18 +119,19 @@ def written(
     **options: Any,  # noqa: ANN401 - the library checks them
 ) -> ReindexResult:
     """Writes the table once."""
-    from stepbridge.logs._options import read_request, reindex_request  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs._options import reindex_request  # noqa: PLC0415 - see _command.py
     from stepbridge.logs._streaming import write_survey  # noqa: PLC0415
 
-    with misused():
+    source = reading.source
+    with misused(), source.naming():
         # At a prompt, a table in which nothing has a place shows that a plan was forgotten.
         request = {**reindex_request(timeline, as_options(options)), "some_place": True}
-    with refusing(), bar("reading", "bytes", quiet=reading.quiet) as watch:
-        survey = _core.Survey.read(reading.core_paths(path), read_request(reading.options), watch)
+    with refusing(), source.naming(), bar("reading", "bytes", quiet=reading.quiet) as watch:
+        survey = _core.Survey.read(source.paths, source.request, watch)
     if not len(survey) and (problems := survey.logs().problems()):
         raise failure(nothing(path, [Problem(*row) for row in problems]))
-    with misused(), bar("writing", "bytes", quiet=reading.quiet) as watch:
-        return write_survey(survey, output, request, watch)
+    with misused(), source.naming(), bar("writing", "bytes", quiet=reading.quiet) as watch:
+        return write_survey(survey, output, request, watch, unfetched=source.problems)
 
 
 def followed(

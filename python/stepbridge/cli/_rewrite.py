@@ -82,10 +82,10 @@ def rewrite(
     files are kept. What a later session replaced, and what has no place on the axis, is left out and named on stderr.
     """
     timeline = timeline_of(plan) if plan else None
-    options = placing_of(path, reading, options)
+    options = placing_of(reading, options)
 
     def written() -> RewriteResult:
-        return rewritten(path, output, timeline, reading, axis=cast("Axis", axis), also=also, **options)
+        return rewritten(output, timeline, reading, axis=cast("Axis", axis), also=also, **options)
 
     if not follow:
         with misused(), without_logs():
@@ -101,7 +101,6 @@ def rewrite(
 
 
 def rewritten(
-    path: LogPaths,
     output: Path,
     timeline: Timeline | None,
     reading: Reading,
@@ -111,13 +110,14 @@ def rewritten(
     **options: Any,  # noqa: ANN401 - the library checks them
 ) -> RewriteResult:
     """Writes the event files once."""
-    from stepbridge.logs._options import read_request, reindex_request  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs._options import reindex_request  # noqa: PLC0415 - see _command.py
     from stepbridge.logs._rewriting import write_axis  # noqa: PLC0415
 
-    request = reindex_request(timeline, as_options(options))
+    source = reading.source
+    with source.naming():
+        request = reindex_request(timeline, as_options(options))
     with bar("reading", "bytes", quiet=reading.quiet) as watch:
-        paths, options_read = reading.core_paths(path), read_request(reading.options)
-        return write_axis(paths, output, options_read, request, axis=axis, also=also, progress=watch)
+        return write_axis(source, output, request, axis=axis, also=also, progress=watch)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from stepbridge.cli._completion import quantities
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
-from stepbridge.cli._reading import Reading, reading_options_of_one
+from stepbridge.cli._reading import Reading, outlive_server, reading_options_of_one
 from stepbridge.cli._step_options import as_meaning, misused, step_options
 from stepbridge.cli._where_checkpoint import as_changes, show_checkpoint
 from stepbridge.cli._where_step import as_fields, as_lines
@@ -71,7 +71,9 @@ def where(
         raise click.UsageError(message)
     from stepbridge._errors import NoLogsError  # noqa: PLC0415 - see _command.py
     from stepbridge.logs import locate_step  # noqa: PLC0415
+    from stepbridge.logs._source import shown  # noqa: PLC0415
 
+    outlive_server(path)
     timeline = timeline_of(plan) if plan else None
     with misused(), bar("reading", "bytes", quiet=reading.quiet) as watch:
         try:
@@ -84,14 +86,14 @@ def where(
                 **reading.options,
                 **as_meaning(options),
             )
-        except NoLogsError as error:
+        except (NoLogsError, ImportError) as error:
             raise failure(in_flags(error)) from error
         except FileNotFoundError as error:
             raise click.UsageError(in_flags(error)) from error
     if as_json:
         print_json(as_fields(found))
     else:
-        say(*as_lines(path, found))
+        say(*as_lines(shown(path), found))
 
 
 def as_step(text: str) -> int | str:

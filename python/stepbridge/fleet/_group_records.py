@@ -12,9 +12,8 @@ from stepbridge._problem import Problem
 from stepbridge.fleet._run_rows import RunFacts, row_without_run, rows_of, timelines_of
 from stepbridge.logs._export import imported
 from stepbridge.logs._logs import Logs
-from stepbridge.logs._options import read_request
-from stepbridge.logs._paths import core_paths
 from stepbridge.logs._records import report_of
+from stepbridge.logs._source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -124,7 +123,8 @@ def _read(groups: tuple[RunGroup, ...], request: Mapping[str, Any], settings: st
     paths = [file.path for group in groups for file in group.files if file.e_tag != UNREADABLE]
     if not paths:
         raise NoLogsError("none of the files can be read")
-    survey = _core.Survey.read(core_paths(paths, groups[0].root), read_request(groups[0].options))
+    source = open_source(paths, groups[0].root, groups[0].options)
+    survey = _core.Survey.read(source.paths, source.request)
     core, keep = survey.logs(), request["keep_superseded"]
     replaced: Mapping[str, int] | None = {}
     if survey.is_whole():
@@ -140,7 +140,7 @@ def _read(groups: tuple[RunGroup, ...], request: Mapping[str, Any], settings: st
         records=counted[0],
         superseded=counted[1] if replaced is None or keep else replaced,
         no_place=counted[2],
-        timelines=timelines_of(Logs(core), report.origins, request),
+        timelines=timelines_of(Logs(core, source), report.origins, request),
     )
     return GroupRecords(groups, rows_of(groups, core, report, facts), output)
 

@@ -8,6 +8,7 @@ a log, and everything below it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,10 +22,10 @@ from stepbridge.logs._export import imported
 from stepbridge.logs._logs import Logs, read_logs
 from stepbridge.logs._options import ReadOptions, read_request, refuse_unknown
 from stepbridge.logs._paths import LogPaths, core_paths, root_of
+from stepbridge.logs._source import is_address, shown
 from stepbridge.logs._streaming import reindex
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa
@@ -197,6 +198,16 @@ def find_runs(
     return FoundRuns((group for group in found.groups if group.files), found.problems)
 
 
+def refuse_address(path: LogPaths) -> None:
+    """Raises a ValueError if there is an address among the paths: groups are those of files of this machine."""
+    for each in [path] if isinstance(path, (str, os.PathLike)) else path:
+        if is_address(each):
+            raise ValueError(
+                f"{shown(each)} is an address: find_runs and index take folders of this machine; read_logs and reindex "
+                "take addresses"
+            )
+
+
 class FileEntry(NamedTuple):
     """What is known of a file from its first bytes."""
 
@@ -223,6 +234,7 @@ def found_groups(
     progress: Callable[[int, int], object] | None = None,
 ) -> GroupListing:
     """Lists files in groups. Files that are still as `known` says are not opened."""
+    refuse_address(path)
     above = Path(root_of(path, root)).absolute()
     folder = str(above if above.is_dir() or not above.exists() else above.parent)
     known = known or {}

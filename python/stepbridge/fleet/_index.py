@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from stepbridge._errors import NoLogsError
 from stepbridge._problem import Problem
 from stepbridge.fleet._group_records import UNREADABLE, fingerprint, read_groups
-from stepbridge.fleet._groups import FileEntry, ListedFile, RunGroup, found_groups
+from stepbridge.fleet._groups import FileEntry, ListedFile, RunGroup, found_groups, refuse_address
 from stepbridge.fleet._schema import TABLE_SCHEMA, TableSchema
 from stepbridge.fleet._table_folder import TableFolder, part_of
 from stepbridge.logs._export import imported
@@ -94,6 +94,7 @@ def index(
     """
     refuse_unknown("index", options, ReadAndReindexOptions.__optional_keys__)
     _refuse(options, shard, table_format)
+    refuse_address(source)
     root = Path(os.path.abspath(source))  # noqa: PTH100 - links stay links, as in the names of runs
     options.setdefault("plans", plan_file_at(root))
     request = reindex_request(timeline, options)

@@ -7,8 +7,8 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
+from stepbridge._problem import Problem
 from stepbridge.logs._export import imported
-from stepbridge.logs._logs import Logs
 from stepbridge.logs._records import LogFile, inference_of
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stepbridge import _core
-    from stepbridge._problem import Problem
     from stepbridge.fleet._groups import ListedFile, RunGroup
+    from stepbridge.logs._logs import Logs
     from stepbridge.logs._records import ReindexReport, TimelineSource
 
 __all__ = ["RunFacts", "RunRow", "row_without_run", "rows_of", "runs_schema", "timelines_of"]
@@ -99,7 +99,7 @@ def rows_of(
     files = [LogFile(*row) for row in logs.files()]
     run_of = {file.file: file.run for file in files}
     origins = {source.run: source for source in report.origins}
-    problems = (*Logs(logs).problems, *report.problems)
+    problems = (*(Problem(*row) for row in logs.problems()), *report.problems)
     group_of = {file.file: group.name for group in groups for file in group.files}
     rows: dict[str, RunRow] = {}
     source_of = {file.run: file.file for file in files}

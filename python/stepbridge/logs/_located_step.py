@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import os
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stepbridge import _core
 from stepbridge.logs._options import (
     ReadAndReindexOptions,
     ReindexOptions,
-    read_request,
     refuse_unknown,
     reindex_request,
 )
 from stepbridge.logs._records import StepInfo, TimelineSource, step_infos
-from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._source import open_source, read_source
 from stepbridge.timeline import Answer, Quantity, Timeline, Unit, as_quantity, whole_number
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from typing_extensions import Unpack
@@ -128,7 +127,7 @@ def locate_step(
     `StepReading.missing` says why.
 
     Args:
-        path: the run's folder or file; or a folder with more runs, of which `run` names one.
+        path: the run's folder or file; or a folder with more runs, of which `run` names one; or the address of one.
         step: the number of the step in the log, 12_000; or an amount from the start of the run, "12_000ba", "3ep",
             "1_000_000sp", "50%", which means the batch that completes it.
         run: the name of the run below `path`, as `Logs.runs` has it. The folders of other runs are not read, unless
@@ -150,24 +149,26 @@ def locate_step(
     """
     refuse_unknown("locate_step", options, ReadAndReindexOptions.__optional_keys__)
     asked = as_quantity("step", step) if isinstance(step, (str, Quantity)) else whole_number("step", step)
-    options.setdefault("plans", plan_file_at(path))
-    request = reindex_request(timeline, cast("ReindexOptions", options))
-    if run is None or options.get("share_timeline"):
-        logs = _core.Logs.read(os.fspath(path), read_request(options), progress)
-    else:
-        logs = _core.Logs.read_run(path, run, read_request(options), progress)
-    name = _run_named(path, logs.runs(), run)
+    source = open_source(path, None, options, progress)
+    options.setdefault("plans", source.plan_file)
+    with source.naming():
+        request = reindex_request(timeline, cast("ReindexOptions", options))
+        if run is None or options.get("share_timeline"):
+            logs = read_source(source, progress)
+        else:
+            logs = _core.Logs.read_run(str(source.paths), run, source.request, progress)
+    name = _run_named(source.name, logs.runs(), run)
     query = asked._amount if isinstance(asked, Quantity) else asked
-    sessions, source, rows = logs.locate_step(name, query, request)
+    sessions, origin, rows = logs.locate_step(name, query, request)
     if not rows:
         raise ValueError(f"run {name!r} has no series with a step: ask for an amount, such as '3ep'")
     attempt = name.rpartition("#")[2] if "#" in name else "1"
     readings = tuple(_reading(row) for row in rows)
     number = int(attempt) if attempt.isdecimal() else 1
-    return LocatedStep(name, asked, number, sessions, TimelineSource(*source), readings)
+    return LocatedStep(name, asked, number, sessions, TimelineSource(*origin), readings)
 
 
-def _run_named(path: str | os.PathLike[str], runs: list[str], run: str | None) -> str:
+def _run_named(path: str, runs: list[str], run: str | None) -> str:
     """Returns the run that the caller means.
 
     Raises:

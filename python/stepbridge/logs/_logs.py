@@ -13,11 +13,9 @@ from stepbridge.logs._curves import curves_of
 from stepbridge.logs._options import (
     ReadOptions,
     ReindexOptions,
-    read_request,
     refuse_unknown,
     reindex_request,
 )
-from stepbridge.logs._paths import LogPaths, core_paths, root_of
 from stepbridge.logs._records import (
     ChainedRun,
     ConfigSetting,
@@ -35,14 +33,13 @@ from stepbridge.logs._records import (
     report_of,
     step_infos,
 )
-from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._source import LogSource, open_source, read_source
 from stepbridge.logs._step_arguments import logged_step
 from stepbridge.logs._table import Table
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
-    from pathlib import Path
 
     import pandas as pd
     import polars as pl
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
     from stepbridge.conventions import ConventionName
     from stepbridge.ledger import Ledger
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
     from stepbridge.timeline import UnitLike
 
 __all__ = ["Logs", "read_logs"]
@@ -64,11 +62,11 @@ class Logs:
     are among them, but not in its tables unless `keep_superseded=True`; its repr has the number of those.
     """
 
-    __slots__ = ("_core", "_plan_file", "_table")
+    __slots__ = ("_core", "_source", "_table")
 
-    def __init__(self, core: _core.Logs, plan_file: Path | None = None) -> None:
+    def __init__(self, core: _core.Logs, source: LogSource) -> None:
         self._core = core
-        self._plan_file = plan_file
+        self._source = source
         # The table is kept with the core that it is of: another thread may refresh the logs meanwhile.
         self._table: tuple[_core.Logs, Table] | None = None
 
@@ -105,7 +103,8 @@ class Logs:
         """Reads the logs again: the result is what `read_logs` returns now, whatever happened to the files.
 
         Of a large file that was appended to, only the new end is read and parsed; a checksum shows that the rest is
-        the same. Tables that were made before do not change.
+        the same. Of remote files, those with another e_tag are fetched again. Tables that were made before do not
+        change.
 
         Returns:
             How many more records there are; negative if there are fewer.
@@ -121,11 +120,12 @@ class Logs:
 
     def refresh_changed(self, *, progress: Callable[[int, int], object] | None = None) -> bool:
         """Reads the logs again as `refresh` does, and returns whether anything changed."""
-        now = self._core.refresh(progress)
-        if now is None:
-            return False
-        self._core, self._table = now, None
-        return True
+        with self._source.naming():
+            other_problems = self._source.refresh(progress)
+            now = self._core.refresh(progress)
+        if now is not None:
+            self._core, self._table = now, None
+        return now is not None or other_problems
 
     @property
     def runs(self) -> list[str]:
@@ -140,7 +140,7 @@ class Logs:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What could not be read, file by file; everything around it was."""
-        return tuple(Problem(*row) for row in self._core.problems())
+        return (*self._source.problems, *(Problem(*row) for row in self._core.problems()))
 
     @property
     def files(self) -> tuple[LogFile, ...]:
@@ -242,8 +242,9 @@ class Logs:
         """
         refuse_unknown("reindex", options, ReindexOptions.__optional_keys__)
         logs = self._core
-        options.setdefault("plans", self._plan_file)
-        request = reindex_request(timeline, options)
+        options.setdefault("plans", self._source.plan_file)
+        with self._source.naming():
+            request = reindex_request(timeline, options)
         core, rows = logs.reindex(request)
         report = report_of(rows)
         if options.get("strict"):
@@ -303,19 +304,24 @@ def read_logs(
     The format follows from each file's content. What cannot be read is listed in `problems`; the rest is kept.
 
     Args:
-        path: a folder or a file, or several. Files compressed with gzip or zstd are read as they are.
+        path: a folder or a file, or several; or addresses, such as `s3://bucket/runs` (docs/remote.md). Files
+            compressed with gzip or zstd are read as they are.
         root: the folder that the names of runs are relative to, where it is not `path`; of several paths, it is the
             folder that holds them all, unless you name one above it.
-        progress: called a few times a second with the number of bytes that are read and the number of all bytes.
-        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, as
-            `stepbridge.ReadOptions` describes them.
+        progress: called a few times a second with the number of bytes that are read and the number of all bytes; of
+            remote files first with those that are fetched.
+        **options: `format`, `step_column`, `epoch_column`, `time_column`, `pattern`, `chain`, `storage_options`,
+            `cache_limit`, as `stepbridge.ReadOptions` describes them.
 
     Raises:
         FileNotFoundError: there is no such path.
         PermissionError: it may not be read.
         NoLogsError: it holds no log, or none that can be read.
         PatternError: the pattern is not valid; the message names the column.
-        ValueError: there is no such format, runs cannot be chained as `chain` says, or a path is not below the root.
+        ValueError: there is no such format, runs cannot be chained as `chain` says, a path is not below the root, or
+            nothing reads such an address.
+        ImportError: the library that reads an address is not installed.
+        ConnectionError: a store does not answer.
 
     >>> logs = read_logs("demo/logs/roberta_lora")
     >>> logs
@@ -324,8 +330,8 @@ def read_logs(
     ['run', 'tag', 'step', 'epoch', 'iter', 'epoch_float']
     """
     refuse_unknown("read_logs", options, ReadOptions.__optional_keys__)
-    core = _core.Logs.read(core_paths(path, root), read_request(options), progress)
-    return Logs(core, plan_file_at(root_of(path, root)))
+    source = open_source(path, root, options, progress)
+    return Logs(read_source(source, progress), source)
 
 
 def _table(core: _core.Logs, *, keep_superseded: bool) -> Table:

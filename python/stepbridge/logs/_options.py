@@ -65,6 +65,18 @@ class ReadOptions(TypedDict, total=False):
     whose name all get. If their steps begin anew, say how many were done before each run after the first:
     `{"PPO_*": [10_000, 20_000]}`.
     """
+    storage_options: Mapping[str, object] | None
+    """What the store of an address needs (`s3://`, `gs://`, `az://`), by obstore's names: `region`, `endpoint`,
+    `access_key_id`, `skip_signature`, ...; `client_options`, `retry_config`, `credential_provider` are passed on too.
+    Without it, the store is asked as the environment says it (`AWS_REGION`, ...). For other addresses, the arguments of
+    the file system of fsspec."""
+    cache_limit: int | None
+    """How many bytes of remote logs may be on the disk while they are read, in a temporary folder: 32 GiB if nothing is
+    said."""
+
+
+#: The options that say how remote files are fetched, of which the core knows nothing.
+_OF_ADDRESSES = frozenset({"storage_options", "cache_limit"})
 
 
 class ReindexOptions(TypedDict, total=False):
@@ -113,7 +125,7 @@ Timelines = Timeline | Mapping[str, Timeline] | None
 
 def read_request(options: Mapping[str, object]) -> dict[str, object]:
     """Returns the options of `ReadOptions` as the core takes them: every key, None where nothing was given."""
-    request = {key: options.get(key) for key in ReadOptions.__optional_keys__}
+    request = {key: options.get(key) for key in ReadOptions.__optional_keys__ - _OF_ADDRESSES}
     return {**request, "chain": chain_rules(cast("Chain | None", options.get("chain")))}
 
 

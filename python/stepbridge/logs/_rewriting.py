@@ -6,10 +6,9 @@ import os
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from stepbridge import _core
-from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
-from stepbridge.logs._paths import LogPaths, core_paths, root_of
+from stepbridge.logs._options import ReadAndReindexOptions, refuse_unknown, reindex_request
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, report_of
-from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._source import LogSource, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from stepbridge._problem import Problem
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
 
 __all__ = ["Axis", "RewriteResult", "rewrite", "write_axis"]
 
@@ -75,7 +75,7 @@ def rewrite(
     `left_out` counts both.
 
     Args:
-        path: a folder or a file, or several.
+        path: a folder or a file, or several; or addresses, as `read_logs` takes them.
         output: a folder that does not exist, is empty, or was written by `rewrite` before. It must not lie in `path`. A
             file that only grows is appended to, so that a TensorBoard that shows it goes on.
         timeline: as `Logs.reindex` takes it.
@@ -102,23 +102,26 @@ def rewrite(
     (119, 1)
     """
     refuse_unknown("rewrite", options, ReadAndReindexOptions.__optional_keys__ - _OF_TABLES)
-    options.setdefault("plans", plan_file_at(root_of(path, root)))
-    reading, request = read_request(options), reindex_request(timeline, options)
-    return write_axis(core_paths(path, root), output, reading, request, axis=axis, also=also, progress=progress)
+    source = open_source(path, root, options, progress)
+    options.setdefault("plans", source.plan_file)
+    with source.naming():
+        request = reindex_request(timeline, options)
+    return write_axis(source, output, request, axis=axis, also=also, progress=progress)
 
 
 def write_axis(
-    paths: str | tuple[str, list[str]],
+    source: LogSource,
     output: str | os.PathLike[str],
-    reading: Mapping[str, object],
     request: Mapping[str, object],
     *,
     axis: Axis,
     also: bool,
     progress: Callable[[int, int], object] | None = None,
 ) -> RewriteResult:
-    """Does what `rewrite` does, for options as the core takes them."""
-    records, files, runs, left_out, rows = _core.rewrite(paths, reading, output, request, axis, progress, also=also)
+    """Does what `rewrite` does, for a source and options as the core takes them."""
+    with source.naming():
+        written = _core.rewrite(source.paths, source.request, output, request, axis, progress, also=also)
+    records, files, runs, left_out, rows = written
     report = report_of(rows)
     return RewriteResult(
         os.fspath(output),
@@ -126,7 +129,7 @@ def write_axis(
         records,
         files,
         runs,
-        report.problems,
+        (*source.problems, *report.problems),
         report.assumed,
         report.origins,
         report.steps,

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stepbridge import _core
 from stepbridge._problem import Problem
-from stepbridge.logs._options import ReadAndReindexOptions, read_request, refuse_unknown, reindex_request
-from stepbridge.logs._paths import LogPaths, core_paths, root_of
+from stepbridge.logs._options import ReadAndReindexOptions, refuse_unknown, reindex_request
 from stepbridge.logs._records import LeftOut, StepAssumption, StepInfo, TimelineSource, others_of, report_of
-from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._paths import LogPaths
 
 __all__ = ["ReindexResult", "reindex", "write_survey"]
 
@@ -59,7 +59,7 @@ def reindex(
     is left out. The file is written whole or not at all.
 
     Args:
-        path: a folder or a file, or several.
+        path: a folder or a file, or several; or addresses, as `read_logs` takes them.
         output: the file to write: .parquet, .csv, .jsonl or .arrow, as its name ends.
         timeline: as `Logs.reindex` takes it.
         root: as `read_logs` takes it.
@@ -76,12 +76,15 @@ def reindex(
         ValueError: no record can be located in that unit, or the output's name has another ending.
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
-    options.setdefault("plans", plan_file_at(root_of(path, root)))
-    request = reindex_request(timeline, options)
     _core.check_output(output)
-    first = progress and (lambda done, total: progress(done, 2 * total))
-    survey = _core.Survey.read(core_paths(path, root), read_request(options), first)
-    return write_survey(survey, output, request, progress and (lambda done, total: progress(total + done, 2 * total)))
+    source = open_source(path, root, options, progress)
+    options.setdefault("plans", source.plan_file)
+    with source.naming():
+        request = reindex_request(timeline, options)
+        first = progress and (lambda done, total: progress(done, 2 * total))
+        survey = _core.Survey.read(source.paths, source.request, first)
+        second = progress and (lambda done, total: progress(total + done, 2 * total))
+        return write_survey(survey, output, request, second, unfetched=source.problems)
 
 
 def write_survey(
@@ -89,11 +92,13 @@ def write_survey(
     output: str | os.PathLike[str],
     request: Mapping[str, object],
     progress: Callable[[int, int], object] | None = None,
+    *,
+    unfetched: tuple[Problem, ...] = (),
 ) -> ReindexResult:
-    """Reads logs a second time, and writes every record with its place."""
+    """Reads logs a second time, and writes every record with its place. `unfetched`: what could not be fetched."""
     records, without_place, rows = survey.write(output, request, progress)
     logs, report = survey.logs(), report_of(rows)
-    unread = tuple(Problem(*row) for row in logs.problems())
+    unread = (*unfetched, *(Problem(*row) for row in logs.problems()))
     superseded = len(survey) - records
     left_out = [LeftOut(None, "superseded", superseded)] if superseded else []
     left_out += others_of(logs.files())

@@ -10,6 +10,7 @@ mod found_files;
 mod interruptible;
 mod ledger;
 mod logs;
+mod remote;
 mod request;
 mod rewrite;
 mod rows;
@@ -30,6 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     logs::register(module)?;
     found_files::register(module)?;
     module.add_class::<survey::PySurvey>()?;
+    remote::register(module)?;
     rewrite::register(module)?;
     table::register(module)
 }

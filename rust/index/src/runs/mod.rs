@@ -12,6 +12,7 @@ mod ledger_for_run;
 mod log_file;
 pub(crate) mod merge;
 pub(crate) mod open;
+mod probe;
 mod read;
 mod refresh;
 pub(crate) mod refresh_state;
@@ -20,6 +21,7 @@ mod survey_filter;
 mod walk;
 
 pub use found_files::{FileRole, FoundFile, find_files};
+pub use probe::{companion_names, is_read_whole};
 pub(crate) use read::{MOST_THREADS, SMALL, survey};
 pub use read::{read, read_bytes, read_run};
 pub(crate) use sessions::SeriesBack;

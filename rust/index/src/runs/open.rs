@@ -32,7 +32,7 @@ use crate::output::is_own_table;
 const LARGE: u64 = 4 << 20;
 
 /// How many bytes a file of configuration has at most.
-const CONFIG: u64 = 1 << 20;
+pub(super) const CONFIG: u64 = 1 << 20;
 
 /// Takes the batches of a file, until it wants no more.
 type TakeBatch<'a> = dyn FnMut(TaggedBatch) -> ControlFlow<()> + 'a;
@@ -312,21 +312,9 @@ impl FileOpener<'_> {
     }
 }
 
-/// Whether a file is a table that this library wrote.
-pub(super) fn is_own_file(file: &File, size: u64) -> io::Result<bool> {
-    let mut head = vec![0; HEAD];
-    let held = read_up_to(file, 0, &mut head, 0)?;
-    head.truncate(held);
-    let first = match Compression::of(&head) {
-        None => head,
-        Some(compression) => compression.head(file, HEAD)?.0,
-    };
-    is_own_table(&first, file, size)
-}
-
 /// What a file of no format looks like, by its first bytes; if it may be a text log, by its last ones as well, because many
 /// logs begin with other output.
-fn looks_like(
+pub(super) fn looks_like(
     head: &FileHead,
     bytes: &dyn ReadAt,
     size: u64,

@@ -18,7 +18,8 @@ use stepbridge_records::{FileFacts, Problem, ProblemKind, TaggedBatch};
 
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::gather::gather;
-use super::open::{FileOpener, is_own_file};
+use super::open::FileOpener;
+use super::probe::is_own_file;
 use super::read::list;
 use super::refresh_state::{FileStamp, SeenFile};
 use super::survey_filter;
