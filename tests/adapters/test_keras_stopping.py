@@ -30,9 +30,8 @@ def test_in_epochs_it_stops_where_keras_does(backend: str) -> None:
 
 
 def test_patience_is_an_amount_of_data_across_a_change_of_the_batch_size(backend: str) -> None:
-    # Like Keras's own, it begins anew with each fit: the second one's best is after its first batch, number 8, at sample
-    # 17. Two epochs more are sample 43, in the first batch of epoch 3; 19 samples more are sample 36, in the
-    # third of epoch 2.
+    # Like Keras's own, it begins anew with each fit: the best of the second is after its first batch, at sample 17.
+    # Two epochs more are sample 43, in the first batch of epoch 3; 19 samples more are 36, in the third of epoch 2.
     stops = {"2ep": [16, [3, 0]], "19sp": [14, [2, 2]], "10ba": [18, [3, 2]]}
     assert value(backend, "patience_across_a_change") == stops
 
