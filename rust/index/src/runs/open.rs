@@ -21,6 +21,7 @@ use stepbridge_records::{ConfigEntry, Problem, ProblemKind, TaggedBatch};
 use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
+use super::refresh::READ_WHOLE;
 use super::refresh_state::{FileStamp, SeenFile};
 use super::sessions::SeriesBack;
 use super::survey_filter::{self, SurveyFilter};
@@ -210,8 +211,8 @@ impl FileOpener<'_> {
             return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
-        // A compressed file is always read from its beginning.
-        contents.mark = contents.mark.filter(|_| compression.is_none());
+        // A compressed file is always read from its beginning, and a small one too.
+        contents.mark = contents.mark.filter(|_| compression.is_none() && size > READ_WHOLE && !self.survey);
         if let Some((stop, decompressed)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
             contents.problems.push_first(stop_problem(stop, &shown, size, decompressed));
         }

@@ -28,7 +28,7 @@ use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 
 /// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
-const SMALL: u64 = 64 << 10;
+pub(super) const READ_WHOLE: u64 = 64 << 10;
 
 /// A log as it was read before.
 #[derive(Clone, Copy)]
@@ -129,7 +129,7 @@ impl Logs {
             let outcome = FileOutcome::Log(format, self.contents(known), None);
             return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges: seen.ranges.clone() }, outcome };
         }
-        let grown = seen.stamp.size > SMALL && stamp.size > seen.stamp.size;
+        let grown = seen.stamp.size > READ_WHOLE && stamp.size > seen.stamp.size;
         if grown
             && seen.ranges.still_hold(&file).unwrap_or(false)
             && let Some((contents, ranges)) = self.grown(opener, path, &file, &stamp, known)
