@@ -1,12 +1,13 @@
-"""Measures the way from a text log of 1 GB to a long table, next to a compiled regular expression of Python over its lines.
+"""Measures the way from a text log of 1 GB to a long table, next to a compiled regular expression of Python.
 
-The log is one of mmcv: lines of training and of validation, and between them lines without values. The peer knows the layout
-and the names of every line, converts its numbers, and has neither a table nor a count of what it left out. Ours finds the shape,
-the names and the length of the epochs, and gives epoch and iter.
+The log is one of mmcv: lines of training and of validation, and between them lines without values. The peer knows the
+layout and the names of every line and converts its numbers; it has neither a table nor a count of what it left out.
+Ours finds the shape, the names and the length of the epochs, and gives epoch and iter.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from functools import partial
@@ -34,7 +35,9 @@ TRAINING = re.compile(
     rf".{{23}} - mmdet - INFO - Epoch \[(\d+)\]\[(\d+)/\d+\]\tlr: {NUMBER}, eta: [\d:]+, time: {NUMBER}, "
     rf"data_time: {NUMBER}, memory: {NUMBER}, loss_cls: {NUMBER}, loss_bbox: {NUMBER}, loss: {NUMBER}"
 )
-VALIDATION = re.compile(rf".{{23}} - mmdet - INFO - Epoch\(val\) \[(\d+)\]\[(\d+)\]\tbbox_mAP: {NUMBER}, bbox_mAP_50: {NUMBER}")
+VALIDATION = re.compile(
+    rf".{{23}} - mmdet - INFO - Epoch\(val\) \[(\d+)\]\[(\d+)\]\tbbox_mAP: {NUMBER}, bbox_mAP_50: {NUMBER}"
+)
 
 
 def measure() -> Iterator[Measured | Rate]:
@@ -62,25 +65,21 @@ def write(path: Path) -> None:
     whole = path.with_suffix(".part")
     size = 0
     with whole.open("w", encoding="utf-8", newline="\n") as file:
-        step = 0
-        while size < SIZE:
-            step += EVERY
-            epoch, batch = divmod(step - EVERY, BATCHES)
-            second = step // EVERY
-            clock = f"2026-01-{1 + second // 86_400 % 28:02d} {second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d},345"
+        for second in itertools.count():
+            epoch, batch = divmod(second * EVERY, BATCHES)
+            days, hours, minutes = second // 86_400 % 28, second // 3600 % 24, second // 60 % 60
+            head = f"2026-01-{1 + days:02d} {hours:02d}:{minutes:02d}:{second % 60:02d},345 - mmdet - INFO - "
             left = 10_000_000 - second
             eta = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-            head = f"{clock} - mmdet - INFO - "
-            text = (
-                f"{head}Epoch [{epoch + 1}][{batch + EVERY}/{BATCHES}]\tlr: {2e-2 / (1 + epoch / 100):.3e}, eta: {eta}, "
-                + drawn[second % DRAWN]
-            )
+            rate = 2e-2 / (1 + epoch / 100)
+            text = f"{head}Epoch [{epoch + 1}][{batch + EVERY}/{BATCHES}]\tlr: {rate:.3e}, eta: {eta}, "
+            text += drawn[second % DRAWN]
             if batch + EVERY == BATCHES:
-                text += (
-                    f"{head}Saving checkpoint at {epoch + 1} epochs\n"
-                    f"{head}Epoch(val) [{epoch + 1}][625]\tbbox_mAP: {seeded.random():.4f}, bbox_mAP_50: {seeded.random():.4f}\n"
-                )
+                text += f"{head}Saving checkpoint at {epoch + 1} epochs\n{head}Epoch(val) [{epoch + 1}][625]\t"
+                text += f"bbox_mAP: {seeded.random():.4f}, bbox_mAP_50: {seeded.random():.4f}\n"
             size += file.write(text)
+            if size >= SIZE:
+                break
     whole.rename(path)
 
 

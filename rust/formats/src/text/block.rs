@@ -208,8 +208,7 @@ impl<'a> BlockRows<'a> {
         let Self { plan, tag, block, .. } = self;
         let any = layout.values.iter().any(|value| value.number.is_some());
         let all = if early { &mut block.early } else { &mut block.rows };
-        let mut rows =
-            (any && !compiled.line.bar).then(|| RankRows::of(all, rank, plan.lines.len()).line(index));
+        let mut rows = (any && !compiled.line.bar).then(|| RankRows::of(all, rank, plan.lines.len()).line(index));
         let mut state = BarState::new(rank, index, place, early);
         for value in &layout.values {
             let name = layout.name(value);

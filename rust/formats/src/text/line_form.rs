@@ -267,7 +267,8 @@ fn rule(line: &[u8], at: Range<usize>, layout: &LineLayout, literals: &LiteralDi
     let most = if before == Some(b'.') { SHORT } else { COUNT };
     let parted = before == Some(b',') && digit(begin.checked_sub(2));
     let taken = layout.numbers().any(|number| number.start <= begin && end <= number.end);
-    if !taken || before.is_none() || parted || end - begin > most || before == Some(b' ') && follows_digits(line, begin) {
+    if !taken || before.is_none() || parted || end - begin > most || before == Some(b' ') && follows_digits(line, begin)
+    {
         return DigitRule::Many;
     }
     DigitRule::UpTo(most)

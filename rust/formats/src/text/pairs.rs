@@ -1,7 +1,5 @@
 //! Keys and values as loggers print them after the head of a line.
 
-use std::borrow::Cow;
-
 use super::number::{self, PrintedNumber};
 use super::pattern::is_blank;
 
@@ -49,16 +47,6 @@ pub(super) struct Pair<'a> {
     pub(super) average: Option<PrintedNumber<'a>>,
     /// The section that it is in; empty if there are none.
     pub(super) section: &'a [u8],
-}
-
-impl<'a> Pair<'a> {
-    /// The key, with the section in front.
-    pub(super) fn tag(&self) -> Cow<'a, [u8]> {
-        match self.section {
-            [] => Cow::Borrowed(self.key),
-            section => Cow::Owned([section, b"/", self.key].concat()),
-        }
-    }
 }
 
 /// Names longer than this are none.
@@ -299,7 +287,8 @@ mod tests {
     fn read(text: &str, pairs: PairStyle) -> Vec<String> {
         let mut all = Vec::new();
         each(text.as_bytes(), pairs, |pair| {
-            let key = String::from_utf8_lossy(&pair.tag()).into_owned();
+            let names = [pair.section, pair.key].map(String::from_utf8_lossy);
+            let key = if pair.section.is_empty() { names[1].to_string() } else { names.join("/") };
             let value = match pair.value {
                 PairValue::Number(number) => number.to_f64().expect("a number").to_string(),
                 PairValue::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),

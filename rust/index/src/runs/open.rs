@@ -220,7 +220,7 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems.into_vec())
         } else {
-            FileOutcome::Log(reader.format(), contents, backs)
+            FileOutcome::Log(reader.format(), Box::new(contents), backs)
         })
     }
 
@@ -232,7 +232,8 @@ impl FileOpener<'_> {
         input: &mut Input,
         mut take: Option<&mut TakeBatch>,
     ) -> io::Result<(FileContents, bool, Option<Vec<SeriesBack>>)> {
-        let mut batches = Vec::new();
+        // Most files are one batch, and there may be hundreds of thousands of them.
+        let mut batches = Vec::with_capacity(1);
         let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
             // The reader may have more at hand.

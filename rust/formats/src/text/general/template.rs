@@ -138,7 +138,9 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
 fn is_measured(key: &[u8], number: Option<f64>, printed: &[u8]) -> bool {
     let is_in_key = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     let is_reward = is_in_key(b"reward") || is_in_key(b"return");
-    is_reward || !number.is_some_and(f64::is_finite) || printed.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E' | b'%'))
+    is_reward
+        || !number.is_some_and(f64::is_finite)
+        || printed.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E' | b'%'))
 }
 
 impl Template {

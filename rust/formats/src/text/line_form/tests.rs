@@ -42,7 +42,8 @@ fn real_logs() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data = std::env::var_os("STEPBRIDGE_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let mut all = Vec::new();
-    let mut folders = vec![data.join("text"), data.join("mmengine"), data.join("../cases/logs"), root.join("demo/logs")];
+    let mut folders =
+        vec![data.join("text"), data.join("mmengine"), data.join("../cases/logs"), root.join("demo/logs")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
             let path = entry.path();
@@ -76,7 +77,8 @@ fn the_forms_of_the_shapes_are_known() {
             let text = example.text.repeat(2);
             if let Some(matched) = shape_of(text.as_bytes()) {
                 let (lines, known) = compare(&matched, text.as_bytes());
-                let looks = shape.lines.iter().chain(shape.also).any(|line| line.numbers.is_some() || line.setting.is_some());
+                let looks =
+                    shape.lines.iter().chain(shape.also).any(|line| line.numbers.is_some() || line.setting.is_some());
                 assert!(known * 2 >= lines || looks, "{}: {known} of {lines}", shape.name);
             }
         }
@@ -88,10 +90,16 @@ fn digits_that_decide_more_than_a_number() {
     for (pattern, text) in [
         // Where the thousands are parted there is one number, or there are several.
         ("step {step} {*}", "step 1 loss 1,234.5\nstep 2 loss 0,234.5\nstep 3 loss 12,34.5\nstep 4 loss 9,999.5\n"),
-        ("step {step} {*}", "step 1 loss 5 99.5\nstep 2 loss 5 123.5\nstep 3 loss -5 99.4 lr 1\nstep 4 loss -5 123.4 lr 1\n"),
+        (
+            "step {step} {*}",
+            "step 1 loss 5 99.5\nstep 2 loss 5 123.5\nstep 3 loss -5 99.4 lr 1\nstep 4 loss -5 123.4 lr 1\n",
+        ),
         // Digits of names, of ranks and of literals.
         ("step {step} {*}", "step 1 top1 0.5 top5 0.75\nstep 2 top2 0.5 top5 0.75\nstep 3 top1 0.25 top55 0.5\n"),
-        ("step {step} {*}", "0: step 1 a 1\n1: step 1 a 1\n12: step 1 a 1\n[rank0]: step 1 a 1\n[rank3]: step 1 a 1\n1234567: step 1 a 1\n"),
+        (
+            "step {step} {*}",
+            "0: step 1 a 1\n1: step 1 a 1\n12: step 1 a 1\n[rank0]: step 1 a 1\n[rank3]: step 1 a 1\n1234567: step 1 a 1\n",
+        ),
         ("step {step} top1 {a} 5 {b}", "step 1 top1 2 5 3\nstep 1 top2 2 5 3\nstep 1 top1 2 6 3\nstep 1 top1 2 5 31\n"),
         ("{step}5 {a}", "15 1\n16 1\n255 1\n25 1\n 155 5 1\n"),
         // What is directly after a number is a name from three letters on.
@@ -133,7 +141,9 @@ fn altered(line: &[u8], random: &mut Random) -> Vec<u8> {
             altered.extend((0..length).map(|_| b'0' + u8::try_from(random.below(10)).expect("a digit")));
         }
         if marks && length > 0 && random.below(8) == 0 {
-            let mark: &[u8] = [&b","[..], b".", b" ", b"-", b"e", b":", b"/", b", ", b"k ", b"]", b"1,234", b": ", b"="][random.below(13)];
+            let mark: &[u8] =
+                [&b","[..], b".", b" ", b"-", b"e", b":", b"/", b", ", b"k ", b"]", b"1,234", b": ", b"="]
+                    [random.below(13)];
             altered.extend_from_slice(mark);
         }
         at += length.max(1);
