@@ -173,7 +173,9 @@ impl Survey {
         } else {
             let form = TableForm::new(&self.logs, Some(&places), superseded)?;
             // Of hundreds of thousands of files they take more than the second reading does, which makes them anew.
-            (drop(places), drop(parts), drop(problems));
+            drop(places);
+            drop(parts);
+            drop(problems);
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
             let threads = threads.min(MOST_THREADS);

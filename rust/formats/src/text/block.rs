@@ -222,12 +222,11 @@ impl<'a> BlockRows<'a> {
                 (None, _) => {
                     compiled.line.prefix.clone_into(tag);
                     tag.push_str(&String::from_utf8_lossy(name));
-                    match block.texts.get_mut(tag.as_str()) {
-                        Some(known) => known.count += 1,
-                        None => {
-                            let text = String::from_utf8_lossy(&line[value.at.clone()]);
-                            block.texts.insert(tag.clone(), ValueTally::one(&text, range.clone()));
-                        }
+                    if let Some(known) = block.texts.get_mut(tag.as_str()) {
+                        known.count += 1;
+                    } else {
+                        let text = String::from_utf8_lossy(&line[value.at.clone()]);
+                        block.texts.insert(tag.clone(), ValueTally::one(&text, range.clone()));
                     }
                 }
             }

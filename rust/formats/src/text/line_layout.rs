@@ -77,7 +77,10 @@ impl LineLayout {
     /// Takes the parts of a line that fits a line of the plan.
     pub(super) fn locate(&mut self, index: usize, compiled: &CompiledLine, captures: &Captures, line: &[u8]) {
         let Self { places, values, names, words, .. } = self;
-        (places.clear(), values.clear(), names.clear(), words.clear());
+        places.clear();
+        values.clear();
+        names.clear();
+        words.clear();
         self.index = index;
         self.rank = rank_of(&line[..captures.begin]);
         if self.rank.is_some() {
@@ -160,7 +163,9 @@ impl LineLayout {
 
     fn value(&mut self, name: &[&[u8]], line: &[u8], printed: &[u8], number: Option<PrintedNumber<'_>>) {
         let begin = self.names.len();
-        name.iter().for_each(|part| self.names.extend_from_slice(part));
+        for part in name {
+            self.names.extend_from_slice(part);
+        }
         self.values.push(ValueLayout {
             name: begin..self.names.len(),
             at: range_in(line, number.map_or(printed, |number| number.digits)),

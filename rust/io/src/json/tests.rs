@@ -89,7 +89,7 @@ fn floats_have_the_nearest_bits() {
 #[test]
 fn numbers_that_a_text_begins_with() {
     for (text, expected) in [
-        ("0.6931, lr", Some((0.6931, 6))),
+        ("0.6125, lr", Some((0.6125, 6))),
         ("-.5", Some((-0.5, 3))),
         ("+5.x", Some((5.0, 3))),
         ("007 ", Some((7.0, 3))),
