@@ -297,6 +297,10 @@ impl StreamPass<'_> {
                 continue;
             }
             let mut part = if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) };
+            if batches.is_empty() {
+                // As when they are in memory, the first part has what is said of the batch as a whole.
+                part.lengths.clone_from(&batch.lengths);
+            }
             (part.run, part.session, part.superseded_from) =
                 (stretch.run, stretch.session, stretch.superseded_from.clone());
             batches.push(part);
