@@ -15,7 +15,7 @@ class Claim:
 
     what: str
     peer: str
-    kind: Literal["speed, at least", "cost, at most", "ms more, at most", "MB, at most"]
+    kind: Literal["speed, at least", "cost, at most", "ms more, at most", "MB, at most", "MB a second, at least"]
     target: float
 
 
@@ -23,6 +23,7 @@ SPEED: Literal["speed, at least"] = "speed, at least"
 COST: Literal["cost, at most"] = "cost, at most"
 MORE: Literal["ms more, at most"] = "ms more, at most"
 MEMORY: Literal["MB, at most"] = "MB, at most"
+RATE: Literal["MB a second, at least"] = "MB a second, at least"
 
 # What does not say how many threads it has uses all cores.
 ONE_OUT = "one epoch length, out= given"
@@ -39,6 +40,8 @@ SERVER = "tensorboard-data-server --checksum --samples-per-plugin=scalars=all"
 TABLE = "metrics.csv of 1 million rows, 20 sparse columns, to long form"
 STREAMED = "stepbridge reindex of a 4 GB event file to Parquet"
 WANDB = "W&B offline file of 500,000 records to a table"
+TEXT = "a text log of 1 GB to a long table with step, epoch and iter"
+SMALL_RUNS = "stepbridge reindex of 100,000 runs of a small event file each to Parquet"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
 REMOTE = "10,000 runs of 50 JSON lines each from a local S3 server"
 BATCHES = "clock.batches() alone"
@@ -84,7 +87,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(LINES, "polars scan_ndjson and unpivot, lazy", SPEED, 1.0),
     ),
     "remote_read": (Claim(REMOTE, "a plain copy of the bytes from the same server, obstore", COST, 3.0),),
-    "peak_memory": (Claim(STREAMED, "peak memory", MEMORY, 256.0),),
+    "read_text": (
+        Claim(TEXT, "a compiled regular expression of Python over its lines", SPEED, 5.0),
+        Claim(TEXT, "as much as is read in a second", RATE, 200.0),
+    ),
+    "peak_memory": (
+        Claim(STREAMED, "peak memory", MEMORY, 256.0),
+        Claim(SMALL_RUNS, "peak memory", MEMORY, 512.0),
+    ),
     "clock_overhead": (
         Claim(BATCHES, "tqdm over the same loop", COST, 2.0),
         Claim(BATCHES, "a counter by hand: step += 1; epoch, i = divmod(step, n)", COST, 2.0),
@@ -150,6 +160,29 @@ class Memory:
     def row(self) -> tuple[str, ...]:
         """Give the row of the results table."""
         return _row(self.claim, f"{self.peak:,.0f} MB in {self.seconds:,.0f} s", "-", self.peak, holds=self.holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A claim of how many MB are read in a second; it has no peer."""
+
+    claim: Claim
+    size: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Give the MB of a second."""
+        return self.size / self.seconds / 1e6
+
+    @property
+    def holds(self) -> bool:
+        """Say whether it reached the claim's target."""
+        return self.rate >= self.claim.target
+
+    def row(self) -> tuple[str, ...]:
+        """Give the row of the results table."""
+        return _row(self.claim, f"{self.seconds * 1e3:,.1f} ms", "-", self.rate, holds=self.holds)
 
 
 def _row(claim: Claim, ours: str, peer: str, ratio: float, *, holds: bool) -> tuple[str, ...]:

@@ -69,10 +69,8 @@ def schedule_by_a_clock_over_windows() -> Any:
 def schedule_across_a_change() -> Any:
     """One epoch in batches of 2, then three in batches of 4, through phases in epochs and in samples."""
     changed = PLAN.change(at="7ba", batch_size=4)
-    return {
-        end: rates(ClockSchedule(0.1, [(end, 0.0, shape)], changed), sizes=(2, 4, 4, 4))
-        for end, shape in (("4ep", "linear"), ("39sp", "cosine"))
-    }
+    phases: list[tuple[str, float, Any]] = [("4ep", 0.0, "linear"), ("39sp", 0.0, "cosine")]
+    return {phase[0]: rates(ClockSchedule(0.1, [phase], changed), sizes=(2, 4, 4, 4)) for phase in phases}
 
 
 @scenario
@@ -161,7 +159,7 @@ def patience_across_a_change() -> Any:
         metric = Metric([-1.0] + [0.0] * 40)
         for size, epochs in ((2, 1), (4, 5)):
             model.fit(*arrays(), batch_size=size, epochs=epochs, verbose=0, callbacks=[counting, metric, stop])
-        return [number(model.layers[0].batches), list(stop.stopped_at)]
+        return [number(model.layers[0].batches), list(stop.stopped_at or ())]
 
     return {patience: stops(patience) for patience in ("2ep", "19sp", "10ba")}
 

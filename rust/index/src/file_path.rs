@@ -1,25 +1,26 @@
 //! The path of a file below the path that the caller gave.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use stepbridge_records::BatchRun;
 
-/// The path of a file.
+/// The path of a file. There may be hundreds of thousands, and several lists hold each, so its parts are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilePath {
     /// The path for the system.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     /// The folders from the root down to the file.
-    pub(crate) folder: Vec<String>,
+    pub(crate) folder: Arc<[String]>,
     /// The name of the file.
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
 }
 
 impl FilePath {
     /// The path relative to the root, as people see it.
     pub(crate) fn shown(&self) -> String {
-        self.folder.iter().chain([&self.name]).map(String::as_str).collect::<Vec<_>>().join("/")
+        self.folder.iter().map(String::as_str).chain([&*self.name]).collect::<Vec<_>>().join("/")
     }
 }
 

@@ -33,8 +33,6 @@ pub use logs::{ChainedRun, LedgerFile, Logs, RunLedger, SourceFile, UnreadFile};
 pub use output::{Output, TableWriter, WriteError};
 pub use overview::Overview;
 pub use repeated_series::RepeatedSeries;
-pub use runs::{
-    FileRole, FoundFile, companion_names, find_files, is_read_whole, read, read_bytes, read_run,
-};
+pub use runs::{FileRole, FoundFile, companion_names, find_files, is_read_whole, read, read_bytes, read_run};
 pub use streamed::{StreamError, StreamResult, Survey};
 pub use table::{PivotError, Superseded, Table};

@@ -178,6 +178,10 @@ impl Survey {
             (table.rows() as u64, table.without_place(), problems)
         } else {
             let form = TableForm::new(&self.logs, Some(&places), superseded)?;
+            // Of hundreds of thousands of files they take more than the second reading does, which makes them anew.
+            drop(places);
+            drop(parts);
+            drop(problems);
             let writer = TableWriter::create(output, form.schema())?;
             let tags = (0..).zip(&records.tags).map(|(number, tag)| (tag.as_str(), number)).collect();
             let threads = threads.min(MOST_THREADS);
@@ -186,6 +190,7 @@ impl Survey {
             let mut pass = StreamPass {
                 logs: &self.logs,
                 placer,
+                resolutions: &resolutions,
                 form,
                 tags,
                 writer,
@@ -196,7 +201,8 @@ impl Survey {
             pass.all(&opener)?;
             let StreamPass { writer, reported, rows, without_place, .. } = pass;
             writer.complete()?;
-            let problems = report::problems(&reported.records(records), &resolutions, &reported.parts, options);
+            let (reported, parts) = reported.records(records);
+            let problems = report::problems(&reported, &resolutions, &parts, options);
             (rows, without_place, problems)
         };
         let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
@@ -209,6 +215,7 @@ impl Survey {
 struct StreamPass<'a> {
     logs: &'a Arc<Logs>,
     placer: Placer<'a>,
+    resolutions: &'a Resolutions,
     form: TableForm,
     tags: HashMap<&'a str, u32>,
     writer: TableWriter,
@@ -231,11 +238,11 @@ impl StreamPass<'_> {
         for batch in &self.logs.records.batches {
             batches[batch.source as usize].push(batch);
         }
-        let seen = self.logs.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen));
+        let seen = self.logs.refresh.seen.iter().map(|seen| (&*seen.stamp.path, seen));
         let seen: HashMap<&Path, &SeenFile> = seen.collect();
         for (source, batches) in (0_u32..).zip(batches) {
             let file = &self.logs.files[source as usize];
-            let Some(&seen) = seen.get(file.path.path.as_path()) else { continue };
+            let Some(&seen) = seen.get(&*file.path.path) else { continue };
             let stretches = stretches(&batches);
             let (mut before, total) = (0, file.facts.records);
             let mut failed = None;
@@ -296,13 +303,17 @@ impl StreamPass<'_> {
                 continue;
             }
             let mut part = if range == (0..batch.len()) { batch.clone() } else { batch.slice(range) };
+            if batches.is_empty() {
+                // As when they are in memory, the first part has what is said of the batch as a whole.
+                part.lengths.clone_from(&batch.lengths);
+            }
             (part.run, part.session, part.superseded_from) =
                 (stretch.run, stretch.session, stretch.superseded_from.clone());
             batches.push(part);
         }
         let (places, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) =
             batches.iter().map(|batch| self.placer.all(batch)).unzip();
-        self.reported.take(&batches, parts);
+        self.reported.take(&batches, parts, self.resolutions);
         // The names are those of the first reading.
         let found = Records { batches, ..Records::default() };
         let count = found.batches.len();
@@ -325,18 +336,19 @@ impl StreamPass<'_> {
 struct ReportedRecords {
     batches: Vec<ColumnBatch>,
     parts: Vec<Vec<PlacedPart>>,
-    /// The files and resolutions that have a part without a tally.
+    /// The files and resolutions that have a part without a tally, where those are reported.
     bare: HashSet<(u32, usize)>,
 }
 
 impl ReportedRecords {
-    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<PlacedPart>>) {
+    fn take(&mut self, batches: &[ColumnBatch], parts: Vec<Vec<PlacedPart>>, resolutions: &Resolutions) {
         for (batch, parts) in batches.iter().zip(parts) {
             let parts: Vec<PlacedPart> = parts
                 .into_iter()
                 .filter(|part| {
-                    part.seen.tallies().iter().any(|tally| tally.count > 0)
-                        || self.bare.insert((batch.source, part.resolution))
+                    part.seen.any()
+                        || resolutions.list[part.resolution].is_reported()
+                            && self.bare.insert((batch.source, part.resolution))
                 })
                 .collect();
             if parts.is_empty() {
@@ -358,11 +370,11 @@ impl ReportedRecords {
         }
     }
 
-    /// These records, with the names of `of`.
-    fn records(&self, of: &Records) -> Records {
+    /// These records, with the names of `of`, and their parts.
+    fn records(self, of: &Records) -> (Records, Vec<Vec<PlacedPart>>) {
         let Records { runs, tags, sources, .. } = of;
         let (runs, tags, sources) = (runs.clone(), tags.clone(), sources.clone());
-        Records { runs, tags, sources, batches: self.batches.clone(), problems: Vec::new() }
+        (Records { runs, tags, sources, batches: self.batches, problems: Vec::new() }, self.parts)
     }
 }
 

@@ -80,7 +80,9 @@ impl ReadRecorder {
     #[must_use]
     pub fn into_ranges(self) -> ReadRanges {
         let ranges = self.ranges.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ReadRanges(ranges.into_iter().map(|(begin, (end, checksum))| ReadRange { begin, end, checksum }).collect())
+        let ranges = ranges.into_iter().map(|(begin, (end, checksum))| ReadRange { begin, end, checksum });
+        // A collected vector has room for more.
+        ReadRanges(ranges.collect::<Box<[ReadRange]>>().into_vec())
     }
 
     /// Claims the range from `at` on that is not recorded yet, and returns its end. If `at` is recorded, moves it to the end

@@ -18,16 +18,19 @@ pub(super) struct BarState {
     pub(super) length: Option<u64>,
     /// How many lines draw it.
     pub(super) drawings: u64,
-    values: Vec<(Vec<u8>, f64)>,
+    /// The names of the values, one after the other; where each ends, and the value.
+    names: Vec<u8>,
+    values: Vec<(usize, f64)>,
 }
 
 impl BarState {
     pub(super) fn new(rank: Rank, index: usize, place: LinePlace, early: bool) -> Self {
-        Self { rank, index, place, early, length: None, drawings: 1, values: Vec::new() }
+        Self { rank, index, place, early, length: None, drawings: 1, names: Vec::new(), values: Vec::new() }
     }
 
     pub(super) fn push(&mut self, tag: &[u8], value: f64) {
-        self.values.push((tag.to_vec(), value));
+        self.names.extend_from_slice(tag);
+        self.values.push((self.names.len(), value));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -54,9 +57,11 @@ impl BarState {
     /// Adds its values to the rows of its rank, for a plan of so many lines.
     pub(super) fn push_to(&self, rows: &mut Vec<RankRows>, lines: usize) {
         let rows = RankRows::of(rows, self.rank, lines).line(self.index);
-        for (tag, value) in &self.values {
-            let tag = rows.tags.number(tag);
-            rows.push(tag, self.place, *value);
+        let mut begin = 0;
+        for &(end, value) in &self.values {
+            let tag = rows.tags.number(&self.names[begin..end]);
+            rows.push(tag, self.place, value);
+            begin = end;
         }
         if let (Some(length), true) = (self.length, self.place.epoch.is_some()) {
             rows.length(self.place.epoch.and_then(Decimal::whole), length);

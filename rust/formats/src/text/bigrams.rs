@@ -8,9 +8,6 @@
 pub(super) struct Bigrams([u64; 4]);
 
 impl Bigrams {
-    /// Every pattern is within it.
-    pub(super) const ALL: Self = Self([u64::MAX; 4]);
-
     pub(super) fn of(text: &[u8]) -> Self {
         let mut set = Self::default();
         set.add(text);

@@ -4,26 +4,26 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::bar::BarState;
-use super::bigrams::Bigrams;
 use super::context::Headings;
-use super::line_place::{LinePlace, Rank, rank_of};
+use super::line_finder::LineFinder;
+use super::line_form::LiteralDigits;
+use super::line_layout::{LineLayout, PlacePart};
+use super::line_place::{LinePlace, Rank};
 use super::lines::{self, BlockLines};
 use super::number;
-use super::pairs::{self, PairValue};
-use super::pattern::{Captures, is_blank};
+use super::pattern::is_blank;
 use super::rows::{RankRows, TextRows};
-use super::shapes::{CompiledLine, ShapeKey, Takes};
+use super::shapes::{CompiledLine, Takes};
 use crate::shared::value_tally::ValueTally;
 use stepbridge_records::{ConfigItem, Decimal, EpochMeaning, ProblemKind, SeriesMeaning};
-
-/// So few sorts of lines are looked for without a look at the pairs of bytes first.
-const FEW: usize = 3;
 
 /// What lines are looked for.
 pub(super) struct ShapePlan<'a> {
     pub(super) lines: Vec<PlannedLine<'a>>,
     /// Whether one of them has its values in the lines that follow it.
     pub(super) follows: bool,
+    /// Which digits their patterns hold.
+    pub(super) literals: LiteralDigits,
 }
 
 /// A line, with what its numbers turned out to mean.
@@ -81,20 +81,60 @@ pub(super) struct TextBlock {
 
 /// Reads the lines of a block. `inside`: what its first line belongs to.
 pub(super) fn read(plan: &ShapePlan<'_>, lines: &BlockLines, inside: OpenLine) -> TextBlock {
-    let mut reading = BlockReading {
+    let finder = LineFinder::new(plan);
+    let rows = BlockRows {
         plan,
-        captures: Captures::default(),
         begin: lines.begin.unwrap_or(0),
+        tag: String::new(),
         block: TextBlock { inside, ..TextBlock::default() },
     };
+    let mut reading = BlockReading { finder, rows };
     lines::each(&lines.bytes, |at, raw, ended| reading.line(at, raw, ended));
-    reading.block
+    reading.rows.block
 }
 
 struct BlockReading<'a> {
+    finder: LineFinder<'a>,
+    rows: BlockRows<'a>,
+}
+
+impl BlockReading<'_> {
+    fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
+        let Self { finder, rows } = self;
+        let begin = rows.begin + at as u64;
+        let range = begin..begin + raw.len() as u64;
+        let plain = lines::plain(raw);
+        let found = finder.find(&plain);
+        let indented = plain.first().is_some_and(|byte| is_blank(*byte));
+        let goes_on = rows.plan.follows && found.is_none() && indented && rows.block.inside != OpenLine::No;
+        if !ended {
+            rows.block.torn = Some(begin);
+            if found.is_some() || goes_on {
+                let reason = "the file ends inside a line: it is still being written, or its writer was stopped; the line \
+                              was left out";
+                rows.fault(ProblemKind::Truncated, range, reason.to_owned());
+                return;
+            }
+        }
+        match found {
+            Some(layout) => rows.take(layout, &plain, &range),
+            None if goes_on => rows.follow(&plain),
+            None => {
+                rows.block.prose += 1;
+                if rows.plan.follows && !indented {
+                    rows.block.inside = OpenLine::No;
+                }
+            }
+        }
+    }
+}
+
+/// What the lines of a block gave so far.
+struct BlockRows<'a> {
     plan: &'a ShapePlan<'a>,
-    captures: Captures,
     begin: u64,
+    /// A name that is looked up.
+    tag: String,
     block: TextBlock,
 }
 
@@ -110,6 +150,7 @@ struct LineTarget<'a> {
 }
 
 /// What a line says of its place.
+#[derive(Default)]
 struct LineCounters {
     place: LinePlace,
     /// Whether its step is one of the run.
@@ -120,61 +161,17 @@ struct LineCounters {
     total: Option<u64>,
 }
 
-impl<'a> BlockReading<'a> {
-    fn line(&mut self, at: usize, raw: &[u8], ended: bool) {
-        let begin = self.begin + at as u64;
-        let range = begin..begin + raw.len() as u64;
-        let plain = lines::plain(raw);
-        let found = self.find(&plain);
-        let indented = plain.first().is_some_and(|byte| is_blank(*byte));
-        let goes_on = self.plan.follows && found.is_none() && indented && self.block.inside != OpenLine::No;
-        if !ended {
-            self.block.torn = Some(begin);
-            if found.is_some() || goes_on {
-                let reason = "the file ends inside a line: it is still being written, or its writer was stopped; the line \
-                              was left out";
-                self.fault(ProblemKind::Truncated, range, reason.to_owned());
-                return;
-            }
-        }
-        match found {
-            Some(index) => self.take(index, &plain, &range),
-            None if goes_on => self.follow(&plain),
-            None => {
-                self.block.prose += 1;
-                if self.plan.follows && !indented {
-                    self.block.inside = OpenLine::No;
-                }
-            }
-        }
-    }
-
-    /// Which of the lines it is.
-    fn find(&mut self, line: &[u8]) -> Option<usize> {
-        let (plan, captures) = (self.plan, &mut self.captures);
-        if line.len() < 2 {
-            return None;
-        }
-        // A look at a few patterns costs less than one at all pairs.
-        let bigrams = if plan.lines.len() > FEW { Bigrams::of(line) } else { Bigrams::ALL };
-        plan.lines.iter().position(|sought| sought.compiled.fits(line, bigrams, captures))
-    }
-
+impl<'a> BlockRows<'a> {
     /// Takes the values of a line that has a shape.
-    fn take(&mut self, index: usize, line: &[u8], range: &Range<u64>) {
+    fn take(&mut self, layout: &LineLayout, line: &[u8], range: &Range<u64>) {
         let plan = self.plan;
+        let &LineLayout { index, rank, .. } = layout;
         let PlannedLine { compiled, meaning } = &plan.lines[index];
-        let captures = std::mem::take(&mut self.captures);
         if let Some(item) = compiled.line.setting {
             self.setting(item, compiled, line);
-            self.captures = captures;
             return;
         }
-        let rank = rank_of(&line[..captures.begin]);
-        let LineCounters { mut place, counts_run, iter, total } =
-            self.counters(compiled, *meaning, &captures, line, range);
-        let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
-        let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
+        let LineCounters { mut place, counts_run, iter, total } = self.counters(layout, *meaning, line, range);
         if compiled.line.clears {
             self.block.headings.clear(rank);
         }
@@ -187,58 +184,61 @@ impl<'a> BlockReading<'a> {
             place = place.under(self.block.headings.of(rank).map(|heading| compiled.line.given(heading)));
         }
         let target = LineTarget { index, rank, place, early, compiled };
-        let mut values = BarState::new(target.rank, index, place, early);
-        let mut count = 0_usize;
-        for (tag, range_of) in captures.tags.iter().enumerate() {
-            let printed = unquoted(&line[range_of.clone()]);
-            let read = if compiled.line.grouped { number::grouped(printed) } else { number::value(printed) };
-            let tag = compiled.pattern.tags[tag].as_bytes();
-            let read = read.or_else(|| pairs::number_of(tag, printed));
-            count += 1;
-            match read.filter(|(_, length)| *length == printed.len()) {
-                Some((value, _)) => self.push(target, &mut values, tag, value),
-                None => self.text(target, tag, printed, range),
-            }
-        }
-        pairs::each(rest, pairs, |pair| {
-            if keys.iter().any(|(name, _)| name.as_bytes() == pair.key) {
-                return;
-            }
-            count += 1;
-            let tag = pair.tag();
-            match pair.value {
-                PairValue::Number(value) => self.push(target, &mut values, &tag, value),
-                PairValue::Text(text) => {
-                    let grouped =
-                        number::grouped(text).filter(|(_, length)| compiled.line.grouped && *length == text.len());
-                    match grouped {
-                        Some((value, _)) => self.push(target, &mut values, &tag, value),
-                        None => self.text(target, &tag, text, range),
-                    }
-                }
-            }
-            if let Some(average) = pair.average {
-                self.push(target, &mut values, &[&tag, &b"/avg"[..]].concat(), average);
-            }
-        });
-        values.length = total;
+        self.values(target, layout, line, range, total);
         let total = total.filter(|_| !compiled.line.bar);
-        self.count(target, (count, counts_run, iter), total);
-        if compiled.line.bar && !values.is_empty() {
-            let bars = &mut self.block.bars;
-            let next = match bars.last_mut() {
-                Some(last) => last.redraw(values),
-                None => Some(values),
-            };
-            bars.extend(next);
-        }
+        self.count(target, (layout.values.len(), counts_run, iter), total);
         if compiled.line.follows {
             self.block.inside = OpenLine::Line(index, place);
         } else if plan.follows {
             self.block.inside = OpenLine::No;
         }
         self.block.sound += 1;
-        self.captures = captures;
+    }
+
+    /// Takes the values of a line: its numbers are records, or the state of a bar; what is not a number is counted.
+    fn values(
+        &mut self,
+        target: LineTarget<'a>,
+        layout: &LineLayout,
+        line: &[u8],
+        range: &Range<u64>,
+        total: Option<u64>,
+    ) {
+        let LineTarget { index, rank, place, early, compiled } = target;
+        let Self { plan, tag, block, .. } = self;
+        let any = layout.values.iter().any(|value| value.number.is_some());
+        let all = if early { &mut block.early } else { &mut block.rows };
+        let mut rows = (any && !compiled.line.bar).then(|| RankRows::of(all, rank, plan.lines.len()).line(index));
+        let mut state = BarState::new(rank, index, place, early);
+        for value in &layout.values {
+            let name = layout.name(value);
+            let number = value.number.and_then(|notation| notation.read(line, value.at.clone()));
+            match (number, &mut rows) {
+                (Some(number), Some(rows)) => {
+                    let tag = rows.tags.number(name);
+                    rows.push(tag, place, number);
+                }
+                (Some(number), None) => state.push(name, number),
+                (None, _) => {
+                    compiled.line.prefix.clone_into(tag);
+                    tag.push_str(&String::from_utf8_lossy(name));
+                    if let Some(known) = block.texts.get_mut(tag.as_str()) {
+                        known.count += 1;
+                    } else {
+                        let text = String::from_utf8_lossy(&line[value.at.clone()]);
+                        block.texts.insert(tag.clone(), ValueTally::one(&text, range.clone()));
+                    }
+                }
+            }
+        }
+        if !state.is_empty() {
+            state.length = total;
+            let next = match block.bars.last_mut() {
+                Some(last) => last.redraw(state),
+                None => Some(state),
+            };
+            block.bars.extend(next);
+        }
     }
 
     /// Takes a number of the configuration, the last word of a line. `None` has no meaning there.
@@ -254,47 +254,38 @@ impl<'a> BlockReading<'a> {
     /// Takes what a line says of its place.
     fn counters(
         &mut self,
-        compiled: &CompiledLine,
+        layout: &LineLayout,
         meaning: SeriesMeaning,
-        captures: &Captures,
         line: &[u8],
         range: &Range<u64>,
     ) -> LineCounters {
-        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &line[range]);
-        let mut place = LinePlace::default();
-        let step = text(&captures.step).or(text(&captures.samples));
-        let counts_run = step.is_some();
-        let iter = text(&captures.iter);
-        let iter = iter.and_then(|text| self.whole("place in the epoch", text, range));
-        place.step = match (step, iter) {
-            (Some(text), _) => self.whole("step", text, range),
-            (None, None) => {
-                let samples = text(&captures.samples_in_epoch);
-                samples.and_then(|text| self.whole("place in the epoch", text, range))
-            }
-            (None, iter) => iter,
-        };
-        place.epoch = text(&captures.epoch).and_then(|text| self.epoch(text, meaning.epoch, range));
-        place.wall_time = text(&captures.wall_time).and_then(|text| number::value(text).map(|(number, _)| number));
-        let (pairs, keys) = (compiled.line.pairs, compiled.line.keys);
-        let rest = text(&captures.rest).unwrap_or_default();
-        let mut total = text(&captures.iters).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        if !keys.is_empty() {
-            pairs::each(rest, pairs, |pair| {
-                let key = keys.iter().find(|(name, _)| name.as_bytes() == pair.key).map(|(_, key)| *key);
-                // `10/3000`: of how many.
-                let slash = memchr::memchr(b'/', pair.printed).unwrap_or(pair.printed.len());
-                let (count, of) = pair.printed.split_at(slash);
-                match key {
-                    Some(ShapeKey::Step) => place.step = self.whole("step", count, range),
-                    Some(ShapeKey::Iter) => {
-                        place.step = self.whole("place in the epoch", count, range);
-                        total = of.get(1..).and_then(|of| std::str::from_utf8(of).ok()?.parse().ok());
-                    }
-                    Some(ShapeKey::Epoch) => place.epoch = self.epoch(count, meaning.epoch, range),
-                    Some(ShapeKey::Ignored) | None => {}
+        let LineCounters { mut place, mut counts_run, mut iter, mut total } = LineCounters::default();
+        for (part, at) in &layout.places {
+            let text = &line[at.clone()];
+            match part {
+                PlacePart::Iter => {
+                    place.step = self.whole("place in the epoch", text, range);
+                    iter = place.step;
                 }
-            });
+                PlacePart::Step => {
+                    place.step = self.whole("step", text, range);
+                    counts_run = true;
+                }
+                PlacePart::SamplesInEpoch if iter.is_some() => {}
+                PlacePart::SamplesInEpoch => place.step = self.whole("place in the epoch", text, range),
+                PlacePart::Epoch | PlacePart::KeyEpoch => place.epoch = self.epoch(text, meaning.epoch, range),
+                PlacePart::WallTime => {
+                    place.wall_time = number::value(text).and_then(|(number, _)| number.to_f64());
+                }
+                PlacePart::Total | PlacePart::KeyTotal => {
+                    total = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+                }
+                PlacePart::KeyStep => place.step = self.whole("step", text, range),
+                PlacePart::KeyIter => {
+                    place.step = self.whole("place in the epoch", text, range);
+                    total = None;
+                }
+            }
         }
         LineCounters { place, counts_run, iter, total }
     }
@@ -329,7 +320,8 @@ impl<'a> BlockReading<'a> {
     fn follow(&mut self, line: &[u8]) {
         let pair = memchr::memrchr(b'=', line).and_then(|at| {
             let (value, length) = number::grouped(&line[at + 1..])?;
-            (line[at + 1 + length..].trim_ascii().is_empty()).then_some((line[..at].trim_ascii(), value))
+            let alone = line[at + 1 + length..].trim_ascii().is_empty();
+            Some((line[..at].trim_ascii(), value.to_f64()?)).filter(|_| alone)
         });
         match (pair, self.block.inside) {
             (Some((key, value)), OpenLine::Line(index, place)) => {
@@ -349,24 +341,6 @@ impl<'a> BlockReading<'a> {
     fn rows(&mut self, target: LineTarget<'a>) -> &mut TextRows {
         let all = if target.early { &mut self.block.early } else { &mut self.block.rows };
         RankRows::of(all, target.rank, self.plan.lines.len()).line(target.index)
-    }
-
-    fn push(&mut self, target: LineTarget<'a>, bar: &mut BarState, tag: &[u8], value: f64) {
-        if target.compiled.line.bar {
-            bar.push(tag, value);
-            return;
-        }
-        let rows = self.rows(target);
-        let tag = rows.tags.number(tag);
-        rows.push(tag, target.place, value);
-    }
-
-    fn text(&mut self, target: LineTarget<'a>, tag: &[u8], text: &[u8], range: &Range<u64>) {
-        let tag = format!("{}{}", target.compiled.line.prefix, String::from_utf8_lossy(tag));
-        match self.block.texts.get_mut(&tag) {
-            Some(known) => known.count += 1,
-            None => drop(self.block.texts.insert(tag, ValueTally::one(&String::from_utf8_lossy(text), range.clone()))),
-        }
     }
 
     /// A whole number; what is none is reported, and the record keeps none.
@@ -409,7 +383,8 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     digits(text).or_else(|| stated(text).and_then(Decimal::whole)).or_else(|| {
         let (number, length) = number::grouped(text)?;
         let plain: Vec<u8> = text.iter().copied().filter(|byte| *byte != b',').collect();
-        (length == text.len() && number.fract() == 0.0 && plain.len() < text.len()).then(|| digits(&plain))?
+        let is_whole = number.to_f64().is_some_and(|number| number.fract() == 0.0);
+        (length == text.len() && is_whole && plain.len() < text.len()).then(|| digits(&plain))?
     })
 }
 
@@ -423,9 +398,4 @@ fn digits(text: &[u8]) -> Option<i64> {
 
 fn stated(text: &[u8]) -> Option<Decimal> {
     std::str::from_utf8(text).ok().and_then(Decimal::parse)
-}
-
-fn unquoted(text: &[u8]) -> &[u8] {
-    let inside = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
-    inside.unwrap_or(text)
 }

@@ -2,9 +2,9 @@
 //!
 //! A key is the words before a mark, or directly before a number; a value is the number or the word after it.
 
-use super::number;
+use super::number::{self, PrintedNumber};
 use super::pairs::{Pair, PairValue, average, is_key, number_of, trim, trim_start};
-use super::pattern::is_blank;
+use super::pattern::{SHORT, is_blank};
 
 /// The pairs in a text, one after the other.
 pub(super) fn each<'a>(text: &'a [u8], mut take: impl FnMut(Pair<'a>)) {
@@ -96,10 +96,10 @@ fn trim_key(key: &[u8]) -> &[u8] {
 }
 
 /// What is in brackets directly after a number, and how long that is.
-fn brackets(text: &[u8]) -> Option<(Option<f64>, usize)> {
+fn brackets(text: &[u8]) -> Option<(Option<PrintedNumber<'_>>, usize)> {
     let blanks = text.iter().take_while(|byte| is_blank(**byte)).count();
     let inside = text[blanks..].strip_prefix(b"(")?;
-    let close = memchr::memchr(b')', &inside[..inside.len().min(200)])?;
+    let close = memchr::memchr(b')', &inside[..inside.len().min(SHORT)])?;
     let whole = &text[blanks..blanks + close + 2];
     Some((average(whole), blanks + close + 2))
 }
@@ -136,10 +136,11 @@ mod tests {
             let mut all = Vec::new();
             each(text.as_bytes(), |pair| {
                 let value = match pair.value {
-                    PairValue::Number(number) => number.to_string(),
+                    PairValue::Number(number) => number.to_f64().expect("a number").to_string(),
                     PairValue::Text(_) => "?".to_owned(),
                 };
-                let average = pair.average.map_or_else(String::new, |average| format!(" ({average})"));
+                let average = pair.average.and_then(PrintedNumber::to_f64);
+                let average = average.map_or_else(String::new, |average| format!(" ({average})"));
                 all.push(format!("{}={value}{average}", String::from_utf8_lossy(pair.key)));
             });
             if text.starts_with("it took") {

@@ -3,21 +3,69 @@
 //! A notation that has two readings (`0,5`, `12.5M`, `3 days`) is not a number: a value that is left out is counted, a
 //! wrong one is believed.
 
+use std::ops::Range;
+
+use stepbridge_io::json::leading_float;
+
 /// U+2212, which some programs print for a minus.
 const MINUS: &[u8] = "\u{2212}".as_bytes();
 
+/// A number as it is printed, not converted yet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct PrintedNumber<'a> {
+    /// Its digits, of which commas may part the thousands, or the word for it.
+    pub(super) digits: &'a [u8],
+    pub(super) notation: Notation,
+}
+
+/// What comes around the digits of a number and changes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Notation {
+    /// Whether a minus comes before that is not one of ASCII.
+    negative: bool,
+    /// Whether its unit is a thousand.
+    thousand: bool,
+}
+
+impl PrintedNumber<'_> {
+    pub(super) fn to_f64(self) -> Option<f64> {
+        self.notation.read(self.digits, 0..self.digits.len())
+    }
+}
+
+impl Notation {
+    /// The number whose digits are in this range of a line.
+    pub(super) fn read(self, line: &[u8], digits: Range<usize>) -> Option<f64> {
+        let number = match leading_float(&line[digits.start..]) {
+            Some((number, length)) if length == digits.len() => number,
+            _ => parse(&line[digits])?,
+        };
+        let number = if self.thousand { number * 1000.0 } else { number };
+        Some(if self.negative { -number } else { number })
+    }
+}
+
+/// Reads digits with commas, words, and what is rare.
+fn parse(digits: &[u8]) -> Option<f64> {
+    if digits.contains(&b',') {
+        let plain: Vec<u8> = digits.iter().copied().filter(|byte| *byte != b',').collect();
+        return std::str::from_utf8(&plain).ok()?.parse().ok();
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// The number that a text begins with, and how long it is. A unit may follow (`100ms`, `57.8%`, `1999.00/s`); what shows
 /// that it is not a whole number of that sort (`21:12:23`, `0.0.3`, `10/100`, `0,5`, `3 days`) makes it none.
-pub(super) fn value(text: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn value(text: &[u8]) -> Option<(PrintedNumber<'_>, usize)> {
     read(text, false)
 }
 
 /// The same, where a comma can only part thousands.
-pub(super) fn grouped(text: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn grouped(text: &[u8]) -> Option<(PrintedNumber<'_>, usize)> {
     read(text, true)
 }
 
-fn read(text: &[u8], commas_group: bool) -> Option<(f64, usize)> {
+fn read(text: &[u8], commas_group: bool) -> Option<(PrintedNumber<'_>, usize)> {
     // Most texts that are no number have none of these.
     if !text.first().is_some_and(|byte| {
         byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'n' | b'N' | b'i' | b'I' | 0xe2)
@@ -26,21 +74,17 @@ fn read(text: &[u8], commas_group: bool) -> Option<(f64, usize)> {
     }
     if let Some(rest) = text.strip_prefix(MINUS) {
         rest.first().filter(|byte| !matches!(byte, b'+' | b'-'))?;
-        return read(rest, commas_group).map(|(number, length)| (-number, length + MINUS.len()));
+        let (mut number, length) = read(rest, commas_group)?;
+        number.notation.negative = !number.notation.negative;
+        return Some((number, length + MINUS.len()));
     }
-    let (number, length): (f64, usize) = if let Some(length) = thousands(text, commas_group) {
-        let plain: Vec<u8> = text[..length].iter().copied().filter(|byte| *byte != b',').collect();
-        (std::str::from_utf8(&plain).ok()?.parse().ok()?, length)
-    } else {
-        let length = decimal(text).or_else(|| word(text))?;
-        (std::str::from_utf8(&text[..length]).ok()?.parse().ok()?, length)
-    };
+    let length = thousands(text, commas_group).or_else(|| decimal(text)).or_else(|| word(text))?;
     let unit = unit(&text[length..])?;
-    let factor = match &text[length..length + unit] {
-        b"k" => 1000.0,
+    let thousand = match &text[length..length + unit] {
+        b"k" => true,
         // A count of millions, or an amount of memory: which one only the key can say.
         b"K" | b"M" | b"G" | b"B" | b"T" => return None,
-        _ => 1.0,
+        _ => false,
     };
     let short = matches!(&text[length..length + unit], b"h" | b"m" | b"d" | b"min" | b"hr");
     if short
@@ -49,15 +93,16 @@ fn read(text: &[u8], commas_group: bool) -> Option<(f64, usize)> {
         // `1m 40s`.
         return None;
     }
-    follows(&text[length + unit..]).then_some((number * factor, length + unit))
+    let notation = Notation { negative: false, thousand };
+    follows(&text[length + unit..]).then_some((PrintedNumber { digits: &text[..length], notation }, length + unit))
 }
 
 /// A number with a letter for its unit after it, as amounts of memory are printed (`2.31G`, `11810M`).
-pub(super) fn memory(text: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn memory(text: &[u8]) -> Option<(PrintedNumber<'_>, usize)> {
     let length = decimal(text)?;
     matches!(text.get(length), Some(b'K' | b'M' | b'G' | b'T')).then_some(())?;
     let ends = text.get(length + 1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-    let number = std::str::from_utf8(&text[..length]).ok()?.parse().ok()?;
+    let number = PrintedNumber { digits: &text[..length], notation: Notation::default() };
     ends.then_some((number, length + 1))
 }
 
@@ -173,6 +218,11 @@ fn follows(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// What a function finds, converted.
+    fn converted(found: Option<(PrintedNumber<'_>, usize)>) -> Option<(f64, usize)> {
+        found.and_then(|(number, length)| Some((number.to_f64()?, length)))
+    }
+
     #[test]
     fn numbers_and_what_is_none() {
         for (text, expected) in [
@@ -227,16 +277,16 @@ mod tests {
             ("x1", None),
             ("1_000", None),
         ] {
-            assert_eq!(value(text.as_bytes()).map(|found| found.0), expected, "{text}");
+            assert_eq!(converted(value(text.as_bytes())).map(|found| found.0), expected, "{text}");
         }
-        assert!(value(b"NaN").is_some_and(|found| found.0.is_nan()));
-        assert_eq!(grouped(b"19,049,038"), Some((19_049_038.0, 10)));
-        assert_eq!(grouped(b"0.2370"), Some((0.237, 6)));
-        assert_eq!(grouped(b"5,432 x"), Some((5432.0, 5)));
-        assert_eq!(grouped(b"3,22"), None);
+        assert!(converted(value(b"NaN")).is_some_and(|found| found.0.is_nan()));
+        assert_eq!(converted(grouped(b"19,049,038")), Some((19_049_038.0, 10)));
+        assert_eq!(converted(grouped(b"0.2370")), Some((0.237, 6)));
+        assert_eq!(converted(grouped(b"5,432 x")), Some((5432.0, 5)));
+        assert_eq!(converted(grouped(b"3,22")), None);
         assert!(is_other_notation(b"0,5") && is_other_notation(b"1'234.5"));
         assert!(!is_other_notation(b"3:05") && !is_other_notation(b"abc") && !is_other_notation(b"1.2.3"));
-        assert_eq!(memory(b"2.31G "), Some((2.31, 5)));
-        assert_eq!(memory(b"2.31Gx"), None);
+        assert_eq!(converted(memory(b"2.31G ")), Some((2.31, 5)));
+        assert_eq!(converted(memory(b"2.31Gx")), None);
     }
 }

@@ -1,8 +1,6 @@
 //! Keys and values as loggers print them after the head of a line.
 
-use std::borrow::Cow;
-
-use super::number;
+use super::number::{self, PrintedNumber};
 use super::pattern::is_blank;
 
 /// How keys and values are written.
@@ -33,7 +31,7 @@ pub(super) enum PairStyle {
 /// The value of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum PairValue<'a> {
-    Number(f64),
+    Number(PrintedNumber<'a>),
     /// No number; how it was printed.
     Text(&'a [u8]),
 }
@@ -46,19 +44,9 @@ pub(super) struct Pair<'a> {
     /// The value as it was printed, for the keys that are a place.
     pub(super) printed: &'a [u8],
     /// The average in brackets after it (`6.943 (6.94)`).
-    pub(super) average: Option<f64>,
+    pub(super) average: Option<PrintedNumber<'a>>,
     /// The section that it is in; empty if there are none.
     pub(super) section: &'a [u8],
-}
-
-impl<'a> Pair<'a> {
-    /// The key, with the section in front.
-    pub(super) fn tag(&self) -> Cow<'a, [u8]> {
-        match self.section {
-            [] => Cow::Borrowed(self.key),
-            section => Cow::Owned([section, b"/", self.key].concat()),
-        }
-    }
 }
 
 /// Names longer than this are none.
@@ -236,7 +224,7 @@ pub(super) fn is_key(key: &[u8]) -> bool {
 }
 
 /// The number that a value begins with, and how long it is. A list of one number is that number.
-pub(super) fn number_of(key: &[u8], value: &[u8]) -> Option<(f64, usize)> {
+pub(super) fn number_of<'a>(key: &[u8], value: &'a [u8]) -> Option<(PrintedNumber<'a>, usize)> {
     if let Some(found) = number::value(value) {
         return Some(found);
     }
@@ -255,7 +243,7 @@ pub(super) fn number_of(key: &[u8], value: &[u8]) -> Option<(f64, usize)> {
 }
 
 /// The average in brackets after a number.
-pub(super) fn average(behind: &[u8]) -> Option<f64> {
+pub(super) fn average(behind: &[u8]) -> Option<PrintedNumber<'_>> {
     let inside = behind.trim_ascii().strip_prefix(b"(")?.strip_suffix(b")")?.trim_ascii();
     number::value(inside).filter(|(_, length)| *length == inside.len()).map(|(average, _)| average)
 }
@@ -299,12 +287,14 @@ mod tests {
     fn read(text: &str, pairs: PairStyle) -> Vec<String> {
         let mut all = Vec::new();
         each(text.as_bytes(), pairs, |pair| {
-            let key = String::from_utf8_lossy(&pair.tag()).into_owned();
+            let names = [pair.section, pair.key].map(String::from_utf8_lossy);
+            let key = if pair.section.is_empty() { names[1].to_string() } else { names.join("/") };
             let value = match pair.value {
-                PairValue::Number(number) => number.to_string(),
+                PairValue::Number(number) => number.to_f64().expect("a number").to_string(),
                 PairValue::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
             };
-            let average = pair.average.map_or_else(String::new, |average| format!(" ({average})"));
+            let average = pair.average.and_then(PrintedNumber::to_f64);
+            let average = average.map_or_else(String::new, |average| format!(" ({average})"));
             all.push(format!("{key}={value}{average}"));
         });
         all

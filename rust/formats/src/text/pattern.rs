@@ -27,8 +27,8 @@ use stepbridge_records::SeriesMeaning;
 
 use super::bigrams::Bigrams;
 
-/// A number, or a value, that is longer is none.
-const TOKEN: usize = 512;
+/// A number, or a value, that is longer is none. So nothing in a line that is not longer meets a bound.
+pub(super) const SHORT: usize = 1024;
 
 /// What a field is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +255,7 @@ fn token(text: &[u8], slot: Slot, next: Option<&[u8]>, apart: Option<u8>) -> Opt
             break;
         }
         length += 1;
-        if length > TOKEN {
+        if length > SHORT {
             return None;
         }
     }

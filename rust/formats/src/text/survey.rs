@@ -11,6 +11,7 @@ use super::block::{PlannedLine, ShapePlan};
 use super::compile::patterns;
 use super::general::{GeneralShape, GeneralSurvey};
 use super::headed_table::TableSurvey;
+use super::line_form::LiteralDigits;
 use super::lines;
 use super::pairs::{self, PairStyle};
 use super::pattern::Captures;
@@ -268,7 +269,11 @@ impl ShapeMatch {
             let meaning = if either { shapes::from_zero(compiled, self.zeros.epoch, step_0) } else { compiled.meaning };
             PlannedLine { compiled, meaning }
         });
-        ShapePlan { lines: planned.collect(), follows: lines.iter().any(|line| line.line.follows) }
+        ShapePlan {
+            lines: planned.collect(),
+            follows: lines.iter().any(|line| line.line.follows),
+            literals: LiteralDigits::of(lines.iter()),
+        }
     }
 }
 

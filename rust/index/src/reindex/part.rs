@@ -42,6 +42,11 @@ impl PlaceTallies {
         [self.past_end, self.before_start, self.disagrees, self.zero, self.withheld]
     }
 
+    /// Whether it counted anything.
+    pub(crate) fn any(&self) -> bool {
+        self.tallies().iter().any(|tally| tally.count > 0)
+    }
+
     pub(crate) fn tallies_mut(&mut self) -> [&mut Tally; 5] {
         [&mut self.past_end, &mut self.before_start, &mut self.disagrees, &mut self.zero, &mut self.withheld]
     }

@@ -83,7 +83,6 @@ pub(crate) fn problems(
 fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<PlacedPart>]) -> Tallies<'a> {
     let mut tallies = Tallies::default();
     for (index, (batch, parts)) in records.batches.iter().zip(parts).enumerate() {
-        let file = tallies.files.entry(batch.source).or_default();
         for (at, part) in parts.iter().enumerate() {
             let known = &resolutions.list[part.resolution];
             let of_run = RunTally { source: batch.source, resolution: part.resolution, withheld: 0 };
@@ -98,6 +97,13 @@ fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<Place
             if known.contradiction.is_some() {
                 tallies.contradicted.entry(batch.run).or_insert(of_run);
             }
+            if known.timeline.is_none() && known.needs_timeline() {
+                tallies.without.entry(batch.run).or_insert(of_run);
+            }
+            if !part.seen.any() {
+                continue;
+            }
+            let file = tallies.files.entry(batch.source).or_default();
             let claim = known.claim.as_ref();
             if claim.is_some_and(|claim| claim.has_end) {
                 file.past_ledger.add(index, at, part.seen.past_end);
@@ -109,9 +115,6 @@ fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<Place
             }
             file.before_start.add(index, at, part.seen.before_start);
             file.disagrees.add(index, at, part.seen.disagrees);
-            if known.timeline.is_none() && known.needs_timeline() {
-                tallies.without.entry(batch.run).or_insert(of_run);
-            }
         }
     }
     tallies

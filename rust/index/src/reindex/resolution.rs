@@ -84,6 +84,12 @@ impl Resolution {
         self.withheld.is_none() && (self.timeline.is_some() || !self.needs_timeline())
     }
 
+    /// Whether something is to be reported of its run, whatever its records are.
+    pub(crate) fn is_reported(&self) -> bool {
+        let withheld = self.withheld.as_ref().is_some_and(|withheld| *withheld != Withheld::Refuted);
+        withheld || self.contradiction.is_some() || self.timeline.is_none() && self.needs_timeline()
+    }
+
     /// What had to be assumed of its steps, if its records have places.
     pub(super) fn assumption(&self, runs: &[String]) -> Option<StepAssumption> {
         let assumed = matches!(self.basis, StepBasis::Epochs | StepBasis::LedgerAssumed | StepBasis::Nothing);

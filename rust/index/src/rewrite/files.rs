@@ -53,7 +53,7 @@ impl<'a> FileWriter<'a> {
         for (index, batch) in logs.records.batches.iter().enumerate() {
             batches[batch.source as usize].push(index);
         }
-        let seen = logs.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen)).collect();
+        let seen = logs.refresh.seen.iter().map(|seen| (&*seen.stamp.path, seen)).collect();
         Self { logs, batches, seen, folder, progress, threads }
     }
 
@@ -88,7 +88,7 @@ impl<'a> FileWriter<'a> {
         let log = &self.logs.files[file.source];
         let mut out = self.folder.create(&names[file.run as usize], &event_file_name(&log.path.name))?;
         let copy = named(log.format.name()).and_then(|reader| reader.copy);
-        let written = match (copy, &log.facts.summaries, self.seen.get(log.path.path.as_path())) {
+        let written = match (copy, &log.facts.summaries, self.seen.get(&*log.path.path)) {
             (Some(copy), Some(layout), Some(seen)) => {
                 let steps = self.in_order(file, steps, layout);
                 let steps = |range| steps_in(&steps, range);

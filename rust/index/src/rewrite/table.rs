@@ -125,7 +125,7 @@ impl<'a> EventRows<'a> {
 /// The folder that logs were read from; the file, if they are one file.
 fn input_of(logs: &Logs) -> PathBuf {
     match logs.files.as_slice() {
-        [one] if one.path.folder.is_empty() => one.path.path.clone(),
+        [one] if one.path.folder.is_empty() => one.path.path.to_path_buf(),
         [first, ..] => {
             first.path.path.ancestors().nth(first.path.folder.len() + 1).unwrap_or(Path::new("/")).to_owned()
         }

@@ -19,7 +19,7 @@ pub(crate) struct OpenedFile {
 /// What became of a file.
 pub(crate) enum FileOutcome {
     /// It is a log, and was read. If only some records were kept, where the counters of all go back.
-    Log(Format, FileContents, Option<Vec<SeriesBack>>),
+    Log(Format, Box<FileContents>, Option<Vec<SeriesBack>>),
     /// It is a ledger, and was read.
     Ledger(Ledger),
     /// It holds the configuration of a run.

@@ -86,7 +86,7 @@ fn found_file(opener: &FileOpener, path: &FilePath, begin: SystemTime, known: &B
         FileRole::Config => config_above(decompress::plain_name(&path.name), &path.folder).unwrap_or(0),
         FileRole::Ledger | FileRole::Other | FileRole::Broken(_) | FileRole::Known => 0,
     };
-    FoundFile { file, path: path.path.clone(), size: stamp.size, e_tag, role, above }
+    FoundFile { file, path: path.path.to_path_buf(), size: stamp.size, e_tag, role, above }
 }
 
 fn folders_above(reader: &FormatReader, path: &FilePath) -> usize {

@@ -1,5 +1,7 @@
 //! Gathers what became of the files: leaves out copies, merges names, assigns ledgers, and marks sessions.
 
+use std::sync::Arc;
+
 use stepbridge_formats::ReadOptions;
 use stepbridge_io::progress::Progress;
 use stepbridge_records::{ConfigEntry, Problem};
@@ -88,7 +90,7 @@ fn sort_out(files: Vec<OpenedFile>) -> SortedFiles {
         all.push(seen);
         match outcome {
             FileOutcome::Log(format, contents, backs) => {
-                let (source, folder) = (path.shown(), path.folder.clone());
+                let (source, folder) = (path.shown(), Arc::clone(&path.folder));
                 logs.push(LogFile { source, folder, format, contents, path, backs });
             }
             FileOutcome::Config(entries) => configs.push((path, entries)),

@@ -1,5 +1,7 @@
 //! A file that is a log, before it is merged with the others.
 
+use std::sync::Arc;
+
 use stepbridge_formats::FileContents;
 use stepbridge_records::{BatchRun, Format};
 
@@ -12,17 +14,20 @@ pub(crate) struct LogFile {
     /// Its path, as people see it.
     pub(crate) source: String,
     /// The folders that name its run.
-    pub(crate) folder: Vec<String>,
+    pub(crate) folder: Arc<[String]>,
     pub(crate) format: Format,
-    pub(crate) contents: FileContents,
+    pub(crate) contents: Box<FileContents>,
     pub(crate) path: FilePath,
     /// Where its counters go back, if only some of its records were kept.
     pub(crate) backs: Option<Vec<SeriesBack>>,
 }
 
 impl LogFile {
-    /// What a later reading needs to know of it.
+    /// What a later reading needs to know of it; nothing if only some of its records were kept, since then there is none.
     pub(crate) fn refresh_file(&self) -> RefreshFile {
+        if self.backs.is_some() {
+            return RefreshFile::default();
+        }
         let mut runs: Vec<(u64, BatchRun)> = Vec::new();
         let mut records = 0;
         for batch in &self.contents.batches {
@@ -31,6 +36,7 @@ impl LogFile {
             }
             records += batch.columns.len() as u64;
         }
+        runs.shrink_to_fit();
         RefreshFile { mark: self.contents.mark.clone(), problems: self.contents.problems.clone(), runs }
     }
 }

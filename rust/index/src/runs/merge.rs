@@ -1,5 +1,6 @@
 //! Merges files: names become numbers that all files share.
 
+use stepbridge_formats::FileContents;
 use stepbridge_records::{BatchRun, Problem, Records, TagTable, TaggedBatch, TooManyTags};
 
 use super::log_file::LogFile;
@@ -12,10 +13,17 @@ use crate::logs::{Logs, SourceFile};
 pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Result<Logs, TooManyTags> {
     let (mut runs, mut tags) = (TagTable::default(), TagTable::default());
     let mut logs = Logs::default();
+    // Of hundreds of thousands of files, room that is not used is as much as the files are.
+    let count = files.len();
+    logs.refresh.files.reserve_exact(count);
+    logs.records.sources.reserve_exact(count);
+    logs.files.reserve_exact(count);
+    logs.records.batches.reserve_exact(files.iter().map(|file| file.contents.batches.len()).sum());
     for (file, source) in files.into_iter().zip(0..) {
         logs.refresh.files.push(file.refresh_file());
+        let FileContents { batches, problems: found, facts, .. } = *file.contents;
         let mut last: Option<(BatchRun, u32)> = None;
-        for batch in file.contents.batches {
+        for batch in batches {
             let TaggedBatch { tags: names, mut columns, run: of } = batch;
             let run = match last.take() {
                 Some((same, run)) if same == of => run,
@@ -31,20 +39,13 @@ pub(super) fn merge(files: Vec<LogFile>, mut problems: Vec<Problem>) -> Result<L
                 logs.records.batches.push(columns);
             }
         }
-        problems.extend(file.contents.problems);
+        problems.extend(found);
         logs.records.sources.push(file.source);
         let run = match last {
             Some((_, run)) => run,
             None => runs.number(run_name(&file.folder, &BatchRun::Folder).as_bytes()),
         };
-        logs.files.push(SourceFile {
-            format: file.format,
-            run,
-            facts: file.contents.facts,
-            path: file.path,
-            offset: 0,
-            backs: file.backs,
-        });
+        logs.files.push(SourceFile { format: file.format, run, facts, path: file.path, offset: 0, backs: file.backs });
     }
     logs.records = Records { runs: runs.into_names()?, tags: tags.into_names()?, problems, ..logs.records };
     Ok(logs)

@@ -22,6 +22,7 @@ use super::counted_file::{CountedFile, FileWithHead};
 use super::file_kind::{FileKind, kind_of};
 use super::file_outcome::{FileOutcome, OpenedFile};
 use super::found_files::FileRole;
+use super::refresh::READ_WHOLE;
 use super::refresh_state::{FileStamp, SeenFile};
 use super::sessions::SeriesBack;
 use super::survey_filter::{self, SurveyFilter};
@@ -259,8 +260,8 @@ impl FileOpener<'_> {
             return Ok(FileOutcome::NoLog(looks_like(&head, bytes, size, compression)?));
         }
         contents.facts.bytes = size;
-        // A compressed file is always read from its beginning.
-        contents.mark = contents.mark.filter(|_| compression.is_none());
+        // A compressed file is always read from its beginning, and a small one too.
+        contents.mark = contents.mark.filter(|_| compression.is_none() && size > READ_WHOLE && !self.survey);
         if let Some((stop, decompressed)) = content.as_ref().and_then(|it| Some((it.stop.as_ref()?, it.size()))) {
             contents.problems.push_first(stop_problem(stop, &shown, size, decompressed));
         }
@@ -268,7 +269,7 @@ impl FileOpener<'_> {
         Ok(if contents.facts.records_ok == 0 && is_not_a_log {
             FileOutcome::Broken(contents.problems.into_vec())
         } else {
-            FileOutcome::Log(reader.format(), contents, backs)
+            FileOutcome::Log(reader.format(), Box::new(contents), backs)
         })
     }
 
@@ -280,7 +281,8 @@ impl FileOpener<'_> {
         input: &mut Input,
         mut take: Option<&mut TakeBatch>,
     ) -> io::Result<(FileContents, bool, Option<Vec<SeriesBack>>)> {
-        let mut batches = Vec::new();
+        // Most files are one batch, and there may be hundreds of thousands of them.
+        let mut batches = Vec::with_capacity(1);
         let ended = Cell::new(false);
         let mut emit = |batch| match &mut take {
             // The reader may have more at hand.

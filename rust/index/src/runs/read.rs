@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use stepbridge_formats::{NamedColumns, ReadOptions, check_pattern, config_names};
@@ -71,7 +72,7 @@ pub(crate) fn survey(
 ) -> Result<(Logs, bool), ReadError> {
     let mut size = 0_u64;
     list(paths, &mut |file| {
-        let compressed = decompress::plain_name(&file.name) != file.name;
+        let compressed = decompress::plain_name(&file.name) != &*file.name;
         let bytes = fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
         // What a compressed file holds is not known before it is read.
         size = size.saturating_add(if compressed { small } else { bytes });
@@ -115,7 +116,7 @@ pub fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions, threads: usiz
     let progress = Progress::default();
     let opener = FileOpener { options, progress: &progress, threads, survey: false };
     let root = Path::new(name);
-    let path = FilePath { path: root.to_owned(), folder: Vec::new(), name: name.to_owned() };
+    let path = FilePath { path: root.into(), folder: Arc::default(), name: name.into() };
     let unreadable = |source| ReadError::Unreadable { path: root.to_owned(), source };
     let outcome = opener.read_bytes(&path, &bytes, bytes.len() as u64, threads.max(2)).map_err(unreadable)?;
     let opened = vec![OpenedFile { path, seen: SeenFile::default(), outcome }];
@@ -155,7 +156,7 @@ pub(super) fn list(paths: &LogPaths, emit: &mut dyn FnMut(FilePath)) -> Result<V
 fn ledger_in(folder: &Path, names: &[String], emit: &mut dyn FnMut(FilePath)) {
     let ledger = folder.join(NAME);
     if ledger.is_file() {
-        emit(FilePath { path: ledger, folder: names.to_vec(), name: NAME.to_owned() });
+        emit(FilePath { path: ledger.into(), folder: names.into(), name: NAME.into() });
     }
 }
 
@@ -184,9 +185,9 @@ fn list_path(path: &Path, mut names: Vec<String>, emit: &mut dyn FnMut(FilePath)
     for config in config_names().into_iter().filter(|config| **config != *name) {
         let file = path.with_file_name(config);
         if file.is_file() {
-            emit(FilePath { path: file, folder: names.clone(), name: config.to_owned() });
+            emit(FilePath { path: file.into(), folder: names[..].into(), name: config.into() });
         }
     }
-    emit(FilePath { path: path.to_owned(), folder: names, name });
+    emit(FilePath { path: path.into(), folder: names.into(), name: name.into() });
     Ok(Vec::new())
 }

@@ -29,7 +29,7 @@ use crate::log_paths::LogPaths;
 use crate::logs::Logs;
 
 /// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
-const SMALL: u64 = 64 << 10;
+pub(super) const READ_WHOLE: u64 = 64 << 10;
 
 /// A log as it was read before.
 #[derive(Clone, Copy)]
@@ -62,16 +62,15 @@ impl Logs {
             self.refresh.verify(begin);
             return Ok(None);
         }
-        let seen: HashMap<&Path, &SeenFile> =
-            self.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), seen)).collect();
+        let seen: HashMap<&Path, &SeenFile> = self.refresh.seen.iter().map(|seen| (&*seen.stamp.path, seen)).collect();
         let files: HashMap<&Path, usize> =
-            self.files.iter().enumerate().map(|(index, file)| (file.path.path.as_path(), index)).collect();
+            self.files.iter().enumerate().map(|(index, file)| (&*file.path.path, index)).collect();
         let mut batches_of: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
         for (index, batch) in self.records.batches.iter().enumerate() {
             batches_of[batch.source as usize].push(index);
         }
         let files = parallel::map(found.len(), threads, |index| {
-            let path = found[index].path.as_path();
+            let path = &*found[index].path;
             let known = files.get(path).zip(seen.get(path));
             let known = known.map(|(&file, seen)| KnownLog { file, batches: &batches_of[file], seen });
             match known {
@@ -90,10 +89,10 @@ impl Logs {
     /// Leaves out the tables that this library wrote since. Files that are known and have not changed are not looked at.
     fn leave_out_own_tables(&self, paths: &mut Vec<FilePath>, threads: usize) {
         let seen: HashMap<&Path, &FileStamp> =
-            self.refresh.seen.iter().map(|seen| (seen.stamp.path.as_path(), &seen.stamp)).collect();
+            self.refresh.seen.iter().map(|seen| (&*seen.stamp.path, &seen.stamp)).collect();
         let is_own = |path: &FilePath| {
             let stamp = FileStamp::now(path);
-            seen.get(path.path.as_path()).is_none_or(|seen| **seen != stamp)
+            seen.get(&*path.path).is_none_or(|seen| **seen != stamp)
                 && open_file(&path.path).and_then(|(file, _)| is_own_file(&file, stamp.size)).unwrap_or(false)
         };
         let own = parallel::map(paths.len(), threads, |index| is_own(&paths[index]));
@@ -127,15 +126,15 @@ impl Logs {
         let stamp = FileStamp::of(path, Some(&metadata));
         let (format, seen) = (self.files[known.file].format, known.seen);
         if stamp == seen.stamp && self.is_unchanged(seen, &file) {
-            let outcome = FileOutcome::Log(format, self.contents(known), None);
+            let outcome = FileOutcome::Log(format, Box::new(self.contents(known)), None);
             return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges: seen.ranges.clone() }, outcome };
         }
-        let grown = seen.stamp.size > SMALL && stamp.size > seen.stamp.size;
+        let grown = seen.stamp.size > READ_WHOLE && stamp.size > seen.stamp.size;
         if grown
             && seen.ranges.still_hold(&file).unwrap_or(false)
             && let Some((contents, ranges)) = self.grown(opener, path, &file, &stamp, known)
         {
-            let outcome = FileOutcome::Log(format, contents, None);
+            let outcome = FileOutcome::Log(format, Box::new(contents), None);
             return OpenedFile { path: path.clone(), seen: SeenFile { stamp, ranges }, outcome };
         }
         opener.read_opened(path.clone(), &file, stamp, 2)

@@ -74,9 +74,9 @@ pub(crate) struct SeenFile {
 }
 
 /// What the system says of a file. If any of it changes, the content of the file is looked at again.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FileStamp {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) size: u64,
     modified: Option<SystemTime>,
     identity: Option<FileIdentity>,
@@ -92,6 +92,13 @@ struct FileIdentity {
     changed: (i64, i64),
 }
 
+impl Default for FileStamp {
+    /// That of a log in memory.
+    fn default() -> Self {
+        Self { path: Path::new("").into(), size: 0, modified: None, identity: None, write_ahead: None }
+    }
+}
+
 impl FileStamp {
     /// What the system says of a file now.
     pub(crate) fn now(file: &FilePath) -> Self {
@@ -101,7 +108,7 @@ impl FileStamp {
     /// What the system said of a file when it was opened.
     pub(crate) fn of(file: &FilePath, metadata: Option<&Metadata>) -> Self {
         Self {
-            path: file.path.clone(),
+            path: Arc::clone(&file.path),
             size: metadata.map_or(0, Metadata::len),
             modified: metadata.and_then(|metadata| metadata.modified().ok()),
             identity: metadata.and_then(identity),
@@ -151,14 +158,14 @@ fn write_ahead(file: &FilePath) -> Option<(u64, Option<SystemTime>)> {
     if ending.is_some_and(|ending| !ending.contains("db") && !ending.contains("sql")) {
         return None;
     }
-    let mut name = file.path.clone().into_os_string();
+    let mut name = file.path.as_os_str().to_owned();
     name.push("-wal");
     let metadata = fs::metadata(PathBuf::from(name)).ok()?;
     Some((metadata.len(), metadata.modified().ok()))
 }
 
 /// What a later reading needs to know of a file that was read.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct RefreshFile {
     /// Where its reader can go on.
     pub(crate) mark: Option<Mark>,

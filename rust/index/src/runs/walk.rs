@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use stepbridge_io::decompress;
 use stepbridge_records::{Problem, ProblemKind};
@@ -22,11 +23,11 @@ const SKIPPED: [&str; 3] = [".git", ".hg", ".svn"];
 /// it, itself included. Returns the folders and links that could not be followed.
 pub(super) fn files(root: &Path, names: Vec<String>, emit: &mut dyn FnMut(FilePath)) -> io::Result<Vec<Problem>> {
     let mut walk = FolderWalk { emit, links: Vec::new(), problems: Vec::new(), visited: HashSet::new() };
-    let real = fs::canonicalize(root)?;
-    walk.visited.insert(real.clone());
+    let real: Arc<Path> = fs::canonicalize(root)?.into();
+    walk.visited.insert(Arc::clone(&real));
     // A root that cannot be read is an error; a folder below it is a problem among others.
     fs::read_dir(root)?;
-    walk.folder(WalkedFolder { path: root.to_owned(), real, names });
+    walk.folder(WalkedFolder { path: root.into(), real, names: names.into() });
     // Links come last: a file that was found under its own name is not read again under another name.
     while !walk.links.is_empty() {
         let mut links = std::mem::take(&mut walk.links);
@@ -51,7 +52,11 @@ pub(super) fn files_of_run(root: &Path, run: &str, emit: &mut dyn FnMut(FilePath
         let above = root.join(names.join("/"));
         for entry in fs::read_dir(&above)? {
             let entry = entry?;
-            let file = FilePath { path: entry.path(), folder: names.clone(), name: shown(&entry.file_name()) };
+            let file = FilePath {
+                path: entry.path().into(),
+                folder: names[..].into(),
+                name: shown(&entry.file_name()).into(),
+            };
             if decompress::plain_name(&file.name).ends_with(LEDGER) && file.path.is_file() {
                 emit(file);
             }
@@ -63,11 +68,11 @@ pub(super) fn files_of_run(root: &Path, run: &str, emit: &mut dyn FnMut(FilePath
 
 /// A folder to read once.
 struct WalkedFolder {
-    path: PathBuf,
+    path: Arc<Path>,
     /// Its real path, without links.
-    real: PathBuf,
+    real: Arc<Path>,
     /// The folders from the root down to it, itself included.
-    names: Vec<String>,
+    names: Arc<[String]>,
 }
 
 struct FolderWalk<'a> {
@@ -75,7 +80,7 @@ struct FolderWalk<'a> {
     links: Vec<FilePath>,
     problems: Vec<Problem>,
     /// Real paths of the folders that were read, and of the files that links lead to.
-    visited: HashSet<PathBuf>,
+    visited: HashSet<Arc<Path>>,
 }
 
 impl FolderWalk<'_> {
@@ -93,13 +98,17 @@ impl FolderWalk<'_> {
     fn entries(&mut self, folder: &WalkedFolder, below: &mut Vec<WalkedFolder>) -> io::Result<()> {
         for entry in fs::read_dir(&folder.path)? {
             let entry = entry?;
-            let path = FilePath { path: entry.path(), folder: folder.names.clone(), name: shown(&entry.file_name()) };
+            let path = FilePath {
+                path: entry.path().into(),
+                folder: Arc::clone(&folder.names),
+                name: shown(&entry.file_name()).into(),
+            };
             match entry.file_type() {
                 Ok(kind) if kind.is_symlink() => self.links.push(path),
                 Ok(kind) if kind.is_dir() => {
                     // A folder that is not a link has its real path below that of its parent.
-                    let real = folder.real.join(entry.file_name());
-                    if !SKIPPED.contains(&&*path.name) && self.visited.insert(real.clone()) {
+                    let real: Arc<Path> = folder.real.join(entry.file_name()).into();
+                    if !SKIPPED.contains(&&*path.name) && self.visited.insert(Arc::clone(&real)) {
                         below.push(WalkedFolder { names: names_inside(&path), path: path.path, real });
                     }
                 }
@@ -115,7 +124,7 @@ impl FolderWalk<'_> {
     /// Follows a link.
     fn link(&mut self, link: FilePath) {
         let (real, kind) = match fs::canonicalize(&link.path).and_then(|real| Ok((fs::metadata(&real)?, real))) {
-            Ok((kind, real)) => (real, kind),
+            Ok((kind, real)) => (Arc::<Path>::from(real), kind),
             Err(error) => {
                 self.unreadable(&link.shown(), &error);
                 return;
@@ -126,7 +135,7 @@ impl FolderWalk<'_> {
             if holder.is_some_and(|holder| holder.starts_with(&real)) {
                 let reason = "the link leads back to a folder that holds it; it was not followed";
                 self.problems.push(Problem::new(link.shown(), ProblemKind::SymlinkLoop, reason));
-            } else if self.visited.insert(real.clone()) {
+            } else if self.visited.insert(Arc::clone(&real)) {
                 self.folder(WalkedFolder { names: names_inside(&link), path: link.path, real });
             }
         } else if kind.is_file() {
@@ -144,10 +153,8 @@ impl FolderWalk<'_> {
 }
 
 /// The folders from the root down to a folder, itself included.
-fn names_inside(folder: &FilePath) -> Vec<String> {
-    let mut names = folder.folder.clone();
-    names.push(folder.name.clone());
-    names
+fn names_inside(folder: &FilePath) -> Arc<[String]> {
+    folder.folder.iter().cloned().chain([folder.name.to_string()]).collect()
 }
 
 /// A name for people. Bytes that are not UTF-8 are escaped, so that names that differ stay different.

@@ -17,7 +17,7 @@ const POWERS: [f64; 23] = [
 /// Numbers below this are often exact quotients, which only a division finds. For larger numbers a division costs more.
 const SHORT: u64 = 1 << 40;
 /// The factor for a number to which this many digits are appended.
-pub(super) const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+const SHIFTS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 /// `2^shift` divided by a power of ten, rounded down to 128 bits.
 #[derive(Clone, Copy)]
 struct Reciprocal {
@@ -59,6 +59,31 @@ impl Scan {
     /// This many digits fit into 64 bits, and so does the power of ten with this many zeros.
     pub(super) const MOST: usize = 19;
 
+    /// Takes the digits that a text begins with, and returns what comes after them.
+    #[inline]
+    pub(super) fn take<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let mut rest = text;
+        // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is
+        // computed.
+        while let Some((&chunk, after)) = rest.split_first_chunk() {
+            let digits = Digits::of(chunk);
+            if digits.count == chunk.len() {
+                self.mantissa = self.mantissa.wrapping_mul(SHIFTS[8]).wrapping_add(digits.number());
+                rest = after;
+            } else {
+                self.mantissa = self.mantissa.wrapping_mul(SHIFTS[digits.count]).wrapping_add(digits.number());
+                rest = &rest[digits.count..];
+                break;
+            }
+        }
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
+            self.mantissa = self.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            rest = after;
+        }
+        self.digits += text.len() - rest.len();
+        rest
+    }
+
     /// The nearest float to the digits times a power of ten; `None` for numbers that are rare.
     #[inline]
     pub(super) fn nearest(&self, exponent: i32) -> Option<f64> {
@@ -84,6 +109,55 @@ impl Scan {
             _ => None,
         }
     }
+}
+
+/// The number that a text begins with, as a person or a program prints it (`-0.5`, `.5`, `1e-05`, `007`), and how many bytes it
+/// has. `None` if there is none, and for numbers that are rare, such as those of more than 19 digits.
+///
+/// ```
+/// use stepbridge_io::json::leading_float;
+///
+/// assert_eq!(leading_float(b"0.25, step 3"), Some((0.25, 4)));
+/// assert_eq!(leading_float(b"nan"), None);
+/// ```
+#[must_use]
+#[inline]
+pub fn leading_float(text: &[u8]) -> Option<(f64, usize)> {
+    let unsigned = match text {
+        [b'-' | b'+', rest @ ..] => rest,
+        _ => text,
+    };
+    let mut scan = Scan::default();
+    let mut rest = scan.take(unsigned);
+    let mut exponent = 0;
+    if let [b'.', after @ ..] = rest {
+        let before = scan.digits;
+        rest = scan.take(after);
+        exponent = -i32::try_from(scan.digits - before).ok()?;
+    }
+    if scan.digits == 0 {
+        return None;
+    }
+    if let [b'e' | b'E', after @ ..] = rest {
+        let (minus, digits) = match after {
+            [b'-', digits @ ..] => (true, digits),
+            [b'+', digits @ ..] => (false, digits),
+            _ => (false, after),
+        };
+        let mut power = Scan::default();
+        let after = power.take(digits);
+        if power.digits > 4 {
+            return None;
+        }
+        // Without digits it is a letter after the number.
+        if power.digits > 0 {
+            let power = i32::try_from(power.mantissa).ok()?;
+            exponent += if minus { -power } else { power };
+            rest = after;
+        }
+    }
+    let number = scan.nearest(exponent)?;
+    Some((if text[0] == b'-' { -number } else { number }, text.len() - rest.len()))
 }
 
 /// The number at the beginning of a text and its length in bytes, if it has the form in which most floats are printed: one

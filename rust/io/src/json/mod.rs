@@ -8,7 +8,9 @@ mod tests;
 
 use std::borrow::Cow;
 
-use decimal::{Digits, SHIFTS, Scan, printed};
+pub use decimal::leading_float;
+
+use decimal::{Digits, Scan, printed};
 
 /// Values nested deeper than this are refused. No log nests so deeply, and a forged file must not exhaust the stack.
 const DEPTH: u32 = 64;
@@ -280,26 +282,8 @@ impl<'a> JsonCursor<'a> {
     #[inline]
     fn digits(&mut self, scan: &mut Scan) -> Result<(), JsonFault> {
         let begin = self.at;
-        let mut rest = &self.bytes[begin..];
-        // Mostly there are eight digits, eight more, and a few. The processor predicts the loop; the count of the few is
-        // computed.
-        while let Some((&chunk, after)) = rest.split_first_chunk() {
-            let digits = Digits::of(chunk);
-            if digits.count == chunk.len() {
-                scan.mantissa = scan.mantissa.wrapping_mul(SHIFTS[8]).wrapping_add(digits.number());
-                rest = after;
-            } else {
-                scan.mantissa = scan.mantissa.wrapping_mul(SHIFTS[digits.count]).wrapping_add(digits.number());
-                rest = &rest[digits.count..];
-                break;
-            }
-        }
-        while let [digit @ b'0'..=b'9', after @ ..] = rest {
-            scan.mantissa = scan.mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            rest = after;
-        }
+        let rest = scan.take(&self.bytes[begin..]);
         self.at = self.bytes.len() - rest.len();
-        scan.digits += self.at - begin;
         match rest {
             [] => Err(JsonFault::End),
             _ if self.at == begin => Err(JsonFault::Syntax),

@@ -87,6 +87,29 @@ fn floats_have_the_nearest_bits() {
 }
 
 #[test]
+fn numbers_that_a_text_begins_with() {
+    for (text, expected) in [
+        ("0.6125, lr", Some((0.6125, 6))),
+        ("-.5", Some((-0.5, 3))),
+        ("+5.x", Some((5.0, 3))),
+        ("007 ", Some((7.0, 3))),
+        ("4.95e-05}", Some((4.95e-5, 8))),
+        ("1e", Some((1.0, 1))),
+        ("1e-x", Some((1.0, 1))),
+        ("0", Some((0.0, 1))),
+        ("12345678.87654321|", Some((12_345_678.876_543_21, 17))),
+        ("", None),
+        ("-", None),
+        (".", None),
+        ("-e5", None),
+        ("nan", None),
+    ] {
+        assert_eq!(leading_float(text.as_bytes()), expected, "{text}");
+    }
+    assert!(leading_float(b"-0.0").is_some_and(|(number, _)| number.is_sign_negative()));
+}
+
+#[test]
 fn short_integers_are_read_and_others_left() {
     for (text, expected) in [
         ("12,", Some(12)),
@@ -126,6 +149,21 @@ proptest! {
         whole in any::<i64>(), digits in "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][-+]?[0-9]{1,3})?") {
         for text in [format!("{value}"), format!("{value:?}"), format!("{value:e}"), format!("{whole}"), digits] {
             prop_assert_eq!(float(&text), text.parse::<f64>().expect("a float").to_bits(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn a_number_ends_where_its_text_does(
+        digits in "[-+]?([0-9]{1,25}(\\.[0-9]{0,25})?|\\.[0-9]{1,25})([eE][-+]?[0-9]{1,5})?",
+        after in "([ ,a-dk%]|e[-+]?[ a]|\\.[ .]).{0,9}|",
+    ) {
+        let text = digits + &after;
+        if let Some((number, length)) = leading_float(text.as_bytes()) {
+            let expected: f64 = text[..length].parse().expect("a float");
+            prop_assert_eq!(number.to_bits(), expected.to_bits(), "{}", text);
+            // The longest text that is a number.
+            let longer = (length + 1..=text.len()).filter_map(|more| text.get(..more)).find(|more| more.parse::<f64>().is_ok());
+            prop_assert_eq!(longer, None, "{}", text);
         }
     }
 

@@ -76,7 +76,7 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         if let PairValue::Number(number) = pair.value {
             values += 1;
             if is_judged(pair.key) {
-                measured |= is_measured(pair.key, number, pair.printed);
+                measured |= is_measured(pair.key, number.to_f64(), pair.printed);
                 judged = judged.take().or_else(|| Some(pair.key.to_vec()));
             }
         }
@@ -130,15 +130,17 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
         values,
         partial: is_partial(line),
         judged: Some(key.to_vec()),
-        measured: is_measured(key, number, printed),
+        measured: is_measured(key, number.to_f64(), printed),
     })
 }
 
 /// Whether a number is printed as measurements are. Counts of lost files or precise hits have no fraction.
-fn is_measured(key: &[u8], number: f64, printed: &[u8]) -> bool {
+fn is_measured(key: &[u8], number: Option<f64>, printed: &[u8]) -> bool {
     let is_in_key = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     let is_reward = is_in_key(b"reward") || is_in_key(b"return");
-    is_reward || !number.is_finite() || printed.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E' | b'%'))
+    is_reward
+        || !number.is_some_and(f64::is_finite)
+        || printed.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E' | b'%'))
 }
 
 impl Template {

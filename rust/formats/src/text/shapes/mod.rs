@@ -103,8 +103,10 @@ pub(super) struct ShapeLine {
     pub(super) begins: bool,
     /// Whether no other counter comes after it: a line with one is not a line an epoch.
     pub(super) alone: bool,
-    /// What else the line must be, where its words do not show it.
+    /// What else the line must be, where its words do not show it. Which digits its numbers have does not matter.
     pub(super) check: Option<fn(&[u8]) -> bool>,
+    /// What its numbers must be besides. Such lines are looked at one by one.
+    pub(super) numbers: Option<fn(&[u8]) -> bool>,
     /// Whether it is drawn again and again in one place.
     pub(super) bar: bool,
     /// Whether commas in its numbers part thousands.
@@ -151,6 +153,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         begins: false,
         alone: false,
         check: None,
+        numbers: None,
         bar: false,
         grouped: false,
         setting: None,
@@ -271,6 +274,7 @@ impl CompiledLine {
             && (self.needs.needle().is_empty() || self.needs.find(line).is_some())
             && (!self.line.ends || line[captures.end..].trim_ascii().is_empty())
             && self.line.check.is_none_or(|check| check(line))
+            && self.line.numbers.is_none_or(|check| check(line))
             && (!self.line.begins || is_prefix(&line[..captures.begin]))
             && (!self.line.alone || is_summary(&line[captures.end_of_place()..]))
     }

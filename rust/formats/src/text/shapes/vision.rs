@@ -24,7 +24,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         lines: &[line("Train: {epoch:0} [{iter:0}/{iters} ({_}%)] {*}", Wide).sets()],
         // Its means are those of the whole validation once all batches are in them.
         also: &[ShapeLine {
-            check: Some(is_last),
+            numbers: Some(is_last),
             ..line("Test: [{_}/{_}] {*}", Wide).begins().prefix("test/").under(Ends(0))
         }],
         examples: &[Example {

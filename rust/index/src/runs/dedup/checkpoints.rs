@@ -31,7 +31,7 @@ pub(super) fn remove_copies(files: &mut Vec<LogFile>) -> Vec<Problem> {
         }
         if longest == 1 {
             for &index in group.iter().filter(|&&index| !dropped[index]) {
-                let folder = home(&files[index].folder).to_vec();
+                let folder = home(&files[index].folder).into();
                 files[index].folder = folder;
             }
         }
