@@ -216,3 +216,14 @@ def test_new_files_and_runs(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "a")
     assert logs.refresh() == -2
     assert logs.runs == ["b"]
+
+
+@pytest.mark.parametrize("rest", [" is not one\n", ": loss 0.5, time 1ms\n", " is"])
+def test_a_line_of_other_text_without_an_end_is_counted_once(rest: str, tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text(text_of(range(20_000)) + "iter 20000", encoding="utf-8")
+    logs = sb.read_logs(log)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(rest)
+    logs.refresh()
+    assert_as_fresh(logs, log)

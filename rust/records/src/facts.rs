@@ -29,6 +29,8 @@ pub struct FileFacts {
     pub non_numeric: u64,
     /// How many lines of a text log have no known shape, and so hold no record.
     pub plain_lines: u64,
+    /// Whether the last of them has no end yet, so that a later reading reads it again.
+    pub plain_tail: bool,
     /// The name of the shape of a text log's lines; `pattern` if the caller gave it.
     pub shape: Option<&'static str>,
     /// The configuration of the run that the file holds: keys, joined with points where they are nested, and values as JSON.

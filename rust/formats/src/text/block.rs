@@ -75,8 +75,9 @@ pub(super) struct TextBlock {
     pub(super) settings: Vec<(ConfigItem, String, u64)>,
     /// For lines that say where they are in the epoch and in the run: each epoch's first step, as they come.
     pub(super) starts: Vec<(i64, i64)>,
-    /// The file's last line, where it has no end.
+    /// The file's last line, where it has no end, and whether it is other text.
     pub(super) torn: Option<u64>,
+    pub(super) prose_is_torn: bool,
 }
 
 /// Reads the lines of a block. `inside`: what its first line belongs to.
@@ -121,6 +122,7 @@ impl BlockReading<'_> {
             None if goes_on => rows.follow(&plain),
             None => {
                 rows.block.prose += 1;
+                rows.block.prose_is_torn = !ended;
                 if rows.plan.follows && !indented {
                     rows.block.inside = OpenLine::No;
                 }

@@ -69,6 +69,7 @@ impl<'a, 'b> BlockMerge<'a, 'b> {
         }
         self.sink.facts.records_ok += block.sound;
         self.sink.facts.plain_lines += block.prose;
+        self.sink.facts.plain_tail = block.prose_is_torn;
         for fault in block.faults {
             self.sink.report(fault.kind, fault.range.start, fault.range.end, fault.reason);
         }

@@ -191,12 +191,15 @@ impl Logs {
             return None;
         }
         let before = contents.facts.records;
-        let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, starts, .. } = added.facts;
+        let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, plain_tail, starts, .. } = added.facts;
         contents.facts.bytes = bytes;
         contents.facts.records += records;
         contents.facts.records_ok += records_ok;
         contents.facts.non_numeric += non_numeric;
-        contents.facts.plain_lines += plain_lines;
+        // A line that had no end was read again.
+        let ended = contents.facts.plain_lines.saturating_sub(u64::from(contents.facts.plain_tail));
+        contents.facts.plain_lines = ended + plain_lines;
+        contents.facts.plain_tail = plain_tail;
         contents.facts.starts.extend(starts.into_iter().map(|(at, step)| (before + at, step)));
         contents.mark = added.mark;
         contents.problems = added.problems;

@@ -66,8 +66,8 @@ fn real_logs_are_read_the_same() {
             (lines, known) = (lines + of_text.0, known + of_text.1);
         }
     }
-    // Most lines repeat.
-    assert!(known * 4 >= lines * 3, "{known} of {lines}");
+    // Most lines repeat; where a plan looks for `:::MLPv0.5.0` too, digits after a point stay as they are.
+    assert!(known * 2 >= lines, "{known} of {lines}");
 }
 
 #[test]
