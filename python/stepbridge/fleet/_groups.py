@@ -203,8 +203,8 @@ def refuse_address(path: LogPaths) -> None:
     for each in [path] if isinstance(path, (str, os.PathLike)) else path:
         if is_address(each):
             raise ValueError(
-                f"{shown(str(each))} is an address: find_runs and index take folders of this machine; read_logs and reindex "
-                "take addresses"
+                f"{shown(str(each))} is an address: find_runs and index take folders of this machine; "
+                "read_logs and reindex take addresses"
             )
 
 
