@@ -28,8 +28,8 @@ UNLIMITED = 10_000
 ARGUMENT = re.compile(r"(?<![\w'\"])([a-z_]+)=(?![\w'\"=])")
 #: The subject of an error of Python's, as in "batch_size must be at least 1".
 SUBJECT = re.compile(r"\A([a-z_]+)(?= must )")
-#: An argument in the middle of a sentence; only names of arguments have an underscore.
-NAME = re.compile(r"(?<![\w'\"`./-])([a-z]+(?:_[a-z]+)+)(?![\w'\"`(/])")
+#: An argument in the middle, as in "only if the plan states tokens_per_sample"; elsewhere it may be a column's name.
+STATED = re.compile(r"\b(states|needs|first) ([a-z]+(?:_[a-z]+)+)\b(?!=)")
 
 
 def say(*lines: str) -> None:
@@ -104,9 +104,9 @@ def in_flags(sentence: object) -> str:
     options = [] if context is None else [each for each in context.command.params if isinstance(each, click.Option)]
     flags = {option.name: max(option.opts, key=len) for option in options}
     text = str(sentence)
-    for pattern in (SUBJECT, ARGUMENT, NAME):
+    for pattern in (SUBJECT, ARGUMENT):
         text = pattern.sub(lambda found: flags.get(found[1], found[0]), text)
-    return text
+    return STATED.sub(lambda found: f"{found[1]} {flags.get(found[2], found[2])}", text)
 
 
 def failure(sentence: str) -> click.ClickException:

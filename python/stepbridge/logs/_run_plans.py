@@ -56,8 +56,11 @@ class RunRule(NamedTuple):
 def plan_file_at(path: str | os.PathLike[str]) -> Path | None:
     """Returns the `stepbridge.toml` of a folder, or next to a file; None if there is none."""
     given = Path(path)
-    found = (given if given.is_dir() else given.parent) / FILE
-    return found if found.is_file() else None
+    try:
+        found = (given if given.is_dir() else given.parent) / FILE
+        return found if found.is_file() else None
+    except PermissionError:
+        return None  # reading says that the folder may not be entered
 
 
 def run_rules(plans: Plans | None) -> list[RunRule]:
