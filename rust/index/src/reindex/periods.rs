@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepbridge_ledger::LoggedStep;
 use stepbridge_records::StepMeaning;
-use stepbridge_timeline::{Error, Location, Timeline, Unit};
+use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::options::{ReindexOptions, Timelines, whole_run};
 use super::result::TimelineSource;
@@ -140,32 +140,32 @@ fn of_ledger(found: RunLedger, unit: Option<Unit>, options: &ReindexOptions) -> 
 
 /// Refuses a unit in which no record can be located.
 pub(super) fn check_unit(timeline: &Timeline, unit: Unit, options: &ReindexOptions) -> Result<(), Error> {
+    if unit == Unit::Epoch {
+        return Ok(());
+    }
     let counts = options.batch || options.sample || options.token || options.done.is_some();
-    if counts && unit != Unit::Epoch && !timeline.has_epochs() {
-        let sample = options.sample.then(|| timeline.index_of_batch(Unit::Sample, 0));
-        let token = options.token.then(|| timeline.index_of_batch(Unit::Token, 0));
-        return match [Some(timeline.batch_with(unit, 0)), sample, token].into_iter().flatten().find_map(Result::err) {
-            Some(error @ (Error::Invalid(_) | Error::Undetermined(_))) => Err(error),
-            _ => Ok(()),
-        };
-    }
-    if unit != Unit::Epoch
-        && let (false, Err(Error::Undetermined(why))) = (timeline.has_epochs(), timeline.locate(unit, 0))
-    {
-        let counts = "or ask for batch=, sample= or token=, which need no epochs";
-        return Err(Error::Undetermined(format!("{why}; {counts}")));
-    }
-    let asked = if options.sample { Unit::Sample } else { unit };
-    for unit in [unit, asked] {
-        if unit != Unit::Epoch
-            && let Err(error @ (Error::Invalid(_) | Error::Undetermined(_))) = timeline.locate(unit, 0)
-        {
-            return Err(error);
+    let first = if counts && !timeline.has_epochs() {
+        timeline.batch_with(unit, 0).map(drop)
+    } else {
+        timeline.locate(unit, 0).map(drop)
+    };
+    match first {
+        Err(Error::Undetermined(why)) if !counts && !timeline.has_epochs() => {
+            let counts = "or ask for batch=, sample= or token=, which need no epochs";
+            Err(Error::Undetermined(format!("{why}; {counts}")))
         }
+        Err(error @ (Error::Invalid(_) | Error::Undetermined(_))) => Err(error),
+        _ => Ok(()),
     }
+}
+
+/// Refuses columns that no record of a timeline can have: of samples or tokens that are not known.
+pub(super) fn check_columns(timeline: &Timeline, options: &ReindexOptions) -> Result<(), Error> {
+    let sample = options.sample.then(|| timeline.batch_with(Unit::Sample, 0));
     // A run that counts tokens knows them at its start, and not where each batch is.
-    match timeline.index(Unit::Token, Location { epoch: 0, iter: 0 }) {
-        Err(error @ Error::Undetermined(_)) if options.token => Err(error),
+    let token = options.token.then(|| timeline.index_of_batch(Unit::Token, 0));
+    match [sample, token].into_iter().flatten().find_map(Result::err) {
+        Some(error @ (Error::Invalid(_) | Error::Undetermined(_))) => Err(error),
         _ => Ok(()),
     }
 }

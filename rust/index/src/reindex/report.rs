@@ -51,6 +51,7 @@ struct Tallies<'a> {
     files: BTreeMap<u32, FileTallies>,
     without: BTreeMap<u32, RunTally>,
     contradicted: BTreeMap<u32, RunTally>,
+    lacking: BTreeMap<u32, RunTally>,
     /// By run and series.
     withheld: BTreeMap<(u32, Option<&'a str>), RunTally>,
 }
@@ -97,6 +98,9 @@ fn tally<'a>(records: &Records, resolutions: &'a Resolutions, parts: &[Vec<Place
             if known.contradiction.is_some() {
                 tallies.contradicted.entry(batch.run).or_insert(of_run);
             }
+            if known.lacks.is_some() {
+                tallies.lacking.entry(batch.run).or_insert(of_run);
+            }
             if known.timeline.is_none() && known.needs_timeline() {
                 tallies.without.entry(batch.run).or_insert(of_run);
             }
@@ -134,6 +138,16 @@ fn problems_of_runs(records: &Records, resolutions: &Resolutions, tallies: &Tall
         if let Some(why) = &resolutions.list[resolution].contradiction {
             let reason = format!("run {}: {why}", name_of(&records.runs, run));
             problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::Disagrees, reason));
+        }
+    }
+    for (&run, &RunTally { source, resolution, .. }) in &tallies.lacking {
+        if let Some(why) = &resolutions.list[resolution].lacks {
+            let reason = format!(
+                "run {}: not every column that was asked for is known; {why}: give a plan for it with batch_size= or \
+                 tokens_per_sample=",
+                name_of(&records.runs, run)
+            );
+            problems.push(Problem::new(name_of(&records.sources, source), ProblemKind::MissingColumn, reason));
         }
     }
     for (&(run, series), &RunTally { source, resolution, withheld }) in &tallies.withheld {

@@ -39,6 +39,8 @@ pub struct Resolution {
     pub open_epoch: Option<u64>,
     /// What the run's own configuration says otherwise.
     pub contradiction: Option<String>,
+    /// Why columns that were asked for are empty: samples or tokens are not known.
+    pub lacks: Option<String>,
     /// Whether its records have a step.
     pub has_step: bool,
     /// What the ledger claims of them, if their meaning rests on it.

@@ -12,7 +12,7 @@ use stepbridge_timeline::{Error, Timeline, Unit};
 
 use super::basis::StepBasis;
 use super::options::{ReindexOptions, Timelines};
-use super::periods::{Period, RunTimelines, check_unit};
+use super::periods::{Period, RunTimelines, check_columns, check_unit};
 use super::resolution::{LedgerClaim, Resolution, Resolutions, RunPeriods, SeriesKind, Withheld};
 use super::result::TimelineSource;
 use super::series::{SeriesClassKind, SeriesClasses, SeriesOfRun, SeriesRule};
@@ -80,8 +80,8 @@ pub(crate) fn resolve(
             let at = if let Some(&at) = resolutions.known.get(&(batch.run, kind, period)) {
                 at
             } else {
-                let resolution = run.resolve(kind, period, counters, options);
-                run.check(&resolution, options)?;
+                let mut resolution = run.resolve(kind, period, counters, options);
+                run.check(&mut resolution, options)?;
                 resolutions.list.push(resolution);
                 period_of.push(period);
                 resolutions.known.insert((batch.run, kind, period), resolutions.list.len() - 1);
@@ -257,6 +257,7 @@ impl ResolvedRun {
             ratio_only: period.ratio_only,
             open_epoch: period.open_epoch,
             contradiction: period.contradiction.clone(),
+            lacks: None,
             has_step: kind.has_step,
             claim,
             withheld: self.contradicted.clone().map(Withheld::Contradicted).or_else(|| self.unplaced(kind)),
@@ -357,13 +358,19 @@ impl ResolvedRun {
         }
     }
 
-    /// Refuses a unit in which no record can be located on a timeline that the caller gave.
-    fn check(&self, resolution: &Resolution, options: &ReindexOptions) -> Result<(), Error> {
-        if self.timelines.is_of_ledger() || !resolution.needs_timeline() {
-            return Ok(());
+    /// Refuses a unit in which no record can be located, and columns that none can have, on a timeline that the caller gave. On
+    /// others it is noted: the other runs have their places all the same.
+    fn check(&self, resolution: &mut Resolution, options: &ReindexOptions) -> Result<(), Error> {
+        let Some(timeline) = resolution.timeline.clone().filter(|_| resolution.needs_timeline()) else { return Ok(()) };
+        let (unit, columns) = (check_unit(&timeline, resolution.step.unit, options), check_columns(&timeline, options));
+        if self.timelines.source == TimelineSource::Given {
+            return unit.and(columns);
         }
-        let timeline = resolution.timeline.as_deref();
-        timeline.map_or(Ok(()), |timeline| check_unit(timeline, resolution.step.unit, options))
+        if let (Err(why), None, false) = (&unit, &resolution.withheld, self.timelines.is_of_ledger()) {
+            resolution.withheld = Some(Withheld::Unplaced(why.to_string()));
+        }
+        resolution.lacks = columns.err().map(|why| why.to_string());
+        Ok(())
     }
 }
 
