@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -165,3 +166,31 @@ def test_training_stops_in_any_unit(until: str) -> None:
     assert clock.finished
     assert len(training.passed) == clock.batch == {"5st": 5, "30sp": 8, "2.5ep": 8, "50%": 6, "7ba": 7}[until]
     assert clock.sample == 4 * clock.batch
+
+
+class Endless(IterableDataset[int]):
+    """Ten samples, over and over."""
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.cycle(range(10))
+
+
+@pytest.mark.parametrize("kind", ["IterableDataset", "itertools.cycle"])
+def test_a_stream_is_counted_until_its_end_in_any_unit(kind: str, tmp_path: Path) -> None:
+    """Batches of 4 of 10 samples run across the ends of epochs; 7 updates of 2 batches end in the sixth epoch."""
+    endless = DataLoader(Endless(), 4) if kind == "IterableDataset" else itertools.cycle(DataLoader(Indices(20), 4))
+    plan = sb.Timeline.stream(batch_size=4, samples=10, tokens_per_sample=3, accumulate=2)
+    clock = sb.StepClock(plan, until="7st", ledger=tmp_path)
+    seen: list[int] = []
+    epochs: list[int] = []
+    for _ in clock.epochs():
+        for batch in clock.batches(endless):
+            epochs.append(clock.location.epoch)
+            seen += [int(sample) % 10 for sample in batch]
+            assert (clock.sample, clock.token) == (len(seen), 3 * len(seen))
+    # Counted sample by sample: each batch lies in the epoch of its first sample.
+    assert seen == [sample % 10 for sample in range(56)]
+    assert epochs == [first // 10 for first in range(0, 56, 4)]
+    assert (clock.batch, clock.step, clock.sample, clock.token) == (14, 7, 56, 168)
+    (ledger,) = tmp_path.glob("*.jsonl")
+    assert sb.read_ledger(ledger).timeline.convert("56sp", "step") == sb.Exact(7, "st")
