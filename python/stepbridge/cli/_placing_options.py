@@ -11,6 +11,8 @@ import click
 from stepbridge.cli._step_options import as_meaning
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepbridge.cli._command import Function
     from stepbridge.cli._reading import Reading
     from stepbridge.logs import ReindexOptions
@@ -55,6 +57,16 @@ PLACING_ALL = (
     ),
 )
 
+#: What a table has besides.
+COLUMNS = (
+    click.option(
+        "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."
+    ),
+    click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run."),
+    click.option("--sample", is_flag=True, help="Add the index of that batch's first sample."),
+    click.option("--token", is_flag=True, help="Add the index of that batch's first token, where it is known."),
+)
+
 FOLLOWING = (
     click.option("--follow", is_flag=True, help="Continue, and write it again when the logs change, until Ctrl-C."),
     click.option(
@@ -66,21 +78,26 @@ FOLLOWING = (
 
 def placing_options(command: Function) -> Function:
     """Adds the options of `stepbridge.ReindexOptions` that no plan and no step has."""
-    for option in reversed((*PLACING, *PLACING_ALL)):
-        command = option(command)
-    return command
+    return _with(command, *PLACING, *PLACING_ALL)
 
 
 def placing_options_of_each(command: Function) -> Function:
     """Adds those of them that concern each run alone."""
-    for option in reversed(PLACING):
-        command = option(command)
-    return command
+    return _with(command, *PLACING)
+
+
+def column_options(command: Function) -> Function:
+    """Adds the options of the columns of a table."""
+    return _with(command, *COLUMNS)
 
 
 def following_options(command: Function) -> Function:
     """Adds `--follow` and `--verbose`."""
-    for option in reversed(FOLLOWING):
+    return _with(command, *FOLLOWING)
+
+
+def _with(command: Function, *options: Callable[[Function], Function]) -> Function:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -13,7 +13,13 @@ from stepbridge import _core
 from stepbridge._problem import Problem
 from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._placing_options import as_options, following_options, placing_of, placing_options
+from stepbridge.cli._placing_options import (
+    as_options,
+    column_options,
+    following_options,
+    placing_of,
+    placing_options,
+)
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
@@ -69,12 +75,7 @@ def known_output(_context: click.Context, _parameter: click.Parameter, path: Pat
 @plan_options
 @step_options
 @placing_options
-@click.option(
-    "--keep-superseded", is_flag=True, help="Keep records that a later session replaced, with columns that show it."
-)
-@click.option("--batch", is_flag=True, help="Add the index of each record's batch in the run.")
-@click.option("--sample", is_flag=True, help="Add the index of that batch's first sample.")
-@click.option("--token", is_flag=True, help="Add the index of that batch's first token, where it is known.")
+@column_options
 @following_options
 @as_json
 def reindex(
