@@ -183,3 +183,18 @@ def test_the_documented_file_is_the_one_that_is_written(tmp_path: Path) -> None:
     ]
     fields = {field for line in written for field in line}
     assert all(f"`{field}`" in page for field in fields)
+
+
+def test_updates_that_are_skipped_late_are_listed_once(tmp_path: Path) -> None:
+    """After the first step of epoch 1, the last three that are not known to be skipped are 4, 2 and 1."""
+    clock = sb.StepClock(batches_per_epoch=3, epochs=2, ledger=tmp_path)
+    for epoch in clock.epochs():
+        for batch in clock.batches(range(3)):
+            if (epoch, batch) == (0, 2):
+                clock.skip_update()
+            if (epoch, batch) == (1, 0):
+                clock.skip_update(3)
+    (path,) = tmp_path.glob("*.jsonl")
+    steps = [first + at for first, count in sb.read_ledger(path).skipped for at in range(count)]
+    assert sorted(steps) == [1, 2, 3, 4]
+    assert (clock.step, clock.applied) == (6, 2)

@@ -94,8 +94,7 @@ class ClockFollowers(ClockReadings):
         steps = count("steps", steps, "st")
         self._skip(steps)
         if steps:
-            self._skipped.add(self.step, steps)
-            self._skips.add(self.step, steps)
+            self._skips.include(self._skipped.add(self.step, steps))
 
     def settle_updates(self) -> None:
         """Decides now whether the step of the batch at hand was applied, and not only when the next batch comes."""

@@ -29,11 +29,37 @@ class SkippedSteps:
         """How many there are."""
         return self.unknown + sum(count for _, count in self.runs)
 
-    def add(self, last: int, count: int) -> None:
-        """Adds the last `count` of the first `last` steps that are not among them yet."""
+    def add(self, last: int, count: int) -> list[tuple[int, int]]:
+        """Adds the last `count` of the first `last` steps that are not among them yet, and returns these, as runs."""
+        added, end = [], last
         while self.runs and sum(self.runs[-1]) > last - count:
-            count += self.runs.pop()[1]
-        self.runs.append((last - count + 1, count))
+            first, known = self.runs.pop()
+            if end >= first + known:
+                added.append((first + known, end - first - known + 1))
+            count, end = count + known, first - 1
+        begin = last - count + 1
+        if end >= begin:
+            added.append((begin, end - begin + 1))
+        self.runs.append((begin, count))
+        return added[::-1]
+
+    def include(self, runs: Iterable[tuple[int, int]]) -> None:
+        """Adds runs of steps that are not among them yet."""
+        for run in runs:
+            late = bool(self.runs) and self.runs[-1] > run
+            self.runs.append(run)
+            if late:
+                # They were attempted in an epoch that has ended.
+                self.runs.sort()
+            else:
+                self._join_last()
+
+    def _join_last(self) -> None:
+        """Makes one run of the last two, if they follow one another."""
+        if len(self.runs) > 1 and sum(self.runs[-2]) == self.runs[-1][0]:
+            _, count = self.runs.pop()
+            first, known = self.runs.pop()
+            self.runs.append((first, known + count))
 
     def until(self, step: int) -> SkippedSteps:
         """Those among the first `step` steps."""
