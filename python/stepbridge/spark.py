@@ -31,6 +31,8 @@ __all__ = ["StepbridgeDataSource"]
 
 #: What Spark calls the types of the columns.
 _TYPES = {"string": "STRING", "int64": "BIGINT", "double": "DOUBLE"}
+#: The options of reading, but for those of addresses: groups of files are those of a file system.
+_READING = ReadOptions.__optional_keys__ - {"storage_options", "cache_limit"}
 #: The options of re-indexing that a text can say.
 _PLACING = ("unit", "base", "convention", "plans", "likely")
 #: How many bytes of logs a partition has, if it is of several groups.
@@ -55,11 +57,11 @@ class StepbridgeDataSource(DataSource):  # type: ignore[misc, unused-ignore]  # 
         path = options.pop("path", None)
         if path is None:
             raise ValueError("there is no path: give it to load(), as in load('runs/')")
-        known = {*ReadOptions.__optional_keys__, *_PLACING}
+        known = {*_READING, *_PLACING}
         for name in options:
             if name not in known:
                 raise ValueError(f"there is no option {name!r}; expected one of {', '.join(sorted(known))}")
-        reading = {name: options[name] for name in ReadOptions.__optional_keys__ if name in options}
+        reading = {name: options[name] for name in _READING if name in options}
         placing: dict[str, Any] = {name: options[name] for name in _PLACING if name in options}
         if "base" in placing:
             placing["base"] = int(placing["base"])
