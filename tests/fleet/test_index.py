@@ -57,12 +57,15 @@ def source(tmp_path: Path) -> Path:
 
 
 def read(table: Path, name: str, table_format: str = "parquet") -> list[dict[str, Any]]:
-    """Read one of both tables, as anybody would."""
+    """Read one of both tables: each part by one open file, because a name may be another file the next time."""
     if table_format == "delta":
         rows = deltalake.DeltaTable(str(table / name)).to_pyarrow_table().to_pylist()
         return [{column: value for column, value in row.items() if column != "part" or name == "runs"} for row in rows]
-    found = [pq.read_table(part).to_pylist() for part in sorted((table / name).glob("*.parquet"))]
-    return [row for part in found for row in part]
+    rows: list[dict[str, Any]] = []
+    for part in sorted((table / name).glob("*.parquet")):
+        with part.open("rb") as file:
+            rows += pq.read_table(file).to_pylist()
+    return rows
 
 
 def counted(rows: list[dict[str, Any]]) -> Counter[str]:

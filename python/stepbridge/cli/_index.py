@@ -16,7 +16,7 @@ from stepbridge.cli._placing_options import column_options, following_options, p
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
-from stepbridge.cli._reading import Reading, reading_options_of_one, report
+from stepbridge.cli._reading import Reading, reading_options_of_folder, report
 from stepbridge.cli._reindex import MOST_PROBLEMS, without
 from stepbridge.cli._step_options import step_options
 
@@ -52,7 +52,7 @@ def shard_of(_context: click.Context, _parameter: click.Parameter, text: str | N
 
 
 @command(*EXAMPLES, short="Keep a table of many runs up to date.")
-@reading_options_of_one
+@reading_options_of_folder
 @click.option(
     "-o",
     "--output",
@@ -94,8 +94,7 @@ def index(
     """Write the records of all runs below PATH to a table, or bring the table up to date.
 
     The table is a folder with `records` and `runs`. Only the files that changed since the last time are read; each of
-    their runs is replaced whole, and anybody may read the table meanwhile. Runs whose files are gone are removed, and
-    named.
+    their runs is replaced whole. Runs whose files are gone are removed, and named.
     """
     timeline = timeline_of(plan) if plan else None
     refuse(path)

@@ -1,8 +1,8 @@
-"""The table as a folder of Parquet files, which anybody may read at any moment.
+"""The table as a folder of Parquet files, each of which is whole at any moment.
 
 A part is one file, which keeps its name for good. To replace runs, their part is written anew and gets its name by one
-rename. So who reads the folder sees each run whole and once, whatever happens meanwhile. The price: to replace one run,
-the other runs of its part are copied.
+rename. So who opens a file once sees each of its runs whole and once, whatever happens meanwhile. The price: to replace
+one run, the other runs of its part are copied.
 """
 
 from __future__ import annotations
