@@ -73,8 +73,8 @@ def index(
     """Writes the records of all runs below a folder to a table, or brings the table up to date.
 
     Only what changed is read. The table is a folder with `records`, the columns of `Logs.reindex`, and `runs`, a row
-    for each run. A run is replaced whole, and anybody may read the table meanwhile. If the process is killed, the next
-    one continues.
+    for each run. A run is replaced whole; docs/scale.md says what readers see meanwhile. If the process is killed, the
+    next one continues.
 
     Args:
         source: the folder of the logs.
