@@ -61,11 +61,11 @@ def read(table: Path, name: str, table_format: str = "parquet") -> list[dict[str
     if table_format == "delta":
         rows = deltalake.DeltaTable(str(table / name)).to_pyarrow_table().to_pylist()
         return [{column: value for column, value in row.items() if column != "part" or name == "runs"} for row in rows]
-    rows: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for part in sorted((table / name).glob("*.parquet")):
         with part.open("rb") as file:
-            rows += pq.read_table(file).to_pylist()
-    return rows
+            found += pq.read_table(file).to_pylist()
+    return found
 
 
 def counted(rows: list[dict[str, Any]]) -> Counter[str]:
