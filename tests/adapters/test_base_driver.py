@@ -145,6 +145,23 @@ def test_a_compiled_phase_changes_its_pace_where_the_batch_size_changes(shape: A
     assert clock.batch == plan.batches
 
 
+def test_a_phase_in_tokens_follows_a_ramp() -> None:
+    """4 batches of 3 samples, then of 6; 2 tokens a sample: the 96th token is in the tenth batch."""
+    plan = sb.Timeline.stream(batch_size=[(0, 3), ("12sp", 6)], tokens_per_sample=2, steps=12)
+    phases = Phases([("96tok", 0.0, "linear")])
+    ends = phases.in_batches(plan)
+    assert ends == [(10, 0.0, "linear", ((4, 0.25),))]
+    clock, tokens = sb.StepClock(plan), 0
+    for _ in clock.epochs():
+        for size in clock.batches([3] * 4 + [6] * 8):
+            tokens += 2 * size
+            found = Phases.compiled(
+                ends, 1.0, np.int64(clock.batch), share=lambda passed, all_: passed / all_, numeric=np
+            )
+            assert phases.factor(clock) == pytest.approx(max(1 - tokens / 96, 0)) == float(found)
+    assert clock.batch == 12
+
+
 @pytest.mark.parametrize(
     ("phases", "match"),
     [

@@ -110,3 +110,18 @@ def test_wrong_use() -> None:
         ClockEarlyStopping("3", clock=clock)
     with pytest.raises(sb.TimelineError, match="the state is of one in 'st'"):
         ClockEarlyStopping("1ep", clock=clock).load_state_dict({"best": 1.0, "best_at": "3", "unit": "st"})
+
+
+@pytest.mark.parametrize(("patience", "stops"), [("1ep", (5, (1, 0))), ("15sp", (6, (1, 1))), ("3ba", (5, (1, 0)))])
+def test_patience_is_an_amount_of_data_across_a_change_of_the_batch_size(patience: str, stops: Any) -> None:
+    """12 samples: 4 batches of 3 in epoch 0, then batches of 6. The best is after batch 2, at sample 6."""
+    clock = sb.StepClock(samples=12, batch_size=3, epochs=9)
+    stopping = ClockEarlyStopping(clock=clock, patience=patience)
+    for epoch in clock.epochs():
+        if epoch == 1:
+            clock.change(batch_size=6)
+        for _ in clock.batches(range(2 if epoch else 4)):
+            if stopping.step(1.0 if clock.batch >= 2 else 2.0):
+                assert (clock.batch, stopping.stopped_at) == stops
+                return
+    pytest.fail("it never stopped")

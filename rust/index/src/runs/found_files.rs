@@ -13,6 +13,7 @@ use stepbridge_io::progress::Progress;
 use stepbridge_records::{Problem, RepeatedRecords};
 
 use super::dedup;
+use super::file_role::FileRole;
 use super::open::FileOpener;
 use super::read::list;
 use super::refresh_state::FileStamp;
@@ -35,23 +36,6 @@ pub struct FoundFile {
     pub role: FileRole,
     /// How many folders above its own the run is that it belongs to.
     pub above: usize,
-}
-
-/// What a file is, by its name and its first bytes.
-#[derive(Debug, Clone)]
-pub enum FileRole {
-    /// A log, and what reads it.
-    Log(&'static FormatReader),
-    /// A ledger.
-    Ledger,
-    /// The configuration of a run.
-    Config,
-    /// Something that is not read.
-    Other,
-    /// It should be a log or a ledger, and cannot be read.
-    Broken(Problem),
-    /// What an earlier call returned of it: it has not changed.
-    Known,
 }
 
 /// Lists the files below the paths in order, and the folders and links that could not be followed. `known` holds the e-tags of files

@@ -6,6 +6,7 @@ mod counted_file;
 mod dedup;
 mod file_kind;
 mod file_outcome;
+mod file_role;
 mod found_files;
 mod gather;
 mod ledger_for_run;
@@ -20,7 +21,8 @@ mod sessions;
 mod survey_filter;
 mod walk;
 
-pub use found_files::{FileRole, FoundFile, find_files};
+pub use file_role::FileRole;
+pub use found_files::{FoundFile, find_files};
 pub use probe::{companion_names, is_read_whole};
 pub(crate) use read::{MOST_THREADS, SMALL, survey};
 pub use read::{read, read_bytes, read_run};

@@ -21,15 +21,12 @@ use super::gather::gather;
 use super::open::FileOpener;
 use super::probe::is_own_file;
 use super::read::list;
-use super::refresh_state::{FileStamp, SeenFile};
+use super::refresh_state::{FileStamp, READ_WHOLE, SeenFile};
 use super::survey_filter;
 use crate::error::ReadError;
 use crate::file_path::FilePath;
 use crate::log_paths::LogPaths;
 use crate::logs::Logs;
-
-/// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
-pub(super) const READ_WHOLE: u64 = 64 << 10;
 
 /// A log as it was read before.
 #[derive(Clone, Copy)]

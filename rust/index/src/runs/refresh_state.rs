@@ -13,6 +13,9 @@ use stepbridge_records::{BatchRun, Problem, ProblemList};
 
 use crate::file_path::FilePath;
 
+/// A smaller file that has grown is read as a whole. That takes no time, and its first lines may now show another format.
+pub(super) const READ_WHOLE: u64 = 64 << 10;
+
 /// The coarsest clock of a file system: that of FAT.
 const CLOCK: Duration = Duration::from_secs(2);
 
