@@ -176,32 +176,28 @@ AGAIN = """
 import resource, sys, time
 from stepbridge import read_logs
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for pause in (0, 1.5, 1.5):
+for pause in (0, 0, 0, 1.5):
     time.sleep(pause)
     before = faults()
     logs = read_logs(sys.argv[1])
-    print(faults() - before)
+    count = faults() - before
     del logs
+print(count)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="faults are counted as Linux does")
-@pytest.mark.parametrize(("delay", "least", "most"), [(None, 0, 0.5), ("0", 0.8, 1.2)])
-def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(
-    delay: str | None, least: float, most: float, tmp_path: Path
-) -> None:
+def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(1_000_000)), encoding="utf-8")
-    # Small pages, each of which is a fault: 20 MB of columns are 5,000.
-    setting = {"MIMALLOC_PURGE_DELAY": delay} if delay is not None else {}
-    environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **setting}
-    done = subprocess.run(
-        [sys.executable, "-c", AGAIN, str(path)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=240,
-    )
-    first, _, third = map(int, done.stdout.split())
-    assert least * first <= third <= most * first, done.stdout
+
+    def faults_of_the_last_reading(**setting: str) -> int:
+        # Small pages, each of which is a fault: 20 MB of columns are 5,000.
+        environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **setting}
+        command = [sys.executable, "-c", AGAIN, str(path)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=240)
+        return int(done.stdout)
+
+    # Which thread takes which pages differs from run to run: a third to a half of them, never nearly all.
+    kept, cleared = faults_of_the_last_reading(), faults_of_the_last_reading(MIMALLOC_PURGE_DELAY="0")
+    assert kept < 0.75 * cleared, (kept, cleared)
