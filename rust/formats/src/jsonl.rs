@@ -4,13 +4,12 @@
 //! the first such line's, if that is 0 or 1.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use crate::csv::are_metrics;
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{
-    self, Dialect, JsonRow, KeyRole, LastCounters, ProbedKeys, ProbedLines, RecordKind, RowPlacement, first_line, probe,
+    self, Dialect, JsonRow, KeyRole, ProbedKeys, ProbedLines, RecordKind, RowPlacement, RowsBefore, first_line, probe,
 };
 use crate::shared::options::NamedColumns;
 use crate::shared::reader::FormatReader;
@@ -23,8 +22,10 @@ const EPOCH: &str = "epoch";
 
 /// Lines with a step.
 const TIMED_BY_STEP: usize = 0;
-/// Lines with an epoch alone.
-const CLOSING: usize = 1;
+/// Lines with an epoch alone, which they close. Epochs count from 0 or from 1, or so much of them is done.
+const CLOSING_FROM_0: usize = 1;
+const CLOSING_FROM_1: usize = 2;
+const ELAPSED: usize = 3;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -38,24 +39,7 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        let mut closed = None;
-        let mut lines = JsonLines::new(&input.options.columns, &first);
-        json_lines::look(&lines, input, |row, damaged_before| {
-            if row.step.is_some() || row.odd || row.epoch.is_none() {
-                return ControlFlow::Continue(());
-            }
-            closed = match row.epoch.map(Decimal::whole) {
-                Some(Some(0)) => Some(EpochMeaning::Ends(0)),
-                // After a line that is damaged, a 1 may be the second epoch.
-                Some(Some(1)) if !damaged_before => Some(EpochMeaning::Ends(1)),
-                // So much is done.
-                Some(None) => Some(EpochMeaning::Elapsed),
-                _ => None,
-            };
-            ControlFlow::Break(())
-        })?;
-        lines.closed = closed;
-        json_lines::read(&lines, input, sink)
+        json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
     },
     examples: Examples::objects(
         "log.jsonl",
@@ -127,8 +111,6 @@ fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
-    /// What the epochs of lines without a step are, if they begin at 0, at 1 or with a fraction.
-    closed: Option<EpochMeaning>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -141,7 +123,6 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
-            closed: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -165,14 +146,14 @@ fn top_keys(line: &[u8]) -> Vec<String> {
     keys
 }
 
-impl JsonLines<'_> {
-    /// Whether the epoch of a line without a step places it.
-    fn closes(&self, epoch: Option<Decimal>) -> bool {
-        match self.closed {
-            Some(EpochMeaning::Elapsed) => epoch.is_some(),
-            Some(_) => epoch.and_then(Decimal::whole).is_some(),
-            None => false,
-        }
+/// How the first line with an epoch alone is placed: by the number that its epochs begin with.
+fn first_closing(epoch: Decimal, damaged_before: bool) -> RowPlacement {
+    match epoch.whole() {
+        Some(0) => RowPlacement::Kind(CLOSING_FROM_0),
+        // After a line that is damaged, a 1 may be the second epoch.
+        Some(1) if !damaged_before => RowPlacement::Kind(CLOSING_FROM_1),
+        Some(_) => RowPlacement::Unplaced(TIMED_BY_STEP),
+        None => RowPlacement::Kind(ELAPSED),
     }
 }
 
@@ -195,15 +176,23 @@ impl Dialect for JsonLines<'_> {
 
     // A line with an epoch and no step closes its epoch, as a row of a table does.
     fn kinds(&self) -> Vec<RecordKind> {
-        let closing = SeriesMeaning { step: None, epoch: self.closed };
-        vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: closing, prefix: "" }]
+        let closing = [EpochMeaning::Ends(0), EpochMeaning::Ends(1), EpochMeaning::Elapsed];
+        let closing = closing.map(|epoch| SeriesMeaning { step: None, epoch: Some(epoch) });
+        let all = [self.format().meaning()].into_iter().chain(closing);
+        all.map(|meaning| RecordKind { meaning, prefix: "" }).collect()
     }
 
-    fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
-        match (row.step, row.odd) {
-            (Some(_), _) | (None, true) => RowPlacement::Kind(TIMED_BY_STEP),
-            (None, false) if self.closes(row.epoch) => RowPlacement::Kind(CLOSING),
-            (None, false) => RowPlacement::Unplaced(TIMED_BY_STEP),
+    fn settle(&self, before: &mut RowsBefore, row: &mut JsonRow) -> RowPlacement {
+        if row.step.is_some() || row.odd {
+            return RowPlacement::Kind(TIMED_BY_STEP);
+        }
+        let Some(epoch) = row.epoch else { return RowPlacement::Unplaced(TIMED_BY_STEP) };
+        let damaged = before.damaged;
+        match *before.closing.get_or_insert_with(|| first_closing(epoch, damaged)) {
+            RowPlacement::Kind(CLOSING_FROM_0 | CLOSING_FROM_1) if epoch.whole().is_none() => {
+                RowPlacement::Unplaced(TIMED_BY_STEP)
+            }
+            closing => closing,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::shared::config::entries;
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::json_lines::{
-    self, Dialect, JsonRow, KeyRole, LastCounters, LineMode, RecordKind, RowPlacement, first_line, probe,
+    self, Dialect, JsonRow, KeyRole, LineMode, RecordKind, RowPlacement, RowsBefore, first_line, probe,
 };
 use crate::shared::python_calls::python_settings;
 use crate::shared::reader::FormatReader;
@@ -101,7 +101,7 @@ fn over_run(environment: &[u8], input: &Input) -> io::Result<bool> {
     }
     let mut found = false;
     let mut before: Option<(i64, i64)> = None;
-    json_lines::look(&Mmcv { over_run: false }, input, |row, _| {
+    json_lines::look(&Mmcv { over_run: false }, input, |row| {
         let (LineMode::Train, Some(iter), Some(epoch)) = (row.mode, row.step, row.epoch.and_then(Decimal::whole))
         else {
             return ControlFlow::Continue(());
@@ -158,16 +158,16 @@ impl Dialect for Mmcv {
         ]
     }
 
-    fn settle(&self, last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
+    fn settle(&self, before: &mut RowsBefore, row: &mut JsonRow) -> RowPlacement {
         match row.mode {
             LineMode::None => RowPlacement::Header,
             LineMode::Train => {
-                *last = LastCounters { step: row.step, epoch: row.epoch.and_then(Decimal::whole) };
+                (before.step, before.epoch) = (row.step, row.epoch.and_then(Decimal::whole));
                 RowPlacement::Kind(TRAINING)
             }
             LineMode::Validation if self.over_run => {
                 // A number below that of the last iteration counts the batches of the validation.
-                row.step = row.step.filter(|step| last.step.is_some_and(|done| *step >= done));
+                row.step = row.step.filter(|step| before.step.is_some_and(|done| *step >= done));
                 if row.step.is_none() { RowPlacement::Unplaced(AFTER) } else { RowPlacement::Kind(AFTER) }
             }
             LineMode::Validation => {

@@ -16,7 +16,7 @@ use stepbridge_records::{
 use crate::shared::config::{ConfigFile, NamedItem};
 use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
-use crate::shared::json_lines::{self, Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement, probe};
+use crate::shared::json_lines::{self, Dialect, JsonRow, KeyRole, RecordKind, RowPlacement, RowsBefore, probe};
 use crate::shared::python_calls::python_settings;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
@@ -81,7 +81,7 @@ pub(crate) fn config_item(key: &str) -> Option<NamedItem> {
 
 fn read(input: &mut Input, sink: &mut Sink) -> io::Result<()> {
     let mut by_epoch = true;
-    json_lines::look(&Mmengine { by_epoch }, input, |row, _| {
+    json_lines::look(&Mmengine { by_epoch }, input, |row| {
         if row.iter.is_none() && row.epoch.is_none() {
             return ControlFlow::Continue(());
         }
@@ -125,22 +125,22 @@ impl Dialect for Mmengine {
         vec![RecordKind { meaning: self.format().meaning(), prefix: "" }, RecordKind { meaning: epochs, prefix: "" }]
     }
 
-    fn settle(&self, last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
+    fn settle(&self, before: &mut RowsBefore, row: &mut JsonRow) -> RowPlacement {
         let Some(step) = row.step else {
             return if row.odd { RowPlacement::Kind(ITERATIONS) } else { RowPlacement::Unplaced(ITERATIONS) };
         };
         if row.iter.is_some() || row.epoch.is_some() {
-            *last = LastCounters { step: Some(step), epoch: row.epoch.and_then(Decimal::whole) };
+            (before.step, before.epoch) = (Some(step), row.epoch.and_then(Decimal::whole));
             return RowPlacement::Kind(ITERATIONS);
         }
-        match last.step {
+        match before.step {
             None => RowPlacement::Kind(if self.by_epoch { EPOCHS } else { ITERATIONS }),
             // Loops that count iterations leave the number of epochs at 0 for ever.
             Some(_) if step == 0 => {
                 row.step = None;
                 RowPlacement::Unplaced(ITERATIONS)
             }
-            Some(done) if step < done || last.epoch == Some(step) => RowPlacement::Kind(EPOCHS),
+            Some(done) if step < done || before.epoch == Some(step) => RowPlacement::Kind(EPOCHS),
             Some(_) => RowPlacement::Kind(ITERATIONS),
         }
     }

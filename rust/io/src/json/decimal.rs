@@ -26,8 +26,8 @@ struct Reciprocal {
 }
 
 /// The reciprocals by power of ten. The one of 0 is not used.
-const RECIPROCALS: [Reciprocal; 28] = {
-    let mut all = [Reciprocal { bits: 0, shift: 0 }; 28];
+const RECIPROCALS: [Reciprocal; 39] = {
+    let mut all = [Reciprocal { bits: 0, shift: 0 }; 39];
     let mut power = 1_u32;
     while (power as usize) < all.len() {
         all[power as usize] = Reciprocal::of(10_u128.pow(power));
@@ -161,28 +161,43 @@ pub fn leading_float(text: &[u8]) -> Option<(f64, usize)> {
 }
 
 /// The number at the beginning of a text and its length in bytes, if it has the form in which most floats are printed: one
-/// digit, the point, 16 to 18 digits, and then a comma or a brace.
+/// digit, the point, up to 24 digits, perhaps an exponent of two digits, and then a comma or a brace.
+///
+/// Nothing branches on how many digits there are, which the processor could not predict.
 #[inline]
 pub(super) fn printed(text: &[u8]) -> Option<(f64, usize)> {
-    let (&[first, b'.'], rest) = text.split_first_chunk()? else { return None };
+    const WINDOW: usize = 32;
+    let window: &[u8; WINDOW] = text.first_chunk()?;
+    let (&[first, b'.'], rest) = window.split_first_chunk()? else { return None };
     let (&[one, two, three], _) = rest.as_chunks().0.split_first_chunk()?;
-    let mut mantissa = u64::from(first.wrapping_sub(b'0'));
-    let (one, two) = (Digits::of(one), Digits::of(two));
-    if mantissa > 9 || one.count < 8 || two.count < 8 {
+    let [one, two, three] = [Digits::of(one), Digits::of(two), Digits::of(three)];
+    // What comes after something else than a digit is not a part of the number.
+    let two = two.first(if one.count == 8 { two.count } else { 0 });
+    let three = three.first(if two.count == 8 { three.count } else { 0 });
+    let count = one.count + two.count + three.count;
+    let first = u64::from(first.wrapping_sub(b'0'));
+    if first > 9 || count == 0 {
         return None;
     }
-    let three = Digits::of(three);
-    let count = 16 + three.count;
-    // Besides the digit before the point.
-    if count >= Scan::MOST || !matches!(rest[count], b',' | b'}') {
-        return None;
-    }
-    mantissa = (mantissa * SHIFTS[8] + one.number()) * SHIFTS[8] + two.number();
-    mantissa = mantissa * SHIFTS[three.count] + three.number();
-    if mantissa < SHORT {
-        return None;
-    }
-    Some((product(mantissa, &RECIPROCALS[count])?, 2 + count))
+    let mantissa = (first * SHIFTS[one.count] + one.number()) * SHIFTS[two.count] + two.number();
+    let mantissa = mantissa.checked_mul(SHIFTS[three.count])?.checked_add(three.number())?;
+    let end = 2 + count;
+    let (power, length) = match *window.get(end..end + 5)? {
+        [b',' | b'}', ..] => (count, end),
+        [b'e', b'-', tens @ b'0'..=b'9', ones @ b'0'..=b'9', b',' | b'}'] => {
+            (count + usize::from(10 * (tens - b'0') + (ones - b'0')), end + 4)
+        }
+        _ => return None,
+    };
+    let value = if mantissa < SHORT {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        let mantissa = mantissa as f64;
+        // A float holds both exactly.
+        mantissa / POWERS.get(power)?
+    } else {
+        product(mantissa, RECIPROCALS.get(power)?)?
+    };
+    Some((value, length))
 }
 
 /// The nearest float to a number other than 0 divided by a power of ten, by two multiplications, as in Lemire, "Number parsing
@@ -198,8 +213,9 @@ fn product(number: u64, reciprocal: &Reciprocal) -> Option<f64> {
     if rest == 0 || rest >= u128::from(u64::MAX) - 1 {
         return None;
     }
-    let whole = u64::try_from(bits >> 64).unwrap_or(u64::MAX);
-    Some(scaled(whole | 1, 1023 + 128 - u64::from(reciprocal.shift) - u64::from(up)))
+    // There is a rest, so the lowest bit is set in any case. Without the sign's bit, the conversion to a float does not branch.
+    let half = i64::try_from(bits >> 65).unwrap_or(i64::MAX);
+    Some(scaled(half | 1, 1024 + 128 - u64::from(reciprocal.shift) - u64::from(up)))
 }
 
 /// The nearest float to a quotient of two numbers other than 0.
@@ -209,13 +225,15 @@ fn quotient(number: u64, divisor: u64) -> f64 {
     let (number, divisor) = (u128::from(number << up) << 63, u128::from(divisor << down));
     let (whole, rest) = (number / divisor, number % divisor);
     // The rest decides only between two floats that are equally near. One bit below them tells whether there is a rest.
-    let sticky = u64::from(rest != 0);
-    let whole = u64::try_from(whole).unwrap_or(u64::MAX);
-    scaled(whole | sticky, 1023 + u64::from(down) - u64::from(up) - 63)
+    let sticky = rest != 0;
+    let sticky = sticky | (whole & 1 != 0);
+    let half = i64::try_from(whole >> 1).unwrap_or(i64::MAX);
+    scaled(half | i64::from(sticky), 1024 + u64::from(down) - u64::from(up) - 63)
 }
 
-/// A number of 62 bits or more times a power of two, given as the exponent of a float.
-fn scaled(number: u64, exponent: u64) -> f64 {
+/// A number of 61 bits or more times a power of two, given as the exponent of a float.
+#[inline]
+fn scaled(number: i64, exponent: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "this is the one rounding: to the nearest, ties to even")]
     let nearest = number as f64;
     // These powers and products are far from the smallest floats, so they are exact.
@@ -223,6 +241,7 @@ fn scaled(number: u64, exponent: u64) -> f64 {
 }
 
 /// The digits at the beginning of eight bytes.
+#[derive(Clone, Copy)]
 pub(super) struct Digits {
     pub(super) count: usize,
     /// Each digit as a number in a byte of its own; the first in the lowest byte.
@@ -230,6 +249,12 @@ pub(super) struct Digits {
 }
 
 impl Digits {
+    /// Only so many of them.
+    #[inline]
+    fn first(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
     #[inline]
     pub(super) fn of(chunk: [u8; 8]) -> Self {
         let chunk = u64::from_le_bytes(chunk);

@@ -42,11 +42,16 @@ pub(crate) struct JsonRow {
     pub(crate) mode: LineMode,
 }
 
-/// The counters of the last row of training.
+/// What is known of the rows before one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct LastCounters {
+pub(crate) struct RowsBefore {
+    /// The counters of the last row of training.
     pub(crate) step: Option<i64>,
     pub(crate) epoch: Option<i64>,
+    /// Whether there is something between them that is not an object.
+    pub(crate) damaged: bool,
+    /// How the first row with an epoch and no step was placed, which decides for those after it.
+    pub(crate) closing: Option<RowPlacement>,
 }
 
 /// What to do with a row.
@@ -110,7 +115,7 @@ pub(crate) trait Dialect: Sync {
     }
 
     /// What to do with a row, given the rows before it. It may correct the counters of the row.
-    fn settle(&self, _last: &mut LastCounters, row: &mut JsonRow) -> RowPlacement {
+    fn settle(&self, _before: &mut RowsBefore, row: &mut JsonRow) -> RowPlacement {
         if row.step.is_none() && !row.odd { RowPlacement::Unplaced(0) } else { RowPlacement::Kind(0) }
     }
 

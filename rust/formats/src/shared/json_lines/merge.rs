@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::block::{NonObject, NonObjectKind, ParsedBlock, TagColumn, UnreadableCounter};
-use super::dialect::{Dialect, JsonRow, KeyRole, LastCounters, RecordKind, RowPlacement};
+use super::dialect::{Dialect, JsonRow, KeyRole, RecordKind, RowPlacement, RowsBefore};
 use crate::shared::record_builder::{RecordBuilder, RowPlace, used_names};
 use crate::shared::sink::Sink;
 use crate::shared::value_tally::ValueTally;
@@ -16,7 +16,9 @@ use stepbridge_records::{ColumnBatch, Problem, ProblemKind, TaggedBatch};
 pub(crate) struct JsonLinesMark {
     /// How many bytes of the file were read.
     pub(super) at: u64,
-    last: LastCounters,
+    before: RowsBefore,
+    /// Where the first text is that is not an object.
+    damage: Option<u64>,
     /// The names that had numbers.
     numeric: HashSet<String>,
     found: Vec<KeyRole>,
@@ -66,6 +68,10 @@ impl<'a> BlockMerge<'a> {
             self.too_long(begin, end, sink);
         }
         for junk in std::mem::take(&mut block.junk) {
+            // A line without an end may be whole when the file is read again.
+            if junk.sort != NonObjectKind::Torn {
+                self.carried.damage.get_or_insert(junk.begin);
+            }
             self.junk(junk, sink);
         }
         self.overlong = self.overlong.or(block.overlong);
@@ -116,7 +122,8 @@ impl<'a> BlockMerge<'a> {
         let mut groups: Vec<RowGroup> = Vec::new();
         let mut from = 0;
         for (index, row) in rows.iter_mut().enumerate() {
-            let settled = self.dialect.settle(&mut self.carried.last, row);
+            self.carried.before.damaged = self.carried.damage.is_some_and(|at| at < row.begin);
+            let settled = self.dialect.settle(&mut self.carried.before, row);
             let values = from..row.upto;
             from = row.upto;
             if values.is_empty() {

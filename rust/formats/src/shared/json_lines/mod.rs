@@ -27,7 +27,7 @@ use super::sink::Sink;
 use cutter::BlockSizes;
 
 pub(crate) use cutter::first_line;
-pub(crate) use dialect::{Dialect, JsonRow, KeyRole, LastCounters, LineMode, RecordKind, RowPlacement};
+pub(crate) use dialect::{Dialect, JsonRow, KeyRole, LineMode, RecordKind, RowPlacement, RowsBefore};
 pub(crate) use merge::JsonLinesMark;
 pub(crate) use probe::{ProbedKeys, ProbedLines, probe};
 
@@ -57,19 +57,16 @@ fn read_in_blocks(dialect: &dyn Dialect, input: &Input, sink: &mut Sink, blocks:
     read
 }
 
-/// Passes the first rows of a file to `look`, each with whether damage comes before it, until it breaks off.
+/// Passes the first rows of a file to `look` until it breaks off.
 pub(crate) fn look(
     dialect: &dyn Dialect,
     input: &Input,
-    mut look: impl FnMut(&JsonRow, bool) -> ControlFlow<()>,
+    mut look: impl FnMut(&JsonRow) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let blocks = BlockSizes::SMALL.of(input.bytes, 0, input.size);
-    let mut damage = None;
     for index in 0..blocks.count() {
         let block = blocks.parse(index, dialect)?;
-        damage = damage.or(block.junk.first().map(|junk| junk.begin));
-        let mut row = |row: &JsonRow| look(row, damage.is_some_and(|at| at < row.begin));
-        if block.rows.iter().try_for_each(&mut row).is_break() {
+        if block.rows.iter().try_for_each(&mut look).is_break() {
             break;
         }
     }
