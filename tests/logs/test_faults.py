@@ -7,9 +7,7 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +17,10 @@ import pytest
 import stepbridge as sb
 from small_logs import FORMS, NAMES, OBJECTS, small_log
 from stepbridge.logs import Format, Logs, read_logs
+from unprivileged import unprivileged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 each_format = pytest.mark.parametrize("form", FORMS)
 #: Those whose records are read one after the other, so that a file may be larger than memory.
@@ -165,23 +164,6 @@ def test_a_file_that_vanishes_before_its_turn_is_reported(form: Format, tmp_path
 # --- folders -------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def unprivileged() -> Iterator[Path]:
-    """Give a folder of a user to whom things can be forbidden, and be that user."""
-    root = os.geteuid() == 0
-    with tempfile.TemporaryDirectory() as folder:
-        if root:
-            nobody = 65534
-            os.chown(folder, nobody, nobody)
-            os.seteuid(nobody)
-        try:
-            yield Path(folder)
-        finally:
-            if root:
-                os.seteuid(0)
-
-
-@unix
 def test_a_folder_and_a_file_without_permission_are_reported() -> None:
     with unprivileged() as folder:
         (folder / NAMES["text"]).write_bytes(small_log("text", ROWS))
