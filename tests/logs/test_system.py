@@ -172,8 +172,10 @@ def test_a_database_whose_writer_was_killed(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+# On one processor one thread reads: of several, each has its own pages, and which it takes differs from run to run.
 AGAIN = """
-import resource, sys, time
+import os, resource, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 from stepbridge import read_logs
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for pause in (0, 0, 0, 1.5):
@@ -198,6 +200,6 @@ def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(tmp_path: Pa
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=240)
         return int(done.stdout)
 
-    # Which thread takes which pages differs from run to run: a third to a half of them, never nearly all.
     kept, cleared = faults_of_the_last_reading(), faults_of_the_last_reading(MIMALLOC_PURGE_DELAY="0")
-    assert kept < 0.75 * cleared, (kept, cleared)
+    assert cleared > 5000, "the columns are all made of new pages"
+    assert kept < cleared / 2, (kept, cleared)
