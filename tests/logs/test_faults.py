@@ -210,7 +210,7 @@ def test_links_in_circles_are_reported_and_not_followed(tmp_path: Path) -> None:
 
 
 #: What a process needs before it has read anything, at most.
-BASE = 60 << 20
+BASE = 100 << 20
 
 has_peak = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc says how much memory was taken")
 
@@ -273,7 +273,8 @@ def test_more_folders_than_files_may_be_open(tmp_path: Path) -> None:
         (folder / NAMES["jsonl"]).write_bytes(small_log("jsonl", ROWS))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     held = len(list(Path("/dev/fd").iterdir()))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (held + 32, hard))
+    # Each thread has a file open; there are as many threads as processors.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held + 32 + (os.cpu_count() or 1), hard))
     try:
         logs = read_logs(tmp_path, format="jsonl")
     finally:
