@@ -98,7 +98,7 @@ LOWEST_CORE := tests/cli tests/clock tests/ledger tests/timeline \
 test-lowest-part: $(LOWEST)/.installed ## run a part of those tests, on the oldest CPython of this machine
 	$(IN_LOWEST) pytest --quiet $(LOWEST_CORE)
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_watch.py tests/adapters/test_torch_schedules.py
-	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_schedules.py
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_callback.py -k tensorflow
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_ignite_engine.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py
