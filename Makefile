@@ -42,7 +42,7 @@ demo: $(DONE)/extension $(DONE)/demo ## re-index real logs (no framework needed)
 	@python demo/demo.py
 
 .PHONY: test
-test: test-rust test-python test-pythons ## run every test on the newest versions; `make test-lowest` runs them on the lowest
+test: test-rust test-python test-pythons test-lowest-part ## run every test on the newest versions, and a part of them on the lowest
 
 .PHONY: test-rust
 test-rust: | $(DONE)/rust ## run the tests of the Rust crates
@@ -80,8 +80,8 @@ test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every 
 	pytest tests/conformance
 
 .PHONY: test-pythons
-test-pythons: $(DONE)/wheel ## run the core tests on each CPython of this machine, from one wheel
-	python tools/pythons.py $(DONE)/wheels/*.whl
+test-pythons: $(DONE)/wheel ## run the core tests on the newest CPython of this machine, from a wheel; the oldest runs them in test-lowest-part
+	python tools/pythons.py --newest $(DONE)/wheels/*.whl
 
 # Older versions of a framework warn of what newer ones of what they use no longer want.
 OLDER := -W default -W error::stepbridge.StepbridgeWarning
@@ -89,9 +89,22 @@ IN_LOWEST := PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(LOWE
 # What asks about the repository, and the pages, which show what the newest versions print.
 NEWEST_ONLY := test_pages.py test_project.py test_release.py test_site.py test_demo.py test_layers.py
 
+# The part that shows most in little time: what needs numpy, click and rich alone, tables, and hooks of frameworks that changed.
+LOWEST_CORE := tests/cli tests/clock tests/ledger tests/timeline \
+	$(patsubst %,tests/test_%.py,compatibility conventions errors import simulation threads) \
+	$(patsubst %,tests/logs/test_%.py,table tables outputs plot)
+
+.PHONY: test-lowest-part
+test-lowest-part: $(LOWEST)/.installed ## run a part of those tests, on the oldest CPython of this machine
+	$(IN_LOWEST) pytest --quiet $(LOWEST_CORE)
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_watch.py tests/adapters/test_torch_schedules.py
+	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_callback.py -k tensorflow
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_ignite_engine.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py
+
 .PHONY: test-lowest
-test-lowest: $(DONE)/wheel $(LOWEST)/.done ## run the core and adapter tests on the lowest versions that pyproject.toml names
-	uv pip install --quiet --python $(LOWEST) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
+test-lowest: $(LOWEST)/.installed ## run the core and adapter tests on the lowest versions that pyproject.toml names
 	$(IN_LOWEST) pytest --quiet tests --ignore=tests/adapters --ignore=tests/conformance --ignore=tests/spark $(NEWEST_ONLY:%=--ignore=tests/%)
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_*.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_*.py
@@ -249,6 +262,10 @@ $(DONE)/demo $(DONE)/test $(DONE)/lint $(DONE)/docs $(DONE)/bench $(DONE)/audit 
 $(LOWEST)/.done: pyproject.toml constraints-lowest.txt | $(DONE)/build
 	uv venv --quiet --clear --python "$$(python tools/pythons.py --find 3.10 3.11)" $(LOWEST)
 	uv pip install --quiet --python $(LOWEST) --constraint constraints-lowest.txt --requirements pyproject.toml --group test
+	@touch $@
+
+$(LOWEST)/.installed: $(LOWEST)/.done $(DONE)/wheel
+	uv pip install --quiet --python $(LOWEST) --no-deps --reinstall-package stepbridge $(DONE)/wheels/*.whl
 	@touch $@
 
 # The frameworks' own versions and what they need come from the index; what all tests share is pinned as everywhere.

@@ -55,6 +55,8 @@ FIT = "Lightning: ClockCallback in a batch, 4 a step"
 TRAINER = "Hugging Face Trainer: ClockCallback in a batch, 4 a step"
 IMPORT = "import numpy, stepbridge"
 EVERY_NAME = "import numpy; from stepbridge import *"
+HELP = "stepbridge --help, seconds of the processor"
+VERSION = "stepbridge --version, seconds of the processor"
 
 # The one table: the claims of each bench, by its file. run.py fails where one is missed or was not measured.
 CLAIMS: dict[str, tuple[Claim, ...]] = {
@@ -104,6 +106,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     "import_time": (
         Claim(IMPORT, "import numpy", MORE, 15.0),
         Claim(EVERY_NAME, "import numpy", MORE, 30.0),
+        Claim(HELP, "import click, the same", COST, 2.0),
+        Claim(VERSION, "import click, the same", COST, 2.0),
     ),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
     "torch_rest": (

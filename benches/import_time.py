@@ -1,11 +1,12 @@
-"""Measures what stepbridge adds to a process that imports numpy: the package alone, then with all of its names.
+"""Measures what stepbridge adds to a process that imports numpy, and what its help costs next to click alone.
 
-A name is loaded when it is first used.
+The package alone, then with all of its names: a name is loaded when it is first used.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from functools import partial
@@ -22,14 +23,30 @@ REPEATS = 21
 
 def measure() -> Iterator[Measured]:
     """Measure whole processes, in turn."""
-    package, names = CLAIMS["import_time"]
+    package, names, *pages = CLAIMS["import_time"]
     # The first process writes the compiled modules, as an installer does, even if this process may not write them.
     peer = partial(importing, "import numpy")
     for claim in (package, names):
         yield Measured(claim, pairs(partial(importing, claim.what), peer, REPEATS), "ms", 1e3)
+    peer = partial(used_by, "-c", "import click")
+    for claim, option in zip(pages, ("--help", "--version"), strict=True):
+        yield Measured(claim, pairs(partial(used_by, "-m", "stepbridge", option), peer, REPEATS), "ms", 1e3)
 
 
 def importing(statement: str) -> float:
     """Return the seconds that a process takes to start, import and end."""
+    return once(lambda: run("-c", statement))
+
+
+def used_by(*arguments: str) -> float:
+    """Return the seconds of the processor that a process of Python takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def run(*arguments: str) -> None:
+    """Run Python, which may write its compiled modules."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return once(lambda: subprocess.run([sys.executable, "-c", statement], check=True, env=environment))
+    subprocess.run([sys.executable, *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)

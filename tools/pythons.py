@@ -1,4 +1,6 @@
-"""Tests distributions in clean environments of the oldest and the newest CPython of this machine (`--all`: of each).
+"""Tests distributions in clean environments of the oldest and the newest CPython of this machine.
+
+With `--all` of each, with `--newest` of the newest alone.
 
 The versions are those that pyproject.toml claims; one that is not installed is named and left out. Only packages are
 downloaded. A wheel is installed where no compiler is on the PATH, and from wheels only; a source distribution is built
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("distribution", type=Path, nargs="*", help="a wheel or a source distribution")
     parser.add_argument("--find", nargs="+", help="print the path of the first of these versions that is installed")
     parser.add_argument("--all", action="store_true", help="every CPython, not only the oldest and the newest")
+    parser.add_argument("--newest", action="store_true", help="the newest CPython alone")
     parser.add_argument("--python", action="append", help="this version, as in 3.14t, in place of those claimed")
     arguments = parser.parse_args()
     if arguments.find:
@@ -53,7 +56,8 @@ def main() -> int:
         print(f"not every CPython of {', '.join(wanted)} is installed", file=sys.stderr)
         return 1
     oldest, newest = next(iter(found)), next(reversed(found))
-    chosen = [version for version in found if arguments.all or arguments.python or version in {oldest, newest}]
+    some = {newest} if arguments.newest else {oldest, newest}
+    chosen = [version for version in found if arguments.all or arguments.python or version in some]
 
     def test(pair: tuple[Path, str]) -> tuple[str, bool, str]:
         distribution, version = pair

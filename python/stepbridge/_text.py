@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "printable", "span"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["counted", "names_near", "printable", "span"]
 
 
 def printable(text: str) -> str:
@@ -15,6 +20,14 @@ def printable(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Returns the number with its noun, whose plural is regular."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def names_near(name: str, names: Sequence[str], cutoff: float) -> str:
+    """Returns up to five names that are alike, or the first ones if none is, as a list in a sentence."""
+    from difflib import get_close_matches  # noqa: PLC0415 - importing the package takes no time for it
+
+    most = 5
+    return ", ".join(map(repr, get_close_matches(name, names, n=most, cutoff=cutoff) or names[:most]))
 
 
 def span(ends: tuple[object, object] | None) -> str | None:

@@ -25,6 +25,6 @@ def examples_of(framework: str) -> set[str]:
 def printed_by(example: str) -> list[str]:
     """Run an example in a process of its own, and give the lines that it prints."""
     command = [sys.executable, str(EXAMPLES / example)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

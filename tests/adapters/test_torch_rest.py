@@ -195,11 +195,12 @@ def test_it_begins_at_once_far_in_an_epoch() -> None:
     clock = sb.StepClock(samples=10_000_000, batch_size=100, epochs=1, initial="9_000_000sp")
     loader = DataLoader(data, batch_size=100, sampler=EpochOrder(1))
     clock.begin_epoch()
-    begun = time.process_time()
+    # PyTorch's own threads may be busy.
+    begun = time.thread_time()
     rest = clock.rest(loader)
     batch = next(iter(rest))
-    took = time.process_time() - begun
-    assert took < 0.05, "to read past what is done takes minutes"
+    took = time.thread_time() - begun
+    assert took < 0.5, "to draw the nine million indices that are done takes four times as long"
     assert (len(batch), len(rest), len(data.loaded)) == (100, 10_000, 100)
 
 

@@ -383,6 +383,8 @@ def test_an_optimizer_that_is_gone_gives_its_name_back() -> None:
         gc.enable()
 
 
+# PyTorch 2.4 warns of its own loading of a tensor that was pickled.
+@pytest.mark.filterwarnings("ignore:You are using `torch.load` with `weights_only=False`:FutureWarning")
 def test_a_watched_optimizer_and_scaler_are_saved_as_ever() -> None:
     loop = Loop()
     states = loop.optimizer.state_dict(), loop.scaler.state_dict()

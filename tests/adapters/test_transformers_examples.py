@@ -22,7 +22,7 @@ def test_every_example_is_here() -> None:
 def test_the_last_line(name: str) -> None:
     command = [sys.executable, "-W", "error::UserWarning", str(EXAMPLES / name)]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=120, env=os.environ | {"USE_TF": "0"}
+        command, capture_output=True, text=True, check=False, timeout=240, env=os.environ | {"USE_TF": "0"}
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == LAST[name]

@@ -33,7 +33,7 @@ def _on_rank(work: Callable[..., Any], rank: int, ranks: int, folder: Path, argu
     warnings.filterwarnings("error", category=StepbridgeWarning)
     meeting = f"file://{folder}/meeting"
     # The group ends with its process: torch 2.4's destroy_process_group can wait for a thread that waits for the GIL.
-    distributed.init_process_group("gloo", meeting, timedelta(seconds=60), ranks, rank)
+    distributed.init_process_group("gloo", meeting, timedelta(seconds=240), ranks, rank)
     return work(rank, folder, *arguments)
 
 

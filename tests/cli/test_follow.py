@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, NamedTuple
+from queue import SimpleQueue
+from threading import Thread
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from commands import PROGRAM
+from stepbridge.cli._reindex import reindex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,76 +30,97 @@ def lines(steps: range, loss: float = 0.5) -> str:
     return "".join(json.dumps({"step": step, "loss": loss}) + "\n" for step in steps)
 
 
-class Following(NamedTuple):
-    """A command that follows logs."""
+class Following:
+    """A command that follows logs: what it states, and what it complains of."""
 
-    stated: IO[str]
-    complaints: list[str]
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.stated = process.stdout
+        self.complaints: list[str] = []
+        self._new: SimpleQueue[str] = SimpleQueue()
+        self._reader = Thread(target=self._read, args=(process.stderr,))
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            self.complaints.append(line.rstrip("\n"))
+            self._new.put(line)
+
+    def wait_for_complaint(self) -> str:
+        """Return the next line of stderr when there is one."""
+        return self._new.get(timeout=240)
+
+    def wait_for_statement(self, beginning: str) -> None:
+        """Return when a line of stdout begins so."""
+        assert any(line.startswith(beginning) for line in self.stated), "it ended by itself"
+
+    def end(self) -> None:
+        """Read stderr to its end."""
+        self._reader.join(timeout=240)
 
 
 @contextmanager
 def followed(folder: Path, *arguments: str, command: str = "reindex") -> Iterator[Following]:
     """Run the command, and end it as a person does; it must have gone on until then, and end well."""
     typed = [*PROGRAM, command, *arguments, "--follow"]
-    complaints: list[str] = []
     with subprocess.Popen(typed, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        following = Following(process)
         try:
-            assert process.stdout is not None
-            yield Following(process.stdout, complaints)
+            yield following
             assert process.poll() is None, "it ended by itself"
             process.send_signal(signal.SIGINT)
-            complaints += process.communicate(timeout=240)[1].splitlines()
+            process.wait(timeout=240)
         finally:
             process.kill()
-    assert process.returncode == 0, complaints
+            following.end()
+    assert process.returncode == 0, following.complaints
 
 
-def emptied(log: Path) -> None:
+def emptied(log: Path, following: Following) -> None:
     log.write_text("")
-    time.sleep(0.3)
+    following.wait_for_complaint()
     with log.open("a") as file:
         file.write(lines(range(1, 3000)))
 
 
-def removed(log: Path) -> None:
+def removed(log: Path, following: Following) -> None:
     log.unlink()
-    time.sleep(0.3)
+    following.wait_for_complaint()
     log.write_text(lines(range(1, 3000)))
 
 
-def renamed(log: Path) -> None:
+def renamed(log: Path, _: Following) -> None:
     (log.parent / "new").write_text(lines(range(1, 3000)))
     (log.parent / "new").rename(log)
 
 
-def folder_away(log: Path) -> None:
+def folder_away(log: Path, following: Following) -> None:
     away = log.parent.with_name("away")
     log.parent.rename(away)
-    time.sleep(0.3)
+    following.wait_for_complaint()
     with (away / log.name).open("a") as file:
         file.write(lines(range(2000, 3000)))
     away.rename(log.parent)
 
 
-def torn(log: Path) -> None:
+def torn(log: Path, following: Following) -> None:
     with log.open("a") as file:
         file.write('{"step": 2000, "lo')
         file.flush()
-        time.sleep(0.3)
+        following.wait_for_statement("out.csv: 1,999 records")
         file.write('ss": 5}\n' + lines(range(2001, 3000)))
 
 
 @pytest.mark.parametrize("act", [emptied, removed, renamed, folder_away, torn])
-def test_logs_that_are_rotated(act: Callable[[Path], None], tmp_path: Path) -> None:
+def test_logs_that_are_rotated(act: Callable[[Path, Following], None], tmp_path: Path) -> None:
     log = tmp_path / "in" / "log.jsonl"
     log.parent.mkdir()
     log.write_text(lines(range(1, 2000)))
     with followed(tmp_path, "in", "-o", "out.csv", *PLAN) as following:
         assert following.stated.readline().startswith("out.csv: 1,999 records")
-        act(log)
-        for line in following.stated:
-            if line.startswith("out.csv: 2,999 records"):
-                break
+        act(log, following)
+        following.wait_for_statement("out.csv: 2,999 records")
     stated = [line for line in following.complaints if line.startswith("out.csv stays as it is for now")]
     assert len(stated) == len(set(stated)), "each complaint is made once"
     if act in {emptied, removed, folder_away}:
@@ -128,16 +152,30 @@ def test_the_table_is_written_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "arrow", "parquet"])
-def test_a_table_in_the_folder_that_is_followed(ending: str, tmp_path: Path) -> None:
+def test_a_table_in_the_folder_that_is_followed(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is not read, and writing it is no change of the logs."""
     log = tmp_path / "log.jsonl"
     log.write_text(lines(range(1, 20)))
-    with followed(tmp_path, ".", "-o", f"out.{ending}", *PLAN) as following:
-        assert following.stated.readline().startswith(f"out.{ending}: 19 records")
-        time.sleep(0.5)
-        with log.open("a") as file:
-            file.write(lines(range(20, 30)))
-        assert following.stated.readline().startswith(f"out.{ending}: 29 records")
+    rounds = iter(range(1, 7))
+
+    def pause(_seconds: float) -> None:
+        """Let the command look three times before the log grows, and three times after it."""
+        number = next(rounds)
+        if number == 3:
+            with log.open("a") as file:
+                file.write(lines(range(20, 30)))
+        if number == 6:
+            raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "sleep", pause)
+    reindex.main([".", "-o", f"out.{ending}", *PLAN, "--follow"], standalone_mode=False)
+    assert [line.partition(" records")[0] for line in capsys.readouterr().out.splitlines()] == [
+        f"out.{ending}: 19",
+        f"out.{ending}: 29",
+    ]
 
 
 def test_event_files_grow_while_the_run_goes_on(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_wrong_use_names_what_is_right_or_the_help(arguments: tuple[str, ...], e
 def test_every_example_in_the_help_runs(command: str, tmp_path: Path) -> None:
     if command == "plot":
         # The wheel is also tested without any other package.
-        pytest.importorskip("matplotlib")
+        pytest.importorskip("matplotlib.font_manager")
     if command == "index":
         pytest.importorskip("pyarrow")
     lay_out(tmp_path)

@@ -1,4 +1,7 @@
-"""What `stepbridge` imports before it prints its help: no more than click, so that TAB and --help answer at once."""
+"""What `stepbridge` imports before it prints its help: no more than click, so that TAB and --help answer at once.
+
+How much time that takes is measured by `make bench` (benches/import_time.py).
+"""
 
 from __future__ import annotations
 
@@ -11,49 +14,29 @@ from commands import NAMES, PROGRAM
 
 HELP = [("--help",), ("--version",), *((name, "--help") for name in NAMES)]
 HEAVY = {"numpy", "rich", "polars", "pandas", "pyarrow", "torch", "tensorflow", "keras", "jax"}
+#: What the options and the help texts are made of.
+OURS = {
+    "stepbridge",
+    *(f"stepbridge.{name}" for name in ("_core", "_errors", "_problem", "_text", "cli", "conventions")),
+}
 
 
 def imported(*arguments: str) -> set[str]:
-    """Run the command line and list the packages that Python imported."""
+    """Run the command line and list the modules that Python imported."""
     command = [sys.executable, "-X", "importtime", *PROGRAM[1:], *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return {line.rpartition("|")[2].strip() for line in lines}
 
 
 @pytest.mark.parametrize("arguments", HELP, ids=" ".join)
 def test_help_needs_click_alone(arguments: tuple[str, ...]) -> None:
-    packages = imported(*arguments)
-    assert "click" in packages
-    assert packages & HEAVY == set()
+    modules = imported(*arguments)
+    assert "click" in modules
+    assert {module.partition(".")[0] for module in modules} & HEAVY == set()
+    ours = {module for module in modules if module.startswith("stepbridge") and ".cli." not in module}
+    assert ours == OURS
 
 
 def test_the_list_of_imports_can_show_more() -> None:
     assert {"click", "numpy"} <= imported("convert", "3ep", "step", "--batches-per-epoch", "5")
-
-
-# The CPU time of a process that has ended, which waits for no other. `os.times` counts in hundredths of a second.
-CPU = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_utime + used.ru_stime)
-"""
-
-
-def seconds(*command: str) -> float:
-    """Return the least CPU time of several runs."""
-    runs = range(7)
-    measured = [
-        subprocess.run([sys.executable, "-S", "-c", CPU, *command], capture_output=True, text=True, check=True).stdout
-        for _ in runs
-    ]
-    return min(map(float, measured))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="CPU times of processes as Unix has them")
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_costs_little_more_than_click(option: str) -> None:
-    """It takes 1.6 times as long as `import click`; numpy alone would make it 3.5 times."""
-    alone = seconds(sys.executable, "-c", "import click")
-    assert seconds(*PROGRAM, option) <= 2.5 * alone

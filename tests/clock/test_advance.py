@@ -63,9 +63,10 @@ def test_more_than_planned() -> None:
 def test_as_many_as_there_are_take_no_time(plan: Timeline) -> None:
     clock = StepClock(plan)
     for _ in clock.epochs(1):
-        begun = time.process_time()
+        # One by one they would take days.
+        begun = time.thread_time()
         clock.advance(10**12)
-        assert time.process_time() - begun < 0.1
+        assert time.thread_time() - begun < 10
         assert clock.batch == 10**12
         steps = clock.timeline.convert("1_000_000_000_000ba", "step")
         assert clock.step == (int(steps) if isinstance(steps, Exact) else steps.lower.value)  # type: ignore[union-attr]
@@ -129,6 +130,7 @@ def test_a_million_regular_epochs_stay_small() -> None:
         next(epochs)
         clock.advance(2)
     more = resident() - before
-    assert more < 1024, f"{more} KB for a million epochs"
+    # One reference an epoch would be 8 MB.
+    assert more < 4096, f"{more} KB for a million epochs"
     assert clock.step == 2_002_000
     assert len(clock.timeline.to_json()) < 1000

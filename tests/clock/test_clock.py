@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -375,21 +376,29 @@ def test_the_repr_says_where_it_is() -> None:
     assert repr(clock) == "StepClock(clock: epoch 0, iter 3, step 3, batch 3)"
 
 
+# The resource module's number would begin with what this process holds, and hide all that stays below it.
+HELD = """
+import stepbridge as sb
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+clock = sb.StepClock(batches_per_epoch=10, epochs=100_000)
+for _ in clock.epochs(10):
+    for _ in clock.batches(range(10)): pass
+before = resident()
+for _ in clock.epochs():
+    for _ in clock.batches(range(10)): pass
+print(resident() - before, len(clock.timeline.segments), clock.step)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc says how much memory is held")
 def test_memory_is_constant_in_the_number_of_batches() -> None:
-    code = (
-        "import resource, stepbridge as sb\n"
-        "clock = sb.StepClock(batches_per_epoch=10, epochs=100_000)\n"
-        "for _ in clock.epochs(10):\n"
-        "    for _ in clock.batches(range(10)): pass\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "for _ in clock.epochs():\n"
-        "    for _ in clock.batches(range(10)): pass\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, len(clock.timeline.segments), clock.step)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
     kilobytes, segments, steps = map(int, done.stdout.split())
     assert (segments, steps) == (1, 1_000_000)
-    assert kilobytes < 1024
+    # One reference a batch would be 8 MB.
+    assert kilobytes < 4096
 
 
 def test_a_plan_and_parts_of_one() -> None:

@@ -16,6 +16,7 @@ import stepbridge as sb
 from commands import LOGS
 from known_logs import DATA, POSTED
 from table_rows import same_rows, sorted_rows
+from unprivileged import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,18 +158,18 @@ def test_damage_is_named_once(tmp_path: Path, write: Callable[..., None]) -> Non
     assert differences(tmp_path) == []
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who may read everything is refused nothing")
-def test_what_cannot_be_opened_is_named_once(tmp_path: Path, write: Callable[..., None]) -> None:
-    write("a/log.jsonl")
-    write("a/more.jsonl")
-    write("b/log.jsonl")
-    (tmp_path / "a" / "more.jsonl").chmod(0)
-    (tmp_path / "b").chmod(0)
-    try:
-        assert differences(tmp_path) == []
-        assert len(sb.find_runs(tmp_path).problems) == 2
-    finally:
-        (tmp_path / "b").chmod(0o700)
+def test_what_cannot_be_opened_is_named_once() -> None:
+    with unprivileged() as folder:
+        for name in ("a/log.jsonl", "a/more.jsonl", "b/log.jsonl"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(LINES)
+        (folder / "a" / "more.jsonl").chmod(0)
+        (folder / "b").chmod(0)
+        try:
+            assert differences(folder) == []
+            assert len(sb.find_runs(folder).problems) == 2
+        finally:
+            (folder / "b").chmod(0o700)
 
 
 def test_links_are_followed_as_in_the_whole(tmp_path: Path, write: Callable[..., None]) -> None:

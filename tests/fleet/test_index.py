@@ -23,6 +23,7 @@ from commands import LOGS, complaint, run
 from known_logs import DATA
 from stepbridge import _core
 from table_rows import same_rows, sorted_rows
+from unprivileged import unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +49,15 @@ def age(folder: Path) -> None:
             os.utime(path, (then, then))
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "runs"
+def write_logs(folder: Path) -> Path:
     for number in range(12):
         log(folder / f"sweep/run{number}" / "log.jsonl", 10 + number, number + 1)
     return folder
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_logs(tmp_path / "runs")
 
 
 def read(table: Path, name: str, table_format: str = "parquet") -> list[dict[str, Any]]:
@@ -217,24 +221,26 @@ def test_a_folder_that_is_away_removes_nothing(source: Path, tmp_path: Path) -> 
     assert counted(read(table, "records")) == before
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who may read everything is refused nothing")
 def test_what_cannot_be_read_stays_until_it_is_gone(source: Path, tmp_path: Path) -> None:
-    table = tmp_path / "table"
-    sb.index(source, table)
-    before = counted(read(table, "records"))
-    (source / "sweep/run1").chmod(0)
-    (source / "sweep/run2/log.jsonl").chmod(0)
-    try:
-        result = sb.index(source, table)
-        assert result.removed == []
-        assert {problem.file for problem in result.problems} == {"sweep/run1", "sweep/run2/log.jsonl"}
-        assert "sweep/run1" in {row["run"] for row in read(table, "records")}
-    finally:
-        (source / "sweep/run1").chmod(0o700)
-        (source / "sweep/run2/log.jsonl").chmod(0o600)
-    sb.index(source, table)
-    assert counted(read(table, "records")) == before
-    assert [row["problems"] for row in read(table, "runs")] == [[]] * 12
+    # Python may be installed below root's own folder, where nobody else can import what is still missing.
+    sb.index(source, tmp_path / "table")
+    with unprivileged() as folder:
+        source, table = write_logs(folder / "runs"), folder / "table"
+        sb.index(source, table)
+        before = counted(read(table, "records"))
+        (source / "sweep/run1").chmod(0)
+        (source / "sweep/run2/log.jsonl").chmod(0)
+        try:
+            result = sb.index(source, table)
+            assert result.removed == []
+            assert {problem.file for problem in result.problems} == {"sweep/run1", "sweep/run2/log.jsonl"}
+            assert "sweep/run1" in {row["run"] for row in read(table, "records")}
+        finally:
+            (source / "sweep/run1").chmod(0o700)
+            (source / "sweep/run2/log.jsonl").chmod(0o600)
+        sb.index(source, table)
+        assert counted(read(table, "records")) == before
+        assert [row["problems"] for row in read(table, "runs")] == [[]] * 12
 
 
 def test_a_table_below_the_logs_is_not_read(source: Path) -> None:
@@ -255,7 +261,7 @@ def test_shards_do_the_work_of_one(source: Path, tmp_path: Path, table_format: s
         )
         for number in (1, 2, 3)
     ]
-    results = [json.loads(shard.communicate(timeout=120)[0]) for shard in shards]
+    results = [json.loads(shard.communicate(timeout=240)[0]) for shard in shards]
     assert [shard.returncode for shard in shards] == [0, 0, 0]
     assert sum(result["runs"] for result in results) == 12
     assert sorted(run for result in results for run in result["replaced"]) == sorted(sb.read_logs(source).runs)
@@ -290,8 +296,9 @@ def test_a_process_that_is_killed_leaves_each_run_whole(source: Path, tmp_path: 
     sb.index(source, table, table_format=table_format)  # type: ignore[arg-type]
     old = states(source)
     kills = KILLS if table_format == "parquet" else KILLS // 5
-    interrupted = 0
-    for _ in range(kills):
+    interrupted, whole = 0, 0.0
+    # The first one is not killed: it shows how long the work takes on this machine.
+    for number in range(kills + 1):
         # Each time some runs change, one comes and one goes.
         runs = sorted(path.name for path in (source / "sweep").iterdir())
         for name in draw.sample(runs, 5):
@@ -303,10 +310,15 @@ def test_a_process_that_is_killed_leaves_each_run_whole(source: Path, tmp_path: 
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
-        # The moment is drawn, not an event: it is somewhere in the work, or after it.
-        time.sleep(draw.random() * (0.3 if table_format == "parquet" else 1.5))
-        process.send_signal(signal.SIGKILL)
-        interrupted += process.wait() != 0
+        if number == 0:
+            begun = time.monotonic()
+            assert process.wait() == 0
+            whole = time.monotonic() - begun
+        else:
+            # The moment is drawn, not an event: it is somewhere in the work, or after it.
+            time.sleep(draw.random() * whole)
+            process.send_signal(signal.SIGKILL)
+            interrupted += process.wait() != 0
         process.stdout.close()
         found: dict[str, Counter[str]] = {}
         for row in read(table, "records", table_format):
@@ -412,7 +424,7 @@ def test_it_follows_a_folder_that_grows(source: Path, tmp_path: Path) -> None:
         log(source / "sweep/more/log.jsonl", 4)
         assert next(changes)["replaced"] == ["sweep/more"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) in {0, 130}
+        assert process.wait(timeout=240) in {0, 130}
 
 
 def test_demo_logs(tmp_path: Path) -> None:

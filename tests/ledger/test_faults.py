@@ -7,17 +7,13 @@ import pickle
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import stepbridge as sb
 from ledger_files import NAME, kinds, loop, one_warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from unprivileged import unprivileged
 
 
 def test_a_full_device(tmp_path: Path) -> None:
@@ -49,34 +45,19 @@ def test_a_disk_that_fills_up_on_the_way(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Nothing is forbidden to root: be somebody else for a while."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="a folder's mode forbids nothing here")
 @pytest.mark.parametrize("made_before", [False, True])
-def test_a_folder_that_may_not_be_written(tmp_path: Path, made_before: bool) -> None:
-    if made_before:
-        (tmp_path / NAME).touch()
-        (tmp_path / NAME).chmod(0o444)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def test_a_folder_that_may_not_be_written(made_before: bool) -> None:
+    with unprivileged() as folder:
+        if made_before:
+            (folder / NAME).touch()
+            (folder / NAME).chmod(0o444)
         folder.chmod(0o555)
-    try:
-        clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=tmp_path)
-        with as_nobody(), one_warning(r"Permission denied.*give ledger= a folder that can be written"):
-            loop(clock)
-        assert clock.step == 15
-    finally:
-        for folder in (tmp_path, *tmp_path.parents[:2]):
+        try:
+            clock = sb.StepClock(batches_per_epoch=5, epochs=3, ledger=folder)
+            with one_warning(r"Permission denied.*give ledger= a folder that can be written"):
+                loop(clock)
+            assert clock.step == 15
+        finally:
             folder.chmod(0o700)
 
 

@@ -75,7 +75,7 @@ def opened(page: Path) -> dict[str, Any]:
     page.write_text(head + AFTER + end + tail, encoding="utf-8")
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom")
     done = subprocess.run(
-        [CHROMIUM, *flags, page.as_uri()], capture_output=True, encoding="utf-8", check=False, timeout=120
+        [CHROMIUM, *flags, page.as_uri()], capture_output=True, encoding="utf-8", check=False, timeout=240
     )
     (found,) = re.findall(r'<pre id="result">(.*?)</pre>', done.stdout, re.DOTALL)
     result: dict[str, Any] = json.loads(html.unescape(found))

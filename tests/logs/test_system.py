@@ -172,8 +172,10 @@ def test_a_database_whose_writer_was_killed(tmp_path: Path) -> None:
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
+# On one processor one thread reads: of several, each has its own pages, and which it takes differs from run to run.
 AGAIN = """
-import resource, sys, time
+import os, resource, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 from stepbridge import read_logs
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for pause in (0, 0, 0, 1.5):
@@ -189,15 +191,15 @@ print(count)
 @pytest.mark.skipif(sys.platform != "linux", reason="faults are counted as Linux does")
 def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(1_000_000)), encoding="utf-8")
+    path.write_text("step,loss\n" + "".join(f"{step},0.5\n" for step in range(400_000)), encoding="utf-8")
 
     def faults_of_the_last_reading(**setting: str) -> int:
-        # Small pages, each of which is a fault: 20 MB of columns are 5,000.
+        # Small pages, each of which is a fault: 8 MB of columns are 2,000.
         environment = {**os.environ, "MIMALLOC_ALLOW_THP": "0", **setting}
         command = [sys.executable, "-c", AGAIN, str(path)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=240)
         return int(done.stdout)
 
-    # Which thread takes which pages differs from run to run: a third to a half of them, never nearly all.
     kept, cleared = faults_of_the_last_reading(), faults_of_the_last_reading(MIMALLOC_PURGE_DELAY="0")
-    assert kept < 0.75 * cleared, (kept, cleared)
+    assert cleared > 2000, "the columns are all made of new pages"
+    assert kept < cleared / 2, (kept, cleared)

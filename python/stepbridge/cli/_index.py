@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stepbridge._problem import Problem
     from stepbridge.fleet import IndexResult
-    from stepbridge.fleet._index import TableFormat
+    from stepbridge.fleet._index_result import TableFormat
     from stepbridge.timeline import PlanArguments
 
 EXAMPLES = (

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from stepbridge import _core
@@ -122,6 +121,8 @@ class RunGroup(NamedTuple):
         if self.size <= _SMALL:
             yield from pyarrow.RecordBatchReader.from_stream(self.read().reindex(timeline, **options))
             return
+        from tempfile import TemporaryDirectory  # noqa: PLC0415 - importing the package takes no time for it
+
         with TemporaryDirectory() as folder:
             output = Path(folder, "group.arrow")
             reindex(self.paths, output, timeline, root=self.root, **self._reading(), **options)

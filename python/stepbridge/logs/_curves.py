@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from stepbridge._text import counted
+from stepbridge._text import counted, names_near
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -165,8 +164,7 @@ def curves_of(
     known = core.tags()
     for tag in asked:
         if tag not in known and not {"*", "?"} & set(tag):
-            near = difflib.get_close_matches(tag, known, n=5, cutoff=0.4) or known[:5]
-            raise ValueError(f"no run has a tag {tag!r}; there are {', '.join(map(repr, near))}")
+            raise ValueError(f"no run has a tag {tag!r}; there are {names_near(tag, known, cutoff=0.4)}")
     curves, runs = core.curves(request, asked, points=points, smooth=smooth)
     if not curves:
         raise ValueError(f"no tag fits {' or '.join(map(repr, asked))}; there are {', '.join(map(repr, known[:5]))}")

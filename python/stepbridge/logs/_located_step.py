@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stepbridge import _core
+from stepbridge._text import names_near
 from stepbridge.logs._options import (
     ReadAndReindexOptions,
     ReindexOptions,
@@ -182,8 +182,7 @@ def _run_named(path: str, runs: list[str], run: str | None) -> str:
     if run is None:
         names = ", ".join(map(repr, runs[:few])) + (", ..." if len(runs) > few else "")
         raise ValueError(f"'{path}' holds {len(runs):,} runs ({names}): name one with run=")
-    near = difflib.get_close_matches(run, runs, n=few, cutoff=0.3) or runs[:few]
-    raise ValueError(f"'{path}' holds no run {run!r}; there are {', '.join(map(repr, near))}")
+    raise ValueError(f"'{path}' holds no run {run!r}; there are {names_near(run, runs, cutoff=0.3)}")
 
 
 def _reading(row: _core.Row) -> StepReading:

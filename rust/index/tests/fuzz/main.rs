@@ -30,7 +30,7 @@ const SECONDS: f64 = 2.0;
 /// One file in so many is read in every way, where is not stated otherwise: from disk, which takes longer.
 const WAYS: u64 = 8;
 /// Nothing that is made here takes a reader longer than this, on the slowest machine.
-const HANGS: Duration = Duration::from_secs(20);
+const HANGS: Duration = Duration::from_secs(120);
 /// One in so many is larger than the blocks that readers share out.
 const LARGE: u64 = 51;
 
