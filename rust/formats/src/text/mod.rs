@@ -9,6 +9,7 @@ mod block;
 mod compile;
 mod context;
 mod counter_words;
+mod epoch_start;
 mod free_pairs;
 mod general;
 mod headed_table;
