@@ -116,6 +116,7 @@ impl Resolution {
             format: self.format,
             series: self.series.clone(),
             step: undecided.is_none().then_some(self.step),
+            epoch: self.epoch,
             basis: if undecided.is_some() { StepBasis::Undecided } else { self.basis },
             why: undecided.unwrap_or_else(|| self.why.clone()),
         }

@@ -83,6 +83,8 @@ pub(super) struct ShapeLine {
     pub(super) needs: &'static str,
     /// Comes before each of its tags, where other lines have tags of the same name.
     pub(super) prefix: &'static str,
+    /// Whether it is up to the program what its step counts, and from where.
+    pub(super) open: bool,
     /// What a step counts.
     pub(super) unit: Option<Unit>,
     /// What the step is, where it is not as the fields say.
@@ -142,6 +144,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         keys: &[],
         needs: "",
         prefix: "",
+        open: false,
         unit: None,
         step: None,
         epoch: None,
@@ -260,7 +263,7 @@ impl CompiledLine {
         if let (Some(step), Some(unit)) = (&mut meaning.step, line.unit) {
             step.unit = unit;
         }
-        meaning.step = line.step.or(meaning.step);
+        meaning.step = line.step.or(meaning.step).filter(|_| !line.open);
         meaning.epoch = line.epoch.or(meaning.epoch);
         let mut bigrams = pattern.bigrams;
         bigrams.add(line.needs.as_bytes());
@@ -286,11 +289,19 @@ fn is_summary(rest: &[u8]) -> bool {
     !super::counter_words::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
 }
 
-/// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark or a
-/// time.
+/// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark, a
+/// level or a time.
 pub(super) fn is_prefix(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
-    matches!(before.last(), None | Some(b':' | b']' | b'|' | b'-' | b'>' | b')' | b'{')) || ends_with_time(before)
+    matches!(before.last(), None | Some(b':' | b']' | b'|' | b'-' | b'>' | b')' | b'{'))
+        || ends_with_level(before)
+        || ends_with_time(before)
+}
+
+/// Whether a text ends with the level of a message: `2024-01-01 10:11:12 INFO`.
+fn ends_with_level(text: &[u8]) -> bool {
+    let level = text.rsplit(|byte| is_blank(*byte)).next();
+    matches!(level, Some(b"INFO" | b"DEBUG" | b"WARN" | b"WARNING" | b"ERROR"))
 }
 
 /// Whether a text ends with a time of the day: `10:11:12.345`, `2024-03-01T10:11:12Z`, `10:11:12 AM`. Kubernetes puts the stream
