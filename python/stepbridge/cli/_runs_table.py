@@ -152,6 +152,8 @@ def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     noun = NOUNS[step.unit]
     where = " in its epoch" if step.within == "epoch" else ""
     what = f"n-th {noun}{where}" if step.base else f"index of the {noun}{where}"
+    if step.within == "epoch" and step.epochs is None:
+        return f"{whose} is the {what} ({step.reason})"
     return f"{whose} is the {what} ({SOURCES[step.source]})"
 
 

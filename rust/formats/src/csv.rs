@@ -318,6 +318,10 @@ mod tests {
             ("x,epoch,loss\n0,0,2\n1,1,2\n", Some(EpochMeaning::Ends(0))),
             ("epoch,loss,global_step\n1,1,20\n", Some(EpochMeaning::In(1))),
             ("epoch,loss,global_step\n5,1,20\n", None),
+            // A first 0.0 of epochs in fractions is not a number of an epoch.
+            ("epoch,loss\n0.0,1\n0.5,1\n1.0,1\n", Some(EpochMeaning::Elapsed)),
+            ("epoch,loss,global_step\n0.0,1,0\n0.5,1,50\n1.0,1,100\n", None),
+            ("epoch,loss\n0,1\n1,1\n2,1\n2.5,1\n4,1\n5,1\n", Some(EpochMeaning::Ends(0))),
         ] {
             assert_eq!(sniff(&head(text), &ReadOptions::default()), SniffedFormat::Log(&READER));
             let contents = read(text, &ReadOptions::default());

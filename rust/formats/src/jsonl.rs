@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::csv::are_metrics;
 use crate::shared::example::{Example, Examples};
+use crate::shared::first_epochs::FirstEpochs;
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{
     self, Dialect, JsonRow, KeyRole, LastCounters, ProbedKeys, ProbedLines, RecordKind, RowPlacement, first_line, probe,
@@ -38,24 +39,31 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        let mut closed = None;
         let mut lines = JsonLines::new(&input.options.columns, &first);
+        let (mut closed, mut epochs, mut looked) = (None, FirstEpochs::default(), 0);
         json_lines::look(&lines, input, |row, damaged_before| {
-            if row.step.is_some() || row.odd || row.epoch.is_none() {
+            let Some(epoch) = row.epoch.filter(|_| row.step.is_none() && !row.odd) else {
                 return ControlFlow::Continue(());
-            }
-            closed = match row.epoch.map(Decimal::whole) {
-                Some(Some(0)) => Some(EpochMeaning::Ends(0)),
-                // After a line that is damaged, a 1 may be the second epoch.
-                Some(Some(1)) if !damaged_before => Some(EpochMeaning::Ends(1)),
-                // So much is done.
-                Some(None) => Some(EpochMeaning::Elapsed),
-                _ => None,
             };
-            ControlFlow::Break(())
+            closed = closed.or(Some(match epoch.whole() {
+                Some(0) => Some(EpochMeaning::Ends(0)),
+                // After a line that is damaged, a 1 may be the second epoch.
+                Some(1) if !damaged_before => Some(EpochMeaning::Ends(1)),
+                // So much is done.
+                None => Some(EpochMeaning::Elapsed),
+                _ => None,
+            }));
+            epochs.take(epoch);
+            looked += 1;
+            if looked < FirstEpochs::MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        lines.closed = closed;
-        json_lines::read(&lines, input, sink)
+        lines.closed = if epochs.fraction().is_some() { Some(EpochMeaning::Elapsed) } else { closed.flatten() };
+        json_lines::read(&lines, input, sink)?;
+        // The next lines may show something else as long as these are so few; then the file is read anew.
+        if (1..FirstEpochs::MOST).contains(&looked) {
+            sink.mark = None;
+        }
+        Ok(())
     },
     examples: Examples::objects(
         "log.jsonl",
