@@ -153,8 +153,8 @@ class StepInfo(NamedTuple):
     series: str | None = None
     """The series, a tag or a pattern, if it is not about all series of the files."""
     epochs: Literal["in", "ends", "elapsed"] | None = None
-    """What an epoch that the files state is: the one that a record is in, the one that it ends, or how many are done, with a
-    fraction. None if they state none, or if nothing decides it."""
+    """What an epoch that the files state is: the one that a record is in, the one that it ends, or how many are done,
+    with a fraction. None if they state none, or if nothing decides it."""
 
 
 class RunSessions(NamedTuple):

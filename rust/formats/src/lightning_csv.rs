@@ -31,7 +31,9 @@ pub(super) static READER: FormatReader = FormatReader {
         let Some(table) = peek(head, Some(b',')) else { return false };
         // Lightning numbers its epochs.
         let epoch = position(&table.names, "epoch");
-        table.names.len() > 2 && table.has("step") && epoch.is_some_and(|column| !table.below().counts_fractions(column))
+        table.names.len() > 2
+            && table.has("step")
+            && epoch.is_some_and(|column| !table.below().counts_fractions(column))
     },
     explain_mismatch: |head| match peek(head, Some(b',')) {
         Some(table) if table.has("step") || table.has("epoch") => None,

@@ -54,7 +54,10 @@ impl LiteralDigits {
         }
         for at in 1..literal.len() {
             let before = &literal[..at];
-            if literal[at].is_ascii_digit() && !literal[at - 1].is_ascii_digit() && !self.after.iter().any(|one| one == before) {
+            if literal[at].is_ascii_digit()
+                && !literal[at - 1].is_ascii_digit()
+                && !self.after.iter().any(|one| one == before)
+            {
                 self.after.push(before.to_vec());
             }
         }

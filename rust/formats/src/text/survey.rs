@@ -10,8 +10,8 @@ use super::bigrams::Bigrams;
 use super::block::{self, PlannedLine, ShapePlan};
 
 use super::compile::patterns;
-use super::general::{GeneralShape, GeneralSurvey};
 use super::epoch_start::EpochStart;
+use super::general::{GeneralShape, GeneralSurvey};
 use super::headed_table::TableSurvey;
 use super::line_form::LiteralDigits;
 use super::lines;
