@@ -339,7 +339,7 @@ def test_a_byte_order_mark_hides_no_heading(tmp_path: Path) -> None:
         "10:11:12 INFO [rank {rank}] Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
         "Rank {rank}: Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
         "[GPU{rank}] Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
-        "Epoch [1/2], Step [{step}/4], (rank {rank}) Loss: {rank}.5\n",
+        "Epoch [1/2], Step [{step}/4], [rank {rank}], Loss: {rank}.5\n",
     ],
 )
 def test_ranks_in_words_are_runs_of_their_own(line: str, tmp_path: Path) -> None:
