@@ -1,28 +1,35 @@
 //! From where epochs are counted, as the numbers of a log show it.
 
-/// The lowest epoch of a log.
+/// The epochs of a log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct EpochStart(Option<i64>);
+pub(super) struct EpochStart {
+    lowest: Option<i64>,
+    /// Whether the last epoch of `n/N` was seen.
+    last: bool,
+}
 
 impl EpochStart {
-    pub(super) fn take(&mut self, epoch: i64) {
-        self.0 = Some(self.0.map_or(epoch, |lowest| lowest.min(epoch)));
+    /// Takes an epoch. `total`: how many there are to be, if the line says that of its epochs and of its batches. Of epochs
+    /// alone some programs print the number of the last one there (`Epoch 0/24`).
+    pub(super) fn take(&mut self, epoch: i64, total: Option<i64>) {
+        self.lowest = Some(self.lowest.map_or(epoch, |lowest| lowest.min(epoch)));
+        self.last |= total == Some(epoch);
     }
 
     /// Takes the epochs of other lines.
     pub(super) fn join(&mut self, other: Self) {
-        if let Some(lowest) = other.0 {
-            self.take(lowest);
+        if let Some(lowest) = other.lowest {
+            self.take(lowest, None);
         }
+        self.last |= other.last;
     }
 
-    /// 0 or 1, as the first one is. A log that begins later, after a resume, does not show it; nor does `n/N`, because some
-    /// programs print the number of the last epoch there and others how many there are.
+    /// 0 or 1, as the first one is; 1 if the last of N is N. A log that begins later, after a resume, shows it by nothing else.
     pub(super) fn base(self) -> Option<u8> {
-        match self.0 {
+        match self.lowest {
             Some(0) => Some(0),
             None | Some(1) => Some(1),
-            Some(_) => None,
+            Some(_) => self.last.then_some(1),
         }
     }
 }
@@ -32,10 +39,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_epoch_shows_from_where_they_are_counted() {
-        for (epochs, base) in [(&[][..], Some(1)), (&[1, 0], Some(0)), (&[1, 2], Some(1)), (&[4, 5], None)] {
+    fn epochs_show_from_where_they_are_counted() {
+        for (epochs, base) in [
+            (&[][..], Some(1)),
+            (&[(1, None), (0, None)], Some(0)),
+            (&[(0, Some(1)), (1, Some(1))], Some(0)),
+            (&[(1, Some(3)), (2, Some(3))], Some(1)),
+            (&[(4, None), (5, None)], None),
+            (&[(4, Some(6)), (5, Some(6))], None),
+            (&[(4, Some(6)), (6, Some(6))], Some(1)),
+        ] {
             let mut start = EpochStart::default();
-            epochs.iter().for_each(|epoch| start.take(*epoch));
+            epochs.iter().for_each(|(epoch, total)| start.take(*epoch, *total));
             assert_eq!(start.base(), base, "{epochs:?}");
         }
     }

@@ -97,9 +97,9 @@ impl LineCount {
     /// Takes where a line counts from.
     fn take_heading(&mut self, compiled: &[CompiledLine], index: usize, line: &[u8], captures: &Captures) {
         let number = |range: &Option<std::ops::Range<usize>>| block::whole(&line[range.clone()?]);
-        let Captures { epoch, step, iter, samples_in_epoch, .. } = captures;
+        let Captures { epoch, epochs, step, iter, iters, samples_in_epoch, .. } = captures;
         if let Some(epoch) = number(epoch) {
-            self.starts.epoch.take(epoch);
+            self.starts.epoch.take(epoch, number(epochs).filter(|_| iters.is_some()));
         }
         self.starts.zeros.resize(compiled.len(), false);
         let place = step.as_ref().or(iter.as_ref()).or(samples_in_epoch.as_ref()).cloned();

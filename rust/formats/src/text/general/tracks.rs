@@ -51,7 +51,10 @@ impl CounterTracks {
         }
         self.last_epoch = epoch.or(self.last_epoch);
         if let Some(epoch) = epoch {
-            self.start.take(epoch);
+            let totals = || counters.iter().filter_map(|counter| Some((counter.slot, counter.total_value?)));
+            let of_batches = totals().any(|(slot, _)| slot != CounterSlot::Epoch);
+            let total = totals().find(|(slot, _)| *slot == CounterSlot::Epoch).filter(|_| of_batches);
+            self.start.take(epoch, total.map(|(_, total)| total));
         }
         for counter in counters {
             let track = match counter.slot {
