@@ -321,7 +321,7 @@ mod tests {
             // A first 0.0 of epochs in fractions is not a number of an epoch.
             ("epoch,loss\n0.0,1\n0.5,1\n1.0,1\n", Some(EpochMeaning::Elapsed)),
             ("epoch,loss,global_step\n0.0,1,0\n0.5,1,50\n1.0,1,100\n", None),
-            ("epoch,loss\n0,1\n1,1\n2,1\n2.5,1\n4,1\n5,1\n", Some(EpochMeaning::Ends(0))),
+            ("x,epoch,loss\n0,0,1\n0,1,1\n0,2,1\n0,2.5,1\n0,4,1\n0,5,1\n", Some(EpochMeaning::Ends(0))),
         ] {
             assert_eq!(sniff(&head(text), &ReadOptions::default()), SniffedFormat::Log(&READER));
             let contents = read(text, &ReadOptions::default());
