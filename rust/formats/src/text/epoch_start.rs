@@ -50,7 +50,9 @@ mod tests {
             (&[(4, Some(6)), (6, Some(6))], Some(1)),
         ] {
             let mut start = EpochStart::default();
-            epochs.iter().for_each(|(epoch, total)| start.take(*epoch, *total));
+            for &(epoch, total) in epochs {
+                start.take(epoch, total);
+            }
             assert_eq!(start.base(), base, "{epochs:?}");
         }
     }

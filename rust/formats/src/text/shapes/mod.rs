@@ -315,7 +315,10 @@ fn ends_with_time(text: &[u8]) -> bool {
         word = words.next();
     }
     let in_time = |byte: &u8| byte.is_ascii_digit() || b":.,-+/TZ".contains(byte);
-    let is_clock = |part: &[u8]| matches!(part, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].into_iter().all(u8::is_ascii_digit));
+    let is_clock = |part: &[u8]| {
+        let mark = |at: usize| at == 2 || at == 5;
+        part.iter().enumerate().all(|(at, byte)| if mark(at) { *byte == b':' } else { byte.is_ascii_digit() })
+    };
     word.is_some_and(|word| word.iter().all(in_time) && word.windows(8).any(is_clock))
 }
 
