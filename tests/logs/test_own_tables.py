@@ -82,6 +82,14 @@ def test_neither_a_link_nor_its_target_is_replaced(logs: Path, tmp_path: Path) -
     assert (tmp_path / "out.csv").is_symlink()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system")
+def test_a_pipe_is_not_replaced(logs: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.csv")
+    with pytest.raises(ValueError, match="is not a file; give another name"):
+        sb.read_logs(logs).reindex().write(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").is_fifo()
+
+
 def test_what_was_written_before_is_written_over(logs: Path) -> None:
     output = logs / "out.csv"
     output.touch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import random
 import struct
@@ -169,6 +170,27 @@ def test_epochs_that_begin_later_have_no_place_until_the_caller_says_their_base(
         assert logs.reindex(base=base).to_polars()["epoch"].to_list() == epochs
     keras = read_logs(path, format="keras_csv").reindex().to_polars()
     assert keras["epoch"].to_list() == [3, 3, 4, 4]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("steps", [False, True])
+def test_a_first_epoch_of_0_may_be_how_many_are_done(kind: str, steps: bool, tmp_path: Path) -> None:
+    rows = [{"global_step": 25 * n, "epoch": n / 4, "loss": 1 / (n + 1)} for n in range(9)]
+    if not steps:
+        rows = [{key: value for key, value in row.items() if key != "global_step"} for row in rows]
+    lines = [",".join(rows[0])] if kind == "csv" else []
+    lines += [",".join(map(str, row.values())) if kind == "csv" else json.dumps(row) for row in rows]
+    path = tmp_path / f"log.{kind}"
+    path.write_text("\n".join(lines[:2]) + "\n")
+    logs = read_logs(path)
+    path.write_text("\n".join(lines) + "\n")
+    logs.refresh()
+    # What the first rows mean shows in the later ones, also for a reading that goes on.
+    for each in (read_logs(path), logs):
+        frame = each.reindex().to_polars()
+        assert frame["epoch_float"].to_list() == [n / 4 for n in range(9)]
+        assert frame["epoch"].to_list()[1:4] == [0, 0, 0]
+        assert frame["epoch"].to_list()[5:8] == [1, 1, 1]
 
 
 def test_records_that_state_no_place_say_so(tmp_path: Path) -> None:

@@ -306,6 +306,89 @@ def test_headings_bars_and_ranks(tmp_path: Path) -> None:
     assert read_logs(tmp_path / "slurm.out").runs == ["slurm", "slurm/rank1"]
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2024-03-01 10:11:12 ",
+        "2024-03-01 10:11:12,345 INFO ",
+        "2024-03-01T10:11:12.345678901Z stdout F ",
+        "03/01 10:11:12 AM ",
+        "10:11:12 ",
+        "INFO ",
+    ],
+)
+def test_a_heading_is_one_after_what_loggers_put_before_it(prefix: str, tmp_path: Path) -> None:
+    lines = [f"Epoch {epoch}/3\n4/4 - 1s - loss: {epoch}.5 - acc: 0.25\n" for epoch in (1, 2, 3)]
+    (tmp_path / "train.log").write_text("".join(prefix + line for line in "".join(lines).splitlines(keepends=True)))
+    frame = read_logs(tmp_path / "train.log").reindex().to_polars()
+    assert frame.filter(frame["tag"] == "loss").select("epoch", "epoch_float", "value").rows() == [
+        (epoch - 1, float(epoch), epoch + 0.5) for epoch in (1, 2, 3)
+    ]
+
+
+def test_a_byte_order_mark_hides_no_heading(tmp_path: Path) -> None:
+    lines = "".join(f"Epoch {epoch}/3\n4/4 - 1s - loss: {epoch}.5\n" for epoch in (1, 2, 3))
+    (tmp_path / "train.log").write_text("\ufeff" + lines, encoding="utf-8")
+    frame = read_logs(tmp_path / "train.log").reindex().to_polars()
+    assert frame["epoch"].to_list() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "10:11:12 INFO [rank {rank}] Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
+        "Rank {rank}: Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
+        "[GPU{rank}] Epoch [1/2], Step [{step}/4], Loss: {rank}.5\n",
+        "Epoch [1/2], Step [{step}/4], [rank {rank}], Loss: {rank}.5\n",
+    ],
+)
+def test_ranks_in_words_are_runs_of_their_own(line: str, tmp_path: Path) -> None:
+    text = "".join(line.format(rank=rank, step=step) for step in (1, 2) for rank in (0, 1))
+    (tmp_path / "train.log").write_text(text)
+    frame = read_logs(tmp_path / "train.log").reindex().to_polars()
+    assert frame.filter(frame["tag"] == "Loss").select("run", "iter", "value").rows() == [
+        ("train", 0, 0.5),
+        ("train", 1, 0.5),
+        ("train/rank1", 0, 1.5),
+        ("train/rank1", 1, 1.5),
+    ]
+
+
+def test_a_log_that_begins_at_epoch_4_does_not_show_its_first_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    path.write_text("".join(f"Epoch {epoch}: train loss {epoch}.5\n" for epoch in (4, 5, 6)))
+    table = read_logs(path).reindex()
+    assert table.to_polars()["epoch"].to_list() == [None] * 3
+    assert [(each.reason, each.records) for each in table.left_out] == [("no_place", 3)]
+    assert read_logs(path).reindex(base=1).to_polars()["epoch"].to_list() == [3, 4, 5]
+
+    path.write_text("".join(f"Epoch {e} | Batch {b}/2 | Loss {e}.{b}\n" for e in (4, 5) for b in (0, 1)))
+    logs = read_logs(path)
+    assert logs.reindex().to_polars()["epoch"].to_list() == [None] * 4
+    assert "(the format text declares it; their epochs do not" in printed("info", path).replace("\n    ", " ")
+    logs = read_logs(path, pattern="Epoch {epoch:0} | Batch {iter} | Loss {loss}".replace("{iter}", "{iter}/{iters}"))
+    assert logs.reindex().to_polars().select("epoch", "iter").rows() == [(4, 0), (4, 1), (5, 0), (5, 1)]
+
+
+def test_lines_of_dllogger(tmp_path: Path) -> None:
+    def line(step: str, data: str) -> str:
+        return (
+            '{"timestamp": "1600000000.5", "datetime": "2020", "elapsedtime": "1.5", "type": "LOG", '
+            f'"step": {step}, "data": {{{data}}}}}\n'
+        )
+
+    text = "".join(
+        "DLLL " + line(f"[{epoch}, {batch}]", f'"train.loss": {epoch}.{batch}')
+        for epoch in (0, 1)
+        for batch in (0, 5, 10)
+    )
+    (tmp_path / "raport.json").write_text(text + "DLLL " + line("[1]", '"val.loss": 0.25'))
+    logs = read_logs(tmp_path)
+    frame = logs.reindex(Timeline.plan(batches_per_epoch=20, epochs=2)).to_polars()
+    assert frame.select("epoch", "iter").rows() == [(0, 0), (0, 5), (0, 10), (1, 0), (1, 5), (1, 10), (1, None)]
+    assert frame["wall_time"].to_list() == [1600000000.5] * 7
+
+
 def test_samples_inside_the_epoch_need_the_batch_size(tmp_path: Path) -> None:
     # The MNIST example: 1,000 samples, batches of 64, the samples before every fifth batch.
     lines = [(epoch, batch) for epoch in (1, 2) for batch in range(0, 16, 5)]

@@ -140,7 +140,7 @@ def _what(format_: str, texts: Sequence[str]) -> str:
 
 def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     """Returns what a step is in words: "a step is the n-th update (declared by the format)"."""
-    if not has_steps and step.unit == "ep" and "epochs are done" in step.reason:
+    if not has_steps and step.unit == "ep" and step.source == "format" and step.epochs == "elapsed":
         return step.reason
     if not has_steps and step.unit == "ep":
         return f"epochs from {step.base} ({SOURCES[step.source]})"
@@ -152,6 +152,8 @@ def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     noun = NOUNS[step.unit]
     where = " in its epoch" if step.within == "epoch" else ""
     what = f"n-th {noun}{where}" if step.base else f"index of the {noun}{where}"
+    if step.within == "epoch" and step.epochs is None:
+        return f"{whose} is the {what} ({step.reason})"
     return f"{whose} is the {what} ({SOURCES[step.source]})"
 
 

@@ -152,6 +152,9 @@ class StepInfo(NamedTuple):
     """Whether they count over the whole run, or begin again with each epoch."""
     series: str | None = None
     """The series, a tag or a pattern, if it is not about all series of the files."""
+    epochs: Literal["in", "ends", "elapsed"] | None = None
+    """What an epoch that the files state is: the one that a record is in, the one that it ends, or how many are done,
+    with a fraction. None if they state none, or if nothing decides it."""
 
 
 class RunSessions(NamedTuple):
@@ -297,7 +300,7 @@ def step_infos(rows: list[_core.Row]) -> tuple[StepInfo, ...]:
     """Names the fields of what the core knows about steps."""
     found = []
     undecided: _core.Row = (None, None, "run")
-    for run, format_, series, step, source, reason in rows:
+    for run, format_, series, step, source, reason, epochs in rows:
         unit, base, within = step or undecided
-        found.append(StepInfo(run, format_, unit, base, source, reason, within, series))
+        found.append(StepInfo(run, format_, unit, base, source, reason, within, series, epochs))
     return tuple(found)

@@ -145,6 +145,7 @@ fn matches(head: &FileHead) -> bool {
     let below = table.below();
     let rises = |column: usize| {
         below.counts(column).is_some_and(|counts| counts_upwards(&counts, step.is_none(), below.damaged()))
+            || step.is_none() && below.counts_fractions(column)
     };
     !below.is_ragged()
         && rises(place)
@@ -256,6 +257,9 @@ mod tests {
             ("Wall time,Step,Value\n1700000000.5,10,0.5\n", true),
             ("epoch,train_loss,val_loss\n1,1,2\n2,1,2\n", true),
             ("iteration\tlr\tnote\n1\t1\tx\n", true),
+            ("epoch,loss\n0.25,1\n0.5,1\n1.0,1\n", true),
+            ("epoch,loss\n2015.5,1\n2016.5,1\n", false),
+            ("epoch,loss\n0.5,1\n7.5,1\n8,1\n", false),
             // Steps that fall, epochs that stand still or are years, no metric, no number, no column.
             ("step,loss\n5,1\n10,2\n7,1\n", false),
             ("time,condition,epoch,EEG 001,train\n-200,left,1,2.5,1\n-199,left,1,2.5,1\n", false),
@@ -314,6 +318,10 @@ mod tests {
             ("x,epoch,loss\n0,0,2\n1,1,2\n", Some(EpochMeaning::Ends(0))),
             ("epoch,loss,global_step\n1,1,20\n", Some(EpochMeaning::In(1))),
             ("epoch,loss,global_step\n5,1,20\n", None),
+            // A first 0.0 of epochs in fractions is not a number of an epoch.
+            ("epoch,loss\n0.0,1\n0.5,1\n1.0,1\n", Some(EpochMeaning::Elapsed)),
+            ("epoch,loss,global_step\n0.0,1,0\n0.5,1,50\n1.0,1,100\n", None),
+            ("x,epoch,loss\n0,0,1\n0,1,1\n0,2,1\n0,2.5,1\n0,4,1\n0,5,1\n", Some(EpochMeaning::Ends(0))),
         ] {
             assert_eq!(sniff(&head(text), &ReadOptions::default()), SniffedFormat::Log(&READER));
             let contents = read(text, &ReadOptions::default());

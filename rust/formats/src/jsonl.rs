@@ -4,9 +4,11 @@
 //! the first such line's, if that is 0 or 1.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use crate::csv::are_metrics;
 use crate::shared::example::{Example, Examples};
+use crate::shared::first_epochs::FirstEpochs;
 use crate::shared::head::FileHead;
 use crate::shared::json_lines::{
     self, Dialect, JsonRow, KeyRole, ProbedKeys, ProbedLines, RecordKind, RowPlacement, RowsBefore, first_line, probe,
@@ -26,6 +28,8 @@ const TIMED_BY_STEP: usize = 0;
 const CLOSING_FROM_0: usize = 1;
 const CLOSING_FROM_1: usize = 2;
 const ELAPSED: usize = 3;
+/// So many lines are searched for epochs alone before the file is read.
+const LOOKED: usize = 10_000;
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -39,7 +43,27 @@ pub(super) static READER: FormatReader = FormatReader {
     matches_options: |head, options| has_named_keys(head, &options.columns),
     read: |input, sink| {
         let first = first_line(input.bytes, input.size)?;
-        json_lines::read(&JsonLines::new(&input.options.columns, &first), input, sink)
+        let mut lines = JsonLines::new(&input.options.columns, &first);
+        let (mut epochs, mut rows, mut closing) = (FirstEpochs::default(), 0, 0);
+        json_lines::look(&lines, input, |row| {
+            rows += 1;
+            if let Some(epoch) = row.epoch.filter(|_| row.step.is_none() && !row.odd) {
+                closing += 1;
+                epochs.take(epoch);
+            }
+            if rows < LOOKED && closing < FirstEpochs::MOST {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        lines.fractions = (closing > 0).then(|| epochs.fraction().is_some());
+        json_lines::read(&lines, input, sink)?;
+        // The next lines may show something else as long as these are so few; then the file is read anew.
+        if rows < LOOKED && (1..FirstEpochs::MOST).contains(&closing) {
+            sink.mark = None;
+        }
+        Ok(())
     },
     examples: Examples::objects(
         "log.jsonl",
@@ -111,6 +135,8 @@ fn has_named_keys(head: &FileHead, columns: &NamedColumns) -> bool {
 }
 
 struct JsonLines<'a> {
+    /// Whether the epochs of lines with an epoch alone are counted in fractions; `None` if no such line is among the first.
+    fractions: Option<bool>,
     step: Option<&'a str>,
     epoch: &'a str,
     wall_time: Option<&'a str>,
@@ -123,6 +149,7 @@ impl<'a> JsonLines<'a> {
         let keys = top_keys(first);
         let plain = || STEPS.into_iter().find(|name| keys.iter().any(|key| key == name)).or(Some("step"));
         Self {
+            fractions: None,
             step: named.step.as_deref().or_else(plain),
             epoch: named.epoch.as_deref().unwrap_or(EPOCH),
             wall_time: named.wall_time.as_deref(),
@@ -146,9 +173,11 @@ fn top_keys(line: &[u8]) -> Vec<String> {
     keys
 }
 
-/// How the first line with an epoch alone is placed: by the number that its epochs begin with.
-fn first_closing(epoch: Decimal, damaged_before: bool) -> RowPlacement {
+/// How the first line with an epoch alone is placed: by the number that its epochs begin with. If such lines were not looked for
+/// so far on, nothing says whether a `1.0` is a number or so much of the epochs.
+fn first_closing(epoch: Decimal, damaged_before: bool, looked: bool) -> RowPlacement {
     match epoch.whole() {
+        Some(_) if !looked && epoch.scale > 0 => RowPlacement::Unplaced(TIMED_BY_STEP),
         Some(0) => RowPlacement::Kind(CLOSING_FROM_0),
         // After a line that is damaged, a 1 may be the second epoch.
         Some(1) if !damaged_before => RowPlacement::Kind(CLOSING_FROM_1),
@@ -187,8 +216,11 @@ impl Dialect for JsonLines<'_> {
             return RowPlacement::Kind(TIMED_BY_STEP);
         }
         let Some(epoch) = row.epoch else { return RowPlacement::Unplaced(TIMED_BY_STEP) };
-        let damaged = before.damaged;
-        match *before.closing.get_or_insert_with(|| first_closing(epoch, damaged)) {
+        if self.fractions == Some(true) {
+            return RowPlacement::Kind(ELAPSED);
+        }
+        let (damaged, looked) = (before.damaged, self.fractions.is_some());
+        match *before.closing.get_or_insert_with(|| first_closing(epoch, damaged, looked)) {
             RowPlacement::Kind(CLOSING_FROM_0 | CLOSING_FROM_1) if epoch.whole().is_none() => {
                 RowPlacement::Unplaced(TIMED_BY_STEP)
             }
@@ -257,6 +289,22 @@ mod tests {
                 read.batches.iter().map(|it| (it.columns.step_of(0), it.columns.meaning.epoch)).collect();
             assert_eq!(found, steps.into_iter().zip(epochs).collect::<Vec<_>>(), "{text}");
             assert!(read.problems.is_empty(), "{text}: {:?}", read.problems);
+        }
+    }
+
+    #[test]
+    fn an_epoch_alone_that_comes_late_is_a_number_if_it_is_printed_as_one() {
+        let begin: String = (0..LOOKED).map(|step| format!("{{\"step\": {step}, \"loss\": 1}}\n")).collect();
+        for (epochs, expected) in [
+            (["0", "1"], Some(EpochMeaning::Ends(0))),
+            (["0.5", "1.0"], Some(EpochMeaning::Elapsed)),
+            (["0.0", "0.5"], None),
+        ] {
+            let lines = epochs.map(|epoch| format!("{{\"epoch\": {epoch}, \"val\": 2}}\n")).concat();
+            let text = begin.clone() + &lines;
+            let read = read_for_test(&READER, "log.txt", text.as_bytes(), &ReadOptions::default(), 1);
+            let last = &read.batches.last().unwrap().columns;
+            assert_eq!((last.step_of(last.len() - 1), last.meaning.epoch), (None, expected), "{lines}");
         }
     }
 

@@ -70,10 +70,9 @@ fn matches(head: &FileHead) -> bool {
         return false;
     }
     // Whoever counts from 1 is not Keras, whose columns anyone may have; what begins later may count from 0 or from 1.
-    match table.below().first_count(0) {
-        Some(FirstCount { count, .. }) => count == 0,
-        None => false,
-    }
+    let below = table.below();
+    let begins = below.first_count(0).is_some_and(|FirstCount { count, .. }| count == 0);
+    begins && !below.counts_fractions(0)
 }
 
 /// Whether these are an epoch and the metrics of a `fit()`: sorted, a loss among them; those of a validation may follow in

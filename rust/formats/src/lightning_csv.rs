@@ -10,7 +10,7 @@ use crate::shared::example::{Example, Examples};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, PlaceColumns, TableKind, peek};
+use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
 use crate::shared::yaml::yaml_settings;
 use stepbridge_records::{EpochMeaning, FormatDescription, ProblemKind, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
 
@@ -28,7 +28,12 @@ pub(super) static READER: FormatReader = FormatReader {
     claims_name: |name| name == "metrics.csv",
     // Both counters, and something to count.
     matches: |head| {
-        peek(head, Some(b',')).is_some_and(|table| table.names.len() > 2 && table.has("step") && table.has("epoch"))
+        let Some(table) = peek(head, Some(b',')) else { return false };
+        // Lightning numbers its epochs.
+        let epoch = position(&table.names, "epoch");
+        table.names.len() > 2
+            && table.has("step")
+            && epoch.is_some_and(|column| !table.below().counts_fractions(column))
     },
     explain_mismatch: |head| match peek(head, Some(b',')) {
         Some(table) if table.has("step") || table.has("epoch") => None,

@@ -133,7 +133,7 @@ fn from_utf16(bytes: &[u8]) -> Option<String> {
 /// Whether its name is that of a document or a program, which may quote a log.
 fn is_document(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
-    !may_be_log(name) && !matches!(&*ending, "json" | "csv" | "tsv")
+    !may_be_log(name, b"") && !matches!(&*ending, "json" | "csv" | "tsv")
 }
 
 fn table(head: &FileHead) -> Option<String> {
@@ -188,7 +188,7 @@ fn decimal_commas(head: &FileHead) -> Option<String> {
 
 /// Rows of numbers that blanks separate, after a line with the name of a metric.
 fn aligned_table(head: &FileHead) -> Option<String> {
-    if !may_be_log(head.name) {
+    if !may_be_log(head.name, head.bytes) {
         return None;
     }
     let is_number = |word: &&str| word.parse::<f64>().is_ok();
@@ -265,7 +265,7 @@ fn list(cursor: &mut JsonCursor, few: bool) -> Option<usize> {
 
 /// A line of a text that looks like a log, the one that shows most.
 fn text(head: &FileHead) -> Option<String> {
-    if !may_be_log(head.name) {
+    if !may_be_log(head.name, head.bytes) {
         return None;
     }
     let (mut placed, mut values, mut strong, mut example) = (0, 0, 0, None::<&str>);

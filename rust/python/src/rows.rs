@@ -4,7 +4,7 @@ use stepbridge_formats::Lookalike;
 use stepbridge_index::UnreadFile;
 use stepbridge_index::infer::{InferenceOutcome, TimelineInference};
 use stepbridge_index::reindex::{StepAssumption, StepInfo, TimelineSource};
-use stepbridge_records::{Problem, StepMeaning};
+use stepbridge_records::{EpochMeaning, Problem, StepMeaning};
 
 use crate::timeline::PyTimeline;
 
@@ -39,8 +39,9 @@ pub(crate) type InferenceRow = (
     Option<(PyTimeline, String)>,
 );
 
-/// Run, format, series, steps, what that rests on, and why.
-pub(crate) type StepsRow = (String, &'static str, Option<String>, Option<Scoped>, &'static str, String);
+/// Run, format, series, steps, what that rests on, why, and what a logged epoch is.
+pub(crate) type StepsRow =
+    (String, &'static str, Option<String>, Option<Scoped>, &'static str, String, Option<&'static str>);
 
 /// Run, series, steps, and why they are assumed to be that.
 pub(crate) type AssumptionRow = (String, Option<String>, Scoped, String);
@@ -106,8 +107,8 @@ pub(crate) fn step_rows(found: Vec<StepInfo>) -> Vec<StepsRow> {
 }
 
 pub(crate) fn step_row(found: StepInfo) -> StepsRow {
-    let StepInfo { run, format, series, step, basis, why } = found;
-    (run, format.name(), series, step.map(scoped), basis.name(), why)
+    let StepInfo { run, format, series, step, epoch, basis, why } = found;
+    (run, format.name(), series, step.map(scoped), basis.name(), why, epoch.map(EpochMeaning::name))
 }
 
 pub(crate) fn inference_row(inferred: TimelineInference) -> InferenceRow {

@@ -135,6 +135,7 @@ pub(crate) fn write_error(error: WriteError) -> PyErr {
         WriteError::UnknownOutput { .. }
         | WriteError::Encoding { .. }
         | WriteError::Link { .. }
+        | WriteError::NotAFile { .. }
         | WriteError::Input { .. } => PyValueError::new_err(text),
     }
 }

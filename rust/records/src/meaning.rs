@@ -76,6 +76,16 @@ impl EpochMeaning {
             Self::Elapsed => None,
         }
     }
+
+    /// The name that programs see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In(_) => "in",
+            Self::Ends(_) => "ends",
+            Self::Elapsed => "elapsed",
+        }
+    }
 }
 
 /// What the values of a tag are if they are epochs and all of them whole; `None` if the tag holds something else.

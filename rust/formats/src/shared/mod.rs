@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod contents;
 pub(crate) mod copy;
 pub(crate) mod example;
+pub(crate) mod first_epochs;
 pub(crate) mod head;
 pub(crate) mod input;
 pub(crate) mod json_lines;

@@ -121,6 +121,10 @@ impl BlockReading<'_> {
             Some(layout) => rows.take(layout, &plain, &range),
             None if goes_on => rows.follow(&plain),
             None => {
+                if ended && memchr::memchr(0, raw).is_some() {
+                    let reason = "the line holds zero bytes, as after a crash of the machine; it was left out";
+                    rows.fault(ProblemKind::Corrupt, range, reason.to_owned());
+                }
                 rows.block.prose += 1;
                 rows.block.prose_is_torn = !ended;
                 if rows.plan.follows && !indented {

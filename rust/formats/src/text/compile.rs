@@ -185,7 +185,8 @@ impl PatternBuilder {
             "samples" => Slot::Samples,
             "samples_in_epoch" => Slot::SamplesInEpoch,
             "iters" | "iters_per_epoch" => Slot::Iters,
-            "epochs" | "steps" | "samples_per_epoch" => Slot::Total,
+            "epochs" => Slot::Epochs,
+            "steps" | "samples_per_epoch" => Slot::Total,
             "wall_time" => Slot::WallTime,
             "*" => Slot::Rest,
             _ => {

@@ -28,20 +28,17 @@ impl TableSurvey {
                 return true;
             }
         }
-        let trimmed = line.trim_ascii_start();
-        let is = |name: &[u8]| trimmed.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name));
-        if self.columns.is_empty()
-            && is(b"epoch ")
-            && names(trimmed, 1).first().is_some_and(|name| name.eq_ignore_ascii_case("gpu_mem"))
-        {
-            self.columns = names(trimmed, 1);
-            self.row = self.lines().map(std::sync::Arc::new);
+        if self.columns.is_empty() {
+            let columns = header(line, b"Epoch ").map(|header| names(header, 1)).unwrap_or_default();
+            if columns.first().is_some_and(|name| name.eq_ignore_ascii_case("gpu_mem")) {
+                self.columns = columns;
+                self.row = self.lines().map(std::sync::Arc::new);
+            }
         } else if self.validation.is_empty()
-            && !self.columns.is_empty()
-            && is(b"class ")
-            && trimmed.windows(3).any(|part| part == b"mAP")
+            && let Some(header) = header(line, b"Class ")
+            && memchr::memmem::find(header, b"mAP").is_some()
         {
-            self.validation = names(trimmed, 1);
+            self.validation = names(header, 1);
             self.row = self.lines().map(std::sync::Arc::new);
         }
         false
@@ -73,6 +70,12 @@ impl TableSurvey {
         lines.push(CompiledLine::new(Pattern::of_shape("Validating ").ok()?, line));
         Some(lines)
     }
+}
+
+/// The header that a line is, if its first name is this; what loggers put before it is not of it.
+fn header<'a>(line: &'a [u8], first: &[u8]) -> Option<&'a [u8]> {
+    let at = memchr::memmem::find(line, first)?;
+    shapes::is_prefix(&line[..at]).then(|| &line[at..])
 }
 
 /// The names in a header, up to a bar. Names of several groups (`Box(P R mAP50 mAP50-95) Mask(P`) have their group in front.

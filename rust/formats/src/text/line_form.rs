@@ -14,23 +14,25 @@
 use std::ops::Range;
 
 use super::line_layout::LineLayout;
-use super::pattern::{Element, SHORT};
+use super::pattern::{Element, SHORT, is_blank};
 use super::shapes::CompiledLine;
 
 /// A count of more digits is none.
 const COUNT: usize = 15;
 
-/// Which digits of a line the literals of some patterns may look at: those directly after these bytes.
-#[derive(Debug, Clone, Copy)]
+/// Which digits of a line the literals of some patterns may look at.
+#[derive(Debug, Clone, Default)]
 pub(super) struct LiteralDigits {
-    after: [bool; 256],
-    /// Whether a literal begins with a digit.
+    /// What a literal has before digits: those directly after it.
+    after: Vec<Vec<u8>>,
+    /// Whether a literal begins with a digit, after a blank or anywhere.
+    after_blank: bool,
     anywhere: bool,
 }
 
 impl LiteralDigits {
     pub(super) fn of<'a>(lines: impl Iterator<Item = &'a CompiledLine>) -> Self {
-        let mut digits = Self { after: [false; 256], anywhere: false };
+        let mut digits = Self::default();
         for line in lines {
             for segment in &line.pattern.segments {
                 let before = std::iter::once(None).chain(segment.elements.iter().map(Some));
@@ -48,18 +50,25 @@ impl LiteralDigits {
     fn add(&mut self, literal: &[u8], blank_before: bool) {
         if literal.first().is_some_and(u8::is_ascii_digit) {
             self.anywhere |= !blank_before;
-            for blank in [b' ', b'\t'] {
-                self.after[usize::from(blank)] = true;
-            }
+            self.after_blank = true;
         }
-        for pair in literal.windows(2).filter(|pair| pair[1].is_ascii_digit()) {
-            self.after[usize::from(pair[0])] = true;
+        for at in 1..literal.len() {
+            let before = &literal[..at];
+            if literal[at].is_ascii_digit()
+                && !literal[at - 1].is_ascii_digit()
+                && !self.after.iter().any(|one| one == before)
+            {
+                self.after.push(before.to_vec());
+            }
         }
     }
 
     /// Whether the digits from `begin` on may be looked at.
     fn reach(&self, line: &[u8], begin: usize) -> bool {
-        self.anywhere || begin.checked_sub(1).is_some_and(|before| self.after[usize::from(line[before])])
+        let before = &line[..begin];
+        self.anywhere
+            || self.after_blank && before.last().is_some_and(|byte| is_blank(*byte))
+            || self.after.iter().any(|literal| before.ends_with(literal))
     }
 }
 

@@ -82,9 +82,10 @@ impl LineLayout {
         names.clear();
         words.clear();
         self.index = index;
-        self.rank = rank_of(&line[..captures.begin]);
-        if self.rank.is_some() {
-            self.words.push(0..captures.begin);
+        let (rank, place) = rank_of(line, captures.begin);
+        self.rank = rank;
+        if rank.is_some() {
+            self.words.push(place.clone());
         }
         if compiled.line.setting.is_some() {
             return;
@@ -92,7 +93,7 @@ impl LineLayout {
         self.captured(captures);
         self.tags(compiled, captures, line);
         let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
-        self.pairs(compiled, line, rest);
+        self.pairs(compiled, line, rest, &place);
     }
 
     /// What the fields of the pattern say of the place.
@@ -120,8 +121,12 @@ impl LineLayout {
         }
     }
 
-    fn pairs(&mut self, compiled: &CompiledLine, line: &[u8], rest: &[u8]) {
+    /// Takes the names and values of the rest of a line. What is in `rank` is not one of them.
+    fn pairs(&mut self, compiled: &CompiledLine, line: &[u8], rest: &[u8], rank: &Range<usize>) {
         pairs::each(rest, compiled.line.pairs, |pair| {
+            if rank.contains(&range_in(line, pair.key).start) {
+                return;
+            }
             self.words.extend([pair.section, pair.key].map(|word| range_in(line, word)));
             if let Some((_, key)) = compiled.line.keys.iter().find(|(name, _)| name.as_bytes() == pair.key) {
                 self.key(*key, line, pair.printed);

@@ -120,9 +120,12 @@ pub(super) fn each<'a>(bytes: &'a [u8], mut take: impl FnMut(usize, &'a [u8], bo
     }
 }
 
-/// A line without the codes that colour it or move the cursor.
+/// A line without the codes that colour it or move the cursor, and without a byte order mark.
 pub(super) fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     const ESCAPE: u8 = 0x1b;
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    // Files that were joined have one in the middle too.
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     // Keras goes back to the beginning of its bar byte by byte.
     let back = line.iter().take_while(|byte| **byte == BACKSPACE).count();
     let line = &line[back..];
@@ -191,6 +194,7 @@ mod tests {
             ("\x1b[32mINFO\x1b[0m: loss \x1b[1;31m0.5\x1b[0m", "INFO: loss 0.5"),
             ("\x1b]0;title\x07a\x1b(b\x1b", "ab"),
             ("a\x1b[31", "a[31"),
+            ("\u{feff}Epoch 1", "Epoch 1"),
             ("\x1b[2K\rx", "\rx"),
             ("\x08\x08 1/32 [=>] - loss: 2\x08\x08\x08", " 1/32 [=>] - loss: 2"),
         ] {

@@ -9,6 +9,7 @@ mod block;
 mod compile;
 mod context;
 mod counter_words;
+mod epoch_start;
 mod free_pairs;
 mod general;
 mod headed_table;
@@ -37,7 +38,7 @@ use crate::shared::head::{FileHead, HEAD};
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use stepbridge_io::bytes::ReadAt;
+use stepbridge_io::bytes::{ReadAt, read_up_to};
 use stepbridge_io::parallel;
 use stepbridge_records::{FormatDescription, FormatOptions, ProblemKind};
 
@@ -49,6 +50,9 @@ const LONGEST: usize = 1 << 20;
 
 /// How much is looked at of a file whose name promises a log: many begin with the output of other programs.
 const WIDE: u64 = 64 << 20;
+
+/// How much of a file's beginning shows whether its name is right.
+const BEGIN: usize = 8;
 
 /// Endings of names that promise what a program printed.
 const PRINTED: [&str; 6] = ["log", "txt", "out", "err", "stdout", "stderr"];
@@ -85,13 +89,16 @@ pub(super) static READER: FormatReader = FormatReader {
 fn text_matches(head: &FileHead, pattern: Option<&str>) -> bool {
     let mut survey = Survey::new(pattern);
     survey.feed(head.bytes);
-    survey.shape().is_some_and(|shape| shape.is_of_caller() || may_be_log(head.name))
+    survey.shape().is_some_and(|shape| shape.is_of_caller() || may_be_log(head.name, head.bytes))
 }
 
 /// Whether a file is a text log, by a shape in its first bytes or by the pattern of the caller.
 fn is_text_log(name: &str, bytes: &dyn ReadAt, size: u64, pattern: Option<&str>) -> io::Result<bool> {
     let (shape, _) = survey::of_file(bytes, size, (READER.head_size)(name), pattern)?;
-    Ok(shape.is_some_and(|shape| shape.is_of_caller() || may_be_log(name)))
+    let Some(shape) = shape else { return Ok(false) };
+    let mut begin = [0; BEGIN];
+    let length = read_up_to(bytes, 0, &mut begin, 0)?;
+    Ok(shape.is_of_caller() || may_be_log(name, &begin[..length]))
 }
 
 /// Why a pattern is wrong.
@@ -115,11 +122,13 @@ pub fn check_pattern(pattern: Option<&str>) -> Result<(), PatternError> {
     })
 }
 
-/// Whether a file of this name may be a text log.
-pub(super) fn may_be_log(name: &str) -> bool {
+/// Whether a file of this name, which begins so, may be a text log.
+pub(super) fn may_be_log(name: &str, begin: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
-    stem != "readme" && !NEVER.contains(&ending)
+    // dllogger's files are called so, and are lines of text.
+    let is_other = ending == "json" && begin.starts_with(b"DLLL ");
+    stem != "readme" && (is_other || !NEVER.contains(&ending))
 }
 
 fn promises(name: &str) -> bool {

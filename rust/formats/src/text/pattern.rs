@@ -39,7 +39,9 @@ pub(super) enum Slot {
     Samples,
     SamplesInEpoch,
     Iters,
-    /// A total of the run, or of the samples of an epoch.
+    /// How many epochs the run is to have.
+    Epochs,
+    /// How many updates the run, or samples an epoch, is to have.
     Total,
     WallTime,
     Tag(usize),
@@ -92,6 +94,7 @@ pub(super) struct Captures {
     pub(super) samples: Option<Range<usize>>,
     pub(super) samples_in_epoch: Option<Range<usize>>,
     pub(super) iters: Option<Range<usize>>,
+    pub(super) epochs: Option<Range<usize>>,
     pub(super) wall_time: Option<Range<usize>>,
     pub(super) tags: Vec<Range<usize>>,
     pub(super) rest: Option<Range<usize>>,
@@ -144,6 +147,7 @@ impl Captures {
             Slot::Samples => self.samples = Some(range),
             Slot::SamplesInEpoch => self.samples_in_epoch = Some(range),
             Slot::Iters => self.iters = Some(range),
+            Slot::Epochs => self.epochs = Some(range),
             Slot::WallTime => self.wall_time = Some(range),
             Slot::Rest => self.rest = Some(range),
             Slot::Tag(tag) => self.tags[tag] = range,

@@ -7,8 +7,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::bigrams::Bigrams;
-use super::block::{PlannedLine, ShapePlan};
+use super::block::{self, PlannedLine, ShapePlan};
+
 use super::compile::patterns;
+use super::epoch_start::EpochStart;
 use super::general::{GeneralShape, GeneralSurvey};
 use super::headed_table::TableSurvey;
 use super::line_form::LiteralDigits;
@@ -32,7 +34,7 @@ const PIECE: usize = 1 << 20;
 #[derive(Clone)]
 pub(super) struct ShapeMatch {
     found: FoundShape,
-    zeros: Zeros,
+    starts: Starts,
 }
 
 #[derive(Clone)]
@@ -45,12 +47,12 @@ enum FoundShape {
     General(&'static str, Arc<GeneralShape>),
 }
 
-/// Whether a 0 was seen where an epoch, or the number of a line, may be counted from 0 or from 1.
+/// What shows from where an epoch, or the number of a line, is counted if its writer may begin at 0 or at 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Zeros {
-    epoch: bool,
-    /// For each line of the shape.
-    steps: Vec<bool>,
+struct Starts {
+    epoch: EpochStart,
+    /// For each line of the shape, whether a 0 was seen.
+    zeros: Vec<bool>,
 }
 
 /// What is known of the beginning of a file.
@@ -73,7 +75,7 @@ pub(super) struct Survey {
 #[derive(Debug, Clone, Default)]
 struct LineCount {
     lines: usize,
-    zeros: Zeros,
+    starts: Starts,
 }
 
 impl LineCount {
@@ -94,19 +96,14 @@ impl LineCount {
 
     /// Takes where a line counts from.
     fn take_heading(&mut self, compiled: &[CompiledLine], index: usize, line: &[u8], captures: &Captures) {
-        let is_0 = |range: &Option<std::ops::Range<usize>>| {
-            range.clone().is_some_and(|range| line[range].iter().all(|byte| *byte == b'0'))
-        };
-        self.zeros.epoch |= is_0(&captures.epoch);
-        self.zeros.steps.resize(compiled.len(), false);
-        let Captures { step, iter, samples_in_epoch, .. } = captures;
-        self.zeros.steps[index] |= is_0(if step.is_some() {
-            step
-        } else if iter.is_some() {
-            iter
-        } else {
-            samples_in_epoch
-        });
+        let number = |range: &Option<std::ops::Range<usize>>| block::whole(&line[range.clone()?]);
+        let Captures { epoch, epochs, step, iter, iters, samples_in_epoch, .. } = captures;
+        if let Some(epoch) = number(epoch) {
+            self.starts.epoch.take(epoch, number(epochs).filter(|_| iters.is_some()));
+        }
+        self.starts.zeros.resize(compiled.len(), false);
+        let place = step.as_ref().or(iter.as_ref()).or(samples_in_epoch.as_ref()).cloned();
+        self.starts.zeros[index] |= number(&place) == Some(0);
     }
 }
 
@@ -191,21 +188,21 @@ impl Survey {
     pub(super) fn shape(&self) -> Option<ShapeMatch> {
         if self.caller.lines > 0 {
             let found = FoundShape::Caller(Arc::clone(&self.of_caller));
-            return Some(ShapeMatch { found, zeros: self.caller.zeros.clone() });
+            return Some(ShapeMatch { found, starts: self.caller.starts.clone() });
         }
         if let Some(lines) = self.table.shape() {
             let found = FoundShape::General("ultralytics_stdout", Arc::new(GeneralShape { lines }));
-            return Some(ShapeMatch { found, zeros: Zeros::default() });
+            return Some(ShapeMatch { found, starts: Starts::default() });
         }
         // The first of those that have the most.
         let (shape, most) = self.shapes.iter().enumerate().rev().max_by_key(|(_, count)| count.lines)?;
         let alone = self.others == 0 || !compiled()[shape].shape.common && self.rivals == 0;
         let enough = most.lines >= ENOUGH || most.lines == 1 && alone;
         if enough && self.rivals <= most.lines {
-            return Some(ShapeMatch { found: FoundShape::Known(shape), zeros: most.zeros.clone() });
+            return Some(ShapeMatch { found: FoundShape::Known(shape), starts: most.starts.clone() });
         }
         let general = self.general.shape()?;
-        Some(ShapeMatch { found: FoundShape::General("inferred", Arc::new(general)), zeros: Zeros::default() })
+        Some(ShapeMatch { found: FoundShape::General("inferred", Arc::new(general)), starts: Starts::default() })
     }
 }
 
@@ -251,7 +248,7 @@ impl ShapeMatch {
 
     /// The lines of a caller, although the beginning of the file has none of them.
     pub(super) fn of_caller(pattern: &str) -> Self {
-        Self { found: FoundShape::Caller(Arc::new(of_caller(pattern))), zeros: Zeros::default() }
+        Self { found: FoundShape::Caller(Arc::new(of_caller(pattern))), starts: Starts::default() }
     }
 
     /// What to look for.
@@ -265,8 +262,9 @@ impl ShapeMatch {
             FoundShape::General(_, general) => (&general.lines[..], false),
         };
         let planned = lines.iter().enumerate().map(|(index, compiled)| {
-            let step_0 = self.zeros.steps.get(index).copied().unwrap_or(false);
-            let meaning = if either { shapes::from_zero(compiled, self.zeros.epoch, step_0) } else { compiled.meaning };
+            let step_0 = self.starts.zeros.get(index).copied().unwrap_or(false);
+            let base = self.starts.epoch.base();
+            let meaning = if either { shapes::from_start(compiled, base, step_0) } else { compiled.meaning };
             PlannedLine { compiled, meaning }
         });
         ShapePlan {

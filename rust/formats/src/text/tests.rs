@@ -68,6 +68,14 @@ fn examples() -> impl Iterator<Item = (&'static str, &'static Example)> {
 }
 
 #[test]
+fn zero_bytes_are_reported() {
+    let text = "step 0 loss 2.5\nstep 1 lo\0\0\0ss 2.25\nstep 2 loss 2.0\nstep 3 loss 1.5\n";
+    let read = read_text("", text);
+    assert_eq!(records(&read), ["loss@-/0=2.5", "loss@-/2=2", "loss@-/3=1.5"]);
+    assert_eq!(kinds(&read), [(ProblemKind::Corrupt, Some(16), Some(19))]);
+}
+
+#[test]
 fn every_shape_is_read() {
     for (name, Example { text, records: expected, meanings, prose }) in examples() {
         let read = read_text("", text);

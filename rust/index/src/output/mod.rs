@@ -60,6 +60,10 @@ impl Output {
             _ => match path.read_link() {
                 // Neither the link nor what it leads to is replaced without a word.
                 Ok(target) => Err(WriteError::Link { path: path.to_owned(), target }),
+                // Who waits for what comes through a pipe would wait for ever.
+                Err(_) if path.metadata().is_ok_and(|known| !known.is_file()) => {
+                    Err(WriteError::NotAFile { path: path.to_owned() })
+                }
                 Err(_) => Ok(output),
             },
         }
@@ -90,6 +94,12 @@ pub enum WriteError {
         path: PathBuf,
         /// Where it leads.
         target: PathBuf,
+    },
+    /// The path is that of a folder, a pipe or a device.
+    #[error("'{}' is not a file; give another name; nothing was written", path.display())]
+    NotAFile {
+        /// The path that the caller gave.
+        path: PathBuf,
     },
     /// The path is that of a file that was read.
     #[error("'{}' is one of the files that were read; give another name; nothing was written", path.display())]

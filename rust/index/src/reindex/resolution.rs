@@ -107,17 +107,25 @@ impl Resolution {
     /// The same for people.
     #[must_use]
     pub fn info(&self, runs: &[String]) -> StepInfo {
+        let in_epoch = self.has_step && self.step.scope == StepScope::Epoch;
         let undecided = match &self.withheld {
+            Some(Withheld::Unplaced(_)) if in_epoch => None,
             Some(Withheld::Undecided(why) | Withheld::Unplaced(why)) => Some(why.clone()),
             _ => None,
+        };
+        let why = match &self.withheld {
+            // The step is known, and its epoch is not.
+            Some(Withheld::Unplaced(why)) if in_epoch => format!("{}; {why}", self.why),
+            _ => self.why.clone(),
         };
         StepInfo {
             run: runs.get(self.run as usize).cloned().unwrap_or_default(),
             format: self.format,
             series: self.series.clone(),
             step: undecided.is_none().then_some(self.step),
+            epoch: self.epoch,
             basis: if undecided.is_some() { StepBasis::Undecided } else { self.basis },
-            why: undecided.unwrap_or_else(|| self.why.clone()),
+            why: undecided.unwrap_or(why),
         }
     }
 }

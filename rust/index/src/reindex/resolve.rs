@@ -260,7 +260,7 @@ impl ResolvedRun {
             lacks: None,
             has_step: kind.has_step,
             claim,
-            withheld: self.contradicted.clone().map(Withheld::Contradicted).or_else(|| self.unplaced(kind)),
+            withheld: self.contradicted.clone().map(Withheld::Contradicted).or_else(|| self.unplaced(kind, step)),
         }
     }
 
@@ -298,9 +298,13 @@ impl ResolvedRun {
         (StepMeaning::of_run(Unit::Epoch, base), basis)
     }
 
-    /// Why records without a step have no place, if nothing places them.
-    fn unplaced(&self, kind: SeriesKind) -> Option<Withheld> {
+    /// Why records have no place if nothing says in which epoch they are.
+    fn unplaced(&self, kind: SeriesKind, step: StepMeaning) -> Option<Withheld> {
         let why = match (kind.has_step, kind.has_epoch) {
+            (true, true) if step.scope == StepScope::Epoch && self.epoch(kind).is_none() => {
+                "their epochs do not begin at 0 or 1, and nothing says from which of them they count: say it with a pattern \
+                 ({epoch:0} or {epoch:1})"
+            }
             (true, _) => return None,
             (false, false) => "they state neither a step nor an epoch",
             (false, true) if self.epoch(kind).is_some() => return None,

@@ -1,6 +1,6 @@
 //! What re-indexing gives.
 
-use stepbridge_records::{Format, Problem, StepMeaning};
+use stepbridge_records::{EpochMeaning, Format, Problem, StepMeaning};
 
 use super::basis::StepBasis;
 use super::places::Places;
@@ -64,6 +64,8 @@ pub struct StepInfo {
     pub series: Option<String>,
     /// Unit and base of the steps; of records without steps, those of their epochs. `None` if nothing decides it.
     pub step: Option<StepMeaning>,
+    /// What a logged epoch is, if it is known.
+    pub epoch: Option<EpochMeaning>,
     /// What this rests on.
     pub basis: StepBasis,
     /// One clause for people.

@@ -158,6 +158,18 @@ impl FirstRows {
         few(damaged, counts.len()).then_some(counts)
     }
 
+    /// Whether a column counts epochs in fractions: from the first one on, each a part of an epoch after the one before.
+    pub(crate) fn counts_fractions(&self, column: usize) -> bool {
+        let number = |cell: &[u8]| match value(cell, None) {
+            Cell::Number(number) => Some(number),
+            _ => None,
+        };
+        let all: Vec<f64> = self.column(column).filter_map(number).collect();
+        let begins = all.first().is_some_and(|first| (0.0..=1.0).contains(first));
+        let goes_on = |pair: &[f64]| (0.0..=1.0).contains(&(pair[1] - pair[0])) || pair[1] <= all[0];
+        begins && all.iter().any(|number| number.fract() != 0.0) && all.windows(2).all(goes_on)
+    }
+
     /// The number of a column in the first row, also if the rest of that row is damaged; else in the next row that has one.
     pub(crate) fn first_count(&self, column: usize) -> Option<FirstCount> {
         let first = self.first.as_ref()?;

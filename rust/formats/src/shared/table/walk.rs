@@ -11,6 +11,7 @@ use super::peek::peek_with;
 use super::report::RowReport;
 use super::row_cutter::{NextRow, RowCutter};
 use super::rows::{ByteRange, RowFaultReason, TableRows};
+use crate::shared::first_epochs::FirstEpochs;
 use crate::shared::head::{FileHead, HEAD};
 use crate::shared::input::Input;
 use crate::shared::mark::Mark;
@@ -88,8 +89,9 @@ pub(super) fn walk(kind: &TableKind, limits: TableLimits, input: &mut Input, sin
     walk.row_by_row(input, &mut slow, sink)?;
     let TableWalk { mut report, header, .. } = walk;
     report.finish(&header, sink);
-    // The meaning of the epoch follows from the first row, so there must have been one.
-    if walk.resumes && walk.rows > 0 {
+    // The meaning of the epoch follows from the first rows, so they must all have been there.
+    let settled = walk.rows >= if header.places.epoch.is_some() { FirstEpochs::MOST } else { 1 };
+    if walk.resumes && settled {
         sink.mark = Some(Arc::new(TableMark { offset: walk.at, cells: walk.cells, rows: walk.rows, header }));
     }
     Ok(())
@@ -381,21 +383,24 @@ impl<'a> TableWalk<'a> {
     }
 }
 
-/// The epoch of the first row, which shows what epochs count from. Where that row is damaged, only a 0 after it does.
+/// The epoch of the first row, which shows what epochs count from. Where that row is damaged, only a 0 after it does. If the
+/// rows after it count in fractions, one of those: a first 0.0 is no number of an epoch then.
 fn first_epoch(column: usize, begin: u64, slow: &mut RowCutter) -> io::Result<Option<Decimal>> {
-    const ROWS: usize = 50;
     let (mut at, mut damaged) = (begin, false);
-    for _ in 0..ROWS {
+    let (mut first, mut epochs) = (None, FirstEpochs::default());
+    for _ in 0..FirstEpochs::MOST {
         let range = match slow.find(at)? {
             NextRow::Row(range) | NextRow::Open(range) | NextRow::Long(range) => range,
             NextRow::Torn(_) | NextRow::End(_) => break,
         };
         let cells: Vec<&[u8]> = slow.cells().iter().collect();
         if let Some(epoch) = cells.get(column).and_then(|cell| stated(cell.trim_ascii())) {
-            return Ok(Some(epoch).filter(|epoch| !damaged || epoch.whole() == Some(0)));
+            first = first.or(Some(Some(epoch).filter(|epoch| !damaged || epoch.whole() == Some(0))));
+            epochs.take(epoch);
+        } else {
+            damaged |= !is_ruler(&cells);
         }
-        damaged |= !is_ruler(&cells);
         at = range.end;
     }
-    Ok(None)
+    Ok(epochs.fraction().or(first.flatten()))
 }

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use self::template::Template;
 use self::tracks::CounterTracks;
 use super::counter_words::CounterSlot;
+use super::epoch_start::EpochStart;
 use super::pairs::PairStyle;
 use super::pattern::Pattern;
 use super::shapes::{self, CompiledLine, ShapeLine, Takes};
@@ -111,16 +112,18 @@ impl GeneralSurvey {
             .filter(records)
             .filter(|form| form.lines >= 2 && form.tracks.goes_back() * 4 <= form.lines)
             .collect();
-        let zero = kept.iter().copied().chain(heading).any(|form| form.tracks.epoch_0);
+        let mut start = EpochStart::default();
+        kept.iter().copied().chain(heading).for_each(|form| start.join(form.tracks.start));
+        let base = start.base();
         let mut lines = Vec::new();
         for form in kept {
             // A line without a counter needs a heading.
             if heading.is_some() || !form.template.counters.is_empty() {
-                lines.push(form.line(u8::from(!zero), heading.is_some())?);
+                lines.push(form.line(base, heading.is_some())?);
             }
         }
         if let Some(heading) = heading {
-            lines.push(heading.heading(u8::from(!zero))?);
+            lines.push(heading.heading(base)?);
         }
         Some(GeneralShape { lines })
     }
@@ -131,7 +134,7 @@ impl Form {
         self.template.counters.iter().any(|counter| counter.slot == slot)
     }
 
-    fn line(&self, base: u8, headings: bool) -> Option<CompiledLine> {
+    fn line(&self, base: Option<u8>, headings: bool) -> Option<CompiledLine> {
         let own = self.has(CounterSlot::Epoch);
         let under = headings && !own;
         let step = self.tracks.step(own || under, &self.template.counters);
@@ -153,8 +156,8 @@ impl Form {
         let pattern = Pattern::of_shape(&pattern).ok()?;
         let epoch = match (own || under, counts || self.template.partial || self.tracks.repeats_epochs()) {
             (false, _) => None,
-            (true, true) => Some(EpochMeaning::In(base)),
-            (true, false) => Some(EpochMeaning::Ends(base)),
+            (true, true) => base.map(EpochMeaning::In),
+            (true, false) => base.map(EpochMeaning::Ends),
         };
         let takes = if under { Takes::Epoch } else { Takes::Nothing };
         let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
@@ -166,11 +169,11 @@ impl Form {
         Some(compiled)
     }
 
-    fn heading(&self, base: u8) -> Option<CompiledLine> {
+    fn heading(&self, base: Option<u8>) -> Option<CompiledLine> {
         let pattern = Pattern::of_shape(&self.template.pattern).ok()?;
         let line = ShapeLine { sets: true, ..shapes::line("", PairStyle::None) };
         let mut compiled = CompiledLine::new(pattern, line);
-        compiled.meaning.epoch = Some(EpochMeaning::In(base));
+        compiled.meaning.epoch = base.map(EpochMeaning::In);
         Some(compiled)
     }
 }

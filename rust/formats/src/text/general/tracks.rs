@@ -1,12 +1,13 @@
 //! How the counters of lines go on.
 
 use crate::text::counter_words::{Counter, CounterSlot};
+use crate::text::epoch_start::EpochStart;
 use stepbridge_records::{StepMeaning, Unit};
 
 /// What the counters of the lines of one form did.
 #[derive(Debug, Default)]
 pub(super) struct CounterTracks {
-    pub(super) epoch_0: bool,
+    pub(super) start: EpochStart,
     last_epoch: Option<i64>,
     epoch_rises: usize,
     epoch_falls: usize,
@@ -49,7 +50,12 @@ impl CounterTracks {
             None => {}
         }
         self.last_epoch = epoch.or(self.last_epoch);
-        self.epoch_0 |= epoch == Some(0);
+        if let Some(epoch) = epoch {
+            let totals = || counters.iter().filter_map(|counter| Some((counter.slot, counter.total_value?)));
+            let of_batches = totals().any(|(slot, _)| slot != CounterSlot::Epoch);
+            let total = totals().find(|(slot, _)| *slot == CounterSlot::Epoch).filter(|_| of_batches);
+            self.start.take(epoch, total.map(|(_, total)| total));
+        }
         for counter in counters {
             let track = match counter.slot {
                 CounterSlot::Epoch => continue,

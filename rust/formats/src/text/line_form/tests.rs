@@ -49,7 +49,7 @@ fn real_logs() -> Vec<Vec<u8>> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if crate::text::may_be_log(&path.to_string_lossy()) {
+            } else if crate::text::may_be_log(&path.to_string_lossy(), b"") {
                 all.extend(std::fs::read(&path));
             }
         }

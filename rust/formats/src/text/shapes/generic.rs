@@ -16,8 +16,8 @@ pub(super) const SHAPES: &[TextShape] = &[
         ],
         also: &[],
         examples: &[Example {
-            text: "Epoch 5, Iter 4, Step 24: loss 0.5\nEpoch 5, Iter 5, Step 25 - loss 0.25, acc 75%\n",
-            records: &["loss@5/24=0.5", "loss@5/25=0.25", "acc@5/25=75"],
+            text: "Epoch 1, Iter 4, Step 4: loss 0.5\nEpoch 1, Iter 5, Step 5 - loss 0.25, acc 75%\n",
+            records: &["loss@1/4=0.5", "loss@1/5=0.25", "acc@1/5=75"],
             meanings: &["Step 1 of run; In(1)"],
             prose: 0,
         }],

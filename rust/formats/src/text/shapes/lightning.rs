@@ -71,6 +71,23 @@ pub(super) const SHAPES: &[TextShape] = &[
             prose: 1,
         }],
     },
+    // The description has the updates that are done.
+    TextShape {
+        name: "torchtune_bar",
+        source: "torchtune, recipes/*.py, train",
+        either: false,
+        common: false,
+        after: &[],
+        lines: &[line("{epoch:1}|{step:1}|Loss: {Loss}:", PairStyle::None).begins().bar()],
+        also: &[],
+        examples: &[Example {
+            text: "1|1|Loss: 2.5:  50%|#####     | 1/2 [00:01<00:01,  1.0s/it]\r1|2|Loss: 2.25: 100%|##########| 2/2 \
+               [00:02<00:00,  1.0s/it]\r2|3|Loss: 2.0:  50%|#####     | 1/2 [00:03<00:01,  1.0s/it]\n",
+            records: &["Loss@1/1=2.5", "Loss@1/2=2.25", "Loss@2/3=2"],
+            meanings: &["Step 1 of run; In(1)"],
+            prose: 0,
+        }],
+    },
     // The bar shows how many batches are done.
     TextShape {
         name: "epoch_bar",

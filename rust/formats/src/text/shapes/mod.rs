@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 use super::bigrams::Bigrams;
 use super::line_place::LinePlace;
 use super::pairs::PairStyle;
-use super::pattern::{Captures, Pattern};
+use super::pattern::{Captures, Pattern, is_blank};
 use stepbridge_records::{ConfigItem, EpochMeaning, SeriesMeaning, StepMeaning, Unit};
 
 /// Every shape, by family.
@@ -83,6 +83,8 @@ pub(super) struct ShapeLine {
     pub(super) needs: &'static str,
     /// Comes before each of its tags, where other lines have tags of the same name.
     pub(super) prefix: &'static str,
+    /// Whether it is up to the program what its step counts, and from where.
+    pub(super) open: bool,
     /// What a step counts.
     pub(super) unit: Option<Unit>,
     /// What the step is, where it is not as the fields say.
@@ -142,6 +144,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
         keys: &[],
         needs: "",
         prefix: "",
+        open: false,
         unit: None,
         step: None,
         epoch: None,
@@ -260,7 +263,7 @@ impl CompiledLine {
         if let (Some(step), Some(unit)) = (&mut meaning.step, line.unit) {
             step.unit = unit;
         }
-        meaning.step = line.step.or(meaning.step);
+        meaning.step = line.step.or(meaning.step).filter(|_| !line.open);
         meaning.epoch = line.epoch.or(meaning.epoch);
         let mut bigrams = pattern.bigrams;
         bigrams.add(line.needs.as_bytes());
@@ -286,10 +289,37 @@ fn is_summary(rest: &[u8]) -> bool {
     !super::counter_words::has_counter(rest) && !others.iter().any(|other| memchr::memmem::find(rest, other).is_some())
 }
 
-/// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark.
+/// Whether what comes before the text of a line is what loggers put there: nothing, or something that ends with a mark, a
+/// level or a time.
 pub(super) fn is_prefix(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     matches!(before.last(), None | Some(b':' | b']' | b'|' | b'-' | b'>' | b')' | b'{'))
+        || ends_with_level(before)
+        || ends_with_time(before)
+}
+
+/// Whether a text ends with the level of a message: `2024-01-01 10:11:12 INFO`.
+fn ends_with_level(text: &[u8]) -> bool {
+    let level = text.rsplit(|byte| is_blank(*byte)).next();
+    matches!(level, Some(b"INFO" | b"DEBUG" | b"WARN" | b"WARNING" | b"ERROR"))
+}
+
+/// Whether a text ends with a time of the day: `10:11:12.345`, `2024-03-01T10:11:12Z`, `10:11:12 AM`. Kubernetes puts the stream
+/// after it (`stdout F`).
+fn ends_with_time(text: &[u8]) -> bool {
+    let mut words = text.rsplit(|byte| is_blank(*byte)).filter(|word| !word.is_empty());
+    let mut word = words.next();
+    if matches!(word, Some(b"F" | b"P")) {
+        word = words.next().filter(|word| matches!(*word, b"stdout" | b"stderr")).and_then(|_| words.next());
+    } else if matches!(word, Some(b"AM" | b"PM" | b"UTC")) {
+        word = words.next();
+    }
+    let in_time = |byte: &u8| byte.is_ascii_digit() || b":.,-+/TZ".contains(byte);
+    let is_clock = |part: &[u8]| {
+        let mark = |at: usize| at == 2 || at == 5;
+        part.iter().enumerate().all(|(at, byte)| if mark(at) { *byte == b':' } else { byte.is_ascii_digit() })
+    };
+    word.is_some_and(|word| word.iter().all(in_time) && word.windows(8).any(is_clock))
 }
 
 /// A shape with its lines, as [`FAMILIES`] orders them.
@@ -318,14 +348,14 @@ pub(super) fn compiled() -> &'static [CompiledShape] {
     &COMPILED
 }
 
-/// A meaning, with the bases that a 0 showed. What the pattern gives stays as it is.
-pub(super) fn from_zero(compiled: &CompiledLine, epoch_0: bool, step_0: bool) -> SeriesMeaning {
+/// A meaning, with the bases that the numbers showed. What the pattern gives stays as it is.
+pub(super) fn from_start(compiled: &CompiledLine, epoch_base: Option<u8>, step_0: bool) -> SeriesMeaning {
     let SeriesMeaning { mut step, mut epoch } = compiled.meaning;
     let takes = compiled.line.takes != Takes::Nothing;
-    if epoch_0 && (compiled.pattern.open.epoch || takes) {
+    if compiled.pattern.open.epoch || takes {
         epoch = match epoch {
-            Some(EpochMeaning::In(1)) => Some(EpochMeaning::In(0)),
-            Some(EpochMeaning::Ends(1)) => Some(EpochMeaning::Ends(0)),
+            Some(EpochMeaning::In(1)) => epoch_base.map(EpochMeaning::In),
+            Some(EpochMeaning::Ends(1)) => epoch_base.map(EpochMeaning::Ends),
             other => other,
         };
     }

@@ -2,13 +2,21 @@
 
 use super::prelude::*;
 
-/// A line of nnU-Net: it begins with the date, and belongs to the epoch of its heading.
+/// A line of nnU-Net: the date comes before it, and it belongs to the epoch of its heading.
 const fn dated(pattern: &'static str) -> ShapeLine {
-    ShapeLine { check: Some(begins_with_year), ..line(pattern, PairStyle::None).alone().under(Ends(0)) }
+    ShapeLine { check: Some(has_date), ..line(pattern, PairStyle::None).alone().under(Ends(0)) }
 }
 
-fn begins_with_year(line: &[u8]) -> bool {
-    line.len() > 5 && line[..4].iter().all(u8::is_ascii_digit) && line[4] == b'-'
+/// Whether a line has a date as nnU-Net prints it: `2024-01-01 10:00:00.123456: `.
+fn has_date(line: &[u8]) -> bool {
+    let is_date = |part: &[u8]| {
+        let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
+        part.iter().enumerate().all(|(at, byte)| match marks.iter().find(|(mark, _)| *mark == at) {
+            Some((_, mark)) => byte == mark,
+            None => byte.is_ascii_digit(),
+        })
+    };
+    line.windows(19).any(is_date)
 }
 
 pub(super) const SHAPES: &[TextShape] = &[

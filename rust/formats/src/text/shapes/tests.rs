@@ -40,6 +40,7 @@ const ALIKE: &[(&str, &str)] = &[
     ("mmengine", "mmcv"),
     ("mmcv", "tutorial"),
     ("gnmt", "mlperf"),
+    ("dllogger", "dllogger_step"),
     ("ms_swift", "hf_trainer"),
     ("ms_swift", "tf_object_detection"),
     ("hf_trainer", "tf_object_detection"),

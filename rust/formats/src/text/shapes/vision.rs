@@ -16,6 +16,48 @@ fn is_last(line: &[u8]) -> bool {
 pub(super) const SHAPES: &[TextShape] = &[
     // Both from 0. With accumulation the updates are its batches, in the count and in the total.
     TextShape {
+        name: "swin",
+        source: "Swin Transformer and those after it, main.py, train_one_epoch and validate",
+        either: false,
+        common: false,
+        after: &[],
+        lines: &[line("Train: [{epoch:0}/{epochs}][{iter:0}/{iters}] {*}", Free).sets()],
+        // The means of the validation after the epoch.
+        also: &[line("* Acc@1 {Acc@1} Acc@5 {Acc@5}", PairStyle::None).prefix("test/").under(Ends(0))],
+        examples: &[Example {
+            text: "[2024-01-01 10:00:00 swin_tiny] (main.py 227): INFO Train: [0/300][0/1251]\teta 0:12:34 lr 0.000001\t wd 0.0500\t\
+               time 0.5 (0.625)\tloss 6.94 (6.95)\tgrad_norm 1.25 (1.5)\tloss_scale 65536.0 (65536.0)\tmem 12345MB\n\
+               [2024-01-01 10:00:10 swin_tiny] (main.py 227): INFO Train: [1/300][50/1251]\teta 0:12:14 lr 0.000001\t wd 0.0500\t\
+               time 0.5 (0.625)\tloss 6.5 (6.75)\tmem 12345MB\n\
+               [2024-01-01 10:00:20 swin_tiny] (main.py 286): INFO Test: [0/98]\tTime 0.5 (0.5)\tLoss 5.5 (5.5)\n\
+               [2024-01-01 10:00:20 swin_tiny] (main.py 293): INFO  * Acc@1 12.5 Acc@5 30.25\n",
+            records: &[
+                "lr@0/0=0.000001",
+                "wd@0/0=0.05",
+                "time@0/0=0.5",
+                "time/avg@0/0=0.625",
+                "loss@0/0=6.94",
+                "loss/avg@0/0=6.95",
+                "grad_norm@0/0=1.25",
+                "grad_norm/avg@0/0=1.5",
+                "loss_scale@0/0=65536",
+                "loss_scale/avg@0/0=65536",
+                "mem@0/0=12345",
+                "lr@1/50=0.000001",
+                "wd@1/50=0.05",
+                "time@1/50=0.5",
+                "time/avg@1/50=0.625",
+                "loss@1/50=6.5",
+                "loss/avg@1/50=6.75",
+                "mem@1/50=12345",
+                "test/Acc@1@1/-=12.5",
+                "test/Acc@5@1/-=30.25",
+            ],
+            meanings: &["Batch 0 of epoch; In(0)", "; Ends(0)"],
+            prose: 1,
+        }],
+    },
+    TextShape {
         name: "timm",
         source: "timm, train.py, train_one_epoch",
         either: false,
