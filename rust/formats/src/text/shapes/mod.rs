@@ -5,6 +5,7 @@
 //! ones; a test tries every example against every shape.
 
 mod detection;
+mod dllogger;
 mod generic;
 mod huggingface;
 mod keras;
@@ -26,12 +27,13 @@ use super::pattern::{Captures, Pattern, is_blank};
 use stepbridge_records::{ConfigItem, EpochMeaning, SeriesMeaning, StepMeaning, Unit};
 
 /// Every shape, by family.
-const FAMILIES: [&[TextShape]; 11] = [
+const FAMILIES: [&[TextShape]; 12] = [
     megatron::SHAPES,
     openmmlab::SHAPES,
     paddle::SHAPES,
     detection::SHAPES,
     language::SHAPES,
+    dllogger::SHAPES,
     huggingface::SHAPES,
     lightning::SHAPES,
     keras::SHAPES,
