@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stepbridge.ledger import Base
-    from stepbridge.timeline import QuantityLike, Timeline, UnitLike
+    from stepbridge.timeline import Exact, QuantityLike, Timeline, UnitLike
 
 __all__ = ["ClockFollowers"]
 
@@ -38,6 +38,7 @@ class ClockFollowers(ClockReadings):
         self._warned: set[str] = set()
         self._tracker: UpdateTracker | None = None
         self._hooks: list[Callable[[], object]] = []
+        self._entry_checks: list[Callable[[Exact], object]] = []
         #: Whether several advances count as one, at whose end hooks run.
         self._held = False
         #: Steps that were not applied: those of the run, and those that the next line of the ledger has.
@@ -135,6 +136,19 @@ class ClockFollowers(ClockReadings):
     def hooks(self) -> tuple[Callable[[], object], ...]:
         """What is called after each advance, in order."""
         return tuple(self._hooks)
+
+    def add_entry_check(self, check: Callable[[Exact], object]) -> None:
+        """Calls `check` where a loader begins at another point of the epoch's data than the run has reached.
+
+        It is called before anything is trained there, with that point, in samples or batches, and warns of it, or
+        refuses it by an error. Without a check the clock warns.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(check):
+            raise TypeError(f"check must be a function of one argument, not {type(check).__name__} ({check!r})")
+        self._entry_checks.append(check)
 
     @property
     def is_followed(self) -> bool:

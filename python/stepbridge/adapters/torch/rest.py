@@ -32,10 +32,12 @@ from torch.utils.data import (
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
+from stepbridge.adapters.torch.prepared import left_out_at_start
 from stepbridge.clock import register_loader_kind
 
 if TYPE_CHECKING:
     from stepbridge.clock import RestOfEpoch
+    from stepbridge.timeline import Exact
 
 __all__ = ["EpochOrder", "TorchLoaders", "bind_order"]
 
@@ -79,6 +81,10 @@ class TorchLoaders:
         kept = loader.persistent_workers and getattr(loader, "_iterator", None) is not None
         draws = _DRAWS if loader.generator is generator and not kept else _DRAWS_NOT
         return draws + base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+
+    def begins_at(self, loader: DataLoader[Any]) -> Exact | None:
+        """Returns what Accelerate's `skip_first_batches` leaves out; None for any other loader."""
+        return left_out_at_start(loader)
 
     def rest(self, loader: DataLoader[Any], wanted: RestOfEpoch) -> Iterable[Any]:
         """Returns a loader over what is left of the epoch."""
