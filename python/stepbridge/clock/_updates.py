@@ -173,6 +173,11 @@ class UpdateTracker:
 
     def settle(self) -> None:
         """Decides about the step that the last batch closed, before the next one comes."""
+        if self.updated and not self.polled:
+            # The usual case, in every step of a run.
+            self.updated = self.explained = False
+            self.settled = self.clock.batch
+            return
         if not self.polled:
             self._decide()
             return

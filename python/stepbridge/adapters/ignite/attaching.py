@@ -347,14 +347,14 @@ class Attachment:
         self._iteration = engine.state.iteration
         data = self._planned.data if self._planned is not None else None
         if data is not None:
-            self._set_size(data.take(), data.size)
-        self.driver.batches()
+            samples = data.take()
+            if samples != data.size or self._partial:
+                self._set_size(samples, data.size)
+        self.clock.advance_one()
 
     def _set_size(self, samples: int, size: int) -> None:
         """Plans the size of the batch at hand where it is not that of the plan."""
         clock, planned = self.clock, self.clock.plan.segments[-1]
-        if samples == size and not self._partial:
-            return
         if samples != size and planned.samples is not None and planned.samples - int(clock.epoch_done) == samples:
             # The plan has it there.
             return
