@@ -357,6 +357,53 @@ def test_a_stateful_loader_that_was_saved_in_its_last_batch(tmp_path: Path) -> N
     assert (second.clock.sample, second.clock.step) == (40, 6)
 
 
+def saved_by(loop: Loop, folder: Path) -> Path:
+    """What a loop saved at its end."""
+    loop.run()
+    loop.accelerator.save_state(str(folder))
+    return folder
+
+
+def test_a_checkpoint_of_another_run(tmp_path: Path) -> None:
+    """Training goes on, unless that was refused."""
+    path = saved_by(Loop.made(epochs=1, data=torch.arange(30.0).reshape(30, 1)), tmp_path)
+    again = Loop.made(epochs=2)
+    with warned() as caught:
+        again.accelerator.load_state(str(path))
+    (said,) = [str(one.message) for one in caught]
+    assert "another plan" in said
+    assert "samples=30 there, 20 here" in said
+    assert "Training goes on" in said
+    assert caught[0].filename == __file__
+    again.run()
+    assert again.trained[0] == [0, 1, 2]
+    assert again.clock.sample == 30 + sum(map(len, again.trained))
+    strict = Loop.made(epochs=2, options={"mismatch": "raise"})
+    with pytest.raises(sb.TimelineError, match="another plan"):
+        strict.accelerator.load_state(str(path))
+
+
+def test_a_state_of_a_newer_version(tmp_path: Path) -> None:
+    path = saved_by(Loop.made(epochs=1), tmp_path)
+    file = path / "custom_checkpoint_0.pkl"
+    state = torch.load(file, weights_only=True)
+    state["stepbridge"]["version"] = 99
+    torch.save(state, file)
+    with pytest.raises(sb.TimelineError, match="newer stepbridge: upgrade"):
+        Loop.made(epochs=1).accelerator.load_state(str(path))
+
+
+def test_a_clock_that_two_loops_use() -> None:
+    loop, other = Loop.made(epochs=1), Loop.made(epochs=1)
+    for _ in loop.clock.epochs():
+        other.clock = loop.clock
+        with pytest.raises(RuntimeError, match="a clock counts one loop"):
+            other.run()
+        for batch in loop.clock.batches(loop.loader):
+            loop.batch(batch)
+    assert loop.clock.batch == 7
+
+
 def test_wrong_use() -> None:
     loop = Loop.made()
     with pytest.raises(TypeError, match=r"takes an accelerate\.Accelerator first"):

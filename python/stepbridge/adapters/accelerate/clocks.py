@@ -21,7 +21,7 @@ from weakref import ref
 from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.base import ArgumentChange, ResumeCheck, ResumePoint, check_mismatch, point_of
+from stepbridge.adapters.base import ArgumentChange, LoopDriver, ResumeCheck, ResumePoint, check_mismatch, point_of
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import ACCELERATE_KEY
 from stepbridge.clock import StepClock
@@ -68,12 +68,12 @@ def clock_for(
     Raises:
         TypeError: not an accelerator, or a loader that was not prepared.
         TimelineError: it is what `skip_first_batches` returned; another word for `mismatch`; in `load_state`: the
-            loader goes on at another sample, and `mismatch` is "raise"; in `clock.batches` the same of what
-            `skip_first_batches` returned.
+            loader goes on at another sample, or the checkpoint is another run's, and `mismatch` is "raise"; in
+            `clock.batches` the same of what `skip_first_batches` returned.
 
     Warns:
-        StepbridgeWarning: the loader goes on at another sample; the windows of the accelerator are not those of the
-            clock.
+        StepbridgeWarning: the loader goes on at another sample; the checkpoint is another run's; the windows of the
+            accelerator are not those of the clock.
     """
     if not hasattr(accelerator, "register_for_checkpointing"):
         raise TypeError(f"clock_for takes an accelerate.Accelerator first, not {type(accelerator).__name__}")
@@ -110,8 +110,13 @@ class _Saved:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from it; the accelerator's own count of the window is loaded before."""
-        accumulate = self.accelerator.gradient_accumulation_steps
-        self.clock.load_state_dict(state.get(ACCELERATE_KEY, state), pending=self.accelerator.step % accumulate)
+        clock, accumulate = self.clock, self.accelerator.gradient_accumulation_steps
+        LoopDriver(clock).continue_run(
+            clock.plan,
+            state.get(ACCELERATE_KEY, state),
+            pending=self.accelerator.step % accumulate,
+            strict=self.strict,
+        )
         if self.stateful and self.clock.resumed_inside:
             self._check()
 
