@@ -277,6 +277,37 @@ def test_a_skip_of_other_batches_is_refused(tmp_path: Path) -> None:
     assert loop.clock.batch == 10
 
 
+@pytest.mark.parametrize(("seedable", "same"), [(False, False), (True, False), (True, True)])
+def test_a_skip_over_another_shuffle_is_named(tmp_path: Path, seedable: bool, same: bool) -> None:
+    """A loader that shuffles begins the epoch in another order, unless its seed and its epoch are the same."""
+    config = DataLoaderConfiguration(use_seedable_sampler=seedable)
+
+    def made(seed: int) -> Loop:
+        torch.manual_seed(seed)
+        loop = Loop.made(dataloader_config=config, accumulate=1)
+        loop.loader = loop.accelerator.prepare(
+            torch.utils.data.DataLoader(torch.arange(20.0).reshape(20, 1), batch_size=3, shuffle=True)  # type: ignore[arg-type]
+        )
+        return loop
+
+    first = made(0)
+    for _ in first.clock.epochs():
+        for batch in first.clock.batches(first.loader):
+            first.batch(batch)
+            if first.clock.batch == 10:
+                first.accelerator.save_state(str(tmp_path))
+    second = made(0)
+    second.accelerator.load_state(str(tmp_path))
+    if same:
+        second.loader.set_epoch(1)
+    with warned() as caught:
+        second.run(resume="skip")
+    # The data set is the judge.
+    assert (second.trained == first.trained[10:]) == same
+    assert len(caught) == (not same)
+    assert all("which are not those that are done" in str(one.message) for one in caught)
+
+
 def test_a_skip_in_every_epoch_is_named(tmp_path: Path) -> None:
     """The loader of what is left is taken for the next epoch as well."""
     first = Loop.made(epochs=3)

@@ -207,6 +207,16 @@ class ClockLoop(ClockEvents):
         if self._is_stream or loader is self._rest:
             return
         kind = kind_of(loader)
+        if skip and kind is not None:
+            now = None if self._order is None else kind.order(loader, self._position[0])
+            if now is not None and now != self._order:
+                self.warn_once(
+                    "the order of the loader",
+                    "the one in which the epoch began",
+                    "another one",
+                    'resume="skip" leaves out the first samples of that, which are not those that are done: give the '
+                    "loader sampler=EpochOrder(seed) of stepbridge.adapters.torch, or take clock.rest(loader)",
+                )
         begins = None if kind is None else kind.begins_at(loader)
         if begins is None or not int(begins):
             return
