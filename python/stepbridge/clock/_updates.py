@@ -38,11 +38,10 @@ class Updates:
         self.applied += 1
         tracker = self._tracker
         tracker.updated = True
-        clock = tracker.clock
-        if not clock.closes_step:
+        if not tracker.clock.closes_step:
             tracker.warn_once(
                 f"the updates of {self.name}",
-                f"no update after batch {clock.batch}, where an accumulation window is open",
+                f"no update after batch {tracker.clock.batch}, where an accumulation window is open",
                 f"update {self.applied}",
                 "step only where clock.closes_step is true, or give the clock the loop's accumulate",
             )

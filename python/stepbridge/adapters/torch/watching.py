@@ -110,7 +110,7 @@ class Watch(base.Watch):
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._calls += 1
-        if not kwargs and getattr(optimizer, "found_inf", None) is None:
+        if not kwargs and "found_inf" not in optimizer.__dict__:
             self._count()  # the usual case
         elif kwargs and _only_fills_the_state(optimizer, kwargs):
             return
