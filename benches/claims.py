@@ -15,13 +15,16 @@ class Claim:
 
     what: str
     peer: str
-    kind: Literal["speed, at least", "cost, at most", "ms more, at most", "MB, at most", "MB a second, at least"]
+    kind: Literal[
+        "speed, at least", "cost, at most", "ms more, at most", "%, at most", "MB, at most", "MB a second, at least"
+    ]
     target: float
 
 
 SPEED: Literal["speed, at least"] = "speed, at least"
 COST: Literal["cost, at most"] = "cost, at most"
 MORE: Literal["ms more, at most"] = "ms more, at most"
+SHARE: Literal["%, at most"] = "%, at most"
 MEMORY: Literal["MB, at most"] = "MB, at most"
 RATE: Literal["MB a second, at least"] = "MB a second, at least"
 
@@ -53,6 +56,9 @@ WATCHED = "PyTorch: clock.batches() and a watched optimizer"
 CALLBACK = "Keras: ClockCallback in a batch"
 FIT = "Lightning: ClockCallback in a batch, 4 a step"
 TRAINER = "Hugging Face Trainer: ClockCallback in a batch, 4 a step"
+HANDLERS = "Ignite: an attached clock in a batch, 4 a step"
+STATE = "JAX: clock.batches() and a watched state of optax.MultiSteps, 4 a step"
+STEP = "a step of 5 ms"
 IMPORT = "import numpy, stepbridge"
 EVERY_NAME = "import numpy; from stepbridge import *"
 HELP = "stepbridge --help, seconds of the processor"
@@ -115,8 +121,22 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(REST, "nothing at all", MORE, 50.0),
     ),
     "keras_overhead": (Claim(CALLBACK, "a callback with the same hook that does nothing", COST, 3.0),),
-    "lightning_overhead": (Claim(FIT, "a callback with the same hooks that does nothing", COST, 3.0),),
-    "transformers_overhead": (Claim(TRAINER, "a callback with the same hooks that does nothing", COST, 3.0),),
+    "lightning_overhead": (
+        Claim(FIT, "a callback with the same hooks that does nothing", COST, 3.0),
+        Claim(FIT, STEP, SHARE, 1.0),
+    ),
+    "transformers_overhead": (
+        Claim(TRAINER, "a callback with the same hooks that does nothing", COST, 3.0),
+        Claim(TRAINER, STEP, SHARE, 1.0),
+    ),
+    "ignite_overhead": (
+        Claim(HANDLERS, "handlers of the same events that do nothing", COST, 3.0),
+        Claim(HANDLERS, STEP, SHARE, 1.0),
+    ),
+    "jax_overhead": (
+        Claim(STATE, "a loop that reads both counters of the state", COST, 3.0),
+        Claim(STATE, STEP, SHARE, 1.0),
+    ),
 }
 
 
@@ -146,6 +166,28 @@ class Measured:
         medians = (self.pairs.our_median, self.pairs.peer_median)
         ours, peer = (f"{seconds * self.scale:,.1f} {self.unit}" for seconds in medians)
         return _row(self.claim, ours, peer, self.ratio, holds=self.holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A claim of what part of a step of 5 ms a batch takes; it has no peer."""
+
+    claim: Claim
+    seconds: float
+
+    @property
+    def percent(self) -> float:
+        """Give the part of a step, in percent."""
+        return self.seconds / 5e-3 * 100
+
+    @property
+    def holds(self) -> bool:
+        """Say whether it stayed below the claim's target."""
+        return self.percent <= self.claim.target
+
+    def row(self) -> tuple[str, ...]:
+        """Give the row of the results table."""
+        return _row(self.claim, f"{self.seconds * 1e9:,.1f} ns a batch", "-", self.percent, holds=self.holds)
 
 
 @dataclass(frozen=True, slots=True)

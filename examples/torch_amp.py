@@ -32,7 +32,7 @@ def train(checkpoint: Path, stop: str | None) -> None:
         print(f"resumed at epoch {clock.position.epoch}, iter {clock.position.iter}")
 
     for _ in clock.epochs():
-        for x, y in clock.batches(loader, resume="skip"):
+        for x, y in clock.batches(clock.rest(loader)):
             with torch.autocast("cpu", dtype=torch.float16):
                 loss = torch.nn.functional.mse_loss(model(x), y)
             scaler.scale(loss).backward()

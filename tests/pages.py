@@ -37,6 +37,7 @@ PAGES = tuple(
 #: Those that need a framework: its own tests run them, in a process of its own.
 OF_FRAMEWORKS = {
     "docs/guides/pytorch.md": "torch",
+    "docs/guides/script.md": "torch_script",
     "docs/guides/keras.md": "keras",
     "docs/guides/tensorflow.md": "tensorflow",
     "docs/guides/transformers.md": "transformers",

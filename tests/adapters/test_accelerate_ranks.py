@@ -49,3 +49,18 @@ def test_samples_are_those_of_all_ranks(results: list[dict[str, Any]], name: str
         assert rank["samples"] == seen
         assert rank["agree"]
         assert rank["counts"] == (2 * batches, 2 * steps, 2 * steps, seen[-1], 2 * copies)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_skip_counts_in_the_batches_of_its_loader(results: list[dict[str, Any]], name: str) -> None:
+    """A dispatcher's are those of one rank, so that two of them are one batch of both."""
+    ranks = [result[f"{name}, skipped"] for result in results]
+    begins = {"copies": 12, "dispatched": 6, "split": 8}[name]
+    # Copies for the last batch come from the start of the data.
+    passed = {sample for rank in ranks for batch in rank["trained"] for sample in batch if sample >= begins}
+    assert passed == set(range(begins, 20))
+    for rank in ranks:
+        assert (rank["left_out"], rank["sample"]) == (begins, 20 - begins)
+        (said,) = rank["warned"]
+        assert f"The loader resumes at epoch 0, sample {begins}" in said
+        assert f"{begins} samples will never be trained" in said

@@ -191,6 +191,36 @@ def test_counting_inside_a_traced_function_is_refused() -> None:
         train(loop.state)
 
 
+def test_a_state_that_is_watched_twice() -> None:
+    loop = Loop.made(windows(3), 3, watched=False)
+
+    def state() -> Any:
+        return loop.state
+
+    watch(loop.clock, state)
+    with pytest.raises(sb.TimelineError, match="watched already, as 'optimizer'"):
+        watch(loop.clock, state)
+
+
+def test_a_clock_that_two_loops_use() -> None:
+    loop = Loop.made(windows(3), 3)
+    for _ in loop.clock.epochs(1):
+        with pytest.raises(RuntimeError, match="a clock counts one loop"):
+            loop.run()
+        break
+
+
+def test_a_checkpoint_of_another_run_and_one_of_a_newer_version() -> None:
+    state = sb.StepClock(samples=30, batch_size=3, epochs=2, accumulate=3, boundary="carry", initial="9ba").state_dict()
+    again = Loop.made(windows(3), 3)
+    with pytest.raises(sb.TimelineError, match=r"another plan: samples=30 there, 20 here"):
+        again.clock.load_state_dict(state, pending="carry")
+    with pytest.raises(sb.TimelineError, match="newer stepbridge: upgrade"):
+        again.clock.load_state_dict({**state, "version": 99})
+    # What was refused leaves the clock as it is.
+    assert again.run().clock.batch == 14
+
+
 def test_wrong_use() -> None:
     loop = Loop.made(windows(3), 3)
     with pytest.raises(TypeError, match="a function that returns the state of now"):

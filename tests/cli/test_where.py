@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import stepbridge as sb
 from commands import ROOT, complaint, printed, run
 
 if TYPE_CHECKING:
@@ -115,3 +116,23 @@ def test_a_clock_of_a_newer_version(tmp_path: Path) -> None:
 def test_a_file_that_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "trainer_state.json").write_text("{", encoding="utf-8")
     assert "expected the JSON of a trainer state" in complaint(1, "where", tmp_path)
+
+
+def test_half_the_ranks_at_size(tmp_path: Path) -> None:
+    """After 1.5 epochs of 50,000 samples on 8 ranks, 4 ranks go on in epoch 0; the numbers are those of the source."""
+    clock = sb.StepClock(samples=50_000, batch_size=64, epochs=3, accumulate=4, boundary="flush", initial="294st")
+    state = json.loads((CHECKPOINT / "trainer_state.json").read_text(encoding="utf-8"))
+    state |= {"global_step": 294, "epoch": 1.5, "max_steps": 588, "num_train_epochs": 3}
+    attributes = state["stateful_callbacks"]["stepbridge"]["attributes"]
+    attributes["clock"] = clock.state_dict()
+    attributes["arguments"] |= {
+        "per_device_train_batch_size": 8,
+        "gradient_accumulation_steps": 4,
+        "world_size": 8,
+    }
+    (tmp_path / "trainer_state.json").write_text(json.dumps(state), encoding="utf-8")
+    assert printed("where", tmp_path).endswith("That is the same point.\n")
+    assert (
+        "The Trainer resumes at epoch 0, sample 37,632; the run has trained 75,088 samples (epoch 1, sample 25,088). "
+        "37,456 samples will be trained again. Cause: world_size 8 -> 4."
+    ) in printed("where", tmp_path, "--resume-with", "world_size=4")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stepbridge._errors import TimelineError
 from stepbridge.checkpoints._accelerate_folder import AccelerateFolder
+from stepbridge.checkpoints._ignite_file import IgniteFile
 from stepbridge.checkpoints._lightning_file import LightningFile
 from stepbridge.checkpoints._trainer_state import TrainerState
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "kind_of", "read_checkpoint"]
 
-KINDS: tuple[CheckpointKind, ...] = (TrainerState(), LightningFile(), AccelerateFolder())
+KINDS: tuple[CheckpointKind, ...] = (TrainerState(), LightningFile(), AccelerateFolder(), IgniteFile())
 
 
 def kind_of(path: Path) -> CheckpointKind | None:

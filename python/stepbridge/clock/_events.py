@@ -2,8 +2,8 @@
 
 An adapter needs nothing else of the clock than these calls and what `ClockReadings` answers:
 
-- the run: `begin_epoch`, `advance` (or `count_one`), `end_epoch`, `restart_epoch`, `end_run`, and `one_advance` around
-  several of them that are one event;
+- the run: `begin_epoch`, `advance` (or `advance_one`, `count_one`), `end_epoch`, `restart_epoch`, `end_run`, and
+  `one_advance` around several of them that are one event;
 - the plan: `change`, `replan`, `move_to`;
 - updates: `updates`, `skip_update`, `settle_updates`, `add_tokens`;
 - what should follow the clock: `add_hook`, `remove_hook`, `hooks`, `is_followed`;
@@ -179,6 +179,23 @@ class ClockEvents(ClockPlanning):
         if not self._advance_many(batches, last):
             self._warn_longer()
         self._run_hooks()
+
+    def advance_one(self) -> None:
+        """Counts one batch, as `advance()`; for a framework that calls back in every batch, as it checks nothing.
+
+        Raises:
+            TimelineError: no epoch has begun.
+
+        Warns:
+            StepbridgeWarning: the epoch has more batches than planned.
+        """
+        tracker = self._tracker
+        if tracker is not None:
+            tracker.settle()
+        if not self._advance():
+            self._warn_longer()
+        if self._hooks:
+            self._run_hooks()
 
     count_one = _core.Clock._advance
     """Counts one batch and does nothing else: no hook runs, no update is settled, nothing is warned of.

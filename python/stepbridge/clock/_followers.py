@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stepbridge.ledger import Base
-    from stepbridge.timeline import QuantityLike, Timeline, UnitLike
+    from stepbridge.timeline import Exact, QuantityLike, Timeline, UnitLike
 
 __all__ = ["ClockFollowers"]
 
 
 class ClockFollowers(ClockReadings):
     """The part of `StepClock` that others hang on."""
+
+    hooks: tuple[Callable[[], object], ...] = ()
+    """What is called after each advance, in order; `add_hook` and `remove_hook` change it."""
 
     def __init__(
         self,
@@ -38,6 +41,8 @@ class ClockFollowers(ClockReadings):
         self._warned: set[str] = set()
         self._tracker: UpdateTracker | None = None
         self._hooks: list[Callable[[], object]] = []
+        self.hooks = ()
+        self._entry_checks: list[Callable[[Exact], object]] = []
         #: Whether several advances count as one, at whose end hooks run.
         self._held = False
         #: Steps that were not applied: those of the run, and those that the next line of the ledger has.
@@ -120,6 +125,7 @@ class ClockFollowers(ClockReadings):
         if not callable(hook):
             raise TypeError(f"hook must be a function without arguments, not {type(hook).__name__} ({hook!r})")
         self._hooks.append(hook)
+        self.hooks = tuple(self._hooks)
 
     def remove_hook(self, hook: Callable[[], object]) -> None:
         """Calls `hook` no more.
@@ -130,11 +136,20 @@ class ClockFollowers(ClockReadings):
         if hook not in self._hooks:
             raise TimelineError(f"{self.name}: the hook {hook!r} was not added, so it cannot be removed")
         self._hooks.remove(hook)
+        self.hooks = tuple(self._hooks)
 
-    @property
-    def hooks(self) -> tuple[Callable[[], object], ...]:
-        """What is called after each advance, in order."""
-        return tuple(self._hooks)
+    def add_entry_check(self, check: Callable[[Exact], object]) -> None:
+        """Calls `check` where a loader begins at another point of the epoch's data than the run has reached.
+
+        It is called before anything is trained there, with that point, in samples or batches, and warns of it, or
+        refuses it by an error. Without a check the clock warns.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(check):
+            raise TypeError(f"check must be a function of one argument, not {type(check).__name__} ({check!r})")
+        self._entry_checks.append(check)
 
     @property
     def is_followed(self) -> bool:

@@ -14,6 +14,7 @@ from stepbridge._errors import TimelineError
 
 if TYPE_CHECKING:
     from stepbridge.clock._readings import ClockReadings
+    from stepbridge.timeline import Exact
 
 __all__ = ["LoaderKind", "RestOfEpoch", "kind_of", "register_loader_kind", "rest_of_arrays"]
 
@@ -42,6 +43,13 @@ class LoaderKind(Protocol):
         """Prepares a loader for an epoch that begins; returns what says in which order it is about to yield it.
 
         The text goes into the clock's state. None: the order follows from the loader itself, or it is unknown.
+        """
+        ...
+
+    def begins_at(self, loader: Any) -> Exact | None:
+        """Returns what a loader leaves out at its start, in samples over all ranks, or in batches.
+
+        None: it does not say so, as most loaders do not.
         """
         ...
 

@@ -131,6 +131,7 @@ class ClockLoop(ClockEvents):
         if kind is not None:
             self._order = kind.order(loader, self._position[0])
         skip = self._batches_to_skip(loader, resume)
+        self._compare_start(loader, skip)
         fresh = self._just_loaded and self._position[1] == 0 and is_stateful(loader)
         items = iter(not_empty(loader) if fresh else loader)
         self._just_loaded, self._rest = False, None
@@ -200,6 +201,42 @@ class ClockLoop(ClockEvents):
         if samples is None or size is None:
             return RestOfEpoch(self, samples, None if self._resized or unit == "sp" else done, self._order)
         return RestOfEpoch(self, samples, None if samples % size else samples // size, self._order)
+
+    def _compare_start(self, loader: Iterable[Any], skip: int) -> None:
+        """Enters the epoch where the loader says that it begins, if that is not where the run is."""
+        if self._is_stream or loader is self._rest:
+            return
+        kind = kind_of(loader)
+        if skip and kind is not None:
+            now = None if self._order is None else kind.order(loader, self._position[0])
+            if now is not None and now != self._order:
+                self.warn_once(
+                    "the order of the loader",
+                    "the one in which the epoch began",
+                    "another one",
+                    'resume="skip" leaves out the first samples of that, which are not those that are done: give the '
+                    "loader sampler=EpochOrder(seed) of stepbridge.adapters.torch, or take clock.rest(loader)",
+                )
+        begins = None if kind is None else kind.begins_at(loader)
+        if begins is None or not int(begins):
+            return
+        unit, size = self._data_unit, self._plan.segments[-1].batch_size
+        begins = begins if begins.unit == unit else self._in_unit(begins, unit, size)
+        if begins is None:
+            return
+        at = int(begins) + skip * (1 if unit == "ba" else size or 0)
+        if at == self._data_done():
+            return
+        for check in self._entry_checks:
+            check(Exact(at, unit))
+        self.begin_epoch(self._position[0], tell=not self._entry_checks, **{"batch" if unit == "ba" else "sample": at})
+
+    @staticmethod
+    def _in_unit(amount: Exact, unit: Literal["sp", "ba"], size: int | None) -> Exact | None:
+        """Batches as samples, or samples as batches; None where they are no whole number, or it is not known."""
+        if size is None or (unit == "ba" and int(amount) % size):
+            return None
+        return Exact(int(amount) * size if unit == "sp" else int(amount) // size, unit)
 
     def _batches_to_skip(self, loader: object, resume: Resume | None) -> int:
         """Batches to leave out before the first one that is new."""

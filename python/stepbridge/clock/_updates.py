@@ -38,11 +38,10 @@ class Updates:
         self.applied += 1
         tracker = self._tracker
         tracker.updated = True
-        clock = tracker.clock
-        if not clock.closes_step:
+        if not tracker.clock.closes_step:
             tracker.warn_once(
                 f"the updates of {self.name}",
-                f"no update after batch {clock.batch}, where an accumulation window is open",
+                f"no update after batch {tracker.clock.batch}, where an accumulation window is open",
                 f"update {self.applied}",
                 "step only where clock.closes_step is true, or give the clock the loop's accumulate",
             )
@@ -173,6 +172,11 @@ class UpdateTracker:
 
     def settle(self) -> None:
         """Decides about the step that the last batch closed, before the next one comes."""
+        if self.updated and not self.polled:
+            # The usual case, in every step of a run.
+            self.updated = self.explained = False
+            self.settled = self.clock.batch
+            return
         if not self.polled:
             self._decide()
             return

@@ -9,17 +9,19 @@ What Accelerate does (seen on 1.0 and 1.15):
   at hand, so that the end of the training loader is never seen again. In both the windows are not those of the plan;
 - `save_state` keeps the count, so that a resume inside a window goes on with it; the gradients are lost;
 - with `use_stateful_dataloader=True` it keeps the batches that the loader yielded, and no samples: with another batch
-  size a loader goes on after so many batches of the new size.
+  size a loader goes on after so many batches of the new size;
+- `skip_first_batches(loader, n)` leaves out n batches of the loader that it is given, whatever was trained.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.base import ArgumentChange, ResumeCheck, ResumePoint, check_mismatch, point_of
+from stepbridge.adapters.base import ArgumentChange, LoopDriver, ResumeCheck, ResumePoint, check_mismatch, point_of
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import ACCELERATE_KEY
 from stepbridge.clock import StepClock
@@ -59,18 +61,19 @@ def clock_for(
         accelerator: the `Accelerator`.
         loader: what `accelerator.prepare` returned.
         epochs: how many are planned; None leaves the end open.
-        mismatch: what it is where `load_state` sets a stateful loader to another sample than the run has reached: a
-            warning, or an error.
+        mismatch: what it is where `load_state` sets a stateful loader to another sample than the run has reached, or
+            where `skip_first_batches` left out other samples than are done: a warning, or an error.
         options: whatever else `StepClock` takes; a size given here is believed in place of the loader's.
 
     Raises:
         TypeError: not an accelerator, or a loader that was not prepared.
         TimelineError: it is what `skip_first_batches` returned; another word for `mismatch`; in `load_state`: the
-            loader goes on at another sample, and `mismatch` is "raise".
+            loader goes on at another sample, or the checkpoint is another run's, and `mismatch` is "raise"; in
+            `clock.batches` the same of what `skip_first_batches` returned.
 
     Warns:
-        StepbridgeWarning: the loader goes on at another sample; the windows of the accelerator are not those of the
-            clock.
+        StepbridgeWarning: the loader goes on at another sample; the checkpoint is another run's; the windows of the
+            accelerator are not those of the clock.
     """
     if not hasattr(accelerator, "register_for_checkpointing"):
         raise TypeError(f"clock_for takes an accelerate.Accelerator first, not {type(accelerator).__name__}")
@@ -90,6 +93,7 @@ def clock_for(
     clock = StepClock(epochs=epochs, **{**given, **sizes, **options})
     accelerator.register_for_checkpointing(_Saved(clock, accelerator, loader, strict=mismatch == "raise"))
     clock.add_hook(_Comparison(clock, accelerator))
+    clock.add_entry_check(_Start(clock, strict=mismatch == "raise"))
     return clock
 
 
@@ -106,35 +110,78 @@ class _Saved:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from it; the accelerator's own count of the window is loaded before."""
-        accumulate = self.accelerator.gradient_accumulation_steps
-        self.clock.load_state_dict(state.get(ACCELERATE_KEY, state), pending=self.accelerator.step % accumulate)
+        clock, accumulate = self.clock, self.accelerator.gradient_accumulation_steps
+        LoopDriver(clock).continue_run(
+            clock.plan,
+            state.get(ACCELERATE_KEY, state),
+            pending=self.accelerator.step % accumulate,
+            strict=self.strict,
+        )
         if self.stateful and self.clock.resumed_inside:
             self._check()
 
     def _check(self) -> None:
-        """Compares where a stateful loader goes on with where the run is.
-
-        Raises:
-            TimelineError: they differ, and that was asked for.
-        """
+        """Compares where a stateful loader goes on with where the run is."""
         clock, reached = self.clock, point_of(self.clock)
         planned, batches, done = clock.plan.segments[-1], clock.position.iter, int(reached.done)
         size, unit = planned.batch_size, reached.done.unit
         if size is None or unit != "sp" or done == batches * size:
             return
-        check = ResumeCheck(
+        _compare(
+            clock,
+            Exact(batches * size, unit),
             "Accelerate",
-            reached,
-            ResumePoint(reached.epoch, Exact(batches * size, unit)),
-            Exact(clock.sample or 0, unit),
-            None if planned.samples is None else Exact(planned.samples, unit),
+            strict=self.strict,
             changes=(ArgumentChange("samples a batch over all ranks", done // batches, size),),
             cause=f"the stateful loader goes on after {batches} batches, whatever their size",
             remedy=_REMEDY,
         )
-        if self.strict:
-            raise TimelineError(f"{clock.name}: {check}")
-        clock.warn(str(check))
+
+
+class _Start:
+    """Compares where what `skip_first_batches` returned begins with where the run is."""
+
+    def __init__(self, clock: StepClock, *, strict: bool) -> None:
+        # The clock keeps its checks; one that kept the clock as well would keep both for good.
+        self._clock, self.strict = ref(clock), strict
+
+    def __call__(self, begins: Exact) -> None:
+        clock = self._clock()
+        if clock is None:
+            return
+        inside = int(clock.epoch_done) > 0
+        _compare(
+            clock,
+            begins,
+            "The loader",
+            strict=self.strict,
+            cause="skip_first_batches left out other batches than those that are done",
+            remedy='give clock.batches(loader, resume="skip") the loader that was prepared'
+            if inside
+            else "take the loader that was prepared for an epoch from its start",
+        )
+
+
+def _compare(clock: StepClock, goes_on: Exact, framework: str, *, strict: bool, **why: Any) -> None:
+    """Says that the data go on at another point of the running epoch than the run has reached.
+
+    Raises:
+        TimelineError: that was asked for.
+    """
+    reached, unit = point_of(clock), goes_on.unit
+    planned = clock.plan.segments[-1]
+    whole = planned.samples if unit == "sp" else planned.batches
+    check = ResumeCheck(
+        framework,
+        reached,
+        ResumePoint(reached.epoch, goes_on),
+        Exact((clock.sample or 0) if unit == "sp" else clock.batch, unit),
+        None if whole is None else Exact(whole, unit),
+        **why,
+    )
+    if strict:
+        raise TimelineError(f"{clock.name}: {check}")
+    clock.warn(str(check))
 
 
 class _Comparison:

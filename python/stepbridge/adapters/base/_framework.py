@@ -16,7 +16,9 @@ __all__ = ["framework"]
 
 
 @contextmanager
-def framework(module: str, *, title: str, tested: str, adapter: str | None = None) -> Iterator[None]:
+def framework(
+    module: str, *, title: str, tested: str, adapter: str | None = None, through: tuple[str, ...] = ()
+) -> Iterator[None]:
     """Guards the import of a framework, which is the only thing inside.
 
     It is imported first and alone: so a missing framework is told apart from a broken one.
@@ -26,6 +28,7 @@ def framework(module: str, *, title: str, tested: str, adapter: str | None = Non
         title: what its users call it.
         tested: the lowest version that the adapter is tested with.
         adapter: the name of our extra and of our adapter; by default that of the module.
+        through: other modules that lie between the user's line and the adapter; a warning points at the user's line.
 
     Raises:
         ImportError: it is not installed.
@@ -45,7 +48,8 @@ def framework(module: str, *, title: str, tested: str, adapter: str | None = Non
         raise ImportError(
             f"stepbridge.adapters.{adapter} needs {title}: pip install 'stepbridge[{adapter}]'"
         ) from error
-    pass_over(module)
+    for name in (module, *through):
+        pass_over(name)
     version = str(getattr(sys.modules[module], "__version__", ""))
     if _is_older(version, tested):
         warn(

@@ -21,7 +21,7 @@ from ignite.engine import Engine, Events
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import LoopDriver, check_mismatch, the_clock
-from stepbridge.adapters.ignite.planning import place_of, planned
+from stepbridge.adapters.ignite.planning import place_of, planned, start_of
 from stepbridge.adapters.torch import watch
 from stepbridge.checkpoints import IgniteArguments, ignite_check
 
@@ -109,6 +109,7 @@ class Attachment:
     ) -> None:
         self.driver = LoopDriver(clock)
         self.clock = clock
+        self._engine = ref(engine)
         self.watched = watched
         """The optimizer whose updates count, if one was given."""
         self.check: ResumeCheck | None = None
@@ -155,11 +156,13 @@ class Attachment:
     def state_dict(self) -> dict[str, Any]:
         """Returns the clock's state, and what a resume is compared with."""
         run = self._planned
-        return {
+        state = {
             "clock": self.driver.state(),
             "later": self._later,
             "arguments": None if run is None else run.arguments._asdict(),
         }
+        # A resume finds these out anew; who reads the file has them from here alone.
+        return state if run is None else state | {"start": start_of(self._engine(), run), "shuffled": run.shuffled}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes a state; the clock continues from it where the run begins, which the engine's own state decides.
@@ -347,14 +350,14 @@ class Attachment:
         self._iteration = engine.state.iteration
         data = self._planned.data if self._planned is not None else None
         if data is not None:
-            self._set_size(data.take(), data.size)
-        self.driver.batches()
+            samples = data.take()
+            if samples != data.size or self._partial:
+                self._set_size(samples, data.size)
+        self.clock.advance_one()
 
     def _set_size(self, samples: int, size: int) -> None:
         """Plans the size of the batch at hand where it is not that of the plan."""
         clock, planned = self.clock, self.clock.plan.segments[-1]
-        if samples == size and not self._partial:
-            return
         if samples != size and planned.samples is not None and planned.samples - int(clock.epoch_done) == samples:
             # The plan has it there.
             return

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stepbridge.checkpoints import LoaderStart
     from stepbridge.timeline import Boundary, OnCut, Segment
 
-__all__ = ["DataPass", "Planned", "place_of", "planned"]
+__all__ = ["DataPass", "Planned", "place_of", "planned", "start_of"]
 
 
 class Planned(NamedTuple):
@@ -148,11 +148,13 @@ class DataPass:
 def place_of(engine: Any, run: Planned) -> IgnitePlace:
     """Returns where the engine goes on, by its own counters."""
     iteration, length = engine.state.iteration, engine.state.epoch_length
-    start: LoaderStart = "begins"
-    if run.stateful:
-        start = "continues"
-    elif isinstance(engine, DeterministicEngine):
-        start = "skips"
     # The next epoch is `state.epoch + 1`, which counts from 1; its batches go by the iteration.
     batch = iteration if length is None else iteration % length
-    return IgnitePlace(engine.state.epoch, batch, length, start, run.arguments.batches)
+    return IgnitePlace(engine.state.epoch, batch, length, start_of(engine, run), run.arguments.batches)
+
+
+def start_of(engine: Any, run: Planned) -> LoaderStart:
+    """Returns what the loader does in an epoch that is resumed in its middle."""
+    if run.stateful:
+        return "continues"
+    return "skips" if isinstance(engine, DeterministicEngine) else "begins"

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from stepbridge.adapters.base import framework
 
-with framework("jax", title="JAX", tested="0.4"):
+with framework("jax", title="JAX", tested="0.4", through=("flax", "grain", "orbax")):
     import jax as _jax  # noqa: F401  # first and alone; `framework` says why
 with framework("optax", title="optax", tested="0.2", adapter="jax"):
     import optax as _optax  # noqa: F401

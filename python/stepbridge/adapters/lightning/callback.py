@@ -77,8 +77,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         mismatch: Literal["warn", "raise"] = "warn",
         **options: Any,
     ) -> None:
-        # A clock of the user's may have an end of its own.
-        self._may_stop = clock is not None or options.get("until") is not None
+        #: Whether something is to be done after a batch: a clock of the user's may have an end of its own.
+        self._acts = clock is not None or options.get("until") is not None or log_step is not None
         clock = clock_or_options(clock, options)
         check_mismatch(mismatch)
         self.driver = LoopDriver(clock)
@@ -93,7 +93,6 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._reporting = None if log_step is None else Reporting(LogStep(clock, log_step))
         self._planned: Planned | None = None
         self._watches: list[Watch] = []
-        self._advance, self._count_one = clock.advance, clock.count_one
         #: What a checkpoint brought, until training begins.
         self._loaded: Mapping[str, Any] | None = None
         #: Where that was, until its first batch.
@@ -103,12 +102,14 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._later = 0
         #: Batches of the first window that count as done, as Lightning was expected to go on.
         self._phase = 0
-        #: Batches of the epoch that were begun, as Lightning numbers them.
-        self._ready = 0
-        #: The index of the running epoch's last batch; None where the Trainer learns it from the data.
-        self._last_index: int | None = None
-        #: Whether a batch is begun and not counted; whether one of the epoch was begun, or counted.
-        self._open = self._begun = self._inside = False
+        #: The index of the epoch's batch that was begun last, as Lightning numbers them; -1 before the first.
+        self._index = -1
+        #: The index from which on a batch may be the first or the last one of its epoch.
+        self._look = -1
+        #: Whether a batch is begun and not counted; whether one of the epoch was begun.
+        self._open = self._begun = False
+        #: The clock's batches when the epoch began.
+        self._first = 0
         #: Whether the running epoch ends before its data does.
         self._ends_early = False
 
@@ -125,8 +126,9 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self._take_over()
-        self._open = self._begun = self._inside = self._ends_early = self.is_last_batch = False
-        self._ready, self.check, self._resumed, self._before = 0, None, None, None
+        self._open = self._begun = self._ends_early = self.is_last_batch = False
+        self._index = self._look = -1
+        self.check, self._resumed, self._before = None, None, None
         loaded, self._loaded = self._loaded, None
         clock = self.clock
         if loaded is None:
@@ -149,18 +151,22 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             self._reporting.step.record("lightning.Trainer")
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        if not self._begun:
-            self._begun = True
-            self._begin_epoch(trainer, batch_idx)
-        self._open, self._ready = True, batch_idx + 1
-        if batch_idx == self._last_index:
-            self.is_last_batch = True
-        elif self._last_index is None:
-            self.is_last_batch = bool(trainer.is_last_batch)
+        if batch_idx >= self._look:
+            self._look_at(trainer, batch_idx)
+        self._open, self._index = True, batch_idx
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
         if self._open:
-            self._count()
+            clock = self.clock
+            if self.is_last_batch:
+                self._count()
+            elif clock.closes_step or clock.hooks:
+                self._open = False
+                clock.advance_one()
+            else:
+                # No update of the batch before is to be settled, and nothing else follows the clock.
+                self._open = False
+                clock.count_one()
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         if self._open:
@@ -169,10 +175,11 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._open:
             self._count()
-        if self._may_stop and self.driver.should_stop:
-            trainer.should_stop = True
-        if self._reporting is not None:
-            self._reporting.batch(trainer, pl_module)
+        if self._acts:
+            if self.driver.should_stop:
+                trainer.should_stop = True
+            if self._reporting is not None:
+                self._reporting.batch(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         if self._reporting is not None and not trainer.sanity_checking:
@@ -180,9 +187,10 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         self.clock.settle_updates()
-        if self._reporting is not None and self._inside:
+        inside = self._begun and self.clock.batch > self._first
+        if self._reporting is not None and inside:
             self._reporting.epoch(trainer, pl_module)
-        if not self._inside:
+        if not inside:
             self._end_empty_epoch(trainer)
         elif self._ends_early:
             self.driver.end_epoch(leaves_out=True)
@@ -191,8 +199,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         if self._ends_early and self._planned is not None:
             # For its last window the clock's accumulation was another one.
             self.clock.replan(self._planned.plan)
-        self._begun = self._inside = self._ends_early = self.is_last_batch = False
-        self._ready = 0
+        self._begun = self._ends_early = self.is_last_batch = False
+        self._index = self._look = -1
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         self.clock.settle_updates()
@@ -210,7 +218,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         return {
             "clock": self.driver.state(),
             "later": self._later,
-            "place": LightningPlace(self._ready, self.is_last_batch, run is not None and run.stateful)._asdict(),
+            "place": LightningPlace(self._index + 1, self.is_last_batch, run is not None and run.stateful)._asdict(),
             "arguments": None if run is None else run.arguments._asdict(),
             "batches": None if run is None else run.batches,
             "epochs": None if run is None else run.epochs,
@@ -338,27 +346,33 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             phase = index % run.arguments.accumulate_grad_batches
             if phase != self._phase or (place.last and phase):
                 self.driver.begin_run(run.plan, pending=phase)
-        self._resumed = None
+        self._resumed, self._first = None, clock.batch
         number = trainer.num_training_batches
-        self._last_index = None if number == float("inf") else int(number) - 1
+        # Over a stream the Trainer learns the last batch from the data, so that each may be it.
+        self._look = -1 if number == float("inf") else int(number) - 1
+
+    def _look_at(self, trainer: Any, index: int) -> None:
+        """A batch that may be the first or the last one of its epoch."""
+        if not self._begun:
+            self._begun = True
+            self._begin_epoch(trainer, index)
+        if self._look < 0:
+            self.is_last_batch = bool(trainer.is_last_batch)
+        elif index == self._look:
+            self.is_last_batch = True
 
     def _count(self) -> None:
         """Counts the batch at hand, before its update."""
-        self._open, self._inside = False, True
+        self._open = False
         if not self.is_last_batch:
-            # Where the batch before closed no step, no update is to be settled, and nothing else follows the clock.
-            clock = self.clock
-            if clock.closes_step or clock.hooks:
-                self._advance()
-            else:
-                self._count_one()
+            self.clock.advance()
             return
         if self._ends_early and self._planned is not None:
-            short = self._ready % self._planned.arguments.accumulate_grad_batches
+            short = (self._index + 1) % self._planned.arguments.accumulate_grad_batches
             if short:
                 # The clock plans more of this epoch's data; Lightning ends its window here.
                 self.clock.change(accumulate=short, pending=short - 1)
-        self._advance(last=True)
+        self.clock.advance(last=True)
 
     def _end_empty_epoch(self, trainer: Any) -> None:
         """The epoch had no batch: its first one was refused, or Lightning skipped it."""

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from stepbridge.adapters.base import framework
 
-with framework("tensorflow", title="TensorFlow", tested="2.19"):
+with framework("tensorflow", title="TensorFlow", tested="2.19", through=("keras",)):
     import tensorflow as tf  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.tensorflow.checkpoints import ClockCheckpoint

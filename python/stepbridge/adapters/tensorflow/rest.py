@@ -21,6 +21,7 @@ from stepbridge.clock import register_loader_kind
 
 if TYPE_CHECKING:
     from stepbridge.clock import RestOfEpoch
+    from stepbridge.timeline import Exact
 
 __all__ = ["TensorFlowDatasets"]
 
@@ -34,6 +35,10 @@ class TensorFlowDatasets:
 
     def order(self, loader: tf.data.Dataset, epoch: int) -> str | None:  # noqa: ARG002  # nothing has to be kept
         """Returns nothing: the order follows from the dataset, or it is unknown."""
+        return None
+
+    def begins_at(self, loader: tf.data.Dataset) -> Exact | None:  # noqa: ARG002  # it does not say so
+        """Returns nothing: a dataset does not say what was left out of it."""
         return None
 
     def rest(self, loader: tf.data.Dataset, wanted: RestOfEpoch) -> tf.data.Dataset:

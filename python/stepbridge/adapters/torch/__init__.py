@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 
 from stepbridge.adapters.base import framework
 
-with framework("torch", title="PyTorch", tested="2.4"):
+with framework("torch", title="PyTorch", tested="2.4", through=("torchdata",)):
     import torch as _torch  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.torch.distributed import ClockJoin, no_sync

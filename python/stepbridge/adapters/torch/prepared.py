@@ -6,7 +6,9 @@ What Accelerate does (seen on 1.0 and 1.15):
   size then is that of all ranks. With `even_batches` the last batch is filled up with copies from the data's start.
 - `DataLoaderDispatcher` reads on rank 0 alone and shares out. Its last batch is only made divisible by the ranks.
 - `IterableDatasetShard` reads all of the stream on every rank; its last batch is filled up as well.
-- `skip_first_batches` returns a loader whose length is that of the rest.
+- `skip_first_batches` returns a loader whose length is that of the rest. It counts the batches of the sampler: those
+  of a `DataLoaderDispatcher` are those of one rank, as many as there are ranks to a batch. Over a stream it counts what
+  the loader yields.
 
 What Fabric does (seen on 2.4 and 2.6): its loader is not a DataLoader. It holds one, which has its DistributedSampler.
 """
@@ -19,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from torch.utils.data import BatchSampler, IterableDataset
 
 from stepbridge._errors import TimelineError
+from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inside_of_fabric", "sizes_of_prepared"]
+__all__ = ["inside_of_fabric", "left_out_at_start", "sizes_of_prepared"]
 
 
 def inside_of_fabric(loader: Any) -> Any:
@@ -32,6 +35,32 @@ def inside_of_fabric(loader: Any) -> Any:
     if module not in ("lightning.fabric.wrappers", "lightning_fabric.wrappers"):
         return loader
     return vars(loader).get("_dataloader", loader)
+
+
+def left_out_at_start(loader: Any) -> Exact | None:
+    """Returns what `skip_first_batches` leaves out of a loader, over all ranks; None for any other loader."""
+    accelerate = sys.modules.get("accelerate.data_loader")
+    if accelerate is None:
+        return None
+    skipped = vars(loader).get("skip_batches")
+    if skipped:
+        return Exact(skipped, "ba")
+    sampler = _batch_sampler(loader)
+    batches = 0
+    while isinstance(sampler, accelerate.SkipBatchSampler):
+        batches, sampler = batches + sampler.skip_batches, sampler.batch_sampler
+    size = getattr(sampler, "batch_size", None)
+    if not batches:
+        return None
+    if type(size) is not int:
+        return Exact(batches, "ba")
+    if isinstance(sampler, accelerate.BatchSamplerShard) and not sampler.split_batches:
+        size *= sampler.num_processes
+    return Exact(batches * size, "sp")
+
+
+def _batch_sampler(loader: Any) -> Any:
+    return loader.sampler if isinstance(loader.sampler, BatchSampler) else loader.batch_sampler
 
 
 def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> dict[str, Any] | None:
@@ -43,7 +72,7 @@ def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> di
     accelerate = sys.modules.get("accelerate.data_loader")
     if accelerate is None or not isinstance(loader, accelerate.DataLoaderAdapter):
         return None
-    sampler = loader.sampler if isinstance(loader.sampler, BatchSampler) else loader.batch_sampler
+    sampler = _batch_sampler(loader)
     if isinstance(sampler, accelerate.SkipBatchSampler) or bool(vars(loader).get("skip_batches")):
         raise TimelineError(
             "the loader is what skip_first_batches returned, so its length is not that of an epoch: "

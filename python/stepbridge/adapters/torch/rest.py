@@ -15,6 +15,7 @@ What PyTorch does (seen on 2.15):
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,12 @@ from torch.utils.data import (
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
+from stepbridge.adapters.torch.prepared import left_out_at_start
 from stepbridge.clock import register_loader_kind
 
 if TYPE_CHECKING:
     from stepbridge.clock import RestOfEpoch
+    from stepbridge.timeline import Exact
 
 __all__ = ["EpochOrder", "TorchLoaders", "bind_order"]
 
@@ -67,18 +70,29 @@ class TorchLoaders:
         return isinstance(loader, DataLoader)
 
     def order(self, loader: DataLoader[Any], epoch: int) -> str | None:
-        """Tells an `EpochOrder` its epoch; returns the state of the generator that the order comes from."""
+        """Tells an `EpochOrder` its epoch; returns what the order comes from: the state of a generator."""
         sampler = _sampler(loader)
         if isinstance(sampler, EpochOrder):
             bind_order(loader, sampler)
             sampler.set_epoch(epoch)
+        seed, iteration = getattr(sampler, "initial_seed", None), getattr(loader, "iteration", None)
+        if type(seed) is int and type(iteration) is int:
+            # Accelerate's SeedableRandomSampler, which its loader tells how often it was gone through.
+            return f"seed {seed + iteration}"
         generator = getattr(sampler, "generator", None)
+        if type(sampler) is RandomSampler and generator is None:
+            # The order comes from the global generator: it cannot be had again, and another one can be told apart.
+            return "global " + hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest()[:16]
         if not isinstance(generator, torch.Generator):
             return None
         # Workers that persist have their seed from an earlier epoch.
         kept = loader.persistent_workers and getattr(loader, "_iterator", None) is not None
         draws = _DRAWS if loader.generator is generator and not kept else _DRAWS_NOT
         return draws + base64.b64encode(generator.get_state().numpy().tobytes()).decode()
+
+    def begins_at(self, loader: DataLoader[Any]) -> Exact | None:
+        """Returns what Accelerate's `skip_first_batches` leaves out; None for any other loader."""
+        return left_out_at_start(loader)
 
     def rest(self, loader: DataLoader[Any], wanted: RestOfEpoch) -> Iterable[Any]:
         """Returns a loader over what is left of the epoch."""

@@ -94,6 +94,7 @@ class Watch(base.Watch):
     def __init__(self, clock: StepClock, optimizer: Optimizer, scaler: Scaler | None, name: str | None) -> None:
         super().__init__(clock, optimizer, name)
         self._calls = 0
+        self._count = self.updates.count
         self._handle = optimizer.register_step_post_hook(self._after_step)
         self._scaling = None if scaler is None else _scaling(scaler)
         if self._scaling is not None:
@@ -109,12 +110,14 @@ class Watch(base.Watch):
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._calls += 1
-        if kwargs and _only_fills_the_state(optimizer, kwargs):
+        if not kwargs and "found_inf" not in optimizer.__dict__:
+            self._count()  # the usual case
+        elif kwargs and _only_fills_the_state(optimizer, kwargs):
             return
-        if _left_out(optimizer, kwargs):
+        elif _left_out(optimizer, kwargs):
             self.updates.skip()
-            return
-        self.updates.count()
+        else:
+            self.updates.count()
 
 
 def _only_fills_the_state(optimizer: Optimizer, kwargs: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from stepbridge.adapters.base import framework
 
-with framework("transformers", title="Transformers", tested="4.46"):
+with framework("transformers", title="Transformers", tested="4.46", through=("accelerate", "trl")):
     import transformers as _transformers  # noqa: F401  # first and alone; `framework` says why
 
 from stepbridge.adapters.transformers.aligning import aligned_checkpoint
