@@ -458,3 +458,23 @@ def test_why_a_record_at_a_whole_epoch_has_no_epoch(tmp_path: Path) -> None:
     why = "a whole number ends an epoch or begins the next, so that it has epoch_float and no epoch"
     assert why in logs.steps[0].reason
     assert why in " ".join(printed("info", path).split())
+
+
+@pytest.mark.parametrize("prefix", ["03/01 10:00:01 ", "03/01 - ", "2026/03/01 10:00:01 INFO - "])
+@pytest.mark.parametrize("bar", ["\u2501\u2501\u2501 0s 5ms/step", "[=>...] - ETA: 0s"])
+def test_a_date_before_a_bar_is_no_count_of_batches(prefix: str, bar: str, tmp_path: Path) -> None:
+    """Of each log with dates, the bars are those of the log without."""
+
+    def bars(before: str) -> list[tuple[object, ...]]:
+        text = "".join(
+            before + line + "\n"
+            for epoch in (1, 2)
+            for line in (f"Epoch {epoch}/2", *(f"{at}/32 {bar} - loss: 0.{epoch}{at}" for at in (1, 12, 32)))
+        )
+        (tmp_path / "train.log").write_text(text, encoding="utf-8")
+        columns = read_logs(tmp_path).reindex().to_numpy()
+        return list(zip(*(columns[name].tolist() for name in ("epoch", "iter", "value")), strict=True))
+
+    expected = [(epoch - 1, at - 1, float(f"0.{epoch}{at}")) for epoch in (1, 2) for at in (1, 12, 32)]
+    assert bars("") == expected
+    assert bars(prefix) == expected

@@ -26,7 +26,7 @@ class ClockFollowers(ClockReadings):
     """The part of `StepClock` that others hang on."""
 
     hooks: tuple[Callable[[], object], ...] = ()
-    """What is called after each advance, in order; `add_hook` and `remove_hook` change it."""
+    """The functions that are called after each advance, in order; `add_hook` and `remove_hook` change them."""
 
     def __init__(
         self,

@@ -4,6 +4,13 @@ use super::prelude::*;
 
 const ETA: &[(&str, ShapeKey)] = &[("ETA", ShapeKey::Ignored)];
 
+/// Whether there is nothing like `1/32` before the time of a step but the count of the batches: a date is like it too.
+fn has_one_ratio(line: &[u8]) -> bool {
+    let end = memchr::memmem::find(line, b"/step").unwrap_or(line.len());
+    let digit = |at: usize| line.get(at).is_some_and(u8::is_ascii_digit);
+    memchr::memchr_iter(b'/', &line[..end]).filter(|&at| at > 0 && digit(at - 1) && digit(at + 1)).count() == 1
+}
+
 pub(super) const SHAPES: &[TextShape] = &[
     // Of arrays the bar counts samples.
     TextShape {
@@ -14,7 +21,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &["Train on ", " samples"],
         lines: &[
             heading("Epoch {epoch:1}/{epochs}"),
-            line("{samples_in_epoch:1}/{_} [{_}] - {*}", Dash).keys(ETA).under(In(1)).bar(),
+            line("{samples_in_epoch:1}/{samples_per_epoch} [{_}] - {*}", Dash).keys(ETA).under(In(1)).bar(),
             line("{steps}/{epochs} - {_}s - {*}", Dash).under(Ends(1)).needs("oss: "),
         ],
         also: &[],
@@ -50,7 +57,12 @@ pub(super) const SHAPES: &[TextShape] = &[
             heading("Epoch {epoch:1}/{epochs}"),
             line("{steps}/{epochs} - {_}s - {*}", Dash).under(Ends(1)).begins().needs("oss: "),
             line("{iter:1}/{iters} [{_}] - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
-            line("{iter:1}/{iters} {_}/step - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
+            line("{iter:1}/{iters} \u{2501}{_}/step - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
+            // The bar as other encodings have it.
+            ShapeLine {
+                check: Some(has_one_ratio),
+                ..line("{iter:1}/{iters} {_}/step - {*}", Dash).keys(ETA).under(In(1)).begins().bar()
+            },
             line("{iter:1}/Unknown {_} - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
             line("- {_}s - {*}", Dash).under(Ends(1)).begins().needs("oss: "),
         ],
