@@ -472,8 +472,7 @@ def test_a_date_before_a_bar_is_no_count_of_batches(prefix: str, bar: str, tmp_p
             for line in (f"Epoch {epoch}/2", *(f"{at}/32 {bar} - loss: 0.{epoch}{at}" for at in (1, 12, 32)))
         )
         (tmp_path / "train.log").write_text(text, encoding="utf-8")
-        columns = read_logs(tmp_path).reindex().to_numpy()
-        return list(zip(*(columns[name].tolist() for name in ("epoch", "iter", "value")), strict=True))
+        return read_logs(tmp_path).reindex().to_polars().select("epoch", "iter", "value").rows()
 
     expected = [(epoch - 1, at - 1, float(f"0.{epoch}{at}")) for epoch in (1, 2) for at in (1, 12, 32)]
     assert bars("") == expected
