@@ -226,7 +226,7 @@ fn quotient(number: u64, divisor: u64) -> f64 {
     let (whole, rest) = (number / divisor, number % divisor);
     // The rest decides only between two floats that are equally near. One bit below them tells whether there is a rest.
     let sticky = rest != 0;
-    let sticky = sticky | (whole & 1 != 0);
+    let sticky = sticky || whole & 1 != 0;
     let half = i64::try_from(whole >> 1).unwrap_or(i64::MAX);
     scaled(half | i64::from(sticky), 1024 + u64::from(down) - u64::from(up) - 63)
 }

@@ -55,9 +55,9 @@ pub(super) const SHAPES: &[TextShape] = &[
         after: &[],
         lines: &[
             heading("Epoch {epoch:1}/{epochs}"),
-            line("{steps}/{epochs} - {_}s - {*}", Dash).under(Ends(1)).begins().needs("oss: "),
             line("{iter:1}/{iters} [{_}] - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
             line("{iter:1}/{iters} \u{2501}{_}/step - {*}", Dash).keys(ETA).under(In(1)).begins().bar(),
+            line("{steps}/{epochs} - {_}s - {*}", Dash).under(Ends(1)).begins().needs("oss: "),
             // The bar as other encodings have it.
             ShapeLine {
                 check: Some(has_one_ratio),
