@@ -61,7 +61,7 @@ impl Output {
                 // Neither the link nor what it leads to is replaced without a word.
                 Ok(target) => Err(WriteError::Link { path: path.to_owned(), target }),
                 // Who waits for what comes through a pipe would wait for ever.
-                Err(_) if path.metadata().is_ok_and(|known| !known.is_file()) => {
+                Err(_) if path.metadata().is_ok_and(|known| !known.is_file() && !known.is_dir()) => {
                     Err(WriteError::NotAFile { path: path.to_owned() })
                 }
                 Err(_) => Ok(output),
@@ -95,7 +95,7 @@ pub enum WriteError {
         /// Where it leads.
         target: PathBuf,
     },
-    /// The path is that of a folder, a pipe or a device.
+    /// The path is that of a pipe or a device.
     #[error("'{}' is not a file; give another name; nothing was written", path.display())]
     NotAFile {
         /// The path that the caller gave.
