@@ -81,7 +81,7 @@ class TorchLoaders:
             return f"seed {seed + iteration}"
         generator = getattr(sampler, "generator", None)
         if type(sampler) is RandomSampler and generator is None:
-            # The order comes from the global generator: it cannot be had again, and another one can be told apart.
+            # The order comes from the global generator: it cannot be made again, but a different one can be recognised.
             return "global " + hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest()[:16]
         if not isinstance(generator, torch.Generator):
             return None

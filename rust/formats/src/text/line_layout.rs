@@ -121,7 +121,7 @@ impl LineLayout {
         }
     }
 
-    /// Takes the names and values of the rest of a line. What is in `rank` is not one of them.
+    /// Takes the names and values of the rest of a line. Text inside `rank` is left out.
     fn pairs(&mut self, compiled: &CompiledLine, line: &[u8], rest: &[u8], rank: &Range<usize>) {
         pairs::each(rest, compiled.line.pairs, |pair| {
             if rank.contains(&range_in(line, pair.key).start) {

@@ -42,7 +42,7 @@ pub(crate) struct JsonRow {
     pub(crate) mode: LineMode,
 }
 
-/// What is known of the rows before one.
+/// What the rows before one say that matters for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RowsBefore {
     /// The counters of the last row of training.

@@ -384,7 +384,7 @@ impl<'a> TableWalk<'a> {
 }
 
 /// The epoch of the first row, which shows what epochs count from. Where that row is damaged, only a 0 after it does. If the
-/// rows after it count in fractions, one of those: a first 0.0 is no number of an epoch then.
+/// rows after it count in fractions, one of those: a first 0.0 does not number an epoch then.
 fn first_epoch(column: usize, begin: u64, slow: &mut RowCutter) -> io::Result<Option<Decimal>> {
     let (mut at, mut damaged) = (begin, false);
     let (mut first, mut epochs) = (None, FirstEpochs::default());
