@@ -233,3 +233,17 @@ def test_a_line_of_other_text_without_an_end_is_counted_once(rest: str, tmp_path
         file.write(rest)
     logs.refresh()
     assert_as_fresh(logs, log)
+
+
+@pytest.mark.parametrize("epochs", [("0", "1"), ("0.5", "1.0"), ("0.0", "0.5")])
+def test_an_epoch_alone_after_many_steps_is_read_in_parts_as_at_once(epochs: tuple[str, ...], tmp_path: Path) -> None:
+    """What such a line means is settled by the first of them, wherever a reading ended before."""
+    steps = "".join(f'{{"step": {step}, "loss": 0.5}}\n' for step in range(12_000))
+    text = steps + "".join(f'{{"epoch": {epoch}, "val": 1.5}}\n' for epoch in epochs)
+    for cut in (100, len(steps), len(steps) + 5, len(text) - 5):
+        (tmp_path / "log.jsonl").write_text(text[:cut], encoding="utf-8")
+        logs = sb.read_logs(tmp_path)
+        with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(text[cut:])
+        logs.refresh()
+        assert logs.to_polars().equals(sb.read_logs(tmp_path).to_polars()), cut
