@@ -85,8 +85,11 @@ impl SecondCounters {
 
     /// For each record of a batch, whether it counts by a second counter; `None` if none does.
     pub(crate) fn others(&self, batch: &ColumnBatch) -> Option<Vec<bool>> {
+        let rows = self.rows(batch)?;
         let mut others = vec![false; batch.len()];
-        self.rows(batch)?.into_iter().for_each(|row| others[row].fill(true));
+        for row in rows {
+            others[row].fill(true);
+        }
         Some(others)
     }
 }
@@ -120,6 +123,8 @@ pub(crate) struct CounterFold {
     series: HashMap<u32, SeriesState>,
     /// By tag, whether the series counts with the others.
     plain: Vec<bool>,
+    /// All tags below this number do.
+    plain_below: u32,
 }
 
 #[derive(Debug)]
@@ -136,7 +141,7 @@ impl CounterFold {
     pub(crate) fn add(&mut self, batch: &ColumnBatch) {
         for begin in (0..batch.len()).step_by(BLOCK) {
             let block = begin..batch.len().min(begin + BLOCK);
-            if batch.tag[block.clone()].iter().all(|&tag| self.is_plain(tag)) {
+            if self.all_plain(&batch.tag[block.clone()]) {
                 // Only how far they are matters of series that count with the others.
                 self.reached = self.reached.max(batch.highest_step(block));
                 continue;
@@ -182,6 +187,12 @@ impl CounterFold {
         }
     }
 
+    fn all_plain(&self, tags: &[u32]) -> bool {
+        // The highest of several is found in one instruction.
+        let highest = tags.iter().copied().max().unwrap_or_default();
+        highest < self.plain_below || tags.iter().all(|&tag| self.is_plain(tag))
+    }
+
     fn is_plain(&self, tag: u32) -> bool {
         self.plain.get(tag as usize) == Some(&true)
     }
@@ -192,6 +203,9 @@ impl CounterFold {
             self.plain.resize(tag + 1, false);
         }
         self.plain[tag] = true;
+        while self.is_plain(self.plain_below) {
+            self.plain_below += 1;
+        }
     }
 
     /// The tags that count by a counter of their own, and what shows it.

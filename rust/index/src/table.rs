@@ -305,14 +305,16 @@ impl BatchMaker<'_> {
         if column.len() != rows {
             return self.form.no_integers(rows);
         }
-        let nulls = valid(column, |number| *number >= 0);
+        let complete = places.batches[index].complete && matches!(name, "epoch" | "iter");
+        let nulls = if complete { None } else { valid(column, |number| *number >= 0) };
         integers(shared(places, move |places| view(&places.batches[index]).unwrap_or_default()), nulls)
     }
 
     fn epoch_floats(&self, index: usize, rows: usize) -> ArrayRef {
         match self.places {
             Some(places) if places.batches[index].epoch_float.len() == rows => {
-                let nulls = valid(&places.batches[index].epoch_float, |number| !number.is_nan());
+                let found = &places.batches[index];
+                let nulls = if found.complete { None } else { valid(&found.epoch_float, |number| !number.is_nan()) };
                 floats(shared(places, move |places| &places.batches[index].epoch_float), nulls)
             }
             _ => self.form.no_floats(rows),

@@ -117,7 +117,9 @@ struct Checksum {
 
 /// Independent lanes, so that a processor multiplies several numbers at a time.
 const LANES: usize = 8;
-const ROW: usize = 8 * LANES;
+/// A lane takes two words at a time.
+const PAIR: usize = 16;
+const ROW: usize = PAIR * LANES;
 /// The odd number closest to 2^64 divided by the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -153,9 +155,12 @@ impl Checksum {
     fn rows(&mut self, bytes: &[u8]) {
         let mut lanes = self.lanes;
         for row in bytes.chunks_exact(ROW) {
-            for (lane, word) in lanes.iter_mut().zip(row.chunks_exact(8)) {
-                let word = word.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-                *lane = (*lane ^ word).wrapping_mul(FACTOR).rotate_left(29);
+            for (lane, pair) in lanes.iter_mut().zip(row.chunks_exact(PAIR)) {
+                let words = pair.first_chunk().map_or(0, |pair| u128::from_le_bytes(*pair));
+                let (low, high) = halves(words);
+                let (product, carry) = halves(u128::from(*lane ^ low) * u128::from(high ^ FACTOR));
+                // The sum with the lane keeps what was before, even if a factor is 0.
+                *lane = lane.rotate_left(29).wrapping_add(product ^ carry);
             }
         }
         self.lanes = lanes;
@@ -170,6 +175,12 @@ impl Checksum {
         let mix = |sum: u64, lane: u64| (sum ^ lane).wrapping_mul(FACTOR).rotate_left(29);
         self.lanes.into_iter().fold(self.length, mix)
     }
+}
+
+/// The low and the high word.
+#[expect(clippy::cast_possible_truncation, reason = "the halves of the number")]
+fn halves(number: u128) -> (u64, u64) {
+    (number as u64, (number >> 64) as u64)
 }
 
 #[cfg(test)]

@@ -90,6 +90,30 @@ proptest! {
     }
 
     #[test]
+    fn positions_of_many_places_are_those_of_each_alone(
+        timeline in timelines(), any in any_values(), begin in counts(), sorted in any::<bool>()
+    ) {
+        // Neighbours too: inside an epoch, positions grow by the same amount with each batch.
+        let near = (0..9).map(|by| begin.cast_signed().saturating_add(by)).chain(0..30);
+        let mut values: Vec<i64> = values(&timeline, &any).into_iter().chain(near).collect();
+        if sorted {
+            values.sort_unstable();
+        }
+        let (mut epoch, mut iter) = (vec![7; values.len()], vec![7; values.len()]);
+        timeline.locate_all(Unit::Batch, 0, &values, &mut epoch, &mut iter, Invalid::Mask).unwrap();
+        let mut found = vec![0.5; values.len()];
+        let known = timeline.epoch_floats(&epoch, &iter, &mut found);
+        let alone = |(epoch, iter): (&i64, &i64)| {
+            let at = u64::try_from(*epoch).ok().zip(u64::try_from(*iter).ok());
+            at.and_then(|(epoch, iter)| timeline.epoch_float(epoch, iter)).unwrap_or(f64::NAN)
+        };
+        let expected: Vec<f64> = epoch.iter().zip(&iter).map(alone).collect();
+        let bits = |floats: &[f64]| floats.iter().map(|float| float.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&found), bits(&expected), "{:?}", values);
+        prop_assert_eq!(known, expected.iter().all(|float| !float.is_nan()));
+    }
+
+    #[test]
     fn a_place_is_answered_or_refused(timeline in timelines(), epoch in counts(), iter in counts()) {
         for at in [Location { epoch, iter }, Location { epoch: epoch % 9, iter }, Location { epoch, iter: iter % 9 }] {
             for unit in LOCATED {

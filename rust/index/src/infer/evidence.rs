@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, ConfigEntry, Decimal, EpochColumn, Format, Records, SeriesMeaning};
 
 use super::hypothesis::Hypothesis;
@@ -75,11 +76,10 @@ pub(crate) struct FileEvidence {
     pub(crate) config: Vec<ConfigEntry>,
 }
 
-/// What tells one piece of evidence from another.
+/// What tells one piece of evidence of a file from another.
 #[derive(PartialEq, Eq, Hash)]
 struct EvidenceKey {
     run: u32,
-    source: u32,
     session: u32,
     meaning: SeriesMeaning,
     may_restart: bool,
@@ -87,46 +87,74 @@ struct EvidenceKey {
     tag: Option<u32>,
 }
 
-/// Folds the records of all files, without those that count by another counter than the steps of their run.
-pub(crate) fn gather(records: &Records, counters: &SecondCounters) -> Vec<FileEvidence> {
-    let mut fold = EvidenceFold::default();
+/// Folds the records of all files, each file on one of up to `threads` threads, without those that count by another counter
+/// than the steps of their run.
+pub(crate) fn gather(records: &Records, counters: &SecondCounters, threads: usize) -> Vec<FileEvidence> {
     let named: Vec<(u32, Hypothesis)> =
         (0..).zip(&records.tags).filter_map(|(tag, name)| Some((tag, Hypothesis::of_tag(name)?))).collect();
-    for batch in &records.batches {
+    let files = batches_by_file(records);
+    let found = parallel::map(files.len(), threads, |file| {
+        let mut fold = FileFold { named: &named, found: Vec::new(), known: HashMap::new(), stretches: 0 };
+        files[file].iter().for_each(|&index| fold.add(index, &records.batches[index], counters));
+        fold.found
+    });
+    let mut found: Vec<(usize, FileEvidence)> = found.into_iter().flatten().collect();
+    // In the order of the batches, which may alternate between files.
+    found.sort_by_key(|(first, _)| *first);
+    found.into_iter().map(|(_, evidence)| evidence).collect()
+}
+
+/// The indices of the batches of each file.
+fn batches_by_file(records: &Records) -> Vec<Vec<usize>> {
+    let mut files: Vec<Vec<usize>> = Vec::new();
+    let mut known: HashMap<u32, usize> = HashMap::new();
+    for (index, batch) in records.batches.iter().enumerate() {
+        let at = *known.entry(batch.source).or_insert(files.len());
+        if at == files.len() {
+            files.push(Vec::new());
+        }
+        files[at].push(index);
+    }
+    files
+}
+
+/// Folds the batches of one file.
+struct FileFold<'a> {
+    /// The tags whose values are epochs, and what their names say.
+    named: &'a [(u32, Hypothesis)],
+    /// With the index of the first batch of each.
+    found: Vec<(usize, FileEvidence)>,
+    known: HashMap<EvidenceKey, usize>,
+    /// How many stretches there are.
+    stretches: usize,
+}
+
+impl FileFold<'_> {
+    fn add(&mut self, index: usize, batch: &ColumnBatch, counters: &SecondCounters) {
         let others = counters.others(batch);
         let is_other = |index: usize| others.as_ref().is_some_and(|others| others[index]);
-        let at = fold.evidence(batch, None);
-        fold.found[at].outside.extend(&batch.evidence);
-        fold.found[at].lengths.extend(&batch.lengths);
-        fold.found[at].config.extend(batch.config.iter().cloned());
+        let at = self.evidence(index, batch, None);
+        let evidence = &mut self.found[at].1;
+        evidence.outside.extend(&batch.evidence);
+        evidence.lengths.extend(&batch.lengths);
+        evidence.config.extend(batch.config.iter().cloned());
         if batch.epoch.is_some() {
-            fold.column(at, batch, &is_other);
+            self.column(at, batch, &is_other);
         } else if batch.meaning.epoch.is_none() && batch.evidence.is_empty() {
-            for &(tag, meaning) in &named {
-                fold.tag(batch, tag, meaning, &is_other);
+            for &named in self.named {
+                self.tag(index, batch, named, &is_other);
             }
         }
     }
-    fold.found
-}
 
-#[derive(Default)]
-struct EvidenceFold {
-    found: Vec<FileEvidence>,
-    known: HashMap<EvidenceKey, usize>,
-    /// How many stretches each file has.
-    counts: HashMap<u32, usize>,
-}
-
-impl EvidenceFold {
-    fn evidence(&mut self, batch: &ColumnBatch, named: Option<(u32, Hypothesis)>) -> usize {
+    fn evidence(&mut self, index: usize, batch: &ColumnBatch, named: Option<(u32, Hypothesis)>) -> usize {
         let &ColumnBatch { run, source, session, format, meaning, .. } = batch;
         let may_restart = may_restart(batch);
         let has_epochs = named.is_none() && (batch.epoch.is_some() || !batch.evidence.is_empty());
         let tag = named.map(|(tag, _)| tag);
-        let key = EvidenceKey { run, source, session, meaning, may_restart, has_epochs, tag };
+        let key = EvidenceKey { run, session, meaning, may_restart, has_epochs, tag };
         *self.known.entry(key).or_insert_with(|| {
-            self.found.push(FileEvidence {
+            let evidence = FileEvidence {
                 run,
                 source,
                 session,
@@ -138,7 +166,8 @@ impl EvidenceFold {
                 outside: Vec::new(),
                 lengths: Vec::new(),
                 config: Vec::new(),
-            });
+            };
+            self.found.push((index, evidence));
             self.found.len() - 1
         })
     }
@@ -147,63 +176,91 @@ impl EvidenceFold {
     fn column(&mut self, at: usize, batch: &ColumnBatch, is_other: &impl Fn(usize) -> bool) {
         for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
             let Some(stated) = stated else { continue };
-            let mut ends: Option<(usize, usize, usize)> = None;
-            for index in range {
-                let Some(step) = batch.step_of(index) else { continue };
-                if is_other(index) {
-                    continue;
-                }
-                let (_, low, high) = ends.get_or_insert((index, index, index));
-                if batch.step_of(*low).is_some_and(|lowest| step < lowest) {
-                    *low = index;
-                } else if batch.step_of(*high).is_some_and(|highest| step > highest) {
-                    *high = index;
+            let mut ends = None;
+            for index in range.filter(|&index| !is_other(index)) {
+                if let Some(step) = batch.step_of(index) {
+                    StretchEnds::add(&mut ends, index, step);
                 }
             }
-            if let Some((first, low, high)) = ends {
-                let mut indices = [first, low, high];
-                indices.sort_unstable();
-                for index in indices {
-                    self.record(at, batch, index, stated);
-                }
-            }
+            self.stretch(at, batch, ends, stated);
         }
     }
 
     /// Takes the values of a tag, which are epochs.
-    fn tag(&mut self, batch: &ColumnBatch, tag: u32, meaning: Hypothesis, is_other: &impl Fn(usize) -> bool) {
-        let mut last: Option<(u64, Option<Decimal>)> = None;
-        let mut found = None;
-        for index in (0..batch.len()).filter(|&index| batch.tag[index] == tag) {
-            let value = batch.value[index];
-            // Finding out how a number was printed is expensive, and epochs repeat.
-            let stated = match last {
-                Some((bits, stated)) if bits == value.to_bits() => stated,
-                _ => Decimal::of_float(value),
-            };
-            last = Some((value.to_bits(), stated));
-            if let (Some(stated), Some(_), false) = (stated, batch.step_of(index), is_other(index)) {
-                let at = found.unwrap_or_else(|| self.evidence(batch, Some((tag, meaning))));
-                found = Some(at);
-                self.record(at, batch, index, stated);
+    fn tag(&mut self, first: usize, batch: &ColumnBatch, named: (u32, Hypothesis), is_other: &impl Fn(usize) -> bool) {
+        let (mut last, mut ends) = (None, None);
+        for (index, _) in batch.tag.iter().enumerate().filter(|(index, tag)| **tag == named.0 && !is_other(*index)) {
+            let Some(step) = batch.step_of(index) else { continue };
+            let bits = batch.value[index].to_bits();
+            if last.is_some_and(|last| last != bits) {
+                self.named_stretch(first, batch, named, last, ends.take());
             }
+            last = Some(bits);
+            StretchEnds::add(&mut ends, index, step);
+        }
+        self.named_stretch(first, batch, named, last, ends);
+    }
+
+    /// Takes records next to each other that have one value. Finding out how it was printed is expensive, and epochs repeat.
+    fn named_stretch(
+        &mut self,
+        first: usize,
+        batch: &ColumnBatch,
+        named: (u32, Hypothesis),
+        bits: Option<u64>,
+        ends: Option<StretchEnds>,
+    ) {
+        if let Some(stated) = bits.and_then(|bits| Decimal::of_float(f64::from_bits(bits))) {
+            let at = self.evidence(first, batch, Some(named));
+            self.stretch(at, batch, ends, stated);
         }
     }
 
-    fn record(&mut self, at: usize, batch: &ColumnBatch, index: usize, stated: Decimal) {
-        let Some(step) = batch.step_of(index) else { return };
-        let record = StatedEpoch { step, stated, superseded: batch.is_superseded(index) };
-        let stretches = &mut self.found[at].stretches;
+    /// Takes records next to each other that state one epoch.
+    fn stretch(&mut self, at: usize, batch: &ColumnBatch, ends: Option<StretchEnds>, stated: Decimal) {
+        for (index, step) in ends.into_iter().flat_map(StretchEnds::in_order) {
+            self.record(at, StatedEpoch { step, stated, superseded: batch.is_superseded(index) });
+        }
+    }
+
+    fn record(&mut self, at: usize, record: StatedEpoch) {
+        let stated = record.stated;
+        let stretches = &mut self.found[at].1.stretches;
         if let Some(open) = stretches.last_mut().filter(|open| open.first.stated == stated) {
             return open.add(record);
         }
-        let count = self.counts.entry(batch.source).or_default();
-        let coarse = *count > MOST_STRETCHES;
+        let coarse = self.stretches > MOST_STRETCHES;
         if let Some(open) = stretches.last_mut().filter(|open| coarse && same_epoch(open.first.stated, stated)) {
             return open.add(record);
         }
-        *count += 1;
+        self.stretches += 1;
         stretches.push(EpochStretch::of(record));
+    }
+}
+
+/// Of records next to each other that state one epoch, those that matter: index and step.
+#[derive(Debug, Clone, Copy)]
+struct StretchEnds {
+    first: (usize, i64),
+    low: (usize, i64),
+    high: (usize, i64),
+}
+
+impl StretchEnds {
+    fn add(ends: &mut Option<Self>, index: usize, step: i64) {
+        let record = (index, step);
+        let Self { low, high, .. } = ends.get_or_insert(Self { first: record, low: record, high: record });
+        if step < low.1 {
+            *low = record;
+        } else if step > high.1 {
+            *high = record;
+        }
+    }
+
+    fn in_order(self) -> [(usize, i64); 3] {
+        let mut records = [self.first, self.low, self.high];
+        records.sort_unstable();
+        records
     }
 }
 

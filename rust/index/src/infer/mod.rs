@@ -63,7 +63,7 @@ pub fn infer_shared(records: &Records, word: StepWord) -> BTreeMap<String, Timel
 }
 
 fn evidence_of(records: &Records, word: StepWord) -> EpochEvidence<'_> {
-    EpochEvidence::new(records, &SecondCounters::of(records, 1), &vec![word; records.runs.len()])
+    EpochEvidence::new(records, &SecondCounters::of(records, 1), &vec![word; records.runs.len()], 1)
 }
 
 /// What the logs of all runs state of their epochs.
@@ -73,9 +73,9 @@ pub(crate) struct EpochEvidence<'a> {
 }
 
 impl<'a> EpochEvidence<'a> {
-    /// Folds the records; `words` are what the caller says of the steps of each run, or empty.
-    pub(crate) fn new(records: &'a Records, counters: &SecondCounters, words: &[StepWord]) -> Self {
-        Self { pairs: pairs::of_runs(records, &evidence::gather(records, counters), words) }
+    /// Folds the records, on up to `threads` threads; `words` are what the caller says of the steps of each run, or empty.
+    pub(crate) fn new(records: &'a Records, counters: &SecondCounters, words: &[StepWord], threads: usize) -> Self {
+        Self { pairs: pairs::of_runs(records, &evidence::gather(records, counters, threads), words) }
     }
 
     /// The timeline of every run, by name.

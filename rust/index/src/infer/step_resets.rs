@@ -75,7 +75,7 @@ mod tests {
             ..ColumnBatch::new(0, 0, stepbridge_formats::named(format).expect("a format").format())
         });
         let records = Records { batches: batches.collect(), ..Records::default() };
-        let evidence = evidence::gather(&records, &SecondCounters::default());
+        let evidence = evidence::gather(&records, &SecondCounters::default(), 1);
         let [file] = evidence.as_slice() else { panic!("one file") };
         assert!(file.may_restart);
         let mut restarts = StepResets::default();

@@ -38,7 +38,7 @@ impl<'a> Placer<'a> {
             && *range == (0..batch.len())
         {
             let (places, seen) = self.part(batch, *resolution);
-            return (places, vec![PlacedPart { resolution: *resolution, seen }]);
+            return (places.finish(), vec![PlacedPart { resolution: *resolution, seen }]);
         }
         let mut all = Places::nowhere(batch.len(), self.columns);
         let mut parts = Vec::with_capacity(pieces.len());
@@ -51,7 +51,7 @@ impl<'a> Placer<'a> {
             all.put(&rows, &places);
             parts.push(PlacedPart { resolution, seen: seen.at(&rows) });
         }
-        (all, parts)
+        (all.finish(), parts)
     }
 
     /// Locates records of which the same is known.

@@ -23,6 +23,8 @@ pub struct Places {
     pub token: Option<Vec<i64>>,
     /// How much of [`super::ReindexOptions::done`] is done; -1 if it is not known.
     pub done: Option<Vec<i64>>,
+    /// Whether every record is known to have an epoch, an iter and a position after its step.
+    pub(crate) complete: bool,
 }
 
 /// The columns of counts that are asked for.
@@ -46,7 +48,17 @@ impl Places {
             sample: columns.sample.then(masked),
             token: columns.token.then(masked),
             done: columns.done.map(|_| masked()),
+            complete: false,
         }
+    }
+
+    /// Looks whether they are complete, when all of them are found: their columns are in the cache of the processor.
+    pub(super) fn finish(mut self) -> Self {
+        // The sign of all of them in one number: older processors compare no integers of 64 bits at once.
+        let none_masked = |column: &[i64]| column.iter().fold(0, |signs, index| signs | index) >= 0;
+        let all_known = |column: &[f64]| column.iter().fold(true, |all, number| all & !number.is_nan());
+        self.complete = none_masked(&self.epoch) && none_masked(&self.iter) && all_known(&self.epoch_float);
+        self
     }
 
     /// Puts the places of some records where they belong.

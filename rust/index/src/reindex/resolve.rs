@@ -34,7 +34,7 @@ pub(crate) fn resolve(
     threads: usize,
 ) -> Result<Resolutions, Error> {
     let words: Vec<StepWord> = records.runs.iter().map(|run| options.word(run)).collect();
-    let evidence = EpochEvidence::new(records, counters, &words);
+    let evidence = EpochEvidence::new(records, counters, &words, threads);
     let inferred = inferred(records, &evidence, ledgers, timelines, options);
     let written = undeclared_tags(records, threads);
     let mut given = HashMap::new();
