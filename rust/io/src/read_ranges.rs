@@ -3,8 +3,11 @@
 //! The size and the time of a file do not show it: a writer may replace a file by a longer one, or change bytes in place.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher as _;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+
+use twox_hash::xxhash3_64::Hasher as XxHash3;
 
 use crate::bytes::{ReadAt, read_up_to};
 
@@ -107,80 +110,17 @@ impl ReadRecorder {
 
 /// A checksum of bytes that come in pieces of any length. It finds changes by chance, not by intent. It takes far less time
 /// than reading does.
-#[derive(Debug, Clone)]
-struct Checksum {
-    lanes: [u64; LANES],
-    /// The bytes that do not fill a row of lanes yet.
-    rest: Vec<u8>,
-    length: u64,
-}
-
-/// Independent lanes, so that a processor multiplies several numbers at a time.
-const LANES: usize = 8;
-/// A lane takes two words at a time.
-const PAIR: usize = 16;
-const ROW: usize = PAIR * LANES;
-/// The odd number closest to 2^64 divided by the golden ratio.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Default for Checksum {
-    fn default() -> Self {
-        let mut seed = 0_u64;
-        let lanes = std::array::from_fn(|_| {
-            seed = seed.wrapping_add(FACTOR);
-            seed
-        });
-        Self { lanes, rest: Vec::new(), length: 0 }
-    }
-}
+#[derive(Default)]
+struct Checksum(XxHash3);
 
 impl Checksum {
-    fn add(&mut self, mut bytes: &[u8]) {
-        self.length += bytes.len() as u64;
-        if !self.rest.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(ROW - self.rest.len()));
-            self.rest.extend_from_slice(now);
-            bytes = later;
-            if self.rest.len() < ROW {
-                return;
-            }
-            let row = std::mem::take(&mut self.rest);
-            self.rows(&row);
-        }
-        let (rows, rest) = bytes.split_at(bytes.len() / ROW * ROW);
-        self.rows(rows);
-        self.rest.extend_from_slice(rest);
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
     }
 
-    fn rows(&mut self, bytes: &[u8]) {
-        let mut lanes = self.lanes;
-        for row in bytes.chunks_exact(ROW) {
-            for (lane, pair) in lanes.iter_mut().zip(row.chunks_exact(PAIR)) {
-                let words = pair.first_chunk().map_or(0, |pair| u128::from_le_bytes(*pair));
-                let (low, high) = halves(words);
-                let (product, carry) = halves(u128::from(*lane ^ low) * u128::from(high ^ FACTOR));
-                // The sum with the lane keeps what was before, even if a factor is 0.
-                *lane = lane.rotate_left(29).wrapping_add(product ^ carry);
-            }
-        }
-        self.lanes = lanes;
+    fn value(&self) -> u64 {
+        self.0.finish()
     }
-
-    fn value(mut self) -> u64 {
-        if !self.rest.is_empty() {
-            let mut row = std::mem::take(&mut self.rest);
-            row.resize(ROW, 0);
-            self.rows(&row);
-        }
-        let mix = |sum: u64, lane: u64| (sum ^ lane).wrapping_mul(FACTOR).rotate_left(29);
-        self.lanes.into_iter().fold(self.length, mix)
-    }
-}
-
-/// The low and the high word.
-#[expect(clippy::cast_possible_truncation, reason = "the halves of the number")]
-fn halves(number: u128) -> (u64, u64) {
-    (number as u64, (number >> 64) as u64)
 }
 
 #[cfg(test)]

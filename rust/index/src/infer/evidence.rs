@@ -250,10 +250,11 @@ impl StretchEnds {
     fn add(ends: &mut Option<Self>, index: usize, step: i64) {
         let record = (index, step);
         let Self { low, high, .. } = ends.get_or_insert(Self { first: record, low: record, high: record });
-        if step < low.1 {
-            *low = record;
-        } else if step > high.1 {
+        // Mostly steps rise.
+        if step > high.1 {
             *high = record;
+        } else if step < low.1 {
+            *low = record;
         }
     }
 

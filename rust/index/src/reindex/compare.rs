@@ -74,12 +74,17 @@ pub(super) fn check(
         let either = EpochForms { number: Some(base), elapsed: true };
         // Finding out how a number was printed is expensive, and epochs repeat.
         let mut known: Option<(u64, Option<Decimal>)> = None;
+        let mut agreed = (f64::NAN, MASKED);
         for (index, &tag) in batch.tag.iter().enumerate() {
             if epoch_tags.get(tag as usize) != Some(&true) {
                 continue;
             }
-            let value = batch.value[index];
-            if is_index(value, places.epoch[index], base) {
+            let (value, epoch) = (batch.value[index], places.epoch[index]);
+            if (value, epoch) == agreed {
+                continue;
+            }
+            if is_index(value, epoch, base) {
+                agreed = (value, epoch);
                 continue;
             }
             let stated = match known {

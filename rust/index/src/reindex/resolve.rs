@@ -127,7 +127,8 @@ fn tags_of(batch: &ColumnBatch, count: usize) -> Vec<u32> {
     }
     let mut seen = vec![false; count];
     for &tag in &batch.tag {
-        if !std::mem::replace(&mut seen[tag as usize], true) {
+        if !seen[tag as usize] {
+            seen[tag as usize] = true;
             tags.push(tag);
         }
     }
