@@ -81,7 +81,7 @@ test-conformance: $(DONE)/test $(DONE)/extension ## run every scenario on every 
 
 .PHONY: test-pythons
 test-pythons: $(DONE)/wheel ## run the core tests on the newest CPython of this machine, from a wheel; the oldest runs them in test-lowest-part
-	python tools/pythons.py --newest $(DONE)/wheels/*.whl
+	HYPOTHESIS_PROFILE=few python tools/pythons.py --newest $(DONE)/wheels/*.whl
 
 # Older versions of a framework warn of what newer ones of what they use no longer want.
 OLDER := -W default -W error::stepbridge.StepbridgeWarning
@@ -96,7 +96,7 @@ LOWEST_CORE := tests/cli tests/clock tests/ledger tests/timeline \
 
 .PHONY: test-lowest-part
 test-lowest-part: $(LOWEST)/.installed ## run a part of those tests, on the oldest CPython of this machine
-	$(IN_LOWEST) pytest --quiet $(LOWEST_CORE)
+	$(IN_LOWEST) HYPOTHESIS_PROFILE=few pytest --quiet $(LOWEST_CORE)
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_torch_watch.py tests/adapters/test_torch_schedules.py
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_keras_callback.py -k tensorflow
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py
@@ -116,16 +116,25 @@ test-lowest: $(LOWEST)/.installed ## run the core and adapter tests on the lowes
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py tests/adapters/test_jax_flax.py tests/adapters/test_jax_use.py
 
 .PHONY: check
-check: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
+check: check-python check-rust check-fuzz ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
+
+.PHONY: check-python
+check-python: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
 	python -m mypy.stubtest stepbridge._core --mypy-config-file pyproject.toml --allowlist tools/stubtest-allowlist.txt
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	python tools/licences.py --check
 	zizmor --offline --quiet --persona auditor .github
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+.PHONY: check-rust
+check-rust: | $(DONE)/rust
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+.PHONY: check-fuzz
+check-fuzz: | $(DONE)/rust
 	$(FUZZ) --quiet
 
 # Each format gets so many seconds. The same seed damages files in the same way.
