@@ -215,3 +215,11 @@ def test_a_ledger_that_is_a_pipe_does_not_stop_the_training(tmp_path: Path) -> N
     clock.end_epoch()
     clock.end_run()
     assert clock.batch == 5
+
+
+@pytest.mark.parametrize("arrays", [np.arange(30), np.arange(1001), (np.arange(1000), np.arange(999))])
+def test_arrays_of_other_data_have_no_rest(arrays: Any) -> None:
+    clock = resumed(stopped(10, samples=1000, batch_size=32, epochs=3), 64)
+    clock.begin_epoch()
+    with pytest.raises(ValueError, match=r"the loader has \d+ samples, but the epoch is planned with 1000"):
+        clock.rest(arrays)

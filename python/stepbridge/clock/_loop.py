@@ -127,10 +127,8 @@ class ClockLoop(ClockEvents):
             raise TypeError(
                 f"loader must be something to go over, such as a DataLoader or a list, not {type(loader).__name__}"
             )
-        kind = None if self._position[1] or loader is self._rest else kind_of(loader)
-        if kind is not None:
-            self._order = kind.order(loader, self._position[0])
         skip = self._batches_to_skip(loader, resume)
+        self._note_order(loader)
         self._compare_start(loader, skip)
         fresh = self._just_loaded and self._position[1] == 0 and is_stateful(loader)
         items = iter(not_empty(loader) if fresh else loader)
@@ -198,9 +196,20 @@ class ClockLoop(ClockEvents):
         if samples is None and size is not None and self.sample is not None:
             # Batches are planned and not samples, but each of them has a known size.
             samples = self._samples_of_epoch(self._position[1]) - self._longer * size
+        planned = None if shape is None or shape[0] is None or unit != "sp" else shape[0] - self._longer
         if samples is None or size is None:
-            return RestOfEpoch(self, samples, None if self._resized or unit == "sp" else done, self._order)
-        return RestOfEpoch(self, samples, None if samples % size else samples // size, self._order)
+            batches = None if self._resized or unit == "sp" else done
+        else:
+            batches = None if samples % size else samples // size
+        return RestOfEpoch(self, samples, batches, self._order, planned)
+
+    def _note_order(self, loader: object) -> None:
+        """Notes in which order a loader is about to yield the epoch, where it does so from its start."""
+        # An epoch that is entered at its start again has some batches, and none of its data.
+        at_start = not self._position[1] or (self._longer and not self._data_done())
+        kind = kind_of(loader) if at_start and loader is not self._rest else None
+        if kind is not None:
+            self._order = kind.order(loader, self._position[0])
 
     def _compare_start(self, loader: Iterable[Any], skip: int) -> None:
         """Enters the epoch where the loader says that it begins, if that is not where the run is."""
@@ -214,8 +223,8 @@ class ClockLoop(ClockEvents):
                     "the order of the loader",
                     "the one in which the epoch began",
                     "another one",
-                    'resume="skip" leaves out the first samples of that, which are not those that are done: give the '
-                    "loader sampler=EpochOrder(seed) of stepbridge.adapters.torch, or take clock.rest(loader)",
+                    'resume="skip" leaves out the first samples of that, which are not those that are done: take '
+                    "clock.rest(loader), which says what order it needs",
                 )
         begins = None if kind is None else kind.begins_at(loader)
         if begins is None or not int(begins):
