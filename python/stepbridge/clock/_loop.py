@@ -128,7 +128,6 @@ class ClockLoop(ClockEvents):
                 f"loader must be something to go over, such as a DataLoader or a list, not {type(loader).__name__}"
             )
         skip = self._batches_to_skip(loader, resume)
-        self._note_order(loader)
         self._compare_start(loader, skip)
         fresh = self._just_loaded and self._position[1] == 0 and is_stateful(loader)
         items = iter(not_empty(loader) if fresh else loader)
@@ -203,30 +202,26 @@ class ClockLoop(ClockEvents):
             batches = None if samples % size else samples // size
         return RestOfEpoch(self, samples, batches, self._order, planned)
 
-    def _note_order(self, loader: object) -> None:
-        """Notes in which order a loader is about to yield the epoch, where it does so from its start."""
-        # An epoch that is entered at its start again has some batches, and none of its data.
-        at_start = not self._position[1] or (self._longer and not self._data_done())
-        kind = kind_of(loader) if at_start and loader is not self._rest else None
-        if kind is not None:
-            self._order = kind.order(loader, self._position[0])
-
     def _compare_start(self, loader: Iterable[Any], skip: int) -> None:
-        """Enters the epoch where the loader says that it begins, if that is not where the run is."""
-        if self._is_stream or loader is self._rest:
+        """Notes the order of an epoch that begins, and enters it where the loader says that it begins."""
+        kind = None if loader is self._rest else kind_of(loader)
+        if kind is None:
             return
-        kind = kind_of(loader)
-        if skip and kind is not None:
-            now = None if self._order is None else kind.order(loader, self._position[0])
-            if now is not None and now != self._order:
-                self.warn_once(
-                    "the order of the loader",
-                    "the one in which the epoch began",
-                    "another one",
-                    'resume="skip" leaves out the first samples of that, which are not those that are done: take '
-                    "clock.rest(loader), which says what order it needs",
-                )
-        begins = None if kind is None else kind.begins_at(loader)
+        order = kind.order(loader, self._position[0])
+        # An epoch that is entered at its start again has some batches, and none of its data.
+        if not self._position[1] or (self._longer and not self._data_done()):
+            self._order = order
+        if self._is_stream:
+            return
+        if skip and None not in (order, self._order) and order != self._order:
+            self.warn_once(
+                "the order of the loader",
+                "the one in which the epoch began",
+                "another one",
+                'resume="skip" leaves out the first samples of that, which are not those that are done: take '
+                "clock.rest(loader), which says what order it needs",
+            )
+        begins = kind.begins_at(loader)
         if begins is None or not int(begins):
             return
         unit, size = self._data_unit, self._plan.segments[-1].batch_size

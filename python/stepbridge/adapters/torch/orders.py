@@ -41,7 +41,9 @@ def order_of(loader: DataLoader[Any], epoch: int) -> str | None:
     sampler = sampler_of(loader)
     if isinstance(sampler, EpochOrder):
         bind_order(loader, sampler)
-        sampler.set_epoch(epoch)
+        # Accelerate's loader counts its passes, and tells the sampler that number.
+        counts: Any = loader if is_of_accelerate(loader) else sampler
+        counts.set_epoch(epoch)
         return f"EpochOrder(seed={sampler.seed})"
     if isinstance(loader.dataset, IterableDataset):
         return None
