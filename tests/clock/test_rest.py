@@ -185,6 +185,19 @@ def zipped(clock: sb.StepClock, others: Any) -> None:
             pass
 
 
+def test_a_zip_that_outlives_its_loop_is_told() -> None:
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
+
+    def trained() -> None:
+        for _ in clock.epochs():
+            both = zip(clock.batches(range(5)), "abc")  # noqa: B905 - that is what people write
+            assert len(list(both)) == 3
+
+    with pytest.warns(sb.StepbridgeWarning, match="batch 4, which zip had taken"):
+        trained()
+    assert clock.batch == 4
+
+
 def test_a_zip_that_took_a_batch_too_many_is_told() -> None:
     clock = sb.StepClock(batches_per_epoch=5, epochs=2)
     with pytest.warns(sb.StepbridgeWarning, match=r"batch 4, which zip had taken.*zip\(other, clock\.batches"):
