@@ -14,6 +14,7 @@ Three words of the design that the code below turns on:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -288,10 +289,14 @@ class NotKnown:
 
 @dataclass(frozen=True)
 class Place:
-    """A place on the batch axis: after `batches` whole ones, or somewhere inside the one that follows."""
+    """A place on the batch axis: after `batches` whole ones, and a share of the data of the one that follows."""
 
     batches: int
-    inside: bool = False
+    share: Fraction = Fraction(0)
+
+    @property
+    def inside(self) -> bool:
+        return self.share > 0
 
 
 class Scanner:
@@ -373,7 +378,7 @@ class Scanner:
         wanted, done = share * sum(data), 0
         for number, amount in enumerate(data):
             if done + amount > wanted:
-                return Place(begin + number, inside=wanted > done)
+                return Place(begin + number, (wanted - done) / amount)
             done += amount
         return Place(begin + len(data))
 
@@ -395,6 +400,7 @@ class Scanner:
         return Past()
 
     def _place_of_sample(self, samples: int) -> Place | Past | NotKnown:
+        before = 0
         for batches in range(self.total + 1):
             done = self.samples_after(batches)
             if done is None:
@@ -402,7 +408,8 @@ class Scanner:
             if done == samples:
                 return Place(batches)
             if done > samples:
-                return Place(batches - 1, inside=True)
+                return Place(batches - 1, Fraction(samples - before, done - before))
+            before = done
         return Past()
 
     def convert(self, value: Fraction, unit: str, target: str) -> Exactly | Within | Past | NotKnown:
@@ -421,7 +428,17 @@ class Scanner:
         lower = self._at(n, unit)
         if lower is None:
             return NotKnown()
-        return Within(lower, self._at(n + 1, unit)) if place.inside else Exactly(lower)
+        if not place.inside:
+            return Exactly(lower)
+        upper = self._at(n + 1, unit)
+        assert upper is not None
+        if unit == "batch":
+            return Within(lower, upper)
+        # Data grows evenly inside a batch; samples come whole.
+        value = lower + place.share * (upper - lower)
+        if unit != "sample" or value.denominator == 1:
+            return Exactly(value)
+        return Within(Fraction(math.floor(value)), Fraction(math.ceil(value)))
 
     def _at(self, batches: int, unit: str) -> Fraction | None:
         if unit == "epoch":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import tensorflow as tf
@@ -52,6 +53,39 @@ def refused() -> str:
     return "taken"
 
 
+def resumed_with(before: tf.data.Dataset, after: tf.data.Dataset) -> list[str]:
+    """What `rest` and a skip say of another dataset than the one that the epoch began with."""
+    clock = clock_for(before, epochs=2, until="14ba")
+    trained(clock, before)
+    again = sb.StepClock(samples=SAMPLES, batch_size=10, epochs=2)
+    again.load_state_dict(clock.state_dict())
+    again.begin_epoch()
+    said = []
+    try:
+        again.rest(after)
+    except sb.TimelineError as error:
+        said.append(str(error))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", sb.StepbridgeWarning)
+        again.batches(after, resume="skip")
+    return [*said, *(str(one.message) for one in caught if one.category is sb.StepbridgeWarning)]
+
+
+def others() -> dict[str, list[str]]:
+    """Datasets in another order, and with other samples."""
+    samples = tf.data.Dataset.range(SAMPLES)
+    once = [samples.shuffle(SAMPLES, seed=seed, reshuffle_each_iteration=False).batch(10) for seed in (3, 4)]
+    anew = samples.shuffle(SAMPLES, seed=3).batch(10)
+    return {
+        "same": resumed_with(once[0], once[0]),
+        "seed": resumed_with(once[0], once[1]),
+        "shuffled now": resumed_with(samples.batch(10), once[0]),
+        "anew": resumed_with(anew, anew),
+        "other data": resumed_with(samples.batch(10), tf.data.Dataset.range(200).batch(10)),
+    }
+
+
 if __name__ == "__main__":
     cases = [(kind, stop, size) for kind in ("plain", "mapped", "shuffled once") for stop, size in ((3, 10), (3, 7))]
-    print(json.dumps({"resumed": [resumed(*case) for case in [*cases, ("plain", 14, 25)]], "refused": refused()}))  # noqa: T201
+    answers = {"resumed": [resumed(*case) for case in [*cases, ("plain", 14, 25)]], "refused": refused()}
+    print(json.dumps({**answers, "others": others()}))  # noqa: T201

@@ -64,3 +64,15 @@ def test_a_skip_counts_in_the_batches_of_its_loader(results: list[dict[str, Any]
         (said,) = rank["warned"]
         assert f"The loader resumes at epoch 0, sample {begins}" in said
         assert f"{begins} samples will never be trained" in said
+
+
+@pytest.mark.parametrize("name", ["same", "no set_epoch", "another seed", "EpochOrder"])
+def test_a_skip_over_another_shuffle_is_named_on_each_rank(results: list[dict[str, Any]], name: str) -> None:
+    """The samples of both ranks are the judge: what was done before the stop, and what came after the skip."""
+    ranks = [result[f"order, {name}"] for result in results]
+    passed = {sample for rank in ranks for batch in rank["trained"] for sample in batch}
+    right = passed == set(range(20))
+    assert right == (name in ("same", "EpochOrder"))
+    for rank in ranks:
+        assert len(rank["warned"]) == (not right)
+        assert all("which are not those that are done" in said for said in rank["warned"])

@@ -19,3 +19,13 @@ def test_what_is_left_is_exact_to_the_sample_or_refused() -> None:
     assert found["resumed"] == [{"right": True, "sample": 206}] * 7
     assert "shuffled in another order each time" in found["refused"]
     assert "reshuffle_each_iteration=False" in found["refused"]
+    others = found["others"]
+    assert others["same"] == []
+    for kind in ("seed", "shuffled now"):
+        refused, skipped = others[kind]
+        assert "another order than the dataset has (" in refused
+        assert "which are not those that are done" in skipped
+    refused, skipped = others["anew"]
+    assert "shuffled in another order each time" in refused
+    assert "which are not those that are done" in skipped
+    assert "the loader has 200 samples, but the epoch is planned with 103" in others["other data"][0]

@@ -114,6 +114,10 @@ def test_reindex_locates_what_the_plan_in_python_does(
         (("--stream", "--ramp", "0:16 50sp:8 20sp:4", "--steps", "5"), "goes back"),
         (("--stream", "--batch-size", "4", "--tokens", "300"), "300tok needs --tokens-per-sample"),
         ((*TEXTBOOK, "--change", "12ba:batch=100"), "batch"),
+        (
+            (*TEXTBOOK, "--change", "3ep:batch-size=50", "--change", "12ba:batch-size=100"),
+            "goes back: 12ba comes before 3ep",
+        ),
         ((*TEXTBOOK, "--change", "5sp:batch-size=100"), "at"),
     ],
 )

@@ -185,6 +185,19 @@ def zipped(clock: sb.StepClock, others: Any) -> None:
             pass
 
 
+def test_a_zip_that_outlives_its_loop_is_told() -> None:
+    clock = sb.StepClock(batches_per_epoch=5, epochs=1)
+
+    def trained() -> None:
+        for _ in clock.epochs():
+            both = zip(clock.batches(range(5)), "abc")  # noqa: B905 - that is what people write
+            assert len(list(both)) == 3
+
+    with pytest.warns(sb.StepbridgeWarning, match="batch 4, which zip had taken"):
+        trained()
+    assert clock.batch == 4
+
+
 def test_a_zip_that_took_a_batch_too_many_is_told() -> None:
     clock = sb.StepClock(batches_per_epoch=5, epochs=2)
     with pytest.warns(sb.StepbridgeWarning, match=r"batch 4, which zip had taken.*zip\(other, clock\.batches"):
@@ -215,3 +228,11 @@ def test_a_ledger_that_is_a_pipe_does_not_stop_the_training(tmp_path: Path) -> N
     clock.end_epoch()
     clock.end_run()
     assert clock.batch == 5
+
+
+@pytest.mark.parametrize("arrays", [np.arange(30), np.arange(1001), (np.arange(1000), np.arange(999))])
+def test_arrays_of_other_data_have_no_rest(arrays: Any) -> None:
+    clock = resumed(stopped(10, samples=1000, batch_size=32, epochs=3), 64)
+    clock.begin_epoch()
+    with pytest.raises(ValueError, match=r"the loader has \d+ samples, but the epoch is planned with 1000"):
+        clock.rest(arrays)

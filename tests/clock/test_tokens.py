@@ -305,3 +305,17 @@ def test_tokens_that_are_counted_before_the_first_epoch_are_in_clock_and_ledger(
     clock.end_run()
     (session,) = sb.read_ledger(tmp_path).sessions
     assert session.timeline == clock.timeline
+
+
+def test_a_stream_of_smaller_batches_skips_past_the_end_of_its_plan() -> None:
+    """20 steps of 16 samples are more than 20 of 8, so the samples that are done are past the end of the new plan."""
+    first = sb.StepClock(sb.Timeline.stream(batch_size=16, steps=20), until="90%")
+    for _ in first.epochs():
+        for _ in first.batches(iter(int, 1)):
+            pass
+    assert first.sample == 18 * 16
+    clock = sb.StepClock(sb.Timeline.stream(batch_size=8, steps=20))
+    clock.load_state_dict(first.state_dict())
+    for _ in clock.epochs():
+        assert list(clock.batches(range(1000), resume="skip")) == [36, 37]
+    assert (clock.step, clock.sample) == (20, 18 * 16 + 2 * 8)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepbridge as sb
+from stepbridge.adapters.base import Phases
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,46 @@ def test_an_end_stays_at_its_sample_over_a_resume_with_another_batch_size(text: 
     assert second.elapsed("duration") == Fraction(12, 25)
 
 
-def test_between_two_batches_it_is_between_them_before_and_after_a_change() -> None:
-    plan = sb.Timeline.plan(samples=1000, batch_size=300, epochs=2)
-    assert plan.convert("0.5ep", "sample") == sb.Between(sb.Quantity(300, "sp"), sb.Quantity(600, "sp"))
+@pytest.mark.parametrize(("text", "sample"), [("0.5ep", 500), ("25%", 500), ("1.1ep", 1100)])
+def test_inside_a_batch_it_is_the_same_sample_before_and_after_a_change(text: str, sample: int) -> None:
+    plan = sb.Timeline.plan(samples=1000, batch_size=300, epochs=2, tokens_per_sample=7)
     changed = plan.change(at="1ba", batch_size=150)
-    assert changed.convert("0.5ep", "sample") == sb.Between(sb.Quantity(450, "sp"), sb.Quantity(600, "sp"))
-    assert changed.compare("0.5ep", "500sp") == plan.compare("0.5ep", "500sp") == 0
-    assert changed.compare("25%", "500sp") == plan.compare("25%", "500sp") == 0
+    for timeline in (plan, changed, changed.change(at="2ba", batch_size=7)):
+        assert timeline.convert(text, "sample") == sb.Exact(sample, "sp")
+        assert timeline.convert(text, "token") == sb.Exact(7 * sample, "tok")
+        assert timeline.convert(f"{sample}sp", "epoch") == sb.Exact(Fraction(sample, 1000), "ep")
+        assert timeline.convert(f"{7 * sample}tok", "duration") == sb.Exact(Fraction(sample, 2000), "dur")
+        assert timeline.convert("10tok", "sample") == sb.Between(sb.Quantity(1, "sp"), sb.Quantity(2, "sp"))
+        assert timeline.compare(text, f"{sample}sp") == 0
+    assert plan.convert(text, "batch") != changed.convert(text, "batch")
+
+
+def test_an_amount_of_a_stream_is_exact_inside_a_batch() -> None:
+    stream = sb.Timeline.stream(batch_size=[(0, 16), ("100sp", 32)], samples=60, tokens_per_sample=10)
+    assert stream.convert("1ep", "sample") == sb.Exact(60, "sp")
+    assert stream.convert("1234tok", "epoch") == sb.Exact(Fraction(1234, 600), "ep")
+    assert stream.convert("1234tok", "sample") == sb.Between(sb.Quantity(123, "sp"), sb.Quantity(124, "sp"))
+
+
+def test_an_end_of_a_schedule_is_the_same_sample_for_any_batch_size() -> None:
+    """The second phase begins inside a batch and counts in another unit."""
+    phases = Phases([("0.5ep", 1.0, "linear"), ("100%", 0.0, "linear")], start=0.0)
+
+    def factors(size: int, then: int) -> dict[int | None, float]:
+        clock = sb.StepClock(samples=1000, batch_size=size, epochs=2)
+        found: dict[int | None, float] = {}
+        for epoch in clock.epochs():
+            while clock.position.epoch == epoch:
+                clock.advance()
+                found[clock.sample] = phases.factor(clock)
+                if clock.batch == 2:
+                    clock.change(batch_size=then)
+        return found
+
+    each = factors(1, 1)
+    for size, then in ((300, 300), (7, 40), (250, 33)):
+        found = factors(size, then)
+        assert found == pytest.approx({sample: each[sample] for sample in found})
 
 
 @pytest.mark.parametrize("change_at", [None, 8, 11])

@@ -95,8 +95,14 @@ def timeline_of(plan: PlanArguments) -> Timeline:
         else:
             _check_epochs(given)
             timeline = Timeline.plan(**given)
+        before = "0ba"
         for change in changes:
-            timeline = timeline.change(**change)
+            if timeline.compare(change["at"], before) < 0:
+                raise click.UsageError(
+                    f"--change goes back: {change['at']} comes before {before}, and a change holds from its point on: "
+                    "give them in the order of the run"
+                )
+            timeline, before = timeline.change(**change), change["at"]
     except (ValueError, OverflowError, IndexError) as error:
         raise click.UsageError(in_flags(error)) from error
     return timeline

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
-from stepbridge.clock._loop import ClockLoop, Resume
+from stepbridge.clock._loop import ClockLoop
+from stepbridge.clock._rest import Resume
 from stepbridge.clock._resume import batches_at
 from stepbridge.clock._skipped import SkippedSteps
 from stepbridge.clock._state import STATE_VERSION, check_state, uses_own_plan

@@ -30,6 +30,25 @@ class RestOfEpoch(NamedTuple):
     """Whole batches, in the size of now, that they fill; None where they fill no whole number."""
     order: str | None
     """What `order` returned when the epoch began; None if it was not asked for."""
+    planned: int | None = None
+    """Samples of the epoch's data as planned, over all ranks; None where the clock does not know them."""
+
+    def check_data(self, samples: int | None, *, dropped: int = 0) -> None:
+        """Checks that a loader has the data that the epoch is planned with.
+
+        Args:
+            samples: how many samples the loader has, over all ranks; None: it does not say so.
+            dropped: how many of them a loader that drops the last ones may leave out at most.
+
+        Raises:
+            TimelineError: it has more or fewer.
+        """
+        if samples is None or self.planned is None or 0 <= samples - self.planned <= dropped:
+            return
+        raise TimelineError(
+            f"{self.clock.name}: the loader has {samples} samples, but the epoch is planned with {self.planned}: what "
+            "is left of other data is not known: give rest() the data that the clock was made for"
+        )
 
 
 class LoaderKind(Protocol):
@@ -42,7 +61,7 @@ class LoaderKind(Protocol):
     def order(self, loader: Any, epoch: int) -> str | None:
         """Prepares a loader for an epoch that begins; returns what says in which order it is about to yield it.
 
-        The text goes into the clock's state. None: the order follows from the loader itself, or it is unknown.
+        The text goes into the clock's state, and two that differ are two orders. None: nothing is known of it.
         """
         ...
 
@@ -96,6 +115,7 @@ def rest_of_arrays(name: str, arrays: Any, wanted: RestOfEpoch) -> Any:
             f"{name}: the rest of a {type(arrays).__name__} is not known: rest() takes a DataLoader of PyTorch, a "
             "tf.data.Dataset or arrays of samples; for another loader batches(loader, resume=...) says what it does"
         )
+    wanted.check_data(len(arrays))
     return arrays[wanted.samples :]
 
 

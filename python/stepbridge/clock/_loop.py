@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepbridge._errors import TimelineError
-from stepbridge.clock._events import ClockEvents
-from stepbridge.clock._loaders import RestOfEpoch, kind_of, rest_of_arrays
+from stepbridge.clock._rest import ClockRest
 from stepbridge.clock._resume import is_stateful, not_empty
-from stepbridge.clock._zipped import is_zip_near, told_where_zipped
-from stepbridge.timeline import Exact, Quantity
+from stepbridge.clock._zipped import ZippedBatches, is_zip_near
 from stepbridge.timeline._arguments import count
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
+    from stepbridge.clock._rest import Resume
     from stepbridge.ledger import Base
     from stepbridge.timeline import QuantityLike, Timeline, UnitLike
 
-__all__ = ["ClockLoop", "Resume"]
+__all__ = ["ClockLoop"]
 
 Item = TypeVar("Item")
-Loader = TypeVar("Loader")
-
-#: What a loader does in an epoch that is resumed in its middle.
-Resume: TypeAlias = Literal["continues", "skip", "restart"]
 
 
-class ClockLoop(ClockEvents):
+class ClockLoop(ClockRest):
     """The half of `StepClock` that a loop of one's own takes its epochs and batches from."""
 
     def __init__(
@@ -47,6 +43,8 @@ class ClockLoop(ClockEvents):
         self._just_loaded = False
         #: Whether a batch may have been counted that the body of the loop never saw.
         self._perhaps_unseen = False
+        #: The batches that a `zip` may hold, which may outlive the loop.
+        self._zipped: weakref.ref[ZippedBatches] | None = None
 
     def epochs(self, n: int | None = None) -> Iterator[int]:
         """Runs epoch after epoch; yields each one's index, from 0. A resumed clock continues with the epoch it was in.
@@ -127,9 +125,6 @@ class ClockLoop(ClockEvents):
             raise TypeError(
                 f"loader must be something to go over, such as a DataLoader or a list, not {type(loader).__name__}"
             )
-        kind = None if self._position[1] or loader is self._rest else kind_of(loader)
-        if kind is not None:
-            self._order = kind.order(loader, self._position[0])
         skip = self._batches_to_skip(loader, resume)
         self._compare_start(loader, skip)
         fresh = self._just_loaded and self._position[1] == 0 and is_stateful(loader)
@@ -141,7 +136,7 @@ class ClockLoop(ClockEvents):
         if self._looks_ahead and hasattr(loader, "end_of_dataloader"):
             # Accelerate's loaders read ahead themselves; asked for the next batch, they forget that this is the last.
             batches = self._batches_told(items, loader)
-            return told_where_zipped(batches, self._note_unseen) if is_zip_near() else batches
+            return self._told_where_zipped(batches) if is_zip_near() else batches
         if self._looks_ahead and is_stateful(loader):
             self.warn_once(
                 "the loader's state_dict in the body of the loop",
@@ -150,165 +145,21 @@ class ClockLoop(ClockEvents):
                 "give the clock the epoch's length (samples and batch_size, or batches_per_epoch)",
             )
         batches = self._batches_ahead(items) if self._looks_ahead else self._batches(items)
-        return told_where_zipped(batches, self._note_unseen) if is_zip_near() else batches
+        return self._told_where_zipped(batches) if is_zip_near() else batches
 
-    def rest(self, loader: Loader) -> Loader:
-        """Returns a loader over exactly what is left of the epoch that a resumed clock is inside.
-
-        It loads nothing of what is done, and is exact to the sample, also where batch size, accumulation or number of
-        ranks are others than before. Between epochs, and at the start of one, it is the loader itself, so one loop
-        serves every epoch:
-
-            for epoch in clock.epochs():
-                for batch in clock.batches(clock.rest(loader)):
-                    ...
-
-        Args:
-            loader: a `DataLoader` of PyTorch whose order can be known, a `tf.data.Dataset`, or arrays of samples (and
-                tuples, lists and dicts of them).
-
-        Raises:
-            TimelineError: what is left is unknown; the text says why, and what to do.
-
-        >>> import numpy as np
-        >>> from stepbridge import StepClock
-        >>> clock = StepClock(samples=1000, batch_size=32, epochs=1, initial="10ba")
-        >>> clock.rest(np.arange(1000))[:3]
-        array([320, 321, 322])
-        """
-        if not self._in_epoch or self._is_whole or not self._position[1]:
-            return loader
-        kind = kind_of(loader)
-        wanted = self._what_is_done()
-        rest = rest_of_arrays(self.name, loader, wanted) if kind is None else kind.rest(loader, wanted)
-        self._rest = rest
-        return rest  # type: ignore[no-any-return]  # a loader of the same kind
-
-    @property
-    def goes_on_in_rest(self) -> bool:
-        """Whether `rest` gave the loader of what is left of the resumed epoch, and no batch was taken from it yet."""
-        return self._rest is not None and self.resumed_inside
-
-    def _what_is_done(self) -> RestOfEpoch:
-        """How much of the running epoch's data is done."""
-        shape = self._epoch_shape
-        size = None if shape is None else shape[1]
-        done, unit = self._data_done(), self._data_unit
-        samples = done if unit == "sp" else None
-        if samples is None and size is not None and self.sample is not None:
-            # Batches are planned and not samples, but each of them has a known size.
-            samples = self._samples_of_epoch(self._position[1]) - self._longer * size
-        if samples is None or size is None:
-            return RestOfEpoch(self, samples, None if self._resized or unit == "sp" else done, self._order)
-        return RestOfEpoch(self, samples, None if samples % size else samples // size, self._order)
-
-    def _compare_start(self, loader: Iterable[Any], skip: int) -> None:
-        """Enters the epoch where the loader says that it begins, if that is not where the run is."""
-        if self._is_stream or loader is self._rest:
-            return
-        kind = kind_of(loader)
-        if skip and kind is not None:
-            now = None if self._order is None else kind.order(loader, self._position[0])
-            if now is not None and now != self._order:
-                self.warn_once(
-                    "the order of the loader",
-                    "the one in which the epoch began",
-                    "another one",
-                    'resume="skip" leaves out the first samples of that, which are not those that are done: give the '
-                    "loader sampler=EpochOrder(seed) of stepbridge.adapters.torch, or take clock.rest(loader)",
-                )
-        begins = None if kind is None else kind.begins_at(loader)
-        if begins is None or not int(begins):
-            return
-        unit, size = self._data_unit, self._plan.segments[-1].batch_size
-        begins = begins if begins.unit == unit else self._in_unit(begins, unit, size)
-        if begins is None:
-            return
-        at = int(begins) + skip * (1 if unit == "ba" else size or 0)
-        if at == self._data_done():
-            return
-        for check in self._entry_checks:
-            check(Exact(at, unit))
-        self.begin_epoch(self._position[0], tell=not self._entry_checks, **{"batch" if unit == "ba" else "sample": at})
-
-    @staticmethod
-    def _in_unit(amount: Exact, unit: Literal["sp", "ba"], size: int | None) -> Exact | None:
-        """Batches as samples, or samples as batches; None where they are no whole number, or it is not known."""
-        if size is None or (unit == "ba" and int(amount) % size):
-            return None
-        return Exact(int(amount) * size if unit == "sp" else int(amount) // size, unit)
-
-    def _batches_to_skip(self, loader: object, resume: Resume | None) -> int:
-        """Batches to leave out before the first one that is new."""
-        if resume not in (None, "continues", "skip", "restart"):
-            raise TimelineError(f'unknown resume={resume!r}: expected "continues", "skip" or "restart"')
-        done = self.batch if self._is_stream else self._position[1]
-        if not self._resumed or done == 0 or (loader is self._rest and resume in (None, "continues")):
-            return 0
-        if resume is None and is_stateful(loader):
-            # A StatefulDataLoader: it was saved with the clock, and yields what is left.
-            return 0
-        if resume is None:
-            raise TimelineError(
-                f"{self.name}: the epoch is resumed after {done} batches: say what the loader does with "
-                'batches(loader, resume="continues" | "skip" | "restart"), or give batches(clock.rest(loader))'
-            )
-        if self._is_stream:
-            if resume == "restart":
-                raise TimelineError(f"{self.name}: a stream has no epoch that could begin again: its loader continues")
-            return self._whole_batches_of_stream() if resume == "skip" else 0
-        if resume == "restart":
-            self._resumed = False
-            self._enter_at(0, tell=False)
-            return 0
-        return self._whole_batches() if resume == "skip" else 0
-
-    def _whole_batches_of_stream(self) -> int:
-        """The batches of a stream that the samples done fill, as a loader that begins again by the plan yields them.
-
-        Raises:
-            TimelineError: they fill no whole number.
-        """
-        if self.sample is None:
-            return self.batch
-        batches = self._plan.convert(Quantity(self.sample, "sp"), "batch")
-        if isinstance(batches, Exact):
-            return int(batches)
-        sizes = {segment.batch_size for segment in self._plan.segments}
-        of = f"batches of {sizes.pop()}" if len(sizes) == 1 else "the plan's batches"
-        raise TimelineError(
-            f'{self.name}: resume="skip" cannot leave out what is done: {self.sample} samples are not a whole '
-            f'number of {of}: let the loader continue, and say resume="continues"'
-        )
-
-    def _whole_batches(self) -> int:
-        """The batches that the samples done of the epoch fill, in the size of now.
-
-        Raises:
-            TimelineError: they fill no whole number, or that is not known.
-        """
-        wanted = self._what_is_done()
-        if wanted.batches is not None:
-            return wanted.batches
-        shape = self._epoch_shape
-        if wanted.samples is None or shape is None or shape[1] is None:
-            why = "how many samples are done of the epoch, and how many batches they fill now, is not known"
-            fix = "give the clock samples and batch_size"
-        else:
-            why = (
-                f"{wanted.samples} samples of the epoch are done, which are not a whole number of batches of {shape[1]}"
-            )
-            fix = f"resume with a batch size that divides {wanted.samples}"
-        raise TimelineError(
-            f'{self.name}: resume="skip" cannot leave out what is done: {why}: take what is left from '
-            f'clock.rest(loader), {fix}, or begin the epoch again with resume="restart"'
-        )
+    def _told_where_zipped(self, batches: Iterator[Item]) -> Iterator[Item]:
+        zipped = ZippedBatches(batches, self._note_unseen)
+        self._zipped = weakref.ref(zipped)
+        return zipped
 
     def _note_unseen(self) -> None:
         self._perhaps_unseen = True
 
     def _tell_unseen(self) -> None:
         """Says that a batch may have been counted that the body of the loop never saw."""
+        zipped = None if self._zipped is None else self._zipped()
+        if zipped is not None:
+            zipped.end()
         if self._perhaps_unseen:
             self._perhaps_unseen = False
             self.warn_once(

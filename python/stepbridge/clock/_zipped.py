@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType
 
-__all__ = ["is_zip_near", "told_where_zipped"]
-
-Item = TypeVar("Item")
+__all__ = ["ZippedBatches", "is_zip_near"]
 
 
 def is_zip_near() -> bool:
@@ -26,14 +24,8 @@ def is_zip_near() -> bool:
     return "zip" in code.co_names
 
 
-def told_where_zipped(batches: Iterator[Item], tell: Callable[[], None]) -> Iterator[Item]:
-    """Yields batches; calls `tell` where a `zip` that asks others after them was left with a batch in its hands."""
-    zipped = _ZippedBatches(batches, tell)
-    return iter(zipped)
-
-
-class _ZippedBatches:
-    """An iterator that looks at who holds it, once."""
+class ZippedBatches:
+    """Batches that look once at who holds them: a `zip` that asks others after them may keep the last one."""
 
     def __init__(self, batches: Iterator[Any], tell: Callable[[], None]) -> None:
         self._batches = batches
@@ -41,7 +33,7 @@ class _ZippedBatches:
         self._asked_first: bool | None = None
         self._handed_out = False
 
-    def __iter__(self) -> _ZippedBatches:
+    def __iter__(self) -> ZippedBatches:
         return self
 
     def __next__(self) -> Any:
@@ -61,6 +53,11 @@ class _ZippedBatches:
                 return any(isinstance(owner, zip) for owner in gc.get_referrers(holder))
         return False
 
-    def __del__(self) -> None:
+    def end(self) -> None:
+        """The loop is over: calls `tell` where the body may never have seen the last batch."""
         if self._asked_first and self._handed_out:
+            self._handed_out = False
             self._tell()
+
+    def __del__(self) -> None:
+        self.end()

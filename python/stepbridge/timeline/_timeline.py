@@ -310,9 +310,11 @@ class Timeline(Locator):
         """Converts an amount from the start of the run into another unit.
 
         Returns:
-            `Exact(value, unit)`; `Between(lower, upper)` where the target has no amount there: inside a batch, or, for
-            steps, inside an accumulation window; `PastEnd(end)` past the end; `Undetermined(why)` where it depends on
-            something that is not stated. Fractions of an epoch and of the duration are `fractions.Fraction`.
+            `Exact(value, unit)`; `Between(lower, upper)` where the target has no amount there: inside a batch, for
+            batches, and inside an accumulation window, for steps. Samples, tokens, epochs and the duration are amounts
+            of data, which are exact in one another inside a batch as well. `PastEnd(end)` past the end;
+            `Undetermined(why)` where it depends on something that is not stated. Fractions of an epoch and of the
+            duration are `fractions.Fraction`.
 
         Raises:
             TimelineError: the text is not a quantity, or the unit is unknown.

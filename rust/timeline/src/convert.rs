@@ -71,16 +71,33 @@ impl Timeline {
             Place::PastEnd => return Ok(self.end(unit).map_or_else(Answer::Undetermined, Answer::PastEnd)),
             Place::Undetermined(why) => return Ok(Answer::Undetermined(why)),
         };
-        let (lower, upper) = match around {
+        let (mut lower, mut upper) = match around {
             Ok(neighbours) => neighbours,
             Err(why) => return Ok(Answer::Undetermined(why)),
         };
+        // An amount of data is the same amount in another unit of data, also inside a batch.
+        if let Place::Point(point) = place
+            && self.measures_data(unit)
+            && let Some(end) = upper
+            && let Some(value) = point.fraction.between(lower, end)
+        {
+            (lower, upper) = if unit.is_counted() { value.whole_around() } else { (value, Some(value)) };
+        }
         let quantity = |value| Quantity { value, unit };
         Ok(if upper == Some(lower) {
             Answer::Exact(quantity(lower))
         } else {
             Answer::Between(quantity(lower), upper.map(quantity))
         })
+    }
+
+    /// Whether amounts of a unit are amounts of data, which grow evenly inside a batch.
+    fn measures_data(&self, unit: Unit) -> bool {
+        match unit {
+            Unit::Sample | Unit::Epoch | Unit::Duration => true,
+            Unit::Token => self.marks.is_empty(),
+            Unit::Batch | Unit::Step => false,
+        }
     }
 
     /// Compares two amounts by where they are on the timeline.

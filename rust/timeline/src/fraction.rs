@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::quantity::{Ratio, gcd};
+
 /// `num / den`, not reduced. A point inside a batch is one of these, and may need more than the 64 bits of an amount.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fraction {
@@ -11,6 +13,22 @@ pub(crate) struct Fraction {
 
 impl Fraction {
     pub(crate) const ZERO: Self = Self { num: 0, den: 1 };
+
+    /// The value at this share of the way from `low` to `high`; `None` if it takes more than 128 bits to work out.
+    pub(crate) fn between(self, low: Ratio, high: Ratio) -> Option<Ratio> {
+        let (low_num, low_den) = (u128::from(low.num()), u128::from(low.den()));
+        let (high_num, high_den) = (u128::from(high.num()), u128::from(high.den()));
+        let way = reduced((high_num * low_den).checked_sub(low_num * high_den)?, low_den * high_den);
+        let share = reduced(self.num, self.den);
+        let more = reduced(way.num.checked_mul(share.num)?, way.den.checked_mul(share.den)?);
+        let num = low_num.checked_mul(more.den)?.checked_add(more.num.checked_mul(low_den)?)?;
+        Ratio::new(num, low_den.checked_mul(more.den)?).ok()
+    }
+}
+
+fn reduced(num: u128, den: u128) -> Fraction {
+    let shared = gcd(num, den);
+    Fraction { num: num / shared, den: den / shared }
 }
 
 impl PartialEq for Fraction {

@@ -45,6 +45,11 @@ impl Ratio {
     pub fn den(self) -> u64 {
         self.den
     }
+
+    /// The whole numbers next to it, below and above; both are it, if it is whole.
+    pub(crate) fn whole_around(self) -> (Self, Option<Self>) {
+        (Self::whole(self.num / self.den), Some(Self::whole(self.num.div_ceil(self.den))))
+    }
 }
 
 impl PartialOrd for Ratio {
@@ -65,7 +70,7 @@ impl fmt::Display for Ratio {
     }
 }
 
-fn gcd(mut a: u128, mut b: u128) -> u128 {
+pub(crate) fn gcd(mut a: u128, mut b: u128) -> u128 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

@@ -21,7 +21,7 @@ from stepbridge._errors import TimelineError
 from stepbridge.adapters.tensorflow.tracing import refuse_tracing
 from stepbridge.clock import StepClock
 
-__all__ = ["BATCHING", "ONE_TO_ONE", "clock_for"]
+__all__ = ["BATCHING", "ONE_TO_ONE", "clock_for", "sizes_of"]
 
 #: What batches, by the name of its class: `.batch()` (in parallel too) and `.padded_batch()`.
 BATCHING = {"_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset"}
@@ -81,7 +81,7 @@ def clock_for(
             "clock_for reads the dataset's cardinality, which a graph only has as a tensor: there give the numbers, "
             "StepClock(samples=..., batch_size=..., epochs=...)"
         )
-    sizes = {**_sizes(dataset), **options}
+    sizes = {**sizes_of(dataset), **options}
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY and not sizes.keys() & {
         "batches_per_epoch",
         "samples",
@@ -97,8 +97,8 @@ def clock_for(
     return clock
 
 
-def _sizes(dataset: tf.data.Dataset) -> dict[str, Any]:
-    """What the dataset says of itself, in the words of StepClock."""
+def sizes_of(dataset: tf.data.Dataset) -> dict[str, Any]:
+    """Returns what a dataset says of itself, in the words of StepClock."""
     batches = int(dataset.cardinality())
     if batches == 0:
         raise TimelineError(

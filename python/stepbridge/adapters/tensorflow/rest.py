@@ -12,14 +12,17 @@ What TensorFlow does (seen on 2.21):
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import tensorflow as tf
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.tensorflow.datasets import BATCHING, ONE_TO_ONE
+from stepbridge.adapters.tensorflow.datasets import BATCHING, ONE_TO_ONE, sizes_of
 from stepbridge.clock import register_loader_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stepbridge.clock import RestOfEpoch
     from stepbridge.timeline import Exact
 
@@ -33,9 +36,14 @@ class TensorFlowDatasets:
         """Whether it is one."""
         return isinstance(loader, tf.data.Dataset)
 
-    def order(self, loader: tf.data.Dataset, epoch: int) -> str | None:  # noqa: ARG002  # nothing has to be kept
-        """Returns nothing: the order follows from the dataset, or it is unknown."""
-        return None
+    def order(self, loader: tf.data.Dataset, epoch: int) -> str | None:
+        """Returns the seeds of its shuffles; a text of its own each time where the order is another one each time."""
+        shuffles = list(_shuffles(loader))
+        seeds = [_seeds(shuffle) for shuffle in shuffles]
+        once = all(any(pair) for pair in seeds) and (not epoch or all(map(_has_one_order, shuffles)))
+        if not once or loader.options().deterministic is False:
+            return f"another one each time ({uuid4().hex})"
+        return f"seeds {seeds}" if seeds else "no shuffle"
 
     def begins_at(self, loader: tf.data.Dataset) -> Exact | None:  # noqa: ARG002  # it does not say so
         """Returns nothing: a dataset does not say what was left out of it."""
@@ -45,6 +53,13 @@ class TensorFlowDatasets:
         """Returns what is left of the epoch."""
         name = wanted.clock.name
         _check_order(name, loader)
+        order = self.order(loader, wanted.clock.position.epoch)
+        if wanted.order not in (None, order):
+            raise TimelineError(
+                f"{name}: the epoch began in another order than the dataset has ({wanted.order} there, {order} here): "
+                'give it the seeds that it had, or begin the epoch again with resume="restart"'
+            )
+        wanted.check_data(sizes_of(loader).get("samples"))
         batching = _batching(loader)
         if wanted.batches is not None:
             return loader.skip(wanted.batches)
@@ -73,19 +88,33 @@ def _check_order(name: str, dataset: Any) -> None:
     Raises:
         TimelineError: it shuffles otherwise.
     """
-    waiting = [dataset]
-    while waiting:
-        one = waiting.pop()
-        waiting += one._inputs()
-        if type(one).__name__ != "_ShuffleDataset":
-            continue
-        seeds = [tf.get_static_value(seed) for seed in (one._seed, one._seed2)]
-        if not any(seeds) or one._reshuffle_each_iteration is not False:
+    if dataset.options().deterministic is False:
+        raise TimelineError(f"{name}: with options().deterministic = False the dataset has another order each time")
+    for shuffle in _shuffles(dataset):
+        if not any(_seeds(shuffle)) or not _has_one_order(shuffle):
             raise TimelineError(
                 f"{name}: the dataset is shuffled in another order each time, so what is left of "
                 "the epoch is unknown: shuffle(n, seed=..., reshuffle_each_iteration=False) has one order, as has a "
                 'dataset of the indices of EpochOrder; or begin the epoch again with resume="restart"'
             )
+
+
+def _shuffles(dataset: Any) -> Iterator[Any]:
+    """Yields what shuffles in a dataset, and in those that it is made from."""
+    waiting = [dataset]
+    while waiting:
+        one = waiting.pop()
+        waiting += one._inputs()
+        if type(one).__name__ == "_ShuffleDataset":
+            yield one
+
+
+def _seeds(shuffle: Any) -> list[int]:
+    return [int(tf.get_static_value(seed) or 0) for seed in (shuffle._seed, shuffle._seed2)]
+
+
+def _has_one_order(shuffle: Any) -> bool:
+    return shuffle._reshuffle_each_iteration is False
 
 
 register_loader_kind(TensorFlowDatasets())

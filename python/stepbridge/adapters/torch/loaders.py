@@ -21,8 +21,8 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Itera
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import EpochOrder
+from stepbridge.adapters.torch.orders import bind_order
 from stepbridge.adapters.torch.prepared import inside_of_fabric, sizes_of_prepared
-from stepbridge.adapters.torch.rest import bind_order
 from stepbridge.clock import StepClock
 
 if TYPE_CHECKING:

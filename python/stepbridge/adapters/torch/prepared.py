@@ -26,7 +26,7 @@ from stepbridge.timeline import Exact
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inside_of_fabric", "left_out_at_start", "sizes_of_prepared"]
+__all__ = ["inside_of_fabric", "is_of_accelerate", "left_out_at_start", "sizes_of_prepared"]
 
 
 def inside_of_fabric(loader: Any) -> Any:
@@ -35,6 +35,12 @@ def inside_of_fabric(loader: Any) -> Any:
     if module not in ("lightning.fabric.wrappers", "lightning_fabric.wrappers"):
         return loader
     return vars(loader).get("_dataloader", loader)
+
+
+def is_of_accelerate(loader: object) -> bool:
+    """Whether Accelerate prepared a loader."""
+    accelerate = sys.modules.get("accelerate.data_loader")
+    return accelerate is not None and isinstance(loader, accelerate.DataLoaderAdapter)
 
 
 def left_out_at_start(loader: Any) -> Exact | None:
@@ -69,9 +75,9 @@ def sizes_of_prepared(loader: Any, length: Callable[[object], int | None]) -> di
     Raises:
         TimelineError: it is what `skip_first_batches` returned.
     """
-    accelerate = sys.modules.get("accelerate.data_loader")
-    if accelerate is None or not isinstance(loader, accelerate.DataLoaderAdapter):
+    if not is_of_accelerate(loader):
         return None
+    accelerate = sys.modules["accelerate.data_loader"]
     sampler = _batch_sampler(loader)
     if isinstance(sampler, accelerate.SkipBatchSampler) or bool(vars(loader).get("skip_batches")):
         raise TimelineError(
