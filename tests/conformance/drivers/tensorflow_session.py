@@ -98,6 +98,8 @@ class Replicas:
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.SUM,
             )
+            # A session of one worker restores it.
+            v1.get_variable("gradient", initializer=0.0, use_resource=True, trainable=False)
             self.global_step = v1.train.get_or_create_global_step()
             self.optimizer = v1.train.GradientDescentOptimizer(1.0)
             self.passed = tf.identity(self.count)  # of both

@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import transformers
+from torch.utils.data import RandomSampler
 
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import TrainerArguments
@@ -46,6 +47,8 @@ class Planned(NamedTuple):
     epochs: int | None
     """Where the Trainer ends."""
     arguments: TrainerArguments
+    seed: int | None
+    """What the order of the data follows from; None where they are not shuffled by the Trainer."""
 
 
 def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment | None) -> Planned:
@@ -92,7 +95,19 @@ def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment 
         segment.samples,
         epochs if ends else None,
         _arguments(args, segment.batch_size),
+        _seed_of_order(loader, args),
     )
+
+
+def _seed_of_order(loader: Any, args: Any) -> int | None:
+    """The seed of the sampler that the Trainer made; one of the user's own has its order from elsewhere."""
+    batches = getattr(loader, "batch_sampler", None)
+    # On several ranks Accelerate shares out the batches of one inside.
+    sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
+    if not isinstance(sampler, RandomSampler) and not type(sampler).__module__.startswith("transformers."):
+        return None
+    seed: int = args.seed if args.data_seed is None else args.data_seed
+    return seed
 
 
 def _window(batches: int | None, accumulate: int) -> tuple[Boundary, OnCut]:
