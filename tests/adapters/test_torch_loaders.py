@@ -74,7 +74,7 @@ def test_a_stateful_data_loader_is_a_loader() -> None:
 def test_a_stateful_data_loader_that_lightning_makes_anew() -> None:
     """It is given torchdata's batch sampler, whose batches are of one size."""
     stateful = pytest.importorskip("torchdata.stateful_dataloader")
-    sampler = DistributedSampler(Indices(14), num_replicas=2, rank=0)  # type: ignore[arg-type]
+    sampler: DistributedSampler[int] = DistributedSampler(Indices(14), num_replicas=2, rank=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*set_vital", UserWarning)
         batches = type(stateful.StatefulDataLoader(Indices(14), batch_size=2).batch_sampler)(sampler, 2, False)

@@ -141,16 +141,17 @@ def test_a_stream_in_batches_of_another_size(tmp_path: Path) -> None:
     assert run.trained[0] == 12
     assert warned == [
         (
-            "clock: The Trainer resumes at epoch 0, batch 3; the run has trained 3 batches (epoch 0, batch 3). A batch now "
-            "has 4 samples, where one of the run had 3, so which samples are trained again, and which never, is not known. "
-            "Cause: per_device_train_batch_size 3 -> 4. Remedy: resume with per_device_train_batch_size=3."
+            "clock: The Trainer resumes at epoch 0, batch 3; the run has trained 3 batches (epoch 0, batch 3). A batch "
+            "now has 4 samples, where one of the run had 3, so which samples are trained again, and which never, is "
+            "not known. Cause: per_device_train_batch_size 3 -> 4. Remedy: resume with per_device_train_batch_size=3."
         )
     ]
 
 
 @pytest.mark.parametrize("name", ["seed", "data_seed"])
 def test_another_seed_is_another_order(tmp_path: Path, name: str) -> None:
-    whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1, **{name: 1})
+    first: dict[str, Any] = {name: 1}
+    whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1, **first)
     run, warned = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True, **{name: 2})
     # Some of the epoch's samples come twice, others never.
     assert len(set(whole.trained[20:29]) & set(run.trained)) > 0

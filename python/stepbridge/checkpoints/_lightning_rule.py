@@ -17,7 +17,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._resume_check import (
+    ArgumentChange,
+    ResumeCheck,
+    ResumePoint,
+    point_of,
+    samples_of_epoch,
+)
 from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
@@ -121,7 +127,7 @@ def lightning_check(
     epoch, index = first
     size = 1 if unit == "ba" else now.all_ranks or 0
     planned = clock.plan.segments[-1]
-    whole = planned.samples if unit == "sp" else batches
+    whole = samples_of_epoch(planned) if unit == "sp" else batches
     inside = reached.done if stateful and epoch == reached.epoch else Exact(0, unit)
     ahead = stateful and reads_ahead and bool(int(inside))
     if ahead:
@@ -153,8 +159,8 @@ def lightning_check(
 
 
 _ENDED = (
-    "with max_steps Lightning takes the epoch that ended for one that is running, and trains the first batch of the data "
-    "once more in it"
+    "with max_steps Lightning takes the epoch that ended for one that is running, and trains the first batch of the "
+    "data once more in it"
 )
 
 

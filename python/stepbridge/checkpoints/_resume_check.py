@@ -9,8 +9,9 @@ from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
+    from stepbridge.timeline import Segment
 
-__all__ = ["ArgumentChange", "ResumeCheck", "ResumePoint", "point_of"]
+__all__ = ["ArgumentChange", "ResumeCheck", "ResumePoint", "point_of", "samples_of_epoch"]
 
 _NAMES: dict[str, tuple[str, str]] = {"sp": ("sample", "samples"), "ba": ("batch", "batches")}
 
@@ -174,6 +175,12 @@ def point_of(clock: StepClock, *, later: int = 0) -> ResumePoint:
         later: by how many epochs the clock's index is above the framework's, as epochs were begun again.
     """
     return ResumePoint(clock.position.epoch - later, clock.epoch_done)
+
+
+def samples_of_epoch(planned: Segment) -> int | None:
+    """Returns the samples that an epoch trains: those that `drop_last` leaves out never come; None: not known."""
+    samples, size = planned.samples, planned.batch_size
+    return samples if samples is None or size is None or not planned.drop_last else samples // size * size
 
 
 def _counted(amount: Exact) -> str:

@@ -201,7 +201,8 @@ class Run:
         kind = StatefulDataLoader if self.dies and not self.saved_early else torch.utils.data.DataLoader
         try:
             loader = kind(data, batch_size=leg.batch_size // self.workers)
-            other = torch.utils.data.DataLoader(torch.ones(5, 1), batch_size=2) if scenario.evaluates else None
+            other: Any = torch.utils.data.DataLoader(list(torch.ones(5, 1)), batch_size=2)  # type: ignore[arg-type]
+            other = other if scenario.evaluates else None
             self.trainer.fit(self.model, loader, other, ckpt_path=resume)
         except Dies:
             return

@@ -20,7 +20,7 @@ import transformers
 from torch.utils.data import RandomSampler
 
 from stepbridge.adapters.torch import loader_sizes
-from stepbridge.checkpoints import TrainerArguments
+from stepbridge.checkpoints import TrainerArguments, samples_of_epoch
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Planned(NamedTuple):
     batch_size: int | None
     """The samples of a batch over all ranks."""
     samples: int | None
-    """The samples of an epoch."""
+    """The samples that an epoch trains."""
     epochs: int | None
     """Where the Trainer ends."""
     arguments: TrainerArguments
@@ -92,7 +92,7 @@ def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment 
         padding,
         batches,
         segment.batch_size,
-        segment.samples,
+        samples_of_epoch(segment),
         epochs if ends else None,
         _arguments(args, segment.batch_size),
         _seed_of_order(loader, args),
