@@ -299,6 +299,15 @@ DIVERGENCES: tuple[Divergence, ...] = (
         seen_on="keras 3.15.1",
     ),
     Divergence(
+        "keras",
+        "iterations",
+        event="update that another accumulation adds",
+        gains=1,
+        where="a checkpoint goes on with another gradient_accumulation_steps, by which Keras divides all batches of "
+        "the run",
+        seen_on="keras 3.15.1",
+    ),
+    Divergence(
         "tensorflow",
         "global_step",
         event="skipped update",

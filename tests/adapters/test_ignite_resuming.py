@@ -257,3 +257,15 @@ def test_the_clock_alone_in_the_checkpoint() -> None:
     again.clock.load_state_dict(state["clock"]["clock"])
     again.run(None)
     assert (again.clock.batch, again.clock.sample) == (14, 40)
+
+
+def test_what_drop_last_leaves_out_is_not_left_out_by_a_resume() -> None:
+    """An epoch trains 18 of the 20 samples: 6 batches."""
+    loading = {"drop_last": True}
+    again = Loop.made(loading=loading).load(Loop.made(loading=loading).saved_at(10))
+    with pytest.warns(sb.StepbridgeWarning, match=r"6 samples will be trained again\. 6 samples will never be trained"):
+        again.run(None)
+    assert again.model.trained == [[0, 1, 2], [3, 4, 5]]
+    assert (int(again.clock.repeated), int(again.clock.left_out)) == (6, 6)
+    assert again.counting.check is not None
+    assert again.counting.check.left_out == sb.Exact(6, "sp")

@@ -130,6 +130,41 @@ def test_a_stream_begins_again(tmp_path: Path) -> None:
         assert event.clock == (10 + event.trained, None, 4 + event.updates, event.closes)
 
 
+def test_a_stateful_loader_over_a_stream_leaves_out_what_was_read_ahead(tmp_path: Path) -> None:
+    path, _ = saved(tmp_path, 10, data=Stream(), stateful=True)
+    run = train(resume=path, data=Stream(), stateful=True)
+    # Samples 9 to 11 are never trained.
+    assert run.trained == list(range(12, 20))
+    assert run.warned == [
+        (
+            "clock: Lightning resumes at epoch 1, batch 4; the run has trained 10 batches (epoch 1, batch 3). 1 batch "
+            "will never be trained. Cause: Lightning reads one batch ahead where the data have no length, and the "
+            "loader counts it as done. Remedy: save at the end of an epoch, and resume from there."
+        )
+    ]
+    assert int(run.counting.clock.left_out) == 1
+    for event in run.watcher.events:
+        assert event.clock == (10 + event.trained, None, 4 + event.updates, event.closes)
+    # Batches of another size: the loader leaves out as many, which is another sample.
+    run = train(resume=path, data=Stream(), stateful=True, batch_size=2)
+    assert run.trained == list(range(8, 20))
+    assert len(run.warned) == 1
+    assert "is not known. Cause: batch_size 3 -> 2" in run.warned[0]
+    run = train(resume=saved(tmp_path, "end", data=Stream(), stateful=True)[0], data=Stream(), stateful=True)
+    assert (run.trained, run.warned) == (list(range(20)), [])
+
+
+def test_the_end_of_an_epoch_with_max_steps(tmp_path: Path) -> None:
+    """Lightning trains a batch more of the epoch that ended, and an epoch less."""
+    path, _ = saved(tmp_path, "end", epochs=3)
+    run = train(resume=path, epochs=3, max_steps=100)
+    assert run.trained == [0, 1, 2, *range(20)]
+    assert "Cause: with max_steps Lightning takes the epoch that ended for one that is running" in run.warned[0]
+    assert "Remedy: resume without max_steps, with max_epochs alone." in run.warned[0]
+    clock = run.counting.clock
+    assert (clock.batch, clock.applied) == (7 + 8, 3 + len(run.model.updates))
+
+
 def test_limited_epochs(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, 7, limit_train_batches=5)
     run = train(resume=path, limit_train_batches=5)

@@ -71,6 +71,17 @@ def test_a_stateful_data_loader_is_a_loader() -> None:
     assert clock_for(loader, epochs=2).timeline == clock_for(MAP_LOADERS["partial"](), epochs=2).timeline
 
 
+def test_a_stateful_data_loader_that_lightning_makes_anew() -> None:
+    """It is given torchdata's batch sampler, whose batches are of one size."""
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+    sampler: DistributedSampler[int] = DistributedSampler(Indices(14), num_replicas=2, rank=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*set_vital", UserWarning)
+        batches = type(stateful.StatefulDataLoader(Indices(14), batch_size=2).batch_sampler)(sampler, 2, False)
+        loader = stateful.StatefulDataLoader(Indices(14), batch_sampler=batches)
+    assert clock_for(loader, epochs=2).plan == sb.Timeline.plan(samples=14, batch_size=4, epochs=2)
+
+
 class Buckets(Sampler[list[int]]):
     """A batch sampler of one's own: batches of all sizes."""
 

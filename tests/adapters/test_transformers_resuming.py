@@ -132,6 +132,50 @@ def test_a_stream(tmp_path: Path) -> None:
     assert int(run.counting.clock.repeated) == 2
 
 
+def test_a_stream_in_batches_of_another_size(tmp_path: Path) -> None:
+    """The Trainer leaves out as many batches, of the new size."""
+    options: dict[str, Any] = {"data": Stream(), "accumulate": 1, "max_steps": 14}
+    train(tmp_path / "first", save_strategy="steps", save_steps=1, **options)
+    run, warned = resumed(tmp_path / "first", tmp_path / "a", 3, ClockCallback(), batch_size=4, **options)
+    # The run had come to sample 9.
+    assert run.trained[0] == 12
+    assert warned == [
+        (
+            "clock: The Trainer resumes at epoch 0, batch 3; the run has trained 3 batches (epoch 0, batch 3). A batch "
+            "now has 4 samples, where one of the run had 3, so which samples are trained again, and which never, is "
+            "not known. Cause: per_device_train_batch_size 3 -> 4. Remedy: resume with per_device_train_batch_size=3."
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["seed", "data_seed"])
+def test_another_seed_is_another_order(tmp_path: Path, name: str) -> None:
+    first: dict[str, Any] = {name: 1}
+    whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1, **first)
+    run, warned = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True, **{name: 2})
+    # Some of the epoch's samples come twice, others never.
+    assert len(set(whole.trained[20:29]) & set(run.trained)) > 0
+    assert len(warned) == 1
+    assert (
+        "The rest of the epoch comes in another order, so which samples are trained again, and which never, is not "
+        f"known. Cause: {name} 1 -> 2. Remedy: resume with {name}=1."
+    ) in warned[0]
+    check = run.counting.check
+    assert (check.agrees, check.repeated, check.left_out) == (False, None, None)
+    # Between two epochs any order will do.
+    _, warned = resumed(tmp_path / "whole", tmp_path / "next", 3, ClockCallback(), shuffle=True, **{name: 2})
+    assert warned == []
+
+
+def test_data_that_grew(saved: Path, tmp_path: Path) -> None:
+    """The Trainer goes on inside an epoch that was whole, past the samples that it had."""
+    run, warned = resumed(saved, tmp_path, 3, ClockCallback(), data=Data(30))
+    assert run.trained == [27, 28, 29, *range(30)]
+    assert ["samples=20 there, 30 here" in warned[0], "epoch 0, sample 27" in warned[1], len(warned)] == [True, True, 2]
+    clock = run.counting.clock
+    assert (clock.sample, clock.batch, clock.step) == (20 + 33, 7 + 11, run.trainer.state.global_step)
+
+
 def test_a_resume_of_a_resume_that_went_back(saved: Path, tmp_path: Path) -> None:
     """The clock's epochs are two ahead of the Trainer's from there on, and stay so."""
     counting = ClockCallback()

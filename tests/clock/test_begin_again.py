@@ -66,3 +66,18 @@ def test_what_has_not_begun(epoch: int, sample: int) -> None:
 
 def test_the_done_part_of_an_epoch() -> None:
     assert [int(clock_at(batches).epoch_done) for batches in (1, 6, 7, 8)] == [3, 18, 0, 3]
+
+
+def test_an_epoch_begun_again_has_the_data_of_now() -> None:
+    clock = clock_at(7)
+    clock.end_epoch()
+    clock.replan(sb.Timeline.plan(samples=30, batch_size=3, epochs=2, accumulate=3), pending="drop")
+    # It had 20 when it was trained.
+    clock.restart_epoch(0, sample=27, tell=False)
+    assert (int(clock.repeated), int(clock.epoch_done)) == (0, 27)
+    clock.advance()
+    assert (clock.sample, clock.position) == (23, (2, 0))
+    clock.end_epoch()
+    assert clock.begin_epoch()
+    clock.advance(10)
+    assert (clock.sample, clock.begin_epoch()) == (53, False)

@@ -63,17 +63,31 @@ COLUMNS = {
 
 _KERAS = ("keras-tensorflow", "keras-jax", "keras-torch")
 _FUSED = ("fused executions", "fused executions, partial tail")
-_FLUSH = ("accumulation, flush", "early stop in a window, flush")
+_FLUSH = ("accumulation, flush", "early stop in a window, flush", "unknown length, flush", "evaluation in between")
 _LEFT_OPEN = ("early stop in a window", "early stop in a window, flush")
+_LEFT_DROP, _LEFT_SPILL = "early stop in a window, drop", "early stop in a window, spill"
+_OPEN_FLUSH, _OPEN_SPILL = "unknown length, flush", "unknown length, spill"
+_EVALUATION, _OPTIMIZERS = "evaluation in between", "two optimizers"
 
 #: Why, in which columns, in which scenarios.
 _REASONS = (
     ("Keras has no flush: its window crosses epochs", _KERAS, _FLUSH),
-    ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop",)),
+    ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop", _LEFT_DROP)),
+    ("a window of Keras begins after an update alone", _KERAS, (_OPEN_SPILL, _LEFT_SPILL)),
+    ("a model has one optimizer", (*_KERAS, "transformers"), (_OPTIMIZERS,)),
+    ("a loop without a framework has no optimizer that is watched", ("plain",), (_OPTIMIZERS,)),
+    ("several optimizers of optax are one transformation, which has one state", ("jax",), (_OPTIMIZERS,)),
+    ("a session has one global step, whatever raises it", ("tensorflow1",), (_OPTIMIZERS,)),
+    ("a hook sees training alone: what a session runs past it is not in a scenario", ("tensorflow1",), (_EVALUATION,)),
+    (
+        "the framework learns that a batch was the last one after it",
+        ("transformers", "ignite", "tensorflow1"),
+        (_OPEN_FLUSH,),
+    ),
     (
         "a hook sees updates only: it cannot know how many batches are pending when the data end",
         ("tensorflow1",),
-        ("unknown length, carry",),
+        ("unknown length, carry", _OPEN_SPILL),
     ),
     (
         "the Trainer flushes a window at an epoch's end",
@@ -83,22 +97,27 @@ _REASONS = (
     (
         "the Trainer begins a window anew after an epoch that was left, or that had no length",
         ("transformers",),
-        ("unknown length, carry", *_LEFT_OPEN),
+        ("unknown length, carry", *_LEFT_OPEN, _LEFT_DROP),
     ),
     ("the Trainer reports each batch", ("transformers",), _FUSED),
     (
         "Lightning flushes a window at an epoch's end, also where its length is not known",
         ("lightning",),
-        ("accumulation, carry", "accumulation, drop", "unknown length, carry"),
+        ("accumulation, carry", "accumulation, drop", "unknown length, carry", _OPEN_SPILL),
     ),
-    ("Lightning drops the window of an epoch that is left", ("lightning",), _LEFT_OPEN),
+    ("Lightning drops the window of an epoch that is left", ("lightning",), (*_LEFT_OPEN, _LEFT_SPILL)),
     ("Lightning reports each batch", ("lightning",), _FUSED),
     (
         "an engine keeps the length of an epoch in batches, so inside an epoch it cannot go on with others",
         ("ignite",),
         ("resume in mid-epoch, other batch size",),
     ),
-    ("Accelerate flushes a window at an epoch's end, or carries it", ("accelerate",), ("accumulation, drop",)),
+    (
+        "Accelerate flushes a window at an epoch's end, or carries it",
+        ("accelerate",),
+        ("accumulation, drop", _OPEN_SPILL),
+    ),
+    ("a window of Accelerate goes on after an epoch that is left", ("accelerate",), (_LEFT_DROP, _LEFT_SPILL)),
     ("with Accelerate each batch comes to the loop's body", ("accelerate",), _FUSED),
     ("Ignite reports each batch", ("ignite",), _FUSED),
     ("JAX puts no batch of an odd size on two devices", ("jax",), ("two workers, padded",)),
@@ -114,13 +133,21 @@ _REASONS = (
         ("tensorflow1",),
         ("skipped update",),
     ),
-    ("a session's checkpoint is of its last update: an open window is not in it", ("tensorflow1",), _LEFT_OPEN),
+    (
+        "a session's checkpoint is of its last update: an open window is not in it",
+        ("tensorflow1",),
+        (*_LEFT_OPEN, _LEFT_DROP, _LEFT_SPILL),
+    ),
     (
         "a loop has workers only where a framework shares batches out",
         ("plain",),
-        ("two workers", "two workers, padded"),
+        ("two workers", "two workers, padded", "resume at a boundary, other ranks"),
     ),
-    ("Keras shares batches out on TensorFlow and JAX only", ("keras-torch",), ("two workers",)),
+    (
+        "Keras shares batches out on TensorFlow and JAX only",
+        ("keras-torch",),
+        ("two workers", "resume at a boundary, other ranks"),
+    ),
     ("Keras adds no copies: a worker may get less of the last batch", _KERAS, ("two workers, padded",)),
     (
         "tf.data adds no copies: a replica may get less of the last batch",

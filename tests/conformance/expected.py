@@ -17,6 +17,10 @@ class Batch(NamedTuple):
     iter: int
     samples: int
     last: bool
+    accumulate: int
+    """Batches a step when it was trained."""
+    left: bool
+    """Whether its epoch was left after it."""
 
 
 def batches(scenario: Scenario, *, restarts: bool) -> list[Batch]:
@@ -28,17 +32,20 @@ def batches(scenario: Scenario, *, restarts: bool) -> list[Batch]:
     """
     passed: list[Batch] = []
     epoch = iteration = done = extra = 0
-    for leg in scenario.legs:
+    for before, leg in zip((None, *scenario.legs), scenario.legs, strict=False):
         if done and (leg.begins == "again" or restarts):
             extra += leg.begins == "resumed"
             epoch, iteration, done = epoch + 1, 0, 0
+        elif before is not None and before.saves_early and restarts:
+            extra += 1
         taken = 0
         while epoch < leg.epochs + extra and taken != leg.stops:
             size = min(leg.batch_size, scenario.samples - done)
             done += size
             taken += 1
             last = done == scenario.samples
-            passed.append(Batch(epoch, iteration, size, last))
+            left = taken == leg.stops and not last and scenario.legs[-1].begins == "again"
+            passed.append(Batch(epoch, iteration, size, last, scenario.accumulation(leg), left))
             iteration += 1
             if last:
                 epoch, iteration, done = epoch + 1, 0, 0

@@ -31,18 +31,22 @@ class Record:
             raise AssertionError(answer["traceback"])
         return cls(scenario, COLUMNS[column], answer["events"])
 
-    def places(self) -> list[tuple[int, int, int]]:
-        """Returns what each event must be by the table: epoch, iter, and the samples that passed by then."""
+    def places(self) -> list[tuple[int, int, int, int]]:
+        """Returns what each event must be by the table: epoch, iter, and the samples and updates there were by then."""
         listed = batches(self.scenario, restarts=self.column.restarts)
-        total, inside, pending, wanted = 0, 0, 0, []
+        total, inside, pending, steps = 0, 0, 0, 0
+        wanted: list[tuple[int, int, int, int]] = []
         for batch in listed:
             total, inside = total + batch.samples, inside + 1
             pending += 1
-            closes = pending == self.scenario.accumulate or (batch.last and self.scenario.boundary == "flush")
-            if closes or (batch.last and self.scenario.boundary == "drop"):
+            closes = pending == batch.accumulate or (batch.last and self.scenario.boundary == "flush")
+            steps += closes
+            if closes or (batch.last and self.scenario.boundary in ("drop", "spill")):
+                pending = 0
+            if batch.left and self.scenario.on_cut != "carry":
                 pending = 0
             if (inside == self.scenario.fused or batch.last) and (closes or self.column.sees_open_windows):
-                wanted.append((batch.epoch, batch.iter, total))
+                wanted.append((batch.epoch, batch.iter, total, steps))
             if inside == self.scenario.fused or batch.last:
                 inside = 0
         return wanted
@@ -53,7 +57,9 @@ class Record:
 
     def position(self, seen: dict[str, Any]) -> list[int]:
         """Returns the position after an event; that an epoch is over is known in its last batch if its length is."""
-        if seen["last"] and (self.scenario.known or self.column.reads_ahead):
+        # A clock that flushes reads one batch ahead where no length is known.
+        known = self.scenario.known or self.scenario.boundary == "flush" or self.column.reads_ahead
+        if seen["last"] and known:
             return [seen["epoch"] + 1, 0]
         return [seen["epoch"], seen["iter"] + 1]
 

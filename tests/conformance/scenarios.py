@@ -27,6 +27,12 @@ class Leg:
     """`again`: the same objects are trained on, with the next epoch; `resumed`: all are made anew from a checkpoint."""
     stops: int | None = None
     """It is left after so many batches of its own."""
+    accumulate: int | None = None
+    """Batches a step in it, where they are not the scenario's."""
+    workers: int | None = None
+    """Its workers, where they are not the scenario's."""
+    saves_early: bool = False
+    """Its checkpoint is made inside its last batch, before the end of the epoch is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,9 @@ class Scenario:
     legs: tuple[Leg, ...] = (Leg(),)
     samples: int = 14
     accumulate: int = 1
-    boundary: Literal["flush", "carry", "drop"] = "carry"
+    boundary: Literal["flush", "carry", "drop", "spill"] = "carry"
+    on_cut: Literal["carry", "drop", "spill"] = "carry"
+    """What becomes of a window that is open where an epoch is left."""
     known: bool = True
     """Whether the framework knows how long an epoch is."""
     fused: int = 1
@@ -49,6 +57,18 @@ class Scenario:
     workers: int = 1
     tokens: bool = False
     """Whether each batch has another number of tokens, which the loop counts."""
+    evaluates: int | None = None
+    """The model is evaluated after so many batches of each epoch."""
+    optimizers: int = 1
+    """Each has a weight of its own, and all step together."""
+
+    def accumulation(self, leg: Leg) -> int:
+        """Returns the batches a step in a leg."""
+        return self.accumulate if leg.accumulate is None else leg.accumulate
+
+    def workers_of(self, leg: Leg) -> int:
+        """Returns the workers of a leg."""
+        return self.workers if leg.workers is None else leg.workers
 
     @property
     def resumes_inside(self) -> bool:
@@ -85,6 +105,22 @@ SCENARIOS = (
         known=False,
         accumulate=2,
     ),
+    Scenario(
+        "unknown length, flush",
+        "as above, where the framework reads ahead: a short update closes each epoch",
+        samples=12,
+        known=False,
+        accumulate=2,
+        boundary="flush",
+    ),
+    Scenario(
+        "unknown length, spill",
+        "as above, where each epoch begins a window: what is pending joins the first one of the next epoch",
+        samples=12,
+        known=False,
+        accumulate=2,
+        boundary="spill",
+    ),
     Scenario("fused executions", "3 batches an execution, 6 an epoch", samples=24, fused=3),
     Scenario(
         "fused executions, partial tail", "3 batches an execution, 7 an epoch, the last of 2", samples=26, fused=3
@@ -110,6 +146,32 @@ SCENARIOS = (
         legs=(Leg(stops=6), Leg(begins="resumed", batch_size=3)),
     ),
     Scenario(
+        "resume from the last batch",
+        "as at a boundary, from a checkpoint that was made in the last batch, before the epoch's end",
+        legs=(Leg(stops=8, saves_early=True), Leg(begins="resumed")),
+    ),
+    Scenario(
+        "resume at a boundary, other accumulation",
+        "6 batches an epoch, 3 a step: left after 2 whole epochs, and gone on with 2 a step",
+        legs=(Leg(stops=12), Leg(begins="resumed", accumulate=2)),
+        samples=24,
+        accumulate=3,
+        boundary="flush",
+    ),
+    Scenario(
+        "resume in mid-epoch, other accumulation",
+        "as above, left after the first step of the second epoch",
+        legs=(Leg(stops=9), Leg(begins="resumed", accumulate=1)),
+        samples=24,
+        accumulate=3,
+        boundary="flush",
+    ),
+    Scenario(
+        "resume at a boundary, other ranks",
+        "2 epochs on two workers with 2 samples each, gone on with on one that keeps its 2",
+        legs=(Leg(stops=8, workers=2), Leg(begins="resumed", batch_size=2)),
+    ),
+    Scenario(
         "skipped update",
         "the second batch of each epoch overflows, and its update is left out",
         overflows=(5,),
@@ -133,6 +195,22 @@ SCENARIOS = (
         boundary="flush",
     ),
     Scenario(
+        "early stop in a window, drop",
+        "as above: the window that was open is thrown away",
+        legs=(Leg(stops=6), Leg(begins="again")),
+        accumulate=4,
+        boundary="flush",
+        on_cut="drop",
+    ),
+    Scenario(
+        "early stop in a window, spill",
+        "as above: the third epoch begins a window, and the gradients of the one that was open join it",
+        legs=(Leg(stops=6), Leg(begins="again")),
+        accumulate=4,
+        boundary="flush",
+        on_cut="spill",
+    ),
+    Scenario(
         "two fits",
         "2 epochs with batches of 4, then a second call for 2 more with batches of 3",
         legs=(Leg(epochs=2), Leg(epochs=4, begins="again", batch_size=3)),
@@ -141,6 +219,20 @@ SCENARIOS = (
         "tokens",
         "each batch has another number of tokens; the loop, or a callback after the clock's, counts them",
         tokens=True,
+    ),
+    Scenario(
+        "evaluation in between",
+        "after batch 2 of each epoch other data pass through the model, with 3 batches a step",
+        accumulate=3,
+        boundary="flush",
+        evaluates=2,
+    ),
+    Scenario(
+        "two optimizers",
+        "each has a weight of its own, and both step after 2 batches",
+        accumulate=2,
+        boundary="flush",
+        optimizers=2,
     ),
     Scenario("two workers", "two workers share each batch: 2 samples each, in the last one 1", workers=2),
     Scenario(

@@ -11,7 +11,13 @@ from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock
 from stepbridge.checkpoints._ignite_rule import IgniteArguments, IgnitePlace, LoaderStart, ignite_check
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
 from stepbridge.checkpoints._lightning_rule import LightningArguments, LightningPlace, goes_on_at, lightning_check
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._resume_check import (
+    ArgumentChange,
+    ResumeCheck,
+    ResumePoint,
+    point_of,
+    samples_of_epoch,
+)
 from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after, updates_of_epoch
 from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
 
@@ -39,5 +45,6 @@ __all__ = [
     "lightning_check",
     "point_of",
     "read_checkpoint",
+    "samples_of_epoch",
     "updates_of_epoch",
 ]

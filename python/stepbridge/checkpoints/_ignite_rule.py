@@ -14,7 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._resume_check import (
+    ArgumentChange,
+    ResumeCheck,
+    ResumePoint,
+    point_of,
+    samples_of_epoch,
+)
 from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
@@ -90,7 +96,7 @@ def ignite_check(
     unit = reached.done.unit
     size = 1 if unit == "ba" else (now.batch_size or 0) * now.world_size
     planned = clock.plan.segments[-1]
-    whole = planned.samples if unit == "sp" else planned.batches
+    whole = samples_of_epoch(planned) if unit == "sp" else planned.batches
     inside = int(reached.done) if place.start == "continues" else place.skipped * size
     ends_at = None
     if place.length is not None and whole is not None:

@@ -63,7 +63,8 @@ class LightningFile:
             clock_from(path, entry.get("clock")),
             {**arguments._asdict(), "stateful": place.stateful},
             later=later,
-            details={"place": place, **sizes, **flags},
+            # One that an earlier version wrote does not have it; then a length says that nothing is read ahead.
+            details={"place": place, **sizes, **flags, "ahead": entry.get("reads_ahead", sizes["batches"] is None)},
         )
 
     def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str]) -> ResumeCheck:
@@ -95,6 +96,7 @@ class LightningFile:
             later=checkpoint.later,
             before=before,
             shuffled=checkpoint.details["shuffled"],
+            reads_ahead=checkpoint.details["ahead"] is True,
         )
 
 

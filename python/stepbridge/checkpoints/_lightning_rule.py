@@ -6,6 +6,9 @@ Seen in 2.6 (`_FitLoop`, `_TrainingEpochLoop`): a checkpoint holds the batches o
   many batches as are left in number.
 - Where the epoch now has no more batches than that, all of it is trained again.
 - A loader with a `state_dict` goes on at its own place.
+- With `max_steps` it takes an epoch that ended for one that is running: it trains the first batch of the data once more
+  in it, and counts it as one of the epochs, so that with `max_epochs` too the last one is never trained.
+- Over a stream without a length it reads one batch ahead, which a loader with a `state_dict` then counts as served.
 - What is saved in `on_train_batch_end` of an epoch's last batch goes on with the next epoch. There a loader with a
   `state_dict` is at its end, so that Lightning finds nothing in that epoch and skips it.
 """
@@ -14,7 +17,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._resume_check import (
+    ArgumentChange,
+    ResumeCheck,
+    ResumePoint,
+    point_of,
+    samples_of_epoch,
+)
 from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
@@ -96,6 +105,7 @@ def lightning_check(
     later: int = 0,
     before: LightningArguments | None = None,
     shuffled: bool = False,
+    reads_ahead: bool = False,
 ) -> ResumeCheck:
     """Returns where Lightning goes on, next to where the clock is.
 
@@ -110,19 +120,27 @@ def lightning_check(
         later: by how many epochs the clock's index is above Lightning's.
         before: the arguments when the checkpoint was saved.
         shuffled: whether the loader begins in another order than before.
+        reads_ahead: whether Lightning had read one batch more than it trained, which a stateful loader leaves out.
     """
     reached = point_of(clock, later=later)
     unit = reached.done.unit
     epoch, index = first
     size = 1 if unit == "ba" else now.all_ranks or 0
     planned = clock.plan.segments[-1]
-    whole = planned.samples if unit == "sp" else batches
+    whole = samples_of_epoch(planned) if unit == "sp" else batches
     inside = reached.done if stateful and epoch == reached.epoch else Exact(0, unit)
+    ahead = stateful and reads_ahead and bool(int(inside))
+    if ahead:
+        inside = Exact(int(inside) + size, unit)
     ends_at = None
     if index and not stateful and batches is not None:
         ends_at = (batches - index) * size
         ends_at = ends_at if whole is None else min(ends_at, whole)
+    ended = batches is not None and index >= batches and not place.ready
     changes = () if before is None else _changes(before, now)
+    unknown = ""
+    if unit == "ba" and stateful and any(change.name == "batch_size" for change in changes):
+        unknown = "The loader goes on after as many batches of another size, or where its data set does"
     # Another number of ranks shares the data in another order.
     shuffled = shuffled or any(change.name == "world_size" for change in changes)
     return ResumeCheck(
@@ -133,10 +151,17 @@ def lightning_check(
         None if whole is None else Exact(whole, unit),
         epochs,
         changes,
-        cause=_cause(place, stateful=stateful, shuffled=shuffled),
-        remedy=_remedy(place, stateful=stateful),
+        cause=_ENDED if ended else _cause(place, stateful=stateful, shuffled=shuffled, ahead=ahead),
+        remedy="resume without max_steps, with max_epochs alone" if ended else _remedy(place, stateful=stateful),
         ends_at=None if ends_at is None else Exact(ends_at, unit),
+        unknown=unknown,
     )
+
+
+_ENDED = (
+    "with max_steps Lightning takes the epoch that ended for one that is running, and trains the first batch of the "
+    "data once more in it"
+)
 
 
 def _changes(before: LightningArguments, now: LightningArguments) -> tuple[ArgumentChange, ...]:
@@ -145,7 +170,7 @@ def _changes(before: LightningArguments, now: LightningArguments) -> tuple[Argum
     return tuple(ArgumentChange(name, old, new) for name, (old, new) in pairs.items() if old != new)
 
 
-def _cause(place: LightningPlace, *, stateful: bool, shuffled: bool) -> str:
+def _cause(place: LightningPlace, *, stateful: bool, shuffled: bool, ahead: bool) -> str:
     if place.last and stateful:
         return (
             "the checkpoint was saved in the last batch of an epoch, where the loader is at its end, so that Lightning "
@@ -153,6 +178,8 @@ def _cause(place: LightningPlace, *, stateful: bool, shuffled: bool) -> str:
         )
     if place.last:
         return "the checkpoint was saved in the last batch of an epoch that had another number of batches"
+    if ahead:
+        return "Lightning reads one batch ahead where the data have no length, and the loader counts it as done"
     order = ", in another order, so that these are amounts and which samples is not known" if shuffled else ""
     return f"the loader begins the epoch again{order}, and Lightning counts on from batch {place.ready}"
 

@@ -9,8 +9,9 @@ from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
     from stepbridge.clock import StepClock
+    from stepbridge.timeline import Segment
 
-__all__ = ["ArgumentChange", "ResumeCheck", "ResumePoint", "point_of"]
+__all__ = ["ArgumentChange", "ResumeCheck", "ResumePoint", "point_of", "samples_of_epoch"]
 
 _NAMES: dict[str, tuple[str, str]] = {"sp": ("sample", "samples"), "ba": ("batch", "batches")}
 
@@ -72,21 +73,29 @@ class ResumeCheck:
     """What to do: a clause without a full stop."""
     ends_at: Exact | None = None
     """Where the framework ends the epoch that it enters, if that is not the end of its data."""
+    unknown: str = ""
+    """Why nobody knows which data are trained again, where the framework goes on inside an epoch: a clause."""
 
     @property
     def agrees(self) -> bool:
         """Whether the framework goes on where the run is, and trains all that is left."""
-        return (self.reached == self.goes_on or self._ahead == 0) and not self._short and not self._over
+        same = self.reached == self.goes_on or self._ahead == 0
+        return same and not self._short and not self._over and not self._mixed
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether the epoch that goes on inside takes other samples than those that are left of it."""
+        return bool(self.unknown) and int(self.goes_on.done) > 0 and not self.ends
 
     @property
     def repeated(self) -> Exact | None:
         """What is about to be trained again; None: something, and nobody knows how much."""
-        return self._amount(-1)
+        return None if self._mixed else self._amount(-1)
 
     @property
     def left_out(self) -> Exact | None:
         """What is never trained; None: something, and nobody knows how much."""
-        return self._amount(1)
+        return None if self._mixed else self._amount(1)
 
     @property
     def ends(self) -> bool:
@@ -142,7 +151,10 @@ class ResumeCheck:
         sentences = [f"{self.framework} resumes {where}; the run has trained {trained} ({self.reached})."]
         if self.agrees:
             sentences.append("That is the same point.")
-        for amount, what in ((self.repeated, "will be trained again"), (self.left_out, "will never be trained")):
+        if self._mixed:
+            sentences.append(f"{self.unknown}, so which samples are trained again, and which never, is not known.")
+        amounts = ((self.repeated, "will be trained again"), (self.left_out, "will never be trained"))
+        for amount, what in () if self._mixed else amounts:
             if amount is None:
                 sentences.append(f"What lies between {what}; the length of an epoch is not known.")
             elif int(amount):
@@ -163,6 +175,12 @@ def point_of(clock: StepClock, *, later: int = 0) -> ResumePoint:
         later: by how many epochs the clock's index is above the framework's, as epochs were begun again.
     """
     return ResumePoint(clock.position.epoch - later, clock.epoch_done)
+
+
+def samples_of_epoch(planned: Segment) -> int | None:
+    """Returns the samples that an epoch trains: those that `drop_last` leaves out never come; None: not known."""
+    samples, size = planned.samples, planned.batch_size
+    return samples if samples is None or size is None or not planned.drop_last else samples // size * size
 
 
 def _counted(amount: Exact) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
 from stepbridge.checkpoints._checkpoint import Checkpoint, clock_from
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of
+from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of, samples_of_epoch
 from stepbridge.checkpoints._trainer_rule import ARGUMENTS, TrainerArguments, goes_on_after
 from stepbridge.timeline import Exact
 
@@ -96,13 +96,15 @@ class TrainerState:
         )
         reached = point_of(clock, later=checkpoint.later)
         unit = reached.done.unit
-        done = min(skipped * now.batch_size, planned.samples or 0) if unit == "sp" else skipped
+        # What the Trainer's drop_last leaves out never comes.
+        whole = samples_of_epoch(planned._replace(batch_size=now.batch_size, drop_last=now.dataloader_drop_last)) or 0
+        done = min(skipped * now.batch_size, whole) if unit == "sp" else skipped
         return ResumeCheck(
             "The Trainer",
             reached,
             ResumePoint(epoch, Exact(done, unit)),
             Exact(clock.sample if unit == "sp" and clock.sample is not None else clock.batch, unit),
-            Exact((planned.samples if unit == "sp" else batches) or 0, unit),
+            Exact(whole if unit == "sp" else batches, unit),
             epochs=checkpoint.counters.get("num_train_epochs"),
             changes=tuple(
                 ArgumentChange(name, ours, theirs)

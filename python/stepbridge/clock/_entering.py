@@ -141,8 +141,18 @@ class ClockEntering(ClockFollowers):
         running = self._in_epoch and epoch == self._position[0] - self._is_whole
         return int(end) - int(begin) - (self._longer if running else 0)
 
-    def _entry_point(self, epoch: int, batch: int | None, sample: int | None, *, running: bool) -> int | None:
-        """Where an epoch is entered, in the unit of its data; None: where it is.
+    def _data_planned(self) -> int | None:
+        """How much data a further epoch has; None where that is not known."""
+        planned = self._plan.segments[-1]
+        if self._data_unit == "sp":
+            size, samples = planned.batch_size, planned.samples
+            return samples if samples is None or size is None or not planned.drop_last else samples // size * size
+        return planned.batches
+
+    def _entry_point(
+        self, epoch: int, batch: int | None, sample: int | None, *, running: bool, again: bool = False
+    ) -> int | None:
+        """Where an epoch is entered, in the unit of its data; None: where it is. `again`: it is begun again.
 
         Raises:
             TimelineError: it has no such point, or the clock does not know its samples.
@@ -177,7 +187,8 @@ class ClockEntering(ClockFollowers):
                     "not the same point"
                 )
             at = of_sample
-        whole = self._data_of(epoch)
+        # One that is begun again is a further epoch, as it is planned now.
+        whole = self._data_of(epoch) if running or not again else self._data_planned()
         if at is not None and (at < 0 or (whole is not None and at >= whole and at > 0)):
             given = " and ".join(f"{name}={value}" for name, value in (("batch", batch), ("sample", sample)) if value)
             point = given if at < 0 else f"{Quantity(at, unit)} ({given})"

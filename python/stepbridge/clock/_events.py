@@ -320,7 +320,7 @@ class ClockEvents(ClockPlanning):
                 f"{self.name}: cannot begin epoch {wanted} (an index from 0) again: "
                 f"expected one of the {following} epochs that have begun"
             )
-        at = self._entry_point(wanted, batch, sample, running=wanted == running) or 0
+        at = self._entry_point(wanted, batch, sample, running=wanted == running, again=True) or 0
         unit = self._data_unit
         known = [self._data_of(number) or 0 for number in range(wanted, following)]
         if running is not None:

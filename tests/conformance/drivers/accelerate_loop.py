@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,10 +10,10 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin
-from torch import distributed
 from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
 
-from conformance.drivers.loops import Trainer, play
+from conformance.drivers.loops import Trainer, play_legs
+from conformance.drivers.ranks import gathered, over_ranks
 from stepbridge.adapters.accelerate import clock_for, watch
 
 if TYPE_CHECKING:
@@ -29,20 +28,11 @@ __all__ = ["run"]
 
 def run(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
     """Plays a scenario; returns its events."""
-    if scenario.workers == 1:
-        return play(scenario, Loop, folder)
-    from adapters.torch_ranks import on_ranks  # noqa: PLC0415 - it starts processes
-
-    first, *others = on_ranks(_on_rank, folder, scenario, ranks=scenario.workers)
-    assert all(events == first for events in others), "the ranks' clocks differ"
-    events: list[dict[str, Any]] = first
-    return events
+    return over_ranks(_legs, scenario, folder)
 
 
-def _on_rank(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    # Accelerate asks for them, although the ranks have met already.
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29500", LOCAL_WORLD_SIZE=os.environ["WORLD_SIZE"])
-    return play(scenario, Loop, folder)
+def _legs(scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None) -> dict[str, Any]:
+    return play_legs(Loop, scenario, folder, legs, kept)
 
 
 class Stream(IterableDataset[tuple[torch.Tensor]]):
@@ -84,7 +74,7 @@ class Loop(Trainer):
         super().__init__(scenario, leg)
         AcceleratorState._reset_state(reset_partial_state=False)
         flushes = scenario.boundary == "flush"
-        plugin = GradientAccumulationPlugin(num_steps=scenario.accumulate, sync_with_dataloader=flushes)
+        plugin = GradientAccumulationPlugin(num_steps=scenario.accumulation(leg), sync_with_dataloader=flushes)
         self.accelerator = Accelerator(cpu=True, gradient_accumulation_plugin=plugin)
         self.model = Model()
         unit = Unit(self.model.parameters(), lr=1.0)
@@ -92,6 +82,8 @@ class Loop(Trainer):
         if scenario.overflows:
             # Accelerate has a scaler on devices alone.
             self.optimizer = AcceleratedOptimizer(unit, scaler=torch.amp.GradScaler("cpu", init_scale=1.0))
+        self.other = torch.nn.Parameter(torch.zeros(1))
+        self.second = self.accelerator.prepare(torch.optim.SGD([self.other], lr=1.0))
         self.passed_by_all = self.copied = self.completed_steps = 0
         self.in_epoch: set[int] = set()
         self.size = leg.batch_size
@@ -106,10 +98,12 @@ class Loop(Trainer):
             **sizes,
         )
         watch(self.clock, self.optimizer)
+        if scenario.optimizers == 2:
+            watch(self.clock, self.second)
 
     def make_loader(self, leg: Leg, done: int) -> Any:
         """Returns a prepared loader over the samples' numbers, or over the rest of them."""
-        samples, size = self.scenario.samples, leg.batch_size // self.scenario.workers
+        samples, size = self.scenario.samples, leg.batch_size // self.scenario.workers_of(leg)
         data: Any = Stream(samples)
         if self.scenario.known:
             data = Subset(TensorDataset(torch.arange(float(samples)).reshape(-1, 1)), range(done, samples))
@@ -140,7 +134,13 @@ class Loop(Trainer):
                 scaler.scale(loss).backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
+            if self.scenario.optimizers == 2:
+                self.accelerator.backward(self.other.sum())
+                self.second.step()
+                self.second.zero_grad()
         self.completed_steps += self.accelerator.sync_gradients
+        if self.scenario.optimizers == 2:
+            assert self.clock.updates_of("optimizer2") == -self.other.item()
         for passed in gathered(held):
             self.passed_by_all += len(passed)
             for number in passed:
@@ -169,22 +169,22 @@ class Loop(Trainer):
         """Returns the counter that Accelerate's own scripts keep."""
         return {"accelerate": {"completed_steps": self.completed_steps}}
 
+    def evaluate(self) -> None:
+        """Passes other data from a prepared loader of its own."""
+        with torch.no_grad():
+            for (ones,) in self.accelerator.prepare(DataLoader(TensorDataset(torch.ones(5, 1)), batch_size=2)):
+                self.network(ones)
+
     def save(self, folder: Path) -> None:
         """Saves as Accelerate does; what the script counts goes next to it."""
         self.accelerator.save_state(str(folder / "state"))
-        (folder / "script.json").write_text(json.dumps([self.passed_by_all, self.completed_steps, [*self.in_epoch]]))
+        if self.accelerator.is_main_process:
+            counted = [self.passed_by_all, self.copied, self.completed_steps, [*self.in_epoch]]
+            (folder / "script.json").write_text(json.dumps(counted))
+        self.accelerator.wait_for_everyone()
 
     def load(self, folder: Path) -> None:
         """Loads it again."""
         self.accelerator.load_state(str(folder / "state"))
-        self.passed_by_all, self.completed_steps, passed = json.loads((folder / "script.json").read_text())
+        self.passed_by_all, self.copied, self.completed_steps, passed = json.loads((folder / "script.json").read_text())
         self.in_epoch = set(passed)
-
-
-def gathered(thing: list[int]) -> list[list[int]]:
-    """Returns everybody's samples."""
-    if not distributed.is_initialized():
-        return [thing]
-    things: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(things, thing)
-    return things

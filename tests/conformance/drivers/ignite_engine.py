@@ -13,10 +13,12 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import stepbridge as sb
+from conformance.drivers.ranks import gathered, over_ranks
 from conformance.drivers.torch_loop import Model, Stream
 from conformance.recording import Seen, add_tokens, take_down
 from conformance.windows import Window
 from stepbridge.adapters.ignite import attach
+from stepbridge.adapters.torch import watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,22 +30,19 @@ __all__ = ["run"]
 
 def run(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
     """Plays a scenario; returns its events."""
-    if scenario.workers == 1:
-        return play(0, folder, scenario)
-    from adapters.torch_ranks import on_ranks  # noqa: PLC0415 - it starts processes
-
-    first, *others = on_ranks(play, folder, scenario, ranks=scenario.workers)
-    assert all(events == first for events in others), "the ranks' clocks differ"
-    events: list[dict[str, Any]] = first
-    return events
+    return over_ranks(play, scenario, folder)
 
 
-def play(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    """Plays a scenario on this rank."""
-    played = Run(scenario, folder)
-    for leg in scenario.legs:
+def play(scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None) -> dict[str, Any]:
+    """Plays some legs of a scenario, on this rank."""
+    played = Run(scenario, folder, kept)
+    for leg in legs:
         played.leg(leg)
-    return played.events
+    return {name: value for name, value in vars(played).items() if name in _KEPT}
+
+
+#: What is counted next to the clock, in another process too.
+_KEPT = ("seen", "events", "in_epoch", "before", "left", "window")
 
 
 class Dies(Exception):  # noqa: N818 - it is not an error here
@@ -53,7 +52,7 @@ class Dies(Exception):  # noqa: N818 - it is not an error here
 class Run:
     """The runs of the engines of one scenario, and what was seen in them."""
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, kept: dict[str, Any] | None) -> None:
         self.scenario = scenario
         self.path = folder / "saved.pt"
         self.seen = Seen()
@@ -62,35 +61,51 @@ class Run:
         self.before = 0  # batches of the epochs before
         self.stops: int | None = None
         self.dies = any(leg.begins == "resumed" for leg in scenario.legs)
-        self.left = False
+        self.left = self.saves_early = False
+        self.saved_early = any(leg.saves_early for leg in scenario.legs)
         self.window = Window(scenario.accumulate, scenario.boundary)
-        self.make(scenario.legs[0])
+        vars(self).update(kept or {})
+        if kept is None:
+            self.make(scenario.legs[0])
 
     def make(self, leg: Leg) -> None:
         """Makes all objects, as a process does that begins."""
         scenario = self.scenario
+        self.workers = scenario.workers_of(leg)
         self.model = Model()
-        self.network = DistributedDataParallel(self.model) if scenario.workers > 1 else self.model
+        self.network = DistributedDataParallel(self.model) if self.workers > 1 else self.model
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1.0)
         self.scaler = torch.amp.GradScaler("cpu", enabled=bool(scenario.overflows))
         self.engine = Engine(self.update)
         sizes: dict[str, Any] = {} if scenario.known else {"batch_size": leg.batch_size}
-        self.clock = sb.StepClock(accumulate=scenario.accumulate, **sizes)
+        self.window.accumulate = scenario.accumulation(leg)
+        self.clock = sb.StepClock(accumulate=self.window.accumulate, **sizes)
         self.counting = attach(
-            self.engine, self.clock, self.optimizer, scaler=self.scaler, boundary=scenario.boundary, mismatch="raise"
+            self.engine,
+            self.clock,
+            self.optimizer,
+            scaler=self.scaler,
+            boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
+            mismatch="raise",
         )
+        self.other = torch.nn.Parameter(torch.zeros(1))
+        self.second = torch.optim.SGD([self.other], lr=1.0)
+        if scenario.optimizers == 2:
+            watch(self.clock, self.second)
+        self.evaluator = Engine(lambda _, batch: self.network(*batch))
         self.engine.add_event_handler(Events.ITERATION_COMPLETED, self.note)
         self.engine.add_event_handler(Events.EPOCH_COMPLETED, self.end_epoch)
         self.loader = self.make_loader(leg)
 
     def make_loader(self, leg: Leg) -> Any:
         """Returns a loader over the numbers of the samples, or this rank's share of them."""
-        scenario, size = self.scenario, leg.batch_size // self.scenario.workers
+        scenario, size = self.scenario, leg.batch_size // self.workers
         numbers = torch.arange(float(scenario.samples)).reshape(-1, 1)
         if not scenario.known:
             return DataLoader(Stream(numbers), batch_size=size)
         data = TensorDataset(numbers)
-        if scenario.workers > 1:
+        if self.workers > 1:
             return DataLoader(data, batch_size=size, sampler=DistributedSampler(data, shuffle=False))
         return (StatefulDataLoader if self.dies else DataLoader)(data, batch_size=size)
 
@@ -98,9 +113,11 @@ class Run:
         """Runs the engine once, or goes on in the same run with the epoch after one that was left."""
         if leg.begins == "again" and self.left:
             return
-        self.stops = leg.stops
+        self.stops, self.saves_early = leg.stops, leg.saves_early
         resized = leg.batch_size != self.scenario.legs[0].batch_size
         if leg.begins == "resumed":
+            if self.saved_early:
+                self.end_epoch()
             self.make(leg)
             self.load(leg, resized=resized)
         elif leg.begins == "again":
@@ -119,6 +136,8 @@ class Run:
 
     def save(self) -> None:
         """Saves everything in one file."""
+        if distributed.is_initialized() and distributed.get_rank() > 0:
+            return
         names = ("engine", "counting", "model", "optimizer", "scaler")
         parts = {name: getattr(self, name).state_dict() for name in names}
         if isinstance(self.loader, StatefulDataLoader):
@@ -165,6 +184,11 @@ class Run:
             seen.attempted += 1
         elif due == "drop":
             self.window.close()
+            if self.scenario.optimizers == 2:
+                self.other.sum().backward()
+                self.second.step()
+                self.second.zero_grad()
+                assert self.clock.updates_of("optimizer2") == -self.other.item()
         if due != "wait":
             self.optimizer.zero_grad()
 
@@ -178,14 +202,25 @@ class Run:
         seen.own = {"ignite": {"epoch": state.epoch, "iteration": state.iteration}}
         add_tokens(self.clock, seen, self.scenario)
         self.events.append(take_down(self.clock, deepcopy(seen)))
+        if seen.iter + 1 == self.scenario.evaluates:
+            self.evaluator.run(DataLoader(TensorDataset(torch.ones(5, 1)), batch_size=2))
         if seen.batches != self.stops:
             return
         if not self.dies and not seen.last:
             self.left, self.stops = True, None
+            self.leave()
             self.engine.terminate_epoch()
-        elif self.dies and not seen.last:
+        elif self.dies and (self.saves_early or not seen.last):
             self.save()
             raise Dies
+
+    def leave(self) -> None:
+        """Does to a window that is open where an epoch is left what the scenario says."""
+        if self.scenario.on_cut == "spill":
+            self.window.spill()
+        elif self.scenario.on_cut == "drop":
+            self.window.close()
+            self.optimizer.zero_grad()
 
     def end_epoch(self) -> None:
         """The epoch is over."""
@@ -194,12 +229,3 @@ class Run:
         if stopped:
             self.save()
             raise Dies
-
-
-def gathered(thing: list[int]) -> list[list[int]]:
-    """Returns everybody's samples."""
-    if not distributed.is_initialized():
-        return [thing]
-    things: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(things, thing)
-    return things

@@ -54,7 +54,9 @@ class Loop(Trainer):
         self.data[list(scenario.overflows)] = np.inf
         #: Whether optax keeps the windows, which go over the ends of epochs; else this loop does.
         self.windows = scenario.boundary == "carry"
-        tx = optax.MultiSteps(optax.adam(1.0), scenario.accumulate if self.windows else 1).gradient_transformation()
+        self.workers = scenario.workers_of(leg)
+        accumulate = scenario.accumulation(leg)
+        tx = optax.MultiSteps(optax.adam(1.0), accumulate if self.windows else 1).gradient_transformation()
         if scenario.overflows:
             tx = optax.apply_if_finite(tx, 10)
         self.state = TrainState.create(apply_fn=None, params={"w": jnp.zeros(())}, tx=tx)
@@ -64,8 +66,9 @@ class Loop(Trainer):
             **known,
             batch_size=leg.batch_size,
             epochs=leg.epochs if scenario.legs[-1].epochs == leg.epochs else None,
-            accumulate=scenario.accumulate,
+            accumulate=accumulate,
             boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
         )
         # What several batches of one execution do is in the state only once all are done.
         self.watched = watch(self.clock, lambda: self.state) if scenario.fused == 1 else None
@@ -89,7 +92,7 @@ class Loop(Trainer):
 
     def placed(self, batch: Any) -> Any:
         """Returns a batch where it is trained."""
-        devices = jax.devices()[: self.scenario.workers]
+        devices = jax.devices()[: self.workers]
         return jax.device_put(batch, NamedSharding(Mesh(np.array(devices), ("data",)), PartitionSpec("data")))  # type: ignore[no-untyped-call]
 
     def update(self, pending: int) -> None:
@@ -122,6 +125,10 @@ class Loop(Trainer):
         inner = inner.inner_state if self.scenario.overflows else inner
         own = {"optax": {"gradient_step": int(inner.gradient_step)}}
         return {**own, "flax": {"step": int(self.state.step)}} if self.windows else own
+
+    def evaluate(self) -> None:
+        """Looks at other data, which leaves the state alone."""
+        gradient(self.state.params, jnp.ones(3))
 
     def save(self, folder: Path) -> None:
         """Saves the state as flax does, the rest as JSON."""

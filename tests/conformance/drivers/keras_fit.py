@@ -109,15 +109,16 @@ class Witness(keras.callbacks.Callback):  # type: ignore[misc]
 class Stop(keras.callbacks.Callback):  # type: ignore[misc]
     """Leaves the fit after so many batches: by Keras's own way, or as a process that dies."""
 
-    def __init__(self, run: Run, after: int, *, dies: bool) -> None:
+    def __init__(self, run: Run, after: int, *, dies: bool, early: bool) -> None:
         super().__init__()
         self.run = run
         self.after = after
         self.dies = dies
+        self.early = early
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks inside the epoch."""
-        if self.run.seen.batches == self.after and not self.run.seen.last:
+        if self.run.seen.batches == self.after and (self.early or not self.run.seen.last):
             if self.dies:
                 raise InterruptedFitError
             self.model.stop_training = True
@@ -146,15 +147,15 @@ class Run:
         self.events: list[dict[str, Any]] = []
         self.begun = 0  # epochs, however they ended
         self.keras_epoch = 0
-        self.ran_out = self.never_were = 0
+        self.ran_out = self.never_were = self.rescaled = 0
         self.make(scenario.legs[0])
 
     def make(self, leg: Leg) -> None:
         """Makes model and callback, as a process does that begins."""
         scenario = self.scenario
         keras.utils.set_random_seed(1)
-        with workers(scenario.workers):
-            self.model = self.compiled()
+        with workers(scenario.workers_of(leg)):
+            self.model = self.compiled(scenario.accumulation(leg))
         # Sizes are learned from Keras, but where it cannot tell them.
         stated: dict[str, Any] = {}
         if not scenario.known:
@@ -163,8 +164,8 @@ class Run:
             stated = {"batch_size": leg.batch_size, "samples": scenario.samples}
         self.counting = ClockCallback(**stated)
 
-    def compiled(self) -> Any:
-        """Returns the model."""
+    def compiled(self, batches: int) -> Any:
+        """Returns the model; its optimizer steps after so many batches."""
         scenario = self.scenario
         model = keras.Sequential(
             [
@@ -173,7 +174,7 @@ class Run:
                 keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros"),
             ]
         )
-        accumulate = scenario.accumulate if scenario.accumulate > 1 else None
+        accumulate = batches if batches > 1 else None
         optimizer: Any = keras.optimizers.SGD(1.0, gradient_accumulation_steps=accumulate)
         if scenario.overflows:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -184,6 +185,9 @@ class Run:
         """Fits once."""
         if leg.begins == "resumed":
             self.make(leg)
+            # Keras counts batches, and divides.
+            before, now = self.scenario.accumulate, self.scenario.accumulation(leg)
+            self.rescaled = 0 if before == now else self.seen.batches // now - self.seen.attempted
         x = np.ones((self.scenario.samples, 1), "float32")
         x[list(self.scenario.overflows)] = np.inf
         y = np.zeros_like(x)
@@ -192,7 +196,8 @@ class Run:
             feed = {"x": unsized(x, y, leg.batch_size)}
         callbacks = [self.counting, Witness(self, self.counting.clock), *self.backup()]
         if leg.stops is not None:
-            callbacks.append(Stop(self, leg.stops, dies=self.scenario.legs[-1].begins == "resumed"))
+            dies = self.scenario.legs[-1].begins == "resumed"
+            callbacks.append(Stop(self, leg.stops, dies=dies, early=leg.saves_early))
         with suppress(InterruptedFitError):
             self.model.fit(**feed, **self.epochs(leg), shuffle=False, verbose=0, callbacks=callbacks)
 
@@ -209,7 +214,7 @@ class Run:
         first = self.scenario.legs[0]
         if self.scenario.legs[-1].begins != "resumed":
             return []
-        often: Any = first.stops if self.scenario.resumes_inside else "epoch"
+        often: Any = first.stops if self.scenario.resumes_inside or first.saves_early else "epoch"
         return [keras.callbacks.BackupAndRestore(str(self.folder / "backup"), save_freq=often)]
 
     def begin_epoch(self, epoch: int) -> None:
@@ -247,6 +252,7 @@ class Run:
             "batch lacking in an execution": -(seen.iter + 1) % self.scenario.fused,
             "epoch left out of initial_epoch": seen.epoch - self.keras_epoch,
             "skipped update": skipped,
+            "update that another accumulation adds": self.rescaled,
         }
         add_tokens(clock, seen, self.scenario)
         self.events.append(take_down(clock, deepcopy(seen)))

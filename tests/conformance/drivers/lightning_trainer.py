@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import lightning
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
-from torch import distributed
 from torchdata.stateful_dataloader import StatefulDataLoader
 
+from conformance.drivers.ranks import gathered, over_ranks
 from conformance.recording import Seen, add_tokens, take_down
 from stepbridge.adapters.lightning import ClockCallback
 
@@ -31,31 +30,22 @@ for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
 
 def run(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
     """Plays a scenario; returns its events."""
-    if scenario.workers == 1:
-        return play(scenario, folder)
-    from adapters.torch_ranks import on_ranks  # noqa: PLC0415 - it starts processes
-
-    first, *others = on_ranks(_on_rank, folder, scenario, ranks=scenario.workers)
-    assert all(events == first for events in others), "the ranks' clocks differ"
-    events: list[dict[str, Any]] = first
-    return events
+    return over_ranks(play, scenario, folder)
 
 
-def _on_rank(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    # With them Lightning starts no processes of its own.
-    os.environ.update(NODE_RANK="0", MASTER_ADDR="127.0.0.1", MASTER_PORT="29500")
-    return play(scenario, folder)
-
-
-def play(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
-    """Plays a scenario on this rank."""
-    played = Run(scenario, folder)
+def play(scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None) -> dict[str, Any]:
+    """Plays some legs of a scenario, on this rank."""
+    played = Run(scenario, folder, kept)
     with warnings.catch_warnings():
         # Lightning warns of few workers and the like; what stepbridge warns of fails.
         warnings.simplefilter("ignore", lightning.fabric.utilities.warnings.PossibleUserWarning)
-        for leg in scenario.legs:
+        for leg in legs:
             played.leg(leg)
-    return played.events
+    return {name: value for name, value in vars(played).items() if name in _KEPT}
+
+
+#: What is counted next to the clock, in another process too.
+_KEPT = ("seen", "events", "in_epoch", "before", "left")
 
 
 class Stream(torch.utils.data.IterableDataset[torch.Tensor]):
@@ -100,8 +90,34 @@ class Model(lightning.LightningModule):  # type: ignore[misc]  # mypy does not r
         scale = torch.inf if set(self.run[0].scenario.overflows) & set(self.passed) else 1.0
         return (self.weight * scale).sum()
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        """Passes other data."""
+        assert len(self.weight * batch) > 0
+
+    def configure_optimizers(self) -> Any:
         return Unit(self.parameters(), lr=1.0)
+
+
+class Pair(Model):
+    """Two weights, each with an optimizer, which the model steps itself."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self.other = torch.nn.Parameter(torch.zeros(1))
+        self.automatic_optimization = False
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Steps both where a window closes."""
+        loss = super().training_step(batch, batch_idx) + self.other.sum()
+        self.manual_backward(loss)
+        if self.run[0].counting.clock.closes_step:
+            for optimizer in self.optimizers():
+                optimizer.step()
+                optimizer.zero_grad()
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        return [Unit([self.weight], lr=1.0), Unit([self.other], lr=1.0)]
 
 
 class Dies(Exception):  # noqa: N818 - it is not an error here
@@ -124,7 +140,7 @@ class Witness(lightning.Callback):  # type: ignore[misc]  # mypy does not read L
 class Run:
     """The calls of `fit` of one scenario, and what was seen in them."""
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, kept: dict[str, Any] | None) -> None:
         self.scenario = scenario
         self.path = folder / "saved.ckpt"
         self.seen = Seen()
@@ -133,20 +149,29 @@ class Run:
         self.before = 0
         self.stops: int | None = None
         self.dies = any(leg.begins == "resumed" for leg in scenario.legs)
-        self.left = False
-        self.make(scenario.legs[0])
+        self.left = self.saves_early = False
+        self.saved_early = any(leg.saves_early for leg in scenario.legs)
+        vars(self).update(kept or {})
+        if kept is None:
+            self.make(scenario.legs[0])
 
     def make(self, leg: Leg) -> None:
         """Makes all objects, as a process does that begins."""
         scenario = self.scenario
         stated: dict[str, Any] = {} if scenario.known else {"batch_size": leg.batch_size}
-        self.model = Model(self)
+        if scenario.optimizers == 2:
+            stated = {"accumulate": scenario.accumulate}
+        self.model = Pair(self) if scenario.optimizers == 2 else Model(self)
         self.counting = ClockCallback(mismatch="raise", **stated)
-        ranks = {"devices": scenario.workers, "strategy": "ddp"} if scenario.workers > 1 else {"devices": 1}
+        self.workers = scenario.workers_of(leg)
+        ranks = {"devices": self.workers, "strategy": "ddp"} if self.workers > 1 else {"devices": 1}
         scaler = [MixedPrecision("16-mixed", "cpu", scaler=torch.amp.GradScaler("cpu"))] if scenario.overflows else []
         self.trainer = lightning.Trainer(
             max_epochs=leg.epochs,
-            accumulate_grad_batches=scenario.accumulate,
+            # By hand it is the model's.
+            accumulate_grad_batches=scenario.accumulation(leg) if scenario.optimizers == 1 else 1,
+            val_check_interval=scenario.evaluates,
+            num_sanity_val_steps=2 if scenario.evaluates else 0,
             callbacks=[self.counting, Witness(self)],
             accelerator="cpu",
             logger=False,
@@ -161,18 +186,24 @@ class Run:
         """Trains once, or goes on in the same call with the epoch after one that was left."""
         if leg.begins == "again" and self.left:
             return
-        self.stops = leg.stops
+        self.stops, self.saves_early = leg.stops, leg.saves_early
         resume = None
         if leg.begins == "resumed":
+            if self.saved_early:
+                self.begin_epoch()
             self.make(leg)
             resume = str(self.path)
         self.trainer.fit_loop.max_epochs = leg.epochs
         scenario = self.scenario
         numbers = torch.arange(float(scenario.samples)).reshape(-1, 1)
         data: Any = numbers if scenario.known else Stream(scenario.samples)
-        kind = StatefulDataLoader if self.dies else torch.utils.data.DataLoader
+        # Lightning skips the epoch after one whose last batch saved a StatefulDataLoader; the callback refuses that.
+        kind = StatefulDataLoader if self.dies and not self.saved_early else torch.utils.data.DataLoader
         try:
-            self.trainer.fit(self.model, kind(data, batch_size=leg.batch_size // scenario.workers), ckpt_path=resume)
+            loader = kind(data, batch_size=leg.batch_size // self.workers)
+            other: Any = torch.utils.data.DataLoader(list(torch.ones(5, 1)), batch_size=2)  # type: ignore[arg-type]
+            other = other if scenario.evaluates else None
+            self.trainer.fit(self.model, loader, other, ckpt_path=resume)
         except Dies:
             return
 
@@ -188,9 +219,12 @@ class Run:
         stopped = self.dies and self.seen.batches == self.stops
         if stopped:
             trainer.save_checkpoint(self.path)
-        self.seen.epoch, self.in_epoch, self.before = self.seen.epoch + 1, set(), self.seen.batches
+        self.begin_epoch()
         if stopped:
             raise Dies
+
+    def begin_epoch(self) -> None:
+        self.seen.epoch, self.in_epoch, self.before = self.seen.epoch + 1, set(), self.seen.batches
 
     def take_down(self, trainer: Any, index: int) -> None:
         seen = self.seen
@@ -200,26 +234,23 @@ class Run:
                 seen.copies += number in self.in_epoch
                 self.in_epoch.add(number)
         seen.batches += 1
-        seen.closes = trainer.global_step > seen.attempted
-        seen.attempted = trainer.global_step
+        # By hand it counts the calls of both optimizers.
+        attempted = trainer.global_step // self.scenario.optimizers
+        seen.closes = attempted > seen.attempted
+        seen.attempted = attempted
         moved = -float(self.model.weight.detach())
         seen.updates = round(moved)
         assert abs(moved - seen.updates) < 1e-3, f"the weight moved by {moved}, which is no number of updates"
         seen.iter = seen.batches - self.before - 1
         seen.last = len(self.in_epoch) == self.scenario.samples
-        own = {"epoch": trainer.current_epoch, "batch_idx": index, "global_step": trainer.global_step}
-        seen.own = {"lightning": own}
+        own = {"epoch": trainer.current_epoch, "batch_idx": index}
+        if self.scenario.optimizers == 2:
+            assert trainer.global_step == 2 * seen.updates == 2 * self.counting.clock.updates_of("optimizer2")
+            seen.own = {"lightning": own, "lightning_manual": own}
+        else:
+            seen.own = {"lightning": own | {"global_step": trainer.global_step}}
         add_tokens(self.counting.clock, seen, self.scenario)
         self.events.append(take_down(self.counting.clock, deepcopy(seen)))
-        if self.dies and seen.batches == self.stops and not seen.last:
+        if self.dies and seen.batches == self.stops and (self.saves_early or not seen.last):
             trainer.save_checkpoint(self.path)
             raise Dies
-
-
-def gathered(thing: list[int]) -> list[list[int]]:
-    """Returns everybody's samples."""
-    if not distributed.is_initialized():
-        return [thing]
-    things: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(things, thing)
-    return things

@@ -63,6 +63,10 @@ class Trainer(ABC):
     def own(self) -> dict[str, dict[str, int]]:
         """Returns the framework's own counters, by convention."""
 
+    def evaluate(self) -> None:
+        """Passes other data through the model, as one does in between."""
+        raise NotImplementedError
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Saves model, optimizer and clock."""
@@ -77,20 +81,34 @@ class Trainer(ABC):
 
 def play(scenario: Scenario, trainer: type[Trainer], folder: Path) -> list[dict[str, Any]]:
     """Runs all legs of a scenario; returns its events."""
+    events: list[dict[str, Any]] = play_legs(trainer, scenario, folder, list(scenario.legs), None)["events"]
+    return events
+
+
+def play_legs(
+    trainer: type[Trainer], scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Runs some legs of a scenario, after what was kept of the ones before; returns what is to be kept."""
     played = Play(scenario, trainer, folder)
-    for leg in scenario.legs:
+    vars(played).update(kept or {"trainer": trainer(scenario, legs[0])})
+    for leg in legs:
         played.leg(leg)
-    return played.events
+    return {name: value for name, value in vars(played).items() if name in _KEPT}
+
+
+#: What the author's bookkeeping is, in another process too.
+_KEPT = ("window", "seen", "events", "epochs", "done", "before")
 
 
 class Play:
     """The author's own bookkeeping, in plain integers."""
 
+    trainer: Trainer
+
     def __init__(self, scenario: Scenario, trainer: type[Trainer], folder: Path) -> None:
         self.scenario = scenario
         self.make = trainer
         self.folder = folder
-        self.trainer = trainer(scenario, scenario.legs[0])
         self.window = Window(scenario.accumulate, scenario.boundary)
         self.seen = Seen()
         self.events: list[dict[str, Any]] = []
@@ -101,19 +119,30 @@ class Play:
     def leg(self, leg: Leg) -> None:
         """Trains until the leg stops; one that resumes makes all objects anew, as a process does that begins."""
         if leg.begins == "resumed":
-            self.trainer.save(self.folder)
             self.trainer = self.make(self.scenario, leg)
             self.trainer.load(self.folder)
+            self.window.accumulate = self.scenario.accumulation(leg)
             self.before = self.seen.iter + 1 if self.done else 0
         elif leg.begins == "again":
             if self.done:
                 self.epochs, self.done = self.epochs + 1, 0
+                self.leave()
             if leg.batch_size != self.scenario.legs[0].batch_size:
                 self.trainer.clock.change(batch_size=leg.batch_size)
         first = len(self.events)
         for _ in self.trainer.clock.epochs(leg.epochs - self.epochs):
             if self.epoch(leg, None if leg.stops is None else first + leg.stops):
-                return
+                break
+        if leg.stops is not None and not leg.saves_early and self.scenario.legs[-1].begins == "resumed":
+            self.trainer.save(self.folder)
+
+    def leave(self) -> None:
+        """Does to a window that is open where an epoch is left what the scenario says."""
+        if self.scenario.on_cut == "spill":
+            self.window.spill()
+        elif self.scenario.on_cut == "drop":
+            self.window.close()
+            self.trainer.drop()
 
     def epoch(self, leg: Leg, stop: int | None) -> bool:
         """Trains an epoch; says whether the leg stops."""
@@ -132,6 +161,11 @@ class Play:
             seen.last = self.done == scenario.samples
             self.step(len(group))
             self.take_down()
+            if number + 1 == scenario.evaluates:
+                trainer.evaluate()
+            if len(self.events) == stop and leg.saves_early:
+                trainer.save(self.folder)
+                break
             if len(self.events) == stop and not seen.last:
                 return True
         self.epochs, self.done, self.before = self.epochs + 1, 0, 0

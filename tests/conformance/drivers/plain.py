@@ -38,8 +38,9 @@ class Plain(Trainer):
             **known,
             batch_size=leg.batch_size,
             epochs=leg.epochs if scenario.legs[-1].epochs == leg.epochs else None,
-            accumulate=scenario.accumulate,
+            accumulate=scenario.accumulation(leg),
             boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
         )
 
     def loader(self, leg: Leg, done: int) -> tuple[Iterable[Any], Resume | None]:
@@ -85,6 +86,10 @@ class Plain(Trainer):
     def own(self) -> dict[str, dict[str, int]]:
         """Returns the step that such a loop prints."""
         return {"pytorch_one_based": {"step": self.global_step}}
+
+    def evaluate(self) -> None:
+        """Looks at other data, which is nothing that the loop counts."""
+        assert np.isfinite(self.weight * 3.0)
 
     def save(self, folder: Path) -> None:
         """Saves as JSON."""

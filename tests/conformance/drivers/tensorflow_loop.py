@@ -42,11 +42,11 @@ class Loop(Trainer):
         self.data = tf.data.Dataset.from_tensor_slices(data)
         if not scenario.known:
             self.data = self.data.filter(lambda _: True)
-        devices = ["CPU:0", "CPU:1"][: scenario.workers]
+        devices = ["CPU:0", "CPU:1"][: scenario.workers_of(leg)]
         self.strategy = tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else tf.distribute.get_strategy()
         with self.strategy.scope():
             # A window that is carried on is one that Keras's optimizer keeps by itself.
-            self.keeps_window = scenario.accumulate > 1 and scenario.boundary == "carry"
+            self.keeps_window = scenario.accumulation(leg) > 1 and scenario.boundary == "carry"
             optimizer = keras.optimizers.SGD(
                 1.0, gradient_accumulation_steps=scenario.accumulate if self.keeps_window else None
             )
@@ -67,12 +67,18 @@ class Loop(Trainer):
         self.clock = clock_for(
             dataset,
             epochs=leg.epochs if bounded else None,
-            accumulate=scenario.accumulate,
+            accumulate=scenario.accumulation(leg),
             boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
             **sizes,
         )
         # Several batches an execution update when the clock has counted them all; then the counter is compared below.
         self.watched = watch(self.clock, self.optimizer) if scenario.fused == 1 else None
+        with self.strategy.scope():
+            self.other, self.second = tf.Variable(0.0), keras.optimizers.SGD(1.0)
+            self.second.build([self.other])
+        if scenario.optimizers == 2:
+            self.seconds = watch(self.clock, self.second)
         self.iterator: Any = None
 
     def loader(self, leg: Leg, done: int) -> tuple[Iterable[Any], Resume | None]:
@@ -124,6 +130,10 @@ class Loop(Trainer):
         if self.keeps_window or self.scenario.fused > 1:
             return
         self._step(tf.constant(float(pending)))
+        if self.scenario.optimizers == 2:
+            self.second.apply_gradients([(tf.constant(1.0), self.other)])
+            self.seconds.sync()
+            assert self.clock.updates_of("optimizer2") == -float(self.other.numpy())
 
     @tf.function  # type: ignore[untyped-decorator]
     def _step(self, pending: Any) -> None:
@@ -150,17 +160,24 @@ class Loop(Trainer):
         if self.watched is not None:
             self.watched.sync()
 
+    def evaluate(self) -> None:
+        """Passes other data through the weight."""
+        for batch in tf.data.Dataset.from_tensor_slices(tf.ones([5])).batch(2):
+            tf.reduce_mean(self.weight * batch)
+
     def save(self, folder: Path) -> None:
         """Saves everything in one checkpoint, the iterator over the data too."""
-        self._checkpoint(iterator=self.iterator).write(str(folder / "checkpoint"))
+        self._checkpoint().write(str(folder / "checkpoint"))
 
     def load(self, folder: Path) -> None:
         """Restores it; the iterator goes with batches of the same size."""
         first = self.scenario.legs[0].batch_size
         self.iterator = iter(self.data.batch(first))
-        self._checkpoint(iterator=self.iterator).read(str(folder / "checkpoint")).assert_consumed()
+        self._checkpoint().read(str(folder / "checkpoint")).assert_consumed()
 
-    def _checkpoint(self, **more: Any) -> Any:
+    def _checkpoint(self) -> Any:
+        # That over the data of several replicas cannot be saved; it is needed inside an epoch alone.
+        more = {"iterator": self.iterator} if self.scenario.resumes_inside else {}
         return tf.train.Checkpoint(
             weight=self.weight,
             gradient=self.gradient,

@@ -83,7 +83,7 @@ class Replicas:
 
     def __init__(self, scenario: Scenario, leg: Leg) -> None:
         self.skip, self.size, self.pending = (v1.placeholder_with_default(0.0, []) for _ in range(3))
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"][: scenario.workers])
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"][: scenario.workers_of(leg)])
         with strategy.scope():
             iterator = strategy.make_dataset_iterator(
                 tf.data.Dataset.from_tensor_slices(tf.ones([scenario.samples])).batch(leg.batch_size)
@@ -98,6 +98,8 @@ class Replicas:
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.SUM,
             )
+            # A session of one worker restores it.
+            v1.get_variable("gradient", initializer=0.0, use_resource=True, trainable=False)
             self.global_step = v1.train.get_or_create_global_step()
             self.optimizer = v1.train.GradientDescentOptimizer(1.0)
             self.passed = tf.identity(self.count)  # of both
@@ -134,8 +136,9 @@ class Run:
             **known,
             batch_size=leg.batch_size,
             epochs=leg.epochs if bounded else None,
-            accumulate=scenario.accumulate,
+            accumulate=scenario.accumulation(leg),
             boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
         )
 
     def leg(self, leg: Leg) -> None:
@@ -153,9 +156,11 @@ class Run:
             if leg.batch_size != self.scenario.legs[0].batch_size:
                 self.clock.change(batch_size=leg.batch_size)
         hook = GlobalStepHook(self.clock, resume=resume)
-        self.taken = 0
+        self.taken, self.size = 0, leg.batch_size
+        self.window.accumulate = self.scenario.accumulation(leg)
         with tf.Graph().as_default():
-            graph = Graph(self.scenario) if self.scenario.workers == 1 else Replicas(self.scenario, leg)
+            alone = self.scenario.workers_of(leg) == 1
+            graph = Graph(self.scenario) if alone else Replicas(self.scenario, leg)
             with v1.train.MonitoredTrainingSession(
                 checkpoint_dir=str(self.folder),
                 hooks=[hook],
@@ -195,8 +200,7 @@ class Run:
     def execute(self, session: Any, graph: Any, many: int) -> None:
         """Runs the session once, as the window says; takes down what updated."""
         seen, window = self.seen, self.window
-        size = self.scenario.legs[0].batch_size
-        ends = self.scenario.known and self.done + many * size >= self.scenario.samples
+        ends = self.scenario.known and self.done + many * self.size >= self.scenario.samples
         due = window.add(last=ends)
         before = seen.samples
         if self.scenario.fused > 1:

@@ -23,7 +23,7 @@ __all__ = ["run"]
 
 def run(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
     """Plays a scenario; returns its events."""
-    if scenario.workers > 1:
+    if max(map(scenario.workers_of, scenario.legs)) > 1:
         from conformance.drivers.torch_ranks import run_on_ranks  # noqa: PLC0415 - it starts processes
 
         return run_on_ranks(scenario, folder)
@@ -80,11 +80,16 @@ class Loop(Trainer):
         self.clock = clock_for(
             self.data_loader,
             epochs=leg.epochs if bounded else None,
-            accumulate=scenario.accumulate,
+            accumulate=scenario.accumulation(leg),
             boundary=scenario.boundary,
+            on_cut=scenario.on_cut,
             **sizes,
         )
         watch(self.clock, self.optimizer, self.scaler)
+        self.other = torch.nn.Parameter(torch.zeros(1))
+        self.second = torch.optim.SGD([self.other], lr=1.0)
+        if scenario.optimizers == 2:
+            watch(self.clock, self.second)
 
     def wrapped(self) -> torch.nn.Module:
         """Returns what the batches are given to."""
@@ -122,6 +127,11 @@ class Loop(Trainer):
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
+        if self.scenario.optimizers == 2:
+            self.other.sum().backward()
+            self.second.step()
+            self.second.zero_grad()
+            assert self.clock.updates_of("optimizer2") == -self.other.item()
 
     def drop(self) -> None:
         """Throws the gradient away."""
@@ -139,6 +149,14 @@ class Loop(Trainer):
         """Returns Adam's own count of updates."""
         state = self.optimizer.state.get(self.model.layer.weight, {})
         return {"pytorch_one_based": {"step": int(state.get("step", 0))}}
+
+    def evaluate(self) -> None:
+        """Passes other data, with the model's own count put back: it is of training."""
+        passed = self.passed()
+        with torch.no_grad():
+            for batch in DataLoader(TensorDataset(torch.ones(5, 1)), batch_size=2):
+                self.network(*batch)
+        self.model.passed.fill_(passed)
 
     def save(self, folder: Path) -> None:
         """Saves everything in one file."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
-from adapters.torch_ranks import gathered, on_ranks
-from conformance.drivers.loops import play
+from conformance.drivers.loops import play_legs
+from conformance.drivers.ranks import gathered, over_ranks
 from conformance.drivers.torch_loop import Loop
 
 if TYPE_CHECKING:
@@ -23,17 +24,12 @@ __all__ = ["run_on_ranks"]
 
 
 def run_on_ranks(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
-    """Plays a scenario on its workers; returns the events of rank 0, whose clock every rank agrees with."""
-    first: list[dict[str, Any]] | None = None
-    for events in on_ranks(_work, folder, scenario, ranks=scenario.workers):
-        assert first is None or events == first, "the ranks' clocks differ"
-        first = events
-    assert first is not None
-    return first
+    """Plays a scenario on its workers; returns the events that the clock of every rank agrees with."""
+    return over_ranks(_legs, scenario, folder)
 
 
-def _work(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    return play(scenario, Rank, folder)
+def _legs(scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None) -> dict[str, Any]:
+    return play_legs(Rank if scenario.workers_of(legs[0]) > 1 else Loop, scenario, folder, legs, kept)
 
 
 class Rank(Loop):
@@ -52,7 +48,7 @@ class Rank(Loop):
         """Returns a loader over this rank's share of the samples' numbers."""
         numbers = range(self.scenario.samples)
         sampler: DistributedSampler[int] = DistributedSampler(numbers, shuffle=False)  # type: ignore[arg-type]
-        return DataLoader(numbers, batch_size=leg.batch_size // self.scenario.workers, sampler=sampler)  # type: ignore[arg-type]
+        return DataLoader(numbers, batch_size=leg.batch_size // self.scenario.workers_of(leg), sampler=sampler)  # type: ignore[arg-type]
 
     def loader(self, leg: Leg, done: int) -> tuple[Iterable[Any], Resume | None]:
         """Returns the loader for another epoch."""
@@ -70,6 +66,13 @@ class Rank(Loop):
             for number in held:
                 self.copied += number in self.in_epoch
                 self.in_epoch.add(number)
+
+    def save(self, folder: Path) -> None:
+        """Saves on one rank; the model's count is that of all."""
+        self.model.passed.fill_(self.passed_by_all)
+        if distributed.get_rank() == 0:
+            super().save(folder)
+        distributed.barrier()
 
     def passed_here(self) -> int:
         """Returns the samples that the hook of this rank's model saw."""

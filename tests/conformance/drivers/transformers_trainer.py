@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import distributed
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from conformance.drivers.ranks import gathered, over_ranks
 from conformance.recording import Seen, add_tokens, take_down
 from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
 
@@ -24,28 +23,19 @@ __all__ = ["run"]
 
 def run(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
     """Plays a scenario; returns its events."""
-    if scenario.workers == 1:
-        return play(scenario, folder)
-    from adapters.torch_ranks import on_ranks  # noqa: PLC0415 - it starts processes
-
-    first, *others = on_ranks(_on_rank, folder, scenario, ranks=scenario.workers)
-    assert all(events == first for events in others), "the ranks' clocks differ"
-    events: list[dict[str, Any]] = first
-    return events
+    return over_ranks(play, scenario, folder)
 
 
-def _on_rank(_rank: int, folder: Path, scenario: Scenario) -> list[dict[str, Any]]:
-    # Accelerate asks for them, although the ranks have met already.
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29500", LOCAL_WORLD_SIZE=os.environ["WORLD_SIZE"])
-    return play(scenario, folder)
-
-
-def play(scenario: Scenario, folder: Path) -> list[dict[str, Any]]:
-    """Plays a scenario on this rank."""
-    played = Run(scenario, folder)
-    for leg in scenario.legs:
+def play(scenario: Scenario, folder: Path, legs: list[Leg], kept: dict[str, Any] | None) -> dict[str, Any]:
+    """Plays some legs of a scenario, on this rank."""
+    played = Run(scenario, folder, kept)
+    for leg in legs:
         played.leg(leg)
-    return played.events
+    return {name: value for name, value in vars(played).items() if name in _KEPT}
+
+
+#: What is counted next to the clock, in another process too.
+_KEPT = ("seen", "events", "begun", "in_epoch", "before", "earlier", "renumbered")
 
 
 class Numbers(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
@@ -88,6 +78,18 @@ class Model(torch.nn.Module):
         return {"loss": (self.weight * scale * torch.ones(len(x), 1)).mean()}
 
 
+class Unit(torch.optim.SGD):
+    """Moves the weight by 1, whatever the gradient's size: that of an open window can join another one."""
+
+    def step(self, closure: Any = None) -> Any:
+        loss = None if closure is None else closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight.sub_(weight.grad.sign())
+        return loss
+
+
 class Ordered(Trainer):  # type: ignore[misc]  # mypy does not read Transformers
     """A Trainer that does not shuffle."""
 
@@ -104,6 +106,10 @@ class Witness(TrainerCallback):  # type: ignore[misc]  # mypy does not read Tran
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         self.run.begin_epoch()
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        control.should_training_stop = control.should_training_stop or self.run.is_over()
+        return control
+
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         return self.run.take_down(state, control, closes=False)
 
@@ -114,7 +120,7 @@ class Witness(TrainerCallback):  # type: ignore[misc]  # mypy does not read Tran
 class Run:
     """The calls of `train` of one scenario, and what was seen in them."""
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, folder: Path, kept: dict[str, Any] | None) -> None:
         self.scenario = scenario
         self.folder = folder
         self.seen = Seen()
@@ -123,7 +129,9 @@ class Run:
         self.in_epoch: set[int] = set()
         self.earlier = self.renumbered = 0  # steps that the Trainer no longer counts, or counts too many
         self.stops: int | None = None
-        self.make(scenario.legs[0])
+        vars(self).update(kept or {})
+        if kept is None:
+            self.make(scenario.legs[0])
 
     def make(self, leg: Leg) -> None:
         """Makes all objects, as a process does that begins."""
@@ -134,34 +142,45 @@ class Run:
 
     def trainer_of(self, leg: Leg, epochs: int) -> Trainer:
         """Makes a Trainer of this model and this callback."""
-        scenario = self.scenario
+        scenario, workers = self.scenario, self.scenario.workers_of(leg)
         data = Numbers(scenario.samples) if scenario.known else Stream(scenario.samples)
         arguments = TrainingArguments(
             output_dir=str(self.folder / "out"),
-            per_device_train_batch_size=leg.batch_size // scenario.workers,
-            gradient_accumulation_steps=scenario.accumulate,
+            per_device_train_batch_size=leg.batch_size // workers,
+            gradient_accumulation_steps=scenario.accumulation(leg),
             num_train_epochs=epochs,
-            max_steps=-1 if scenario.known else leg.epochs * scenario.samples // leg.batch_size,
+            max_steps=-1 if scenario.known else self.steps_of_a_stream(leg),
             learning_rate=1.0,
             lr_scheduler_type="constant",
             optim="sgd",
             max_grad_norm=0.0,
             save_strategy="steps",
-            save_steps=leg.stops or 1000,
+            save_steps=(leg.stops or 1000) // scenario.accumulation(leg),
             report_to=[],
             use_cpu=True,
             disable_tqdm=True,
             logging_strategy="no",
             dataloader_pin_memory=False,
-            accelerator_config={"dispatch_batches": True} if scenario.workers > 1 else None,
-            **({"ddp_backend": "gloo", "ddp_find_unused_parameters": False} if scenario.workers > 1 else {}),
+            accelerator_config={"dispatch_batches": True} if workers > 1 else None,
+            **({"ddp_backend": "gloo", "ddp_find_unused_parameters": False} if workers > 1 else {}),
         )
         kind = Ordered if scenario.known else Trainer
-        trainer = kind(self.model, arguments, train_dataset=data, callbacks=[self.counting, Witness(self)])
+        trainer = kind(
+            self.model,
+            arguments,
+            train_dataset=data,
+            eval_dataset=Numbers(5),
+            callbacks=[self.counting, Witness(self)],
+            optimizers=(Unit(self.model.parameters(), lr=1.0), None),
+        )
         if scenario.overflows:
             trainer.accelerator.scaler = torch.amp.GradScaler("cpu")
             trainer.accelerator.native_amp = True
         return trainer
+
+    def steps_of_a_stream(self, leg: Leg) -> int:
+        """Returns more than its epochs have, so that the Trainer does not end inside one of them."""
+        return leg.epochs * (self.scenario.samples // leg.batch_size // self.scenario.accumulate) + 1
 
     def leg(self, leg: Leg) -> None:
         """Trains once, or goes on in the same call with the epoch after one that was left."""
@@ -179,18 +198,24 @@ class Run:
     def resumed(self, leg: Leg) -> str:
         """Makes everything anew; returns the checkpoint to go on from, aligned where the batches are others."""
         first = self.scenario.legs[0]
-        path = self.folder / "out" / f"checkpoint-{first.stops}"
+        path = self.folder / "out" / f"checkpoint-{self.seen.attempted}"
         inside = not self.seen.last
         self.make(leg)
         if inside:
             # The Trainer begins the epoch's events again.
             self.begun -= 1
-        if leg.batch_size == first.batch_size:
+        accumulate = self.scenario.accumulation(leg)
+        if (leg.batch_size, accumulate) == (first.batch_size, self.scenario.accumulation(first)):
             return str(path)
         aligned = aligned_checkpoint(path, self.trainer)
-        batches = -(-self.scenario.samples // leg.batch_size)
-        self.renumbered = (self.begun + 1) * batches - self.seen.attempted
+        updates = -(-self.scenario.samples // leg.batch_size // accumulate)
+        done = 0 if self.seen.last else (self.seen.iter + 1) * first.batch_size // leg.batch_size // accumulate
+        self.renumbered = (self.begun + 1) * updates + done - self.seen.attempted
         return aligned
+
+    def is_over(self) -> bool:
+        """Whether the epochs of the run are over, which the Trainer cannot know of a stream."""
+        return not self.scenario.known and self.begun + 1 == self.scenario.legs[-1].epochs
 
     def begin_epoch(self) -> None:
         self.begun += 1
@@ -219,18 +244,11 @@ class Run:
         }
         add_tokens(self.counting.clock, seen, self.scenario)
         self.events.append(take_down(self.counting.clock, deepcopy(seen)))
+        if seen.iter + 1 == self.scenario.evaluates:
+            self.trainer.evaluate()
         if seen.batches == self.stops:
             # One who goes on in the same call leaves the epoch; a process that dies has saved just now.
             dies = self.scenario.legs[-1].begins == "resumed"
             control.should_training_stop = control.should_training_stop or dies
             control.should_epoch_stop = not dies
         return control
-
-
-def gathered(thing: list[int]) -> list[list[int]]:
-    """Returns everybody's samples."""
-    if not distributed.is_initialized():
-        return [thing]
-    things: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(things, thing)
-    return things

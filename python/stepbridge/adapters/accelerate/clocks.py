@@ -23,7 +23,7 @@ from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import ArgumentChange, LoopDriver, ResumeCheck, ResumePoint, check_mismatch, point_of
 from stepbridge.adapters.torch import loader_sizes
-from stepbridge.checkpoints import ACCELERATE_KEY
+from stepbridge.checkpoints import ACCELERATE_KEY, samples_of_epoch
 from stepbridge.clock import StepClock
 from stepbridge.timeline import Exact
 
@@ -170,7 +170,7 @@ def _compare(clock: StepClock, goes_on: Exact, framework: str, *, strict: bool, 
     """
     reached, unit = point_of(clock), goes_on.unit
     planned = clock.plan.segments[-1]
-    whole = planned.samples if unit == "sp" else planned.batches
+    whole = samples_of_epoch(planned) if unit == "sp" else planned.batches
     check = ResumeCheck(
         framework,
         reached,

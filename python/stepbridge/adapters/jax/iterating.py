@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepbridge._errors import TimelineError
 from stepbridge.adapters.base import the_clock
+from stepbridge.checkpoints import samples_of_epoch
 from stepbridge.timeline import Exact, Quantity
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _compare(clock: StepClock, iterator: Any) -> None:
         # What begins with an epoch may be an iterator of that epoch alone.
         return
     planned, samples = clock.plan, clock.sample
-    of_epoch = planned.segments[-1].samples
+    of_epoch = samples_of_epoch(planned.segments[-1])
     if not planned.is_stream and of_epoch is not None and clock.epoch_done.unit == "sp":
         samples = position.epoch * of_epoch + int(clock.epoch_done)
     by_batches = planned.convert(Quantity(index, "ba"), "sample")

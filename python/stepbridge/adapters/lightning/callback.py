@@ -224,6 +224,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             "epochs": None if run is None else run.epochs,
             "shuffled": run is not None and run.shuffled,
             "limited": run is not None and run.limited,
+            "reads_ahead": run is not None and run.reads_ahead,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -311,6 +312,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             later=self._later,
             before=self._before,
             shuffled=run.shuffled,
+            reads_ahead=run.reads_ahead,
         )
         self.check = check
         if check.agrees:
@@ -337,8 +339,12 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             self._check(trainer, (trainer.current_epoch, index))
             again = clock.in_epoch and clock.position.epoch == wanted and not place.stateful
             self._ends_early = index > 0 and not place.stateful and run.batches is not None
+        batch = 0 if again else None
+        if place is not None and run is not None and place.stateful and run.reads_ahead and clock.resumed_inside:
+            # The one that was read ahead is never trained.
+            batch = clock.position.iter + 1
         try:
-            self.driver.begin_epoch(wanted, batch=0 if again else None, tell=place is None)
+            self.driver.begin_epoch(wanted, batch=batch, tell=place is None)
         except TimelineError as error:
             clock.warn(f"{error}; it counts on from where it is")
             self.driver.begin_epoch()
@@ -358,7 +364,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             self._begin_epoch(trainer, index)
         if self._look < 0:
             self.is_last_batch = bool(trainer.is_last_batch)
-        elif index == self._look:
+        elif index >= self._look:
+            # Past it is the one more that Lightning trains of an epoch that ended, with max_steps.
             self.is_last_batch = True
 
     def _count(self) -> None:

@@ -42,6 +42,8 @@ class Planned(NamedTuple):
     """Whether a loader that begins again does so in another order."""
     limited: bool
     """Whether Lightning ends an epoch before its data does."""
+    reads_ahead: bool
+    """Whether Lightning has read one batch more than it trained, as nothing else tells it the last one."""
     arguments: LightningArguments
 
 
@@ -90,8 +92,24 @@ def planned(trainer: Any, *, later: int, stated: Segment | None) -> Planned:
         bool(loaders) and all(hasattr(one, "state_dict") and hasattr(one, "load_state_dict") for one in loaders),
         any(isinstance(getattr(one, "sampler", None), RandomSampler) for one in loaders),
         batches is not None and sizes != known,
-        LightningArguments(size // ranks if size is not None and size % ranks == 0 else None, ranks, accumulate),
+        any(not _has_length(one) for one in loaders),
+        LightningArguments(
+            size // ranks if size is not None and size % ranks == 0 else _size_of_a_stream(loaders), ranks, accumulate
+        ),
     )
+
+
+def _has_length(loader: Any) -> bool:
+    try:
+        return len(loader) is not None
+    except (TypeError, NotImplementedError):
+        return False
+
+
+def _size_of_a_stream(loaders: list[Any]) -> int | None:
+    """The samples of a full batch, where the last one may be partial and so the plan has no size."""
+    size = getattr(loaders[0], "batch_size", None) if len(loaders) == 1 else None
+    return size if type(size) is int and size > 0 else None
 
 
 def _limited(sizes: dict[str, Any], batches: int | None, padding: int) -> tuple[dict[str, Any], int]:

@@ -91,7 +91,7 @@ def _sizes(loader: DataLoader[Any], ranks: int | None) -> dict[str, Any]:
         return _sizes_of_a_stream(loader, _world(ranks))
     batches = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     # What derives from BatchSampler may group as it likes, unless the loader itself made it from sampler and size.
-    if not isinstance(batches, BatchSampler) or (loader.batch_size is None and type(batches) is not BatchSampler):
+    if not isinstance(batches, BatchSampler) or (loader.batch_size is None and not _is_plain(batches)):
         return _counted("batches_per_epoch", batches)
     sampler, batch_size, drop_last = batches.sampler, batches.batch_size, batches.drop_last
     bind_order(loader, sampler)
@@ -103,6 +103,11 @@ def _sizes(loader: DataLoader[Any], ranks: int | None) -> dict[str, Any]:
     if share is None:
         return {"batch_size": batch_size * world} if drop_last else {}
     return {"samples": share * world, "batch_size": batch_size * world, "drop_last": drop_last}
+
+
+def _is_plain(batches: BatchSampler) -> bool:
+    """Whether its batches are of one size: PyTorch's own, or torchdata's, with which Lightning makes a loader anew."""
+    return type(batches) is BatchSampler or type(batches).__module__ == "torchdata.stateful_dataloader.sampler"
 
 
 def _shares(sampler: object) -> tuple[int, int, int] | None:

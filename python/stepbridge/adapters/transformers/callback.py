@@ -290,7 +290,16 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             self._begin_without_a_clock(run, first)
             return
         before = None if saved is None else TrainerArguments.loaded(_mapping(saved.get("arguments"), self.clock))
-        check = resume_check(self.clock, run, args, first, later=self._later, before=before)
+        seed = None if saved is None else saved.get("seed")
+        check = resume_check(
+            self.clock,
+            run,
+            args,
+            first,
+            later=self._later,
+            before=before,
+            seed=seed if type(seed) is int else None,
+        )
         self.check = check
         if check.agrees:
             return
@@ -380,6 +389,7 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             "later": self._later,
             "arguments": arguments,
             "transformers": list(VERSION),
+            "seed": None if self._planned is None else self._planned.seed,
         }
 
 

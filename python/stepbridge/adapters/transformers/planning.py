@@ -17,9 +17,10 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import transformers
+from torch.utils.data import RandomSampler
 
 from stepbridge.adapters.torch import loader_sizes
-from stepbridge.checkpoints import TrainerArguments
+from stepbridge.checkpoints import TrainerArguments, samples_of_epoch
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ class Planned(NamedTuple):
     batch_size: int | None
     """The samples of a batch over all ranks."""
     samples: int | None
-    """The samples of an epoch."""
+    """The samples that an epoch trains."""
     epochs: int | None
     """Where the Trainer ends."""
     arguments: TrainerArguments
+    seed: int | None
+    """What the order of the data follows from; None where they are not shuffled by the Trainer."""
 
 
 def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment | None) -> Planned:
@@ -89,10 +92,22 @@ def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment 
         padding,
         batches,
         segment.batch_size,
-        segment.samples,
+        samples_of_epoch(segment),
         epochs if ends else None,
         _arguments(args, segment.batch_size),
+        _seed_of_order(loader, args),
     )
+
+
+def _seed_of_order(loader: Any, args: Any) -> int | None:
+    """The seed of the sampler that the Trainer made; one of the user's own has its order from elsewhere."""
+    batches = getattr(loader, "batch_sampler", None)
+    # On several ranks Accelerate shares out the batches of one inside.
+    sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
+    if not isinstance(sampler, RandomSampler) and not type(sampler).__module__.startswith("transformers."):
+        return None
+    seed: int = args.seed if args.data_seed is None else args.data_seed
+    return seed
 
 
 def _window(batches: int | None, accumulate: int) -> tuple[Boundary, OnCut]:

@@ -43,6 +43,7 @@ def resume_check(
     *,
     later: int,
     before: TrainerArguments | None,
+    seed: int | None = None,
 ) -> ResumeCheck:
     """Returns where the Trainer goes on, next to where the clock is.
 
@@ -53,6 +54,7 @@ def resume_check(
         first: what `first_batch` returned.
         later: by how many epochs the clock's index is above the Trainer's.
         before: the arguments when the checkpoint was saved, where it has them.
+        seed: that of the order then, where it has it.
     """
     reached = point_of(clock, later=later)
     unit = reached.done.unit
@@ -67,6 +69,9 @@ def resume_check(
     else:
         done, whole, trained = skipped, length, clock.batch
     now = planned.arguments
+    unknown = ""
+    if unit == "ba" and before is not None and before.batch_size != now.batch_size:
+        unknown = f"A batch now has {now.batch_size} samples, where one of the run had {before.batch_size}"
     changes = (
         ()
         if before is None
@@ -76,6 +81,9 @@ def resume_check(
             if old != new
         )
     )
+    if None not in (seed, planned.seed) and seed != planned.seed:
+        unknown = "The rest of the epoch comes in another order"
+        changes = (*changes, ArgumentChange("seed" if args.data_seed is None else "data_seed", seed, planned.seed))
     return ResumeCheck(
         "The Trainer",
         reached,
@@ -86,6 +94,7 @@ def resume_check(
         changes,
         cause="" if changes else _cause(args, planned),
         remedy=_remedy(reached, planned, changes, args),
+        unknown=unknown,
     )
 
 
@@ -110,7 +119,8 @@ def _remedy(reached: ResumePoint, planned: Planned, changes: tuple[ArgumentChang
     if args.ignore_data_skip:
         return "leave ignore_data_skip at False"
     remedies = [f"resume with {', '.join(f'{change.name}={change.before}' for change in changes)}"] if changes else []
-    if planned.batches is not None and planned.batch_size is not None and reached.done.unit == "sp":
+    reordered = any(change.name in ("seed", "data_seed") for change in changes)
+    if not reordered and planned.batches is not None and planned.batch_size is not None and reached.done.unit == "sp":
         window = planned.batch_size * planned.arguments.gradient_accumulation_steps
         if int(reached.done) % window == 0:
             remedies.append("resume from aligned_checkpoint(path, trainer)")
