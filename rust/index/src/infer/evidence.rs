@@ -67,6 +67,8 @@ pub(crate) struct FileEvidence {
     /// What the name of the tag says, if the epochs are the values of a tag.
     pub(crate) named: Option<Hypothesis>,
     pub(crate) stretches: Vec<EpochStretch>,
+    /// The highest epoch that its records state, with or without a step, but for those that a later session superseded.
+    pub(crate) highest: Option<Decimal>,
     /// Pairs of step and epoch that the file states outside its records.
     pub(crate) outside: Vec<(i64, Decimal)>,
     /// Lengths of epochs that the file states.
@@ -135,6 +137,7 @@ impl EvidenceFold {
                 may_restart,
                 named: named.map(|(_, meaning)| meaning),
                 stretches: Vec::new(),
+                highest: None,
                 outside: Vec::new(),
                 lengths: Vec::new(),
                 config: Vec::new(),
@@ -147,6 +150,9 @@ impl EvidenceFold {
     fn column(&mut self, at: usize, batch: &ColumnBatch, is_other: &impl Fn(usize) -> bool) {
         for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
             let Some(stated) = stated else { continue };
+            if range.clone().any(|index| !batch.is_superseded(index) && !is_other(index)) {
+                self.reach(at, stated);
+            }
             let mut ends: Option<(usize, usize, usize)> = None;
             for index in range {
                 let Some(step) = batch.step_of(index) else { continue };
@@ -185,8 +191,19 @@ impl EvidenceFold {
             if let (Some(stated), Some(_), false) = (stated, batch.step_of(index), is_other(index)) {
                 let at = found.unwrap_or_else(|| self.evidence(batch, Some((tag, meaning))));
                 found = Some(at);
+                if !batch.is_superseded(index) {
+                    self.reach(at, stated);
+                }
                 self.record(at, batch, index, stated);
             }
+        }
+    }
+
+    /// Takes an epoch that the run reached.
+    fn reach(&mut self, at: usize, stated: Decimal) {
+        let highest = &mut self.found[at].highest;
+        if highest.is_none_or(|highest| highest.to_f64() < stated.to_f64()) {
+            *highest = Some(stated);
         }
     }
 

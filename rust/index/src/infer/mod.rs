@@ -125,6 +125,12 @@ fn hint(pairs: &Pairs, meaning: Hypothesis) -> StepHint {
 }
 
 fn of_run(pairs: &Pairs) -> TimelineInference {
+    let mut found = timeline_of(pairs);
+    found.contradiction = found.contradiction.or_else(|| config::more_epochs(pairs, found.epoch));
+    found
+}
+
+fn timeline_of(pairs: &Pairs) -> TimelineInference {
     if !pairs.inside.is_empty() {
         match pairs.inside.solve() {
             Ok((timeline, evidence, checked)) => {
@@ -142,9 +148,7 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
             if let Some(epoch) = refuting {
                 return TimelineInference::unknown(InferenceFailure::Outside { epoch }.text(pairs));
             }
-            let epoch = hint(pairs, meaning).epoch;
-            let contradiction =
-                config::contradiction(pairs, &fit.timeline).or_else(|| config::more_epochs(&kept, epoch));
+            let contradiction = config::contradiction(pairs, &fit.timeline);
             let Fit { timeline, evidence, checked, ratio_only, open_epoch } = fit;
             let outcome = InferenceOutcome::Known { timeline, evidence, checked };
             let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };
