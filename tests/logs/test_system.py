@@ -40,7 +40,9 @@ def test_links_out_of_the_folder_are_followed_once(tmp_path: Path) -> None:
     assert found.problems == ()
 
 
-def test_what_is_not_a_file_is_reported_and_a_copy_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_a_file_is_reported_and_a_copy_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "metrics.csv").write_text(TABLE, encoding="utf-8")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "metrics.csv").write_text(TABLE, encoding="utf-8")

@@ -477,3 +477,43 @@ def test_a_date_before_a_bar_is_no_count_of_batches(prefix: str, bar: str, tmp_p
     expected = [(epoch - 1, at - 1, float(f"0.{epoch}{at}")) for epoch in (1, 2) for at in (1, 12, 32)]
     assert bars("") == expected
     assert bars(prefix) == expected
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "[default0]:", "[1,0]<stdout>:", "INFO:root:", "INFO:root: ", "2024-03-01 10:11 "]
+)
+def test_lines_that_begin_with_a_number_are_found_after_what_loggers_put_before_them(
+    prefix: str, tmp_path: Path
+) -> None:
+    bars = [f"{at}/32 [==>...] - ETA: 0s - loss: 0.{epoch}{at}" for epoch in (1, 2) for at in (12, 32)]
+    text = ["Epoch 1/2", *bars[:2], "Epoch 2/2", *bars[2:]]
+    (tmp_path / "keras.log").write_text("".join(f"{prefix}{line}\n" for line in text), encoding="utf-8")
+    frame = read_logs(tmp_path / "keras.log").reindex().to_polars()
+    assert frame.select("epoch", "iter", "value").rows() == [
+        (0, 11, 0.112),
+        (0, 31, 0.132),
+        (1, 11, 0.212),
+        (1, 31, 0.232),
+    ]
+    line = "{0}: {0}.5, 7.25 avg, 0.000100 rate, 5.5 seconds, 64 images"
+    (tmp_path / "darknet.log").write_text("".join(f"{prefix}{line.format(n)}\n" for n in (7, 8)), encoding="utf-8")
+    losses = read_logs(tmp_path / "darknet.log").to_polars().filter(tag="loss")
+    assert losses.select("step", "value").rows() == [(7, 7.5), (8, 8.5)]
+
+
+@pytest.mark.parametrize(
+    "line", ["iter {0}: loss {1}\n", "iteration: {0} | loss={1} | lr=0.5\n", "step {0} loss {1}\n"]
+)
+def test_a_count_that_begins_after_a_resume_does_not_show_from_where_it_counts(line: str, tmp_path: Path) -> None:
+    def step_info(first: int) -> tuple[int | None, str]:
+        text = "".join(line.format(step, 1 / (step + 1)) for step in range(first, first + 100, 10))
+        (tmp_path / "train.log").write_text(text, encoding="utf-8")
+        (info,) = read_logs(tmp_path).steps
+        return info.base, info.source
+
+    # A log from the beginning would have a 0, if its counter had.
+    assert [step_info(first) for first in (0, 10)] == [(0, "format"), (1, "format")]
+    # From 0 is an assumption then, and listed as one.
+    assert step_info(5000) == (0, "nothing")
+    assumed = read_logs(tmp_path).reindex(Timeline.plan(batches_per_epoch=100)).assumed
+    assert [each.base for each in assumed] == [0]
