@@ -517,3 +517,51 @@ def test_a_count_that_begins_after_a_resume_does_not_show_from_where_it_counts(l
     assert step_info(5000) == (0, "nothing")
     assumed = read_logs(tmp_path).reindex(Timeline.plan(batches_per_epoch=100)).assumed
     assert [each.base for each in assumed] == [0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{{'loss': {loss}, 'step': {step}, 'lr': 0.5}}\n",
+        "2024-03-01 10:00:00 - INFO - loss: {loss} | step {step} | lr: 0.5\n",
+        "Epoch {epoch} | loss: {loss} | step {step} | lr 0.5\n",
+    ],
+)
+def test_values_before_and_between_the_counters_are_read(line: str, tmp_path: Path) -> None:
+    text = "".join(line.format(loss=1 / (step + 1), step=step, epoch=step // 4) for step in range(12))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).to_polars()
+    expected = [record for step in range(12) for record in (("loss", step, 1 / (step + 1)), ("lr", step, 0.5))]
+    assert frame.select("tag", "step", "value").rows() == expected
+
+
+def test_an_evaluation_with_the_counter_of_the_training_has_names_of_its_own(tmp_path: Path) -> None:
+    text = "".join(
+        f"Training... epoch={epoch}, loss=0.{epoch}5\nValidating... epoch={epoch}, loss=0.{epoch}7\n"
+        for epoch in range(4)
+    )
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).reindex().to_polars()
+    found = {tag: frame.filter(tag=tag).select("epoch", "value").rows() for tag in frame["tag"].unique()}
+    assert found == {
+        "loss": [(epoch, float(f"0.{epoch}5")) for epoch in range(4)],
+        "val/loss": [(epoch, float(f"0.{epoch}7")) for epoch in range(4)],
+    }
+
+
+def test_a_count_that_begins_again_without_an_epoch_is_no_run_of_its_own(tmp_path: Path) -> None:
+    """Of a log with an epoch in a form that is not known, later epochs are not new starts."""
+    text = "".join(f"Train [{epoch}/3] Iter [{at}/4] loss=0.5\n" for epoch in (1, 2, 3) for at in (1, 2, 3, 4))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    (tmp_path / "fit.log").write_text("Epoch 1: loss=0.5\nEpoch 2: loss=0.25\n", encoding="utf-8")
+    (found,) = [each for each in read_logs(tmp_path).unread if each.file == "train.log"]
+    assert found.example == "Train [3/3] Iter [4/4] loss=0.5"
+
+
+def test_the_losses_of_a_gan_are_not_left_out(tmp_path: Path) -> None:
+    line = "Epoch: [{0:2d}] [{1:4d}/   4] time: 4.1234, d_loss: 0.{0}{1}, g_loss: 0.5\n"
+    text = "".join(line.format(epoch, at) for epoch in range(3) for at in range(4))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).reindex().to_polars().filter(tag="d_loss")
+    expected = [(epoch, at, float(f"0.{epoch}{at}")) for epoch in range(3) for at in range(4)]
+    assert frame.select("epoch", "iter", "value").rows() == expected

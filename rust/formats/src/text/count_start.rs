@@ -53,7 +53,9 @@ mod tests {
             (&[5000, 0, 10], Some(0)),
         ] {
             let mut start = CountStart::default();
-            numbers.iter().for_each(|number| start.take(*number));
+            for number in numbers {
+                start.take(*number);
+            }
             assert_eq!(start.base(), base, "{numbers:?}");
         }
     }

@@ -30,7 +30,7 @@ mod twins;
 
 use std::collections::BTreeMap;
 
-use stepbridge_records::{Records, StepMeaning};
+use stepbridge_records::{EpochMeaning, Records, StepMeaning};
 use stepbridge_timeline::Timeline;
 
 use crate::second_counters::SecondCounters;
@@ -104,6 +104,14 @@ impl<'a> EpochEvidence<'a> {
             "{against} of the {of} pairs of step and epoch that can be compared contradict it, the first is {}",
             pairs.describe(first)
         ))
+    }
+
+    /// What the logged epochs of a run mean, where all meanings of its steps agree on it.
+    pub(crate) fn epoch(&self, run: u32) -> Option<EpochMeaning> {
+        let candidates = &self.pairs.get(&run)?.candidates;
+        let mut all = candidates.likely.iter().chain(&candidates.others).map(|meaning| meaning.epoch);
+        let first = all.next()?;
+        all.all(|other| other == first).then_some(first)
     }
 
     /// What the logged epochs of a run most likely show of its steps, if its format does not say it. Whether any timeline fits

@@ -1,4 +1,4 @@
-//! Second counters among series that have a file each, as in MLflow's store.
+//! Second counters among series that have a file each, as in `MLflow`'s store.
 //!
 //! Their order is that of their times. Only the first and the last record of a file are looked at, so that it does not matter
 //! whether the others are in memory. What another series had reached at a record is therefore not known.

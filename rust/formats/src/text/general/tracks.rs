@@ -26,6 +26,9 @@ struct CountTrack {
     highest: i64,
     rises: usize,
     falls: usize,
+    /// What comes after the slash of the last number, and how often it began again after that.
+    total: Option<i64>,
+    ends: usize,
     stays: usize,
     /// Whether it began again when the epoch rose, and whether it went on.
     again: usize,
@@ -63,6 +66,9 @@ impl CounterTracks {
                 CounterSlot::Batch => &mut self.batch,
                 CounterSlot::Step => &mut self.step,
             };
+            track.ends +=
+                usize::from(track.total.is_some() && track.total == track.last && Some(counter.value) < track.last);
+            track.total = counter.total_value;
             track.take(
                 counter.value,
                 rose == Some(std::cmp::Ordering::Greater),
@@ -84,6 +90,12 @@ impl CounterTracks {
     pub(super) fn go_on(&self) -> bool {
         let rises = self.epoch_rises + self.batch.rises.max(self.step.rises);
         rises >= 2 && self.goes_back() * 4 <= rises
+    }
+
+    /// Whether a count begins again after the last of `n/N` although no line has an epoch: it may be that of a batch in an epoch,
+    /// or another process may have begun.
+    pub(super) fn has_hidden_epochs(&self) -> bool {
+        self.last_epoch.is_none() && (self.batch.ends > 0 || self.step.ends > 0)
     }
 
     /// Whether several lines have one epoch.

@@ -80,6 +80,8 @@ pub(super) struct ShapeLine {
     pub(super) pattern: &'static str,
     /// How the values that follow are written; `{*}` says where.
     pub(super) pairs: PairStyle,
+    /// Whether values come before and between the fields too.
+    pub(super) scattered: bool,
     /// Keys among them that are a place and no value.
     pub(super) keys: &'static [(&'static str, ShapeKey)],
     /// What the line must hold besides.
@@ -144,6 +146,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
     ShapeLine {
         pattern,
         pairs,
+        scattered: false,
         keys: &[],
         needs: "",
         prefix: "",
