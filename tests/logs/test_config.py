@@ -323,3 +323,15 @@ def test_final_results_hold_the_number_of_samples(tmp_path: Path) -> None:
     results = {"epoch": 3.0, "eval_samples": 100, "train_loss": 0.5, "train_runtime": 9.5, "train_samples": 1600}
     (tmp_path / "all_results.json").write_text(json.dumps(results))
     assert settings(sb.read_logs(tmp_path)) == {"train_samples": ("samples", 1600, True)}
+
+
+@pytest.mark.parametrize(("planned", "found"), [(3, 1), (4, 1), (5, 0), (100, 0)])
+def test_more_epochs_than_are_planned_show_in_a_log_of_epochs_alone(planned: int, found: int, tmp_path: Path) -> None:
+    (tmp_path / "args.yaml").write_text(f"task: detect\nepochs: {planned}\nbatch: 16\n")
+    rows = "".join(f"{epoch},{1 / epoch}\n" for epoch in range(1, 6))
+    (tmp_path / "results.csv").write_text("epoch,train/box_loss\n" + rows)
+    reasons = [problem.reason for problem in sb.read_logs(tmp_path).reindex().problems]
+    expected = (
+        f"run .: epochs of args.yaml ({planned} epochs) contradicts the epochs of the log, which go up to 5: those of"
+    )
+    assert sum(reason.startswith(expected) for reason in reasons) == found

@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from conftest import facts
-from stepbridge.logs import read_logs
+from stepbridge import Timeline, reindex
+from stepbridge.logs import Table, read_logs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,33 @@ CREATE TABLE latest_metrics (
     run_uuid VARCHAR(32) NOT NULL, CONSTRAINT latest_metric_pk PRIMARY KEY ("key", run_uuid));
 CREATE INDEX index_metrics_run_uuid ON metrics (run_uuid);
 """
+
+
+@pytest.mark.parametrize("second", [True, False])
+def test_a_metric_by_epoch_next_to_one_by_step_is_not_placed_as_steps(second: bool, tmp_path: Path) -> None:
+    """Each metric has a file of its own; the times show that one counts epochs, of 20 steps."""
+    folder = tmp_path / "mlruns" / "0" / RUN / "metrics"
+    folder.mkdir(parents=True)
+    times = {step: 1_700_000_000_000 + 1000 * step for step in range(100)}
+    (folder / "loss").write_text("".join(f"{times[step]} 0.5 {step}\n" for step in range(0, 100, 10)))
+    ends = range(19, 100, 20)
+    (folder / "val_loss").write_text(
+        "".join(f"{times[step]} 0.25 {epoch if second else step}\n" for epoch, step in enumerate(ends))
+    )
+    plan = Timeline.plan(batches_per_epoch=20)
+
+    def places(table: Table) -> list[int | None]:
+        frame = table.to_polars().filter(pl.col("tag").cast(pl.String) == "val_loss")
+        return frame["epoch"].to_list()
+
+    table = read_logs(tmp_path).reindex(plan)
+    assert places(table) == ([None] * 5 if second else [0, 1, 2, 3, 4])
+    assert any("it may count epochs" in problem.reason for problem in table.problems) == second
+    reindex(tmp_path, tmp_path / "table.parquet", plan)
+    streamed = pl.read_parquet(tmp_path / "table.parquet")
+    assert streamed.filter(pl.col("tag").cast(pl.String) == "val_loss")["epoch"].to_list() == places(table)
+    if second:
+        assert places(read_logs(tmp_path).reindex(plan, series={"val_loss": ("epoch", 0)})) == [0, 1, 2, 3, 4]
 
 
 def store(path: Path, rows: int = 3) -> None:

@@ -40,7 +40,9 @@ def test_links_out_of_the_folder_are_followed_once(tmp_path: Path) -> None:
     assert found.problems == ()
 
 
-def test_what_is_no_file_and_what_is_a_copy_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_a_file_is_reported_and_a_copy_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "metrics.csv").write_text(TABLE, encoding="utf-8")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "metrics.csv").write_text(TABLE, encoding="utf-8")
@@ -52,7 +54,11 @@ def test_what_is_no_file_and_what_is_a_copy_is_passed_over(tmp_path: Path, monke
         (tmp_path / "to_pipe.csv").symlink_to(tmp_path / "pipe.csv")
         found = read_logs(tmp_path)
     assert [file.file for file in found.files] == ["metrics.csv"]
-    assert found.problems == ()
+    assert [(problem.file, problem.kind) for problem in found.problems] == [
+        ("pipe.csv", "unreadable"),
+        ("socket.csv", "unreadable"),
+    ]
+    assert "it is neither a file nor a folder" in found.problems[0].reason
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "stepclock.jsonl", "mlflow.db"])
@@ -95,11 +101,13 @@ except OSError as error:
     assert (done.returncode, done.stdout, done.stderr) == (0, "refused\n", "")
 
 
-def test_links_to_devices_are_passed_over(tmp_path: Path) -> None:
+def test_links_to_devices_are_reported_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(TABLE, encoding="utf-8")
     for device in ("zero", "tty", "random"):
         (tmp_path / f"{device}.csv").symlink_to(f"/dev/{device}")
-    assert [file.file for file in read_logs(tmp_path).files] == ["metrics.csv"]
+    found = read_logs(tmp_path)
+    assert [file.file for file in found.files] == ["metrics.csv"]
+    assert [problem.file for problem in found.problems] == ["random.csv", "tty.csv", "zero.csv"]
 
 
 WRITE = """

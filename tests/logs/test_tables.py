@@ -201,3 +201,42 @@ def test_records_that_state_no_place_say_so(tmp_path: Path) -> None:
     assert table.to_polars()["epoch"].to_list() == [0, 1, None]
     (problem,) = table.problems
     assert problem.reason == "1 record has no epoch: of run train, they state neither a step nor an epoch"
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "train.csv"])
+@pytest.mark.parametrize(("step_base", "epoch_base"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_table_of_ones_own_counts_as_it_counts(name: str, step_base: int, epoch_base: int, tmp_path: Path) -> None:
+    """The columns are those of Lightning, and the numbers are not; nor does a name make them Lightning's."""
+    rows = [f"{step + step_base},{step // 10 + epoch_base},{1 / (step + 1)}\n" for step in range(40)]
+    (tmp_path / name).write_text("step,epoch,loss\n" + "".join(rows))
+    logs = read_logs(tmp_path)
+    assert (logs.files[0].format == "lightning_csv") == (name == "metrics.csv" and (step_base, epoch_base) == (0, 0))
+    places = logs.reindex().to_polars().select("epoch", "iter", "epoch_float").rows()
+    assert places == [(step // 10, step % 10, (step + 1) / 10) for step in range(40)]
+
+
+def test_a_table_whose_epochs_end_at_multiples_of_ten_shows_no_base(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,epoch,loss\n" + "".join(f"{10 * n},{n},0.5\n" for n in range(1, 9)))
+    table = read_logs(tmp_path).reindex()
+    # As Lightning's, step 10 would be the first of epoch 1.
+    assert table.to_polars()["iter"].to_list() == [None] * 8
+    assert "steps from 1 with epochs from 1" in table.problems[0].reason
+
+
+def test_a_metrics_csv_of_others_has_its_own_columns(tmp_path: Path) -> None:
+    rows = "".join(f"{step},{step / 50},0.5\n" for step in range(0, 200, 10))
+    (tmp_path / "metrics.csv").write_text("global_step,epoch,loss\n" + rows)
+    logs = read_logs(tmp_path)
+    assert (logs.files[0].format, list(logs.tags), logs.problems) == ("csv", ["loss"], ())
+    assert logs.reindex().to_polars()["epoch_float"].to_list() == [step / 50 for step in range(0, 200, 10)]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_a_resume_appends_to_a_table_of_ones_own_counts_once(restarts: bool, tmp_path: Path) -> None:
+    def rows(first: int, end: int) -> str:
+        return "".join(f"{n // 10},{n % 10 if restarts else n},{1 / (n + 1)}\n" for n in range(first, end))
+
+    (tmp_path / "log.csv").write_text("epoch,step,loss\n" + rows(0, 37) + "epoch,step,loss\n" + rows(30, 60))
+    table = read_logs(tmp_path).reindex()
+    assert [(left.reason, left.records) for left in table.left_out] == [("superseded", 7)]
+    assert table.to_polars()["value"].to_list() == [1 / (n + 1) for n in range(60)]

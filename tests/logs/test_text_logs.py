@@ -477,3 +477,91 @@ def test_a_date_before_a_bar_is_no_count_of_batches(prefix: str, bar: str, tmp_p
     expected = [(epoch - 1, at - 1, float(f"0.{epoch}{at}")) for epoch in (1, 2) for at in (1, 12, 32)]
     assert bars("") == expected
     assert bars(prefix) == expected
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "[default0]:", "[1,0]<stdout>:", "INFO:root:", "INFO:root: ", "2024-03-01 10:11 "]
+)
+def test_lines_that_begin_with_a_number_are_found_after_what_loggers_put_before_them(
+    prefix: str, tmp_path: Path
+) -> None:
+    bars = [f"{at}/32 [==>...] - ETA: 0s - loss: 0.{epoch}{at}" for epoch in (1, 2) for at in (12, 32)]
+    text = ["Epoch 1/2", *bars[:2], "Epoch 2/2", *bars[2:]]
+    (tmp_path / "keras.log").write_text("".join(f"{prefix}{line}\n" for line in text), encoding="utf-8")
+    frame = read_logs(tmp_path / "keras.log").reindex().to_polars()
+    assert frame.select("epoch", "iter", "value").rows() == [
+        (0, 11, 0.112),
+        (0, 31, 0.132),
+        (1, 11, 0.212),
+        (1, 31, 0.232),
+    ]
+    line = "{0}: {0}.5, 7.25 avg, 0.000100 rate, 5.5 seconds, 64 images"
+    (tmp_path / "darknet.log").write_text("".join(f"{prefix}{line.format(n)}\n" for n in (7, 8)), encoding="utf-8")
+    losses = read_logs(tmp_path / "darknet.log").to_polars().filter(tag="loss")
+    assert losses.select("step", "value").rows() == [(7, 7.5), (8, 8.5)]
+
+
+@pytest.mark.parametrize(
+    "line", ["iter {0}: loss {1}\n", "iteration: {0} | loss={1} | lr=0.5\n", "step {0} loss {1}\n"]
+)
+def test_a_count_that_begins_after_a_resume_does_not_show_from_where_it_counts(line: str, tmp_path: Path) -> None:
+    def step_info(first: int) -> tuple[int | None, str]:
+        text = "".join(line.format(step, 1 / (step + 1)) for step in range(first, first + 100, 10))
+        (tmp_path / "train.log").write_text(text, encoding="utf-8")
+        (info,) = read_logs(tmp_path).steps
+        return info.base, info.source
+
+    # A log from the beginning would have a 0, if its counter had.
+    assert [step_info(first) for first in (0, 10)] == [(0, "format"), (1, "format")]
+    # From 0 is an assumption then, and listed as one.
+    assert step_info(5000) == (0, "nothing")
+    assumed = read_logs(tmp_path).reindex(Timeline.plan(batches_per_epoch=100)).assumed
+    assert [each.base for each in assumed] == [0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{{'loss': {loss}, 'step': {step}, 'lr': 0.5}}\n",
+        "2024-03-01 10:00:00 - INFO - loss: {loss} | step {step} | lr: 0.5\n",
+        "Epoch {epoch} | loss: {loss} | step {step} | lr 0.5\n",
+    ],
+)
+def test_values_before_and_between_the_counters_are_read(line: str, tmp_path: Path) -> None:
+    text = "".join(line.format(loss=1 / (step + 1), step=step, epoch=step // 4) for step in range(12))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).to_polars()
+    expected = [record for step in range(12) for record in (("loss", step, 1 / (step + 1)), ("lr", step, 0.5))]
+    assert frame.select("tag", "step", "value").rows() == expected
+
+
+def test_an_evaluation_with_the_counter_of_the_training_has_names_of_its_own(tmp_path: Path) -> None:
+    text = "".join(
+        f"Training... epoch={epoch}, loss=0.{epoch}5\nValidating... epoch={epoch}, loss=0.{epoch}7\n"
+        for epoch in range(4)
+    )
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).reindex().to_polars()
+    found = {tag: frame.filter(tag=tag).select("epoch", "value").rows() for tag in frame["tag"].unique()}
+    assert found == {
+        "loss": [(epoch, float(f"0.{epoch}5")) for epoch in range(4)],
+        "val/loss": [(epoch, float(f"0.{epoch}7")) for epoch in range(4)],
+    }
+
+
+def test_a_count_that_begins_again_without_an_epoch_is_no_run_of_its_own(tmp_path: Path) -> None:
+    """Of a log with an epoch in a form that is not known, later epochs are not new starts."""
+    text = "".join(f"Train [{epoch}/3] Iter [{at}/4] loss=0.5\n" for epoch in (1, 2, 3) for at in (1, 2, 3, 4))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    (tmp_path / "fit.log").write_text("Epoch 1: loss=0.5\nEpoch 2: loss=0.25\n", encoding="utf-8")
+    (found,) = [each for each in read_logs(tmp_path).unread if each.file == "train.log"]
+    assert found.example == "Train [3/3] Iter [4/4] loss=0.5"
+
+
+def test_the_losses_of_a_gan_are_not_left_out(tmp_path: Path) -> None:
+    line = "Epoch: [{0:2d}] [{1:4d}/   4] time: 4.1234, d_loss: 0.{0}{1}, g_loss: 0.5\n"
+    text = "".join(line.format(epoch, at) for epoch in range(3) for at in range(4))
+    (tmp_path / "train.log").write_text(text, encoding="utf-8")
+    frame = read_logs(tmp_path).reindex().to_polars().filter(tag="d_loss")
+    expected = [(epoch, at, float(f"0.{epoch}{at}")) for epoch in range(3) for at in range(4)]
+    assert frame.select("epoch", "iter", "value").rows() == expected

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::lightning_csv;
 use crate::shared::example::{Example, Examples};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
@@ -129,7 +130,10 @@ fn has_named_columns(head: &FileHead, columns: &NamedColumns) -> bool {
 fn matches(head: &FileHead) -> bool {
     // Lightning's name: a missing column is reported as such.
     let has_counter = |table: TableHead| table.has("step") || table.has("epoch");
-    if head.name == "metrics.csv" && peek(head, Some(b',')).is_some_and(has_counter) {
+    if (lightning_csv::READER.claims_name)(head.name)
+        && peek(head, Some(b',')).is_some_and(has_counter)
+        && !lightning_csv::counts_otherwise(head)
+    {
         return false;
     }
     let Some(table) = peek(head, None) else { return false };

@@ -7,12 +7,16 @@
 
 use crate::shared::config::{ConfigFile, common_item};
 use crate::shared::example::{Example, Examples};
+use crate::shared::head::FileHead;
 use crate::shared::input::Input;
 use crate::shared::reader::FormatReader;
 use crate::shared::sink::Sink;
-use crate::shared::table::{self, PlaceColumns, TableKind, peek, position};
+use crate::shared::table::{self, PlaceColumns, TableKind, is_step, peek, position};
 use crate::shared::yaml::yaml_settings;
 use stepbridge_records::{EpochMeaning, FormatDescription, ProblemKind, ResumeSigns, SeriesMeaning, StepMeaning, Unit};
+
+/// What Lightning calls it.
+const NAME: &str = "metrics.csv";
 
 pub(super) static READER: FormatReader = FormatReader {
     description: FormatDescription {
@@ -25,15 +29,11 @@ pub(super) static READER: FormatReader = FormatReader {
         step_may_restart: true,
         ..FormatDescription::UNKNOWN
     },
-    claims_name: |name| name == "metrics.csv",
-    // Both counters, and something to count.
+    claims_name: |name| name == NAME,
+    // Both counters, and something to count. Other programs write such columns too, and count in their own ways.
     matches: |head| {
         let Some(table) = peek(head, Some(b',')) else { return false };
-        // Lightning numbers its epochs.
-        let epoch = position(&table.names, "epoch");
-        table.names.len() > 2
-            && table.has("step")
-            && epoch.is_some_and(|column| !table.below().counts_fractions(column))
+        head.name == NAME && table.names.len() > 2 && table.has("step") && table.has("epoch") && !counts_otherwise(head)
     },
     explain_mismatch: |head| match peek(head, Some(b',')) {
         Some(table) if table.has("step") || table.has("epoch") => None,
@@ -61,6 +61,31 @@ pub(super) static READER: FormatReader = FormatReader {
     ),
     ..FormatReader::NONE
 };
+
+/// Whether a table counts as Lightning does not: its step has another name, its epochs have fractions, its steps are multiples of
+/// the first one (1, 2, 3 or 10, 20, 30; Lightning's would be 0, 1, 2 or 9, 19, 29), there are fewer than epochs, or they begin
+/// again with an epoch.
+pub(super) fn counts_otherwise(head: &FileHead) -> bool {
+    let Some(table) = peek(head, Some(b',')) else { return false };
+    let Some(step) = position(&table.names, "step") else { return table.names.iter().any(|name| is_step(name)) };
+    let below = table.below();
+    let Some(epoch) = position(&table.names, "epoch") else {
+        return are_multiples(below.counts(step).unwrap_or_default().into_iter().map(|(step, _)| step));
+    };
+    let pairs = below.pairs(epoch, step);
+    let begins_again = |pair: &[(i64, i64)]| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1;
+    below.counts_fractions(epoch)
+        || are_multiples(pairs.iter().map(|(_, step)| *step))
+        || pairs.first().is_some_and(|(epoch, step)| step < epoch)
+        || pairs.windows(2).any(begins_again)
+}
+
+/// Whether the second of some numbers is twice the first, and all are multiples of that.
+fn are_multiples(steps: impl Iterator<Item = i64>) -> bool {
+    let mut steps: Vec<i64> = steps.collect();
+    steps.dedup();
+    matches!(steps[..], [first, second, ..] if first > 0 && second == 2 * first && steps.iter().all(|step| step % first == 0))
+}
 
 pub(super) static KIND: TableKind = TableKind {
     format: READER.format(),

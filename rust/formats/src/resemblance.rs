@@ -26,11 +26,26 @@ const SHOWN: usize = 60;
 const LONGEST: usize = 2 << 10;
 
 /// Words in text logs that place a line.
-const PLACES: [&str; 10] =
-    ["epoch", "epochs", "step", "steps", "iter", "iters", "iteration", "iterations", "batch", "update"];
+const PLACES: [&str; 15] = [
+    "epoch",
+    "epochs",
+    "step",
+    "steps",
+    "iter",
+    "iters",
+    "iteration",
+    "iterations",
+    "batch",
+    "update",
+    "episode",
+    "episodes",
+    "timesteps",
+    "generation",
+    "tick",
+];
 
 /// Words in text logs that are metrics, when a number follows.
-const VALUES: [&str; 20] = [
+const VALUES: [&str; 23] = [
     "loss",
     "losses",
     "acc",
@@ -50,12 +65,29 @@ const VALUES: [&str; 20] = [
     "auc",
     "logloss",
     "learn",
+    "l1",
     "l2",
+    "rew",
+    "kimg",
 ];
 
 /// Those of them that other logs hardly have.
-const STRONG: [&str; 11] =
-    ["loss", "losses", "accuracy", "perplexity", "lr", "rmse", "mse", "mae", "auc", "logloss", "learn"];
+const STRONG: [&str; 14] = [
+    "loss",
+    "losses",
+    "accuracy",
+    "perplexity",
+    "lr",
+    "rmse",
+    "mse",
+    "mae",
+    "auc",
+    "logloss",
+    "learn",
+    "l1",
+    "l2",
+    "kimg",
+];
 
 /// What a file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -294,7 +326,7 @@ fn has_word(line: &str, words: &[&str]) -> bool {
         let name = &rest[begin..];
         let end = name.find(|letter| !is_name(letter)).unwrap_or(name.len());
         let (name, after) = name.split_at(end);
-        let mut parts = name.split(|letter: char| !letter.is_ascii_alphabetic());
+        let mut parts = name.split(|letter: char| !letter.is_ascii_alphabetic()).chain([name]);
         if parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
             && is_number_next(after.as_bytes())
         {
@@ -309,8 +341,8 @@ fn is_number_next(text: &[u8]) -> bool {
     // The colon of Chinese and Japanese text.
     let text = text.strip_prefix("\u{ff1a}".as_bytes()).unwrap_or(text);
     let marks =
-        |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'[' | b'(' | b'#' | b'\'' | b'"' | b'-' | b'.');
-    let skipped = text.iter().take(8).take_while(|byte| marks(byte)).count();
+        |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'=' | b'[' | b'(' | b'#' | b'\'' | b'"' | b'-' | b'.' | b'|');
+    let skipped = text.iter().take(24).take_while(|byte| marks(byte)).count();
     text.get(skipped).is_some_and(u8::is_ascii_digit)
 }
 
@@ -349,6 +381,22 @@ mod tests {
             ("x.log", "[1]\ttrain-rmse:0.5\n[2]\ttrain-rmse:0.4\n[3]\ttrain-rmse:0.3\n", Some(Resemblance::Text)),
             ("x.log", "Epoch\u{ff1a}1 loss\u{ff1a}0.5\nloss\u{ff1a}0.4\nloss\u{ff1a}0.4\n", Some(Resemblance::Text)),
             ("a.csv", "epoch;loss\n1;0,5\n2;0,4\n", Some(Resemblance::Table)),
+            ("x.log", "[10]\tvalid_0's l2: 5\n[20]\tvalid_0's l2: 4\n[30]\tvalid_0's l2: 3\n", Some(Resemblance::Text)),
+            (
+                "x.log",
+                "Episode 1/9, Reward: 5\nEpisode 2/9, Reward: 4\nEpisode 3/9, Reward: 3\n",
+                Some(Resemblance::Text),
+            ),
+            (
+                "x.txt",
+                "tick 1 kimg 4.0 time 3s\ntick 2 kimg 8.0 time 3s\ntick 3 kimg 12.0 time 3s\n",
+                Some(Resemblance::Text),
+            ),
+            (
+                "x.log",
+                "| ep_rew_mean     | 21.5 |\n| total_timesteps | 2048 |\n| ep_rew_mean | 22 |\n| ep_rew_mean | 23 |\n",
+                Some(Resemblance::Text),
+            ),
         ] {
             assert_eq!(found(name, text), expected, "{name}: {text}");
         }

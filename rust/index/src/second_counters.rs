@@ -2,7 +2,10 @@
 //!
 //! Many loops log training by step and validation by epoch into one file, in one column: 1, 2, ... 10, 1, 11, ... 20, 2. Such
 //! a series rises by one each time, while the others rise by more between two of its records and are always ahead of it. A
-//! process that resumed looks different: its series goes on with the others.
+//! process that resumed looks different: its series goes on with the others. Series that have a file each are compared by their
+//! times (`alone`).
+
+mod alone;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -44,6 +47,9 @@ impl SecondCounters {
         let mut counters = Self::default();
         for ((run, _), found) in files.iter().zip(found) {
             counters.add(*run, found);
+        }
+        for (run, tag) in alone::found(records) {
+            counters.add(run, vec![(tag, Vec::new())]);
         }
         counters
     }

@@ -49,6 +49,11 @@ fn next(text: &[u8]) -> Option<(Option<Pair<'_>>, usize)> {
     Some((is_key(key).then_some(pair), end))
 }
 
+/// A name without what loggers put before it.
+pub(super) fn name(key: &[u8]) -> &[u8] {
+    memchr::memmem::rfind(key, b" - ").map_or(key, |at| &key[at + 3..])
+}
+
 enum Key {
     /// A separator comes before any value.
     Ends(usize),

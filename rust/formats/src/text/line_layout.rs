@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::counter_words::is_judged;
+use super::free_pairs;
 use super::line_place::{Rank, rank_of};
 use super::number::{self, Notation, PrintedNumber};
-use super::pairs::{self, PairValue};
+use super::pairs::{self, PairStyle, PairValue};
 use super::pattern::Captures;
 use super::shapes::{CompiledLine, ShapeKey};
 
@@ -92,6 +94,10 @@ impl LineLayout {
         }
         self.captured(captures);
         self.tags(compiled, captures, line);
+        if compiled.line.scattered {
+            self.scattered_pairs(captures.begin, line);
+            return;
+        }
         let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
         self.pairs(compiled, line, rest, &place);
     }
@@ -145,6 +151,22 @@ impl LineLayout {
             if let Some(average) = pair.average {
                 let [section, mark, key] = name;
                 self.value(&[section, mark, key, b"/avg"], line, average.digits, Some(average));
+            }
+        });
+    }
+
+    /// Takes the names and values of a whole line but for those that give its place. What comes before is of the logger, up to
+    /// the first name of what training is judged by, or `begin`.
+    fn scattered_pairs(&mut self, begin: usize, line: &[u8]) {
+        let places: Vec<Range<usize>> = self.places.iter().map(|(_, place)| place.clone()).collect();
+        let mut begun = false;
+        pairs::each(line, PairStyle::Free, |pair| {
+            let at = range_in(line, pair.printed);
+            let number = if let PairValue::Number(number) = pair.value { Some(number) } else { None };
+            begun |= number.is_some() && is_judged(pair.key) || at.start >= begin;
+            if begun && !places.iter().any(|place| place.start < at.end && at.start < place.end) {
+                self.words.push(range_in(line, pair.key));
+                self.value(&[free_pairs::name(pair.key)], line, pair.printed, number);
             }
         });
     }

@@ -8,6 +8,7 @@ mod bigrams;
 mod block;
 mod compile;
 mod context;
+mod count_start;
 mod counter_words;
 mod epoch_start;
 mod free_pairs;

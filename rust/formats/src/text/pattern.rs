@@ -178,12 +178,26 @@ fn search(segment: &Segment, line: &[u8], from: usize, captures: &mut Captures) 
     // It begins with a field: every word may be it.
     while at < line.len() {
         at += line[at..].iter().take_while(|byte| is_blank(**byte)).count();
-        if let Some(end) = fits(elements, line, at, captures) {
-            return Some((at, end));
+        let next = at + line[at..].iter().take_while(|byte| !is_blank(**byte)).count();
+        let begins = [Some(at), after_prefix(&line[at..next]).map(|prefix| at + prefix)];
+        for begin in begins.into_iter().flatten() {
+            if let Some(end) = fits(elements, line, begin, captures) {
+                return Some((begin, end));
+            }
         }
-        at += line[at..].iter().take_while(|byte| !is_blank(**byte)).count();
+        at = next;
     }
     None
+}
+
+/// How long what launchers and loggers put before a line without a blank is: `[default0]:12/32`, `[1,0]<stdout>:12/32`,
+/// `INFO:root:12/32`.
+fn after_prefix(word: &[u8]) -> Option<usize> {
+    const LEVELS: [&[u8]; 5] = [b"DEBUG:", b"INFO:", b"WARNING:", b"ERROR:", b"CRITICAL:"];
+    let name = LEVELS.iter().find(|level| word.starts_with(level)).map_or(0, |level| level.len());
+    let colon = name + memchr::memchr(b':', &word[name..])?;
+    let ends = name > 0 || colon > 0 && matches!(word[colon - 1], b']' | b'>');
+    ends.then_some(colon + 1)
 }
 
 /// Whether the elements stand at `at`, and where they end.

@@ -10,6 +10,7 @@ use super::bigrams::Bigrams;
 use super::block::{self, PlannedLine, ShapePlan};
 
 use super::compile::patterns;
+use super::count_start::CountStart;
 use super::epoch_start::EpochStart;
 use super::general::{GeneralShape, GeneralSurvey};
 use super::headed_table::TableSurvey;
@@ -51,8 +52,8 @@ enum FoundShape {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Starts {
     epoch: EpochStart,
-    /// For each line of the shape, whether a 0 was seen.
-    zeros: Vec<bool>,
+    /// For each line of the shape.
+    counts: Vec<CountStart>,
 }
 
 /// What is known of the beginning of a file.
@@ -101,9 +102,11 @@ impl LineCount {
         if let Some(epoch) = number(epoch) {
             self.starts.epoch.take(epoch, number(epochs).filter(|_| iters.is_some()));
         }
-        self.starts.zeros.resize(compiled.len(), false);
+        self.starts.counts.resize(compiled.len(), CountStart::default());
         let place = step.as_ref().or(iter.as_ref()).or(samples_in_epoch.as_ref()).cloned();
-        self.starts.zeros[index] |= number(&place) == Some(0);
+        if let Some(number) = number(&place) {
+            self.starts.counts[index].take(number);
+        }
     }
 }
 
@@ -261,10 +264,12 @@ impl ShapeMatch {
             FoundShape::Caller(lines) => (&lines[..], true),
             FoundShape::General(_, general) => (&general.lines[..], false),
         };
+        // The fields of a caller count from 1 where nothing else is seen.
+        let unseen = self.is_of_caller().then_some(1);
         let planned = lines.iter().enumerate().map(|(index, compiled)| {
-            let step_0 = self.starts.zeros.get(index).copied().unwrap_or(false);
+            let count = self.starts.counts.get(index).copied().unwrap_or_default();
             let base = self.starts.epoch.base();
-            let meaning = if either { shapes::from_start(compiled, base, step_0) } else { compiled.meaning };
+            let meaning = if either { shapes::from_start(compiled, base, count, unseen) } else { compiled.meaning };
             PlannedLine { compiled, meaning }
         });
         ShapePlan {

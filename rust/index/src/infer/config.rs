@@ -7,7 +7,7 @@
 //! What the log shows by itself counts more. The configuration settles which length it is if the epochs of the log leave several,
 //! and only if it is one of them.
 
-use stepbridge_records::{ConfigEntry, ConfigItem, EpochMeaning};
+use stepbridge_records::{ConfigEntry, ConfigItem, Decimal, EpochMeaning};
 use stepbridge_timeline::{Boundary, Plan, Timeline};
 
 use super::failure::InferenceFailure;
@@ -253,26 +253,29 @@ fn steps_of_epoch(timeline: &Timeline) -> Option<u64> {
 }
 
 /// Whether the log has more epochs than the configuration plans. Rows after the last epoch may have the number of the next one.
-pub(super) fn more_epochs(pairs: &Pairs, epoch: EpochMeaning) -> Option<String> {
+/// `found` is what the epochs of the log show of themselves; an epoch of which nothing is known counts from 1.
+pub(super) fn more_epochs(pairs: &Pairs, found: Option<EpochMeaning>) -> Option<String> {
     /// Fractions are printed with as few digits.
     const ROUNDED: f64 = 0.01;
     let mut numbers = Numbers::default();
-    let planned = numbers.get(&pairs.config, ConfigItem::Epochs)?;
+    let planned = numbers.get(&pairs.config, ConfigItem::Epochs).filter(|planned| *planned > 0)?;
     let entry = *numbers.used.first()?;
-    let highest = pairs.list.iter().map(|pair| pair.stated.to_f64()).fold(f64::NEG_INFINITY, f64::max);
     #[expect(clippy::cast_precision_loss, reason = "no plan has so many epochs")]
     let most = planned as f64;
-    let is_more = match epoch {
-        EpochMeaning::In(base) => highest - f64::from(base) > most,
-        EpochMeaning::Ends(base) => highest - f64::from(base) + 1.0 > most,
-        EpochMeaning::Elapsed => highest > most + ROUNDED,
+    let is_more = |(stated, said): &&(Decimal, Option<EpochMeaning>)| {
+        let stated = stated.to_f64();
+        match said.or(found) {
+            Some(EpochMeaning::In(base)) => stated - f64::from(base) > most,
+            Some(EpochMeaning::Ends(base)) => stated - f64::from(base) + 1.0 > most,
+            Some(EpochMeaning::Elapsed) => stated > most + ROUNDED,
+            None => stated - 1.0 > most,
+        }
     };
-    is_more.then(|| {
-        format!(
-            "{} of {} ({planned} epochs) contradicts the epochs of the log, which go up to {highest}: those of the log count",
-            entry.key, entry.file
-        )
-    })
+    let (highest, _) = pairs.highest.iter().find(is_more)?;
+    Some(format!(
+        "{} of {} ({planned} epochs) contradicts the epochs of the log, which go up to {highest}: those of the log count",
+        entry.key, entry.file
+    ))
 }
 
 /// What the configuration says otherwise than the epochs of the log. A last epoch that is planned in part fits.

@@ -68,6 +68,8 @@ pub(crate) struct FileEvidence {
     /// What the name of the tag says, if the epochs are the values of a tag.
     pub(crate) named: Option<Hypothesis>,
     pub(crate) stretches: Vec<EpochStretch>,
+    /// The highest epoch that its records state, with or without a step, but for those that a later session superseded.
+    pub(crate) highest: Option<Decimal>,
     /// Pairs of step and epoch that the file states outside its records.
     pub(crate) outside: Vec<(i64, Decimal)>,
     /// Lengths of epochs that the file states.
@@ -163,6 +165,7 @@ impl FileFold<'_> {
                 may_restart,
                 named: named.map(|(_, meaning)| meaning),
                 stretches: Vec::new(),
+                highest: None,
                 outside: Vec::new(),
                 lengths: Vec::new(),
                 config: Vec::new(),
@@ -176,6 +179,9 @@ impl FileFold<'_> {
     fn column(&mut self, at: usize, batch: &ColumnBatch, is_other: &impl Fn(usize) -> bool) {
         for (range, stated) in batch.epoch.iter().flat_map(EpochColumn::ranges) {
             let Some(stated) = stated else { continue };
+            if range.clone().any(|index| !batch.is_superseded(index) && !is_other(index)) {
+                self.reach(at, stated);
+            }
             let mut ends = None;
             for index in range.filter(|&index| !is_other(index)) {
                 if let Some(step) = batch.step_of(index) {
@@ -188,30 +194,36 @@ impl FileFold<'_> {
 
     /// Takes the values of a tag, which are epochs.
     fn tag(&mut self, first: usize, batch: &ColumnBatch, named: (u32, Hypothesis), is_other: &impl Fn(usize) -> bool) {
-        let (mut last, mut ends) = (None, None);
+        let (mut last, mut ends, mut kept) = (None, None, false);
         for (index, _) in batch.tag.iter().enumerate().filter(|(index, tag)| **tag == named.0 && !is_other(*index)) {
             let Some(step) = batch.step_of(index) else { continue };
             let bits = batch.value[index].to_bits();
             if last.is_some_and(|last| last != bits) {
-                self.named_stretch(first, batch, named, last, ends.take());
+                self.named_stretch(first, batch, named, last, kept, ends.take());
+                kept = false;
             }
             last = Some(bits);
+            kept = kept || !batch.is_superseded(index);
             StretchEnds::add(&mut ends, index, step);
         }
-        self.named_stretch(first, batch, named, last, ends);
+        self.named_stretch(first, batch, named, last, kept, ends);
     }
 
-    /// Takes records next to each other that have one value. Finding out how it was printed is expensive, and epochs repeat.
+    /// Takes records next to each other that have one value; `kept` says whether no later session superseded one of them. Finding out how it was printed is expensive, and epochs repeat.
     fn named_stretch(
         &mut self,
         first: usize,
         batch: &ColumnBatch,
         named: (u32, Hypothesis),
         bits: Option<u64>,
+        kept: bool,
         ends: Option<StretchEnds>,
     ) {
         if let Some(stated) = bits.and_then(|bits| Decimal::of_float(f64::from_bits(bits))) {
             let at = self.evidence(first, batch, Some(named));
+            if kept {
+                self.reach(at, stated);
+            }
             self.stretch(at, batch, ends, stated);
         }
     }
@@ -220,6 +232,14 @@ impl FileFold<'_> {
     fn stretch(&mut self, at: usize, batch: &ColumnBatch, ends: Option<StretchEnds>, stated: Decimal) {
         for (index, step) in ends.into_iter().flat_map(StretchEnds::in_order) {
             self.record(at, StatedEpoch { step, stated, superseded: batch.is_superseded(index) });
+        }
+    }
+
+    /// Takes an epoch that the run reached.
+    fn reach(&mut self, at: usize, stated: Decimal) {
+        let highest = &mut self.found[at].1.highest;
+        if highest.is_none_or(|highest| highest.to_f64() < stated.to_f64()) {
+            *highest = Some(stated);
         }
     }
 

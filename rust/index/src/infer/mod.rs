@@ -30,7 +30,7 @@ mod twins;
 
 use std::collections::BTreeMap;
 
-use stepbridge_records::{Records, StepMeaning};
+use stepbridge_records::{EpochMeaning, Records, StepMeaning};
 use stepbridge_timeline::Timeline;
 
 use crate::second_counters::SecondCounters;
@@ -106,6 +106,14 @@ impl<'a> EpochEvidence<'a> {
         ))
     }
 
+    /// What the logged epochs of a run mean, where all meanings of its steps agree on it.
+    pub(crate) fn epoch(&self, run: u32) -> Option<EpochMeaning> {
+        let candidates = &self.pairs.get(&run)?.candidates;
+        let mut all = candidates.likely.iter().chain(&candidates.others).map(|meaning| meaning.epoch);
+        let first = all.next()?;
+        all.all(|other| other == first).then_some(first)
+    }
+
     /// What the logged epochs of a run most likely show of its steps, if its format does not say it. Whether any timeline fits
     /// is not looked at.
     pub(crate) fn hint(&self, run: u32) -> Option<StepHint> {
@@ -125,6 +133,12 @@ fn hint(pairs: &Pairs, meaning: Hypothesis) -> StepHint {
 }
 
 fn of_run(pairs: &Pairs) -> TimelineInference {
+    let mut found = timeline_of(pairs);
+    found.contradiction = found.contradiction.or_else(|| config::more_epochs(pairs, found.epoch));
+    found
+}
+
+fn timeline_of(pairs: &Pairs) -> TimelineInference {
     if !pairs.inside.is_empty() {
         match pairs.inside.solve() {
             Ok((timeline, evidence, checked)) => {
@@ -142,9 +156,7 @@ fn of_run(pairs: &Pairs) -> TimelineInference {
             if let Some(epoch) = refuting {
                 return TimelineInference::unknown(InferenceFailure::Outside { epoch }.text(pairs));
             }
-            let epoch = hint(pairs, meaning).epoch;
-            let contradiction =
-                config::contradiction(pairs, &fit.timeline).or_else(|| config::more_epochs(&kept, epoch));
+            let contradiction = config::contradiction(pairs, &fit.timeline);
             let Fit { timeline, evidence, checked, ratio_only, open_epoch } = fit;
             let outcome = InferenceOutcome::Known { timeline, evidence, checked };
             let found = TimelineInference { contradiction, ratio_only, open_epoch, ..TimelineInference::of(outcome) };

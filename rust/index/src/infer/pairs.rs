@@ -63,6 +63,8 @@ pub(crate) struct Pairs<'a> {
     digits: i16,
     /// What the run's own configuration states.
     pub(crate) config: Vec<ConfigEntry>,
+    /// The highest epoch that each of its files states, and what the file says of it.
+    pub(crate) highest: Vec<(Decimal, Option<EpochMeaning>)>,
     /// Whether all of the run's files say what their steps count, or the caller does.
     pub(crate) declared: bool,
     sources: &'a [String],
@@ -103,8 +105,8 @@ impl Pairs<'_> {
 
     fn clone_empty(&self) -> Self {
         let inside = StepsInEpochs::default();
-        let config = self.config.clone();
-        Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, config, ..*self }
+        let (config, highest) = (self.config.clone(), self.highest.clone());
+        Pairs { list: Vec::new(), candidates: self.candidates.clone(), inside, config, highest, ..*self }
     }
 
     /// The meaning of the numbers as they were logged: what their log says, if it says everything.
@@ -163,6 +165,7 @@ impl Pairs<'_> {
             restarts: None,
             digits: 0,
             config: Vec::new(),
+            highest: Vec::new(),
             declared: false,
             sources: &[],
         }
@@ -182,6 +185,7 @@ pub(crate) fn of_runs<'a>(
     for file in evidence {
         let run = runs.entry(file.run).or_default();
         run.config.extend(file.config.iter().cloned());
+        run.highest.extend(file.highest.map(|highest| (highest, file.meaning.epoch)));
         let word = StepWord::of(words, file.run);
         let step = word.of_step(file.meaning.step);
         run.undeclared |= step.is_none() && word.unit.is_none();
@@ -236,6 +240,7 @@ struct PairGatherer {
     restarts: Option<StepHint>,
     digits: i16,
     config: Vec<ConfigEntry>,
+    highest: Vec<(Decimal, Option<EpochMeaning>)>,
     /// Whether some of its files do not say what their steps count, and the caller does not either.
     undeclared: bool,
 }
@@ -296,6 +301,7 @@ impl PairGatherer {
             restarts: self.restarts,
             digits: self.digits,
             config: self.config,
+            highest: self.highest,
             declared: !self.undeclared,
             sources,
         }

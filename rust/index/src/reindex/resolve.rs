@@ -59,7 +59,8 @@ pub(crate) fn resolve(
             let others = own.copied().collect();
             let series = SeriesOfRun { run: number, tags: &records.tags, writer, others, notes: notes.collect() };
             let classes = SeriesClasses::new(&series, &rules, counters);
-            let mut run = ResolvedRun { number, hint, word, timelines, classes, contradicted: None };
+            let agreed = evidence.epoch(number);
+            let mut run = ResolvedRun { number, hint, agreed, word, timelines, classes, contradicted: None };
             run.contradicted = run.contradicted_by(&evidence);
             run
         })
@@ -162,6 +163,8 @@ struct ResolvedRun {
     number: u32,
     /// What its logged epochs show of its steps.
     hint: Option<StepHint>,
+    /// What its epochs mean, whatever its steps are.
+    agreed: Option<EpochMeaning>,
     word: StepWord,
     timelines: RunTimelines,
     classes: SeriesClasses,
@@ -326,7 +329,10 @@ impl ResolvedRun {
     fn epoch(&self, kind: SeriesKind) -> Option<EpochMeaning> {
         let epoch = match self.hint_of(kind) {
             Some(hint) if hint.step.scope == StepScope::Epoch => Some(hint.epoch),
-            hint => kind.meaning.epoch.or(hint.map(|hint| hint.epoch)),
+            hint => {
+                let agreed = self.agreed.filter(|_| kind.has_step);
+                kind.meaning.epoch.or(hint.map(|hint| hint.epoch)).or(agreed)
+            }
         };
         match self.word.base.filter(|_| !kind.has_step) {
             // A record with an epoch alone closes it.

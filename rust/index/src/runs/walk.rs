@@ -113,8 +113,7 @@ impl FolderWalk<'_> {
                     }
                 }
                 Ok(kind) if kind.is_file() => (self.emit)(path),
-                // Sockets, pipes, devices.
-                Ok(_) => {}
+                Ok(_) => self.no_file(&path),
                 Err(error) => self.unreadable(&path.shown(), &error),
             }
         }
@@ -138,12 +137,19 @@ impl FolderWalk<'_> {
             } else if self.visited.insert(Arc::clone(&real)) {
                 self.folder(WalkedFolder { names: names_inside(&link), path: link.path, real });
             }
-        } else if kind.is_file() {
-            let below = real.parent().is_some_and(|holder| self.visited.contains(holder));
-            if !below && self.visited.insert(real) {
+        } else if !real.parent().is_some_and(|holder| self.visited.contains(holder)) && self.visited.insert(real) {
+            if kind.is_file() {
                 (self.emit)(link);
+            } else {
+                self.no_file(&link);
             }
         }
+    }
+
+    /// A pipe, a socket or a device: to read it may never end.
+    fn no_file(&mut self, path: &FilePath) {
+        let reason = "it is neither a file nor a folder (a pipe, a socket or a device); it was not read";
+        self.problems.push(Problem::new(path.shown(), ProblemKind::Unreadable, reason));
     }
 
     fn unreadable(&mut self, file: &str, error: &io::Error) {

@@ -158,6 +158,12 @@ impl FirstRows {
         few(damaged, counts.len()).then_some(counts)
     }
 
+    /// The numbers of two columns in the rows that have both.
+    pub(crate) fn pairs(&self, one: usize, other: usize) -> Vec<(i64, i64)> {
+        let number = |row: &[Vec<u8>], column: usize| whole_number(row[column].trim_ascii());
+        self.rows.iter().filter_map(|row| Some((number(row, one)?, number(row, other)?))).collect()
+    }
+
     /// Whether a column counts epochs in fractions: from the first one on, each a part of an epoch after the one before.
     pub(crate) fn counts_fractions(&self, column: usize) -> bool {
         let number = |cell: &[u8]| match value(cell, None) {

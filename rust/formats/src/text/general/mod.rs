@@ -33,7 +33,8 @@ pub(super) struct GeneralShape {
 #[derive(Debug, Default)]
 pub(super) struct GeneralSurvey {
     forms: Vec<Form>,
-    numbers: HashMap<String, usize>,
+    /// By pattern, and whether values come before the last counter.
+    numbers: HashMap<(String, bool), usize>,
     /// The epoch of the heading that came last.
     heading: Option<i64>,
 }
@@ -65,10 +66,11 @@ impl GeneralSurvey {
         if heading && template.counters.len() == 1 && epoch.is_some() {
             self.heading = epoch;
         }
-        let at = match self.numbers.get(&template.pattern) {
+        let key = (template.pattern.clone(), template.scattered);
+        let at = match self.numbers.get(&key) {
             Some(&at) => at,
             None if self.forms.len() < FORMS => {
-                self.numbers.insert(template.pattern.clone(), self.forms.len());
+                self.numbers.insert(key, self.forms.len());
                 self.forms.push(Form {
                     template: template.clone(),
                     lines: 0,
@@ -96,7 +98,7 @@ impl GeneralSurvey {
         let repeats = |form: &&Form| form.judged.values().any(|lines| lines * 2 >= form.lines && *lines > 1);
         let records = |form: &&Form| form.measured && repeats(form);
         let main = self.forms.iter().filter(records).max_by_key(|form| form.lines)?;
-        if main.lines < ENOUGH || !main.tracks.go_on() {
+        if main.lines < ENOUGH || !main.tracks.go_on() || main.tracks.has_hidden_epochs() {
             return None;
         }
         let is_heading = |form: &&Form| {
@@ -106,12 +108,14 @@ impl GeneralSurvey {
                 && form.tracks.rises() > 0
         };
         let heading = self.forms.iter().filter(is_heading).max_by_key(|form| form.lines);
-        let kept: Vec<&Form> = self
+        let mut kept: Vec<&Form> = self
             .forms
             .iter()
             .filter(records)
             .filter(|form| form.lines >= 2 && form.tracks.goes_back() * 4 <= form.lines)
             .collect();
+        // A line of training may be part of one of an evaluation.
+        kept.sort_by_key(|form| form.template.phase.is_empty());
         let mut start = EpochStart::default();
         kept.iter().copied().chain(heading).for_each(|form| start.join(form.tracks.start));
         let base = start.base();
@@ -162,7 +166,8 @@ impl Form {
         let takes = if under { Takes::Epoch } else { Takes::Nothing };
         let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
         let begins = self.template.counters.is_empty();
-        let line = ShapeLine { takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
+        let scattered = self.template.scattered;
+        let line = ShapeLine { takes, begins, scattered, ..shapes::line("", style).prefix(self.template.phase) };
         let mut compiled = CompiledLine::new(pattern, line);
         compiled.meaning.step = step;
         compiled.meaning.epoch = epoch;

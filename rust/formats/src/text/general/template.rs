@@ -1,5 +1,7 @@
 //! The form of a line of training: its counters and what is between them.
 
+use std::ops::Range;
+
 use crate::text::counter_words::{Counter, counters, is_judged};
 use crate::text::free_pairs;
 use crate::text::pairs::PairValue;
@@ -12,8 +14,10 @@ pub(super) struct Template {
     /// The word of an evaluation before the first counter.
     pub(super) phase: &'static str,
     pub(super) counters: Vec<Counter>,
-    /// How many numbers with names come after.
+    /// How many numbers with names there are.
     pub(super) values: usize,
+    /// Whether some of them come before the last counter.
+    pub(super) scattered: bool,
     /// Whether something like `20/391` or a bar comes after, so that it is no summary.
     pub(super) partial: bool,
     /// The first name after them of what training is judged by.
@@ -43,15 +47,28 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     // The word directly before belongs to it: `Train Epoch`, `Validation step`.
     let before = line[..first.word.start].trim_ascii_end();
     let letters = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let name = &before[before.len() - letters..];
     let near = first.word.start - before.len() <= 1;
-    let phase = phase(&line[..first.word.start]);
-    let begin = if letters > 0 && near { before.len() - letters } else { first.word.start };
-    let _ = name;
+    let (phase, phase_at) = phase(&line[..first.word.start]);
+    let begin = if !phase.is_empty() {
+        phase_at
+    } else if letters > 0 && near {
+        before.len() - letters
+    } else {
+        first.word.start
+    };
+    let mut found = Measurements::default();
+    if let Some(key_at) = found.take(line, 0..begin)
+        && !crate::text::shapes::is_prefix(unquoted(&line[..key_at]))
+    {
+        return None;
+    }
     let mut pattern = String::new();
     let mut at = begin;
     for counter in &counters {
         let gap = &line[at..counter.word.start];
+        if at > begin {
+            found.take(line, at..counter.word.start);
+        }
         if at > begin && gap.iter().any(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80) {
             pattern.push_str("{_}");
         } else {
@@ -71,17 +88,10 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     let marks =
         rest.iter().take_while(|byte| !(byte.is_ascii_alphanumeric() || **byte >= 0x80 || **byte == b'-')).count();
     let (marks, rest) = rest.split_at(marks);
-    let (mut values, mut judged, mut measured) = (0, None, false);
-    free_pairs::each(rest, |pair| {
-        if let PairValue::Number(number) = pair.value {
-            values += 1;
-            if is_judged(pair.key) {
-                measured |= is_measured(pair.key, number.to_f64(), pair.printed);
-                judged = judged.take().or_else(|| Some(pair.key.to_vec()));
-            }
-        }
-    });
-    if values > 0 {
+    let before = found.judged.is_some();
+    let mut after = Measurements { judged: found.judged, measured: found.measured, ..Measurements::default() };
+    after.take(line, line.len() - rest.len()..line.len());
+    if after.values > 0 {
         if marks.is_empty() {
             return None;
         }
@@ -91,7 +101,40 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
         // Prose after a counter.
         pattern.push_str("{_}");
     }
-    Some(Template { pattern, phase, counters, values, partial: is_partial(rest), judged, measured })
+    let Measurements { values, judged, measured } = after;
+    let values = if before { values + found.values } else { values };
+    Some(Template { pattern, phase, counters, values, scattered: before, partial: is_partial(rest), judged, measured })
+}
+
+/// The numbers with names in parts of a line.
+#[derive(Default)]
+struct Measurements {
+    values: usize,
+    /// The first name of what training is judged by.
+    judged: Option<Vec<u8>>,
+    measured: bool,
+}
+
+impl Measurements {
+    /// Takes a part of a line. Returns where the first name in it is of what training is judged by.
+    fn take(&mut self, line: &[u8], part: Range<usize>) -> Option<usize> {
+        let mut first = None;
+        free_pairs::each(&line[part], |pair| {
+            if let PairValue::Number(number) = pair.value {
+                self.values += 1;
+                if is_judged(pair.key) {
+                    self.measured |= is_measured(pair.key, number.to_f64(), pair.printed);
+                    self.judged = self.judged.take().or_else(|| Some(pair.key.to_vec()));
+                    first = first.or(Some(free_pairs::name(pair.key).as_ptr() as usize - line.as_ptr() as usize));
+                }
+            }
+        });
+        first
+    }
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"'").or_else(|| text.strip_suffix(b"\"")).unwrap_or(text)
 }
 
 /// The form of a line under a heading, which begins with a name of what training is judged by: `train loss: {train loss} {*}`.
@@ -128,6 +171,7 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
         phase: "",
         counters: Vec::new(),
         values,
+        scattered: false,
         partial: is_partial(line),
         judged: Some(key.to_vec()),
         measured: is_measured(key, number.to_f64(), printed),
@@ -162,17 +206,18 @@ fn is_partial(text: &[u8]) -> bool {
     share || [&b"%|"[..], b"it/s", b"s/it"].iter().any(|bar| memchr::memmem::find(text, bar).is_some())
 }
 
-/// The evaluation that a line is of.
-fn phase(before: &[u8]) -> &'static str {
-    let before = &before[before.len().saturating_sub(24)..];
-    let text = before.to_ascii_lowercase();
-    let word = text.rsplit(|byte| !byte.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
-    match word {
-        b"val" | b"valid" | b"validation" | b"validate" | b"dev" => "val/",
+/// The evaluation that a line is of, and where the word for it begins.
+fn phase(before: &[u8]) -> (&'static str, usize) {
+    let near = before.len().saturating_sub(24);
+    let end = before.iter().rposition(u8::is_ascii_alphabetic).map_or(near, |last| last + 1).max(near);
+    let begin = before[near..end].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(near, |at| near + at + 1);
+    let phase = match &before[begin..end].to_ascii_lowercase()[..] {
+        b"val" | b"valid" | b"validation" | b"validate" | b"validating" | b"dev" => "val/",
         b"test" | b"testing" => "test/",
-        b"eval" | b"evaluation" => "eval/",
+        b"eval" | b"evaluation" | b"evaluate" | b"evaluating" => "eval/",
         _ => "",
-    }
+    };
+    (phase, begin)
 }
 
 fn push_literal(pattern: &mut String, text: &[u8]) {

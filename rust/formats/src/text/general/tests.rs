@@ -70,6 +70,26 @@ fn meanings_follow_from_how_numbers_go_on() {
             lines(&|e, b| format!("{{'epoch': {}, 'step': {}, 'loss': 0.5}}", e + 1, e * 3 + b + 1), 3, 3),
             &["Step 1 of run; In(1)"],
         ),
+        // Values before and between the counters.
+        (lines(&|e, b| format!("{{'loss': 0.5, 'step': {}, 'lr': 0.1}}", e * 4 + b), 2, 4), &["Step 0 of run"]),
+        (
+            lines(&|e, b| format!("INFO - loss: 0.5 | Epoch {} | acc 0.5 | Step {}", e + 1, e * 4 + b), 2, 4),
+            &["Step 0 of run; In(1)"],
+        ),
+        // Training and an evaluation with the same counter.
+        (
+            lines(
+                &|e, b| {
+                    let phase = if b == 0 { "Training" } else { "Validating" };
+                    format!("{phase}... epoch={}, loss=0.5", e + 1)
+                },
+                4,
+                2,
+            ),
+            &["Ends(1)", "Ends(1)"],
+        ),
+        // A count over the run whose beginning is not there.
+        (lines(&|_, b| format!("Update {}: ppl=0.5", 500 + b * 10), 1, 4), &[""]),
     ] {
         let expected: Vec<String> = expected.iter().map(|&meaning| meaning.to_owned()).collect();
         assert_eq!(shape(&text), Some(("inferred", expected)), "{text}");
@@ -110,6 +130,9 @@ fn other_programs_are_no_training() {
         "Step 1: Heat at 101 degrees. lr 0.5\nStep 2: Heat at 102 degrees. lr 0.5\nStep 3: Heat at 103 degrees. lr 0.5\n",
         // "it" as a word.
         "it 1 loss 0.5\nit 2 loss 0.5\nit 3 loss 0.5\n",
+        // Two runs, or two epochs: nothing shows it.
+        "Train [1/2] Iter [1/2] loss=0.5\nTrain [1/2] Iter [2/2] loss=0.5\nTrain [2/2] Iter [1/2] loss=0.5\n\
+         Train [2/2] Iter [2/2] loss=0.5\n",
         // The same place again and again.
         "step 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\n",
     ] {

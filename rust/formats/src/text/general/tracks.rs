@@ -1,5 +1,6 @@
 //! How the counters of lines go on.
 
+use crate::text::count_start::CountStart;
 use crate::text::counter_words::{Counter, CounterSlot};
 use crate::text::epoch_start::EpochStart;
 use stepbridge_records::{StepMeaning, Unit};
@@ -19,12 +20,15 @@ pub(super) struct CounterTracks {
 /// What one count did.
 #[derive(Debug, Default)]
 struct CountTrack {
-    zero: bool,
+    start: CountStart,
     last: Option<i64>,
     /// The highest number in the epoch that is running.
     highest: i64,
     rises: usize,
     falls: usize,
+    /// What comes after the slash of the last number, and how often it began again after that.
+    total: Option<i64>,
+    ends: usize,
     stays: usize,
     /// Whether it began again when the epoch rose, and whether it went on.
     again: usize,
@@ -62,6 +66,9 @@ impl CounterTracks {
                 CounterSlot::Batch => &mut self.batch,
                 CounterSlot::Step => &mut self.step,
             };
+            track.ends +=
+                usize::from(track.total.is_some() && track.total == track.last && Some(counter.value) < track.last);
+            track.total = counter.total_value;
             track.take(
                 counter.value,
                 rose == Some(std::cmp::Ordering::Greater),
@@ -85,6 +92,12 @@ impl CounterTracks {
         rises >= 2 && self.goes_back() * 4 <= rises
     }
 
+    /// Whether a count begins again after the last of `n/N` although no line has an epoch: it may be that of a batch in an epoch,
+    /// or another process may have begun.
+    pub(super) fn has_hidden_epochs(&self) -> bool {
+        self.last_epoch.is_none() && (self.batch.ends > 0 || self.step.ends > 0)
+    }
+
     /// Whether several lines have one epoch.
     pub(super) fn repeats_epochs(&self) -> bool {
         self.epoch_stays > 0
@@ -105,16 +118,18 @@ impl CounterTracks {
             (Some(step), _) => (&self.step, step),
             (None, batch) => (&self.batch, batch?),
         };
-        let base = u8::from(!(track.zero || track.even));
+        let base = if track.even { Some(0) } else { track.start.base() };
+        let of_run = |unit| base.map(|base| StepMeaning::of_run(unit, base));
+        let of_epoch = || Some(StepMeaning::of_epoch(Unit::Batch, u8::from(!(track.start.zero() || track.even))));
         let of_data = counter.of_data || counter.slot == CounterSlot::Batch && self.accumulate();
         if !has_epoch {
-            return Some(StepMeaning::of_run(if of_data { Unit::Batch } else { Unit::Step }, base));
+            return of_run(if of_data { Unit::Batch } else { Unit::Step });
         }
         match (track.again, track.on) {
-            (1.., 0) => Some(StepMeaning::of_epoch(Unit::Batch, base)),
-            (0, 1..) => Some(StepMeaning::of_run(if of_data { Unit::Batch } else { Unit::Step }, base)),
+            (1.., 0) => of_epoch(),
+            (0, 1..) => of_run(if of_data { Unit::Batch } else { Unit::Step }),
             // `Batch 50/391` of an epoch: so many batches the epoch has.
-            (0, 0) if of_data && counter.total_value.is_some() => Some(StepMeaning::of_epoch(Unit::Batch, base)),
+            (0, 0) if of_data && counter.total_value.is_some() => of_epoch(),
             _ => None,
         }
     }
@@ -122,7 +137,7 @@ impl CounterTracks {
 
 impl CountTrack {
     fn take(&mut self, number: i64, epoch_rose: bool, epoch_fell: bool) {
-        self.zero |= number == 0;
+        self.start.take(number);
         if let Some(last) = self.last {
             if epoch_rose {
                 self.again += usize::from(number <= last && number <= self.highest);

@@ -109,7 +109,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         either: false,
         common: false,
         after: &[],
-        lines: &[line("Epoch: [{epoch:0}] [{iter:0}/{iters}] {*}", Wide).needs("time: ")],
+        lines: &[line("Epoch: [{epoch:0}] [{iter:0}/{iters}] {*}", Wide).needs("  data: ")],
         also: &[],
         examples: &[Example {
  text: "Epoch: [0]  [  0/100]  eta: 0:01:00  lr: 0.000125  class_error: 90.5  loss: 2.5 (2.75)  time: 0.5  \

@@ -21,10 +21,11 @@ mod vision;
 use std::sync::LazyLock;
 
 use super::bigrams::Bigrams;
+use super::count_start::CountStart;
 use super::line_place::LinePlace;
 use super::pairs::PairStyle;
 use super::pattern::{Captures, Pattern, is_blank};
-use stepbridge_records::{ConfigItem, EpochMeaning, SeriesMeaning, StepMeaning, Unit};
+use stepbridge_records::{ConfigItem, EpochMeaning, SeriesMeaning, StepMeaning, StepScope, Unit};
 
 /// Every shape, by family.
 const FAMILIES: [&[TextShape]; 12] = [
@@ -79,6 +80,8 @@ pub(super) struct ShapeLine {
     pub(super) pattern: &'static str,
     /// How the values that follow are written; `{*}` says where.
     pub(super) pairs: PairStyle,
+    /// Whether values come before and between the fields too.
+    pub(super) scattered: bool,
     /// Keys among them that are a place and no value.
     pub(super) keys: &'static [(&'static str, ShapeKey)],
     /// What the line must hold besides.
@@ -143,6 +146,7 @@ pub(super) const fn line(pattern: &'static str, pairs: PairStyle) -> ShapeLine {
     ShapeLine {
         pattern,
         pairs,
+        scattered: false,
         keys: &[],
         needs: "",
         prefix: "",
@@ -306,8 +310,8 @@ fn ends_with_level(text: &[u8]) -> bool {
     matches!(level, Some(b"INFO" | b"DEBUG" | b"WARN" | b"WARNING" | b"ERROR"))
 }
 
-/// Whether a text ends with a time of the day: `10:11:12.345`, `2024-03-01T10:11:12Z`, `10:11:12 AM`. Kubernetes puts the stream
-/// after it (`stdout F`).
+/// Whether a text ends with a time of the day: `10:11:12.345`, `2024-03-01T10:11:12Z`, `10:11:12 AM`, or with a date and a time
+/// without seconds: `2024-03-01 10:11`. Kubernetes puts the stream after it (`stdout F`).
 fn ends_with_time(text: &[u8]) -> bool {
     let mut words = text.rsplit(|byte| is_blank(*byte)).filter(|word| !word.is_empty());
     let mut word = words.next();
@@ -321,7 +325,24 @@ fn ends_with_time(text: &[u8]) -> bool {
         let mark = |at: usize| at == 2 || at == 5;
         part.iter().enumerate().all(|(at, byte)| if mark(at) { *byte == b':' } else { byte.is_ascii_digit() })
     };
-    word.is_some_and(|word| word.iter().all(in_time) && word.windows(8).any(is_clock))
+    let Some(word) = word.filter(|word| word.iter().all(in_time)) else { return false };
+    if word.windows(8).any(is_clock) {
+        return true;
+    }
+    match word.split_at_checked(word.len().saturating_sub("10:11".len())) {
+        Some((b"", minutes)) => minutes.len() == 5 && is_clock(minutes) && words.next().is_some_and(is_date),
+        Some((date, minutes)) => is_clock(minutes) && date.strip_suffix(b"T").is_some_and(is_date),
+        None => false,
+    }
+}
+
+/// `2024-03-01`, `01/03/2024`, `1.3.24`.
+fn is_date(word: &[u8]) -> bool {
+    [b'-', b'/', b'.'].into_iter().any(|mark| {
+        let mut parts = word.split(|byte| *byte == mark);
+        let is_part = |part: &[u8]| matches!(part.len(), 1 | 2 | 4) && part.iter().all(u8::is_ascii_digit);
+        parts.clone().count() == 3 && parts.all(is_part)
+    })
 }
 
 /// A shape with its lines, as [`FAMILIES`] orders them.
@@ -350,8 +371,14 @@ pub(super) fn compiled() -> &'static [CompiledShape] {
     &COMPILED
 }
 
-/// A meaning, with the bases that the numbers showed. What the pattern gives stays as it is.
-pub(super) fn from_start(compiled: &CompiledLine, epoch_base: Option<u8>, step_0: bool) -> SeriesMeaning {
+/// A meaning, with the bases that the numbers showed. What the pattern gives stays as it is. A count over the run of which they
+/// do not show it counts from `unseen`, or has no meaning.
+pub(super) fn from_start(
+    compiled: &CompiledLine,
+    epoch_base: Option<u8>,
+    count: CountStart,
+    unseen: Option<u8>,
+) -> SeriesMeaning {
     let SeriesMeaning { mut step, mut epoch } = compiled.meaning;
     let takes = compiled.line.takes != Takes::Nothing;
     if compiled.pattern.open.epoch || takes {
@@ -361,8 +388,12 @@ pub(super) fn from_start(compiled: &CompiledLine, epoch_base: Option<u8>, step_0
             other => other,
         };
     }
-    if let Some(step) = step.as_mut().filter(|_| step_0 && compiled.pattern.open.step) {
-        step.base = 0;
+    if let Some(open) = step.filter(|_| compiled.pattern.open.step) {
+        step = match open.scope {
+            StepScope::Run => count.base().or(unseen).map(|base| StepMeaning { base, ..open }),
+            // Each epoch begins it again.
+            StepScope::Epoch => Some(StepMeaning { base: if count.zero() { 0 } else { open.base }, ..open }),
+        };
     }
     SeriesMeaning { step, epoch }
 }

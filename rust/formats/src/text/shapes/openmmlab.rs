@@ -48,7 +48,7 @@ pub(super) const SHAPES: &[TextShape] = &[
         lines: &[
             line("Epoch [{epoch}][{iter}/{iters}] {*}", Comma).needs("eta: "),
             line("Epoch(val) [{epoch}][{_}] {*}", Comma).prefix("val/"),
-            line("Iter [{step}/{steps}] {*}", Comma).unit(Unit::Batch),
+            line("Iter [{step}/{steps}] {*}", Comma).unit(Unit::Batch).needs("lr: "),
         ],
         also: &[],
         examples: &[Example {

@@ -7,8 +7,20 @@ const fn dated(pattern: &'static str) -> ShapeLine {
     ShapeLine { check: Some(has_date), ..line(pattern, PairStyle::None).alone().under(Ends(0)) }
 }
 
-/// Whether a line has a date as nnU-Net prints it: `2024-01-01 10:00:00.123456: `.
+/// Whether a line begins as nnU-Net prints it, after its date: `2024-01-01 10:00:00.123456: train_loss`.
 fn has_date(line: &[u8]) -> bool {
+    const DATE: usize = "2024-01-01 10:00:00".len();
+    const BEGINNINGS: [&str; 9] = [
+        "Current learning",
+        "train_loss",
+        "val_loss",
+        "Pseudo",
+        "Yayy!",
+        "Epoch time",
+        "train loss",
+        "validation",
+        "lr:",
+    ];
     let is_date = |part: &[u8]| {
         let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
         part.iter().enumerate().all(|(at, byte)| match marks.iter().find(|(mark, _)| *mark == at) {
@@ -16,7 +28,11 @@ fn has_date(line: &[u8]) -> bool {
             None => byte.is_ascii_digit(),
         })
     };
-    line.windows(19).any(is_date)
+    let Some(at) = line.windows(DATE).position(is_date) else { return false };
+    let rest = &line[at + DATE..];
+    let fraction = rest.iter().take_while(|byte| **byte == b'.' || byte.is_ascii_digit()).count();
+    let text = rest[fraction..].strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    text.is_some_and(|text| BEGINNINGS.iter().any(|begin| text.starts_with(begin.as_bytes())))
 }
 
 pub(super) const SHAPES: &[TextShape] = &[

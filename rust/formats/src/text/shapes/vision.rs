@@ -278,6 +278,49 @@ pub(super) const SHAPES: &[TextShape] = &[
             prose: 0,
         }],
     },
+    // Both from range() in most programs.
+    TextShape {
+        name: "dcgan_tf",
+        source: "DCGAN-tensorflow, model.py, DCGAN.train, and those after it",
+        either: true,
+        common: false,
+        after: &[],
+        lines: &[
+            line("Epoch: [{epoch}] [{iter}/{iters}] time: {time} {*}", Free).needs("d_loss: "),
+            line("Epoch: [{epoch}/{epochs}] [{iter}/{iters}] time: {time} {*}", Free).needs("d_loss: "),
+        ],
+        also: &[],
+        examples: &[
+            Example {
+                text: "Epoch: [ 0] [   0/ 100] time: 4.125, d_loss: 1.25000000, g_loss: 0.75000000\n\
+                       Epoch: [ 0] [   1/ 100] time: 4.25, d_loss: 1.12500000, g_loss: 0.62500000\n",
+                records: &[
+                    "time@0/0=4.125",
+                    "d_loss@0/0=1.25",
+                    "g_loss@0/0=0.75",
+                    "time@0/1=4.25",
+                    "d_loss@0/1=1.125",
+                    "g_loss@0/1=0.625",
+                ],
+                meanings: &["Batch 0 of epoch; In(0)"],
+                prose: 0,
+            },
+            Example {
+                text: "Epoch: [ 1/25] [   1/ 100] time: 4.1250 d_loss: 1.25000000, g_loss: 0.75000000\n\
+                       Epoch: [ 1/25] [   2/ 100] time: 4.2500 d_loss: 1.12500000, g_loss: 0.62500000\n",
+                records: &[
+                    "time@1/1=4.125",
+                    "d_loss@1/1=1.25",
+                    "g_loss@1/1=0.75",
+                    "time@1/2=4.25",
+                    "d_loss@1/2=1.125",
+                    "g_loss@1/2=0.625",
+                ],
+                meanings: &["Batch 1 of epoch; In(1)"],
+                prose: 0,
+            },
+        ],
+    },
     // Both from 0.
     TextShape {
         name: "dcgan",
