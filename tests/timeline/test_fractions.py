@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,19 @@ def test_an_end_of_a_schedule_is_the_same_sample_for_any_batch_size() -> None:
     for size, then in ((300, 300), (7, 40), (250, 33)):
         found = factors(size, then)
         assert found == pytest.approx({sample: each[sample] for sample in found})
+
+
+@pytest.mark.parametrize(("size", "then"), [(30, 30), (30, 7), (45, 90)])
+def test_a_compiled_schedule_agrees_where_its_ends_are_inside_a_batch(size: int, then: int) -> None:
+    phases = Phases([("0.35ep", 1.0, "linear"), ("65%", 0.3, "cosine"), ("100%", 0.0, "linear")], start=0.0)
+    plan = sb.Timeline.plan(samples=900, batch_size=size, epochs=2).change(at="16ba", batch_size=then)
+    compiled, clock = phases.in_batches(plan), sb.StepClock(plan)
+    for epoch in clock.epochs():
+        while clock.position.epoch == epoch:
+            clock.advance()
+            factor = Phases.compiled(compiled, 0.0, clock.batch, share=np.true_divide, numeric=np)
+            # 900 samples are not a multiple of 7: a partial batch counts as a whole one.
+            assert factor == pytest.approx(phases.factor(clock), abs=0.01 if then == 7 else 1e-6)
 
 
 @pytest.mark.parametrize("change_at", [None, 8, 11])

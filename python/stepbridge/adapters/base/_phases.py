@@ -47,7 +47,10 @@ class CompiledPhase(NamedTuple):
     shape: Shape
     """How it gets there."""
     knots: tuple[tuple[int, float], ...] = ()
-    """Counts inside it at which the pace changes, and the share of the phase that is done there."""
+    """Counts inside it at which the pace changes, and the share of the phase that is done there.
+
+    Where the phase begins inside a batch, the first of them is the count at which it begins.
+    """
 
 
 class Phases:
@@ -127,14 +130,14 @@ class Phases:
 
     def _converted(self, unit: Literal["ba", "st"], timeline: Timeline | None) -> list[CompiledPhase]:
         converted: list[CompiledPhase] = []
-        begin = Quantity(0, unit)
+        counted, begin = 0, Quantity(0, unit)
         for end, factor, shape in self._phases:
             number = count_at_end(end, unit, timeline)
-            if number < begin.value:
+            if number < counted:
                 raise TimelineError(f"the phase that ends at {end} ({number}{unit}) ends before the one in front of it")
-            knots = () if timeline is None else _knots(begin, Quantity(number, unit), end.unit, timeline)
+            knots = () if timeline is None or end.unit == unit else _knots(begin, end, unit, timeline)
             converted.append(CompiledPhase(number, factor, shape, knots))
-            begin = Quantity(number, unit)
+            counted, begin = number, end
         return converted
 
     @staticmethod
@@ -189,28 +192,39 @@ def _passed(phase: CompiledPhase, begin: int, count: Any, share: Share, numeric:
     """Returns the share of a phase that is done at a count."""
     if not phase.knots:
         return share(count - begin, max(phase.end - begin, 1))
-    at, done = zip((begin, 0.0), *phase.knots, (phase.end, 1.0), strict=True)
+    at_begin = () if phase.knots[0][0] == begin else ((begin, 0.0),)
+    at, done = zip(*at_begin, *phase.knots, (phase.end, 1.0), strict=True)
     pieces = numeric.clip(share(count - np.array(at[:-1], "int32"), np.diff(at).astype("float32")), 0.0, 1.0)
-    return numeric.sum(pieces * np.diff(done).astype("float32"))
+    return numeric.sum(pieces * np.diff(done).astype("float32")) + done[0]
 
 
-def _knots(begin: Quantity, end: Quantity, unit: Unit, timeline: Timeline) -> tuple[tuple[int, float], ...]:
-    """Where the timeline changes inside a phase whose time is counted in a unit, and which share is done there."""
-    if unit == end.unit:
+def _knots(
+    begin: Quantity, end: Quantity, unit: Literal["ba", "st"], timeline: Timeline
+) -> tuple[tuple[int, float], ...]:
+    """Where the pace changes inside a phase, and which share is done there; also next to an end inside a batch."""
+    first, last = count_at_end(begin, unit, timeline), count_at_end(end, unit, timeline)
+    since = _at_least(timeline.convert(begin, end.unit))
+    if since is None or since >= end.value:
         return ()
-    first, last = _at_least(timeline.convert(begin, unit)), _at_least(timeline.convert(end, unit))
-    knots: dict[int, float] = {}
+    counts: set[int] = set()
     batch = 0
     for segment in timeline.segments:
-        if batch and first is not None and last is not None and first < last:
-            change = Quantity(batch, "ba")
-            count, done = _at_least(timeline.convert(change, end.unit)), _at_least(timeline.convert(change, unit))
-            if count is not None and done is not None and begin.value < count < end.value:
-                knots[int(count)] = float((Fraction(done) - first) / (last - first))
+        change = _at_least(timeline.convert(Quantity(batch, "ba"), unit))
+        counts |= set() if change is None else {int(change)}
         if segment.epochs is None or segment.batches is None:
             break
         batch += segment.epochs * segment.batches
-    return tuple(sorted(knots.items()))
+    knots = {count for count in counts if first < count < last}
+    if not isinstance(timeline.convert(begin, unit), Exact):
+        knots.add(first)
+    if not isinstance(timeline.convert(end, unit), Exact):
+        knots.add(last - 1)
+    shares: list[tuple[int, float]] = []
+    for count in sorted(knots):
+        done = _at_least(timeline.convert(Quantity(count, unit), end.unit))
+        if done is not None and first <= count < last:
+            shares.append((count, float(Fraction(done - since) / Fraction(end.value - since))))
+    return tuple(shares)
 
 
 def _at_least(answer: Answer) -> int | Fraction | None:
