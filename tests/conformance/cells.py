@@ -78,7 +78,7 @@ _REASONS = (
     ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop", _LEFT_DROP)),
     ("a window of Keras begins after an update alone", _KERAS, (_OPEN_SPILL, _LEFT_SPILL)),
     (
-        "an optimizer of Keras that accumulates has other variables than one that does not, and is not restored into it",
+        "Keras does not restore an optimizer that accumulates into one that does not: it has other variables",
         _KERAS,
         ("resume in mid-epoch, other accumulation",),
     ),
