@@ -9,6 +9,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import accelerate
 import pytest
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration, skip_first_batches
@@ -479,3 +480,23 @@ def test_an_accelerator_saves_nothing_twice(tmp_path: Path) -> None:
     loop.run()
     loop.accelerator.save_state(str(tmp_path))
     assert [path.name for path in tmp_path.glob("custom_checkpoint_*")] == ["custom_checkpoint_0.pkl"]
+
+
+@pytest.mark.skipif(
+    tuple(map(int, accelerate.__version__.split(".")[:2])) < (1, 15), reason="older versions shuffle it as epoch 0"
+)
+def test_a_skip_in_a_later_epoch_keeps_its_order() -> None:
+    """Accelerate before its pull request 4071 shuffled what `skip_first_batches` returned as epoch 0."""
+    accelerator = Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True))
+
+    def made() -> Any:
+        torch.manual_seed(1)
+        return accelerator.prepare(torch.utils.data.DataLoader(range(20), 3, shuffle=True))  # type: ignore[arg-type]
+
+    def served(loader: Any) -> list[int]:
+        return [int(number) for batch in loader for number in batch]
+
+    whole, other = made(), made()
+    first, second = served(whole), served(whole)
+    assert served(other) == first != second
+    assert served(skip_first_batches(other, 3)) == second[9:]

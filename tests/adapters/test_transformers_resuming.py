@@ -109,6 +109,14 @@ def test_the_sentence(saved: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_the_save_steps_of_the_checkpoint_hold(saved: Path, tmp_path: Path) -> None:
+    """The Trainer takes them from its state, not from the arguments of now; the clock counts the same."""
+    run, warned = resumed(saved, tmp_path, 4, ClockCallback(), save_strategy="steps", save_steps=2)
+    assert (run.trainer.args.save_steps, run.trainer.state.save_steps) == (2, 1)
+    # After steps 5 and 6, where 2 would have been at 6 alone.
+    assert (run.watcher.saves, warned) == ([13, 14], [])
+
+
 def test_a_shuffled_run_goes_on_exactly(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", shuffle=True, save_strategy="steps", save_steps=1)
     run, warned = resumed(tmp_path / "whole", tmp_path / "rest", 4, ClockCallback(), shuffle=True)

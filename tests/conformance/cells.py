@@ -23,6 +23,8 @@ class Column:
     """A checkpoint from inside an epoch begins that epoch again."""
     sees_open_windows: bool = True
     """Whether the adapter sees a batch that closes no step."""
+    phantoms: bool = False
+    """Whether a batch that never was fills a window where data of unknown length end."""
     reads_ahead: bool = False
     """Whether the framework knows the last batch of data of unknown length when it trains it."""
 
@@ -39,6 +41,7 @@ COLUMNS = {
             {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
             backend=backend,
             restarts=True,
+            phantoms=backend == "tensorflow",
         )
         for backend, title in (("tensorflow", "TensorFlow"), ("jax", "JAX"), ("torch", "PyTorch"))
     },
@@ -74,6 +77,11 @@ _REASONS = (
     ("Keras has no flush: its window crosses epochs", _KERAS, _FLUSH),
     ("Keras has no drop: its window crosses epochs", _KERAS, ("accumulation, drop", _LEFT_DROP)),
     ("a window of Keras begins after an update alone", _KERAS, (_OPEN_SPILL, _LEFT_SPILL)),
+    (
+        "Keras does not restore an optimizer that accumulates into one that does not: it has other variables",
+        _KERAS,
+        ("resume in mid-epoch, other accumulation",),
+    ),
     ("a model has one optimizer", (*_KERAS, "transformers"), (_OPTIMIZERS,)),
     ("a loop without a framework has no optimizer that is watched", ("plain",), (_OPTIMIZERS,)),
     ("several optimizers of optax are one transformation, which has one state", ("jax",), (_OPTIMIZERS,)),

@@ -43,6 +43,8 @@ class Record:
             steps += closes
             if closes or (batch.last and self.scenario.boundary in ("drop", "spill")):
                 pending = 0
+            if batch.last and self.column.phantoms and not self.scenario.known:
+                pending = (pending + 1) % batch.accumulate
             if batch.left and self.scenario.on_cut != "carry":
                 pending = 0
             if (inside == self.scenario.fused or batch.last) and (closes or self.column.sees_open_windows):
