@@ -61,6 +61,17 @@ STATE = "JAX: clock.batches() and a watched state of optax.MultiSteps, 4 a step"
 STEP = "a step of 5 ms"
 IMPORT = "import numpy, stepbridge"
 EVERY_NAME = "import numpy; from stepbridge import *"
+# What a program has imported when it imports the adapter.
+FRAMEWORKS = {
+    "torch": "import torch",
+    "keras": "import keras",
+    "tensorflow": "import tensorflow",
+    "transformers": "from transformers import Trainer, TrainerCallback",
+    "lightning": "import lightning.pytorch",
+    "accelerate": "import accelerate",
+    "ignite": "import ignite.engine",
+    "jax": "import jax, optax",
+}
 HELP = "stepbridge --help, seconds of the processor"
 VERSION = "stepbridge --version, seconds of the processor"
 
@@ -114,6 +125,10 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(EVERY_NAME, "import numpy", COST, 1.5),
         Claim(HELP, "import click, the same", COST, 2.0),
         Claim(VERSION, "import click, the same", COST, 2.0),
+        *(
+            Claim(f"{framework}; import stepbridge.adapters.{name}", framework, MORE, 30.0)
+            for name, framework in FRAMEWORKS.items()
+        ),
     ),
     "torch_overhead": (Claim(WATCHED, "tqdm over the same loop", COST, 5.0),),
     "torch_rest": (
