@@ -224,7 +224,7 @@ mod tests {
             ("metrics.csv", b"loss,\"epoch\",step\r\n1", SniffedFormat::Log(&lightning_csv::READER)),
             ("copy.csv", b"loss,\"epoch\",step\r\n1,0,0\r\n0.5,0,1\r\n", SniffedFormat::Log(&csv::READER)),
             // These count from 1.
-            ("metrics.csv", b"loss,epoch,step\n1,1,1\n0.5,1,2\n", SniffedFormat::Log(&csv::READER)),
+            ("metrics.csv", b"loss,epoch,step\n1,1,1\n0.5,1,2\n0.5,1,3\n", SniffedFormat::Log(&csv::READER)),
             ("metrics.csv", b"loss,epoch,step\n1,0,9\n0.5,0,19\n", SniffedFormat::Log(&lightning_csv::READER)),
             ("metrics.csv", b"epoch,loss\n", SniffedFormat::Log(&lightning_csv::READER)),
             ("results.csv", b"epoch,loss\n", SniffedFormat::Unknown),

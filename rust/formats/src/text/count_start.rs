@@ -20,6 +20,11 @@ impl CountStart {
         self.last = number;
     }
 
+    /// Whether there is a number.
+    pub(super) fn is_seen(self) -> bool {
+        self.first.is_some()
+    }
+
     /// Whether a 0 was seen.
     pub(super) fn zero(self) -> bool {
         self.zero

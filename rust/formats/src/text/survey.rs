@@ -264,8 +264,11 @@ impl ShapeMatch {
             FoundShape::Caller(lines) => (&lines[..], true),
             FoundShape::General(_, general) => (&general.lines[..], false),
         };
-        // The fields of a caller count from 1 where nothing else is seen.
-        let unseen = self.is_of_caller().then_some(1);
+        // The lines of a program count as one another. The fields of a caller count from 1 where nothing else is seen.
+        let counts = || lines.iter().zip(&self.starts.counts);
+        let over_run = |line: &CompiledLine| line.meaning.step.is_some_and(|step| step.scope == StepScope::Run);
+        let shown = counts().find_map(|(line, count)| count.base().filter(|_| count.is_seen() && over_run(line)));
+        let unseen = shown.or_else(|| self.is_of_caller().then_some(1));
         let planned = lines.iter().enumerate().map(|(index, compiled)| {
             let count = self.starts.counts.get(index).copied().unwrap_or_default();
             let base = self.starts.epoch.base();

@@ -167,7 +167,7 @@ impl Form {
         let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
         let begins = self.template.counters.is_empty();
         let scattered = self.template.scattered;
-        let line = ShapeLine { takes, begins, scattered, ..shapes::line("", style).prefix(self.template.phase) };
+        let line = ShapeLine { scattered, takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
         let mut compiled = CompiledLine::new(pattern, line);
         compiled.meaning.step = step;
         compiled.meaning.epoch = epoch;

@@ -16,8 +16,8 @@ pub(super) const SHAPES: &[TextShape] = &[
         ],
         also: &[],
         examples: &[Example {
-            text: "Epoch 1, Iter 4, Step 4: loss 0.5\nEpoch 1, Iter 5, Step 5 - loss 0.25, acc 75%\n",
-            records: &["loss@1/4=0.5", "loss@1/5=0.25", "acc@1/5=75"],
+            text: "Epoch 1, Iter 1, Step 1: loss 0.5\nEpoch 1, Iter 2, Step 2 - loss 0.25, acc 75%\n",
+            records: &["loss@1/1=0.5", "loss@1/2=0.25", "acc@1/2=75"],
             meanings: &["Step 1 of run; In(1)"],
             prose: 0,
         }],
