@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation from real timelines and clocks: `python tools/pictures.py [FOLDER]`.
+"""Draws the pictures of the documentation from real timelines, clocks and logs: `python tools/pictures.py [FOLDER]`.
 
 Which batch is in which epoch, how many samples it holds and which step it contributes to are asked of the library.
 Epochs, iters and steps are indices from 0, as `locate` gives them.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drawing import Picture
+from terminal import terminal
 from two_sizes import axes
 
 import stepbridge as sb
@@ -253,6 +254,8 @@ def staircase() -> Picture:
 
 
 DRAWN = {draw.__name__: draw for draw in (textbook, partial, accumulation, workers, skipped, resumed, staircase, axes)}
+#: What a person sees first of the logs in `demo/logs`.
+SHOWN = ("info", "infer")
 
 
 def main() -> int:
@@ -261,6 +264,8 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in DRAWN.items():
         (folder / f"{name}.svg").write_text(draw().svg(), encoding="utf-8")
+    for command in SHOWN:
+        (folder / f"{command}.svg").write_text(terminal(command, "demo/logs"), encoding="utf-8")
     return 0
 
 
