@@ -119,7 +119,7 @@ test-lowest: $(LOWEST)/.installed ## run the core and adapter tests on the lowes
 check: check-python check-rust check-fuzz ## check style, format, types, stubs, licences and workflows, and fuzz for a moment; a warning is an error
 
 .PHONY: check-python
-check-python: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension
+check-python: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension ## check the style and the types of the Python code, the licences and the workflows
 	ruff check $(PYTHON_CODE)
 	ruff format --check $(PYTHON_CODE)
 	mypy
@@ -129,12 +129,12 @@ check-python: $(DONE)/lint $(DONE)/test $(DONE)/docs $(DONE)/extension
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 .PHONY: check-rust
-check-rust: | $(DONE)/rust
+check-rust: | $(DONE)/rust ## check the format of the Rust code, and run clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
 .PHONY: check-fuzz
-check-fuzz: | $(DONE)/rust
+check-fuzz: | $(DONE)/rust ## fuzz each format for two seconds
 	$(FUZZ) --quiet
 
 # Each format gets so many seconds. The same seed damages files in the same way.
