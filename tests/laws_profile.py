@@ -1,9 +1,9 @@
 """How hard Hypothesis tries the laws: `HYPOTHESIS_PROFILE=thorough` before a release, a short run otherwise.
 
 `make test` and CI use `ci`, which tries the same examples each time, so that a change is to blame for a failure.
-`few` does too, and serves where the same tests run again on another Python or on other versions: there a law is tried to see
-that it runs at all. `dev`, for pytest by itself, draws new ones. No deadline: the first example of a law pays for what is made lazily,
-and machines are shared.
+`few` does too. It is for the same tests on another Python or on other versions: there a law is tried to see that it
+runs at all. `dev`, for pytest by itself, draws new ones. No deadline: the first example of a law pays for what is made
+lazily, and machines are shared.
 """
 
 from __future__ import annotations
