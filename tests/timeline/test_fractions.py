@@ -44,6 +44,15 @@ def test_inside_a_batch_it_is_the_same_sample_before_and_after_a_change(text: st
     assert plan.convert(text, "batch") != changed.convert(text, "batch")
 
 
+def test_inside_a_batch_before_epochs_without_batches() -> None:
+    plan = sb.Timeline.from_epochs([1, 0, 2, 0, 0])
+    assert plan.convert("25%", "epoch") == sb.Exact(Fraction(3, 4), "ep")
+    assert plan.convert("0.5ep", "duration") == sb.Exact(Fraction(1, 6), "dur")
+    assert plan.convert("50%", "epoch") == sb.Exact(Fraction(9, 4), "ep")
+    assert plan.convert("75%", "epoch") == sb.Exact(Fraction(21, 8), "ep")
+    assert plan.convert("1ba", "epoch") == sb.Exact(2, "ep")
+
+
 def test_an_amount_of_a_stream_is_exact_inside_a_batch() -> None:
     stream = sb.Timeline.stream(batch_size=[(0, 16), ("100sp", 32)], samples=60, tokens_per_sample=10)
     assert stream.convert("1ep", "sample") == sb.Exact(60, "sp")
