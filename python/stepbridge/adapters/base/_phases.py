@@ -203,10 +203,10 @@ def _passed(phase: CompiledPhase, begin: int, count: Any, share: Share, numeric:
     at_begin = () if phase.knots[0][0] == begin else ((begin, 0.0),)
     at, done = zip(*at_begin, *phase.knots, (phase.end, 1.0), strict=True)
     counts, shares = np.array(at, "int32"), np.array(done, "float32")
+    passed = share(count - counts[:-1], np.diff(counts).astype("float32"))
     # The piece that the count is in. Counts outside the phase take the rate of another one.
-    piece = numeric.sum(count >= counts[1:-1])
-    passed = share(count - numeric.take(counts, piece), numeric.take(np.diff(counts).astype("float32"), piece))
-    return numeric.take(shares, piece) + passed * numeric.take(np.diff(shares), piece)
+    piece = numeric.sum(passed[1:] >= 0)
+    return numeric.take(shares[:-1], piece) + numeric.take(passed, piece) * numeric.take(np.diff(shares), piece)
 
 
 def _knots(
