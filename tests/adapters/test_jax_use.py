@@ -70,6 +70,13 @@ def test_a_schedule_is_made_by_what_was_observed() -> None:
     assert float(rate(13)) > 0 == float(rate(14))
 
 
+def test_a_partial_last_batch_is_what_it_is() -> None:
+    plan = sb.Timeline.plan(samples=13, batch_size=12, epochs=3)
+    rate = jax.jit(schedule(plan, [("100%", 0.0, "linear")]))
+    found = [float(rate(jnp.asarray(step, jnp.int32))) for step in range(7)]
+    assert found == pytest.approx([1 - done / 39 for done in (0, 12, 13, 25, 26, 38, 39)], abs=1e-6)
+
+
 def test_a_schedule_that_cannot_be() -> None:
     plan = sb.Timeline.plan(batches_per_epoch=7)
     with pytest.raises(sb.TimelineError, match="100%"):

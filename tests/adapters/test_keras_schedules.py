@@ -12,10 +12,13 @@ pytestmark = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def by_hand() -> list[float]:
-    """Up to 0.1 in the first epoch, held through the second, then from 0.05 to 0 along a cosine; 7 batches an epoch."""
-    rates = [0.1 * at / 7 for at in range(7)]
+    """Up to 0.1 in the first epoch, held through the second, then from 0.05 to 0 along a cosine.
+
+    13 samples are 6 batches of 2 and one of 1.
+    """
+    rates = [0.1 * 2 * at / 13 for at in range(7)]
     rates += [0.1] * 7
-    rates += [0.05 * (1 + math.cos(math.pi * at / 14)) / 2 for at in range(14)]
+    rates += [0.05 * (1 + math.cos(math.pi * (13 * epoch + 2 * at) / 26)) / 2 for epoch in range(2) for at in range(7)]
     return rates
 
 
@@ -31,8 +34,10 @@ def test_over_windows_time_is_counted_in_batches(backend: str) -> None:
 
 def test_a_phase_in_data_keeps_its_pace_across_a_change_of_the_batch_size(backend: str) -> None:
     found = value(backend, "schedule_across_a_change")
-    # Epoch 0 takes 7 batches, the others 4 each: what is done after each of them, in epochs.
-    done = [batch / 7 for batch in range(7)] + [1 + batch / 4 for batch in range(12)]
+    # Epoch 0 takes batches of 2, the others of 4: what is done before each of them, in epochs of 13 samples.
+    done = [2 * batch / 13 for batch in range(7)] + [
+        1 + epoch + 4 * batch / 13 for epoch in range(3) for batch in range(4)
+    ]
     assert found["4ep"] == pytest.approx([0.1 * (1 - epochs / 4) for epochs in done], abs=2e-5)
     # 39 samples are three epochs, after 15 batches.
     cosine = [0.1 * (1 + math.cos(math.pi * min(epochs / 3, 1))) / 2 for epochs in done]

@@ -325,7 +325,10 @@ impl Timeline {
         if point.is_whole() {
             return Ok(Ok((lower, Some(lower))));
         }
-        Ok(self.amount_at(point.batch + 1, unit)?.map(|upper| (lower, Some(upper))))
+        let upper = self.amount_at(point.batch + 1, unit)?;
+        // A batch ends within its epoch; epochs without batches that come after it are not part of it.
+        let most = (unit == Unit::Epoch && !self.is_stream()).then(|| Ratio::whole(lower.num() / lower.den() + 1));
+        Ok(upper.map(|upper| (lower, Some(most.map_or(upper, |most| most.min(upper))))))
     }
 
     /// The amounts of `unit` at a point between the ends of two batches.

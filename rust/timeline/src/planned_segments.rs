@@ -103,7 +103,7 @@ impl PlannedSegments {
     pub(crate) fn unknown_epochs(&self) -> Option<u64> {
         let later = self.0.iter().filter(|segment| !segment.joins);
         let sum = later.map(|segment| segment.epochs).try_fold(1_u64, |sum, more| sum.checked_add(more?));
-        sum.filter(|epochs| *epochs < MAX_COUNT)
+        sum.filter(|epochs| *epochs <= MAX_COUNT)
     }
 }
 

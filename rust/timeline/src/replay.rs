@@ -236,14 +236,9 @@ impl Replay {
 fn with_one_unknown_end(planned: &PlannedSegments) -> impl Iterator<Item = Segment> {
     let known = planned.iter().take_while(|segment| segment.batches.is_some() || segment.stream.is_some()).count();
     let unknown = planned.iter().nth(known).map(|unknown| {
-        let epochs = planned
-            .iter()
-            .skip(known + 1)
-            .filter(|segment| !segment.joins)
-            .try_fold(unknown.epochs.unwrap_or(MAX_COUNT), |sum, later| {
-                sum.checked_add(later.epochs.unwrap_or(MAX_COUNT))
-            });
-        Segment { epochs: epochs.filter(|epochs| *epochs < MAX_COUNT), ..*unknown }
+        let later = planned.iter().skip(known + 1).filter(|segment| !segment.joins);
+        let epochs = later.fold(unknown.epochs, |sum, later| sum?.checked_add(later.epochs?));
+        Segment { epochs: epochs.filter(|epochs| *epochs <= MAX_COUNT), ..*unknown }
     });
     planned.iter().take(known).copied().chain(unknown)
 }

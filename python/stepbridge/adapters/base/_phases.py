@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import count as count_from
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +14,7 @@ from stepbridge._errors import TimelineError
 from stepbridge.timeline import Between, Exact, Quantity, Timeline, as_quantity, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stepbridge.clock import StepClock
     from stepbridge.timeline import Answer, QuantityLike, Unit
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     Share: TypeAlias = Callable[[Any, Any], Any]
 
 __all__ = ["CompiledPhase", "Phase", "Phases", "Shape"]
+
+#: Changes of the pace that a compiled phase holds one by one.
+MOST_KNOTS = 100_000
 
 #: How a factor gets to its next value.
 Shape: TypeAlias = Literal["linear", "cosine", "hold"]
@@ -114,13 +119,15 @@ class Phases:
     def in_batches(self, timeline: Timeline | None) -> list[CompiledPhase]:
         """Returns the phases with their ends in batches, for a framework that compiles a schedule.
 
-        Where the size of a batch changes inside a phase, the pace changes too, so that the factor is that of the data.
+        Where the size of a batch changes inside a phase, and at a partial last batch, the pace changes too, so that the
+        factor is that of the data.
 
         Args:
             timeline: the run; not needed where all ends are batches. An end inside a batch counts from the next one.
 
         Raises:
-            TimelineError: ends that go back, or one that the timeline cannot tell in batches.
+            TimelineError: ends that go back, or one that the timeline cannot tell in batches; a pace that changes more
+                than 100,000 times.
         """
         return self._converted("ba", timeline)
 
@@ -135,7 +142,8 @@ class Phases:
             number = count_at_end(end, unit, timeline)
             if number < counted:
                 raise TimelineError(f"the phase that ends at {end} ({number}{unit}) ends before the one in front of it")
-            knots = () if timeline is None or end.unit == unit else _knots(begin, end, unit, timeline)
+            even = timeline is None or end.unit == unit or shape == "hold"
+            knots = () if timeline is None or even else _knots(begin, end, unit, timeline)
             converted.append(CompiledPhase(number, factor, shape, knots))
             counted, begin = number, end
         return converted
@@ -149,7 +157,7 @@ class Phases:
             start: the factor at the start of the run.
             count: the batches or steps that are done.
             share: a whole tensor divided by numbers, as a fraction.
-            numeric: what has the framework's `where`, `cos`, `clip` and `sum` by these names, as numpy does.
+            numeric: what has the framework's `where`, `cos`, `take` and `sum` by these names, as numpy does.
         """
         factor: Any = phases[-1].factor
         begins = [(0, start), *((phase.end, phase.factor) for phase in phases)]
@@ -194,8 +202,11 @@ def _passed(phase: CompiledPhase, begin: int, count: Any, share: Share, numeric:
         return share(count - begin, max(phase.end - begin, 1))
     at_begin = () if phase.knots[0][0] == begin else ((begin, 0.0),)
     at, done = zip(*at_begin, *phase.knots, (phase.end, 1.0), strict=True)
-    pieces = numeric.clip(share(count - np.array(at[:-1], "int32"), np.diff(at).astype("float32")), 0.0, 1.0)
-    return numeric.sum(pieces * np.diff(done).astype("float32")) + done[0]
+    counts, shares = np.array(at, "int32"), np.array(done, "float32")
+    passed = share(count - counts[:-1], np.diff(counts).astype("float32"))
+    # The piece that the count is in. Counts outside the phase take the rate of another one.
+    piece = numeric.sum(passed[1:] >= 0)
+    return numeric.take(shares[:-1], piece) + numeric.take(passed, piece) * numeric.take(np.diff(shares), piece)
 
 
 def _knots(
@@ -204,27 +215,58 @@ def _knots(
     """Where the pace changes inside a phase, and which share is done there; also next to an end inside a batch."""
     first, last = count_at_end(begin, unit, timeline), count_at_end(end, unit, timeline)
     since = _at_least(timeline.convert(begin, end.unit))
-    if since is None or since >= end.value:
+    if since is None or since >= end.value or first >= last:
         return ()
-    counts: set[int] = set()
+    counts = {first, last - 1}
+    for batch in _turns(timeline, unit):
+        answer = timeline.convert(Quantity(batch, "ba"), unit)
+        before = _at_least(answer)
+        if before is None or before >= last:
+            break
+        # Batches that a window drops are in the step after them.
+        counts |= {int(before) + more for more in range(3 if unit == "st" else 1)}
+        if len(counts) > MOST_KNOTS:
+            raise TimelineError(
+                f"the pace of the phase that ends at {end} changes more than {MOST_KNOTS} times, at batches or windows "
+                "of another size: give its end in batches or steps"
+            )
+    shares: list[tuple[int, Fraction]] = []
+    for count in sorted(count for count in counts if first <= count < last):
+        done = _at_least(timeline.convert(Quantity(count, unit), end.unit))
+        if done is not None:
+            # A phase that begins in batches that are dropped begins with the next window.
+            shares.append((count, Fraction(max(done - since, 0)) / Fraction(end.value - since)))
+    return tuple((count, float(done)) for count, done in _corners(first, shares, last))
+
+
+def _turns(timeline: Timeline, unit: Literal["ba", "st"]) -> Iterator[int]:
+    """Batches at which the pace may change: where a segment begins, and around the ends of epochs that end unevenly."""
     batch = 0
     for segment in timeline.segments:
-        change = _at_least(timeline.convert(Quantity(batch, "ba"), unit))
-        counts |= set() if change is None else {int(change)}
-        if segment.epochs is None or segment.batches is None:
-            break
+        yield batch
+        if segment.batches is None:
+            return
+        partial = segment.last_batch_size != segment.batch_size
+        short = unit == "st" and segment.boundary != "carry" and segment.batches % segment.accumulate > 0
+        if segment.batches and (partial or short):
+            for epoch in count_from(1) if segment.epochs is None else range(1, segment.epochs + 1):
+                yield batch + epoch * segment.batches - 1
+                yield batch + epoch * segment.batches
+        if segment.epochs is None:
+            return
         batch += segment.epochs * segment.batches
-    knots = {count for count in counts if first < count < last}
-    if not isinstance(timeline.convert(begin, unit), Exact):
-        knots.add(first)
-    if not isinstance(timeline.convert(end, unit), Exact):
-        knots.add(last - 1)
-    shares: list[tuple[int, float]] = []
-    for count in sorted(knots):
-        done = _at_least(timeline.convert(Quantity(count, unit), end.unit))
-        if done is not None and first <= count < last:
-            shares.append((count, float(Fraction(done - since) / Fraction(end.value - since))))
-    return tuple(shares)
+
+
+def _corners(first: int, shares: Sequence[tuple[int, Fraction]], last: int) -> Iterator[tuple[int, Fraction]]:
+    """Those of the points that are not on the line between their neighbours."""
+    begin = shares[0] if shares and shares[0][0] == first else (first, Fraction(0))
+    if begin[1]:
+        yield begin
+    points = [point for point in shares if point[0] > first]
+    for point, (following, done) in pairwise([*points, (last, Fraction(1))]):
+        if (point[1] - begin[1]) * (following - point[0]) != (done - point[1]) * (point[0] - begin[0]):
+            yield point
+            begin = point
 
 
 def _at_least(answer: Answer) -> int | Fraction | None:

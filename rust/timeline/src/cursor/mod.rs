@@ -166,8 +166,12 @@ impl Cursor {
     /// the number of batches.
     #[must_use]
     pub fn running_past_plan(&self) -> Option<Vec<Segment>> {
-        let ends = self.is_whole() && !self.is_stream();
-        (ends || self.record.past_plan).then(|| self.running())
+        if self.is_whole() && !self.is_stream() {
+            // The last part ends the epoch as planned, also where that is planned as cut.
+            let last = self.part.map(|part| part.observed_at_end());
+            return Some(self.record.running.iter().copied().chain(last).collect());
+        }
+        self.record.past_plan.then(|| self.running())
     }
 
     /// What is planned from here on; the first segment continues the running epoch, if there is one. Later segments are

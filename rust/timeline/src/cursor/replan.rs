@@ -139,9 +139,12 @@ impl Cursor {
         let Segment { samples, boundary, cut, .. } = *observed.unwrap_or(&part.segment);
         if part.done == 0 {
             // How the epoch ends is recorded with the batches before this part.
-            end_window(&mut self.record.history, boundary);
-            if let Some(last) = self.record.history.last_mut() {
-                (last.samples, last.cut) = (samples, cut);
+            // That it is cut is recorded with this part, as nothing can continue an epoch that was cut.
+            for parts in [&mut self.record.history, &mut self.record.running] {
+                end_window(parts, boundary);
+                if let Some(last) = parts.last_mut() {
+                    last.samples = samples;
+                }
             }
         }
         part.segment = Segment { samples, boundary, cut, batches: Some(part.done), ..part.observed() };
