@@ -30,6 +30,31 @@ def test_a_ledger_knows_each_step_of_an_epoch_that_went_past_its_plan_and_was_ch
         assert not isinstance(expected, sb.Undetermined)
 
 
+@pytest.mark.parametrize("boundary", ["flush", "carry", "spill", "drop"])
+@pytest.mark.parametrize("past", [1, 2, 5])
+def test_a_process_that_is_killed_past_the_plan_leaves_a_ledger_that_says_so(
+    boundary: Any, past: int, tmp_path: Path
+) -> None:
+    """No later line says how the epoch ended: the first batch past the plan has one."""
+    clock = sb.StepClock(samples=10, batch_size=3, epochs=3, accumulate=3, boundary=boundary, ledger=tmp_path)
+    clock.begin_epoch()
+    for _ in range(4 + past):
+        clock.advance()
+        killed = sb.Timeline.from_ledger(tmp_path)
+        if clock.batch <= 5:
+            assert killed == clock.timeline
+        else:
+            assert isinstance(killed.convert(f"{clock.batch}ba", "step"), sb.Undetermined)
+        for number in range(4):
+            assert killed.convert(f"{number}ba", "step") == clock.convert(f"{number}ba", "step")
+    assert not isinstance(killed.convert("1ep", "step"), sb.Exact)
+    clock.end_epoch()
+    clock.begin_epoch()
+    clock.advance(4)
+    clock.end_epoch()
+    assert sb.Timeline.from_ledger(tmp_path) == clock.timeline
+
+
 def test_two_changes_at_one_point_past_the_plan(tmp_path: Path) -> None:
     clock = sb.StepClock(batches_per_epoch=1, epochs=2, accumulate=3, boundary="drop", ledger=tmp_path)
     clock.begin_epoch()

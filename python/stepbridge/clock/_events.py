@@ -7,7 +7,7 @@ An adapter needs nothing else of the clock than these calls and what `ClockReadi
 - the plan: `change`, `replan`, `move_to`;
 - updates: `updates`, `skip_update`, `settle_updates`, `add_tokens`;
 - what should follow the clock: `add_hook`, `remove_hook`, `hooks`, `is_followed`;
-- what the user should hear: `warn`, `warn_once`; and what the ledger should hold: `record_logged_step`.
+- what the user should hear: `warn`, `warn_once`, `note_longer`; and what the ledger should hold: `record_logged_step`.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class ClockEvents(ClockPlanning):
         batches, last = positive("batches", batches, "ba"), flag("last", last)
         self.settle_updates()
         if not self._advance_many(batches, last):
-            self._warn_longer()
+            self.note_longer()
         self._run_hooks()
 
     def advance_one(self) -> None:
@@ -193,7 +193,7 @@ class ClockEvents(ClockPlanning):
         if tracker is not None:
             tracker.settle()
         if not self._advance():
-            self._warn_longer()
+            self.note_longer()
         if self._hooks:
             self._run_hooks()
 
@@ -201,6 +201,7 @@ class ClockEvents(ClockPlanning):
     """Counts one batch and does nothing else: no hook runs, no update is settled, nothing is warned of.
 
     It is Rust's own method, for a framework that calls back in every batch; use it only while `is_followed` is False.
+    It returns False where the epoch goes on past its plan: call `note_longer` then.
     """
 
     @contextmanager
@@ -362,8 +363,11 @@ class ClockEvents(ClockPlanning):
         if self._ledger is not None:
             self._ledger.record_stop(self, self.padding)
 
-    def _warn_longer(self) -> None:
+    def note_longer(self) -> None:
+        """Says that the epoch goes on past its plan, and records it: where `count_one` returned False."""
         epoch, iteration = self.location
+        if self._ledger is not None:
+            self._ledger.record_change(self, self.padding)
         self.warn(
             f"epoch {epoch} (an index from 0) goes on past the {iteration} batches expected; "
             "its length is counted as it comes"

@@ -177,7 +177,7 @@ class ClockLoop(ClockRest):
             if self._tracker is not None:
                 self._tracker.settle()
             if not advance():
-                self._warn_longer()
+                self.note_longer()
             if hooks:
                 self._run_hooks()
             yield item

@@ -71,7 +71,17 @@ proptest! {
                     ended = running;
                     cursor.begin_epoch().map(|_| ())
                 }
-                Event::Count(batches) => cursor.advance_many(*batches).map(|_| ()),
+                Event::Count(batches) => cursor.advance_many(*batches).map(|planned| {
+                    if !planned {
+                        // That the epoch goes on past its plan is recorded where it does.
+                        let at = cursor.position();
+                        assert!(replay.changes_at(at.epoch, at.iter, cursor.batch()));
+                        let done = cursor.running_past_plan().unwrap_or_default();
+                        replay.change(cursor.batch(), cursor.planned(), &done);
+                        let (Ok(replayed), Ok(seen)) = (replay.timeline(), cursor.timeline()) else { return };
+                        assert_eq!(replayed, seen, "past the plan");
+                    }
+                }),
                 // After the end of the plan there is nothing that a change could be recorded with.
                 Event::Change(_) if !cursor.in_epoch() && cursor.at_end() => continue,
                 Event::Change(change) => cursor.change(change).map(|()| {

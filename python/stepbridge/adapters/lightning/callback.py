@@ -166,7 +166,8 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             else:
                 # No update of the batch before is to be settled, and nothing else follows the clock.
                 self._open = False
-                clock.count_one()
+                if not clock.count_one():
+                    clock.note_longer()
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         if self._open:
