@@ -157,7 +157,7 @@ class Phases:
             start: the factor at the start of the run.
             count: the batches or steps that are done.
             share: a whole tensor divided by numbers, as a fraction.
-            numeric: what has the framework's `where`, `cos`, `take` and `sum` by these names, as numpy does.
+            numeric: what has the framework's `where`, `cos`, `take`, `sum` and `subtract` by these names, as numpy does.
         """
         factor: Any = phases[-1].factor
         begins = [(0, start), *((phase.end, phase.factor) for phase in phases)]
@@ -203,7 +203,8 @@ def _passed(phase: CompiledPhase, begin: int, count: Any, share: Share, numeric:
     at_begin = () if phase.knots[0][0] == begin else ((begin, 0.0),)
     at, done = zip(*at_begin, *phase.knots, (phase.end, 1.0), strict=True)
     counts, shares = np.array(at, "int32"), np.array(done, "float32")
-    passed = share(count - counts[:-1], np.diff(counts).astype("float32"))
+    # A tensor of PyTorch takes no array of numpy but by a function.
+    passed = share(numeric.subtract(count, counts[:-1]), np.diff(counts).astype("float32"))
     # The piece that the count is in. Counts outside the phase take the rate of another one.
     piece = numeric.sum(passed[1:] >= 0)
     return numeric.take(shares[:-1], piece) + numeric.take(passed, piece) * numeric.take(np.diff(shares), piece)

@@ -80,7 +80,7 @@ class ClockSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: i
             self.phases,
             self.start,
             ops.convert_to_tensor(step),
-            share=lambda batches, whole: ops.cast(batches, "float32") / whole,
+            share=lambda batches, whole: ops.divide(ops.cast(batches, "float32"), whole),
             numeric=ops,
         )
         return self.rate * factor
