@@ -28,7 +28,7 @@ __all__ = ["KINDS", "STEPS", "TAGS", "files_of"]
 #: Steps and tags of a run: 4,000 values.
 STEPS, TAGS = 1000, ("loss", "accuracy", "lr", "grad_norm")
 #: How many steps an epoch has.
-_EPOCH = 100
+_EPOCH = 10
 #: Every so many runs were resumed, and did some steps again.
 _RESUMED = 11
 #: So many runs of a kind have different content.

@@ -36,6 +36,8 @@ __all__ = ["StepbridgeDataSource"]
 _TYPES = {"string": "STRING", "int64": "BIGINT", "double": "DOUBLE"}
 #: The options of reading.
 _READING = ReadOptions.__optional_keys__
+#: Those of them that say how a store is read.
+_OF_ADDRESSES = {"storage_options", "cache_limit"}
 #: The options of re-indexing that a text can say.
 _PLACING = ("unit", "base", "convention", "plans", "likely")
 #: How many bytes of logs a partition has, if it is of several groups.
@@ -60,10 +62,10 @@ class StepbridgeDataSource(DataSource):  # type: ignore[misc, unused-ignore]  # 
         path = options.pop("path", None)
         if path is None:
             raise ValueError("there is no path: give it to load(), as in load('runs/')")
-        known = {*_READING, *_PLACING}
+        known = [*sorted({*_READING, *_PLACING} - _OF_ADDRESSES), *sorted(_OF_ADDRESSES)]
         for name in options:
             if name not in known:
-                raise ValueError(f"there is no option {name!r}; expected one of {', '.join(sorted(known))}")
+                raise ValueError(f"there is no option {name!r}; expected one of {', '.join(known)}")
         reading: dict[str, Any] = {name: options[name] for name in _READING if name in options}
         if "storage_options" in reading:
             reading["storage_options"] = _store_options(reading["storage_options"])
