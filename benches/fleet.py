@@ -1,6 +1,6 @@
 """Measures a table of many runs: made from a local S3 server and from the disk, and one run of it read by polars.
 
-There are 2,000 runs; STEPBRIDGE_FLEET_RUNS says another number, and `many_runs.py` does what a hundred thousand need.
+There are 4,000 runs; STEPBRIDGE_FLEET_RUNS says another number, and `many_runs.py` does what a hundred thousand need.
 The plain copy makes as many requests at a time as stepbridge does, and writes files. TensorBoard's server and tbparse
 load event files alone, so that they get runs of event files alone; tbparse gets one in a hundred of them, and its time
 is multiplied.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from claims import Claim
 
-RUNS = int(os.environ.get("STEPBRIDGE_FLEET_RUNS", "2000"))
+RUNS = int(os.environ.get("STEPBRIDGE_FLEET_RUNS", "4000"))
 STEPS = 1000
 REPEATS, READS = 3, 20
 #: tbparse loads one run in so many.

@@ -94,7 +94,7 @@ def test_ledgers_configurations_checkpoints_and_damage(objects: ObjectServer, bu
         "run/train/log.jsonl": lines(range(1, 5)).decode(),
         "run/val/log.jsonl": lines(range(1, 5)).decode(),
         "hf/checkpoint-5/trainer_state.json": json.dumps(state),
-        "hf/config.yaml": "batch_size: 4\n",
+        "hf/config.yaml": "batch_size: 4\n" + "# a long comment\n" * 20_000,
         "mlruns/0/" + "0" * 32 + "/metrics/train/loss": "1700000000000 0.5 0\n1700000001000 0.25 1\n",
         "damaged/events.out.tfevents.1.host": "",
         "damaged/log.jsonl": lines(range(1, 3)).decode(),

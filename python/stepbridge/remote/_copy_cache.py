@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepbridge import _core
 from stepbridge.remote._cache_folder import CacheFolder
 from stepbridge.remote._copying import SMALL, Copier, RemoteCopy
 from stepbridge.remote._mirror import LIMIT, check_limit
@@ -23,8 +24,10 @@ __all__ = ["CopyCache"]
 
 #: A file of at most so many bytes is fetched whole to see what it is, if it is not read afterwards.
 _LOOKED_AT = 64 << 10
-#: As much of a file of configuration is needed to see that it is one.
+#: A file of configuration has at most so many bytes, and all of them are needed to see that it is one.
 _WHOLE = 1 << 20
+#: How the names of files end that are compressed.
+_COMPRESSED = (".gz", ".zst", ".zstd")
 
 
 class CopyCache:
@@ -126,7 +129,7 @@ class CopyCache:
             for copy, begun in copier.each(lambda it: copier.copy_beginning(it, always=True, block=most), large):
                 if isinstance(begun, Exception):
                     failed[copy] = begun
-                elif begun[1] and copy.file.size <= _WHOLE:
+                elif begun[1] and copy.file.size <= _WHOLE and (keep or _may_be_configuration(copy)):
                     rest.append(copy)
                 else:
                     self._begun.add(copy.target)
@@ -235,3 +238,10 @@ class CopyCache:
             again(lambda: self._tree.store(address).stat(address), copier.sleep)
         except BrokenError as error:
             raise ConnectionError(f"'{address}' cannot be read: {error}") from None
+
+
+def _may_be_configuration(copy: RemoteCopy) -> bool:
+    """Whether a file has one of the names of files of configuration. Those with other names are small."""
+    name = copy.address.names[-1]
+    plain = next((name.removesuffix(ending) for ending in _COMPRESSED if name.endswith(ending)), name)
+    return plain in _core.COMPANIONS
