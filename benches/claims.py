@@ -47,6 +47,8 @@ TEXT = "a text log of 1 GB to a long table with step, epoch and iter"
 SMALL_RUNS = "stepbridge reindex of 100,000 runs of a small event file each to Parquet"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
 REMOTE = "10,000 runs of 50 JSON lines each from a local S3 server"
+FLEET = "a table of 4,000 runs of four kinds"
+FLEET_EVENTS = "a table of 1,000 runs of event files, from the disk"
 BATCHES = "clock.batches() alone"
 READ = 'clock.batches() with step, closes_step, every("500st")'
 TOKENS = "the same, with add_tokens in each batch"
@@ -106,6 +108,13 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(LINES, "polars scan_ndjson and unpivot, lazy", SPEED, 1.0),
     ),
     "remote_read": (Claim(REMOTE, "a plain copy of the bytes from the same server, obstore", COST, 3.0),),
+    "fleet": (
+        Claim(FLEET + " from a local S3 server", "a plain copy of the bytes from the same server, obstore", COST, 3.0),
+        Claim(FLEET + " from a local S3 server", "peak memory", MEMORY, 512.0),
+        Claim(FLEET_EVENTS, SERVER, SPEED, 1.0),
+        Claim(FLEET_EVENTS, "a loop of tbparse, on 1 %", SPEED, 20.0),
+        Claim("polars reads one run of that table", "nothing at all", MORE, 50.0),
+    ),
     "read_text": (
         Claim(TEXT, "a compiled regular expression of Python over its lines", SPEED, 5.0),
         Claim(TEXT, "as much as is read in a second", RATE, 200.0),

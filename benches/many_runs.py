@@ -1,171 +1,141 @@
-"""Writes many small runs, and measures how fast `index` makes a table of them and brings it up to date.
+"""Indexes many small runs, and says what that took: time, memory, bytes and requests.
 
-    python benches/many_runs.py 10000 [FOLDER]
+    python benches/many_runs.py 100000                     from the disk
+    python benches/many_runs.py 100000 --bucket            from a local S3 server
+    python benches/many_runs.py 100000 --bucket --shards 8 in eight processes, and in one
 
-writes so many runs of 4,000 scalars each and prints what indexing took. It is not a row of `make bench`: with a hundred
-thousand runs it takes minutes and gigabytes.
+writes so many runs of 4,000 values each: event files, tables, lines of JSON and offline files of W&B, every eleventh
+run resumed. It indexes them, indexes them again, changes one in a hundred and indexes them once more; then polars reads
+one run. It is not a row of `make bench`: with a hundred thousand runs it takes many minutes and gigabytes.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
-import random
-import resource
+import argparse
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
+import pyarrow.parquet as pq
 
-import stepbridge as sb
+from index_process import Indexed, copied, fill_bucket, fill_folder, indexed, store_of
+from one_run import one_run
+
+# The server of the tests, whose folder `index_process` adds.
+from object_server import Front, in_front, object_server  # isort: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-#: Steps and tags of a run: 4,000 scalars.
-STEPS, TAGS = 1000, ("loss", "accuracy", "lr", "grad_norm")
-#: Every so many runs were resumed, and did some steps again.
-RESUMED = 10
-#: The part of the runs that changes before the second call.
+#: Steps of a run.
+STEPS = 1000
+#: The part of the runs that changes before the last call.
 CHANGED = 100
 
 
-def rows(seed: int) -> Iterator[tuple[int, int, list[float]]]:
-    """Yield step, epoch and values."""
-    draw = random.Random(seed)
-    for step in range(STEPS):
-        yield step, step // 100, [draw.random() for _ in TAGS]
-
-
-def events(folder: Path, seed: int, first: int = 0) -> None:
-    """Write an event file, as TensorBoard does."""
-    with (folder / f"events.out.tfevents.{1_700_000_000 + first}.host").open("wb") as file:
-        writer = RecordWriter(file)
-        writer.write(Event(wall_time=1.7e9 + first, file_version="brain.Event:2").SerializeToString())
-        for step, epoch, values in rows(seed):
-            if step < first:
-                continue
-            named = zip(("epoch", *TAGS), (float(epoch), *values), strict=True)
-            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in named])
-            writer.write(Event(wall_time=1.7e9 + step, step=step, summary=summary).SerializeToString())
-
-
-def table(folder: Path, seed: int) -> None:
-    """Write a table as Lightning does."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("step", "epoch", *TAGS))
-    writer.writerows((step, epoch, *values) for step, epoch, values in rows(seed))
-    (folder / "metrics.csv").write_text(text.getvalue())
-
-
-def lines(folder: Path, seed: int) -> None:
-    """Write lines of JSON."""
-    found = (
-        {"step": step, "epoch": epoch, **dict(zip(TAGS, values, strict=True))} for step, epoch, values in rows(seed)
-    )
-    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
-
-
-#: How a run is written, one after the other.
-WRITERS = (events, table, lines)
-
-
-def make_runs(root: Path, count: int) -> None:
-    """Write runs. Their content is one of a hundred, so that making them does not take longer than reading them."""
-    made: dict[tuple[int, bool], Path] = {}
-    for number in range(count):
-        folder = root / f"sweep{number // 1000:03}" / f"run{number:06}"
-        kind = (number % 99, number % RESUMED == 0)
-        if kind in made:
-            shutil.copytree(made[kind], folder)
-            continue
-        folder.mkdir(parents=True)
-        WRITERS[number % 3](folder, number % 99)
-        if kind[1] and number % 3 == 0:
-            events(folder, number, STEPS // 2)
-        made[kind] = folder
-
-
-def grow(root: Path, every: int) -> int:
-    """Write some of the runs anew. Return how many."""
-    folders = sorted(root.glob("sweep*/run*"))[::every]
-    for folder in folders:
-        shutil.rmtree(folder)
-        folder.mkdir()
-        lines(folder, len(folders))
-        settle(folder)
-    return len(folders)
-
-
-def settle(root: Path) -> None:
-    """Make the files older than the clock of a file system is coarse."""
-    then = time.time() - 100
-    for path in root.rglob("*"):
-        os.utime(path, (then, then))
-
-
-def timed(what: str, call: Any, size: int) -> None:  # noqa: ANN401 - any call
-    """Print how long a call takes, and at what rate."""
-    begin = time.perf_counter()
-    read = read_bytes()
-    result = call()
-    taken = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{what}: {taken:.1f} s, {size / taken / 2**20:.0f} MB/s of logs, "
-        f"{(read_bytes() - read) / 2**20:,.0f} MB read, peak {peak:.0f} MB, {result}"
-    )
-
-
-def read_bytes() -> int:
-    """Return how many bytes this process has read so far."""
-    counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
-    return int(counts["rchar"])
-
-
-def main(count: int, root: Path) -> None:
+def main() -> None:
     """Measure."""
-    runs, target = root / "runs", root / "table"
-    begin = time.perf_counter()
-    make_runs(runs, count)
-    settle(runs)
-    size = sum(path.stat().st_size for path in runs.rglob("*") if path.is_file())
-    print(f"{count:,} runs, {size / 2**20:,.0f} MB, made in {time.perf_counter() - begin:.0f} s")
+    parser = argparse.ArgumentParser(description="Index many small runs.")
+    parser.add_argument("count", type=int)
+    parser.add_argument("--bucket", action="store_true", help="put them into a local S3 server")
+    parser.add_argument("--shards", type=int, default=1, help="index in so many processes at once, and compare")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure = of_bucket if arguments.bucket else of_folder
+        measure(Path(folder), arguments.count, arguments.steps, arguments.shards)
+        print_one_run(Path(folder, "table"))
 
-    def index() -> str:
-        result = sb.index(runs, target)
-        return f"{result.records:,} records of {result.runs:,} runs, {len(result.replaced):,} read"
 
-    timed("first index", index, size)
-    timed("nothing changed", index, size)
-    changed = grow(runs, CHANGED)
-    timed(f"{changed:,} runs changed", index, size)
-    begin = time.perf_counter()
-    rows = pl.read_parquet(target / "runs" / "*.parquet", columns=["run", "part"]).sort("run")
-    name, part = rows.row(count // 2)
-    found_after = time.perf_counter() - begin
-    records = pl.scan_parquet(target / "records" / f"part-{part:04}.parquet")
-    found = records.filter(pl.col("run").cast(pl.String) == name).collect()
-    taken = time.perf_counter() - begin
-    print(
-        f"one run of {found.height:,} records by polars: {taken * 1000:.0f} ms, "
-        f"{found_after * 1000:.0f} of them to find it"
-    )
+def of_folder(root: Path, count: int, steps: int, shards: int) -> None:
+    """Index a folder."""
+    runs = root / "runs"
+    size = fill_folder(runs, range(count), steps)
+    print(f"{count:,} runs, {size / 2**20:,.0f} MB")
+    report = reporter(size, None)
+    report("first", indexed(str(runs), root / "table"))
+    report("nothing changed", indexed(str(runs), root / "table"))
+    fill_folder(runs, range(0, count, CHANGED), steps - 1)
+    report("1 % changed", indexed(str(runs), root / "table"))
+    if shards > 1:
+        report(f"{shards} shards", indexed(str(runs), root / "sharded", shards=shards))
+        compare(root)
+
+
+def of_bucket(root: Path, count: int, steps: int, shards: int) -> None:
+    """Index a bucket."""
+    with object_server() as server, in_front(server, lambda *_: None) as front:
+        server.put("fleet", b"")
+        store = store_of(server, "fleet")
+        size = fill_bucket(store, range(count), steps)
+        print(f"{count:,} runs, {size / 2**20:,.0f} MB")
+        seconds, _ = copied(store, root / "copy")
+        shutil.rmtree(root / "copy")
+        print(f"plain copy: {seconds:.1f} s")
+        # What goes through the server in front is slower: it counts, and the times are taken without it.
+        environment = server.environment
+        report = reporter(size, front)
+        report("first", indexed("s3://fleet", root / "table", environment))
+        report("nothing changed", indexed("s3://fleet", root / "table", environment))
+        fill_bucket(store, range(0, count, CHANGED), steps - 1)
+        report("1 % changed, counted", indexed("s3://fleet", root / "table", front.server.environment))
+        if shards > 1:
+            report(
+                f"{shards} shards, counted",
+                indexed("s3://fleet", root / "sharded", front.server.environment, shards=shards),
+            )
+            compare(root)
+
+
+def reporter(size: int, front: Front | None) -> Callable[[str, tuple[float, list[Indexed]]], None]:
+    """Give what prints a measurement."""
+
+    def report(what: str, measured: tuple[float, list[Indexed]]) -> None:
+        seconds, done = measured
+        facts = [
+            f"{seconds:.1f} s",
+            f"{size / seconds / 2**20:.0f} MB/s of logs",
+            f"{sum(each.records for each in done):,} records of {sum(each.runs for each in done):,} runs",
+            f"{sum(each.read for each in done):,} read",
+            f"{sum(each.bytes_read for each in done) / 2**20:,.0f} MB from files",
+            f"at most {max(each.peak for each in done):.0f} MB a process",
+        ]
+        if front is not None and front.requests:
+            objects = sum(method == "GET" and "?" not in path for method, path, _ in front.requests)
+            facts.append(f"{len(front.requests):,} requests, {objects:,} for objects")
+            front.requests.clear()
+        print(f"{what}: {', '.join(facts)}", flush=True)
+
+    return report
+
+
+def compare(root: Path) -> None:
+    """Compare both tables, part by part."""
+    for one, other in zip(parts(root / "table"), parts(root / "sharded"), strict=True):
+        frames = [pl.DataFrame(pq.read_table(path)) for path in (one, other)]
+        first, second = (frame.with_columns(pl.col("run", "tag", "source").cast(pl.String)) for frame in frames)
+        if not first.sort(first.columns).equals(second.sort(second.columns), null_equal=True):
+            message = f"{one.name} differs"
+            raise RuntimeError(message)
+    print("the tables of one process and of the shards are the same")
+
+
+def parts(table: Path) -> Iterator[Path]:
+    """Give the files of a table."""
+    yield from sorted((table / "records").glob("*.parquet"))
+
+
+def print_one_run(table: Path) -> None:
+    """Read one run, a few times: the first one brings the files into memory."""
+    names = pl.read_parquet(table / "runs" / "*.parquet", columns=["run"])["run"].drop_nulls().sort()
+    for _ in range(3):
+        begin = time.perf_counter()
+        found = one_run(table, names[len(names) // 2])
+        print(f"one run of {found.height:,} records by polars: {(time.perf_counter() - begin) * 1000:.0f} ms")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        main(int(sys.argv[1]), Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            main(int(sys.argv[1]), Path(folder))
+    main()

@@ -3,14 +3,17 @@
     spark.dataSource.register(StepbridgeDataSource)
     spark.read.format("stepbridge").load("runs/").filter("tag = 'loss'")
 
-The folder must have the same path on every worker. Options are those of `stepbridge.ReadOptions`, and `unit`, `base`,
-`convention`, `plans` (a file) and `likely` of `stepbridge.ReindexOptions`: `option("convention", "lightning")`,
-`option("likely", "true")`. Records come with their epoch, as `Logs.reindex` gives them; what could not be read is a
-warning here, and a row of the table that `stepbridge index` writes.
+The folder must have the same path on every worker; an address, `load("s3://bucket/runs")`, is the same everywhere.
+Options are those of `stepbridge.ReadOptions`, and `unit`, `base`, `convention`, `plans` (a file) and `likely` of
+`stepbridge.ReindexOptions`: `option("convention", "lightning")`, `option("likely", "true")`. `storage_options` is JSON:
+`option("storage_options", '{"region": "eu-central-1"}')`; secrets belong into the environment of the workers. Records
+come with their epoch, as `Logs.reindex` gives them; what could not be read is a warning here, and a row of the table
+that `stepbridge index` writes.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
@@ -31,8 +34,10 @@ __all__ = ["StepbridgeDataSource"]
 
 #: What Spark calls the types of the columns.
 _TYPES = {"string": "STRING", "int64": "BIGINT", "double": "DOUBLE"}
-#: The options of reading, but for those of addresses: groups of files are those of a file system.
-_READING = ReadOptions.__optional_keys__ - {"storage_options", "cache_limit"}
+#: The options of reading.
+_READING = ReadOptions.__optional_keys__
+#: Those of them that say how a store is read.
+_OF_ADDRESSES = {"storage_options", "cache_limit"}
 #: The options of re-indexing that a text can say.
 _PLACING = ("unit", "base", "convention", "plans", "likely")
 #: How many bytes of logs a partition has, if it is of several groups.
@@ -57,17 +62,32 @@ class StepbridgeDataSource(DataSource):  # type: ignore[misc, unused-ignore]  # 
         path = options.pop("path", None)
         if path is None:
             raise ValueError("there is no path: give it to load(), as in load('runs/')")
-        known = {*_READING, *_PLACING}
+        known = [*sorted({*_READING, *_PLACING} - _OF_ADDRESSES), *sorted(_OF_ADDRESSES)]
         for name in options:
             if name not in known:
-                raise ValueError(f"there is no option {name!r}; expected one of {', '.join(sorted(known))}")
-        reading = {name: options[name] for name in _READING if name in options}
+                raise ValueError(f"there is no option {name!r}; expected one of {', '.join(known)}")
+        reading: dict[str, Any] = {name: options[name] for name in _READING if name in options}
+        if "storage_options" in reading:
+            reading["storage_options"] = _store_options(reading["storage_options"])
+        if "cache_limit" in reading:
+            reading["cache_limit"] = int(reading["cache_limit"])
         placing: dict[str, Any] = {name: options[name] for name in _PLACING if name in options}
         if "base" in placing:
             placing["base"] = int(placing["base"])
         if "likely" in placing:
             placing["likely"] = placing["likely"].lower() == "true"
         return _Reader(path, reading, placing)
+
+
+def _store_options(text: str) -> dict[str, Any]:
+    """Reads the options of a store. They may hold a secret: the error shows none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('storage_options is not a JSON object, such as {"region": "eu-central-1"}')  # noqa: TRY004 - an option of Spark is text
+    return found
 
 
 class _Groups(InputPartition):  # type: ignore[misc, unused-ignore]  # where pyspark has no types

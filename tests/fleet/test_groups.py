@@ -248,9 +248,3 @@ def test_the_schema_is_that_of_every_table() -> None:
     kept = logs.reindex(keep_superseded=True)
     assert sb.TableSchema(keep_superseded=True).names == kept.columns
     assert repr(pickle.loads(pickle.dumps(sb.TABLE_SCHEMA))).startswith("TableSchema(run, tag, step, epoch")
-
-
-@pytest.mark.parametrize("path", ["s3://bucket/runs", ["s3://bucket/a", "s3://bucket/b"]])
-def test_an_address_is_refused_before_anything_is_fetched(path: Any) -> None:
-    with pytest.raises(ValueError, match=r"s3://bucket/\w+ is an address: find_runs and index take folders"):
-        sb.find_runs(path)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -284,10 +285,12 @@ source, table, table_format = sys.argv[1:]
 print(flush=True)
 sb.index(source, table, table_format=table_format)
 """
-#: How often a process is killed.
-KILLS = int(os.environ.get("STEPBRIDGE_KILLS", "25"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE")
+#: How often a process is killed: before a release, hundreds of times.
+KILLS = int(os.environ.get("STEPBRIDGE_KILLS", "400" if PROFILE == "thorough" else "25"))
 
 
+@pytest.mark.timeout(600 + 20 * KILLS)
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("table_format", FORMATS)
 def test_a_process_that_is_killed_leaves_each_run_whole(source: Path, tmp_path: Path, table_format: str) -> None:
@@ -333,6 +336,56 @@ def test_a_process_that_is_killed_leaves_each_run_whole(source: Path, tmp_path: 
     sb.index(source, fresh, table_format=table_format)  # type: ignore[arg-type]
     both = [sorted(read(each, "runs", table_format), key=lambda row: str(row["run"])) for each in (table, fresh)]
     assert both[0] == both[1]
+
+
+@pytest.mark.timeout(600 + 20 * KILLS)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("table_format", FORMATS)
+def test_shards_that_are_killed_while_others_commit(source: Path, tmp_path: Path, table_format: str) -> None:
+    """Three shards work on one table at once, and each time one of them is killed."""
+    table = tmp_path / "table"
+    draw = random.Random(2)
+    sb.index(source, table, table_format=table_format)  # type: ignore[arg-type]
+    rounds = max(KILLS // 8, 3) if table_format == "parquet" else max(KILLS // 10, 2)
+    whole, killed = 0.0, 0
+    for number in range(rounds + 1):
+        for changed in draw.sample(range(12), 8):
+            log(
+                source / f"sweep/run{changed}" / "log.jsonl",
+                draw.randrange(1, 30),
+                draw.random(),
+                draw.randrange(10, 1000),
+            )
+        command = [sys.executable, "-m", "stepbridge", "index", str(source), "-o", str(table), "--json"]
+        command += ["--table-format", table_format, "--shard"]
+        old = {row["run"]: Counter[str]() for row in read(table, "records", table_format)}
+        for row in read(table, "records", table_format):
+            old[row["run"]][repr(row)] += 1
+        new = states(source)
+        begun = time.monotonic()
+        shards = [
+            subprocess.Popen([*command, f"{shard}/3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for shard in (1, 2, 3)
+        ]
+        if number:
+            # The moment is drawn, not an event: it is somewhere in the work, or after it.
+            time.sleep(draw.uniform(0, 0.8) * whole)
+            shards[number % 3].send_signal(signal.SIGKILL)
+        codes = [shard.wait(timeout=240) for shard in shards]
+        whole = whole or time.monotonic() - begun
+        killed += codes.count(-signal.SIGKILL)
+        assert set(codes) <= {0, -signal.SIGKILL}
+        found: dict[str, Counter[str]] = {}
+        for row in read(table, "records", table_format):
+            found.setdefault(row["run"], Counter())[repr(row)] += 1
+        for name in new:
+            # Those of shards that were not killed are new.
+            shard = zlib.crc32(name.encode()) % 256 % 3
+            whole_states = (new[name],) if codes[shard] == 0 else (old[name], new[name])
+            assert found.get(name) in whole_states, name
+    assert killed
+    sb.index(source, table, table_format=table_format)  # type: ignore[arg-type]
+    assert counted(read(table, "records", table_format)) == expected(source)
 
 
 def test_a_run_that_came_and_went_while_the_process_was_killed(

@@ -37,6 +37,24 @@ def test_the_memory_of_a_process() -> None:
         sb.read_logs("memory://nothing")
 
 
+def test_a_table_of_what_fsspec_reads(tmp_path: Path, demo: Path) -> None:
+    pytest.importorskip("pyarrow")
+    system = fsspec.filesystem("memory")
+    for name in "ab":
+        system.pipe(f"/fleet/{name}/log.jsonl", LOG)
+    table = tmp_path / "table"
+    assert sb.index("memory://fleet", table).replaced == ["a", "b"]
+    assert sb.index("memory://fleet", table).replaced == []
+    system.pipe("/fleet/a/log.jsonl", LOG * 2)
+    system.rm("/fleet/b", recursive=True)
+    assert sb.index("memory://fleet", table)[1:5] == (2, 20, ["a", "a#2"], ["b"])
+    found = sb.find_runs(f"file://{demo}")
+    assert [group.name for group in found] == [group.name for group in sb.find_runs(demo)]
+    assert [len(group.read()) for group in found] == [len(group.read()) for group in sb.find_runs(demo)]
+    remote = sb.index(f"file://{demo}", tmp_path / "remote")
+    assert remote[1:] == sb.index(demo, tmp_path / "local")[1:]
+
+
 def test_a_folder_of_this_machine(tmp_path: Path, demo: Path) -> None:
     logs = sb.read_logs(f"file://{demo}")
     local = sb.read_logs(demo)

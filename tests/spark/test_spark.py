@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession, datasource
 
 import stepbridge as sb
 from commands import LOGS
+from object_server import object_server
 from stepbridge.spark import StepbridgeDataSource
 
 if TYPE_CHECKING:
@@ -103,7 +104,25 @@ def test_filters_leave_groups_out(runs: Path) -> None:
     assert len(found) == 20
 
 
+def test_a_bucket(spark: Any, runs: Path) -> None:
+    with object_server() as server:
+        server.put("spark", b"")
+        server.upload(runs, "spark/runs")
+        reader = spark.read.format("stepbridge").option("storage_options", json.dumps(server.options))
+        frame = reader.option("cache_limit", "1000000").load("s3://spark/runs")
+        assert rows(frame) == expected(runs)
+        assert frame.filter("run = 'sweep/run3'").count() == 40
+        found = StepbridgeDataSource({"path": "s3://spark/none", "storage_options": json.dumps(server.options)}).reader(
+            None
+        )
+        with pytest.raises(FileNotFoundError, match="there is no file or folder 's3://spark/none'"):
+            found.partitions()
+
+
 def test_wrong_use() -> None:
+    with pytest.raises(ValueError, match="storage_options is not a JSON object") as caught:
+        StepbridgeDataSource({"path": "s3://x/y", "storage_options": "secret=1"}).reader(None)
+    assert "secret" not in str(caught.value)
     with pytest.raises(ValueError, match="there is no path"):
         StepbridgeDataSource({}).reader(None)
     with pytest.raises(ValueError, match="there is no option 'unti'; expected one of base, chain"):

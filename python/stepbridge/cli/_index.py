@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -12,11 +11,11 @@ import click
 from stepbridge._errors import NoLogsError, PatternError
 from stepbridge._text import counted
 from stepbridge.cli._command import Example, as_json, command
-from stepbridge.cli._placing_options import column_options, following_options, placing_of, placing_options_of_each
+from stepbridge.cli._placing_options import column_options, following_options, placing_of_each, placing_options_of_each
 from stepbridge.cli._plan_options import plan_options, timeline_of
 from stepbridge.cli._printing import complain, failure, in_flags, print_json, say
 from stepbridge.cli._progress_bar import bar
-from stepbridge.cli._reading import Reading, reading_options_of_folder, report
+from stepbridge.cli._reading import Reading, outlive_server, reading_options_of_one, report
 from stepbridge.cli._reindex import MOST_PROBLEMS, without
 from stepbridge.cli._step_options import step_options
 
@@ -52,12 +51,12 @@ def shard_of(_context: click.Context, _parameter: click.Parameter, text: str | N
 
 
 @command(*EXAMPLES, short="Keep a table of many runs up to date.")
-@reading_options_of_folder
+@reading_options_of_one
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     metavar="TABLE",
     help="The folder of the table; it is made if it is not there.",
 )
@@ -79,7 +78,7 @@ def shard_of(_context: click.Context, _parameter: click.Parameter, text: str | N
 @as_json
 def index(
     path: str,
-    output: Path,
+    output: str,
     plan: PlanArguments,
     reading: Reading,
     *,
@@ -93,12 +92,13 @@ def index(
 ) -> None:
     """Write the records of all runs below PATH to a table, or bring the table up to date.
 
-    The table is a folder with `records` and `runs`. Only the files that changed since the last time are read; each of
-    their runs is replaced whole. Runs whose files are gone are removed, and named.
+    PATH is a folder, or the address of one: s3://bucket/runs. The table is a folder with `records` and `runs`. Only the
+    files that changed since the last time are read; each of their runs is replaced whole. Runs whose files are gone are
+    removed, and named.
     """
     timeline = timeline_of(plan) if plan else None
-    refuse(path)
-    options = placing_of(reading, options)
+    outlive_server(path)
+    options = placing_of_each(options)
 
     def indexed() -> IndexResult:
         from stepbridge.fleet import index as index_runs  # noqa: PLC0415 - see _command.py
@@ -126,16 +126,6 @@ def index(
             shown.update(result.problems)
 
 
-def refuse(path: str) -> None:
-    """Ends the command before anything is fetched, if the path is an address."""
-    from stepbridge.fleet._groups import refuse_address  # noqa: PLC0415 - see _command.py
-
-    try:
-        refuse_address(path)
-    except ValueError as error:
-        raise click.UsageError(in_flags(error)) from error
-
-
 def first(indexed: Callable[[], IndexResult]) -> IndexResult:
     """Indexes once, and ends the command if that fails: as wrong use if the request does not fit, else as a failure."""
     try:
@@ -148,7 +138,7 @@ def first(indexed: Callable[[], IndexResult]) -> IndexResult:
         raise click.UsageError(in_flags(error)) from error
 
 
-def followed(indexed: Callable[[], IndexResult], output: Path, interval: float) -> Iterator[IndexResult]:
+def followed(indexed: Callable[[], IndexResult], output: str, interval: float) -> Iterator[IndexResult]:
     """Yields what changed, each time that something did. Logs may be away for a moment: it says so once, and waits."""
     yield first(indexed)
     complaint = None

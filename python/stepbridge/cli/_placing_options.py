@@ -103,11 +103,18 @@ def _with(command: Function, *options: Callable[[Function], Function]) -> Functi
 
 
 def placing_of(reading: Reading, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the options as the library takes them."""
+    """Returns the options as the library takes them, with the plans that are where the logs are."""
+    options = placing_of_each(options)
+    options.setdefault("plans", reading.source.plan_file)
+    return options
+
+
+def placing_of_each(options: dict[str, Any]) -> dict[str, Any]:
+    """Returns the options as the library takes them. It finds plans that are not given itself."""
     options = as_meaning(options)
     options["series"] = dict(map(series_rule, options["series"]))
     if options["plans"] is None:
-        options["plans"] = reading.source.plan_file
+        del options["plans"]
     return options
 
 

@@ -105,8 +105,6 @@ OPTIONS = {
         help="How much of remote logs may be on the disk while they are read: 64GiB; 32 GiB by default.",
     ),
 }
-#: Those of them that say how remote logs are fetched.
-OF_ADDRESSES = ("storage_options", "cache_limit")
 #: How many problems of a kind are named where there are too many for a screen.
 FEW = 3
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress bar.")
@@ -149,17 +147,10 @@ def reading_options_of_one(command: Function) -> Function:
     return _with_options(command, one_path)
 
 
-def reading_options_of_folder(command: Function) -> Function:
-    """The same, for a command that reads one path of this machine, and no address."""
-    return _with_options(command, one_path, names=[name for name in OPTIONS if name not in OF_ADDRESSES])
-
-
-def _with_options(
-    command: Function, *first: Callable[[Function], Function], names: Iterable[str] = tuple(OPTIONS)
-) -> Function:
+def _with_options(command: Function, *first: Callable[[Function], Function]) -> Function:
     @functools.wraps(command)
     def gathered(**arguments: Any) -> object:  # noqa: ANN401 - options of any kind pass through
-        options = {name: arguments.pop(name) for name in names}
+        options = {name: arguments.pop(name) for name in OPTIONS}
         options["pattern"] = "\n".join(options["pattern"]) or None
         options["chain"] = dict(map(_chain, options["chain"]))
         path = arguments.pop("path")
@@ -168,7 +159,7 @@ def _with_options(
         return command(path=path, reading=reading, **arguments)
 
     decorated = cast("Function", gathered)
-    options: list[Callable[[Function], Function]] = [*first, *(OPTIONS[name] for name in names), quiet_option]
+    options: list[Callable[[Function], Function]] = [*first, *OPTIONS.values(), quiet_option]
     for option in reversed(options):
         decorated = option(decorated)
     return decorated

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepbridge import __version__, _core
 from stepbridge._errors import NoLogsError
 from stepbridge._problem import Problem
+from stepbridge.fleet._listed_file import UNREADABLE
 from stepbridge.fleet._run_rows import RunFacts, row_without_run, rows_of, timelines_of
 from stepbridge.logs._export import imported
 from stepbridge.logs._logs import Logs
 from stepbridge.logs._records import report_of
-from stepbridge.logs._source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,17 +22,15 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from stepbridge.fleet._groups import RunGroup
+    from stepbridge.fleet._groups import GroupFiles, RunGroup
     from stepbridge.fleet._run_rows import RunRow
 
-__all__ = ["UNREADABLE", "GroupRecords", "batches_of", "fingerprint", "read_groups", "records_of_part"]
+__all__ = ["GroupReader", "GroupRecords", "batches_of", "fingerprint", "records_of_part"]
 
 #: How many bytes of logs are read at a time, if they are those of several groups: the core reads so much in one go.
 _TOGETHER = 15 << 20
 #: The columns that tell which records a later session replaced.
 _OF_SESSIONS = ("session", "superseded")
-#: What is noted as the e-tag of a file that could not be read, so that the next reading tries again.
-UNREADABLE = "unreadable"
 
 
 class GroupRecords(NamedTuple):
@@ -42,6 +41,10 @@ class GroupRecords(NamedTuple):
     """Their rows of the table `runs`."""
     output: Path | None
     """The file of their records; None if they have none."""
+    problems: Mapping[str, Problem] = MappingProxyType({})
+    """Files that cannot be fetched."""
+    is_read: bool = True
+    """Whether the groups were read. Those that were read before are not read without such a file."""
 
 
 def fingerprint(reading: Mapping[str, Any], request: Mapping[str, Any]) -> str:
@@ -50,39 +53,79 @@ def fingerprint(reading: Mapping[str, Any], request: Mapping[str, Any]) -> str:
     return hashlib.sha256(options.encode()).hexdigest()[:16]
 
 
-def read_groups(
-    groups: Iterable[RunGroup], request: Mapping[str, Any], settings: str, output: Callable[[], Path]
-) -> Iterator[GroupRecords]:
+class GroupReader:
     """Reads groups, small ones many at a time, and writes their records into files that `output` names."""
-    for together in _together(groups):
-        found = _tried(together, request, settings, output())
-        if found is not None:
-            yield found
+
+    def __init__(
+        self, files: GroupFiles, request: Mapping[str, Any], settings: str, output: Callable[[], Path]
+    ) -> None:
+        self._files = files
+        self._request = request
+        self._settings = settings
+        self._output = output
+
+    def read(self, groups: Iterable[RunGroup], held: Mapping[str, set[str]]) -> Iterator[GroupRecords]:
+        """Reads groups. `held` are the names of those that were read before, each with its files.
+
+        Raises:
+            ConnectionError: a store does not answer.
+        """
+        for together in _together(groups):
+            yield from self._fetched_and_read(together, held)
+
+    def _fetched_and_read(self, together: tuple[RunGroup, ...], held: Mapping[str, set[str]]) -> Iterator[GroupRecords]:
+        wanted = [file for group in together for file in group.files if file.e_tag != UNREADABLE]
+        try:
+            problems = self._files.fetch(wanted)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            # There is no room for all of their copies.
+            if len(together) > 1:
+                for group in together:
+                    yield from self._fetched_and_read((group,), held)
+                return
+            problems = {file.file: Problem(file.file, None, None, "unreadable", str(error), None) for file in wanted}
+        try:
+            stay = tuple(group for group in together if not held.get(group.name, set()).isdisjoint(problems))
+            if stay:
+                of_them = {file.file for group in stay for file in group.files} & problems.keys()
+                yield GroupRecords(stay, [], None, {file: problems[file] for file in of_them}, is_read=False)
+            ready = tuple(_without(group, problems) for group in together if group not in stay)
+            yield from (found._replace(problems=problems) for found in self._read(ready))
+        finally:
+            self._files.release(wanted)
+
+    def _read(self, groups: tuple[RunGroup, ...]) -> Iterator[GroupRecords]:
+        if not groups:
+            return
+        try:
+            with self._files.naming():
+                found = _read(groups, self._files, self._request, self._settings, self._output())
+        except (OSError, ValueError) as error:
+            if len(groups) == 1:
+                yield GroupRecords(groups, [_failed(groups[0], error, self._settings)], None)
+                return
         else:
-            # One of them fails: each is read alone, so that the others do not fail with it.
-            yield from (_alone(group, request, settings, output()) for group in together)
+            yield found
+            return
+        # One of them fails: each is read alone, so that the others do not fail with it.
+        for group in groups:
+            yield from self._read((group,))
 
 
-def _tried(
-    groups: tuple[RunGroup, ...], request: Mapping[str, Any], settings: str, output: Path
-) -> GroupRecords | None:
-    try:
-        return _read(groups, request, settings, output)
-    except (OSError, ValueError):
-        return None
-
-
-def _alone(group: RunGroup, request: Mapping[str, Any], settings: str, output: Path) -> GroupRecords:
-    try:
-        return _read((group,), request, settings, output)
-    except (OSError, ValueError) as error:
-        return GroupRecords((group,), [_failed(group, error, settings)], None)
+def _without(group: RunGroup, problems: Mapping[str, Problem]) -> RunGroup:
+    """Returns a group whose files that cannot be fetched are noted as such."""
+    if not problems:
+        return group
+    found = (file._replace(size=0, e_tag=UNREADABLE) if file.file in problems else file for file in group.files)
+    return group._replace(files=tuple(found))
 
 
 def batches_of(
     output: Path, *, keep_superseded: bool, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the records of a file that `read_groups` wrote."""
+    """Yields the records of a file that `GroupReader` wrote."""
     parquet, compute = imported("pyarrow.parquet", "index"), imported("pyarrow.compute", "index")
     with parquet.ParquetFile(output) as file:
         for batch in file.iter_batches(columns=columns):
@@ -119,11 +162,13 @@ def _together(groups: Iterable[RunGroup]) -> Iterator[tuple[RunGroup, ...]]:
         yield tuple(held)
 
 
-def _read(groups: tuple[RunGroup, ...], request: Mapping[str, Any], settings: str, output: Path) -> GroupRecords:
-    paths = [file.path for group in groups for file in group.files if file.e_tag != UNREADABLE]
-    if not paths:
+def _read(
+    groups: tuple[RunGroup, ...], files: GroupFiles, request: Mapping[str, Any], settings: str, output: Path
+) -> GroupRecords:
+    wanted = [file for group in groups for file in group.files if file.e_tag != UNREADABLE]
+    if not wanted:
         raise NoLogsError("none of the files can be read")
-    source = open_source(paths, groups[0].root, groups[0].options)
+    source = files.source(wanted, groups[0].options)
     survey = _core.Survey.read(source.paths, source.request)
     core, keep = survey.logs(), request["keep_superseded"]
     replaced: Mapping[str, int] | None = {}

@@ -12,17 +12,16 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast, overload
 
-from stepbridge import _core
-from stepbridge._problem import Problem
 from stepbridge._text import counted
+from stepbridge.fleet._listed_file import UNKNOWN, FileEntry, ListedFile
+from stepbridge.fleet._local_files import LocalFiles
 from stepbridge.logs._export import imported
-from stepbridge.logs._logs import Logs, read_logs
-from stepbridge.logs._options import ReadOptions, read_request, refuse_unknown
-from stepbridge.logs._paths import LogPaths, core_paths, root_of
-from stepbridge.logs._source import is_address, shown
-from stepbridge.logs._streaming import reindex
+from stepbridge.logs._logs import Logs
+from stepbridge.logs._options import ReadOptions, refuse_unknown
+from stepbridge.logs._source import LogSource, are_addresses, is_address, open_source, read_source, shown
+from stepbridge.logs._streaming import reindex_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,9 +29,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Unpack
 
+    from stepbridge._problem import Problem
+    from stepbridge.fleet._remote_files import RemoteFiles
+    from stepbridge.fleet._shared_notes import SharedNotes
     from stepbridge.logs._options import ReindexOptions, Timelines
+    from stepbridge.logs._paths import LogPaths
 
-__all__ = ["FileEntry", "FoundRuns", "ListedFile", "RunGroup", "find_runs", "found_groups"]
+    GroupFiles: TypeAlias = LocalFiles | RemoteFiles
+
+__all__ = ["FoundRuns", "GroupFiles", "GroupListing", "RunGroup", "files_at", "find_runs", "found_groups"]
 
 #: The folders above a file, or a folder, from the root down.
 Folder = tuple[str, ...]
@@ -45,33 +50,15 @@ _COLUMNS = {"step_column", "epoch_column", "time_column"}
 _SMALL = 16 << 20
 
 
-class ListedFile(NamedTuple):
-    """A file as it was listed."""
-
-    file: str
-    """The file, relative to the root."""
-    path: str
-    """Its path."""
-    size: int
-    """Its size in bytes."""
-    e_tag: str
-    """A text that is another one if the file has changed. It ends with "?" while the file is so new that a change may
-    not show."""
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether the file may change and keep its e-tag, because the clock of its file system is coarse."""
-        return self.e_tag.endswith("?")
-
-
 class RunGroup(NamedTuple):
     """Files that are read together: a run, or several that one file or one folder holds.
 
-    It can be pickled, and holds nothing open.
+    It can be pickled, and holds nothing open. With `storage_options` among its options, credentials may be pickled with
+    it; its repr shows none.
     """
 
     root: str
-    """The folder that the names of runs are relative to."""
+    """The folder, or the address of the folder, that the names of runs are relative to."""
     name: str
     """The folder of the group, relative to the root; "." for the root itself."""
     files: tuple[ListedFile, ...]
@@ -79,9 +66,14 @@ class RunGroup(NamedTuple):
     options: Mapping[str, Any]
     """How its logs are read: the options of `find_runs`."""
 
+    def __repr__(self) -> str:
+        """Shows neither a password in an address nor what a store needs."""
+        options = {name: ... if name == "storage_options" else value for name, value in self.options.items()}
+        return f"RunGroup({shown(self.root)!r}, {self.name!r}, {self.files!r}, {options!r})"
+
     @property
     def paths(self) -> list[str]:
-        """The paths of its files."""
+        """The paths of its files, or their addresses."""
         return [file.path for file in self.files]
 
     @property
@@ -98,11 +90,14 @@ class RunGroup(NamedTuple):
     def read(self) -> Logs:
         """Reads its files: the part of `read_logs(root)` that they hold.
 
+        Files in a store are fetched, and no other request lists them again.
+
         Raises:
             NoLogsError: none of its files can be read.
             OSError: a file is gone, or may not be read.
         """
-        return read_logs(self.paths, root=self.root, **self._reading())
+        source = self._opened()
+        return Logs(read_source(source), source)
 
     def batches(self, timeline: Timelines = None, **options: Unpack[ReindexOptions]) -> Iterator[pa.RecordBatch]:
         """Yields its records with epoch and iter, as `Logs.reindex` gives them, in batches of pyarrow.
@@ -116,6 +111,7 @@ class RunGroup(NamedTuple):
         Raises:
             ImportError: pyarrow is not installed.
             NoLogsError: none of its files can be read.
+            OSError: a file is gone, or may not be read.
         """
         pyarrow = imported("pyarrow", "pandas")
         if self.size <= _SMALL:
@@ -125,13 +121,20 @@ class RunGroup(NamedTuple):
 
         with TemporaryDirectory() as folder:
             output = Path(folder, "group.arrow")
-            reindex(self.paths, output, timeline, root=self.root, **self._reading(), **options)
+            reindex_source(self._opened(), output, timeline, options)
             with pyarrow.OSFile(str(output)) as file, pyarrow.ipc.open_file(file) as batches:
                 for number in range(batches.num_record_batches):
                     yield batches.get_batch(number)
 
-    def _reading(self) -> ReadOptions:
-        return dict(self.options)  # type: ignore[return-value]
+    def _opened(self) -> LogSource:
+        if not is_address(self.root):
+            return open_source(self.paths, self.root, self.options)
+        listed = [(file.size, None if file.e_tag == UNKNOWN else file.e_tag) for file in self.files]
+        source = open_source(self.paths, self.root, self.options, listed=listed)
+        for error in source.errors:
+            # As on this machine: a file that is asked for by its name is not left out.
+            raise error
+        return source
 
 
 class FoundRuns(Sequence[RunGroup]):
@@ -173,7 +176,7 @@ def find_runs(
     """Finds the logs below a path in groups that can be read apart, in several processes or on several machines.
 
     `read_logs` of all groups, one by one, gives the runs and the records that `read_logs` of the path gives. Of each
-    file only the beginning is read, to see whether it is a log.
+    file only the beginning is read, to see whether it is a log. The listing of a store gives the e-tags of its files.
 
     Args:
         path: as `read_logs` takes it.
@@ -185,7 +188,9 @@ def find_runs(
     Raises:
         FileNotFoundError: there is no such path.
         PermissionError: it may not be read.
+        ConnectionError: a store does not answer.
         PatternError: the pattern is not valid.
+        ValueError: there are paths and addresses, or addresses in several buckets.
 
     >>> import stepbridge as sb
     >>> for group in sb.find_runs("demo/logs"):
@@ -195,26 +200,12 @@ def find_runs(
     roberta_lora/results 1 119
     """
     refuse_unknown("find_runs", options, ReadOptions.__optional_keys__)
-    found = found_groups(path, root, options, progress=progress)
+    files = files_at(path, root, options, keep=False)
+    try:
+        found = found_groups(files, options, progress=progress)
+    finally:
+        files.close()
     return FoundRuns((group for group in found.groups if group.files), found.problems)
-
-
-def refuse_address(path: LogPaths) -> None:
-    """Raises a ValueError if there is an address among the paths: groups are those of files of this machine."""
-    for each in [path] if isinstance(path, (str, os.PathLike)) else path:
-        if is_address(each):
-            raise ValueError(
-                f"{shown(str(each))} is an address: find_runs and index take folders of this machine; "
-                "read_logs and reindex take addresses"
-            )
-
-
-class FileEntry(NamedTuple):
-    """What is known of a file from its first bytes."""
-
-    e_tag: str
-    role: str
-    above: int
 
 
 class GroupListing(NamedTuple):
@@ -228,35 +219,36 @@ class GroupListing(NamedTuple):
 
 
 def found_groups(
-    path: LogPaths,
-    root: str | os.PathLike[str] | None,
+    files: GroupFiles,
     options: Mapping[str, Any],
     known: Mapping[str, FileEntry] | None = None,
     progress: Callable[[int, int], object] | None = None,
+    *,
+    notes: SharedNotes | None = None,
 ) -> GroupListing:
-    """Lists files in groups. Files that are still as `known` says are not opened."""
-    refuse_address(path)
-    above = Path(root_of(path, root)).absolute()
-    folder = str(above if above.is_dir() or not above.exists() else above.parent)
-    known = known or {}
-    e_tags = {file: entry.e_tag for file, entry in known.items() if not entry.e_tag.endswith("?")}
-    paths = core_paths(path, root)
-    rows, unfollowed = _core.find_files(paths, read_request(options), e_tags, progress)
-    problems = [Problem(*row) for row in unfollowed]
-    entries: dict[str, FileEntry] = {}
-    listed: list[tuple[ListedFile, FileEntry]] = []
-    for file, real, size, e_tag, role, folders_above, problem in rows:
-        entry = known[file] if role == "known" else FileEntry(e_tag, role, folders_above)
-        if problem is not None and problem[3] == "unreadable":
-            problems.append(Problem(*problem))
-            continue
-        if role != "broken":
-            entries[file] = entry
-        if entry.role != "other":
-            listed.append((ListedFile(file, str(Path(real).absolute()), size, e_tag), entry))
-    files = _by_head(listed, one=bool(options.get("chain")))
-    groups = [RunGroup(folder, "/".join(head) or ".", tuple(files[head]), dict(options)) for head in sorted(files)]
+    """Lists files in groups. Files that are still as `known` says are not opened; `notes` are those of other shards."""
+    listed, problems, entries = files.listing(known or {}, progress, notes)
+    by_head = _by_head(listed, one=bool(options.get("chain")))
+    groups = [
+        RunGroup(files.root, "/".join(head) or ".", tuple(by_head[head]), dict(options)) for head in sorted(by_head)
+    ]
     return GroupListing(_without_columns(groups, entries), tuple(problems), entries)
+
+
+def files_at(
+    path: LogPaths, root: str | os.PathLike[str] | None, options: Mapping[str, Any], *, keep: bool
+) -> GroupFiles:
+    """Returns the files at some paths, or at some addresses. `keep`: whether they will be read in this process.
+
+    Raises:
+        ValueError: there are paths and addresses.
+    """
+    given: list[Any] = [path] if isinstance(path, (str, os.PathLike)) else list(path)
+    if not are_addresses([*given, *([] if root is None else [root])], options):
+        return LocalFiles(path, root, options)
+    from stepbridge.fleet._remote_files import RemoteFiles  # noqa: PLC0415 - nothing of it is loaded for local paths
+
+    return RemoteFiles(given, cast("str | None", root), options, keep=keep)
 
 
 def _without_columns(groups: list[RunGroup], entries: Mapping[str, FileEntry]) -> list[RunGroup]:

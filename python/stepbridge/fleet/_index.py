@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepbridge.fleet._groups import refuse_address
 from stepbridge.fleet._index_result import TABLE_FORMATS, IndexResult, TableFormat
 from stepbridge.logs._options import ReadAndReindexOptions, refuse_unknown
+from stepbridge.logs._source import is_address, shown
 
 if TYPE_CHECKING:
     import os
@@ -37,13 +37,13 @@ def index(
 ) -> IndexResult:
     """Writes the records of all runs below a folder to a table, or brings the table up to date.
 
-    Only what changed is read. The table is a folder with `records`, the columns of `Logs.reindex`, and `runs`, a row
-    for each run. A run is replaced whole; docs/scale.md says what readers see meanwhile. If the process is killed, the
-    next one continues.
+    Only what changed is read, as the listing of the folder or of the store shows it. The table is a folder with
+    `records`, the columns of `Logs.reindex`, and `runs`, a row for each run. A run is replaced whole; docs/scale.md
+    says what readers see meanwhile. If the process is killed, the next one continues.
 
     Args:
-        source: the folder of the logs.
-        table: the folder of the table; it is made if it is not there.
+        source: the folder of the logs, or its address, such as `s3://bucket/runs`.
+        table: the folder of the table on this machine; it is made if it is not there.
         timeline: as `Logs.reindex` takes it.
         table_format: what the table is made of: "parquet", a folder of Parquet files, or "delta", two Delta tables.
         shard: (3, 64) does the third of 64 parts of the work, by the hash of the groups' names. All may run at once.
@@ -52,14 +52,20 @@ def index(
             `share_timeline`.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: there is no such folder, or no such bucket.
+        PermissionError: it may not be read.
+        ConnectionError: a store does not answer. What was read until then is in the table; the next call continues.
         NoLogsError: it holds no log. A table stays as it is.
         ImportError: pyarrow, or for a Delta table deltalake, is not installed.
-        ValueError: the table is that of another folder, or has other columns.
+        ValueError: the table is that of another folder, or has other columns, or is an address.
     """
     refuse_unknown("index", options, ReadAndReindexOptions.__optional_keys__)
     _refuse(options, shard, table_format)
-    refuse_address(source)
+    if is_address(table):
+        raise ValueError(
+            f"the table '{shown(str(table))}' is an address: index writes its table to a folder of this machine, "
+            "with locks that a store does not have; give a folder, and copy it to the store"
+        )
     from stepbridge.fleet._update import update  # noqa: PLC0415 - importing the package takes no time for it
 
     return update(source, table, timeline, options, table_format=table_format, shard=shard, progress=progress)

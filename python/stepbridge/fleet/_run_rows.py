@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from stepbridge import _core
-    from stepbridge.fleet._groups import ListedFile, RunGroup
+    from stepbridge.fleet._groups import RunGroup
+    from stepbridge.fleet._listed_file import ListedFile
     from stepbridge.logs._logs import Logs
     from stepbridge.logs._records import ReindexReport, TimelineSource
 

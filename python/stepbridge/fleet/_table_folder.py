@@ -80,7 +80,7 @@ class TableFolder(ABC):
         for row in rows:
             row["part"] = part
         self.write(part, kept, rows, outputs)
-        (self.folder / INSIDE / f"{journal}.json").unlink()
+        self.remove_note(journal)
 
     def interrupted(self, part: int) -> frozenset[str] | None:
         """Returns the groups whose replacement in a part was interrupted; None if nothing was."""
@@ -110,6 +110,14 @@ class TableFolder(ABC):
         with contextlib.suppress(FileNotFoundError, ValueError):
             return json.loads((self.folder / INSIDE / f"{name}.json").read_text(encoding="utf-8"))
         return None
+
+    def names_of_notes(self, beginning: str) -> list[str]:
+        """Returns the names of the notes that begin so."""
+        return sorted(path.stem for path in (self.folder / INSIDE).glob(f"{beginning}*.json"))
+
+    def remove_note(self, name: str) -> None:
+        """Removes a note, if there is one."""
+        (self.folder / INSIDE / f"{name}.json").unlink(missing_ok=True)
 
     def _text(self, content: object) -> Path:
         """Writes JSON to a file that has another name than any."""

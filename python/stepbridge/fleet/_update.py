@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepbridge._errors import NoLogsError
 from stepbridge._problem import Problem
-from stepbridge.fleet._group_records import UNREADABLE, fingerprint, read_groups
-from stepbridge.fleet._groups import FileEntry, ListedFile, RunGroup, found_groups
+from stepbridge.fleet._group_records import GroupReader, fingerprint
+from stepbridge.fleet._groups import RunGroup, files_at, found_groups
 from stepbridge.fleet._index_result import IndexResult
+from stepbridge.fleet._listed_file import UNREADABLE, ListedFile
 from stepbridge.fleet._schema import TABLE_SCHEMA, TableSchema
+from stepbridge.fleet._shared_notes import SharedNotes, known_files
 from stepbridge.fleet._table_folder import TableFolder, part_of
 from stepbridge.logs._export import imported
 from stepbridge.logs._options import ReadAndReindexOptions, ReadOptions, read_request, reindex_request
-from stepbridge.logs._run_plans import plan_file_at
+from stepbridge.logs._source import is_address, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from stepbridge.fleet._groups import GroupListing
+    from stepbridge.fleet._groups import GroupFiles, GroupListing
     from stepbridge.fleet._index_result import TableFormat
+    from stepbridge.fleet._listed_file import FileEntry
     from stepbridge.fleet._run_rows import RunRow
     from stepbridge.logs._options import Timelines
 
@@ -44,20 +47,41 @@ def update(
     progress: Callable[[int, int], object] | None,
 ) -> IndexResult:
     """Does what `index` promises, with arguments that were checked."""
-    root = Path(os.path.abspath(source))  # noqa: PTH100 - links stay links, as in the names of runs
-    options.setdefault("plans", plan_file_at(root))
-    request = reindex_request(timeline, options)
     reading: ReadOptions = {name: options[name] for name in ReadOptions.__optional_keys__ if name in options}  # type: ignore[literal-required, assignment]
-    settings = fingerprint(read_request(reading), request)
-    store = _opened(Path(table), table_format, root, request)
-    noted = store.noted("files") or {}
-    listing = _listed(root, reading, noted.get("files", {}) if noted.get("settings") == settings else {})
-    groups = _with_unreadable(listing, root)
+    root = source if is_address(source) else os.path.abspath(source)  # noqa: PTH100 - links stay links, as in names
+    files = files_at(root, None, reading, keep=shard is None)
+    try:
+        with files.naming():
+            options.setdefault("plans", files.plan_file)
+            request = reindex_request(timeline, options)
+        settings = fingerprint(read_request(reading), request)
+        # The name of the folder that is indexed, also if it is not there now.
+        store = _opened(Path(table), table_format, shown(os.fspath(root)), request)
+        result = _updated(store, files, reading, request, settings, shard=shard, progress=progress)
+    finally:
+        files.close()
+    return result._replace(table=os.fspath(table))
+
+
+def _updated(
+    store: TableFolder,
+    files: GroupFiles,
+    reading: ReadOptions,
+    request: Mapping[str, Any],
+    settings: str,
+    *,
+    shard: tuple[int, int] | None,
+    progress: Callable[[int, int], object] | None,
+) -> IndexResult:
+    before = (store.noted("files") or {}).get("groups", ())
+    notes = SharedNotes(store, settings, shard) if shard is not None and shard[1] > 1 else None
+    listing = _listed(files, reading, known_files(store, "files", settings), notes)
+    groups = _with_unreadable(listing, files)
     parts = [part for part in range(store.parts) if shard is None or part % shard[1] == shard[0] - 1]
-    work = _Work(store, listing, request, settings)
+    work = _Work(store, listing, files, request, settings)
     by_part = _by_part(groups, store, parts)
     done, total = 0, sum(group.size for part in by_part.values() for group in part)
-    if regrouped := _regrouped(noted.get("groups", ()), groups):
+    if regrouped := _regrouped(before, groups):
         # Their runs are in other groups now, and must not be there twice.
         for part in parts:
             work.remove(part, regrouped)
@@ -67,11 +91,13 @@ def update(
         if progress is not None:
             progress(done, total)
     store.note("files", {"settings": settings, "files": listing.entries, "groups": sorted(groups)})
+    if notes is not None:
+        notes.remove()
     if shard is None:
         store.finish()
     removed = sorted(work.removed - set(work.replaced))
     problems = dict.fromkeys((*work.problems, *listing.problems))
-    return IndexResult(os.fspath(table), work.runs, work.records, work.replaced, removed, tuple(problems))
+    return IndexResult(str(store.folder), work.runs, work.records, work.replaced, removed, tuple(problems))
 
 
 class _PartChange(NamedTuple):
@@ -84,18 +110,31 @@ class _PartChange(NamedTuple):
     """The rows of runs that leave the table, or are read again."""
     leaving: set[str]
     """Their groups, and those that are read."""
-    is_needed: bool
+    interrupted: frozenset[str] | None
+    """The groups whose replacement was interrupted."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.leaving) or self.interrupted is not None
 
 
 class _Work:
     """What one call does, part by part."""
 
-    def __init__(self, store: TableFolder, listing: GroupListing, request: Mapping[str, Any], settings: str) -> None:
+    def __init__(
+        self,
+        store: TableFolder,
+        listing: GroupListing,
+        files: GroupFiles,
+        request: Mapping[str, Any],
+        settings: str,
+    ) -> None:
         self._store = store
+        self._files = files
         self._problems_of = {problem.file: problem for problem in listing.problems}
         self._listed = listing.entries.keys() | {file.file for group in listing.groups for file in group.files}
-        self._root = Path(listing.groups[0].root)
-        self._request = request
+        self._reader = GroupReader(files, request, settings, store.temporary)
         self._settings = settings
         self.runs = 0
         self.records = 0
@@ -118,14 +157,14 @@ class _Work:
     def update(self, part: int, groups: list[RunGroup]) -> None:
         """Brings one part up to date."""
         change = self._change(part, groups)
-        rows: list[RunRow] = []
+        rows: list[RunRow] = change.kept
         if change.is_needed:
             with self._store.locked(part):
                 # Another process may have done it meanwhile.
                 change = self._change(part, groups)
-                rows = self._replace(part, change) if change.is_needed else []
-        self.runs += sum(row["run"] is not None for row in (*change.kept, *rows))
-        self.records += sum(row["records"] for row in (*change.kept, *rows))
+                rows = self._replace(part, change) if change.is_needed else change.kept
+        self.runs += sum(row["run"] is not None for row in rows)
+        self.records += sum(row["records"] for row in rows)
 
     def _change(self, part: int, groups: list[RunGroup]) -> _PartChange:
         held = _by_group(self._store.rows(part))
@@ -139,25 +178,41 @@ class _Work:
             kept=[row for name, rows in held.items() if name not in leaving for row in rows],
             left=[row for name, rows in held.items() if name in leaving for row in rows],
             leaving=leaving,
-            is_needed=bool(leaving) or interrupted is not None,
+            interrupted=interrupted,
         )
 
     def _replace(self, part: int, change: _PartChange) -> list[RunRow]:
+        """Reads what changed, and returns all rows that the part has then."""
         rows: list[RunRow] = []
         outputs: list[Path] = []
+        staying: set[str] = set()
+        by_group = _by_group(change.left)
+        held = {name: _files_read(of_group) for name, of_group in by_group.items()}
         try:
-            for read in read_groups(change.changed, self._request, self._settings, self._store.temporary):
+            for read in self._reader.read(change.changed, held):
                 rows += read.rows
                 outputs += [read.output] if read.output is not None else []
+                self._problems_of.update(read.problems)
+                if not read.is_read:
+                    staying |= {group.name for group in read.groups}
+                    self.problems += read.problems.values()
             self._add_unreadable(rows)
-            self._store.replace(part, change.kept, rows, change.leaving, outputs)
+            stayed = [row for name in sorted(staying) for row in by_group[name]]
+            for row in stayed:
+                if change.interrupted is not None and row["group"] in change.interrupted:
+                    # Their records may be newer than their rows.
+                    row["settings"] = ""
+            kept = [*change.kept, *stayed]
+            leaving = change.leaving - staying
+            if leaving or change.interrupted is not None:
+                self._store.replace(part, kept, rows, leaving, outputs)
         finally:
             for output in outputs:
                 output.unlink(missing_ok=True)
         self.replaced += [row["run"] for row in rows if row["run"] is not None]
-        self.removed |= {row["run"] for row in change.left if row["run"] is not None}
+        self.removed |= {row["run"] for row in change.left if row["run"] is not None and row["group"] not in staying}
         self.problems += [Problem(**problem) for row in rows for problem in row["problems"]]
-        return rows
+        return [*kept, *rows]
 
     def _is_changed(self, group: RunGroup, rows: list[RunRow] | None, interrupted: frozenset[str] | None) -> bool:
         if rows is not None and self._is_away(group.name, rows):
@@ -172,16 +227,14 @@ class _Work:
 
     def _is_gone(self, group: str, rows: list[RunRow]) -> bool:
         """Whether the files of a group are gone, and not away for now, or newer than the listing."""
-        held = [file for row in rows for file in row["files"] if file["e_tag"] != UNREADABLE]
-        files = [file["file"] for file in held if file["file"] not in self._listed]
-        return not self._is_away(group, rows) and not any((self._root / file).exists() for file in files)
+        files = _files_read(rows) - self._listed
+        return not self._is_away(group, rows) and not any(map(self._files.is_there, sorted(files)))
 
     def _is_away(self, group: str, rows: list[RunRow]) -> bool:
         """Whether a folder around a group, or a file of it that was read before, cannot be read now."""
-        if any(group == folder or group.startswith(f"{folder}/") for folder in self._problems_of):
+        if any(self._files.is_around(problem, group) for problem in self._problems_of):
             return True
-        held = (file for row in rows for file in row["files"] if file["e_tag"] != UNREADABLE)
-        return any(file["file"] in self._problems_of for file in held)
+        return not _files_read(rows).isdisjoint(self._problems_of)
 
     def _add_unreadable(self, rows: Iterable[RunRow]) -> None:
         """Names in the rows the files that cannot be opened, and why."""
@@ -190,14 +243,14 @@ class _Work:
             row["problems"] += [problem._asdict() for problem in found]
 
 
-def _opened(table: Path, table_format: TableFormat, root: Path, request: Mapping[str, Any]) -> TableFolder:
+def _opened(table: Path, table_format: TableFormat, root: str, request: Mapping[str, Any]) -> TableFolder:
     """Opens the table, or makes it."""
     pyarrow = imported("pyarrow", "delta" if table_format == "delta" else "index")
     schema = TableSchema(keep_superseded=True).to_arrow() if request["keep_superseded"] else TABLE_SCHEMA.to_arrow()
     place = schema.get_field_index("epoch_float") + 1
     for name in reversed([name for name in _COLUMNS if request[name]]):
         schema = schema.insert(place, pyarrow.field(name, pyarrow.int64()))
-    settings = {"version": _VERSION, "format": table_format, "root": str(root), "columns": schema.names}
+    settings = {"version": _VERSION, "format": table_format, "root": root, "columns": schema.names}
     if table_format == "delta":
         from stepbridge.fleet._delta_folder import DeltaFolder  # noqa: PLC0415 - who makes no Delta table needs it not
 
@@ -207,22 +260,25 @@ def _opened(table: Path, table_format: TableFormat, root: Path, request: Mapping
     return ParquetFolder(table, settings, schema)
 
 
-def _listed(root: Path, reading: ReadOptions, known: Mapping[str, Sequence[Any]]) -> GroupListing:
+def _listed(
+    files: GroupFiles, reading: ReadOptions, known: Mapping[str, FileEntry], notes: SharedNotes | None
+) -> GroupListing:
     """Lists the groups; files that have not changed since the last listing are not opened."""
-    listing = found_groups(root, None, reading, {file: FileEntry(*entry) for file, entry in known.items()})
+    listing = found_groups(files, reading, known, notes=notes)
     if not listing.groups:
         reason = f": {listing.problems[0].file}: {listing.problems[0].reason}" if listing.problems else ""
-        raise NoLogsError(f"there is no log below '{root}'{reason}; the table stays as it is", listing.problems)
+        text = f"there is no log below '{files.shown_root}'{reason}; the table stays as it is"
+        raise NoLogsError(text, listing.problems)
     return listing
 
 
-def _with_unreadable(listing: GroupListing, root: Path) -> dict[str, RunGroup]:
+def _with_unreadable(listing: GroupListing, files: GroupFiles) -> dict[str, RunGroup]:
     """Returns the groups by name, each with its files that cannot be opened."""
     groups = {group.name: group for group in listing.groups}
     for problem in listing.problems:
-        unread = ListedFile(problem.file, str(root / problem.file), 0, UNREADABLE)
+        unread = ListedFile(problem.file, f"{files.root}/{problem.file}", 0, UNREADABLE)
         name = _around(problem.file, groups) or problem.file.rpartition("/")[0] or "."
-        group = groups.get(name) or RunGroup(str(root), name, (), listing.groups[0].options)
+        group = groups.get(name) or RunGroup(files.root, name, (), listing.groups[0].options)
         groups[name] = group._replace(files=(*group.files, unread))
     return groups
 
@@ -261,6 +317,11 @@ def _around(file: str, groups: Mapping[str, RunGroup]) -> str | None:
             return folder
         folder = folder.rpartition("/")[0]
     return None
+
+
+def _files_read(rows: Iterable[RunRow]) -> set[str]:
+    """Returns the names of the files that rows are of, but for those that could not be read."""
+    return {file["file"] for row in rows for file in row["files"] if file["e_tag"] != UNREADABLE}
 
 
 def _by_group(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:

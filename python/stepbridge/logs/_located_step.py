@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from stepbridge.conventions import ConventionName
     from stepbridge.logs._options import Timelines
+    from stepbridge.logs._source import LogSource
     from stepbridge.timeline import QuantityLike
 
 __all__ = ["LocatedStep", "StepReading", "StepValue", "locate_step"]
@@ -149,14 +150,17 @@ def locate_step(
     """
     refuse_unknown("locate_step", options, ReadAndReindexOptions.__optional_keys__)
     asked = as_quantity("step", step) if isinstance(step, (str, Quantity)) else whole_number("step", step)
-    source = open_source(path, None, options, progress)
+    alone = None if options.get("share_timeline") else run
+    # What is chained shows when all runs are read.
+    source = open_source(path, None, options, progress, run=None if options.get("chain") else alone)
+    logs = _read_part(source, alone, progress) if source.is_part else None
+    if logs is None:
+        # What a run's own folder does not show may be in that of all runs.
+        source = open_source(path, None, options, progress) if source.is_part else source
+        logs = _read(source, alone, progress)
     options.setdefault("plans", source.plan_file)
     with source.naming():
         request = reindex_request(timeline, cast("ReindexOptions", options))
-        if run is None or options.get("share_timeline"):
-            logs = read_source(source, progress)
-        else:
-            logs = _core.Logs.read_run(str(source.paths), run, source.request, progress)
     name = _run_named(source.name, logs.runs(), run)
     query = asked._amount if isinstance(asked, Quantity) else asked
     sessions, origin, rows = logs.locate_step(name, query, request)
@@ -166,6 +170,23 @@ def locate_step(
     readings = tuple(_reading(row) for row in rows)
     number = int(attempt) if attempt.isdecimal() else 1
     return LocatedStep(name, asked, number, sessions, TimelineSource(*origin), readings)
+
+
+def _read(source: LogSource, run: str | None, progress: Callable[[int, int], object] | None) -> _core.Logs:
+    """Reads one run of a source, or all of it."""
+    if run is None:
+        return read_source(source, progress)
+    with source.naming():
+        return _core.Logs.read_run(str(source.paths), run, source.request, progress)
+
+
+def _read_part(source: LogSource, run: str | None, progress: Callable[[int, int], object] | None) -> _core.Logs | None:
+    """Reads one run of a source that holds no more; None if it is not there."""
+    try:
+        logs = _read(source, run, progress)
+    except (OSError, ValueError):
+        return None
+    return logs if run in logs.runs() else None
 
 
 def _run_named(path: str, runs: list[str], run: str | None) -> str:

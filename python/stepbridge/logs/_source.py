@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
     from stepbridge._problem import Problem
     from stepbridge.logs._paths import LogPaths
-    from stepbridge.remote import Mirror
+    from stepbridge.remote import Mirror, RunFolders
 
-__all__ = ["LogSource", "is_address", "open_source", "read_source", "shown"]
+__all__ = ["ABOVE", "LogSource", "are_addresses", "is_address", "open_source", "read_source", "shown"]
 
-#: The name of a ledger that is that of all runs below its folder.
-_LEDGER = "stepclock.jsonl"
+#: The names of files that count for all runs below their folder: a ledger, and what is stated about single runs.
+ABOVE = ("stepclock.jsonl", FILE)
+#: How the names of files end that may be the ledger of a run below their folder.
+_LEDGERS = tuple(f".jsonl{ending}" for ending in ("", ".gz", ".zst", ".zstd"))
+#: How the name of a later attempt ends, and that of the run that it is an attempt of.
+_ATTEMPT = re.compile(r"(.+)#\d+")
 
 
 class LogSource:
@@ -52,6 +56,16 @@ class LogSource:
         """The remote files that could not be copied."""
         return () if self._mirror is None else self._mirror.problems
 
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """Why remote files could not be copied: the error of each."""
+        return () if self._mirror is None else self._mirror.errors
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only the files of one run were copied, which is not all that there is."""
+        return self._mirror is not None and self._mirror.is_part
+
     def naming(self) -> AbstractContextManager[None]:
         """Puts addresses in the place of the paths of copies in whatever error is raised."""
         return nullcontext() if self._mirror is None else self._mirror.naming()
@@ -70,6 +84,22 @@ def is_address(path: object) -> bool:
     return isinstance(path, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
 
 
+def are_addresses(paths: Sequence[object], options: Mapping[str, object]) -> bool:
+    """Returns whether paths and their root are addresses, or whether all are of this machine.
+
+    Raises:
+        ValueError: some are, or none is and there are options of a store.
+    """
+    remote = sum(map(is_address, paths))
+    if not remote and options.get("storage_options"):
+        raise ValueError("storage_options= is for addresses, such as s3://bucket/runs; leave it out for a path")
+    if 0 < remote < len(paths):
+        raise ValueError(
+            "paths of this machine and addresses cannot be read together, or below one root: name one kind"
+        )
+    return remote > 0
+
+
 def shown(path: str) -> str:
     """Returns a path as messages show it: an address without its password."""
     if not is_address(path):
@@ -84,6 +114,9 @@ def open_source(
     root: str | os.PathLike[str] | None,
     options: Mapping[str, object],
     progress: Callable[[int, int], object] | None = None,
+    *,
+    run: str | None = None,
+    listed: Sequence[tuple[int, str | None]] | None = None,
 ) -> LogSource:
     """Finds out where logs are, and copies remote ones.
 
@@ -92,30 +125,27 @@ def open_source(
         root: as `read_logs` takes it.
         options: those of `stepbridge.ReadOptions`.
         progress: is given how many bytes are copied, and how many there are.
+        run: the only run that is wanted below one address; `LogSource.is_part` says whether no more was copied.
+        listed: size and e_tag of each address, if all are files that were listed.
 
     Raises:
         ValueError: there is no path, or they are neither all of this machine nor all of one store.
     """
     request = read_request(options)
     given: Sequence[Any] = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-    remote = [path for path in (*given, *([] if root is None else [root])) if is_address(path)]
-    if not remote:
-        if options.get("storage_options"):
-            raise ValueError("storage_options= is for addresses, such as s3://bucket/runs; leave it out for a path")
+    if not are_addresses([*given, *([] if root is None else [root])], options):
         return LogSource(core_paths(paths, root), root_of(paths, root), request)
-    if len(remote) < len(given) + (root is not None):
-        raise ValueError(
-            "paths of this machine and addresses cannot be read together, or below one root: name one kind"
-        )
     from stepbridge.remote import Mirror  # noqa: PLC0415 - nothing of it is loaded for local paths
 
     mirror = Mirror(
         given,
         cast("str | None", root),
         request,
-        (_LEDGER, FILE),
+        ABOVE if listed is None else (FILE,),
         storage_options=cast("Mapping[str, object] | None", options.get("storage_options")),
         limit=cast("int | None", options.get("cache_limit")),
+        run=None if run is None else _folders_of(run),
+        listed=listed,
     )
     try:
         mirror.update(progress)
@@ -125,6 +155,18 @@ def open_source(
     copies = [str(path) for path in mirror.paths]
     local: LogPaths = copies[0] if len(given) == 1 else copies
     return LogSource(core_paths(local, mirror.root), root_of(local, mirror.root), request, mirror)
+
+
+def _folders_of(run: str) -> RunFolders | None:
+    """Returns where the files of a run are; None if its name is not that of a folder."""
+    from stepbridge.remote import RunFolders  # noqa: PLC0415 - nothing of it is loaded for local paths
+
+    # A later attempt is in the folder of the first.
+    attempt = _ATTEMPT.fullmatch(run)
+    names = (run, attempt[1]) if attempt else (run,)
+    if any(part in ("", ".", "..") for part in run.split("/")):
+        return None
+    return RunFolders(names, _LEDGERS)
 
 
 def read_source(source: LogSource, progress: Callable[[int, int], object] | None = None) -> _core.Logs:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from stepbridge.logs._options import Timelines
+    from stepbridge.logs._options import ReindexOptions, Timelines
     from stepbridge.logs._paths import LogPaths
+    from stepbridge.logs._source import LogSource
 
-__all__ = ["ReindexResult", "reindex", "write_survey"]
+__all__ = ["ReindexResult", "reindex", "reindex_source", "write_survey"]
 
 
 class ReindexResult(NamedTuple):
@@ -77,7 +78,17 @@ def reindex(
     """
     refuse_unknown("reindex", options, ReadAndReindexOptions.__optional_keys__)
     _core.check_output(output)
-    source = open_source(path, root, options, progress)
+    return reindex_source(open_source(path, root, options, progress), output, timeline, options, progress)
+
+
+def reindex_source(
+    source: LogSource,
+    output: str | os.PathLike[str],
+    timeline: Timelines,
+    options: ReindexOptions,
+    progress: Callable[[int, int], object] | None = None,
+) -> ReindexResult:
+    """Does what `reindex` does, with logs that were opened."""
     options.setdefault("plans", source.plan_file)
     with source.naming():
         request = reindex_request(timeline, options)

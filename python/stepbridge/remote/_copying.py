@@ -107,22 +107,26 @@ class Copier:
 
         return _newest(copy, whole)
 
-    def copy_beginning(self, copy: RemoteCopy) -> tuple[RemoteFile, bool]:
-        """Copies what shows whether a large file is a log. If it is not, its copy has holes that no reader looks at."""
+    def copy_beginning(self, copy: RemoteCopy, *, always: bool = False, block: int = _BLOCK) -> tuple[RemoteFile, bool]:
+        """Copies what shows whether a large file is a log. If it is not, its copy has holes that no reader looks at.
+
+        Of a log there is such a copy only with `always`: it shows what the file is, and is never read. `block` is how
+        many bytes are fetched at a time.
+        """
         needed = False
 
         def beginning(file: RemoteFile) -> None:
             nonlocal needed
             failed: list[Exception] = []
-            with self._new_file(copy.target, keep=lambda: not needed) as new:
+            with self._new_file(copy.target, keep=lambda: always or not needed) as new:
                 new.truncate(file.size)
                 blocks: dict[int, bytes] = {}
 
                 def fetch(offset: int, length: int) -> bytes:
-                    first = offset - offset % _BLOCK
+                    first = offset - offset % block
                     if first not in blocks:
                         try:
-                            blocks[first] = self._read(copy, file, first, min(first + _BLOCK, file.size))
+                            blocks[first] = self._read(copy, file, first, min(first + block, file.size))
                         except Exception as error:
                             failed.append(error)
                             raise

@@ -13,7 +13,7 @@ from stepbridge.remote._store import BrokenError, RemoteFile, Store, again
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["files_at", "listing", "open_store"]
+__all__ = ["files_at", "listing", "not_listed", "open_store"]
 
 #: The schemes that obstore reads.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"})
@@ -64,8 +64,14 @@ def files_at(
             return found, True
         file = again(lambda: store.stat(address), sleep) if address.names else None
     except BrokenError as error:
-        text = f"'{address}' could not be listed: {error}; check the connection and the options of the store"
-        raise ConnectionError(text) from None
+        raise not_listed(address, error) from None
     if file is None:
         raise FileNotFoundError(f"there is no file or folder '{address}'; give a log, or a folder that holds logs")
     return [file], False
+
+
+def not_listed(address: Address, error: BrokenError) -> ConnectionError:
+    """Returns the error of an address whose store does not answer."""
+    return ConnectionError(
+        f"'{address}' could not be listed: {error}; check the connection and the options of the store"
+    )
