@@ -53,7 +53,7 @@ class AccelerateFolder:
             state = saved.get(ACCELERATE_KEY) if isinstance(saved, dict) else None
             if state is not None:
                 clocks.append(clock_from(file, state))
-                arguments.append(AccelerateArguments.loaded(saved.get(ACCELERATE_ARGUMENTS)))
+                arguments.append(AccelerateArguments.loaded((saved or {}).get(ACCELERATE_ARGUMENTS)))
         if len(clocks) == 1:
             known, stateful = arguments[0], any(path.glob("dl_state_dict*.bin"))
             return Checkpoint(

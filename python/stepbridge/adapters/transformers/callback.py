@@ -101,9 +101,8 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
     ) -> None:
         clock = clock_or_options(clock, options)
         check_mismatch(mismatch)
-        self.driver = LoopDriver(clock)
-        self.clock = clock
         self.mismatch = mismatch
+        self.driver, self.clock = LoopDriver(clock), clock
         self.check: ResumeCheck | None = None
         """Where the last resume went on, next to where the run was; None where training began anew."""
         self.begun = False

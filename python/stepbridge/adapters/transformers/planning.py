@@ -114,7 +114,7 @@ def order_of(loader: Any, args: Any) -> TrainerOrder:
     seed = getattr(sampler, "initial_seed", None)
     if type(seed) is int:
         return TrainerOrder(seed)
-    if not hasattr(sampler, "generator"):
+    if sampler is None or not hasattr(sampler, "generator"):
         return TrainerOrder()
     if args.world_size > 1:
         # What is saved is of rank 0, and the generators of the others may differ from its own.
