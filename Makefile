@@ -111,7 +111,7 @@ test-lowest: $(LOWEST)/.installed ## run the core and adapter tests on the lowes
 	$(IN_LOWEST) pytest --quiet tests/adapters/test_tensorflow_*.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_transformers_callback.py tests/adapters/test_transformers_use.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_lightning_callback.py tests/adapters/test_lightning_use.py
-	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_loop.py
+	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_accelerate_loop.py tests/adapters/test_accelerate_resuming.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_ignite_engine.py tests/adapters/test_ignite_resuming.py
 	$(IN_LOWEST) pytest --quiet $(OLDER) tests/adapters/test_jax_watch.py tests/adapters/test_jax_flax.py tests/adapters/test_jax_use.py
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +11,21 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+import stepbridge as sb
 from stepbridge.adapters.accelerate import clock_for, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepbridge import StepClock
+__all__ = ["Loop", "Stream", "warned"]
 
-__all__ = ["Loop", "Stream"]
+
+@contextmanager
+def warned() -> Iterator[list[warnings.WarningMessage]]:
+    """Collects what is warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", sb.StepbridgeWarning)
+        yield caught
 
 
 class Stream(torch.utils.data.IterableDataset[torch.Tensor]):
@@ -37,7 +46,7 @@ class Loop:
     model: Any
     optimizer: Any
     loader: Any
-    clock: StepClock
+    clock: sb.StepClock
     trained: list[list[int]] = field(default_factory=list)
     synced: list[bool] = field(default_factory=list)
     closed: list[bool] = field(default_factory=list)

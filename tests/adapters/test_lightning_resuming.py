@@ -11,6 +11,7 @@ import torch
 import stepbridge as sb
 from adapters.lightning_training import QUIET, Data, Model, Run, Stream, loader_of, make_trainer, train
 from stepbridge.adapters.lightning import ClockCallback, ClockCheckpoint
+from stepbridge.checkpoints import read_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,33 +40,33 @@ def agrees(run: Run, *, batches: int, samples: int, steps: int) -> None:
 
 
 #: The checkpoint, what the run was like, what is different, the samples that are then trained: as measured.
-ROWS: list[tuple[int | str, dict[str, Any], dict[str, Any], list[int]]] = [
-    (10, {}, {}, list(range(12))),
-    (10, {}, {"batch_size": 2}, list(range(14))),
-    (10, {}, {"batch_size": 6}, list(range(6))),
-    (10, {}, {"batch_size": 10}, list(range(20))),
-    (10, {}, {"accumulate": 1}, list(range(12))),
-    (10, {}, {"accumulate": 2}, list(range(12))),
-    (10, {"stateful": True}, {}, list(range(9, 20))),
-    (10, {"stateful": True}, {"batch_size": 2}, list(range(9, 20))),
-    (11, {}, {}, list(range(9))),
-    (11, {}, {"accumulate": 2}, list(range(9))),
-    (11, {"stateful": True}, {}, list(range(12, 20))),
-    ("end", {}, {}, list(range(20))),
-    ("end", {}, {"batch_size": 2}, list(range(20))),
-    ("end", {}, {"accumulate": 7}, list(range(20))),
-    ("end", {"stateful": True}, {}, list(range(20))),
-    (7, {}, {}, list(range(20))),
-    (7, {}, {"batch_size": 2}, list(range(6))),
-    (7, {"stateful": True}, {}, []),
-    (7, {"stateful": True, "epochs": 3}, {}, list(range(20))),
-]
+ROWS: dict[str, tuple[int | str, dict[str, Any], dict[str, Any], list[int]]] = {
+    "mid-epoch, plain loader": (10, {}, {}, list(range(12))),
+    "mid-epoch, batch 2": (10, {}, {"batch_size": 2}, list(range(14))),
+    "mid-epoch, batch 6": (10, {}, {"batch_size": 6}, list(range(6))),
+    "mid-epoch, batch 10": (10, {}, {"batch_size": 10}, list(range(20))),
+    "mid-epoch, k 1": (10, {}, {"accumulate": 1}, list(range(12))),
+    "mid-epoch, k 2": (10, {}, {"accumulate": 2}, list(range(12))),
+    "mid-epoch, StatefulDataLoader": (10, {"stateful": True}, {}, list(range(9, 20))),
+    "mid-epoch, StatefulDataLoader, batch 2": (10, {"stateful": True}, {"batch_size": 2}, list(range(9, 20))),
+    "inside a window": (11, {}, {}, list(range(9))),
+    "inside a window, k 2": (11, {}, {"accumulate": 2}, list(range(9))),
+    "inside a window, StatefulDataLoader": (11, {"stateful": True}, {}, list(range(12, 20))),
+    "end of epoch": ("end", {}, {}, list(range(20))),
+    "end of epoch, batch 2": ("end", {}, {"batch_size": 2}, list(range(20))),
+    "end of epoch, k 7": ("end", {}, {"accumulate": 7}, list(range(20))),
+    "end of epoch, StatefulDataLoader": ("end", {"stateful": True}, {}, list(range(20))),
+    "last batch, plain loader": (7, {}, {}, list(range(20))),
+    "last batch, batch 2": (7, {}, {"batch_size": 2}, list(range(6))),
+    "last batch, StatefulDataLoader, 2 epochs": (7, {"stateful": True}, {}, []),
+    "last batch, StatefulDataLoader, 3 epochs": (7, {"stateful": True, "epochs": 3}, {}, list(range(20))),
+}
+# On 2 ranks: test_lightning_ranks.py.
 
 
-@pytest.mark.parametrize(("at", "base", "changes", "trained"), ROWS, ids=str)
-def test_the_warning_is_what_happens(
-    tmp_path: Path, at: int | str, base: dict[str, Any], changes: dict[str, Any], trained: list[int]
-) -> None:
+@pytest.mark.parametrize("row", ROWS)
+def test_the_warning_is_what_happens(tmp_path: Path, row: str) -> None:
+    at, base, changes, trained = ROWS[row]
     path, _ = saved(tmp_path, at, **base)
     run = train(resume=path, **{**base, **changes})
     # The data set is the judge.
@@ -84,12 +85,12 @@ def test_the_warning_is_what_happens(
     agrees(run, batches=whole, samples=20 + inside, steps=steps)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row[0] in (7, 10)], ids=lambda row: str(row[:3]))
-def test_it_can_be_refused(tmp_path: Path, row: tuple[int, dict[str, Any], dict[str, Any], list[int]]) -> None:
-    at, base, changes, trained = row
+@pytest.mark.parametrize("row", [name for name, row in ROWS.items() if row[0] in (7, 10)])
+def test_it_can_be_refused(tmp_path: Path, row: str) -> None:
+    at, base, changes, trained = ROWS[row]
     path, _ = saved(tmp_path, at, **base)
     counting = ClockCallback(mismatch="raise")
-    right = {10: list(range(9, 20)), 7: list(range(20))}[at]
+    right = {10: list(range(9, 20)), 7: list(range(20))}[int(at)]
     if trained == right and base.get("epochs") is None:
         train(counting, resume=path, **{**base, **changes})
         return
@@ -97,6 +98,47 @@ def test_it_can_be_refused(tmp_path: Path, row: tuple[int, dict[str, Any], dict[
     with pytest.raises(sb.TimelineError, match="Lightning resumes at"):
         train(counting, model=model, resume=path, **{**base, **changes})
     assert model.trained == []
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_where_says_the_same(tmp_path: Path, row: str) -> None:
+    """`stepbridge where CHECKPOINT --resume-with ...`, without a Trainer."""
+    at, base, changes, _ = ROWS[row]
+    path, _ = saved(tmp_path, at, **base)
+    run = train(resume=path, **{**base, **changes})
+    names = {"accumulate": "accumulate_grad_batches"}
+    found = read_checkpoint(path).resume({names.get(name, name): str(value) for name, value in changes.items()})
+    if run.counting.check is not None:
+        assert str(found) == str(run.counting.check)
+    else:
+        assert found.agrees
+
+
+def test_the_gradients_of_an_open_window_are_lost(tmp_path: Path) -> None:
+    """Saved after batch 11, one batch into a window: its update is worth two of three, and windows stay aligned."""
+    path, _ = saved(tmp_path, 11)
+    model = Model()
+    run = train(model=model, resume=path)
+    assert run.model.updates == [2, 3]
+    # 4 updates before were worth 1, 1, 1/3 and 1; after it 2/3 and the flush of the last batch, 1/3.
+    assert float(model.weight.detach()) == pytest.approx(3 + 1 / 3 + 2 / 3 + 1 / 3)
+
+
+def test_an_epoch_that_begins_without_its_hook(tmp_path: Path) -> None:
+    """After a checkpoint of an epoch's last batch, and in mid-epoch, `on_train_epoch_start` never comes."""
+
+    class Starts(lightning.Callback):  # type: ignore[misc]  # mypy does not read Lightning
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+            self.seen.append(trainer.current_epoch)
+
+    for at in (7, 10):
+        path, _ = saved(tmp_path, at, epochs=3)
+        starts = Starts()
+        run = train(ClockCallback(), starts, resume=path, epochs=3)
+        assert (starts.seen, run.counting.clock.position) == ([2], sb.Position(epoch=3, iter=0))
 
 
 def test_the_sentence(tmp_path: Path) -> None:
@@ -159,10 +201,17 @@ def test_the_end_of_an_epoch_with_max_steps(tmp_path: Path) -> None:
     path, _ = saved(tmp_path, "end", epochs=3)
     run = train(resume=path, epochs=3, max_steps=100)
     assert run.trained == [0, 1, 2, *range(20)]
+    # It is said once, with what to do.
+    assert len(run.warned) == 1
     assert "Cause: with max_steps Lightning takes the epoch that ended for one that is running" in run.warned[0]
     assert "Remedy: resume without max_steps, with max_epochs alone." in run.warned[0]
+    assert "3 samples will be trained again. 20 samples will never be trained." in run.warned[0]
     clock = run.counting.clock
-    assert (clock.batch, clock.applied) == (7 + 8, 3 + len(run.model.updates))
+    assert (clock.batch, clock.sample, clock.applied) == (7 + 8, 43, 3 + len(run.model.updates))
+    assert (int(clock.repeated), int(clock.left_out)) == (3, 0)
+    for event in run.watcher.events:
+        assert event.clock == (7 + event.trained, 20 + event.samples, 3 + event.updates, event.closes), event
+    assert str(read_checkpoint(path).resume({"max_steps": "100"})) == str(run.counting.check)
 
 
 def test_limited_epochs(tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ import stepbridge as sb
 from adapters import transformers_training
 from adapters.transformers_training import Data, Stream, make_trainer, train
 from stepbridge.adapters.transformers import ClockCallback, aligned_checkpoint
+from stepbridge.checkpoints import read_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stepbridge.adapters.base import ResumeCheck
 
 VERSION = tuple(map(int, transformers.__version__.split(".")[:2]))
 
@@ -44,33 +47,37 @@ def resumed(saved: Path, folder: Path, step: int, counting: ClockCallback, **opt
 
 
 #: The checkpoint, what is different, where the Trainer goes on: (epoch, sample) as measured; None: at the end.
-ROWS = [
-    (4, {}, (1, 9)),
-    (3, {}, (1, 0)),
-    (4, {"batch_size": 2}, (1, 0)),
-    (4, {"batch_size": 1}, (0, 12)),
-    (4, {"batch_size": 6}, None),
-    (3, {"batch_size": 6}, (1, 18)),
-    (3, {"accumulate": 1}, (0, 9)),
-    (4, {"accumulate": 7}, None),
-    (4, {"batch_size": 1, "accumulate": 9}, (1, 9)),
-    (4, {"batch_size": 9, "accumulate": 1}, (1, 9)),
-    (4, {"ignore_data_skip": True}, (1, 0)),
-]
+ROWS: dict[str, tuple[int, dict[str, Any], tuple[int, int] | None]] = {
+    "step 4, same arguments": (4, {}, (1, 9)),
+    "step 3 (epoch's end), same arguments": (3, {}, (1, 0)),
+    "step 4, batch 2": (4, {"batch_size": 2}, (1, 0)),
+    "step 4, batch 1": (4, {"batch_size": 1}, (0, 12)),
+    "step 4, batch 6": (4, {"batch_size": 6}, None),
+    "step 3 (epoch's end), batch 6": (3, {"batch_size": 6}, (1, 18)),
+    "step 3 (epoch's end), k 3 -> 1": (3, {"accumulate": 1}, (0, 9)),
+    "step 4, k 3 -> 7": (4, {"accumulate": 7}, None),
+    "step 4, batch 1 k 9": (4, {"batch_size": 1, "accumulate": 9}, (1, 9)),
+    "step 4, batch 9 k 1": (4, {"batch_size": 9, "accumulate": 1}, (1, 9)),
+    "step 4, ignore_data_skip": (4, {"ignore_data_skip": True}, (1, 0)),
+    "step 3 (epoch's end), ignore_data_skip": (3, {"ignore_data_skip": True}, (1, 0)),
+}
+# Of one rank on two: test_transformers_ranks.py. A stream: below.
 
 
-@pytest.mark.parametrize(("step", "changes", "where"), ROWS, ids=str)
-def test_the_warning_is_what_happens(
-    saved: Path, tmp_path: Path, step: int, changes: dict[str, Any], where: tuple[int, int] | None
-) -> None:
+@pytest.mark.parametrize("row", ROWS)
+def test_the_warning_is_what_happens(saved: Path, tmp_path: Path, row: str) -> None:
+    step, changes, where = ROWS[row]
     run, warned = resumed(saved, tmp_path, step, ClockCallback(), **changes)
     done = {3: 20, 4: 29}[step]
     start = 40 if where is None else where[0] * 20 + where[1]
     # The data set is the judge.
     assert run.trained[:5] == ORDER[start : start + 5]
+    # The Trainer ends after its steps, also where it began an epoch again.
+    missing = 40 - start - len(run.trained)
+    assert missing == (2 if row == "step 4, ignore_data_skip" else 0)
     clock, check = run.counting.clock, run.counting.check
     assert check.agrees == (start == done)
-    assert (int(check.repeated), int(check.left_out)) == (max(done - start, 0), max(start - done, 0))
+    assert (int(check.repeated), int(check.left_out)) == (max(done - start, 0), max(start - done, 0) + missing)
     assert len(warned) == (start != done)
     # It counts on right.
     assert clock.sample == done + len(run.trained)
@@ -81,11 +88,9 @@ def test_the_warning_is_what_happens(
         assert int(clock.left_out) == max(start - done, 0)
 
 
-@pytest.mark.parametrize(
-    "row", [row for row in ROWS if row[2] not in ((1, 9), (1, 0)) or row[1]], ids=lambda row: str(row[:2])
-)
-def test_it_can_be_refused(saved: Path, tmp_path: Path, row: tuple[int, dict[str, Any], Any]) -> None:
-    step, changes, where = row
+@pytest.mark.parametrize("row", [name for name, row in ROWS.items() if row[1]])
+def test_it_can_be_refused(saved: Path, tmp_path: Path, row: str) -> None:
+    step, changes, where = ROWS[row]
     done = {3: (1, 0), 4: (1, 9)}[step]
     counting = ClockCallback(mismatch="raise")
     trainer, model, _ = make_trainer(tmp_path, counting, **changes)
@@ -96,6 +101,39 @@ def test_it_can_be_refused(saved: Path, tmp_path: Path, row: tuple[int, dict[str
     with pytest.raises(sb.TimelineError, match="The Trainer resumes at"):
         trainer.train(resume_from_checkpoint=path)
     assert model.trained == []
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_where_says_the_same(saved: Path, tmp_path: Path, row: str) -> None:
+    """`stepbridge where CHECKPOINT --resume-with ...`, without a Trainer."""
+    step, changes, _ = ROWS[row]
+    run, _ = resumed(saved, tmp_path, step, ClockCallback(), **changes)
+    assert str(of_checkpoint(saved / f"checkpoint-{step}", changes)) == str(run.counting.check)
+
+
+def of_checkpoint(path: Path, changes: dict[str, Any]) -> ResumeCheck:
+    """What `stepbridge where` says of a resume with other arguments."""
+    names = {"batch_size": "per_device_train_batch_size", "accumulate": "gradient_accumulation_steps"}
+    return read_checkpoint(path).resume({names.get(name, name): str(value) for name, value in changes.items()})
+
+
+def test_ignore_data_skip_over_several_epochs(tmp_path: Path) -> None:
+    """The Trainer ends after its steps, so the samples that it leaves out are those of the last epoch."""
+    train(tmp_path / "whole", save_strategy="steps", save_steps=1, num_train_epochs=3)
+    path, changes = tmp_path / "whole", {"ignore_data_skip": True}
+    run, warned = resumed(path, tmp_path / "rest", 4, ClockCallback(), num_train_epochs=3, **changes)
+    assert run.trained == [*range(20), *range(18)]
+    assert len(warned) == 1
+    assert "9 samples will be trained again. 2 samples will never be trained." in warned[0]
+    assert "begins the epoch again and ends at max_steps=9 all the same" in warned[0]
+    assert str(of_checkpoint(path / "checkpoint-4", changes)) == str(run.counting.check)
+
+
+def test_a_checkpoint_of_an_earlier_version_loads(saved: Path, tmp_path: Path) -> None:
+    """It says nothing of the order of the data, or of the seed."""
+    older = copied(saved, tmp_path / "older", r',\s*"(?:seed|order)": (?:null|\d+|"[^"]*")', "")
+    run, warned = resumed(older, tmp_path / "rest", 4, ClockCallback(mismatch="raise"))
+    assert (run.trained, warned, run.counting.clock.sample) == (ORDER[29:], [], 40)
 
 
 def test_the_sentence(saved: Path, tmp_path: Path) -> None:
@@ -125,7 +163,8 @@ def test_a_shuffled_run_goes_on_exactly(tmp_path: Path) -> None:
     assert run.counting.clock.sample == 40
 
 
-def test_a_stream(tmp_path: Path) -> None:
+def test_a_stream_at_step_9(tmp_path: Path) -> None:
+    """Step 9 is epoch 1, batch 2."""
     options: dict[str, Any] = {"data": Stream(), "accumulate": 1, "max_steps": 12}
     train(tmp_path / "first", save_strategy="steps", save_steps=3, **options)
     # Inside its first pass the Trainer leaves out what is done.
@@ -138,6 +177,9 @@ def test_a_stream(tmp_path: Path) -> None:
     assert "2 batches will be trained again" in warned[0]
     assert run.counting.clock.batch == 9 + len(run.model.trained) == 12
     assert int(run.counting.clock.repeated) == 2
+    for step, at_that in ((6, "That is the same point."), (9, "2 batches will be trained again.")):
+        assert at_that in str(of_checkpoint(tmp_path / "first" / f"checkpoint-{step}", {}))
+    assert str(of_checkpoint(tmp_path / "first" / "checkpoint-9", {})) in warned[0]
 
 
 def test_a_stream_in_batches_of_another_size(tmp_path: Path) -> None:
@@ -170,6 +212,7 @@ def test_another_seed_is_another_order(tmp_path: Path, name: str) -> None:
     ) in warned[0]
     check = run.counting.check
     assert (check.agrees, check.repeated, check.left_out) == (False, None, None)
+    assert str(of_checkpoint(tmp_path / "whole" / "checkpoint-4", {name: 2})) == str(check)
     # Between two epochs any order will do.
     _, warned = resumed(tmp_path / "whole", tmp_path / "next", 3, ClockCallback(), shuffle=True, **{name: 2})
     assert warned == []

@@ -61,7 +61,7 @@ def test_a_resume_with_other_arguments(
 @pytest.mark.parametrize(
     ("changes", "end"),
     [
-        ("rank=2", "expected batch_size, world_size, accumulate_grad_batches, stateful"),
+        ("rank=2", "expected batch_size, world_size, accumulate_grad_batches, max_steps, stateful"),
         ("batch_size=0", "expected a whole number of 1 or more"),
         ("stateful=1", "expected true or false"),
     ],

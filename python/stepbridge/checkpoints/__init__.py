@@ -6,7 +6,8 @@ adapters use it before the first batch after a resume.
 
 from __future__ import annotations
 
-from stepbridge.checkpoints._accelerate_folder import ACCELERATE_KEY
+from stepbridge.checkpoints._accelerate_folder import ACCELERATE_ARGUMENTS, ACCELERATE_KEY
+from stepbridge.checkpoints._accelerate_rule import AccelerateArguments, skip_check, stateful_check
 from stepbridge.checkpoints._checkpoint import Checkpoint, CheckpointKind, clock_from
 from stepbridge.checkpoints._ignite_rule import IgniteArguments, IgnitePlace, LoaderStart, ignite_check
 from stepbridge.checkpoints._kinds import KINDS, kind_of, read_checkpoint
@@ -18,13 +19,22 @@ from stepbridge.checkpoints._resume_check import (
     point_of,
     samples_of_epoch,
 )
-from stepbridge.checkpoints._trainer_rule import TrainerArguments, goes_on_after, updates_of_epoch
+from stepbridge.checkpoints._trainer_rule import (
+    TrainerArguments,
+    TrainerOrder,
+    TrainerRun,
+    goes_on_after,
+    trainer_check,
+    updates_of_epoch,
+)
 from stepbridge.checkpoints._trainer_state import STATE_KEY, attributes_of
 
 __all__ = [
+    "ACCELERATE_ARGUMENTS",
     "ACCELERATE_KEY",
     "KINDS",
     "STATE_KEY",
+    "AccelerateArguments",
     "ArgumentChange",
     "Checkpoint",
     "CheckpointKind",
@@ -36,6 +46,8 @@ __all__ = [
     "ResumeCheck",
     "ResumePoint",
     "TrainerArguments",
+    "TrainerOrder",
+    "TrainerRun",
     "attributes_of",
     "clock_from",
     "goes_on_after",
@@ -46,5 +58,8 @@ __all__ = [
     "point_of",
     "read_checkpoint",
     "samples_of_epoch",
+    "skip_check",
+    "stateful_check",
+    "trainer_check",
     "updates_of_epoch",
 ]

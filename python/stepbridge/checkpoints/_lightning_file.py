@@ -71,10 +71,12 @@ class LightningFile:
         """Computes where Lightning goes on, as it does itself."""
         stateful = checkpoint.arguments["stateful"]
         before = LightningArguments(**{name: checkpoint.arguments[name] for name in LightningArguments._fields})
-        now = before
+        now, by_steps = before, False
         for name, text in changes.items():
             if name == "stateful":
                 stateful = _flag(name, text) and stateful
+            elif name == "max_steps":
+                by_steps = _number(name, text) > 0
             else:
                 now = now._replace(**{_argument(name): _number(name, text)})
         place = checkpoint.details["place"]._replace(stateful=stateful)
@@ -85,6 +87,9 @@ class LightningFile:
         epoch = clock.position.epoch - checkpoint.later
         if place.last:
             epoch += epochs - 1
+        elif by_steps and not place.ready and epoch and batches is not None:
+            # It takes the epoch that ended for one that is running.
+            epoch, index = epoch - 1, batches
         return lightning_check(
             clock,
             now,
@@ -129,7 +134,7 @@ def _batches(loops: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a file ho
 
 def _argument(name: str) -> str:
     if name not in LightningArguments._fields:
-        names = ", ".join((*LightningArguments._fields, "stateful"))
+        names = ", ".join((*LightningArguments._fields, "max_steps", "stateful"))
         raise TimelineError(f"{name!r} does not decide where Lightning goes on: expected {names}")
     return name
 

@@ -137,6 +137,10 @@ def lightning_check(
         ends_at = (batches - index) * size
         ends_at = ends_at if whole is None else min(ends_at, whole)
     ended = batches is not None and index >= batches and not place.ready
+    lost = None
+    if ended and whole is not None:
+        ends_at = min(size, whole)
+        lost = None if epochs is None else Exact(whole, unit)
     changes = () if before is None else _changes(before, now)
     unknown = ""
     if unit == "ba" and stateful and any(change.name == "batch_size" for change in changes):
@@ -155,6 +159,7 @@ def lightning_check(
         remedy="resume without max_steps, with max_epochs alone" if ended else _remedy(place, stateful=stateful),
         ends_at=None if ends_at is None else Exact(ends_at, unit),
         unknown=unknown,
+        lost_at_end=lost,
     )
 
 

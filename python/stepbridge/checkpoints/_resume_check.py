@@ -75,12 +75,14 @@ class ResumeCheck:
     """Where the framework ends the epoch that it enters, if that is not the end of its data."""
     unknown: str = ""
     """Why nobody knows which data are trained again, where the framework goes on inside an epoch: a clause."""
+    lost_at_end: Exact | None = None
+    """What is left of the run's last epoch where the framework ends it, if that is a later one than it enters."""
 
     @property
     def agrees(self) -> bool:
         """Whether the framework goes on where the run is, and trains all that is left."""
         same = self.reached == self.goes_on or self._ahead == 0
-        return same and not self._short and not self._over and not self._mixed
+        return same and not self._short and not self._over and not self._mixed and not self._lost
 
     @property
     def _mixed(self) -> bool:
@@ -95,7 +97,8 @@ class ResumeCheck:
     @property
     def left_out(self) -> Exact | None:
         """What is never trained; None: something, and nobody knows how much."""
-        return None if self._mixed else self._amount(1)
+        amount = None if self._mixed else self._amount(1)
+        return amount if amount is None else Exact(int(amount) + self._lost, amount.unit)
 
     @property
     def ends(self) -> bool:
@@ -116,6 +119,10 @@ class ResumeCheck:
         return epochs * whole + int(goes_on.done) - int(self.reached.done)
 
     @property
+    def _lost(self) -> int:
+        return 0 if self.lost_at_end is None else int(self.lost_at_end)
+
+    @property
     def _short(self) -> int:
         """What is left of the epoch that the framework enters where it ends that."""
         if self.ends_at is None or self.epoch_data is None:
@@ -131,6 +138,12 @@ class ResumeCheck:
 
     def _amount(self, sign: Literal[1, -1]) -> Exact | None:
         ahead = self._ahead
+        if ahead is not None and self.ends_at is not None and self.goes_on.epoch < self.reached.epoch:
+            # All of the epoch that it enters was trained, and so was what comes after that, up to the point reached.
+            between = self.reached.epoch - self.goes_on.epoch - 1
+            whole = 0 if self.epoch_data is None else int(self.epoch_data)
+            again = int(self.ends_at) - int(self.goes_on.done) + between * whole + int(self.reached.done)
+            return Exact(max(again, 0) if sign < 0 else 0, self.goes_on.done.unit)
         if ahead is not None and self.ends_at is not None:
             # What was trained before and what is trained now overlap at most as far as the epoch goes.
             same = self.reached.epoch == self.goes_on.epoch

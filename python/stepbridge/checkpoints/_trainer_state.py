@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from stepbridge._errors import TimelineError
 from stepbridge.checkpoints._checkpoint import Checkpoint, clock_from
-from stepbridge.checkpoints._resume_check import ArgumentChange, ResumeCheck, ResumePoint, point_of, samples_of_epoch
-from stepbridge.checkpoints._trainer_rule import ARGUMENTS, TrainerArguments, goes_on_after
-from stepbridge.timeline import Exact
+from stepbridge.checkpoints._resume_check import samples_of_epoch
+from stepbridge.checkpoints._trainer_rule import (
+    ARGUMENTS,
+    TrainerArguments,
+    TrainerOrder,
+    TrainerRun,
+    trainer_check,
+    updates_of_epoch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from stepbridge.checkpoints._resume_check import ResumeCheck
     from stepbridge.clock import StepClock
+    from stepbridge.timeline import Segment
 
 __all__ = ["STATE_KEY", "TrainerState", "attributes_of"]
 
@@ -24,7 +33,10 @@ FILE = "trainer_state.json"
 STATE_KEY = "stepbridge"
 #: What `where` shows of the Trainer's own counters.
 _COUNTERS = ("global_step", "epoch", "max_steps", "num_train_epochs", "num_input_tokens_seen")
-_REMEDY = "resume with the arguments of the checkpoint, or from aligned_checkpoint(path, trainer)"
+#: What decides where the Trainer goes on, and is not in every checkpoint.
+_FURTHER = ("num_train_epochs", "max_steps", "seed", "data_seed", "ignore_data_skip")
+#: Above it a number of epochs says that `max_steps` alone ends the run.
+_ENDLESS = 2**31
 
 
 class TrainerState:
@@ -68,51 +80,82 @@ class TrainerState:
             arguments.saved(),
             version=numbers,
             later=later,
+            # One that an earlier version wrote has neither.
+            details={"order": TrainerOrder.loaded(attributes)},
         )
 
     def resume(self, checkpoint: Checkpoint, clock: StepClock, changes: Mapping[str, str]) -> ResumeCheck:
         """Computes where the Trainer goes on, as it does itself."""
+        further = {name: text for name, text in changes.items() if name in _FURTHER}
         before = TrainerArguments(**checkpoint.arguments)
-        now = before._replace(**{name: _argument(name, text) for name, text in changes.items()})  # type: ignore[arg-type]  # by its name
+        arguments = {name: _argument(name, text) for name, text in changes.items() if name not in _FURTHER}
+        now = before._replace(**arguments)  # type: ignore[arg-type]  # by its name
         if checkpoint.version < (5, 2):
             # There the checkpoint's batch size holds in place of the argument.
             now = now._replace(per_device_train_batch_size=before.per_device_train_batch_size)
         planned = clock.plan.segments[-1]
-        batches: int | None = planned.batches
-        if planned.samples is not None:
-            batches = now.batches_of(planned.samples)
-        elif now.batch_size != before.batch_size:
-            batches = None
-        if batches is None:
-            raise TimelineError(
-                f"{checkpoint.path}: the length of an epoch is not known, so neither is where the Trainer goes on: "
-                "give ClockCallback samples= and batch_size="
-            )
-        epoch, skipped = goes_on_after(
-            checkpoint.counters["global_step"],
-            batches,
-            now.gradient_accumulation_steps,
-            version=checkpoint.version,
-        )
-        reached = point_of(clock, later=checkpoint.later)
-        unit = reached.done.unit
+        batches, epochs, max_steps = _end(checkpoint, planned, before, now, further)
         # What the Trainer's drop_last leaves out never comes.
-        whole = samples_of_epoch(planned._replace(batch_size=now.batch_size, drop_last=now.dataloader_drop_last)) or 0
-        done = min(skipped * now.batch_size, whole) if unit == "sp" else skipped
-        return ResumeCheck(
-            "The Trainer",
-            reached,
-            ResumePoint(epoch, Exact(done, unit)),
-            Exact(clock.sample if unit == "sp" and clock.sample is not None else clock.batch, unit),
-            Exact(whole if unit == "sp" else batches, unit),
-            epochs=checkpoint.counters.get("num_train_epochs"),
-            changes=tuple(
-                ArgumentChange(name, ours, theirs)
-                for name, ours, theirs in zip(ARGUMENTS, before, now, strict=True)
-                if ours != theirs
-            ),
-            remedy=_REMEDY,
+        sized = planned._replace(batch_size=now.batch_size, drop_last=now.dataloader_drop_last)
+        order: TrainerOrder = checkpoint.details["order"]
+        seed_name = next((name for name in ("data_seed", "seed") if name in further), "seed")
+        seed = _number(seed_name, further[seed_name], least=0) if seed_name in further else order.seed
+        if seed is not None and order.seed is None:
+            raise TimelineError(
+                f"{checkpoint.path}: whether {seed_name}={seed} changes the order of the data is not known: the "
+                "checkpoint does not say that it follows from a seed"
+            )
+        run = TrainerRun(
+            now,
+            batches,
+            samples_of_epoch(sized),
+            now.batch_size,
+            epochs,
+            checkpoint.counters["global_step"],
+            max_steps,
+            checkpoint.version,
+            skips_data=not _flag("ignore_data_skip", further.get("ignore_data_skip", "false")),
+            # What another process will draw is not known.
+            order=TrainerOrder(seed, None if order.drawn is None else ""),
+            seed_name=seed_name,
         )
+        return trainer_check(clock, run, later=checkpoint.later, before=before, order=order)
+
+
+def _end(
+    checkpoint: Checkpoint,
+    planned: Segment,
+    before: TrainerArguments,
+    now: TrainerArguments,
+    further: Mapping[str, str],
+) -> tuple[int | None, int | None, int]:
+    """The batches of an epoch, the epochs and the steps of the run that resumes; None where it has no such number.
+
+    Raises:
+        TimelineError: they are not known, or an argument is not a number.
+    """
+    epochs, steps = (checkpoint.counters.get(name) for name in ("num_train_epochs", "max_steps"))
+    if "max_steps" in further:
+        steps = _number("max_steps", further["max_steps"])
+    if type(epochs) is not int or epochs >= _ENDLESS:
+        # The data have no length: max_steps alone ends the run.
+        if type(steps) is not int:
+            raise TimelineError(f"{checkpoint.path}: the trainer state has neither a number of epochs nor max_steps")
+        return None, None, steps
+    if "num_train_epochs" in further:
+        epochs = _epochs(further["num_train_epochs"])
+    batches = planned.batches if now.batch_size == before.batch_size else None
+    if planned.samples is not None:
+        batches = now.batches_of(planned.samples)
+    if batches is None:
+        raise TimelineError(
+            f"{checkpoint.path}: the length of an epoch is not known, so neither is where the Trainer goes on: "
+            "give ClockCallback samples= and batch_size="
+        )
+    updates = updates_of_epoch(batches, now.gradient_accumulation_steps, checkpoint.version)
+    if "max_steps" in further and type(steps) is int:
+        return batches, -(-steps // updates), steps
+    return batches, epochs, updates * epochs
 
 
 def attributes_of(callbacks: object) -> dict[str, Any] | None:
@@ -129,11 +172,27 @@ def _argument(name: str, text: str) -> int | bool:
         TimelineError: it is not an argument that decides where the Trainer goes on, or not such a value.
     """
     if name not in ARGUMENTS:
-        raise TimelineError(f"{name!r} does not decide where the Trainer goes on: expected {', '.join(ARGUMENTS)}")
-    if name in ("dataloader_drop_last", "split_batches"):
-        if text.lower() not in ("true", "false"):
-            raise TimelineError(f"{name}={text!r}: expected true or false")
-        return text.lower() == "true"
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
-        raise TimelineError(f"{name}={text!r}: expected a whole number of 1 or more")
+        names = ", ".join((*_FURTHER, *ARGUMENTS))
+        raise TimelineError(f"{name!r} does not decide where the Trainer goes on: expected {names}")
+    return _flag(name, text) if name in ("dataloader_drop_last", "split_batches") else _number(name, text)
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise TimelineError(f"{name}={text!r}: expected true or false")
+    return text.lower() == "true"
+
+
+def _number(name: str, text: str, *, least: int = 1) -> int:
+    digits = text.isascii() and text.isdigit() and len(text) < 19
+    if not digits or not least <= int(text) < (2**63 if least == 0 else 2**31):
+        raise TimelineError(f"{name}={text!r}: expected a whole number of {least} or more")
     return int(text)
+
+
+def _epochs(text: str) -> int:
+    """The epochs that the Trainer enters; it takes parts of one."""
+    match = re.fullmatch(r"(\d{1,9})(?:\.(\d{1,9}))?", text)
+    if match is None or not (int(match[1]) or int(match[2] or 0)):
+        raise TimelineError(f"num_train_epochs={text!r}: expected a number above 0")
+    return int(match[1]) + bool(int(match[2] or 0))

@@ -16,19 +16,27 @@ What Accelerate does (seen on 1.0 and 1.15):
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 
 from stepbridge._errors import TimelineError
-from stepbridge.adapters.base import ArgumentChange, LoopDriver, ResumeCheck, ResumePoint, check_mismatch, point_of
+from stepbridge.adapters.base import LoopDriver, check_mismatch
 from stepbridge.adapters.torch import loader_sizes
-from stepbridge.checkpoints import ACCELERATE_KEY, samples_of_epoch
+from stepbridge.checkpoints import (
+    ACCELERATE_ARGUMENTS,
+    ACCELERATE_KEY,
+    AccelerateArguments,
+    skip_check,
+    stateful_check,
+)
 from stepbridge.clock import StepClock
-from stepbridge.timeline import Exact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stepbridge.adapters.base import ResumeCheck
+    from stepbridge.timeline import Exact
 
 __all__ = ["clock_for"]
 
@@ -36,12 +44,8 @@ _HINT = (
     "a loader that is left with break inside the epoch hides the end of the training loader, and each accumulate() in "
     "a batch counts: evaluate between the epochs, and give several models to one accumulate(a, b)"
 )
-
-
-_REMEDY = (
-    'prepare the loader without use_stateful_dataloader, and take clock.batches(loader, resume="skip"); or resume with '
-    "the batch size and the ranks of the checkpoint"
-)
+#: What saves a clock with an accelerator: one for each loader.
+_SAVED: WeakKeyDictionary[Any, list[_Saved]] = WeakKeyDictionary()
 
 
 def clock_for(
@@ -91,51 +95,91 @@ def clock_for(
         "on_cut": "carry",
     }
     clock = StepClock(epochs=epochs, **{**given, **sizes, **options})
-    accelerator.register_for_checkpointing(_Saved(clock, accelerator, loader, strict=mismatch == "raise"))
+    _register(clock, accelerator, loader, strict=mismatch == "raise")
     clock.add_hook(_Comparison(clock, accelerator))
     clock.add_entry_check(_Start(clock, strict=mismatch == "raise"))
     return clock
+
+
+def _register(clock: StepClock, accelerator: Any, loader: Any, *, strict: bool) -> None:
+    """Lets the accelerator save the clock, in the place of an earlier one of a loader that is this one, or gone.
+
+    So a cell that runs again, and a batch size that is searched for, leave one clock in the checkpoint.
+    """
+    kept = _SAVED.setdefault(accelerator, [])
+    # What `free_memory` let go is not among them any more.
+    prepared = getattr(accelerator, "_dataloaders", None)
+    for saved in kept:
+        earlier = saved.loader()
+        gone = earlier is None or (prepared is not None and all(one is not earlier for one in prepared))
+        if gone or earlier is loader:
+            saved.follow(clock, loader, strict=strict)
+            return
+    saved = _Saved(clock, accelerator, loader, strict=strict)
+    kept.append(saved)
+    accelerator.register_for_checkpointing(saved)
 
 
 class _Saved:
     """The clock, as the accelerator saves and loads it."""
 
     def __init__(self, clock: StepClock, accelerator: Any, loader: Any, *, strict: bool) -> None:
-        self.clock, self.accelerator, self.strict = clock, accelerator, strict
+        # The accelerator keeps this one; what says which accelerator has it must not keep that.
+        self._accelerator = ref(accelerator)
+        #: The clock before, and its batches when this one took its place.
+        self._before: tuple[ref[StepClock], int] | None = None
+        self.follow(clock, loader, strict=strict)
+
+    def follow(self, clock: StepClock, loader: Any, *, strict: bool) -> None:
+        """Saves this clock from here on."""
+        earlier = getattr(self, "clock", None)
+        self._before = None if earlier is None else (ref(earlier), earlier.batch)
+        self.clock, self.loader, self.strict = clock, ref(loader), strict
         self.stateful = bool(getattr(loader, "use_stateful_dataloader", False))
+        self.dispatches = isinstance(loader, DataLoaderDispatcher)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the clock's state."""
-        return {ACCELERATE_KEY: self.clock.state_dict()}
+        """Returns the clock's state, and what a resume by hand depends on."""
+        self._look_at_the_earlier_one()
+        return {ACCELERATE_KEY: self.clock.state_dict(), ACCELERATE_ARGUMENTS: self._arguments()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from it; the accelerator's own count of the window is loaded before."""
-        clock, accumulate = self.clock, self.accelerator.gradient_accumulation_steps
+        clock, accelerator = self.clock, self._accelerator()
         LoopDriver(clock).continue_run(
             clock.plan,
             state.get(ACCELERATE_KEY, state),
-            pending=self.accelerator.step % accumulate,
+            pending=0 if accelerator is None else accelerator.step % accelerator.gradient_accumulation_steps,
             strict=self.strict,
         )
-        if self.stateful and self.clock.resumed_inside:
-            self._check()
+        if self.stateful and clock.resumed_inside:
+            _tell(clock, stateful_check(clock, clock.plan.segments[-1].batch_size), strict=self.strict)
 
-    def _check(self) -> None:
-        """Compares where a stateful loader goes on with where the run is."""
-        clock, reached = self.clock, point_of(self.clock)
-        planned, batches, done = clock.plan.segments[-1], clock.position.iter, int(reached.done)
-        size, unit = planned.batch_size, reached.done.unit
-        if size is None or unit != "sp" or done == batches * size:
-            return
-        _compare(
-            clock,
-            Exact(batches * size, unit),
-            "Accelerate",
-            strict=self.strict,
-            changes=(ArgumentChange("samples a batch over all ranks", done // batches, size),),
-            cause=f"the stateful loader goes on after {batches} batches, whatever their size",
-            remedy=_REMEDY,
-        )
+    def _arguments(self) -> dict[str, Any] | None:
+        accelerator, size = self._accelerator(), self.clock.plan.segments[-1].batch_size
+        if accelerator is None or size is None:
+            return None
+        split, ranks = bool(accelerator.split_batches), accelerator.num_processes
+        if not split and size % ranks:
+            return None
+        return AccelerateArguments(
+            size if split else size // ranks,
+            ranks,
+            accelerator.gradient_accumulation_steps,
+            split_batches=split,
+            dispatches=self.dispatches,
+        )._asdict()
+
+    def _look_at_the_earlier_one(self) -> None:
+        """Says that the loop counts with a clock whose place another one took."""
+        earlier, batches = (None, 0) if self._before is None else (self._before[0](), self._before[1])
+        if earlier is not None and earlier.batch != batches:
+            self.clock.warn_once(
+                "the clock in the checkpoint",
+                "the one that clock_for returned last",
+                "an earlier one of this loader, which counts on",
+                "take the clock that clock_for returned last",
+            )
 
 
 class _Start:
@@ -147,38 +191,18 @@ class _Start:
 
     def __call__(self, begins: Exact) -> None:
         clock = self._clock()
-        if clock is None:
-            return
-        inside = int(clock.epoch_done) > 0
-        _compare(
-            clock,
-            begins,
-            "The loader",
-            strict=self.strict,
-            cause="skip_first_batches left out other batches than those that are done",
-            remedy='give clock.batches(loader, resume="skip") the loader that was prepared'
-            if inside
-            else "take the loader that was prepared for an epoch from its start",
-        )
+        if clock is not None:
+            _tell(clock, skip_check(clock, begins), strict=self.strict)
 
 
-def _compare(clock: StepClock, goes_on: Exact, framework: str, *, strict: bool, **why: Any) -> None:
+def _tell(clock: StepClock, check: ResumeCheck, *, strict: bool) -> None:
     """Says that the data go on at another point of the running epoch than the run has reached.
 
     Raises:
         TimelineError: that was asked for.
     """
-    reached, unit = point_of(clock), goes_on.unit
-    planned = clock.plan.segments[-1]
-    whole = samples_of_epoch(planned) if unit == "sp" else planned.batches
-    check = ResumeCheck(
-        framework,
-        reached,
-        ResumePoint(reached.epoch, goes_on),
-        Exact((clock.sample or 0) if unit == "sp" else clock.batch, unit),
-        None if whole is None else Exact(whole, unit),
-        **why,
-    )
+    if check.agrees:
+        return
     if strict:
         raise TimelineError(f"{clock.name}: {check}")
     clock.warn(str(check))

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ignite.distributed as idist
 from ignite.engine import DeterministicEngine
-from torch.utils.data import RandomSampler
 
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import IgniteArguments, IgnitePlace
@@ -101,10 +100,16 @@ def planned(
         state.max_epochs,
         None if uneven else data,
         hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict"),
-        isinstance(getattr(loader, "sampler", None), RandomSampler),
+        _shuffles(loader),
         uneven,
         IgniteArguments(size // ranks if size is not None and size % ranks == 0 else None, ranks, own),
     )
+
+
+def _shuffles(loader: Any) -> bool:
+    """Whether a sampler draws the order of the data; one of batches has it inside."""
+    samplers = (getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None))
+    return any(hasattr(sampler, "generator") for sampler in samplers)
 
 
 class DataPass:

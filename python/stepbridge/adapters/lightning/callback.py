@@ -10,7 +10,10 @@ What Lightning does (seen on 2.4 to 2.6):
 - `trainer.is_last_batch` is known before the batch, also over a stream; between two epochs it is stale;
 - a window ends where the index of a batch in its epoch is a multiple, counted on from the checkpoint, and with the last
   batch. A resumed epoch that begins its data again ends before the data does;
-- `global_step` counts the calls of every optimizer, also those that a scaler skipped.
+- `global_step` counts the calls of every optimizer, also those that a scaler skipped;
+- between two epochs `GradientAccumulationScheduler` sets another accumulation, `reload_dataloaders_every_n_epochs`
+  makes the loaders anew, and `fit_loop.max_epochs` may be another number. In an epoch that is resumed in its middle
+  the scheduler sets nothing.
 """
 
 from __future__ import annotations
@@ -130,6 +133,9 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._index = self._look = -1
         self.check, self._resumed, self._before = None, None, None
         loaded, self._loaded = self._loaded, None
+        # A finder of a rate or a batch size saved it before training began, and put all back.
+        put_back = loaded is not None and loaded.get("arguments", {}) is None
+        loaded = None if put_back else loaded
         clock = self.clock
         if loaded is None:
             # What was trained before stays; another fit begins with a new epoch.
@@ -141,7 +147,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         self._planned = run
         if loaded is None:
             self.driver.begin_run(run.plan, padding=run.padding, pending="drop" if clock.batch else None)
-            if trainer.ckpt_path is not None and not clock.batch:
+            if trainer.ckpt_path is not None and not clock.batch and not put_back:
                 self._begin_without_a_clock(trainer)
         else:
             self._restore(trainer, run, loaded)
@@ -333,6 +339,7 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
 
     def _begin_epoch(self, trainer: Any, index: int) -> None:
         """The first batch of an epoch: it begins here, or is entered where Lightning goes on."""
+        self._plan_again(trainer)
         clock, run, place = self.clock, self._planned, self._resumed
         wanted = trainer.current_epoch + self._later
         again = False
@@ -345,7 +352,12 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
             # The one that was read ahead is never trained.
             batch = clock.position.iter + 1
         try:
-            self.driver.begin_epoch(wanted, batch=batch, tell=place is None)
+            if place is not None and wanted < clock.position.epoch:
+                # With max_steps: an epoch that ended, as one of the epochs that are to come.
+                clock.restart_epoch(wanted, batch=0, tell=False)
+                self._later = clock.position.epoch - trainer.current_epoch
+            else:
+                self.driver.begin_epoch(wanted, batch=batch, tell=place is None)
         except TimelineError as error:
             clock.warn(f"{error}; it counts on from where it is")
             self.driver.begin_epoch()
@@ -357,6 +369,15 @@ class ClockCallback(Callback):  # type: ignore[misc]  # mypy does not read Light
         number = trainer.num_training_batches
         # Over a stream the Trainer learns the last batch from the data, so that each may be it.
         self._look = -1 if number == float("inf") else int(number) - 1
+
+    def _plan_again(self, trainer: Any) -> None:
+        """Follows what the Trainer trains from this epoch on, where that is something else than before."""
+        before = self._planned
+        if before is None:
+            return
+        self._planned = now = planned(trainer, later=self._later, stated=self._stated)
+        if (now.plan, now.padding) != (before.plan, before.padding):
+            self.driver.begin_run(now.plan, padding=now.padding)
 
     def _look_at(self, trainer: Any, index: int) -> None:
         """A batch that may be the first or the last one of its epoch."""

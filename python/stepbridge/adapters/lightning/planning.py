@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader
 
 from stepbridge.adapters.torch import loader_sizes
 from stepbridge.checkpoints import LightningArguments
@@ -90,13 +90,19 @@ def planned(trainer: Any, *, later: int, stated: Segment | None) -> Planned:
         batches,
         epochs if ends else None,
         bool(loaders) and all(hasattr(one, "state_dict") and hasattr(one, "load_state_dict") for one in loaders),
-        any(isinstance(getattr(one, "sampler", None), RandomSampler) for one in loaders),
+        any(_shuffles(one) for one in loaders),
         batches is not None and sizes != known,
         any(not _has_length(one) for one in loaders),
         LightningArguments(
             size // ranks if size is not None and size % ranks == 0 else _size_of_a_stream(loaders), ranks, accumulate
         ),
     )
+
+
+def _shuffles(loader: Any) -> bool:
+    """Whether a sampler draws the order of an epoch; one of batches has it inside."""
+    outer, batches = getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)
+    return hasattr(outer, "generator") or hasattr(getattr(batches, "sampler", None), "generator")
 
 
 def _has_length(loader: Any) -> bool:

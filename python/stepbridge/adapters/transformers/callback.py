@@ -8,7 +8,10 @@ What the Trainer does (seen on 4.46 to 5.24), and what is made of it:
 - an epoch may bring no batch (a resume over a stream leaves all of them out), so that one begins with its first batch;
 - the Trainer saves, evaluates and logs after `on_step_end` and `on_epoch_end` only, where `control` says so;
 - `train()` a second time, and `auto_find_batch_size` after it ran out of memory, begin at `global_step` 0 again with
-  the weights as they are: the clock goes on with further epochs, as that is what was trained;
+  the weights as they are: the clock goes on with further epochs, as that is what was trained. With `model_init` the
+  weights are new;
+- where `auto_find_batch_size` runs out of memory in a run that was resumed, the Trainer takes the checkpoint's step
+  again, and not its weights;
 - `num_input_tokens_seen` moves before the batch is reported, and counts the copies of other ranks.
 """
 
@@ -20,21 +23,29 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 from torch.optim import Optimizer
 from transformers import TrainerCallback
 
-from stepbridge._errors import TimelineError, warn
-from stepbridge.adapters.base import LogStep, LoopDriver
+from stepbridge._errors import TimelineError
+from stepbridge.adapters.base import LogStep, LoopDriver, check_mismatch, clock_or_options
 from stepbridge.adapters.torch import watch
 from stepbridge.adapters.transformers.driving import Driving
 from stepbridge.adapters.transformers.live_state import LiveState
-from stepbridge.adapters.transformers.planning import VERSION, Planned, planned
-from stepbridge.adapters.transformers.resuming import first_batch, resume_check
-from stepbridge.checkpoints import STATE_KEY, ResumeCheck, TrainerArguments, attributes_of
-from stepbridge.clock import StepClock
+from stepbridge.adapters.transformers.planning import VERSION, Planned, order_of, planned
+from stepbridge.adapters.transformers.weights import TrainedWeights
+from stepbridge.checkpoints import (
+    STATE_KEY,
+    ResumeCheck,
+    TrainerArguments,
+    TrainerOrder,
+    TrainerRun,
+    attributes_of,
+    trainer_check,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
     from stepbridge.adapters.torch import Watch
+    from stepbridge.clock import StepClock
     from stepbridge.timeline import QuantityLike
 
     class Follower(Protocol):
@@ -49,6 +60,7 @@ __all__ = ["ClockCallback"]
 _KEEPERS: WeakKeyDictionary[StepClock, ref[ClockCallback]] = WeakKeyDictionary()
 #: What the ledger calls what gives the reporters their step.
 _NAME = "transformers.Trainer"
+_AGAIN = "auto_find_batch_size ran out of memory and takes the checkpoint's step again, with the weights as they are"
 
 
 class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not read Transformers
@@ -87,15 +99,10 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         mismatch: Literal["warn", "raise"] = "warn",
         **options: Any,
     ) -> None:
-        if clock is None:
-            clock = StepClock(**options)
-        elif options:
-            raise TimelineError(f"give a clock, or the options of one ({', '.join(options)}), not both")
-        if mismatch not in ("warn", "raise"):
-            raise TimelineError(f'unknown mismatch={mismatch!r}: expected "warn" or "raise"')
-        self.driver = LoopDriver(clock)
-        self.clock = clock
+        clock = clock_or_options(clock, options)
+        check_mismatch(mismatch)
         self.mismatch = mismatch
+        self.driver, self.clock = LoopDriver(clock), clock
         self.check: ResumeCheck | None = None
         """Where the last resume went on, next to where the run was; None where training began anew."""
         self.begun = False
@@ -107,6 +114,9 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         self._advance = clock.advance
         self._watch: Watch | None = None
         self._planned: Planned | None = None
+        #: What the order of the epoch at hand follows from.
+        self._order = TrainerOrder()
+        self._weights = TrainedWeights()
         self._state: Any = None
         self._args: Any = None
         #: By how many epochs the clock's index is above the Trainer's, and by how many steps its count is.
@@ -124,26 +134,48 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
 
     # --- the run ---
 
-    def on_train_begin(
-        self, args: Any, state: Any, control: Any, train_dataloader: Any = None, optimizer: Any = None, **_: Any
+    def on_train_begin(  # noqa: PLR0917 - the Trainer's own order
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        train_dataloader: Any = None,
+        optimizer: Any = None,
+        model: Any = None,
+        **_: Any,
     ) -> Any:
+        again = self._args is args and bool(getattr(args, "auto_find_batch_size", False)) and self.clock.batch > 0
         self._take_over(args, state)
         attributes = attributes_of(state.stateful_callbacks)
         resumed = state.global_step > 0
         saved = attributes if resumed else None
+        run = planned(train_dataloader, args, state.num_train_epochs, later=0, stated=self._stated)
+        again = again and resumed and run.has_smaller_batches_than(self._planned)
+        if again:
+            # The weights are those that ran out of memory, and not the checkpoint's.
+            saved = None
+        if self._weights.are_others(model) and saved is None and self.clock.batch:
+            self.clock.warn(
+                "the Trainer trains another model from here on, as model_init makes one for each train(), and "
+                f"{self.clock.batch} batches of an earlier one are counted: give each train() a callback of its own"
+            )
         if saved is None and self.clock.batch and not resumed:
             self._go_on_anew()
         elif saved is not None:
             self._later = _whole(saved.get("later"))
-        run = planned(train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated)
+        if self._later:
+            run = planned(train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated)
         self._planned = run
         if saved is None:
             self.driver.begin_run(run.plan, padding=run.padding, pending="drop" if self.clock.batch else None)
         else:
-            self._restore(run, saved)
+            state_of_clock = _mapping(saved.get("clock"), self.clock)
+            strict = self.mismatch == "raise"
+            self.driver.continue_run(run.plan, state_of_clock, padding=run.padding, strict=strict)
         self._epoch, self._left_out, self.check = 0, None, None
+        self._order = order_of(train_dataloader, args)
         if resumed:
-            self._check_resume(run, args, state, saved)
+            self._check_resume(run, args, state, saved, again=again)
         self._step_gap = self.clock.step - state.global_step
         self._tokens = self._tokens_from(args, state, run)
         self._watch_updates(optimizer)
@@ -157,8 +189,9 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         self._epoch -= 1  # on_epoch_begin comes before each
         return control
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> Any:
         self._epoch += 1
+        self._order = order_of(train_dataloader, args)
         return control
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -260,45 +293,39 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         self.driver.end_epoch(cut=True)
         self._later = self.clock.position.epoch
 
-    def _restore(self, run: Planned, saved: Mapping[str, Any]) -> None:
-        """Continues from the clock of a checkpoint, by the plan of now."""
-        clock, driver = self.clock, self.driver
-        used = clock.batch > 0
-        if not used:
-            driver.begin_run(run.plan, padding=run.padding)
-        state = _mapping(saved.get("clock"), clock)
-        try:
-            driver.restore(state, pending="drop")
-        except TimelineError as error:
-            if self.mismatch == "raise" or used:
-                raise
-            # What cannot be read cannot be read as another run's either.
-            driver.restore(state, pending="drop", changed=True)
-            warn(f"{error}. Training goes on, and the clock counts it as the same run with other data")
-        if used:
-            driver.begin_run(run.plan, padding=run.padding)
-
-    def _check_resume(self, run: Planned, args: Any, state: Any, saved: Mapping[str, Any] | None) -> None:
+    def _check_resume(
+        self, planned: Planned, args: Any, state: Any, saved: Mapping[str, Any] | None, *, again: bool
+    ) -> None:
         """Says where the Trainer goes on at another point than the run has reached.
 
         Raises:
             TimelineError: it does, and `mismatch` is "raise".
         """
-        first = first_batch(run, args, state.global_step, state.max_steps)
-        self._epoch, self._left_out = first
+        run = TrainerRun(
+            planned.arguments,
+            planned.batches,
+            planned.samples,
+            planned.batch_size,
+            planned.epochs,
+            state.global_step,
+            state.max_steps,
+            VERSION,
+            skips_data=not args.ignore_data_skip,
+            order=self._order,
+            seed_name="seed" if args.data_seed is None else "data_seed",
+        )
+        first = self._epoch, self._left_out = run.first
         if saved is None and not self.clock.batch:
-            self._begin_without_a_clock(run, first)
+            self._begin_without_a_clock(planned, first)
             return
         before = None if saved is None else TrainerArguments.loaded(_mapping(saved.get("arguments"), self.clock))
-        seed = None if saved is None else saved.get("seed")
-        check = resume_check(
+        check = trainer_check(
             self.clock,
             run,
-            args,
-            first,
             later=self._later,
             before=before,
-            seed=seed if type(seed) is int else None,
+            order=None if saved is None else TrainerOrder.loaded(saved),
+            cause=_AGAIN if again else "",
         )
         self.check = check
         if check.agrees:
@@ -389,7 +416,8 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             "later": self._later,
             "arguments": arguments,
             "transformers": list(VERSION),
-            "seed": None if self._planned is None else self._planned.seed,
+            "seed": self._order.seed,
+            "order": self._order.drawn,
         }
 
 

@@ -7,26 +7,30 @@ What the Trainer does, by version:
   into the first full window there (seen on 4.46 to 5.24);
 - `control.should_epoch_stop` leaves an epoch, also inside a window, whose gradients spill in the same way;
 - up to 5.1 the checkpoint's batch size wins over the argument, so that only the loader says what is trained;
-- before 4.52 the short update at an epoch's end does not count among the updates of an epoch.
+- before 4.52 the short update at an epoch's end does not count among the updates of an epoch;
+- Accelerate puts a sampler whose order follows from a seed in the place of the one that shuffles. What it does not
+  replace draws from a generator, or from PyTorch's global one: `group_by_length`, a sampler of the user's, any with
+  `use_seedable_sampler=False`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 import transformers
-from torch.utils.data import RandomSampler
 
 from stepbridge.adapters.torch import loader_sizes
-from stepbridge.checkpoints import TrainerArguments, samples_of_epoch
+from stepbridge.checkpoints import TrainerArguments, TrainerOrder, samples_of_epoch
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
     from stepbridge.timeline import Boundary, OnCut, Segment
 
-__all__ = ["VERSION", "Planned", "planned"]
+__all__ = ["VERSION", "Planned", "order_of", "planned"]
 
 #: That of Transformers: its first two numbers.
 VERSION = tuple(map(int, re.findall(r"\d+", transformers.__version__)[:2]))
@@ -47,8 +51,12 @@ class Planned(NamedTuple):
     epochs: int | None
     """Where the Trainer ends."""
     arguments: TrainerArguments
-    seed: int | None
-    """What the order of the data follows from; None where they are not shuffled by the Trainer."""
+
+    def has_smaller_batches_than(self, before: Planned | None) -> bool:
+        """Whether its batches are smaller than those of a run before."""
+        if before is None or before.batch_size is None or self.batch_size is None:
+            return False
+        return self.batch_size < before.batch_size
 
 
 def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment | None) -> Planned:
@@ -95,19 +103,28 @@ def planned(loader: Any, args: Any, epochs: int, *, later: int, stated: Segment 
         samples_of_epoch(segment),
         epochs if ends else None,
         _arguments(args, segment.batch_size),
-        _seed_of_order(loader, args),
     )
 
 
-def _seed_of_order(loader: Any, args: Any) -> int | None:
-    """The seed of the sampler that the Trainer made; one of the user's own has its order from elsewhere."""
+def order_of(loader: Any, args: Any) -> TrainerOrder:
+    """Returns what the order of the epoch follows from that is about to begin."""
     batches = getattr(loader, "batch_sampler", None)
     # On several ranks Accelerate shares out the batches of one inside.
     sampler = getattr(getattr(batches, "batch_sampler", batches), "sampler", None)
-    if not isinstance(sampler, RandomSampler) and not type(sampler).__module__.startswith("transformers."):
-        return None
-    seed: int = args.seed if args.data_seed is None else args.data_seed
-    return seed
+    seed = getattr(sampler, "initial_seed", None)
+    if type(seed) is int:
+        return TrainerOrder(seed)
+    if sampler is None or not hasattr(sampler, "generator"):
+        return TrainerOrder()
+    if args.world_size > 1:
+        # What is saved is of rank 0, and the generators of the others may differ from its own.
+        return TrainerOrder(drawn="")
+    generator = sampler.generator
+    state = torch.get_rng_state() if generator is None else generator.get_state()
+    size = getattr(sampler, "batch_size", None)
+    groups = "" if size is None else f" in groups of {size}"
+    mark = hashlib.sha256(state.numpy().tobytes()).hexdigest()[:16]
+    return TrainerOrder(drawn=f"{type(sampler).__name__}{groups}, {mark}")
 
 
 def _window(batches: int | None, accumulate: int) -> tuple[Boundary, OnCut]:
