@@ -45,6 +45,7 @@ STREAMED = "stepbridge reindex of a 4 GB event file to Parquet"
 WANDB = "W&B offline file of 500,000 records to a table"
 TEXT = "a text log of 1 GB to a long table with step, epoch and iter"
 SMALL_RUNS = "stepbridge reindex of 100,000 runs of a small event file each to Parquet"
+INFO = "stepbridge info on 10,000 runs of a small event file each"
 LINES = "1 million JSON lines to a long table with step, epoch and iter"
 REMOTE = "10,000 runs of 50 JSON lines each from a local S3 server"
 FLEET = "a table of 4,000 runs of four kinds"
@@ -119,6 +120,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(TEXT, "a compiled regular expression of Python over its lines", SPEED, 5.0),
         Claim(TEXT, "as much as is read in a second", RATE, 200.0),
     ),
+    "info_runs": (Claim(INFO, "stepbridge read_logs of the same runs", COST, 1.5),),
     "peak_memory": (
         Claim(STREAMED, "peak memory", MEMORY, 256.0),
         Claim(SMALL_RUNS, "peak memory", MEMORY, 512.0),

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 import stepbridge as sb
 from commands import run as run_command
@@ -315,6 +321,61 @@ def test_what_a_text_log_prints_before_its_first_step(tmp_path: Path) -> None:
         "data_parallel_size": ("ranks", 8, True),
         "train_iters": ("step_limit", 500000, True),
     }
+
+
+def write_events(folder: Path, *summaries: tuple[int, Summary]) -> str:
+    """Write an event file in a folder, and return its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"events.out.tfevents.{1_700_000_000 + len(list(folder.iterdir()))}.host"
+    with (folder / name).open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=1.7e9, file_version="brain.Event:2").SerializeToString())
+        for number, (step, summary) in enumerate(summaries):
+            writer.write(Event(wall_time=1.7e9 + number, step=step, summary=summary).SerializeToString())
+    return name
+
+
+@pytest.mark.parametrize(
+    ("noted", "logged"), [(".", "."), ("run", "run"), ("1700000000.123", "."), ("run", "run/train")], ids=repr
+)
+def test_the_hyperparameters_of_tensorboard(noted: str, logged: str, tmp_path: Path) -> None:
+    """In the file itself, in a folder of its own as torch's `add_hparams` makes it, or above those of Keras."""
+    hparams = {
+        "num_train_samples": 1600,
+        "batch_size": 32.0,
+        "max_epochs": "8",
+        "lr": 1e-3,
+        "optimizer": "sgd",
+        "amsgrad": True,
+        "val_batch_size": 4,
+    }
+    name = write_events(tmp_path / noted, (0, hparams_pb(hparams)))
+    values = [Summary.Value(tag="loss", simple_value=0.5), Summary.Value(tag="epoch", simple_value=0.0)]
+    rows: list[tuple[int, Summary]] = []
+    for epoch in range(10):
+        values[1].simple_value = epoch
+        rows.extend((step, Summary(value=values)) for step in (50 * epoch, 50 * epoch + 49))
+    write_events(tmp_path / logged, *rows)
+    run = str(PurePosixPath(logged))
+    logs = sb.read_logs(tmp_path)
+    found = [entry for entry in logs.config if entry.run == run]
+    assert {(entry.key, entry.item, entry.value, entry.sure) for entry in found} == {
+        ("num_train_samples", "samples", 1600, True),
+        ("batch_size", "batch_size", 32, False),
+        ("max_epochs", "epochs", 8, True),
+    }
+    file = str(PurePosixPath(noted, name))
+    assert {entry.file for entry in found} == {file}
+    table = logs.reindex()
+    reasons = [problem.reason for problem in table.problems]
+    assert any(f"max_epochs of {file} (8 epochs) contradicts the epochs of the log" in reason for reason in reasons)
+    assert table.to_polars().filter(pl.col("tag").cast(pl.String) == "loss")["epoch"].to_list() == [
+        epoch for epoch in range(10) for _ in range(2)
+    ]
+    # A later reading says it once, too.
+    (tmp_path / "other.jsonl").write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')
+    logs.refresh()
+    assert [entry for entry in logs.config if entry.run == run] == found
 
 
 def test_final_results_hold_the_number_of_samples(tmp_path: Path) -> None:

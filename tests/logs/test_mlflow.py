@@ -133,6 +133,37 @@ def test_a_metric_by_epoch_next_to_one_by_step_is_not_placed_as_steps(second: bo
         assert places(read_logs(tmp_path).reindex(plan, series={"val_loss": ("epoch", 0)})) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(("again", "epochs"), [(60, [0, 1, 2, 3, 4, 5, 6]), (0, [0, 1, 2, 3, 4])])
+def test_a_metric_by_epoch_of_a_run_that_began_again_is_not_placed_as_steps(
+    again: int, epochs: list[int], tmp_path: Path
+) -> None:
+    """A resume from epoch 3, or another start: each series goes back by its own counter."""
+    folder = tmp_path / "mlruns" / "0" / RUN / "metrics"
+    folder.mkdir(parents=True)
+    spans = [(1_700_000_000_000, range(100)), (1_700_001_000_000, range(again, again + 80))]
+    loss = [(begin + 1000 * step, step) for begin, span in spans for step in span if step % 10 == 0]
+    ends = [(begin + 1000 * step, step // 20) for begin, span in spans for step in span if step % 20 == 19]
+    (folder / "loss").write_text("".join(f"{time} 0.5 {step}\n" for time, step in loss))
+    (folder / "val_loss").write_text("".join(f"{time} 0.25 {epoch}\n" for time, epoch in ends))
+    plan = Timeline.plan(batches_per_epoch=20)
+
+    def of_first_run(table: pl.DataFrame) -> pl.DataFrame:
+        return table.filter(~pl.col("run").cast(pl.String).str.contains("#"))
+
+    def places(table: pl.DataFrame) -> list[int | None]:
+        return table.filter(pl.col("tag").cast(pl.String) == "val_loss")["epoch"].to_list()
+
+    table = read_logs(tmp_path).reindex(plan)
+    frame = table.to_polars()
+    assert set(places(frame)) == {None}
+    assert set(frame.filter(pl.col("tag").cast(pl.String) == "loss")["epoch"]) >= {0, 1, 2, 3}
+    assert any("it may count epochs" in problem.reason for problem in table.problems)
+    reindex(tmp_path, tmp_path / "table.parquet", plan)
+    assert pl.read_parquet(tmp_path / "table.parquet")["epoch"].to_list() == frame["epoch"].to_list()
+    stated = read_logs(tmp_path).reindex(plan, series={"val_loss": ("epoch", 0)})
+    assert places(of_first_run(stated.to_polars())) == epochs
+
+
 def store(path: Path, rows: int = 3) -> None:
     """Make a store of two runs of one name, as MLflow would."""
     with closing(sqlite3.connect(path)) as connection:

@@ -295,6 +295,59 @@ def test_keras_own_logger_that_appends(tmp_path: Path) -> None:
     ]
 
 
+def lightning(*epochs: int) -> str:
+    """Rows of two logged values an epoch of 20 updates, and of a validation, as Lightning's logger has them."""
+    rows = [
+        row
+        for epoch in epochs
+        for row in (
+            f",{epoch},{20 * epoch + 9},0.5,",
+            f"0.1,,{20 * epoch + 9},,",
+            f",{epoch},{20 * epoch + 19},0.25,",
+            f",{epoch},{20 * epoch + 19},,0.75",
+        )
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def test_lightnings_table_with_another_fit_appended(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("lr-SGD,epoch,step,train_loss,val_loss\n" + lightning(0, 1, 2) + lightning(0, 1))
+    plan = sb.Timeline.plan(batches_per_epoch=20)
+    frame = sb.read_logs(path).reindex(plan).to_polars().with_columns(pl.col("run", "tag").cast(pl.String))
+    losses = frame.filter(pl.col("tag") == "train_loss")
+    assert losses.select("run", "epoch", "iter").rows() == [
+        *((".", epoch, iteration) for epoch in (0, 1, 2) for iteration in (9, 19)),
+        *((".#2", epoch, iteration) for epoch in (0, 1) for iteration in (9, 19)),
+    ]
+    assert len(frame) == 5 * 4, "nothing is left out"
+    sb.reindex(path, tmp_path / "table.parquet", plan)
+    assert pl.read_parquet(tmp_path / "table.parquet").with_columns(pl.col("run", "tag").cast(pl.String)).equals(frame)
+
+
+def test_lightnings_table_that_a_resume_goes_on_in(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("lr-SGD,epoch,step,train_loss,val_loss\n" + lightning(0, 1, 2, 3) + lightning(2, 3, 4))
+    logs = sb.read_logs(path)
+    assert logs.sessions == ((".", 2, 2 * 4),)
+    frame = logs.reindex(sb.Timeline.plan(batches_per_epoch=20)).to_polars()
+    frame = frame.with_columns(pl.col("run", "tag").cast(pl.String))
+    for tag, each in (("train_loss", (9, 19)), ("lr-SGD", (9,)), ("val_loss", (19,))):
+        places = frame.filter(pl.col("tag") == tag).select("epoch", "iter").rows()
+        assert places == [(epoch, iteration) for epoch in range(5) for iteration in each]
+
+
+def test_steps_that_begin_again_with_each_epoch_are_no_resume(tmp_path: Path) -> None:
+    """The first epoch is longer than what shows whose table it is."""
+    rows = "".join(f"{epoch},{step},0.5\n" for epoch in range(3) for step in range(8000))
+    (tmp_path / "metrics.csv").write_text("epoch,step,loss\n" + rows)
+    logs = sb.read_logs(tmp_path)
+    assert logs.runs == ["."]
+    assert all(sessions == 1 for _, sessions, _ in logs.sessions)
+    frame = logs.reindex().to_polars()
+    assert frame.select("epoch", "iter").rows() == [(epoch, step) for epoch in range(3) for step in range(8000)]
+
+
 # --- what the steps are ------------------------------------------------------------------------------------------
 
 

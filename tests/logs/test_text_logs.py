@@ -525,6 +525,11 @@ def test_a_count_that_begins_after_a_resume_does_not_show_from_where_it_counts(l
         "{{'loss': {loss}, 'step': {step}, 'lr': 0.5}}\n",
         "2024-03-01 10:00:00 - INFO - loss: {loss} | step {step} | lr: 0.5\n",
         "Epoch {epoch} | loss: {loss} | step {step} | lr 0.5\n",
+        # What comes before them is of the launcher, or the logger.
+        "[rank0]: loss {loss} lr 0.5 step {step}\n",
+        "INFO: loss {loss}, lr 0.5, step {step}\n",
+        "[worker 3] loss {loss} lr 0.5 step {step}\n",
+        "2024-03-01 10:00:00 INFO loss {loss} lr 0.5 step {step}\n",
     ],
 )
 def test_values_before_and_between_the_counters_are_read(line: str, tmp_path: Path) -> None:

@@ -195,3 +195,21 @@ def test_bytes_with_the_name_of_a_run_are_said_to_be_none(tmp_path: Path) -> Non
     path.write_bytes(b"something else, long enough to be looked at")
     with pytest.raises(ValueError, match="it holds no valid record"):
         read_logs(path)
+
+
+@pytest.mark.parametrize("pattern", [True, False])
+def test_an_axis_called_epoch_is_the_epoch_of_its_series(pattern: bool, tmp_path: Path) -> None:
+    """Five calls an epoch log the training, and one the validation, whose axis is the epoch."""
+    name = field(2, b"val/*") if pattern else field(1, b"val/acc")
+    metric = field(12, name + field(4, b"epoch") + field(6, b"\x08\x01\x18\x01"))
+    calls = []
+    for epoch in range(4):
+        calls.extend(call(_step=6 * epoch + batch, loss=0.5, epoch=epoch) for batch in range(5))
+        calls.append(call(**{"_step": 6 * epoch + 5, "val/acc": 0.25, "epoch": epoch}))
+    (tmp_path / "run-a.wandb").write_bytes(file(metric, *calls))
+    table = read_logs(tmp_path).reindex()
+    frame = table.to_polars()
+    places = {tag: frame.filter(frame["tag"] == tag)["epoch"].to_list() for tag in ("val/acc", "loss", "epoch")}
+    assert places["val/acc"] == [0, 1, 2, 3]
+    assert places["loss"] == [epoch for epoch in range(4) for _ in range(5)]
+    assert places["epoch"] == [epoch for epoch in range(4) for _ in range(6)]

@@ -24,8 +24,8 @@ pub(super) static READER: FormatReader = FormatReader {
         title: "Lightning metrics.csv",
         writer: Some("Lightning"),
         meaning: SeriesMeaning { step: Some(StepMeaning::of_run(Unit::Step, 0)), epoch: Some(EpochMeaning::In(0)) },
-        // A resumed run writes into another folder.
-        resume_signs: ResumeSigns::NONE,
+        // A resumed run writes into another folder; another fit with the same logger may append to the file.
+        resume_signs: ResumeSigns::APPENDED,
         step_may_restart: true,
         ..FormatDescription::UNKNOWN
     },

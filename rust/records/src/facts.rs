@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::batch::{BatchRun, TaggedBatch};
+use crate::config::ConfigEntry;
 
 /// A record of a series with a counter of its own, next to the step that the other series had reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct FileFacts {
     pub shape: Option<&'static str>,
     /// The configuration of the run that the file holds: keys, joined with points where they are nested, and values as JSON.
     pub config: Vec<(String, String)>,
+    /// Numbers of the configuration that hold for all logs of its folder, as event files note hyperparameters.
+    pub settings: Vec<ConfigEntry>,
     /// Where a session says that it starts: how many records of the file come before, and the step that the session names.
     pub starts: Vec<(u64, i64)>,
     /// What a survey found of series whose step counts something else than the other steps of the file, by run and tag.

@@ -1,11 +1,12 @@
 //! Series whose step is the value of another series in the same row, as W&B and Trackio have them.
 //!
 //! Their own step counts the calls of the logger. A writer may say which series is the axis of which (`define_metric`), and two
-//! writers always log the number of updates in the same row: Hugging Face's Trainer and Lightning.
+//! writers always log the number of updates in the same row: Hugging Face's Trainer and Lightning. An axis that is called `epoch` holds
+//! the epoch that its series are in, which is no step.
 
 use std::collections::HashMap;
 
-use stepbridge_records::{ColumnBatch, Format, SeriesMeaning, StepMeaning, TagTable, Unit};
+use stepbridge_records::{ColumnBatch, Decimal, EpochMeaning, Format, SeriesMeaning, StepMeaning, TagTable, Unit};
 
 use super::record_builder::{RecordBuilder, RowPlace};
 
@@ -33,6 +34,8 @@ pub(crate) struct AxisDefinition {
 pub(crate) struct AxisTable {
     definitions: Vec<AxisDefinition>,
     last: HashMap<String, i64>,
+    /// The first value of each axis that is an epoch.
+    first: HashMap<String, i64>,
 }
 
 /// A row of a logger: where its values end, and its own counters.
@@ -50,6 +53,7 @@ struct Axis {
     tag: Option<u32>,
     carried: bool,
     meaning: Option<StepMeaning>,
+    is_epoch: bool,
     /// Its value in the current row.
     current: Option<i64>,
     records: RecordBuilder,
@@ -65,8 +69,8 @@ impl AxisTable {
     /// The axis of a series, and whether its value is carried over. A name counts more than a pattern, a longer pattern more
     /// than a shorter one.
     fn axis_of<'a>(&'a self, series: &'a str) -> Option<(&'a str, bool)> {
-        // An axis is its own.
-        if self.definitions.iter().any(|known| known.axis.as_deref() == Some(series)) {
+        // An axis is its own. The epoch is a value of its row as well: it shows which epoch a step is in.
+        if !is_epoch(series) && self.definitions.iter().any(|known| known.axis.as_deref() == Some(series)) {
             return Some((series, false));
         }
         let fits = |known: &&AxisDefinition| match known.series.strip_suffix('*') {
@@ -78,7 +82,7 @@ impl AxisTable {
             .iter()
             .filter(fits)
             .max_by_key(|known| (!known.series.ends_with('*'), known.series.len()))?;
-        Some((found.axis.as_deref()?, found.carried))
+        Some((found.axis.as_deref()?, found.carried)).filter(|(axis, _)| *axis != series)
     }
 
     /// The records of rows, a batch for each axis and one of those whose step is the logger's own.
@@ -109,6 +113,9 @@ impl AxisTable {
                 axis.current = here.and_then(|index| whole(value[index]));
                 if let Some(current) = axis.current {
                     self.last.insert(axis.name.clone(), current);
+                    if axis.is_epoch {
+                        self.first.entry(axis.name.clone()).or_insert(current);
+                    }
                 } else if axis.carried && here.is_none() {
                     axis.current = self.last.get(&axis.name).copied();
                 }
@@ -126,11 +133,16 @@ impl AxisTable {
             let place = RowPlace { step: row.step, epoch: None, wall_time: row.wall_time };
             own.end_row(place);
             for axis in &mut axes {
-                axis.records.end_row(RowPlace { step: axis.current, ..place });
+                let (step, epoch) = if axis.is_epoch { (None, axis.current) } else { (axis.current, None) };
+                axis.records.end_row(RowPlace { step, epoch: epoch.map(Decimal::integer), ..place });
             }
         }
+        let first = &self.first;
         let of_axis = |axis: Axis| {
-            let meaning = SeriesMeaning { step: axis.meaning, epoch: format.meaning().epoch };
+            // Which number the first epoch has shows only if it is there.
+            let base = first.get(&axis.name).and_then(|first| u8::try_from(*first).ok()).filter(|first| *first < 2);
+            let epoch = if axis.is_epoch { base.map(EpochMeaning::In) } else { format.meaning().epoch };
+            let meaning = SeriesMeaning { step: axis.meaning, epoch };
             ColumnBatch { meaning, ..axis.records.into_columns(format) }
         };
         let mut batches: Vec<ColumnBatch> = axes.into_iter().map(of_axis).collect();
@@ -148,6 +160,7 @@ impl AxisTable {
                     name: name.to_owned(),
                     tag: tags.find(name.as_bytes()),
                     carried,
+                    is_epoch: is_epoch(name),
                     meaning: KNOWN.iter().find(|(known, _)| *known == name).map(|(_, meaning)| *meaning),
                     current: None,
                     records: RecordBuilder::default(),
@@ -169,6 +182,11 @@ impl AxisTable {
             .collect();
         (axes, axis_of)
     }
+}
+
+/// Whether an axis with this name holds epochs.
+fn is_epoch(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case("epoch"))
 }
 
 /// A value as a step.
@@ -261,8 +279,9 @@ mod tests {
             row("loss", 9, Some(0)),
             row("trainer/global_step", 9, Some(0)),
             row("lr", 0, None),
-            row("val/acc", 0, None),
-            row("epoch", 0, None),
+            // An epoch is not a step, and is a value of the row that it is in.
+            row("val/acc", None, None),
+            row("epoch", 9, Some(0)),
             row("loss", 9, Some(0)),
             row("val/acc", None, None),
             row("loss", None, Some(0)),
@@ -270,5 +289,28 @@ mod tests {
         ];
         expected.sort();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_axis_called_epoch_holds_the_epoch_of_its_series() {
+        for (first, base) in [(0, Some(0)), (1, Some(1)), (5, None)] {
+            let (mut table, mut tags) = (AxisTable::default(), TagTable::default());
+            table.define(definition("val/*", "epoch", true));
+            let (tag, mut rows) = (tags.number(b"val/acc"), Vec::new());
+            let epoch = tags.number(b"epoch");
+            let mut columns = (Vec::new(), Vec::new());
+            for call in 0..3 {
+                columns.0.extend([tag, epoch]);
+                columns.1.extend([0.5, f64::from(first + call)]);
+                rows.push(LoggedRow { upto: columns.1.len(), step: Some(i64::from(call)), wall_time: f64::NAN });
+            }
+            let batches = table.place(&tags, columns, &rows, Format::of(&UNKNOWN));
+            let [of_epoch, own] = &batches[..] else { panic!("two batches") };
+            assert_eq!((of_epoch.step.is_none(), of_epoch.meaning.epoch), (true, base.map(EpochMeaning::In)));
+            let epochs: Vec<_> = (0..3).map(|index| of_epoch.epoch_of(index)).collect();
+            assert_eq!(epochs, [0, 1, 2].map(|call| Some(Decimal::integer(i64::from(first + call)))));
+            // The epoch itself is a value at the step of its row.
+            assert_eq!((own.len(), own.step_of(2), own.epoch_of(2)), (3, Some(2), None));
+        }
     }
 }

@@ -5,6 +5,7 @@
 use super::number::{self, PrintedNumber};
 use super::pairs::{Pair, PairValue, average, is_key, number_of, trim, trim_start};
 use super::pattern::{SHORT, is_blank};
+use super::shapes::is_level;
 
 /// The pairs in a text, one after the other.
 pub(super) fn each<'a>(text: &'a [u8], mut take: impl FnMut(Pair<'a>)) {
@@ -33,6 +34,10 @@ fn next(text: &[u8]) -> Option<(Option<Pair<'_>>, usize)> {
     let value_at = value_at + text[value_at..].iter().take_while(|byte| is_blank(**byte) || **byte == b'\'').count();
     let value = &text[value_at..];
     let Some((number, length)) = number_of(key, value) else {
+        if is_of_logger(key) {
+            // `[rank1]: loss 2.0`: the word after it is a name.
+            return Some((None, value_at));
+        }
         let length = value.iter().take_while(|byte| !(is_blank(**byte) || matches!(byte, b',' | b';' | b'|'))).count();
         let printed = &value[..length];
         let pair = Pair { key, value: PairValue::Text(printed), printed, average: None, section: &[] };
@@ -49,9 +54,23 @@ fn next(text: &[u8]) -> Option<(Option<Pair<'_>>, usize)> {
     Some((is_key(key).then_some(pair), end))
 }
 
-/// A name without what loggers put before it.
+/// A name without what loggers put before it: `INFO - loss`, `[worker 0] loss`, `INFO loss`.
 pub(super) fn name(key: &[u8]) -> &[u8] {
-    memchr::memmem::rfind(key, b" - ").map_or(key, |at| &key[at + 3..])
+    let key = memchr::memmem::rfind(key, b" - ").map_or(key, |at| &key[at + 3..]);
+    // Its first bracket was trimmed.
+    let count = |text: &[u8], bracket: u8| memchr::memchr_iter(bracket, text).count();
+    let opens_before = |at: &usize| count(&key[..=*at], b']') > count(&key[..*at], b'[');
+    let close = memchr::memmem::rfind(key, b"] ").filter(opens_before);
+    let key = close.map_or(key, |at| trim_start(&key[at + 2..]));
+    match key.iter().position(|byte| is_blank(*byte)) {
+        Some(blank) if is_level(&key[..blank]) => trim_start(&key[blank..]),
+        _ => key,
+    }
+}
+
+/// Whether the word before a mark is one of a logger, and so not the name of what comes after it.
+fn is_of_logger(key: &[u8]) -> bool {
+    key.ends_with(b"]") || key.rsplit(|byte| is_blank(*byte)).next().is_some_and(is_level)
 }
 
 enum Key {
@@ -124,6 +143,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_without_their_loggers() {
+        for (key, expected) in [
+            ("INFO - loss", "loss"),
+            ("worker 0] loss", "loss"),
+            ("2024][INFO] - train loss", "train loss"),
+            ("INFO loss", "loss"),
+            ("acc[1] mean", "acc[1] mean"),
+            ("INFORMATION gain", "INFORMATION gain"),
+            ("loss", "loss"),
+        ] {
+            assert_eq!(name(key.as_bytes()), expected.as_bytes(), "{key}");
+        }
+    }
+
+    #[test]
     fn pairs_without_separators() {
         for (text, expected) in [
             ("D_A: 2.308 G_A: 2.268 cycle_A: -2.5 ", &["D_A=2.308", "G_A=2.268", "cycle_A=-2.5"][..]),
@@ -137,6 +171,10 @@ mod tests {
             (", train loss 0,5, acc: 51.5%, time 3 ms then 5", &["train loss=?", "acc=51.5", "time=3", "then=5"]),
             ("it took 5 minutes and 3 days", &["it took=?"]),
             ("nothing here", &[]),
+            // What loggers put before a name is not the name of a text.
+            ("[rank1]: loss 2.5 step 0", &["loss=2.5", "step=0"]),
+            ("INFO: loss 2.5, acc: high", &["loss=2.5", "acc=?"]),
+            ("[2024-01-01 10:00:00,123][INFO]: loss 2.5", &["loss=2.5"]),
         ] {
             let mut all = Vec::new();
             each(text.as_bytes(), |pair| {

@@ -95,7 +95,7 @@ impl LineLayout {
         self.captured(captures);
         self.tags(compiled, captures, line);
         if compiled.line.scattered {
-            self.scattered_pairs(captures.begin, line);
+            self.scattered_pairs(captures.begin, line, &place);
             return;
         }
         let rest = captures.rest.clone().map(|rest| &line[rest]).unwrap_or_default();
@@ -156,9 +156,15 @@ impl LineLayout {
     }
 
     /// Takes the names and values of a whole line but for those that give its place. What comes before is of the logger, up to
-    /// the first name of what training is judged by, or `begin`.
-    fn scattered_pairs(&mut self, begin: usize, line: &[u8]) {
-        let places: Vec<Range<usize>> = self.places.iter().map(|(_, place)| place.clone()).collect();
+    /// the first name of what training is judged by, or `begin`. Text inside `rank` is left out.
+    fn scattered_pairs(&mut self, begin: usize, line: &[u8], rank: &Range<usize>) {
+        let places: Vec<Range<usize>> = self
+            .places
+            .iter()
+            .map(|(_, place)| place)
+            .chain(Some(rank).filter(|rank| !rank.is_empty()))
+            .cloned()
+            .collect();
         let mut begun = false;
         pairs::each(line, PairStyle::Free, |pair| {
             let at = range_in(line, pair.printed);

@@ -12,8 +12,8 @@ pub(super) type Rank = Option<u32>;
 /// text only in brackets: a rank may be measured too.
 pub(super) fn rank_of(line: &[u8], begin: usize) -> (Rank, Range<usize>) {
     let prefix = &line[..begin];
-    if let Some(rank) = of_launcher(prefix).or_else(|| Some(in_brackets(prefix)?.0)).or_else(|| after_word(prefix)) {
-        return (Some(rank), 0..begin);
+    if let Some((rank, place)) = of_launcher(prefix).or_else(|| in_brackets(prefix)).or_else(|| after_word(prefix)) {
+        return (Some(rank), place);
     }
     match in_brackets(&line[begin..]) {
         Some((rank, place)) => (Some(rank), begin + place.start..begin + place.end),
@@ -32,16 +32,17 @@ fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     (1..=6).contains(&length).then(|| (number(), &text[length..]))
 }
 
-/// What launchers put at the beginning of a line.
-fn of_launcher(prefix: &[u8]) -> Rank {
+/// What launchers put at the beginning of a line, and where that ends.
+fn of_launcher(prefix: &[u8]) -> Option<(u32, Range<usize>)> {
     let text = prefix.trim_ascii_start();
+    let found = |rank: u32, rest: &[u8]| (rank, 0..prefix.len() - rest.len());
     if let Some((rank, rest)) = number(text) {
-        return rest.starts_with(b": ").then_some(rank);
+        return rest.starts_with(b": ").then(|| found(rank, rest));
     }
     let rest = text.strip_prefix(b"[")?;
     let job = digits(rest);
     let rank = rest[job..].strip_prefix(b",").filter(|_| job > 0)?;
-    number(rank).filter(|(_, rest)| rest.starts_with(b"]<std")).map(|(rank, _)| rank)
+    number(rank).filter(|(_, rest)| rest.starts_with(b"]<std")).map(|(rank, rest)| found(rank, rest))
 }
 
 /// `[rank1]`, `[Rank 1]`, `(rank: 1)`, `[rank 1/8]`, `[default1]`, `[GPU1]`, and where the text in the brackets is.
@@ -58,8 +59,8 @@ fn in_brackets(text: &[u8]) -> Option<(u32, Range<usize>)> {
     })
 }
 
-/// `Rank 1: `, `rank=1 `: the word alone, and a number.
-fn after_word(prefix: &[u8]) -> Rank {
+/// `Rank 1: `, `rank=1 `: the word alone, and a number; and where they are.
+fn after_word(prefix: &[u8]) -> Option<(u32, Range<usize>)> {
     const WORD: &[u8] = b"rank";
     memchr::memchr_iter(b'k', prefix).find_map(|at| {
         let begin = (at + 1).checked_sub(WORD.len())?;
@@ -68,7 +69,7 @@ fn after_word(prefix: &[u8]) -> Rank {
         let rest = &prefix[at + 1..];
         let (rank, rest) = number(after_marks(rest)).filter(|_| is_word)?;
         let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"._%".contains(byte));
-        ends.then_some(rank)
+        ends.then(|| (rank, begin..prefix.len() - rest.len()))
     })
 }
 

@@ -1,27 +1,37 @@
 //! From the payload of a frame, an `Event`, straight into columns.
 
+use super::hparams;
 use super::tags::{Plugin, Tags};
 use super::tensor::{self, Tensor};
+use crate::shared::config::Setting;
 use crate::shared::proto::{FieldValue, MalformedMessage, MessageFields, varint};
 use crate::shared::record_builder::RecordBuilder;
 
 /// The numbers of the fields that are read.
-mod field {
-    pub(super) const EVENT_WALL_TIME: u64 = 1;
-    pub(super) const EVENT_STEP: u64 = 2;
-    pub(super) const EVENT_SUMMARY: u64 = 5;
-    pub(super) const EVENT_SESSION_LOG: u64 = 7;
-    pub(super) const SESSION_LOG_STATUS: u64 = 1;
-    pub(super) const SUMMARY_VALUE: u64 = 1;
-    pub(super) const VALUE_TAG: u64 = 1;
-    pub(super) const VALUE_SIMPLE: u64 = 2;
-    pub(super) const VALUE_HISTOGRAM_OLD: u64 = 3;
-    pub(super) const VALUE_AUDIO: u64 = 6;
-    pub(super) const VALUE_TENSOR: u64 = 8;
-    pub(super) const VALUE_METADATA: u64 = 9;
-    pub(super) const METADATA_PLUGIN_DATA: u64 = 1;
-    pub(super) const METADATA_DATA_CLASS: u64 = 4;
-    pub(super) const PLUGIN_DATA_NAME: u64 = 1;
+pub(super) mod field {
+    pub(in super::super) const EVENT_WALL_TIME: u64 = 1;
+    pub(in super::super) const EVENT_STEP: u64 = 2;
+    pub(in super::super) const EVENT_SUMMARY: u64 = 5;
+    pub(in super::super) const EVENT_SESSION_LOG: u64 = 7;
+    pub(in super::super) const SESSION_LOG_STATUS: u64 = 1;
+    pub(in super::super) const SUMMARY_VALUE: u64 = 1;
+    pub(in super::super) const VALUE_TAG: u64 = 1;
+    pub(in super::super) const VALUE_SIMPLE: u64 = 2;
+    pub(in super::super) const VALUE_HISTOGRAM_OLD: u64 = 3;
+    pub(in super::super) const VALUE_AUDIO: u64 = 6;
+    pub(in super::super) const VALUE_TENSOR: u64 = 8;
+    pub(in super::super) const VALUE_METADATA: u64 = 9;
+    pub(in super::super) const METADATA_PLUGIN_DATA: u64 = 1;
+    pub(in super::super) const METADATA_DATA_CLASS: u64 = 4;
+    pub(in super::super) const PLUGIN_DATA_NAME: u64 = 1;
+    pub(in super::super) const PLUGIN_DATA_CONTENT: u64 = 2;
+    /// Of the messages of the plugin for hyperparameters.
+    pub(in super::super) const HPARAMS_SESSION_START: u64 = 3;
+    pub(in super::super) const SESSION_HPARAMS: u64 = 1;
+    pub(in super::super) const ENTRY_KEY: u64 = 1;
+    pub(in super::super) const ENTRY_VALUE: u64 = 2;
+    pub(in super::super) const VALUE_NUMBER: u64 = 2;
+    pub(in super::super) const VALUE_STRING: u64 = 3;
 }
 
 /// `SessionLog.START`.
@@ -40,6 +50,8 @@ pub(crate) struct EventColumns {
     pub(crate) starts: Vec<(u64, i64)>,
     /// The values that are not scalars, if they are wanted.
     pub(crate) kept: Option<Vec<OtherValue>>,
+    /// The hyperparameters that are whole numbers.
+    pub(crate) settings: Vec<Setting>,
 }
 
 /// A value that is not a scalar.
@@ -117,12 +129,13 @@ impl EventColumns {
     /// Any event, field by field. Not inlined: the loop over those that are plain stays short.
     #[inline(never)]
     fn any_event(&mut self, payload: &[u8]) -> Result<EventVerdict, MalformedMessage> {
-        let before = (self.records.len(), self.others, self.kept.as_ref().map_or(0, Vec::len));
+        let before = (self.records.len(), self.others, self.kept.as_ref().map_or(0, Vec::len), self.settings.len());
         let verdict = self.fields(payload);
         if verdict.is_err() {
             self.records.truncate(before.0);
             self.others = before.1;
             self.kept.iter_mut().for_each(|kept| kept.truncate(before.2));
+            self.settings.truncate(before.3);
         }
         verdict
     }
@@ -198,6 +211,10 @@ impl EventColumns {
                 field::VALUE_HISTOGRAM_OLD..=field::VALUE_AUDIO => content = Content::Other,
                 _ => {}
             }
+        }
+        if let Some(metadata) = metadata.filter(|_| name == hparams::SESSION_START) {
+            // What is not as the plugin has it says nothing.
+            let _ = hparams::take(metadata, &mut self.settings);
         }
         let number = match content {
             Content::Simple(number) => f64::from(number),

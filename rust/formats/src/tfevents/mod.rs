@@ -8,6 +8,7 @@
 mod copy;
 mod event;
 mod frame;
+mod hparams;
 mod layout;
 mod tags;
 mod tensor;
@@ -18,6 +19,7 @@ mod write;
 use std::io;
 use std::sync::Arc;
 
+use crate::shared::config::{common_item, entries};
 use crate::shared::example::{Example, ExampleUnits, Examples, Framing};
 use crate::shared::head::FileHead;
 use crate::shared::input::Input;
@@ -246,7 +248,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
             let columns = EventColumns::knowing(self.known.clone(), self.layout.is_some());
             part = read_from(window, self.position, until, columns);
         }
-        let EventColumns { tags, records, others, starts, kept } = part.columns;
+        let EventColumns { tags, records, others, starts, kept, settings } = part.columns;
         self.known.learn(&tags);
         let begin = self.position;
         self.position = part.walked.end;
@@ -259,6 +261,7 @@ impl<'a, S: ReadAt + ?Sized> JoinedParts<'a, S> {
         self.frames += part.walked.frames;
         sink.facts.records_ok += part.walked.frames - part.walked.damage.len() as u64;
         sink.facts.non_numeric += others;
+        sink.facts.settings.extend(entries(self.file, settings, common_item));
         sink.facts.starts.extend(starts.iter().map(|(before, step)| (self.scalars + before, *step)));
         let before = self.scalars;
         self.scalars += records.len() as u64;

@@ -151,7 +151,9 @@ impl Logs {
             let offset = self.files[known.file].offset;
             columns.step.iter_mut().flatten().for_each(|step| *step = step.wrapping_sub(offset));
             // What other files say is given to the run again.
-            columns.config.retain(|entry| entry.file == self.records.sources[known.file]);
+            let settings = &self.files[known.file].facts.settings;
+            let source = &self.records.sources[known.file];
+            columns.config.retain(|entry| entry.file == *source && !settings.contains(entry));
             TaggedBatch { tags: self.records.tags.clone(), columns, run }
         });
         FileContents {
@@ -188,7 +190,8 @@ impl Logs {
             return None;
         }
         let before = contents.facts.records;
-        let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, plain_tail, starts, .. } = added.facts;
+        let FileFacts { bytes, records, records_ok, non_numeric, plain_lines, plain_tail, settings, starts, .. } =
+            added.facts;
         contents.facts.bytes = bytes;
         contents.facts.records += records;
         contents.facts.records_ok += records_ok;
@@ -197,6 +200,7 @@ impl Logs {
         let ended = contents.facts.plain_lines.saturating_sub(u64::from(contents.facts.plain_tail));
         contents.facts.plain_lines = ended + plain_lines;
         contents.facts.plain_tail = plain_tail;
+        contents.facts.settings.extend(settings);
         contents.facts.starts.extend(starts.into_iter().map(|(at, step)| (before + at, step)));
         contents.mark = added.mark;
         contents.problems = added.problems;

@@ -238,7 +238,8 @@ impl KeptRecords {
             if keys.at(*low).is_none_or(|lowest| key < lowest) {
                 *low = index;
             }
-            if keys.at(*high).is_none_or(|highest| key > highest) {
+            // The last of those that are highest: what comes after it is another stretch.
+            if keys.at(*high).is_none_or(|highest| key >= highest) {
                 *high = index;
             }
         }

@@ -1,10 +1,10 @@
 //! Second counters among series that have a file each, as in `MLflow`'s store.
 //!
-//! Their order is that of their times. Only the first and the last record of a file are looked at, so that it does not matter
-//! whether the others are in memory. What another series had reached at a record is therefore not known.
+//! Their order is that of their times. Of each stretch in which the step does not go back only the first and the last record
+//! matter, so that it makes no difference whether the others are in memory. What another series had reached at a record is therefore
+//! not known.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use stepbridge_records::{ColumnBatch, Records};
 
@@ -15,33 +15,64 @@ const FEW: u64 = 3;
 /// How much faster the others rise at least.
 const FASTER: f64 = 2.0;
 
-/// A series that is alone in its file.
+/// The series of a file that has only one, in each run that the file holds records of.
+#[derive(Default)]
+struct LoneSeries {
+    extents: Vec<SeriesExtent>,
+    /// How many records were taken, if all of them are there.
+    records: u64,
+    /// Whether the file has several series, or records without a place.
+    unfit: bool,
+}
+
+/// The records of a series in one run.
 struct SeriesExtent {
     run: u32,
     tag: u32,
-    records: u64,
-    /// The step and the time of its first and of its last record.
+    /// The index in the file of the first one, and that after the last one.
+    begin: u64,
+    end: u64,
+    /// The step and the time of the first and of the last record.
     first: (i64, f64),
     last: (i64, f64),
+    /// The records since the step went back last: the index in the file of the first one, and its step.
+    stretch: (u64, i64),
+    /// Whether the step rises by one each time in every stretch before.
+    by_one: bool,
 }
 
 impl SeriesExtent {
-    /// The same with the records of the next batch of its file.
-    fn followed_by(self, next: &Self) -> Option<Self> {
-        let records = self.records + next.records;
-        (self.tag == next.tag).then_some(Self { records, last: next.last, ..self })
+    fn new(run: u32, tag: u32, index: u64, place: (i64, f64)) -> Self {
+        let stretch = (index, place.0);
+        Self { run, tag, begin: index, end: index + 1, first: place, last: place, stretch, by_one: true }
+    }
+
+    /// Takes a later record.
+    fn take(&mut self, index: u64, place: (i64, f64)) {
+        if place.0 < self.last.0 {
+            // Another process did some of it again.
+            self.by_one &= self.stretch_rises_by_one(index);
+            self.stretch = (index, place.0);
+        }
+        (self.end, self.last) = (index + 1, place);
+    }
+
+    /// Whether the step rises by one each time since it went back last, in records up to this index.
+    fn stretch_rises_by_one(&self, end: u64) -> bool {
+        let (begin, first) = self.stretch;
+        let rise = u64::try_from(self.last.0.saturating_sub(first)).ok();
+        rise.is_some_and(|rise| begin.checked_add(rise).and_then(|last| last.checked_add(1)) == Some(end))
+    }
+
+    /// Whether it rises by one each time, but for where it goes back.
+    fn rises_by_one(&self) -> bool {
+        self.end - self.begin >= FEW && self.by_one && self.stretch_rises_by_one(self.end)
     }
 
     /// By how much its step rises, and in how many seconds.
     #[expect(clippy::cast_precision_loss, reason = "they are compared")]
     fn rise(&self) -> (f64, f64) {
         (self.last.0.saturating_sub(self.first.0) as f64, self.last.1 - self.first.1)
-    }
-
-    /// Whether it rises by one each time.
-    fn rises_by_one(&self) -> bool {
-        let rise = u64::try_from(self.last.0.saturating_sub(self.first.0)).ok();
-        self.records >= FEW && rise == Some(self.records - 1)
     }
 
     /// Whether another series rises faster than this one all the time, and gets ahead of it.
@@ -57,45 +88,47 @@ impl SeriesExtent {
     }
 }
 
-/// The series of each run that rise by one each time while another one rises by more; in the order of their files.
-pub(super) fn found(records: &Records) -> Vec<(u32, u32)> {
-    let mut files: HashMap<u32, Option<SeriesExtent>> = HashMap::new();
-    for batch in records.batches.iter().filter(|batch| !batch.is_empty()) {
-        let next = extent(batch);
-        match files.entry(batch.source) {
-            Entry::Vacant(entry) => {
-                entry.insert(next);
-            }
-            Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                *known = known.take().zip(next).and_then(|(known, next)| known.followed_by(&next));
+impl LoneSeries {
+    fn take(&mut self, batch: &ColumnBatch) {
+        let before = self.records;
+        self.records += batch.len() as u64;
+        let Some((&tag, times)) = batch.tag.first().zip(batch.wall_time.as_ref()) else {
+            self.unfit |= !batch.is_empty();
+            return;
+        };
+        let is_other = |extent: &SeriesExtent| extent.tag != tag;
+        if !may_hold(batch) || batch.tag.iter().any(|other| *other != tag) || self.extents.iter().any(is_other) {
+            self.unfit = true;
+            return;
+        }
+        for (index, &time) in times.iter().enumerate() {
+            let Some(step) = batch.step_of(index).filter(|_| !time.is_nan()) else {
+                self.unfit = true;
+                return;
+            };
+            let ordinal = batch.ordinals.as_ref().map_or(before + index as u64, |ordinals| ordinals[index]);
+            match self.extents.last_mut().filter(|extent| extent.run == batch.run) {
+                Some(extent) => extent.take(ordinal, (step, time)),
+                None => self.extents.push(SeriesExtent::new(batch.run, tag, ordinal, (step, time))),
             }
         }
     }
-    let mut files: Vec<(u32, SeriesExtent)> =
-        files.into_iter().filter_map(|(source, extent)| Some((source, extent?))).collect();
+}
+
+/// The series of each run that rise by one each time while another one rises by more; in the order of their files.
+pub(super) fn found(records: &Records) -> Vec<(u32, u32)> {
+    let mut files: HashMap<u32, LoneSeries> = HashMap::new();
+    for batch in &records.batches {
+        files.entry(batch.source).or_default().take(batch);
+    }
+    let mut files: Vec<(u32, LoneSeries)> = files.into_iter().filter(|(_, file)| !file.unfit).collect();
     files.sort_unstable_by_key(|(source, _)| *source);
+    let extents = || files.iter().flat_map(|(_, file)| &file.extents);
     let mut runs: HashMap<u32, Vec<&SeriesExtent>> = HashMap::new();
-    for (_, extent) in &files {
+    for extent in extents() {
         runs.entry(extent.run).or_default().push(extent);
     }
     let is_second =
         |extent: &&SeriesExtent| extent.rises_by_one() && runs[&extent.run].iter().any(|other| extent.is_behind(other));
-    files.iter().map(|(_, extent)| extent).filter(is_second).map(|extent| (extent.run, extent.tag)).collect()
-}
-
-/// What a batch holds of the only series of its file.
-fn extent(batch: &ColumnBatch) -> Option<SeriesExtent> {
-    let (&tag, times) = (batch.tag.first()?, batch.wall_time.as_ref()?);
-    if !may_hold(batch) || batch.tag.iter().any(|other| *other != tag) {
-        return None;
-    }
-    let at = |index: usize| Some((batch.step_of(index)?, times[index])).filter(|(_, time)| !time.is_nan());
-    let end = batch.len() - 1;
-    let records = match &batch.ordinals {
-        // The first and the last one of a batch are always kept.
-        Some(ordinals) => ordinals.last()? - ordinals.first()? + 1,
-        None => batch.len() as u64,
-    };
-    Some(SeriesExtent { run: batch.run, tag, records, first: at(0)?, last: at(end)? })
+    extents().filter(is_second).map(|extent| (extent.run, extent.tag)).collect()
 }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use self::template::Template;
 use self::tracks::CounterTracks;
-use super::counter_words::CounterSlot;
+use super::counter_words::{Counter, CounterSlot};
 use super::epoch_start::EpochStart;
 use super::pairs::PairStyle;
 use super::pattern::Pattern;
@@ -35,8 +35,10 @@ pub(super) struct GeneralSurvey {
     forms: Vec<Form>,
     /// By pattern, and whether values come before the last counter.
     numbers: HashMap<(String, bool), usize>,
-    /// The epoch of the heading that came last.
-    heading: Option<i64>,
+    /// The counter of the heading that came last.
+    heading: Option<Counter>,
+    /// Whether a line without a counter came before any heading: it may belong to one that follows.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -48,13 +50,24 @@ struct Form {
     /// Whether one of them has a number that may be a measurement.
     measured: bool,
     tracks: CounterTracks,
+    /// The counter of the heading above the last of them, if they have none of their own.
+    heading: Option<Counter>,
 }
 
 impl GeneralSurvey {
     /// Takes a line. Whether it looks like training.
     pub(super) fn take(&mut self, line: &[u8]) -> bool {
-        let under = || self.heading.and_then(|_| template::under_heading(line));
-        let Some(template) = template::of(line).or_else(under) else { return false };
+        let template = match template::of(line) {
+            Some(template) => template,
+            None if self.heading.is_none() && self.begun => return false,
+            None => match template::under_heading(line) {
+                Some(template) if self.heading.is_some() => template,
+                under => {
+                    self.begun |= under.is_some();
+                    return false;
+                }
+            },
+        };
         let heading = template.is_heading();
         if !heading && template.values == 0 {
             return false;
@@ -63,8 +76,12 @@ impl GeneralSurvey {
         let looks = judged.is_some();
         let epoch =
             template.counters.iter().find(|counter| counter.slot == CounterSlot::Epoch).map(|counter| counter.value);
-        if heading && template.counters.len() == 1 && epoch.is_some() {
-            self.heading = epoch;
+        if let ([counter], true) = (&template.counters[..], self.is_heading(&template)) {
+            // Steps under a heading are those of its epoch.
+            let of_epoch = |counter: &Counter| counter.slot == CounterSlot::Epoch;
+            if of_epoch(counter) || self.heading.as_ref().is_none_or(|heading| !of_epoch(heading)) {
+                self.heading = Some(counter.clone());
+            }
         }
         let key = (template.pattern.clone(), template.scattered);
         let at = match self.numbers.get(&key) {
@@ -77,6 +94,7 @@ impl GeneralSurvey {
                     judged: HashMap::new(),
                     measured: false,
                     tracks: CounterTracks::default(),
+                    heading: None,
                 });
                 self.forms.len() - 1
             }
@@ -88,8 +106,19 @@ impl GeneralSurvey {
         if let Some(name) = judged.filter(|name| form.judged.len() < FORMS || form.judged.contains_key(name)) {
             *form.judged.entry(name).or_default() += 1;
         }
-        form.tracks.take(&template.counters, epoch.or(self.heading));
+        let of_epoch = self.heading.as_ref().filter(|heading| heading.slot == CounterSlot::Epoch);
+        let above = self.heading.as_ref().filter(|_| template.counters.is_empty());
+        let counters = above.map_or(&template.counters[..], std::slice::from_ref);
+        form.tracks.take(counters, epoch.or(of_epoch.map(|heading| heading.value)));
+        form.heading = above.cloned();
         looks
+    }
+
+    /// Whether a line gives the lines after it their place. One that says how long an epoch took, or counts steps, may come after the
+    /// lines that it is about.
+    fn is_heading(&self, template: &Template) -> bool {
+        let [counter] = &template.counters[..] else { return false };
+        template.is_heading() && (counter.slot == CounterSlot::Epoch && !template.timed || !self.begun)
     }
 
     /// The lines of the file, if enough of them have one form and count on.
@@ -101,13 +130,16 @@ impl GeneralSurvey {
         if main.lines < ENOUGH || !main.tracks.go_on() || main.tracks.has_hidden_epochs() {
             return None;
         }
-        let is_heading = |form: &&Form| {
-            form.template.is_heading()
-                && form.template.counters.len() == 1
-                && form.template.counters[0].slot == CounterSlot::Epoch
-                && form.tracks.rises() > 0
+        let heading_of = |is_slot: fn(CounterSlot) -> bool| {
+            let is_heading = |form: &&Form| {
+                self.is_heading(&form.template)
+                    && form.template.counters.iter().all(|counter| is_slot(counter.slot))
+                    && form.tracks.rises() > 0
+            };
+            self.forms.iter().filter(is_heading).max_by_key(|form| form.lines)
         };
-        let heading = self.forms.iter().filter(is_heading).max_by_key(|form| form.lines);
+        let heading = heading_of(|slot| slot == CounterSlot::Epoch);
+        let heading = heading.or_else(|| heading_of(|slot| slot != CounterSlot::Epoch));
         let mut kept: Vec<&Form> = self
             .forms
             .iter()
@@ -123,7 +155,7 @@ impl GeneralSurvey {
         for form in kept {
             // A line without a counter needs a heading.
             if heading.is_some() || !form.template.counters.is_empty() {
-                lines.push(form.line(base, heading.is_some())?);
+                lines.push(form.line(base, heading)?);
             }
         }
         if let Some(heading) = heading {
@@ -138,10 +170,13 @@ impl Form {
         self.template.counters.iter().any(|counter| counter.slot == slot)
     }
 
-    fn line(&self, base: Option<u8>, headings: bool) -> Option<CompiledLine> {
+    fn line(&self, base: Option<u8>, heading: Option<&Self>) -> Option<CompiledLine> {
         let own = self.has(CounterSlot::Epoch);
-        let under = headings && !own;
-        let step = self.tracks.step(own || under, &self.template.counters);
+        let under = heading.is_some_and(|heading| heading.has(CounterSlot::Epoch)) && !own;
+        let begins = self.template.counters.is_empty();
+        let above = self.heading.as_ref().filter(|_| begins && !under);
+        let counters = above.map_or(&self.template.counters[..], std::slice::from_ref);
+        let step = self.tracks.step(own || under, counters);
         let counts = self.has(CounterSlot::Batch) || self.has(CounterSlot::Step);
         let in_epoch = step.is_some_and(|step| step.scope == stepbridge_records::StepScope::Epoch);
         let mut pattern = self.template.pattern.clone();
@@ -163,9 +198,12 @@ impl Form {
             (true, true) => base.map(EpochMeaning::In),
             (true, false) => base.map(EpochMeaning::Ends),
         };
-        let takes = if under { Takes::Epoch } else { Takes::Nothing };
+        let takes = match (under, above) {
+            (true, _) => Takes::Epoch,
+            (false, Some(_)) => Takes::Place,
+            (false, None) => Takes::Nothing,
+        };
         let style = if pattern.has_rest() { PairStyle::Free } else { PairStyle::None };
-        let begins = self.template.counters.is_empty();
         let scattered = self.template.scattered;
         let line = ShapeLine { scattered, takes, begins, ..shapes::line("", style).prefix(self.template.phase) };
         let mut compiled = CompiledLine::new(pattern, line);
@@ -175,10 +213,12 @@ impl Form {
     }
 
     fn heading(&self, base: Option<u8>) -> Option<CompiledLine> {
-        let pattern = Pattern::of_shape(&self.template.pattern).ok()?;
+        let pattern =
+            self.template.pattern.replace("{*}", "{_}").replace("{iter:1}", "{step:1}").replace("{iters}", "{steps}");
+        let pattern = Pattern::of_shape(&pattern).ok()?;
         let line = ShapeLine { sets: true, ..shapes::line("", PairStyle::None) };
         let mut compiled = CompiledLine::new(pattern, line);
-        compiled.meaning.epoch = base.map(EpochMeaning::In);
+        compiled.meaning.epoch = base.filter(|_| self.has(CounterSlot::Epoch)).map(EpochMeaning::In);
         Some(compiled)
     }
 }

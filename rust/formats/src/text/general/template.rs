@@ -7,6 +7,7 @@ use crate::text::free_pairs;
 use crate::text::pairs::PairValue;
 
 /// The form of a line.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the line")]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
     /// The line as a pattern: `Epoch {epoch}/{epochs} | Batch {iter}/{iters} |{*}`.
@@ -24,6 +25,8 @@ pub(super) struct Template {
     pub(super) judged: Option<Vec<u8>>,
     /// Whether a number with such a name may be a measurement: it has a fraction, or is a share or a reward.
     pub(super) measured: bool,
+    /// Whether all that comes after the counters is how long something took.
+    pub(super) timed: bool,
 }
 
 /// A line whose first counter comes later is prose.
@@ -36,14 +39,22 @@ const MOST: usize = 3;
 pub(super) fn of(line: &[u8]) -> Option<Template> {
     let mut counters = counters(line);
     counters.truncate(MOST);
-    let first = counters.first().filter(|counter| counter.word.start <= NEAR)?;
-    let mut names = Vec::new();
-    for counter in &counters {
-        if names.contains(&counter.slot) {
-            return None;
-        }
-        names.push(counter.slot);
+    if counters.first().is_none_or(|counter| counter.word.start > NEAR) {
+        return None;
     }
+    let mut names = Vec::new();
+    let mut doubled = false;
+    counters.retain(|counter| {
+        let first = !names.contains(&counter.slot);
+        // `PPO Epoch: 1` and `best epoch 3` are values, where the line has an epoch.
+        doubled |= !first && !has_word_before(line, counter);
+        names.push(counter.slot);
+        first
+    });
+    if doubled {
+        return None;
+    }
+    let first = counters.first()?;
     // The word directly before belongs to it: `Train Epoch`, `Validation step`.
     let before = line[..first.word.start].trim_ascii_end();
     let letters = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -103,7 +114,43 @@ pub(super) fn of(line: &[u8]) -> Option<Template> {
     }
     let Measurements { values, judged, measured } = after;
     let values = if before { values + found.values } else { values };
-    Some(Template { pattern, phase, counters, values, scattered: before, partial: is_partial(rest), judged, measured })
+    let (partial, timed) = (is_partial(rest), is_time(rest));
+    Some(Template { pattern, phase, counters, values, scattered: before, partial, judged, measured, timed })
+}
+
+/// Whether a counter is called by two words: `PPO Epoch`.
+fn has_word_before(line: &[u8], counter: &Counter) -> bool {
+    let before = &line[..counter.word.start];
+    before.ends_with(b" ") && before.trim_ascii_end().last().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// Whether a text says how long something took, and nothing else: `in 3.21 sec`, `| Epoch Time: 0m 21s`.
+fn is_time(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 19] = [
+        b"epoch",
+        b"train",
+        b"training",
+        b"time",
+        b"elapsed",
+        b"in",
+        b"took",
+        b"h",
+        b"hours",
+        b"m",
+        b"min",
+        b"mins",
+        b"minutes",
+        b"s",
+        b"sec",
+        b"secs",
+        b"seconds",
+        b"ms",
+        b"and",
+    ];
+    let mut words = text.split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty()).peekable();
+    text.iter().any(u8::is_ascii_digit)
+        && words.peek().is_some()
+        && words.all(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
 /// The numbers with names in parts of a line.
@@ -144,7 +191,7 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
     free_pairs::each(line, |pair| {
         if let PairValue::Number(number) = pair.value {
             values += 1;
-            first = first.or(Some((pair.key, pair.printed, number)));
+            first = first.or(Some((free_pairs::name(pair.key), pair.printed, number)));
         }
     });
     let (key, printed, number) = first.filter(|(key, ..)| is_judged(key))?;
@@ -175,6 +222,7 @@ pub(super) fn under_heading(line: &[u8]) -> Option<Template> {
         partial: is_partial(line),
         judged: Some(key.to_vec()),
         measured: is_measured(key, number.to_f64(), printed),
+        timed: false,
     })
 }
 
@@ -188,9 +236,9 @@ fn is_measured(key: &[u8], number: Option<f64>, printed: &[u8]) -> bool {
 }
 
 impl Template {
-    /// Whether it is a line that ends with its counter.
+    /// Whether it is a line that ends with its counter, or with how long that took.
     pub(super) fn is_heading(&self) -> bool {
-        self.values == 0 && !self.pattern.ends_with("{_}")
+        self.timed && !self.scattered || self.values == 0 && !self.pattern.ends_with("{_}")
     }
 }
 

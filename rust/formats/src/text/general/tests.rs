@@ -70,7 +70,34 @@ fn meanings_follow_from_how_numbers_go_on() {
             lines(&|e, b| format!("{{'epoch': {}, 'step': {}, 'loss': 0.5}}", e + 1, e * 3 + b + 1), 3, 3),
             &["Step 1 of run; In(1)"],
         ),
+        // Under one that counts steps, or says how long the epoch took.
+        (
+            lines(
+                &|_, b| {
+                    if b == 0 { String::new() } else { format!("Iteration {b}/9\n  Mean reward: {b}.5\n  Loss: 0.25") }
+                },
+                1,
+                5,
+            ),
+            &["Step 1 of run", "Step 1 of run", ""],
+        ),
+        (
+            lines(
+                &|e, _| format!("Epoch: {:02} | Epoch Time: 0m 2{e}s\n\tTrain Loss: 0.5 | Train PPL: 1.65", e + 1),
+                3,
+                1,
+            ),
+            &["Ends(1)", "In(1)"],
+        ),
+        (lines(&|e, _| format!("Epoch {e} in 3.2{e} sec\nTest set accuracy 0.5"), 4, 1), &["Ends(0)", "In(0)"]),
+        // A second word for epochs has a name.
+        (
+            lines(&|e, b| format!("Epoch: {e} | Step: {b} | PPO Epoch: 1 | Loss: 0.5"), 2, 4),
+            &["Batch 0 of epoch; In(0)"],
+        ),
         // Values before and between the counters.
+        (lines(&|e, b| format!("[rank0]: loss 0.5 step {}", e * 4 + b), 2, 4), &["Step 0 of run"]),
+        (lines(&|e, b| format!("2024-01-01 10:00:00 INFO loss 0.5, step {}", e * 4 + b), 2, 4), &["Step 0 of run"]),
         (lines(&|e, b| format!("{{'loss': 0.5, 'step': {}, 'lr': 0.1}}", e * 4 + b), 2, 4), &["Step 0 of run"]),
         (
             lines(&|e, b| format!("INFO - loss: 0.5 | Epoch {} | acc 0.5 | Step {}", e + 1, e * 4 + b), 2, 4),
@@ -133,6 +160,9 @@ fn other_programs_are_no_training() {
         // Two runs, or two epochs: nothing shows it.
         "Train [1/2] Iter [1/2] loss=0.5\nTrain [1/2] Iter [2/2] loss=0.5\nTrain [2/2] Iter [1/2] loss=0.5\n\
          Train [2/2] Iter [2/2] loss=0.5\n",
+        // Lines under which heading they are does not show.
+        "loss: 0.5\nEpoch 1 took 3.5 s\nloss: 0.25\nEpoch 2 took 3.5 s\nloss: 0.125\nEpoch 3 took 3.5 s\n",
+        "loss: 0.5\nIteration 1\nloss: 0.25\nIteration 2\nloss: 0.125\nIteration 3\n",
         // The same place again and again.
         "step 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\nstep 1 loss = 0.5, retry\n",
     ] {

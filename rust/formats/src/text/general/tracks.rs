@@ -82,14 +82,14 @@ impl CounterTracks {
         self.epoch_falls + self.batch.falls.max(self.step.falls)
     }
 
+    /// How often the place of a line is after that of the line before.
     pub(super) fn rises(&self) -> usize {
-        self.epoch_rises
+        self.epoch_rises + self.batch.rises.max(self.step.rises)
     }
 
     /// Whether the lines count on, and seldom back.
     pub(super) fn go_on(&self) -> bool {
-        let rises = self.epoch_rises + self.batch.rises.max(self.step.rises);
-        rises >= 2 && self.goes_back() * 4 <= rises
+        self.rises() >= 2 && self.goes_back() * 4 <= self.rises()
     }
 
     /// Whether a count begins again after the last of `n/N` although no line has an epoch: it may be that of a batch in an epoch,

@@ -306,8 +306,12 @@ pub(super) fn is_prefix(before: &[u8]) -> bool {
 
 /// Whether a text ends with the level of a message: `2024-01-01 10:11:12 INFO`.
 fn ends_with_level(text: &[u8]) -> bool {
-    let level = text.rsplit(|byte| is_blank(*byte)).next();
-    matches!(level, Some(b"INFO" | b"DEBUG" | b"WARN" | b"WARNING" | b"ERROR"))
+    text.rsplit(|byte| is_blank(*byte)).next().is_some_and(is_level)
+}
+
+/// Whether a word is the level of a message.
+pub(super) fn is_level(word: &[u8]) -> bool {
+    matches!(word, b"INFO" | b"DEBUG" | b"WARN" | b"WARNING" | b"ERROR")
 }
 
 /// Whether a text ends with a time of the day: `10:11:12.345`, `2024-03-01T10:11:12Z`, `10:11:12 AM`, or with a date and a time

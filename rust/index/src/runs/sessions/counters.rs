@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use stepbridge_records::{ColumnBatch, OrderKey, SeriesMeaning};
+use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, OrderKey, SeriesMeaning};
 
 /// If counters go back more often in a file, its numbers are in no order, and do not show processes.
 const MOST_BACKS: usize = 1 << 12;
@@ -39,6 +39,8 @@ pub(crate) struct CounterWalk {
     row: Row,
     /// The number of the last row of each series.
     seen: Vec<u64>,
+    /// The epoch that the file stated last.
+    epoch: i64,
 }
 
 /// What is known of one series.
@@ -107,10 +109,17 @@ impl CounterWalk {
         let begin = self.records;
         let keys = columns.order_keys();
         let once = columns.format.resume_signs().once_a_step;
+        // Steps that may begin again with each epoch are compared epoch by epoch.
+        let restarts = columns.format.description().step_may_restart;
+        let epochs = columns.epoch.as_ref().filter(|_| restarts).map(EpochColumn::reader);
         let mut numbers: HashMap<u32, usize> = HashMap::new();
         for (index, &tag) in columns.tag.iter().enumerate() {
             let ordinal = begin + index as u64;
-            let Some(key) = keys.at(index) else { continue };
+            let Some(mut key) = keys.at(index) else { continue };
+            if let Some(epochs) = &epochs {
+                self.epoch = epochs.get(index).and_then(Decimal::whole).unwrap_or(self.epoch);
+                key.epoch = self.epoch;
+            }
             let series = *numbers.entry(tag).or_insert_with(|| {
                 let next = self.numbers.len();
                 *self.numbers.entry((columns.meaning, tag_of(tag))).or_insert(next)
@@ -318,6 +327,25 @@ mod tests {
         assert_eq!(backs(&sparse), [0; 0]);
         // They were resumed.
         assert_eq!(backs(&[mixed(4), mixed(6)[22..].to_vec()].concat()).first(), Some(&44));
+    }
+
+    #[test]
+    fn steps_that_may_begin_again_with_each_epoch_are_compared_in_it() {
+        let backs = |rows: &[(i64, i64)]| {
+            let mut columns =
+                ColumnBatch::new(0, 0, stepbridge_formats::named("lightning_csv").expect("known").format());
+            columns.tag = vec![0; rows.len()];
+            columns.value = vec![0.5; rows.len()];
+            columns.step = Some(rows.iter().map(|(_, step)| *step).collect());
+            columns.epoch = Some(rows.iter().map(|(epoch, _)| Some(Decimal::integer(*epoch))).collect());
+            let mut walk = CounterWalk::default();
+            walk.take(&columns, |tag| tag);
+            walk.finish().into_iter().map(|back| back.row).collect::<Vec<_>>()
+        };
+        let fit = [(0, 0), (0, 5), (1, 10), (1, 15)];
+        assert_eq!(backs(&[fit, fit].concat()), [4]);
+        assert_eq!(backs(&[(0, 0), (0, 5), (1, 0), (1, 5), (2, 0)]), [0; 0]);
+        assert_eq!(backs(&[&fit[..], &[(1, 10), (1, 15), (2, 20)]].concat()), [4]);
     }
 
     #[test]
