@@ -195,7 +195,7 @@ docs: $(DONE)/docs $(DONE)/extension ## build the documentation into build/site;
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 .PHONY: pictures
-pictures: $(DONE)/extension ## draw the pictures of the documentation again
+pictures: $(DONE)/test $(DONE)/extension ## draw the pictures of the documentation again
 	python tools/pictures.py
 
 .PHONY: known-logs

@@ -15,7 +15,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from claims import CLAIMS, Measured, Memory, Rate, Share
+from claims import CLAIMS, Duration, Measured, Memory, Rate, Share
 
 # TensorBoard imports TensorFlow, and PyTorch Triton: the process aborts where TensorFlow's LLVM comes first.
 with contextlib.suppress(ImportError):
@@ -38,13 +38,13 @@ PACKAGES = (
 )
 
 
-def alone(name: str) -> list[Measured | Memory | Rate | Share]:
+def alone(name: str) -> list[Duration | Measured | Memory | Rate | Share]:
     """Measure a bench in a process of its own: what another one freed or started would slow it down."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(measured_of, name).result()
 
 
-def measured_of(name: str) -> list[Measured | Memory | Rate | Share]:
+def measured_of(name: str) -> list[Duration | Measured | Memory | Rate | Share]:
     """Measure a bench, and print each row as it comes."""
     rows = []
     for measured in importlib.import_module(name).measure():
@@ -64,7 +64,7 @@ def main(names: list[str]) -> int:
     busy = load()
     if busy is not None and busy > BUSY:
         print(f"warning: {busy:.1f} processes run already; what uses all cores is measured too slow", file=sys.stderr)
-    rows: list[Measured | Memory | Rate | Share] = []
+    rows: list[Duration | Measured | Memory | Rate | Share] = []
     for name in names or CLAIMS:
         rows += alone(name)
     if not names:
@@ -75,7 +75,7 @@ def main(names: list[str]) -> int:
     return 1 if missed or len(rows) != asked else 0
 
 
-def report(rows: list[Measured | Memory | Rate | Share], busy: float | None) -> str:
+def report(rows: list[Duration | Measured | Memory | Rate | Share], busy: float | None) -> str:
     """Write the page: the machine, the versions, a table."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     lines = [
@@ -84,8 +84,8 @@ def report(rows: list[Measured | Memory | Rate | Share], busy: float | None) -> 
         "Written by `make bench`, which fails where a ratio is missed; `claims.py` holds the targets. Each pair is",
         "timed in turn; a time is the median of its repeats, a ratio the median of the pairs' (speed: the peer's time",
         "divided by ours; cost: ours divided by the peer's; more: the median of the pairs' differences; %: our time",
-        "in a batch as a part of a step; MB: the most memory that the process held; MB a second: the size of the file",
-        "divided by our time).",
+        "in a batch as a part of a step; s: our time; MB: the most memory that the process held; MB a second: the size",
+        "of the file divided by our time).",
         "",
         f"- Machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         f"- Load before the run: {'unknown' if busy is None else f'{busy:.1f}'}",

@@ -18,6 +18,7 @@ import stepbridge as sb
 
 HERE = Path(__file__).parent
 LOGS = HERE / "logs"
+COMPARE = HERE / "compare"
 OUT = HERE.parent / "build"
 COLUMNS = ("run", "tag", "step", "epoch", "iter", "value")
 ROWS_A_RUN = 5
@@ -28,7 +29,7 @@ Row = dict[str, Any]
 def main() -> None:
     """Read, re-index, write, and show a part."""
     print("Real logs, as their authors published them (demo/logs/SOURCE.md):")
-    for folder, repository, licence in sources():
+    for folder, repository, licence in sources(LOGS):
         print(f"  {folder}: github.com/{repository} ({licence})")
 
     logs = sb.read_logs(LOGS)
@@ -52,18 +53,22 @@ def main() -> None:
 
 
 def page() -> str:
-    """Write the runs as one page, which needs plotly, and say where it is."""
-    arguments = ["plot", LOGS / "roberta_lora", "--axis", "epoch", "-o", OUT / "demo.html"]
+    """Write runs of two batch sizes as one page, which needs plotly, and say where it is."""
+    arguments = ["plot", COMPARE, "--axis", "sample", "-o", OUT / "demo.html"]
     command = [sys.executable, "-m", "stepbridge", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return f"There is no page of curves: {done.stderr.strip()}"
-    return "The curves on any axis: build/demo.html, for a browser"
+    ((_, repository, licence), *_) = sources(COMPARE)
+    return (
+        f"Three more runs, of batches of 32 and of 128 (demo/compare, from github.com/{repository}, {licence}),\n"
+        "on any axis: build/demo.html, for a browser"
+    )
 
 
-def sources() -> list[tuple[str, str, str]]:
+def sources(logs: Path) -> list[tuple[str, str, str]]:
     """List folder, repository and licence, each once, from the table in SOURCE.md."""
-    text = (LOGS / "SOURCE.md").read_text(encoding="utf-8")
+    text = (logs / "SOURCE.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^/`]+)/[^|]*\| ([^| ]+) \|[^|]*\|[^|]*\| ([^| ]+) \|", text, re.MULTILINE)
     return list(dict.fromkeys(rows))
 

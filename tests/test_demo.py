@@ -51,6 +51,14 @@ def test_it_shows_a_short_table(output: str) -> None:
     }
 
 
+def test_it_ends_with_the_page_that_it_wrote(output: str) -> None:
+    assert output.splitlines()[-1].endswith("build/demo.html, for a browser")
+    assert "charleyli/mmsegmentation-main, Apache-2.0" in output
+    page = (ROOT / "build" / "demo.html").read_text(encoding="utf-8")
+    for run in ("0822_bs32 (batch 32)", "0823_bs128 (batch 128)", "0829_bs128 (batch 128)"):
+        assert run in page
+
+
 def test_lightning_csv(table: pl.DataFrame) -> None:
     """The step is the index of the update: plain division, checked against the epoch that each row states."""
     rows = table.filter(pl.col("run").str.starts_with("mnist_cnn/csv"))

@@ -74,6 +74,17 @@ def test_each_demo_log_is_what_its_source_says() -> None:
         assert licence in (LOGS / file.split("/")[0] / "LICENSE").read_text(encoding="utf-8")
 
 
+def test_each_log_to_compare_is_what_its_source_says() -> None:
+    folder = ROOT / "demo" / "compare"
+    rows = re.findall(r"^\| `(.+?)` \|.*\| (\S+) \| ([0-9a-f]{64}) \|$", text("demo/compare/SOURCE.md"), re.MULTILINE)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {file for file, *_ in rows} == found - {"SOURCE.md", "LICENSE", "stepbridge.toml"}
+    for file, licence, digest in rows:
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
+        assert licence == "Apache-2.0"
+    assert "Apache License" in (folder / "LICENSE").read_text(encoding="utf-8")
+
+
 def test_unsafe_code_is_on_its_page() -> None:
     """Each unsafe call has its proof in a comment and its line in rust/UNSAFE.md; a crate without any forbids it."""
     page = text("rust/UNSAFE.md")

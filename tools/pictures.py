@@ -6,6 +6,7 @@ Epochs, iters and steps are indices from 0, as `locate` gives them.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -256,6 +257,14 @@ def staircase() -> Picture:
 DRAWN = {draw.__name__: draw for draw in (textbook, partial, accumulation, workers, skipped, resumed, staircase, axes)}
 #: What a person sees first of the logs in `demo/logs`.
 SHOWN = ("info", "infer")
+#: The folder of the runs that the page "Compare runs" compares, as its commands have it.
+COMPARED = "demo/compare"
+#: The pictures that its commands write.
+WRITTEN = {
+    "compare_step": ("--axis", "step", "--tags", "loss", "--smooth", "0.8"),
+    "compare_sample": ("--axis", "sample", "--tags", "loss", "--smooth", "0.8"),
+    "compare_accuracy": ("--axis", "epoch", "--tags", "accuracy"),
+}
 
 
 def main() -> int:
@@ -266,7 +275,17 @@ def main() -> int:
         (folder / f"{name}.svg").write_text(draw().svg(), encoding="utf-8")
     for command in SHOWN:
         (folder / f"{command}.svg").write_text(terminal(command, "demo/logs"), encoding="utf-8")
+    for name, options in WRITTEN.items():
+        plotted(folder / f"{name}.svg", options)
+    drawn = terminal("plot", COMPARED, "--axis", "sample", "--tags", "loss", "--smooth", "0.8")
+    (folder / "plot.svg").write_text(drawn, encoding="utf-8")
     return 0
+
+
+def plotted(output: Path, options: tuple[str, ...]) -> None:
+    """Let the command line draw the runs that are compared."""
+    command = [sys.executable, "-m", "stepbridge", "plot", COMPARED, *options, "-o", str(output)]
+    subprocess.run(command, cwd=FOLDER.parent.parent, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

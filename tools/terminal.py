@@ -46,7 +46,7 @@ def terminal(*arguments: str) -> str:
     environment |= {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     command = [sys.executable, "-m", "stepbridge", *arguments]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="256")
     for line in AnsiDecoder().decode(ran.stdout):
         console.print(line)
     shown = " ".join(("stepbridge", *arguments))

@@ -345,7 +345,13 @@ class Logs:
         self, run: str, query: int | Amount, request: Mapping[str, object]
     ) -> tuple[int, Row, list[Row]]: ...
     def curves(
-        self, request: Mapping[str, object], tags: list[str], *, points: int, smooth: float
+        self,
+        request: Mapping[str, object],
+        tags: list[str],
+        *,
+        points: int,
+        smooth: float,
+        together: tuple[int, int] | None = None,
     ) -> tuple[list[Row], list[Row]]: ...
     def reindex(self, request: Mapping[str, object]) -> tuple[Table, ReportRows]: ...
 

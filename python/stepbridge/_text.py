@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["counted", "names_near", "printable", "span"]
+__all__ = ["counted", "names_near", "printable", "shortened", "span"]
+
+#: A name in a sentence that is longer than this is shown without its middle.
+LONGEST_NAME = 200
 
 
 def printable(text: str) -> str:
@@ -15,6 +18,14 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shortened(text: str, width: int = LONGEST_NAME) -> str:
+    """Returns the text with an ellipsis for its middle if it is longer."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,7 +38,8 @@ def names_near(name: str, names: Sequence[str], cutoff: float) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - importing the package takes no time for it
 
     most = 5
-    return ", ".join(map(repr, get_close_matches(name, names, n=most, cutoff=cutoff) or names[:most]))
+    near = get_close_matches(name, names, n=most, cutoff=cutoff) or names[:most]
+    return ", ".join(repr(shortened(each)) for each in near)
 
 
 def span(ends: tuple[object, object] | None) -> str | None:

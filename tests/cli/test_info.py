@@ -107,6 +107,19 @@ def long_names(folder: Path) -> Path:
     return write(folder, {f"{deep}/seed-{seed}/{'x' * 70}_{seed}/log.csv": table() for seed in range(3)})
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_every_line_of_infer_fits(columns: int, mixed: Path, tmp_path: Path) -> None:
+    long_names(tmp_path)
+    shutil.copytree(LOGS, tmp_path / "demo")
+    done = run("infer", tmp_path, env={**os.environ, "COLUMNS": str(columns)})
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    # Nothing but the middle of long words is left out.
+    whole = run("infer", tmp_path, env=WIDE).stdout.split()
+    assert [word for word in " ".join(lines).split() if "…" not in word and word not in whole] == []
+
+
 @pytest.mark.parametrize("columns", [80, 100])
 def test_every_line_fits(columns: int, mixed: Path, tmp_path: Path) -> None:
     long_names(tmp_path)
@@ -177,6 +190,13 @@ def test_problems_of_one_kind_in_one_file_are_bounded(tmp_path: Path) -> None:
 
 
 # --- real logs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["ultralytics", "trainer_state", "lightning", "text", "tfevents", "mmengine"])
+def test_what_infer_says_of_real_logs_fits(kind: str, data: Path) -> None:
+    done = run("infer", data / kind, env=NARROW)
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("kind", ["ultralytics", "trainer_state", "lightning", "text", "tfevents", "mmengine"])

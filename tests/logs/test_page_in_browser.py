@@ -5,29 +5,19 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import stepbridge as sb
+from browser import CHROMIUM, MISSING, dumped
 from commands import printed
 from ledger_logs import Logger, train
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "chrome-headless-shell")
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-def browser() -> str | None:
-    """Return the Chromium of the system, or the one that playwright installed."""
-    own = Path.home() / ".cache" / "ms-playwright"
-    found = [str(path) for name in ("chrome", "headless_shell") for path in own.glob(f"chromium*/*/{name}")]
-    return next(filter(None, map(shutil.which, NAMES)), None) or next(iter(found), None)
-
-
-CHROMIUM = browser()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 
 #: Runs before the page's own script, and after it.
 BEFORE = """<script>
@@ -43,7 +33,9 @@ const set = (id, value, kind) => {
   if (control.type === "checkbox") control.checked = value; else control.value = value;
   control.dispatchEvent(new Event(kind));
 };
-const seen = () => chart().data.map(({name, x, y, hovertext}) => ({name, x: [...x], y: [...y], hovertext}));
+const seen = () => chart().data.map(({name, x, y, hovertext}) => ({
+  name, x: [...x], y: [...y], hovertext: hovertext?.slice(0, 20),
+}));
 const result = {};
 result.sample = seen();
 set("axis", "step", "change");
@@ -69,15 +61,10 @@ document.body.append(out);
 
 def opened(page: Path) -> dict[str, Any]:
     """Open a page, use its controls, and return what was seen."""
-    assert CHROMIUM is not None
     text = page.read_text(encoding="utf-8").replace("<form", BEFORE + "<form", 1)
     head, end, tail = text.rpartition("</body>")
     page.write_text(head + AFTER + end + tail, encoding="utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom")
-    done = subprocess.run(
-        [CHROMIUM, *flags, page.as_uri()], capture_output=True, encoding="utf-8", check=False, timeout=240
-    )
-    (found,) = re.findall(r'<pre id="result">(.*?)</pre>', done.stdout, re.DOTALL)
+    (found,) = re.findall(r'<pre id="result">(.*?)</pre>', dumped(page.as_uri()), re.DOTALL)
     result: dict[str, Any] = json.loads(html.unescape(found))
     assert (result["faults"], result["requests"]) == ([], [])
     return result
@@ -104,7 +91,8 @@ def test_the_controls(tmp_path: Path) -> None:
 
 
 def test_hostile_names(tmp_path: Path) -> None:
-    names = ["</script><script>failed()</script>", '<img src=x onerror="failed()">', "<b>loss</b>"]
+    names = ["</script><script>failed()</script>", '<img src=x onerror="failed()">', "<b>loss</b>", "'\"`${failed()}"]
+    names += ["__proto__", "constructor", "%{x}<extra>failed</extra>", "<script>failed()</script>" * 100]
     lines = [json.dumps({"step": n, **dict.fromkeys(names, 0.5)}) for n in range(3)]
     folder = tmp_path / "runs" / "<img src=x onerror=failed()>"
     folder.mkdir(parents=True)
@@ -112,3 +100,22 @@ def test_hostile_names(tmp_path: Path) -> None:
     printed("plot", tmp_path / "runs", "--axis", "step", "-o", tmp_path / "x.html")
     found = opened(tmp_path / "x.html")
     assert found["step"][0]["name"] == "&lt;img src=x onerror=failed()&gt;"
+    assert len(found["step"]) == 1
+
+
+def test_many_long_runs(tmp_path: Path) -> None:
+    """Runs share the points of a page; what it draws are records, the ends of the run among them."""
+    runs, records = 100, 5_000
+    for run in range(runs):
+        (tmp_path / "runs" / f"{run:03}").mkdir(parents=True)
+        lines = "".join(f"{n},{(n * 7 + run) % 1013}\n" for n in range(records))
+        (tmp_path / "runs" / f"{run:03}" / "metrics.csv").write_text("step,loss\n" + lines, encoding="utf-8")
+    plan = ("--samples", 1_000_000, "--batch-size", 8, "--unit", "st", "--base", 0)
+    printed("plot", tmp_path / "runs", "--axis", "sample", "-o", tmp_path / "x.html", *plan)
+    found = opened(tmp_path / "x.html")
+    assert len(found["step"]) == len(found["sample"]) == runs
+    for run, (trace, by_sample) in enumerate(zip(found["step"], found["sample"], strict=True)):
+        assert (trace["x"][0], trace["x"][-1], len(trace["x"]) <= 1000) == (0, records - 1, True)
+        assert all(y == (x * 7 + run) % 1013 for x, y in zip(trace["x"], trace["y"], strict=True))
+        assert by_sample["x"] == [8 * x + 8 for x in trace["x"]]
+    assert "Long series are drawn with" in found["notes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
 import re
 import struct
 import subprocess
@@ -208,6 +209,98 @@ def test_hostile_names_are_text_in_the_page(tmp_path: Path) -> None:
     assert not any(name in text for name in HOSTILE[:2])
     ax = sb.read_logs(tmp_path).reindex().plot("step", HOSTILE[3])
     ax.figure.canvas.draw()
+
+
+LONG = "<b>" + "x" * (1 << 20)
+
+
+@pytest.mark.parametrize("ending", [None, ".html", ".svg", ".png"])
+def test_names_of_a_megabyte(tmp_path: Path, ending: str | None) -> None:
+    """They lose their middle, also in what is said of them; the picture has the size of any other."""
+    folder = tmp_path / "runs"
+    logger = Logger(folder)
+    for step in range(3):
+        logger.scalar(step, LONG)
+        logger.scalar(step, "y")
+    logger.writer.close()
+    output = () if ending is None else ("-o", tmp_path / f"x{ending}")
+    text = printed("plot", folder, "--axis", "step", *output)
+    assert len(text) < 20_000
+    if ending is not None:
+        content = (tmp_path / f"x{ending}").read_bytes()
+        assert b"x" * 300 not in content
+        assert ending == ".html" or len(content) < 200_000
+    assert len(complaint(2, "plot", folder, "--tags", "z", *output)) < 1000
+    assert len(printed("where", folder, "1")) < 2000
+
+
+def test_the_same_logs_give_the_same_picture(two_sizes: Path, tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg", "a.png", "b.png", "a.html", "b.html"):
+        printed("plot", two_sizes, "--axis", "sample", "-o", tmp_path / name)
+    for ending in ("svg", "png", "html"):
+        assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
+
+
+def test_an_output_is_written_whole_or_not_at_all(two_sizes: Path, tmp_path: Path) -> None:
+    """Other files in the folder stay, what was there before is replaced, and nothing unfinished is left."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "out" / "x.html").write_text("old", encoding="utf-8")
+    assert "no record says" in complaint(2, "plot", two_sizes, "--axis", "token", "-o", tmp_path / "out" / "x.html")
+    assert (tmp_path / "out" / "x.html").read_text(encoding="utf-8") == "old"
+    printed("plot", two_sizes, "--axis", "sample", "-o", tmp_path / "out" / "x.html")
+    assert page_data(tmp_path / "out" / "x.html")["axis"] == "sample"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mine.txt", "x.html"]
+    assert (tmp_path / "out" / "mine.txt").read_text(encoding="utf-8") == "mine"
+    assert "No such file" in complaint(1, "plot", two_sizes, "--axis", "sample", "-o", tmp_path / "none" / "x.html")
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colours_in_the_terminal(two_sizes: Path, variables: dict[str, str], coloured: bool) -> None:
+    plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    done = run("plot", two_sizes, "--axis", "sample", env=plain | variables | {"COLUMNS": "70"})
+    assert ("\x1b[" in done.stdout) == coloured
+    assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in done.stdout.splitlines()) <= 70
+
+
+def test_the_points_that_a_page_holds(tmp_path: Path) -> None:
+    """Runs of one tag share its points, and all tags those of the page; each curve keeps a hundred."""
+    for number in range(8):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        lines = "".join(f"{n},{n % 7},{n % 5}\n" for n in range(3000))
+        (folder / "metrics.csv").write_text("step,loss,acc\n" + lines, encoding="utf-8")
+
+    def lengths(*together: int) -> set[int]:
+        found = curves(tmp_path, timeline=sb.Timeline.plan(batches_per_epoch=10), together=together or None)
+        return {len(curve.value) for curve in found.curves}
+
+    assert max(lengths()) > 1000
+    assert max(lengths(8 * 400, 1 << 30)) <= 400
+    assert max(lengths(1 << 30, 16 * 200)) <= 200
+    assert max(lengths(1, 1)) <= 100
+
+
+def test_a_table_shows_a_picture_in_a_notebook(two_sizes: Path) -> None:
+    logs = sb.read_logs(two_sizes)
+    shown = logs.reindex()._repr_html_()
+    picture, _, table = shown.partition("</svg>")
+    assert picture.startswith("<svg ")
+    assert "loss by epochs" in picture
+    assert ["bs100 (batch 100)" in picture, "bs300 (batch 300)" in picture] == [True, True]
+    assert picture.count("<polyline ") == 2
+    assert table.startswith("<table>")
+    assert "script" not in shown
+    # Without epochs it is drawn by the step; without places there is none.
+    (two_sizes / "plain").mkdir()
+    (two_sizes / "plain" / "metrics.csv").write_text("step,<b>loss\n5,0.5\n6,nan\n7,1e308\n8,-1e308\n", "utf-8")
+    plain = sb.read_logs(two_sizes / "plain").reindex()._repr_html_()
+    assert "&lt;b&gt;loss by step" in plain
+    assert "<b>" not in plain
+    assert "<svg" not in logs.table()._repr_html_()
 
 
 def test_without_the_extra() -> None:

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
@@ -326,19 +326,71 @@ def test_other_formats_and_names(tmp_path: Path) -> None:
     assert by_server(tmp_path / "out") == shown
 
 
-def test_a_table_as_event_files(tmp_path: Path) -> None:
+COLUMNS: Any = {"batch": True, "sample": True, "token": True}
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_a_table_as_event_files(tmp_path: Path, axis: Axis) -> None:
     write(tmp_path / "in" / "run" / "events.out.tfevents.1.x", rich(range(20)))
-    table = sb.read_logs(tmp_path / "in").reindex(PLAN, unit="step", base=0, batch=True)
+    table = sb.read_logs(tmp_path / "in").reindex(PLAN, unit="step", base=0, **COLUMNS)
+    table.write(tmp_path / "out", axis=axis)
+    shown = by_accumulator(tmp_path / "out")
+    assert shown["run", "loss"] == [(axis_of(step, axis), step / 8) for step in range(20)]
+    assert sum(map(len, shown.values())) == len(table)
+    # It is what `rewrite` writes of the numbers.
+    sb.rewrite(tmp_path / "in", tmp_path / "rewritten", PLAN, axis=axis, unit="step", base=0)
+    assert by_accumulator(tmp_path / "rewritten") == shown
+    assert by_server(tmp_path / "out") == shown
+
+
+def test_a_table_by_epochs_needs_no_axis(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "run" / "events.out.tfevents.1.x", rich(range(20)))
+    table = sb.read_logs(tmp_path / "in").reindex(PLAN, unit="step", base=0)
     table.write(f"{tmp_path}/by_epoch/")
     assert compared(tmp_path / "by_epoch", table.to_pandas()) == len(table)
-    table.write(tmp_path / "by_batch", axis="batch")
-    assert [step for step, _ in by_accumulator(tmp_path / "by_batch")["run", "loss"]] == list(range(1, 21))
-    with pytest.raises(ValueError, match=r"no column 'samples done'.*stepbridge\.rewrite"):
-        table.write(tmp_path / "x", axis="sample")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"no column 'epoch_float'"):
-        sb.read_logs(tmp_path / "in").table().write(f"{tmp_path}/x/")
+    table.head(7).write(f"{tmp_path}/some/")
+    assert sum(map(len, by_accumulator(tmp_path / "some").values())) == 7
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_table_of_a_resumed_run_has_what_is_in_force(tmp_path: Path, keep: bool) -> None:
+    write(tmp_path / "in" / "events.out.tfevents.1.x", rich(range(12), 100.0))
+    write(tmp_path / "in" / "events.out.tfevents.2.x", rich(range(8, 20), 200.0))
+    options = {**COLUMNS, "keep_superseded": keep}
+    table = sb.read_logs(tmp_path / "in").reindex(PLAN, unit="step", base=0, **options)
+    table.write(tmp_path / "out", axis="sample")
+    expected = [(axis_of(step, "sample"), step / 8) for step in range(20)]
+    assert by_accumulator(tmp_path / "out")[".", "loss"] == expected
+
+
+def test_a_row_that_ends_an_epoch_is_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "metrics.csv").write_text("step,val\n1,0.5\n2,0.25\n", encoding="utf-8")
+    table = sb.read_logs(tmp_path / "in").reindex(PLAN, unit="epoch", base=1, **COLUMNS)
+    for axis, each in {"epoch": 1_000_000, "sample": SAMPLES, "token": 10 * SAMPLES, "batch": BATCHES}.items():
+        table.write(tmp_path / axis, axis=axis)  # type: ignore[arg-type]
+        assert [step for step, _ in by_accumulator(tmp_path / axis)[".", "val"]] == [each, 2 * each], axis
+
+
+def test_what_a_table_has_no_column_for(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "run" / "events.out.tfevents.1.x", rich(range(5)))
+    logs = sb.read_logs(tmp_path / "in")
+    table = logs.reindex(PLAN, unit="step", base=0)
+    for axis in ("batch", "sample", "token"):
+        with pytest.raises(ValueError, match=rf"no column '{axis}'.*make it with reindex\({axis}=True\)"):
+            table.write(tmp_path / "x", axis=axis)
+    with pytest.raises(ValueError, match=r"no column 'epoch_float'.*reindex\(\)"):
+        logs.table().write(f"{tmp_path}/x/")
+    with pytest.raises(ValueError, match=r"no column 'value'.*do not pivot it"):
+        table.pivot().write(f"{tmp_path}/x/")
+    with pytest.raises(ValueError, match="there is no axis 'hour'; expected one of epoch, sample"):
+        table.write(tmp_path / "x", axis="hour")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="lies in what is read"):
         table.write(tmp_path / "in", axis="epoch")
+    unknown = sb.read_logs(DEMO / "roberta_lora").reindex(sample=True)
+    with pytest.raises(sb.TimelineError, match=r"axis 'sample'.*give batch_size="):
+        unknown.write(tmp_path / "x", axis="sample")
+    assert not (tmp_path / "x").exists()
 
 
 def test_steps_that_count_the_axis_need_no_plan(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from stepbridge.cli._command import Example, as_json, command
 from stepbridge.cli._printing import print_json, say
 from stepbridge.cli._reading import Reading, read, reading_options, report
+from stepbridge.cli._runs_table import wrapped
 from stepbridge.cli._step_options import as_meaning, misused, step_options
 
 if TYPE_CHECKING:
@@ -35,9 +37,11 @@ def infer(path: LogPaths, reading: Reading, *, as_json: bool, **options: Any) ->
     if as_json:
         print_json({run: None if run not in found else as_fields(found[run]) for run in logs.runs})
         return
+    width = shutil.get_terminal_size().columns
     for run in logs.runs:
         first, *rest = as_lines(found.get(run))
-        say(f"{run}: {first}", *rest)
+        for paragraph in (f"{run}: {first}", *rest):
+            say(*wrapped(paragraph, width))
     report(logs.problems)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepbridge._text import shortened
 from stepbridge.cli._command import Example, command
 from stepbridge.cli._plan_options import plan_options, timeline_of
-from stepbridge.cli._printing import complain, failure, in_flags, say
+from stepbridge.cli._printing import complain, failure, in_colour, in_flags, say
 from stepbridge.cli._reading import Reading, read, reading_options
 from stepbridge.cli._step_options import as_meaning, misused, step_options
 
@@ -30,6 +31,8 @@ AXES = ("step", "batch", "sample", "token", "epoch", "time")
 ENDINGS = (".html", ".svg", ".png")
 #: More tags than this are not drawn at once without being asked for.
 MOST_TAGS = 6
+#: How many points a page draws at once, those of one tag, and how many it holds.
+PAGE_POINTS = (100_000, 600_000)
 #: The size of a drawing where the output is not a terminal.
 SIZE = (100, 30)
 
@@ -90,13 +93,14 @@ def plot(
     timeline = timeline_of(plan) if plan else None
     logs = read(path, reading)
     if not tags and len(logs.tags) > MOST_TAGS and (output is None or output.suffix != ".html"):
-        some = ", ".join(logs.tags[: 2 * MOST_TAGS])
+        some = ", ".join(map(shortened, logs.tags[: 2 * MOST_TAGS]))
         raise click.UsageError(f"there are {len(logs.tags):,} tags: name some with --tags ({some}, ...)")
     meaning: Any = {**as_meaning(options), "plans": reading.source.plan_file}
     with misused():
         # The page smooths by itself, so that it can show the values too.
-        average = 0.0 if output is not None and output.suffix == ".html" else smooth
-        curves = curves_of(logs._core, reindex_request(timeline, meaning), tags, smooth=average)
+        is_page = output is not None and output.suffix == ".html"
+        average, together = (0.0, PAGE_POINTS) if is_page else (smooth, None)
+        curves = curves_of(logs._core, reindex_request(timeline, meaning), tags, smooth=average, together=together)
         try:
             left_out = drawn(curves, axis, output, smooth=smooth, log=log)
         except ImportError as error:
@@ -107,22 +111,42 @@ def plot(
 
 def drawn(curves: Curves, axis: Axis, output: Path | None, *, smooth: float, log: bool) -> list[str]:
     """Draws the curves, and returns what was left out."""
-    from stepbridge.logs._drawing import draw_in_terminal, save  # noqa: PLC0415 - see _command.py
+    from stepbridge.logs._drawing import draw_in_terminal, picture  # noqa: PLC0415 - see _command.py
     from stepbridge.logs._page import page  # noqa: PLC0415
 
     if output is None:
-        on_terminal = sys.stdout.isatty()
-        size = shutil.get_terminal_size(SIZE) if on_terminal else SIZE
+        size = shutil.get_terminal_size(SIZE)
         text, left_out = draw_in_terminal(
-            curves, axis, (size[0], min(size[1] - 1, SIZE[1])), log=log, colour=on_terminal
+            curves, axis, (size[0], min(size[1] - 1, SIZE[1])), log=log, colour=in_colour()
         )
         click.echo(text, color=True)
         return left_out
     if output.suffix == ".html":
-        output.write_text(page(curves, axis, log=log, smooth=smooth), encoding="utf-8")
+        content = page(curves, axis, log=log, smooth=smooth).encode()
         left_out = curves.on(axis)[1]
     else:
-        left_out = save(curves, axis, str(output), log=log)
+        content, left_out = picture(curves, axis, output.suffix, log=log)
+    write_whole(output, content)
     shown = sum(len(curve.value) for curve in curves.curves)
     say(f"{output}: {shown:,} points of {sum(curve.records for curve in curves.curves):,} records")
     return left_out
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all: if it is ended in the middle, what was there before still is."""
+    import tempfile  # noqa: PLC0415 - the other commands do not wait for it
+
+    path = Path(os.path.realpath(path))
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False) as file:
+        try:
+            file.write(content)
+            file.close()
+            # As any new file: the process's mask takes away what it should not have.
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(file.name).chmod(0o666 & ~mask)
+            Path(file.name).replace(path)
+        except BaseException:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+            raise

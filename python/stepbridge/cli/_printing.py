@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # What is not a terminal (a pipe, a file) has no width: no cell is folded there.
 UNLIMITED = 10_000
 
+#: Terminals, as TERM has them, that know no colours.
+NO_COLOURS = ("dumb", "unknown")
+
 #: A keyword argument in a sentence, as in "give unit="; not what a log says, as in "base=0".
 ARGUMENT = re.compile(r"(?<![\w'\"])([a-z_]+)=(?![\w'\"=])")
 #: The subject of an error of Python's, as in "batch_size must be at least 1".
@@ -85,6 +88,13 @@ def print_lines(lines: Iterable[tuple[str, bool]]) -> None:
     for line, is_head in lines:
         text.append(line + "\n", "bold cyan" if is_head else None)
     click.echo(rendered(text), nl=False, color=True)
+
+
+def in_colour() -> bool:
+    """Returns whether stdout gets colours: a terminal that knows them does, and NO_COLOR and FORCE_COLOR are obeyed."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") not in NO_COLOURS)
 
 
 def rendered(what: RenderableType, *, stderr: bool = False, width: int = UNLIMITED) -> str:

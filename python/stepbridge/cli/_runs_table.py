@@ -6,7 +6,7 @@ import posixpath
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepbridge._text import printable, span
+from stepbridge._text import printable, shortened, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,14 +155,6 @@ def step_text(step: StepInfo, *, has_steps: bool = True) -> str:
     if step.within == "epoch" and step.epochs is None:
         return f"{whose} is the {what} ({step.reason})"
     return f"{whose} is the {what} ({SOURCES[step.source]})"
-
-
-def shortened(text: str, width: int) -> str:
-    """Returns the text with an ellipsis for its middle if it is longer."""
-    if len(text) <= width:
-        return text
-    end = (width - 1) // 2
-    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
 def wrapped(text: str, width: int, later: str = INDENT) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from stepbridge._text import printable, shortened
 from stepbridge.cli._runs_table import step_text
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: How many values a person reads at a glance.
 MOST_VALUES = 20
+#: A longer name of a series loses its middle.
+LONGEST_TAG = 60
 NAMES = {"sp": "samples", "tok": "tokens", "ba": "batches", "st": "steps", "ep": "epochs", "dur": "of the run"}
 UNKNOWN = {"dur": "part of the run"}
 ORIGINS = {
@@ -107,9 +110,10 @@ def value_lines(reading: StepReading, *, several: bool) -> Iterator[str]:
         yield f"    logged there: nothing{nearest}"
         return
     yield "    logged there:"
-    width = max(len(value.tag) for value in reading.values[:MOST_VALUES])
-    for value in reading.values[:MOST_VALUES]:
-        yield f"      {value.tag:<{width}}  {value_text(value, several=several)}"
+    shown = [(shortened(printable(value.tag), LONGEST_TAG), value) for value in reading.values[:MOST_VALUES]]
+    width = max(len(tag) for tag, _ in shown)
+    for tag, value in shown:
+        yield f"      {tag:<{width}}  {value_text(value, several=several)}"
     if (more := len(reading.values) - MOST_VALUES) > 0:
         yield f"      and {more:,} more; --json has all"
 

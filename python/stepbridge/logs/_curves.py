@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from stepbridge._text import counted, names_near
+from stepbridge._text import counted, names_near, shortened
 from stepbridge.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Curves(NamedTuple):
         shown = {curve.run for curve, *_ in drawn}
         left_out = [f"run {run} is left out: {unknown(axis)}" for run in self.runs if run not in shown]
         left_out += [
-            f"run {run}: {tag} is left out in part: {counted(count, 'point')} without a place on this axis"
+            f"run {run}: {shortened(tag)} is left out in part: {counted(count, 'point')} without a place on this axis"
             for (run, tag), count in lost.items()
             if run in shown
         ]
@@ -152,8 +152,11 @@ def curves_of(
     *,
     points: int = MOST_POINTS,
     smooth: float = 0.0,
+    together: tuple[int, int] | None = None,
 ) -> Curves:
     """Returns the curves of all runs; `tags` are names or patterns.
+
+    `together` limits how many points all curves of a tag have, and how many all curves; each has at least a hundred.
 
     Raises:
         ValueError: a tag that no run has; the message names those that are near. A weight that is not one.
@@ -164,10 +167,11 @@ def curves_of(
     known = core.tags()
     for tag in asked:
         if tag not in known and not {"*", "?"} & set(tag):
-            raise ValueError(f"no run has a tag {tag!r}; there are {names_near(tag, known, cutoff=0.4)}")
-    curves, runs = core.curves(request, asked, points=points, smooth=smooth)
+            raise ValueError(f"no run has a tag {shortened(tag)!r}; there are {names_near(tag, known, cutoff=0.4)}")
+    curves, runs = core.curves(request, asked, points=points, smooth=smooth, together=together)
     if not curves:
-        raise ValueError(f"no tag fits {' or '.join(map(repr, asked))}; there are {', '.join(map(repr, known[:5]))}")
+        patterns = " or ".join(repr(shortened(tag)) for tag in asked)
+        raise ValueError(f"no tag fits {patterns}; there are {', '.join(repr(shortened(tag)) for tag in known[:5])}")
     found = tuple(Curve(*row, *columns) for *row, columns in curves)
     begins: dict[str, float] = {}
     for curve in found:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stepbridge._text import printable
+from stepbridge._text import printable, shortened
 from stepbridge.logs._curves import AXIS_LABELS
 from stepbridge.logs._export import imported
 
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 
     from stepbridge.logs._curves import Axis, Curves
 
-__all__ = ["draw", "draw_in_terminal", "save"]
+__all__ = ["draw", "draw_in_terminal", "picture"]
 
 #: Colours that people with colour-blindness distinguish (Okabe and Ito), and lines that distinguish tags.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 LINES = ("-", "--", ":", "-.")
 GREY = "#b0b0b0"
-#: The endings of files that `save` writes.
-PICTURES = (".svg", ".png")
+#: A longer name in a legend loses its middle.
+LONGEST_LABEL = 80
+#: The names of things inside an SVG follow from this, so that the same logs give the same file.
+SALT = "stepbridge"
 
 
 def draw(curves: Curves, axis: Axis, ax: Axes | None = None, *, log: bool = False) -> tuple[Axes, list[str]]:
@@ -51,8 +54,8 @@ def draw(curves: Curves, axis: Axis, ax: Axes | None = None, *, log: bool = Fals
         if (curve.run, curve.tag) not in named:
             label = curves.runs[curve.run].label + (f": {curve.tag}" if len(tags) > 1 else "")
             named.add((curve.run, curve.tag))
-        # A dollar sign would begin a formula, and a leading underscore would hide the label.
-        label = label and " " * label.startswith("_") + printable(label).replace("$", r"\$")
+        # A leading underscore would hide the label.
+        label = label and " " * label.startswith("_") + written(label)
         ax.plot(x, y, color=colour, linestyle=line, linewidth=1.4, label=label, marker="." if len(x) == 1 else None)
     for run in runs:
         colour = COLOURS[runs.index(run) % len(COLOURS)]
@@ -61,11 +64,16 @@ def draw(curves: Curves, axis: Axis, ax: Axes | None = None, *, log: bool = Fals
         for resume in resumes(drawn, run):
             ax.axvline(resume, color=colour, linewidth=0.8, linestyle=":")
     ax.set_xlabel(AXIS_LABELS[axis])
-    ax.set_ylabel(printable(tags[0]).replace("$", r"\$") if len(tags) == 1 else "value")
+    ax.set_ylabel(written(tags[0]) if len(tags) == 1 else "value")
     if log:
         ax.set_yscale("log")
     ax.legend()
     return ax, left_out
+
+
+def written(name: str) -> str:
+    """Returns a name as matplotlib writes it; a dollar sign would begin a formula."""
+    return shortened(printable(name), LONGEST_LABEL).replace("$", r"\$")
 
 
 def resumes(drawn: list[tuple[Any, Any, Any]], run: str) -> list[float]:
@@ -78,12 +86,19 @@ def resumes(drawn: list[tuple[Any, Any, Any]], run: str) -> list[float]:
     return [begin for session, begin in begins.items() if session > first]
 
 
-def save(curves: Curves, axis: Axis, path: str, *, log: bool = False) -> list[str]:
-    """Draws all curves into a picture, .svg or .png, and returns what was left out."""
+def picture(curves: Curves, axis: Axis, ending: str, *, log: bool = False) -> tuple[bytes, list[str]]:
+    """Draws all curves into the bytes of a picture, .svg or .png, and returns what was left out.
+
+    The same logs give the same bytes, whenever they are drawn.
+    """
+    svg = ending == ".svg"
+    content = io.BytesIO()
+    matplotlib = imported("matplotlib", "plot")
     figure = imported("matplotlib.figure", "plot").Figure(figsize=(9, 5), layout="constrained")
     _, left_out = draw(curves, axis, figure.subplots(), log=log)
-    figure.savefig(path, dpi=150)
-    return left_out
+    with matplotlib.rc_context({"svg.hashsalt": SALT}):
+        figure.savefig(content, format=ending[1:], dpi=150, metadata={"Date": None} if svg else None)
+    return content.getvalue(), left_out
 
 
 def draw_in_terminal(
@@ -109,7 +124,8 @@ def draw_in_terminal(
             continue
         label = None
         if not curve.superseded and (curve.run, curve.tag) not in named:
-            label = printable(curves.runs[curve.run].label + (f": {curve.tag}" if several else ""))
+            label = curves.runs[curve.run].label + (f": {curve.tag}" if several else "")
+            label = shortened(printable(label), size[0] // 2)
             named.add((curve.run, curve.tag))
         shade = "gray" if curve.superseded else colours[runs.index(curve.run) % len(colours)]
         line = plotext.plot if known.sum() > 1 else plotext.scatter

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stepbridge._text import printable
+from stepbridge._text import printable, shortened
 from stepbridge.logs._curves import AXIS_LABELS
 from stepbridge.logs._export import imported
 from stepbridge.timeline import Exact, Quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stepbridge.logs._curves import Axis, Column, Curve, Curves, RunCurves
 
 __all__ = ["page"]
@@ -25,8 +27,6 @@ __all__ = ["page"]
 TEMPLATE = Path(__file__).parent / "page.html"
 #: The columns of a curve that the page has.
 COLUMNS = ("value", "step", "wall_time", "epoch", "iter", "epochs", "batches", "samples", "tokens")
-#: A longer name is shown without its middle.
-LONGEST_NAME = 200
 
 
 def page(curves: Curves, axis: Axis, *, log: bool = False, smooth: float = 0.0) -> str:
@@ -37,8 +37,8 @@ def page(curves: Curves, axis: Axis, *, log: bool = False, smooth: float = 0.0) 
         ImportError: plotly is not installed.
     """
     curves.on(axis)
-    tags = list(dict.fromkeys(curve.tag for curve in curves.curves))
-    runs = list(curves.runs)
+    tags = {tag: number for number, tag in enumerate(dict.fromkeys(curve.tag for curve in curves.curves))}
+    runs = {run: number for number, run in enumerate(curves.runs)}
     data = {
         "axes": AXIS_LABELS,
         "axis": axis,
@@ -58,9 +58,7 @@ def page(curves: Curves, axis: Axis, *, log: bool = False, smooth: float = 0.0) 
 
 def shown(name: str) -> str:
     """Returns a name without control characters, and without its middle if it is very long."""
-    name = printable(name)
-    half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
+    return shortened(printable(name))
 
 
 def run_data(run: RunCurves) -> dict[str, Any]:
@@ -74,11 +72,11 @@ def run_data(run: RunCurves) -> dict[str, Any]:
     return {"name": shown(run.run), "label": shown(run.label), "begin": begin, "ends": ends, "next": length}
 
 
-def curve_data(curve: Curve, runs: list[str], tags: list[str]) -> dict[str, Any]:
+def curve_data(curve: Curve, runs: Mapping[str, int], tags: Mapping[str, int]) -> dict[str, Any]:
     """Returns the points of a curve; a column of which nothing is known is left out."""
     return {
-        "run": runs.index(curve.run),
-        "tag": tags.index(curve.tag),
+        "run": runs[curve.run],
+        "tag": tags[curve.tag],
         "session": curve.session,
         "superseded": curve.superseded,
         "records": curve.records,

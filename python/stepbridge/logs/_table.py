@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stepbridge import _display
 from stepbridge._errors import StepbridgeWarning
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stepbridge import _core
     from stepbridge._problem import Problem
     from stepbridge.logs._curves import Axis, Curves
+    from stepbridge.logs._rewriting import Axis as EventAxis
 
 __all__ = ["Table", "summary"]
 
@@ -59,9 +60,12 @@ class Table:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Returns the first rows for a notebook."""
+        """Returns the first rows for a notebook, after a picture of what people look at first: a loss by epoch."""
+        from stepbridge.logs._small_picture import small_picture  # noqa: PLC0415 - a prompt does not wait for it
+
         rows = self._core.head(_display.MOST_ROWS).rows()
-        return _display.as_html(self._heading(), self.columns, rows, self._more())
+        picture = "" if self._curves is None else small_picture(len(self), self._curves)
+        return picture + _display.as_html(self._heading(), self.columns, rows, self._more())
 
     def _heading(self) -> str:
         """Returns how many rows there are, and what was left out."""
@@ -235,7 +239,7 @@ class Table:
         self,
         path: str | os.PathLike[str],
         *,
-        axis: Literal["epoch", "batch"] | None = None,
+        axis: EventAxis | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> None:
         """Writes the table to a file, whole or not at all: .parquet, .csv, .jsonl or .arrow, as its name ends.
@@ -243,12 +247,15 @@ class Table:
         JSON has no NaN and no infinities: in .jsonl they are null. `progress` is called a few times a second with the
         number of rows that are written and the number of all rows.
 
-        A name that ends in "/", or an `axis`, makes a folder of event files for TensorBoard. Their steps are millionths
-        of an epoch, or with `axis="batch"` the batches done; rows without that place are not written. The values are
-        32-bit floats there. `stepbridge.rewrite` does this for logs, on more axes, and keeps images and histograms.
+        A name that ends in "/", or an `axis`, makes a folder of event files for TensorBoard. Their steps say how much
+        of the axis is done after the row's step, as those of `stepbridge.rewrite` do: "epoch" (millionths of an epoch,
+        the default) and "step" (updates) need what `reindex` returns, "batch", "sample" and "token" the column of that
+        name. Rows without a place on the axis are not written, nor are those that a later session replaced. The values
+        are 32-bit floats there. `stepbridge.rewrite` does this for logs, and keeps images and histograms.
 
         Raises:
-            ValueError: the name has another ending, or the table lacks the column of the axis.
+            ValueError: the name has another ending, there is no such axis, or the table lacks its column.
+            TimelineError: no row has a place on the axis.
             OSError: the system does not let it be written; what was there before still is.
         """
         if axis is not None or os.fspath(path).endswith(("/", os.sep)):

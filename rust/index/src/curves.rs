@@ -18,6 +18,8 @@ use crate::reindex::{Places, ReindexOptions, Resolution, Resolutions, TimelineSo
 
 /// A part keeps at most so many records.
 const KEPT: usize = 4;
+/// A curve may have so many points, however many curves there are.
+const LEAST: usize = 100;
 /// More epochs than this have no marks of their own.
 const MOST_EPOCHS: u64 = 1000;
 
@@ -28,6 +30,8 @@ pub struct CurveOptions {
     pub tags: Vec<String>,
     /// How many points a curve may have.
     pub points: usize,
+    /// How many points all curves of a tag may have together, and how many all curves of all tags, if that is limited.
+    pub together: Option<(usize, usize)>,
     /// The weight of what came before in a moving average, from 0 on and below 1; 0 keeps the values.
     pub smooth: f64,
 }
@@ -113,11 +117,12 @@ impl Logs {
             (placer.all(batch).0, resolution_of_rows(&resolutions, batch))
         });
         let series = series(records, &asked.tags);
+        let most = points_of_curves(&series, asked);
         let first = first_sessions(records);
         let curves = parallel::map(series.len(), threads, |index| {
             let (key, rows) = &series[index];
             let values = smoothed(records, rows, asked.smooth);
-            let kept = kept(&values, asked.points);
+            let kept = kept(&values, most[&key.tag]);
             let points = kept.iter().map(|&nth| {
                 let (batch, index) = rows[nth];
                 let (places, known) = &located[batch];
@@ -129,11 +134,15 @@ impl Logs {
             Curve { run, tag, session, superseded, records: rows.len(), points: points.collect() }
         });
         let timelines = timelines_of_runs(&resolutions, records.runs.len());
-        let epoch_ends = (0..).zip(&timelines).map(|(run, timeline)| {
-            let of_run = curves.iter().filter(|curve| curve.run == run).flat_map(|curve| &curve.points);
-            let last = of_run.filter_map(|point| point.epoch_float).fold(0.0, f64::max);
-            timeline.as_deref().map_or_else(Vec::new, |timeline| epoch_ends(timeline, last))
-        });
+        let mut last = vec![0.0; records.runs.len()];
+        for curve in &curves {
+            let last = &mut last[curve.run as usize];
+            *last = curve.points.iter().filter_map(|point| point.epoch_float).fold(*last, f64::max);
+        }
+        let epoch_ends = timelines
+            .iter()
+            .zip(last)
+            .map(|(timeline, last)| timeline.as_deref().map_or_else(Vec::new, |timeline| epoch_ends(timeline, last)));
         Ok(Curves { epoch_ends: epoch_ends.collect(), curves, timelines })
     }
 }
@@ -151,19 +160,44 @@ struct SeriesKey {
 fn series(records: &Records, tags: &[String]) -> Vec<(SeriesKey, Vec<RecordAt>)> {
     let asked: Vec<bool> =
         records.tags.iter().map(|tag| tags.is_empty() || tags.iter().any(|asked| matches(asked, tag))).collect();
-    let mut found: HashMap<SeriesKey, Vec<RecordAt>> = HashMap::new();
+    let mut known: HashMap<SeriesKey, usize> = HashMap::new();
+    let mut found: Vec<(SeriesKey, Vec<RecordAt>)> = Vec::new();
+    // The batch that used the tag last, and the curve of its records: a look into the map for each record would take longer than all else.
+    let mut slots = vec![[(usize::MAX, 0); 2]; records.tags.len()];
     for (at, batch) in records.batches.iter().enumerate() {
         for (index, &tag) in batch.tag.iter().enumerate() {
-            if asked.get(tag as usize) == Some(&true) {
-                let superseded = batch.superseded_from.is_some() && batch.is_superseded(index);
-                let key = SeriesKey { run: batch.run, tag, session: batch.session, superseded };
-                found.entry(key).or_default().push((at, index));
+            if asked.get(tag as usize) != Some(&true) {
+                continue;
             }
+            let superseded = batch.superseded_from.is_some() && batch.is_superseded(index);
+            let slot = &mut slots[tag as usize][usize::from(superseded)];
+            if slot.0 != at {
+                let key = SeriesKey { run: batch.run, tag, session: batch.session, superseded };
+                let curve = *known.entry(key).or_insert_with(|| {
+                    found.push((key, Vec::new()));
+                    found.len() - 1
+                });
+                *slot = (at, curve);
+            }
+            found[slot.1].1.push((at, index));
         }
     }
-    let mut found: Vec<_> = found.into_iter().collect();
     found.sort_unstable_by_key(|(key, _)| *key);
     found
+}
+
+/// How many points a curve of each tag may have.
+fn points_of_curves(series: &[(SeriesKey, Vec<RecordAt>)], asked: &CurveOptions) -> HashMap<u32, usize> {
+    let mut curves: HashMap<u32, usize> = HashMap::new();
+    for (key, _) in series {
+        *curves.entry(key.tag).or_default() += 1;
+    }
+    let (of_tag, of_all) = asked.together.unwrap_or((usize::MAX, usize::MAX));
+    let share = |curves: usize| (of_tag / curves).min(of_all / series.len()).max(LEAST).min(asked.points);
+    for count in curves.values_mut() {
+        *count = share(*count);
+    }
+    curves
 }
 
 /// The number of the first session of each run.

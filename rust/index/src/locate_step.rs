@@ -92,8 +92,9 @@ pub struct StepRecord {
 enum Target {
     /// The number that a log has for it.
     Number(i64),
-    /// The batch with this index in the run.
-    Batch(u64),
+    /// The batch with this index in the run; with the number of epochs that it completes, where records of the series are at ends of
+    /// epochs.
+    Batch(u64, Option<f64>),
     /// A number of epochs: only records that state such a number are there.
     Epochs(f64),
     /// It is not known what it is.
@@ -263,7 +264,8 @@ fn place_of_amount(known: &Resolution, amount: Quantity) -> (Target, Result<Step
                 token: index(Unit::Token),
                 done: Some(Quantity::whole(batch + 1, Unit::Batch)),
             };
-            (Target::Batch(batch), Ok(place))
+            let ends = known.has_step && known.step.unit == Unit::Epoch;
+            (Target::Batch(batch, place.epoch_float.filter(|epochs| ends && epochs.fract() == 0.0)), Ok(place))
         }
         Err(why) => stated(why),
     }
@@ -312,11 +314,11 @@ impl StepPlace {
 fn is_at(target: &Target, batch: &ColumnBatch, index: usize, places: Option<&Places>) -> bool {
     match (target, places) {
         (Target::Number(number), _) => batch.step_of(index) == Some(*number),
-        (Target::Batch(at), Some(places)) => {
+        (Target::Batch(at, None), Some(places)) => {
             places.batch.as_deref().is_some_and(|batch| u64::try_from(batch[index]).is_ok_and(|batch| batch == *at))
         }
         #[expect(clippy::float_cmp, reason = "a record states exactly this number, or it is not there")]
-        (Target::Epochs(epochs), Some(places)) => places.epoch_float[index] == *epochs,
+        (Target::Epochs(epochs) | Target::Batch(_, Some(epochs)), Some(places)) => places.epoch_float[index] == *epochs,
         _ => false,
     }
 }

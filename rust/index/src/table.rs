@@ -18,7 +18,7 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
 use crate::logs::Logs;
-use crate::reindex::{Places, ReindexResult};
+use crate::reindex::{Places, ReindexResult, Resolutions};
 use stepbridge_io::parallel;
 use stepbridge_records::{ColumnBatch, Decimal, EpochColumn, Records};
 
@@ -47,6 +47,8 @@ pub struct Table {
     batches: Vec<RecordBatch>,
     /// The logs that it was made of.
     pub(crate) logs: Arc<Logs>,
+    /// What is known of its records, if they have the places that it gives them.
+    pub(crate) resolutions: Option<Arc<Resolutions>>,
 }
 
 impl Table {
@@ -73,7 +75,13 @@ impl Table {
         });
         let mut batches = batches.into_iter().collect::<Result<Vec<_>, _>>()?;
         batches.retain(|batch| batch.num_rows() > 0);
-        Ok(Self { batches, schema: form.schema, logs: Arc::clone(logs) })
+        Ok(Self { batches, schema: form.schema, logs: Arc::clone(logs), resolutions: None })
+    }
+
+    /// The table with what is known of its records, which event files need; it must be what the places were found by.
+    #[must_use]
+    pub fn placed_by(self, resolutions: Resolutions) -> Self {
+        Self { resolutions: Some(Arc::new(resolutions)), ..self }
     }
 
     /// Names and types of the columns.

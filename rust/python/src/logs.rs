@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stepbridge_formats::{ReadOptions, readers};
 use stepbridge_index::infer::{infer, infer_shared};
-use stepbridge_index::reindex::{ReindexOptions, reindex, steps};
+use stepbridge_index::reindex::{ReindexOptions, reindex_resolved, steps};
 use stepbridge_index::{CurveOptions, LedgerFile, LogPaths, Logs, ReadError, Table, read, read_run};
 use stepbridge_records::{ConfigEntry, Records};
 
@@ -225,8 +225,9 @@ impl PyLogs {
         Ok(answer_row(runs, run, answer.map_err(timeline_error)?))
     }
 
-    /// The series as curves of at most so many points; `tags` are patterns, all tags if there are none.
-    #[pyo3(signature = (request, tags, *, points, smooth))]
+    /// The series as curves of at most so many points; `tags` are patterns, all tags if there are none. `together` limits the points of
+    /// all curves of a tag, and those of all curves.
+    #[pyo3(signature = (request, tags, *, points, smooth, together=None))]
     fn curves<'py>(
         &self,
         py: Python<'py>,
@@ -234,8 +235,9 @@ impl PyLogs {
         tags: Vec<String>,
         points: usize,
         smooth: f64,
+        together: Option<(usize, usize)>,
     ) -> PyResult<CurvesRow<'py>> {
-        let (request, asked) = (request.into_core()?, CurveOptions { tags, points, smooth });
+        let (request, asked) = (request.into_core()?, CurveOptions { tags, points, together, smooth });
         let found = py.detach(|| self.inner.curves(request.timelines(), &request.options, &asked, threads()));
         Ok(curves_row(py, &self.inner.records, found.map_err(timeline_error)?))
     }
@@ -243,10 +245,12 @@ impl PyLogs {
     fn reindex(&self, py: Python<'_>, request: ReindexRequest) -> PyResult<(PyTable, ReportRow)> {
         let request = request.into_core()?;
         let (built, places) = py.detach(|| {
-            let ledgers = self.inner.run_ledgers();
-            let places = reindex(&self.inner.records, &ledgers, request.timelines(), &request.options, threads());
-            let places = Arc::new(places.map_err(timeline_error)?);
-            Ok::<_, PyErr>((Table::new(&self.inner, Some(&places), request.superseded, threads()), places))
+            let (ledgers, timelines) = (self.inner.run_ledgers(), request.timelines());
+            let found = reindex_resolved(&self.inner.records, &ledgers, timelines, &request.options, threads());
+            let (places, resolutions) = found.map_err(timeline_error)?;
+            let places = Arc::new(places);
+            let built = Table::new(&self.inner, Some(&places), request.superseded, threads());
+            Ok::<_, PyErr>((built.map(|built| built.placed_by(resolutions)), places))
         })?;
         let origins = source_rows(&self.inner.records.runs, &places.origins);
         let steps = step_rows(places.steps.clone());

@@ -18,6 +18,7 @@ use stepbridge_index::reindex::ReindexResult;
 use stepbridge_index::{Output, Table, WriteError};
 
 use crate::interruptible::interruptible;
+use crate::logs::threads;
 use crate::request::kept;
 use crate::rewrite::{axis_named, rewrite_error};
 
@@ -96,7 +97,8 @@ impl PyTable {
     #[pyo3(signature = (path, axis, watch=None))]
     fn write_events(&self, py: Python<'_>, path: PathBuf, axis: &str, watch: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let axis = axis_named(axis)?;
-        let written = interruptible(py, watch.as_ref(), |progress| self.inner.write_events(&path, axis, progress))?;
+        let written =
+            interruptible(py, watch.as_ref(), |progress| self.inner.write_events(&path, axis, progress, threads()))?;
         written.map_err(rewrite_error)
     }
 

@@ -49,14 +49,27 @@ pub fn reindex(
     options: &ReindexOptions,
     threads: usize,
 ) -> Result<ReindexResult, Error> {
+    reindex_resolved(records, ledgers, timelines, options, threads).map(|(result, _)| result)
+}
+
+/// The same, with what is known of the records, so that they can be placed again. Where the timelines come from is in the result
+/// alone.
+pub fn reindex_resolved(
+    records: &Records,
+    ledgers: &[Option<RunLedger>],
+    timelines: Timelines,
+    options: &ReindexOptions,
+    threads: usize,
+) -> Result<(ReindexResult, Resolutions), Error> {
     let counters = SecondCounters::of(records, threads);
-    let resolutions = resolve::resolve(records, &[], &counters, ledgers, timelines, options, threads)?;
+    let mut resolutions = resolve::resolve(records, &[], &counters, ledgers, timelines, options, threads)?;
     let placer = Placer::new(records, &resolutions, options);
     let located = parallel::map(records.batches.len(), threads, |index| placer.all(&records.batches[index]));
     let (batches, parts): (Vec<Places>, Vec<Vec<PlacedPart>>) = located.into_iter().unzip();
     let problems = report::problems(records, &resolutions, &parts, options);
     let (steps, assumed) = (resolutions.steps(&records.runs), resolutions.assumed(&records.runs));
-    Ok(ReindexResult { batches, problems, assumed, steps, origins: resolutions.sources })
+    let origins = std::mem::take(&mut resolutions.sources);
+    Ok((ReindexResult { batches, problems, assumed, steps, origins }, resolutions))
 }
 
 /// What is known of the records before they are placed, each run on its own timeline.

@@ -80,7 +80,7 @@ impl Axis {
 }
 
 /// Epochs as millionths, rounded to the nearest.
-pub(super) fn micro_epochs(epochs: f64) -> Option<i64> {
+fn micro_epochs(epochs: f64) -> Option<i64> {
     const MOST: f64 = 9.0e18;
     let scaled = (epochs * OF_EPOCH).round();
     #[expect(clippy::cast_possible_truncation, reason = "a whole number in the range of the integers")]

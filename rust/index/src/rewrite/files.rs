@@ -24,7 +24,7 @@ const LARGE: u64 = 4 << 20;
 const MARK: &str = "tfevents";
 
 /// The name of the event file of a log.
-pub(super) fn event_file_name(log: &str) -> String {
+fn event_file_name(log: &str) -> String {
     let name = plain_name(log);
     if name.contains(MARK) { name.to_owned() } else { format!("events.out.{MARK}.0.{name}") }
 }
@@ -65,6 +65,23 @@ impl<'a> FileWriter<'a> {
         let done = parallel::map(small.len(), self.threads, |index| self.file(&small[index], steps, names, 1));
         done.into_iter().collect::<Result<(), _>>()?;
         large.iter().try_for_each(|file| self.file(file, steps, names, self.threads))
+    }
+
+    /// Writes the numbers alone, one file after the other, and notes in the progress how many are written.
+    pub(super) fn numbers(&self, steps: &[NewSteps], names: &[String]) -> Result<(), RewriteError> {
+        for file in self.run_files(steps) {
+            let log = &self.logs.files[file.source];
+            let mut out = self.folder.create(&names[file.run as usize], &event_file_name(&log.path.name))?;
+            let written = self.scalars(&file, steps, &mut out);
+            if self.progress.is_cancelled() {
+                return Err(RewriteError::Cancelled);
+            }
+            written.map_err(|source| self.folder.failed(source))?;
+            self.folder.add(out)?;
+            let count: u64 = file.batches.iter().map(|index| steps[*index].iter().flatten().count() as u64).sum();
+            self.progress.add(count);
+        }
+        Ok(())
     }
 
     /// The files to write: one for each log and run with a value that is kept.

@@ -56,6 +56,11 @@ impl OutputFolder {
         }
     }
 
+    /// The error where the system refuses to write into it.
+    pub(super) fn failed(&self, source: io::Error) -> RewriteError {
+        RewriteError::Io { path: self.path.clone(), source }
+    }
+
     fn state(&self) -> MutexGuard<'_, FolderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

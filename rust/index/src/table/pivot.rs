@@ -122,7 +122,7 @@ impl Table {
         }
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
-        Ok(Self { schema, batches: vec![batch], logs: Arc::clone(&self.logs) })
+        Ok(Self { schema, batches: vec![batch], logs: Arc::clone(&self.logs), resolutions: None })
     }
 }
 

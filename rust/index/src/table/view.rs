@@ -22,7 +22,7 @@ impl Table {
                 break;
             }
         }
-        Self { schema: self.schema.clone(), batches, logs: self.logs.clone() }
+        Self { batches, ..self.clone() }
     }
 
     /// How many records of each run have neither an epoch, a position after their step, nor a batch, sample or token; runs without such records have
