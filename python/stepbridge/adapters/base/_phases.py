@@ -157,7 +157,7 @@ class Phases:
             start: the factor at the start of the run.
             count: the batches or steps that are done.
             share: a whole tensor divided by numbers, as a fraction.
-            numeric: what has the framework's `where`, `cos`, `take`, `sum` and `subtract` by these names, as numpy does.
+            numeric: what has the framework's `where`, `cos`, `take`, `sum` and `subtract`, by numpy's names.
         """
         factor: Any = phases[-1].factor
         begins = [(0, start), *((phase.end, phase.factor) for phase in phases)]
