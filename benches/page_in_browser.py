@@ -48,14 +48,21 @@ def write(folder: Path, runs: int, records: int) -> None:
     for run in range(runs):
         (folder / f"run{run:03}").mkdir(parents=True)
         lines = "".join(f"{step},{1.7e9 + step},{(step * 7919 + run * 31) % 10_007}\n" for step in range(records))
-        (folder / f"run{run:03}" / "metrics.csv").write_text("step,time,loss\n" + lines, encoding="utf-8")
+        (folder / f"run{run:03}" / "metrics.csv").write_text("step,wall_time,loss\n" + lines, encoding="utf-8")
 
 
 def opened(page: Path) -> dict[str, Any]:
     """Open the page, change its axis, and return the times in milliseconds."""
     head, end, tail = page.read_text(encoding="utf-8").rpartition("</body>")
     page.write_text(head + AFTER + end + tail, encoding="utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1600,1200", "--enable-logging=stderr")
+    flags = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1600,1200",
+        "--enable-logging=stderr",
+        "--v=0",
+    )
     # With a port for a debugger it stays, and what the page logs comes on stderr.
     command = [str(CHROMIUM), *flags, "--remote-debugging-port=0", page.as_uri()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:

@@ -32,7 +32,7 @@ ENDINGS = (".html", ".svg", ".png")
 #: More tags than this are not drawn at once without being asked for.
 MOST_TAGS = 6
 #: How many points a page draws at once, those of one tag, and how many it holds.
-PAGE_POINTS = (100_000, 600_000)
+PAGE_POINTS = (40_000, 600_000)
 #: The size of a drawing where the output is not a terminal.
 SIZE = (100, 30)
 
