@@ -202,7 +202,7 @@ def test_an_axis_called_epoch_is_the_epoch_of_its_series(pattern: bool, tmp_path
     """Five calls an epoch log the training, and one the validation, whose axis is the epoch."""
     name = field(2, b"val/*") if pattern else field(1, b"val/acc")
     metric = field(12, name + field(4, b"epoch") + field(6, b"\x08\x01\x18\x01"))
-    calls = []
+    calls: list[bytes] = []
     for epoch in range(4):
         calls.extend(call(_step=6 * epoch + batch, loss=0.5, epoch=epoch) for batch in range(5))
         calls.append(call(**{"_step": 6 * epoch + 5, "val/acc": 0.25, "epoch": epoch}))
