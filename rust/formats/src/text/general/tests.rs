@@ -79,7 +79,7 @@ fn meanings_follow_from_how_numbers_go_on() {
                 1,
                 5,
             ),
-            &["Step 1 of run", "Step 1 of run", ""],
+            &["Step 1 of run", "Step 1 of run", "Step 1 of run"],
         ),
         (
             lines(
