@@ -61,9 +61,11 @@ def command(table: Path, *options: str) -> list[str]:
 
 def index(front: Front, table: Path, *options: str) -> dict[str, Any]:
     """Index in a process of its own; the memory that it held is in the result."""
+    # What `getrusage` gives includes the memory of the process that started this one.
     measured = (
-        "import resource, runpy, sys, atexit; sys.argv[0] = 'stepbridge'; "
-        "atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)); "
+        "import atexit, pathlib, runpy, sys; sys.argv[0] = 'stepbridge'; "
+        "status = pathlib.Path('/proc/self/status'); "
+        "atexit.register(lambda: print(status.read_text().split('VmHWM:')[1].split()[0], file=sys.stderr)); "
         "runpy.run_module('stepbridge', run_name='__main__', alter_sys=True)"
     )
     typed = [PROGRAM[0], "-c", measured, *command(table, *options)[len(PROGRAM) :]]
