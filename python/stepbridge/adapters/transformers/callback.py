@@ -149,9 +149,10 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
         attributes = attributes_of(state.stateful_callbacks)
         resumed = state.global_step > 0
         saved = attributes if resumed else None
-        run = planned(train_dataloader, args, state.num_train_epochs, later=0, stated=self._stated)
-        again = again and resumed and run.has_smaller_batches_than(self._planned)
-        if again:
+        if again and resumed:
+            now = planned(train_dataloader, args, state.num_train_epochs, later=0, stated=self._stated)
+            again = now.has_smaller_batches_than(self._planned)
+        if again and resumed:
             # The weights are those that ran out of memory, and not the checkpoint's.
             saved = None
         if self._weights.are_others(model) and saved is None and self.clock.batch:
@@ -163,8 +164,7 @@ class ClockCallback(TrainerCallback):  # type: ignore[misc]  # mypy does not rea
             self._go_on_anew()
         elif saved is not None:
             self._later = _whole(saved.get("later"))
-        if self._later:
-            run = planned(train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated)
+        run = planned(train_dataloader, args, state.num_train_epochs, later=self._later, stated=self._stated)
         self._planned = run
         if saved is None:
             self.driver.begin_run(run.plan, padding=run.padding, pending="drop" if self.clock.batch else None)
